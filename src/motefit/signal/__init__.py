@@ -1,0 +1,1 @@
+"""Audio to features: one definition for batch and streaming, float32 numpy."""

@@ -1,0 +1,133 @@
+"""Hard limits a model must meet: metrics with bounds, and one objective once all hold."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from motefit.spec.errors import RecipeError
+from motefit.spec.metrics import UNIT_FACTORS, Metric, format_value, metric
+
+Relation = Literal["<", "<=", ">", ">="]
+_BOUND = re.compile(
+    r"\s*(<=|>=|<|>)\s*([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z%]*)\s*"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """One line of a budget.
+
+    Attributes:
+        metric: name of the metric.
+        relation: how the value must stand to ``limit``.
+        limit: in the metric's own unit (bytes, milliseconds, a fraction for accuracy).
+    """
+
+    metric: str
+    relation: Relation
+    limit: float
+
+    def __post_init__(self) -> None:
+        if (self.relation in {">", ">="}) != metric(self.metric).higher_is_better:
+            raise RecipeError(
+                f"{self.metric}: {'lower' if self.relation[0] == '>' else 'upper'} bound given "
+                f"({self.relation} {self.limit:g}), but "
+                f"{'higher' if self.relation[0] == '<' else 'lower'} is better: turn the sign round"
+            )
+
+    @classmethod
+    def parse(cls, name: str, text: str) -> "Bound":
+        """Read a bound such as ``"> 98 %"`` or ``"<= 25 KB"`` (1 KB = 1024 bytes).
+
+        Raises:
+            RecipeError: for an unknown metric, relation or unit.
+        """
+        known: Metric = metric(name)
+        match = _BOUND.fullmatch(text)
+        factors = UNIT_FACTORS[known.unit]
+        if match is None or match[3] not in factors:
+            units = ", ".join(repr(u) for u in factors if u) or "none"
+            raise RecipeError(
+                f"{name}: cannot read the bound {text!r}; write a relation (<, <=, >, >=), "
+                f"a number and a unit (allowed: {units}), e.g. "
+                f"{'>' if known.higher_is_better else '<'} 1 {next((u for u in factors if u), '')}"
+            )
+        relation: Relation = match[1]  # type: ignore[assignment]  # the pattern allows no other
+        limit = float(match[2]) * factors[match[3]]
+        if known.unit == "fraction" and not 0 <= limit <= 1:
+            raise RecipeError(f"{name}: {text!r} lies outside 0..100 %")
+        return cls(metric=name, relation=relation, limit=limit)
+
+    def holds(self, value: float) -> bool:
+        """Whether a measured value meets the bound; False for NaN."""
+        return {
+            "<": value < self.limit,
+            "<=": value <= self.limit,
+            ">": value > self.limit,
+            ">=": value >= self.limit,
+        }[self.relation]
+
+    def __str__(self) -> str:
+        return f"{self.relation} {format_value(self.metric, self.limit)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """All bounds of a recipe and the metric to optimise once they hold.
+
+    Attributes:
+        bounds: one per metric, in the order written.
+        objective: metric to optimise; its direction is the metric's own.
+        reference: name of the recipe whose front end and network are the reference pipeline of
+            ``latency.saving_percent``.
+    """
+
+    bounds: tuple[Bound, ...] = ()
+    objective: str = "size.zip_bytes"
+    reference: str = ""
+
+    def __post_init__(self) -> None:
+        metric(self.objective)
+        names = [b.metric for b in self.bounds]
+        if "latency.saving_percent" in names and not self.reference:
+            raise RecipeError(
+                "latency.saving_percent is a saving against a reference pipeline: "
+                'name its recipe with reference = "..."'
+            )
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, object], *, where: str) -> "Budget":
+        """Read the ``[budget]`` section; nested tables are dotted metric names.
+
+        Raises:
+            RecipeError: for anything that is not a metric with a readable bound.
+        """
+        flat = dict(_flatten(table, ""))
+        try:
+            objective = str(flat.pop("objective", "size.zip_bytes"))
+            reference = str(flat.pop("reference", ""))
+            bounds = []
+            for name, text in flat.items():
+                bounds.append(Bound.parse(name, str(text)))
+            return cls(bounds=tuple(bounds), objective=objective, reference=reference)
+        except RecipeError as error:
+            raise RecipeError(f"{where}: {error}") from None
+
+    def to_table(self) -> dict[str, str]:
+        """The inverse of :meth:`from_table`, in the metrics' base units."""
+        table = {b.metric: f"{b.relation} {b.limit!r}" for b in self.bounds}
+        table["objective"] = self.objective
+        if self.reference:
+            table["reference"] = self.reference
+        return table
+
+
+def _flatten(table: Mapping[str, object], prefix: str) -> list[tuple[str, object]]:
+    items: list[tuple[str, object]] = []
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            items.extend(_flatten(value, f"{prefix}{key}."))
+        else:
+            items.append((f"{prefix}{key}", value))
+    return items

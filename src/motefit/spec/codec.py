@@ -1,0 +1,185 @@
+"""Frozen dataclasses <-> plain mappings, TOML and JSON; unknown keys are errors with a hint."""
+
+import dataclasses
+import difflib
+import json
+import math
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from motefit.spec.errors import RecipeError
+
+T = TypeVar("T")
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the closest allowed name, or an empty string."""
+    match = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
+    return f" (did you mean {match[0]!r}?)" if match else ""
+
+
+def decode(cls: type[T], data: object, *, where: str) -> T:
+    """Build the dataclass ``cls`` from a mapping.
+
+    Args:
+        cls: a dataclass; nested dataclasses, tuples, literals and unions with None are followed.
+        data: the mapping, as ``tomllib`` or ``json`` gives it.
+        where: the place named in errors, e.g. ``"up-down.toml: [train]"``.
+
+    Raises:
+        RecipeError: for an unknown or missing key, or a value of a wrong type or range.
+    """
+    if not isinstance(data, Mapping):
+        raise RecipeError(f"{where}: expected a table, got {data!r}")
+    hints = typing.get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cast("Any", cls)) if f.init}
+    for key in data:
+        if key not in fields:
+            raise RecipeError(
+                f"{where}: unknown key {key!r}{nearest(str(key), fields)}; "
+                f"allowed: {', '.join(sorted(fields))}"
+            )
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in data:
+            values[name] = _value(hints[name], data[name], where=f"{where}: {name}")
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise RecipeError(f"{where}: the key {name!r} is missing")
+    try:
+        return cls(**values)
+    except RecipeError as error:
+        raise RecipeError(f"{where}: {error}") from None
+
+
+def _value(hint: Any, value: Any, *, where: str) -> Any:
+    origin = typing.get_origin(hint)
+    arguments = typing.get_args(hint)
+    if origin in {typing.Union, types.UnionType}:
+        if value is None and type(None) in arguments:
+            return None
+        return _union([a for a in arguments if a is not type(None)], value, where=where)
+    if origin is typing.Literal:
+        return _literal(arguments, value, where=where)
+    if origin is tuple:
+        return _sequence(arguments, value, where=where)
+    if origin in {dict, Mapping} or hint in {dict, Mapping}:
+        if not isinstance(value, Mapping):
+            raise RecipeError(f"{where}: expected a table, got {value!r}")
+        if not arguments or arguments[1] is object:
+            return {str(k): freeze(v) for k, v in value.items()}
+        return {str(k): _value(arguments[1], v, where=f"{where}.{k}") for k, v in value.items()}
+    if dataclasses.is_dataclass(hint):
+        return decode(cast("type[Any]", hint), value, where=where)
+    return _scalar(hint, value, where=where)
+
+
+def _union(options: Sequence[Any], value: Any, *, where: str) -> Any:
+    errors = []
+    for option in options:
+        try:
+            return _value(option, value, where=where)
+        except RecipeError as error:
+            errors.append(str(error))
+    raise RecipeError(errors[0])
+
+
+def _literal(allowed: Sequence[Any], value: Any, *, where: str) -> Any:
+    if value in allowed:
+        return value
+    hint = nearest(str(value), [str(a) for a in allowed])
+    raise RecipeError(
+        f"{where}: got {value!r}{hint}; allowed: {', '.join(repr(a) for a in allowed)}"
+    )
+
+
+def _sequence(arguments: Sequence[Any], value: Any, *, where: str) -> tuple[Any, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise RecipeError(f"{where}: expected a list, got {value!r}")
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        return tuple(_value(arguments[0], v, where=f"{where}[{i}]") for i, v in enumerate(value))
+    if len(arguments) != len(value):
+        raise RecipeError(f"{where}: expected {len(arguments)} values, got {value!r}")
+    return tuple(
+        _value(a, v, where=f"{where}[{i}]")
+        for i, (a, v) in enumerate(zip(arguments, value, strict=True))
+    )
+
+
+def _scalar(hint: Any, value: Any, *, where: str) -> Any:
+    if hint in {Any, object}:
+        return freeze(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise RecipeError(f"{where}: expected {hint.__name__}, got {value!r}")
+    if hint is float and not math.isfinite(value):
+        raise RecipeError(f"{where}: expected a finite number, got {value!r}")
+    return value
+
+
+def freeze(value: Any) -> Any:
+    """Turn lists into tuples, all the way down, so that a frozen dataclass stays frozen."""
+    if isinstance(value, Mapping):
+        return {str(k): freeze(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(freeze(v) for v in value)
+    return value
+
+
+def encode(value: Any) -> Any:
+    """Turn a dataclass into plain dicts, lists and scalars; keys that are None are left out."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value) if f.init)
+        return {name: encode(item) for name, item in pairs if item is not None}
+    if isinstance(value, Mapping):
+        return {str(k): encode(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [encode(v) for v in value]
+    return value
+
+
+def dumps_json(value: Any) -> str:
+    """Serialise to JSON with sorted keys, so that equal values give equal bytes.
+
+    Raises:
+        ValueError: when a number is NaN or infinite.
+    """
+    return json.dumps(encode(value), indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def dumps_toml(mapping: Mapping[str, Any]) -> str:
+    """Serialise plain nested mappings to TOML (the standard library only reads it)."""
+    lines: list[str] = []
+    _toml_table((), mapping, lines)
+    return "\n".join(lines).strip() + "\n"
+
+
+def _toml_table(path: tuple[str, ...], table: Mapping[str, Any], lines: list[str]) -> None:
+    if path:
+        lines.extend(("", f"[{'.'.join(_toml_key(part) for part in path)}]"))
+    nested = {k: v for k, v in table.items() if isinstance(v, Mapping)}
+    for key, value in table.items():
+        if key not in nested:
+            lines.append(f"{_toml_key(key)} = {_toml_value(value)}")
+    for key, value in nested.items():
+        _toml_table((*path, key), value, lines)
+
+
+def _toml_key(key: str) -> str:
+    bare = key and all(c.isalnum() or c in "-_" for c in key) and key.isascii()
+    return key if bare else json.dumps(key, ensure_ascii=False)
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml_value(v) for v in value)}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, Mapping):
+        pairs = (f"{_toml_key(k)} = {_toml_value(v)}" for k, v in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    return repr(value)

@@ -1,0 +1,96 @@
+"""The front end of a keyword spotter: from samples to features, as numbers only."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from motefit.spec.errors import RecipeError
+
+FeatureKind = Literal["mel", "spectrogram"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontEnd:
+    """Settings of the front end; training, device and C code read this one definition.
+
+    Attributes:
+        kind: ``"mel"`` (log-mel or MFCC) or ``"spectrogram"`` (magnitude of the STFT).
+        rate_hz: sampling rate the features are computed at.
+        seconds: length of one clip.
+        frame_length: samples in one analysis frame, also the FFT length.
+        frame_step: samples between the starts of two frames.
+        mel_bins: HTK mel bands between ``lower_hz`` and ``upper_hz`` (0 for a spectrogram).
+        lower_hz: lower edge of the band; a spectrogram keeps the bins inside the band.
+        upper_hz: upper edge of the band, at most half the rate.
+        coefficients: first k MFCCs; 0 keeps the log-mel bands (0 for a spectrogram).
+    """
+
+    kind: FeatureKind = "mel"
+    rate_hz: int = 16_000
+    seconds: float = 1.0
+    frame_length: int = 640
+    frame_step: int = 320
+    mel_bins: int = 40
+    lower_hz: float = 20.0
+    upper_hz: float = 4000.0
+    coefficients: int = 10
+
+    def __post_init__(self) -> None:
+        if self.rate_hz < 1 or self.seconds <= 0:
+            raise RecipeError(
+                f"rate_hz and seconds must be positive, got {self.rate_hz} and {self.seconds}"
+            )
+        if not 2 <= self.frame_length <= self.clip_samples:
+            raise RecipeError(
+                f"frame_length must be 2..{self.clip_samples} samples (one clip), "
+                f"got {self.frame_length}"
+            )
+        if not 1 <= self.frame_step <= self.clip_samples:
+            raise RecipeError(
+                f"frame_step must be 1..{self.clip_samples} samples, got {self.frame_step}"
+            )
+        if not 0 <= self.lower_hz < self.upper_hz <= self.rate_hz / 2:
+            raise RecipeError(
+                f"the band must satisfy 0 <= lower_hz < upper_hz <= {self.rate_hz / 2} "
+                f"(half the rate), got {self.lower_hz}..{self.upper_hz}"
+            )
+        if self.kind == "spectrogram":
+            if self.mel_bins or self.coefficients:
+                raise RecipeError(
+                    "a spectrogram has no mel bands: set mel_bins = 0 and coefficients = 0, "
+                    f"got {self.mel_bins} and {self.coefficients}"
+                )
+        elif self.mel_bins < 1 or not 0 <= self.coefficients <= self.mel_bins:
+            raise RecipeError(
+                f"mel_bins must be at least 1 and coefficients 0..mel_bins, "
+                f"got {self.mel_bins} and {self.coefficients}"
+            )
+
+    @property
+    def clip_samples(self) -> int:
+        """Samples in one clip."""
+        return round(self.rate_hz * self.seconds)
+
+    @property
+    def frames(self) -> int:
+        """Frames in one clip (no padding)."""
+        return (self.clip_samples - self.frame_length) // self.frame_step + 1
+
+    @property
+    def band_bins(self) -> tuple[int, int]:
+        """First and one-past-last FFT bin inside the band, for a spectrogram."""
+        resolution = self.rate_hz / self.frame_length
+        last = min(int(self.upper_hz / resolution), self.frame_length // 2)
+        return -int(-self.lower_hz // resolution), last + 1
+
+    @property
+    def features(self) -> int:
+        """Features in one frame."""
+        if self.kind == "spectrogram":
+            first, stop = self.band_bins
+            return stop - first
+        return self.coefficients or self.mel_bins
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of one clip's features: (frames, features)."""
+        return self.frames, self.features

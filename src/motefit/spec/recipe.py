@@ -1,0 +1,297 @@
+"""A recipe: everything that turns data and a budget into a model file, as frozen dataclasses."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from motefit.spec.budget import Budget
+from motefit.spec.codec import decode, dumps_toml, encode, nearest
+from motefit.spec.errors import RecipeError
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.tasks import task_spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """The ``[model]`` section: a family and its knobs.
+
+    Attributes:
+        family: name of a registered model family.
+        options: the family's keyword arguments; checked against its signature when built.
+    """
+
+    family: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentSpec:
+    """The ``[train.augment]`` section; every value 0 leaves the clip as it is.
+
+    Attributes:
+        shift_ms: largest time shift either way, in milliseconds.
+        gain_db: largest gain either way, in decibels.
+        noise_probability: share of clips mixed with background noise.
+        noise_snr_db: lowest and highest signal-to-noise ratio of the mix, in decibels.
+        time_masks: masks over frames per clip.
+        time_mask_frames: longest time mask.
+        frequency_masks: masks over features per clip.
+        frequency_mask_bins: widest frequency mask.
+    """
+
+    shift_ms: float = 0.0
+    gain_db: float = 0.0
+    noise_probability: float = 0.0
+    noise_snr_db: tuple[float, float] = (5.0, 30.0)
+    time_masks: int = 0
+    time_mask_frames: int = 10
+    frequency_masks: int = 0
+    frequency_mask_bins: int = 4
+
+    def __post_init__(self) -> None:
+        for name, value in encode(self).items():
+            if name != "noise_snr_db" and value < 0:
+                raise RecipeError(f"{name} must not be negative, got {value}")
+        if not 0 <= self.noise_probability <= 1:
+            raise RecipeError(f"noise_probability must be 0..1, got {self.noise_probability}")
+        if self.noise_snr_db[0] > self.noise_snr_db[1]:
+            raise RecipeError(f"noise_snr_db must be [low, high], got {list(self.noise_snr_db)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSpec:
+    """The ``[train]`` section.
+
+    Attributes:
+        epochs: passes over the training part.
+        batch_size: examples per step.
+        optimizer: ``"adamw"`` or ``"adam"``.
+        learning_rate: peak (one-cycle) or initial (linear, constant) learning rate.
+        final_learning_rate: at the last step of the linear schedule.
+        schedule: ``"one-cycle"``, ``"linear"`` or ``"constant"``.
+        weight_decay: decoupled, on weights of two and more dimensions.
+        loss: ``"cross-entropy"``, ``"mae"``, ``"mse"`` or ``"huber"``; empty: the task's own.
+        label_smoothing: of the cross-entropy.
+        seeds: one candidate is trained per seed.
+        augment: of training clips.
+    """
+
+    epochs: int = 30
+    batch_size: int = 64
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    learning_rate: float = 0.01
+    final_learning_rate: float = 1e-5
+    schedule: Literal["one-cycle", "linear", "constant"] = "one-cycle"
+    weight_decay: float = 0.01
+    loss: Literal["", "cross-entropy", "mae", "mse", "huber"] = ""
+    label_smoothing: float = 0.0
+    seeds: tuple[int, ...] = (0,)
+    augment: AugmentSpec = field(default_factory=AugmentSpec)
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "learning_rate", "final_learning_rate"):
+            if getattr(self, name) <= 0:
+                raise RecipeError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.weight_decay < 0 or not 0 <= self.label_smoothing < 1:
+            raise RecipeError(
+                "weight_decay must not be negative and label_smoothing must be 0..1, "
+                f"got {self.weight_decay} and {self.label_smoothing}"
+            )
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise RecipeError(f"seeds must be different numbers, got {list(self.seeds)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompressSpec:
+    """The ``[compress]`` section.
+
+    Attributes:
+        precision: of the shipped file: ``"float32"``, ``"int8"`` (weights per channel, activations
+            calibrated) or ``"int8-weights"`` (weights only; arithmetic in float).
+        io: dtype of the model's input and output when ``precision`` is ``"int8"``.
+        per_channel: one scale per output channel of a weight; otherwise one per weight.
+        calibration_examples: training examples that calibrate the activations.
+        quantisation_aware_epochs: epochs of fine-tuning with the rounding of the shipped file.
+    """
+
+    precision: Literal["float32", "int8", "int8-weights"] = "int8"
+    io: Literal["int8", "float32"] = "int8"
+    per_channel: bool = True
+    calibration_examples: int = 512
+    quantisation_aware_epochs: int = 0
+
+    def __post_init__(self) -> None:
+        if self.calibration_examples < 1 or self.quantisation_aware_epochs < 0:
+            raise RecipeError(
+                "calibration_examples must be at least 1 and quantisation_aware_epochs at least 0, "
+                f"got {self.calibration_examples} and {self.quantisation_aware_epochs}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSpec:
+    """The ``[search]`` section.
+
+    Attributes:
+        space: dotted recipe keys with the values to try, e.g. ``"model.width" = [16, 24]``; the
+            candidates are the grid of all values.
+        max_candidates: most candidates trained; the smallest files that fit come first.
+    """
+
+    space: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    max_candidates: int = 8
+
+    def __post_init__(self) -> None:
+        for key, values in self.space.items():
+            if not values:
+                raise RecipeError(f"space: {key!r} needs a list of values, got {values!r}")
+            if key.split(".")[0] not in {"frontend", "model", "train", "compress"}:
+                raise RecipeError(
+                    f"space: {key!r} must begin with frontend., model., train. or compress."
+                )
+        if self.max_candidates < 1:
+            raise RecipeError(f"max_candidates must be at least 1, got {self.max_candidates}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One recipe file.
+
+    Attributes:
+        name: file name without ending.
+        description: one line for ``motefit recipes``.
+        task: name of a registered task.
+        data: the task's own section.
+        frontend: None for tasks without one.
+        model: family and knobs.
+        train: optimisation.
+        compress: what the shipped file looks like.
+        budget: limits and objective.
+        search: candidates.
+    """
+
+    name: str
+    task: str
+    data: Any
+    model: ModelSpec
+    description: str = ""
+    frontend: FrontEnd | None = None
+    train: TrainSpec = field(default_factory=TrainSpec)
+    compress: CompressSpec = field(default_factory=CompressSpec)
+    budget: Budget = field(default_factory=Budget)
+    search: SearchSpec = field(default_factory=SearchSpec)
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any], *, name: str) -> "Recipe":
+        """Build a recipe from a parsed TOML table.
+
+        Raises:
+            RecipeError: naming the recipe, the section, and the nearest allowed key.
+        """
+        allowed = {
+            "description", "task", "data", "frontend", "model",
+            "train", "compress", "budget", "search",
+        }  # fmt: skip
+        for key in table:
+            if key not in allowed:
+                raise RecipeError(
+                    f"{name}: unknown section {key!r}{nearest(key, allowed)}; "
+                    f"allowed: {', '.join(sorted(allowed))}"
+                )
+        for key in ("task", "model"):
+            if key not in table:
+                raise RecipeError(f"{name}: the key {key!r} is missing")
+        try:
+            task = task_spec(str(table["task"]))
+        except RecipeError as error:
+            raise RecipeError(f"{name}: {error}") from None
+        if not task.has_frontend and "frontend" in table:
+            raise RecipeError(f"{name}: the task {task.name} has no [frontend] section")
+        frontend = None
+        if task.has_frontend:
+            frontend = decode(FrontEnd, table.get("frontend", {}), where=f"{name}: [frontend]")
+
+        def section(spec: type[Any], key: str) -> Any:  # noqa: ANN401
+            return decode(spec, table.get(key, {}), where=f"{name}: [{key}]")
+
+        model = dict(table["model"]) if isinstance(table["model"], Mapping) else {}
+        if "family" not in model:
+            raise RecipeError(f'{name}: [model] needs a family, e.g. family = "dscnn"')
+        return cls(
+            name=name,
+            description=str(table.get("description", "")),
+            task=task.name,
+            data=section(task.data, "data"),
+            frontend=frontend,
+            model=decode(
+                ModelSpec,
+                {"family": model.pop("family"), "options": model},
+                where=f"{name}: [model]",
+            ),
+            train=section(TrainSpec, "train"),
+            compress=section(CompressSpec, "compress"),
+            budget=Budget.from_table(table.get("budget", {}), where=f"{name}: [budget]"),
+            search=section(SearchSpec, "search"),
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> "Recipe":
+        """Read a recipe file.
+
+        Raises:
+            RecipeError: when the file is absent, is not TOML, or says something unknown.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"cannot read the recipe {path}: {error}") from None
+        return cls.loads(text, name=path.stem)
+
+    @classmethod
+    def loads(cls, text: str, *, name: str) -> "Recipe":
+        """Read a recipe from TOML text.
+
+        Raises:
+            RecipeError: as :meth:`load`.
+        """
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError(f"{name}: not valid TOML: {error}") from None
+        return cls.from_table(table, name=name)
+
+    def to_table(self) -> dict[str, Any]:
+        """The plain table that :meth:`from_table` reads back to an equal recipe."""
+        table: dict[str, Any] = {"description": self.description, "task": self.task}
+        table["data"] = encode(self.data)
+        if self.frontend is not None:
+            table["frontend"] = encode(self.frontend)
+        table["model"] = {"family": self.model.family, **encode(self.model.options)}
+        table["train"] = encode(self.train)
+        table["compress"] = encode(self.compress)
+        table["budget"] = self.budget.to_table()
+        table["search"] = encode(self.search)
+        return table
+
+    def to_toml(self) -> str:
+        """The recipe as TOML text."""
+        return dumps_toml(self.to_table())
+
+    def with_values(self, values: Mapping[str, object]) -> "Recipe":
+        """A copy with dotted keys replaced, e.g. ``{"model.width": 24}``.
+
+        Raises:
+            RecipeError: when a key or value is not allowed.
+        """
+        table = self.to_table()
+        for dotted, value in values.items():
+            *path, last = dotted.split(".")
+            target = table
+            for part in path:
+                target = target.setdefault(part, {})
+                if not isinstance(target, dict):
+                    raise RecipeError(f"{self.name}: {dotted!r} does not name a recipe key")
+            target[last] = value
+        return Recipe.from_table(table, name=self.name)

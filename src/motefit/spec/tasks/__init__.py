@@ -1,0 +1,63 @@
+"""The tasks motefit knows, as far as recipes and cards describe them; one file a task.
+
+A file in this folder defines the task's ``[data]`` section and the ``io`` section of its card, and
+calls :func:`register`. Importing this package imports every such file.
+"""
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+
+from motefit.spec.codec import nearest
+from motefit.spec.errors import RecipeError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec:
+    """What a recipe and a card say that is the task's own.
+
+    Attributes:
+        name: as written in ``task = "..."``.
+        data: dataclass of the recipe's ``[data]`` section.
+        io: dataclass of the card's ``io`` section: what goes in and comes out of the model.
+        has_frontend: whether a recipe has a ``[frontend]`` section.
+    """
+
+    name: str
+    data: type
+    io: type
+    has_frontend: bool
+
+
+_REGISTRY: dict[str, TaskSpec] = {}
+
+
+def register(task: TaskSpec) -> None:
+    """Add a task; called once by each file of this folder."""
+    _REGISTRY[task.name] = task
+
+
+def task_spec(name: str) -> TaskSpec:
+    """Look a task up by name.
+
+    Raises:
+        RecipeError: for a name that no file of this folder registers.
+    """
+    _load()
+    if name not in _REGISTRY:
+        raise RecipeError(
+            f"unknown task {name!r}{nearest(name, _REGISTRY)}; "
+            f"allowed: {', '.join(sorted(_REGISTRY))}"
+        )
+    return _REGISTRY[name]
+
+
+def task_names() -> tuple[str, ...]:
+    """Names of all registered tasks, sorted."""
+    _load()
+    return tuple(sorted(_REGISTRY))
+
+
+def _load() -> None:
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")

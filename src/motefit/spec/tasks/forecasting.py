@@ -1,0 +1,108 @@
+"""Forecasting: which columns go in and come out, how windows are cut, and in which units."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from motefit.spec.errors import RecipeError
+from motefit.spec.normalisation import Normalisation
+from motefit.spec.tasks import TaskSpec, register
+
+NAME = "forecasting"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesData:
+    """The ``[data]`` section of a forecasting recipe.
+
+    Attributes:
+        time: name of the time column.
+        time_format: ``strptime`` format of the time column; empty means ISO 8601.
+        inputs: columns the model sees.
+        targets: columns the model predicts; each must also be an input.
+        input_steps: past steps the model sees.
+        output_steps: coming steps the model predicts, all at once.
+        step_minutes: time between two rows; any other distance is a gap, and no window spans one.
+        train_percent: share of the training part, in time order.
+        validation_percent: share of the validation part; the rest is the test part.
+        split: ``"whole"`` cuts the series once, ``"per-run"`` cuts each gap-free run.
+        sentinels: values that mean "missing", e.g. -9999.
+        missing: what a missing value does: ``"gap"`` splits the series there, ``"interpolate"``
+            fills up to ``max_filled_steps`` steps linearly, ``"error"`` refuses the file.
+        max_filled_steps: longest run of missing steps that ``"interpolate"`` fills.
+        synthetic_days: length of the series made where no data file is given.
+    """
+
+    time: str = "Date Time"
+    time_format: str = "%d.%m.%Y %H:%M:%S"
+    inputs: tuple[str, ...] = ("T (degC)", "rh (%)")
+    targets: tuple[str, ...] = ("T (degC)", "rh (%)")
+    input_steps: int = 6
+    output_steps: int = 6
+    step_minutes: float = 10.0
+    train_percent: float = 70.0
+    validation_percent: float = 20.0
+    split: Literal["whole", "per-run"] = "per-run"
+    sentinels: tuple[float, ...] = (-9999.0,)
+    missing: Literal["gap", "interpolate", "error"] = "gap"
+    max_filled_steps: int = 3
+    synthetic_days: int = 365
+
+    def __post_init__(self) -> None:
+        if not self.inputs or not self.targets:
+            raise RecipeError("inputs and targets need at least one column each")
+        extra = [name for name in self.targets if name not in self.inputs]
+        if extra:
+            raise RecipeError(
+                f"each target must also be an input (its last value is the naive forecast); "
+                f"not an input: {', '.join(extra)}"
+            )
+        for name in ("input_steps", "output_steps", "step_minutes", "synthetic_days"):
+            if getattr(self, name) <= 0:
+                raise RecipeError(f"{name} must be positive, got {getattr(self, name)}")
+        if not (
+            self.train_percent > 0
+            and self.validation_percent > 0
+            and self.train_percent + self.validation_percent < 100
+        ):
+            raise RecipeError(
+                "train_percent and validation_percent must be positive and leave a test part, "
+                f"got {self.train_percent} and {self.validation_percent}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesIO:
+    """What a forecaster sees and predicts; part of its card.
+
+    Attributes:
+        inputs: columns of the window, in order, in their own units.
+        targets: columns of the prediction, in order, in their own units.
+        input_steps: rows of the window.
+        output_steps: rows of the prediction.
+        step_minutes: time between two rows.
+        normalisation: per input column, from the training part.
+    """
+
+    inputs: tuple[str, ...]
+    targets: tuple[str, ...]
+    input_steps: int
+    output_steps: int
+    step_minutes: float
+    normalisation: Normalisation
+
+    def __post_init__(self) -> None:
+        if len(self.normalisation.mean) != len(self.inputs):
+            raise RecipeError(
+                f"{len(self.inputs)} inputs need as many means, got {self.normalisation.mean}"
+            )
+        missing = [name for name in self.targets if name not in self.inputs]
+        if missing:
+            raise RecipeError(f"targets that are not inputs: {', '.join(missing)}")
+
+    @property
+    def target_columns(self) -> tuple[int, ...]:
+        """Index of each target among the inputs."""
+        return tuple(self.inputs.index(name) for name in self.targets)
+
+
+register(TaskSpec(name=NAME, data=SeriesData, io=SeriesIO, has_frontend=False))

@@ -1,0 +1,76 @@
+"""Keyword spotting: which words, how they are split, and what the model hears and says."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from motefit.spec.errors import RecipeError
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.normalisation import Normalisation
+from motefit.spec.tasks import TaskSpec, register
+
+NAME = "keyword-spotting"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechData:
+    """The ``[data]`` section of a keyword-spotting recipe.
+
+    Attributes:
+        words: folders to use, in any order (labels are always sorted); empty means all folders.
+        split: ``"published"`` reads lists of files, ``"stratified"`` draws a seeded split within
+            each word, ``"speaker"`` a seeded split in which no speaker is in two parts.
+        train_percent: share of the training part (seeded splits).
+        validation_percent: share of the validation part; the rest is the test part.
+        seed: of a seeded split.
+        lists: folder that holds the published lists, relative to the data folder; empty: found.
+        noise: folder of background noise, relative to the data folder; empty: found if there.
+        synthetic_clips: clips per word to synthesise where no data folder is given.
+    """
+
+    words: tuple[str, ...] = ()
+    split: Literal["published", "stratified", "speaker"] = "stratified"
+    train_percent: float = 80.0
+    validation_percent: float = 10.0
+    seed: int = 0
+    lists: str = ""
+    noise: str = ""
+    synthetic_clips: int = 200
+
+    def __post_init__(self) -> None:
+        if len(set(self.words)) != len(self.words):
+            raise RecipeError(f"a word stands twice in words: {', '.join(self.words)}")
+        if len(self.words) == 1:
+            raise RecipeError(f"at least two words are needed to choose from, got {self.words[0]}")
+        if not (
+            self.train_percent > 0
+            and self.validation_percent > 0
+            and self.train_percent + self.validation_percent < 100
+        ):
+            raise RecipeError(
+                "train_percent and validation_percent must be positive and leave a test part, "
+                f"got {self.train_percent} and {self.validation_percent}"
+            )
+        if self.synthetic_clips < 10:
+            raise RecipeError(
+                f"synthetic_clips must be at least 10 per word, got {self.synthetic_clips}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechIO:
+    """What a keyword spotter hears and says; part of its card.
+
+    Attributes:
+        labels: the words, in the order of the model's outputs (sorted).
+        frontend: how a clip becomes features.
+        normalisation: of the features, per feature column.
+        output: whether the model file gives logits (the runtime applies softmax) or probabilities.
+    """
+
+    labels: tuple[str, ...]
+    frontend: FrontEnd
+    normalisation: Normalisation
+    output: Literal["logits", "probabilities"] = "logits"
+
+
+register(TaskSpec(name=NAME, data=SpeechData, io=SpeechIO, has_frontend=True))
