@@ -1,0 +1,1 @@
+"""The Graph: the only description of a network. Everything else reads it."""

@@ -1,0 +1,68 @@
+"""Plain convolutional nets: the published baselines of two and eight words.
+
+Sources: the three-block CNN of the 22/23 and 24/25 systems, the sequential CNN of 23/24.
+"""
+
+import numpy as np
+
+from motefit.graph.builder import Builder
+from motefit.graph.families import family
+from motefit.graph.families.scaling import per_layer, scaled
+from motefit.graph.graph import Graph
+from motefit.graph.ops import Padding
+from motefit.graph.problem import Problem
+
+
+@family("cnn", tasks=("keyword-spotting",))
+def cnn(
+    problem: Problem,
+    *,
+    rng: np.random.Generator,
+    filters: tuple[int, ...] = (256, 256, 256),
+    kernel_heights: tuple[int, ...] = (3,),
+    kernel_widths: tuple[int, ...] = (3,),
+    strides: tuple[int, ...] = (2, 1, 1),
+    first_padding: Padding = "valid",
+    width_multiplier: float = 1.0,
+    full_width_layers: int = 0,
+    pointwise_depthwise: bool = False,
+    dropout: float = 0.0,
+    softmax: bool = False,
+) -> Graph:
+    """Blocks of convolution, batch norm and ReLU; global average pooling; one dense layer.
+
+    Args:
+        problem: input shape (frames, features).
+        rng: draws the initial weights.
+        filters: of each block before the width multiplier; as many blocks as entries.
+        kernel_heights: over frames, per block; the last entry is repeated.
+        kernel_widths: over features, per block; the last entry is repeated.
+        strides: in both directions, per block; the last entry is repeated.
+        first_padding: of the first block; the others are padded.
+        width_multiplier: factor on the filters, at least one stays.
+        full_width_layers: first blocks that the width multiplier leaves alone (22/23: 1).
+        pointwise_depthwise: a 1x1 depthwise convolution before every block but the first (24/25).
+        dropout: after every batch norm and after pooling.
+        softmax: end in probabilities instead of logits.
+    """
+    net = Builder((*problem.input_shape, 1), rng=rng)
+    for i, count in enumerate(filters):
+        if pointwise_depthwise and i > 0:
+            net.depthwise((1, 1))
+        width = count if i < full_width_layers else scaled(count, width_multiplier)
+        stride = per_layer(strides, i)
+        net.conv(
+            width,
+            (per_layer(kernel_heights, i), per_layer(kernel_widths, i)),
+            stride=(stride, stride),
+            padding=first_padding if i == 0 else "same",
+        )
+        net.batch_norm()
+        net.relu()
+        net.dropout(dropout)
+    net.global_average_pool()
+    net.dropout(dropout)
+    net.dense(problem.outputs)
+    if softmax:
+        net.softmax()
+    return net.build()

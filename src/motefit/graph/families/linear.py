@@ -1,0 +1,38 @@
+"""One matrix from the window to the forecast: the smallest model worth shipping."""
+
+import numpy as np
+
+from motefit.graph.builder import Builder
+from motefit.graph.families import family
+from motefit.graph.graph import Graph
+from motefit.graph.problem import Problem
+from motefit.spec.errors import RecipeError
+
+
+@family("linear", tasks=("forecasting",))
+def linear(
+    problem: Problem,
+    *,
+    rng: np.random.Generator,
+    change: bool = True,
+    bias: bool = True,
+) -> Graph:
+    """One dense layer without activation.
+
+    Args:
+        problem: input shape (steps, columns); with ``change`` it must name the naive inputs.
+        rng: draws the initial weights.
+        change: begin at "the last value stays" and learn the change from it. For one matrix the
+            two forms are the same set of functions, so the file has no extra operation.
+        bias: add a constant.
+    """
+    net = Builder((int(np.prod(problem.input_shape)),), rng=rng)
+    net.dense(problem.outputs, bias=bias)
+    graph = net.build()
+    if not change:
+        return graph
+    if len(problem.naive) != problem.outputs:
+        raise RecipeError("linear: change = true needs a naive forecast; set change = false")
+    weight = graph.constants["dense0.weight"] * np.float32(0.01)
+    weight[np.arange(problem.outputs), problem.naive] += 1.0
+    return graph.with_constants({"dense0.weight": weight})

@@ -1,0 +1,70 @@
+"""1-D time-channel separable net: mel bands are channels, convolutions run over time only.
+
+Sources: MatchboxNet, arXiv:2004.08531; TC-ResNet, arXiv:1904.03814.
+"""
+
+import numpy as np
+
+from motefit.graph.builder import Builder
+from motefit.graph.families import family
+from motefit.graph.families.scaling import per_layer
+from motefit.graph.graph import Graph
+from motefit.graph.problem import Problem
+
+
+@family("tcnet", tasks=("keyword-spotting",))
+def tcnet(
+    problem: Problem,
+    *,
+    rng: np.random.Generator,
+    width: int = 32,
+    blocks: int = 4,
+    first_kernel: int = 5,
+    first_stride: int = 2,
+    kernels: tuple[int, ...] = (9,),
+    strides: tuple[int, ...] = (1,),
+    dilations: tuple[int, ...] = (1,),
+    residual: bool = True,
+    dropout: float = 0.0,
+    softmax: bool = False,
+) -> Graph:
+    """A convolution over time, then blocks of depthwise (time) and pointwise convolution.
+
+    Args:
+        problem: input shape (frames, features); features become channels.
+        rng: draws the initial weights.
+        width: channels of every layer.
+        blocks: depthwise-separable blocks.
+        first_kernel: frames of the first convolution.
+        first_stride: frames of the first convolution.
+        kernels: frames of the depthwise convolutions; the last entry is repeated.
+        strides: of each block; the last entry is repeated.
+        dilations: of each block; the last entry is repeated.
+        residual: add each block's input to its output where the shapes are equal.
+        dropout: after every block and after pooling.
+        softmax: end in probabilities instead of logits.
+    """
+    frames, features = problem.input_shape
+    net = Builder((frames, 1, features), rng=rng)
+    net.conv(width, (first_kernel, 1), stride=(first_stride, 1))
+    net.batch_norm()
+    net.relu()
+    for block in range(blocks):
+        start, before = net.cursor, net.shape
+        net.depthwise(
+            (per_layer(kernels, block), 1),
+            stride=(per_layer(strides, block), 1),
+            dilation=(per_layer(dilations, block), 1),
+        )
+        net.conv(width, (1, 1))
+        net.batch_norm()
+        if residual and net.shape == before:
+            net.add(start, net.cursor)
+        net.relu()
+        net.dropout(dropout)
+    net.global_average_pool()
+    net.dropout(dropout)
+    net.dense(problem.outputs)
+    if softmax:
+        net.softmax()
+    return net.build()

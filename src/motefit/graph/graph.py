@@ -1,0 +1,113 @@
+"""Graph: a short list of operations plus arrays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from motefit.graph.ops import Op, Shape
+from motefit.spec.errors import RecipeError
+
+INPUT = "input"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Quantisation:
+    """How integers stand for reals: ``real = scale * (q - zero_point)``.
+
+    Attributes:
+        scale: float32, (1,) per tensor or (n,) along ``axis``.
+        zero_point: of activations; 0 for weights and biases.
+        axis: None per tensor, otherwise the axis of the per-channel scales.
+    """
+
+    scale: np.ndarray
+    zero_point: int = 0
+    axis: int | None = None
+
+    def __post_init__(self) -> None:
+        scale = np.asarray(self.scale, np.float32).reshape(-1)
+        if not np.all(np.isfinite(scale)) or np.any(scale <= 0):
+            raise RecipeError(f"quantisation scales must be positive and finite, got {scale}")
+        object.__setattr__(self, "scale", scale)
+
+    def along(self, rank: int) -> np.ndarray:
+        """The scale, float32, shaped to broadcast against a tensor of the given rank."""
+        if self.axis is None:
+            return self.scale[0]  # type: ignore[no-any-return]
+        shape = [1] * rank
+        shape[self.axis] = -1
+        return self.scale.reshape(shape)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Graph:
+    """A network: the single description that is trained, counted, run, written and shipped.
+
+    Attributes:
+        input_shape: of one example, without the batch; the input's name is ``"input"``.
+        ops: in an order in which they can run; the last one's output is the graph's.
+        constants: weights, biases and statistics by name: float32, or int8/int32 when quantised.
+        quantisation: of tensors that hold integers, by name. An activation named here is int8
+            (int16 for an LSTM's cell state, named ``"<output>.cell"``), any other float32.
+    """
+
+    input_shape: Shape
+    ops: tuple[Op, ...]
+    constants: Mapping[str, np.ndarray]
+    quantisation: Mapping[str, Quantisation] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = {INPUT, *self.constants}
+        for op in self.ops:
+            missing = [name for name in op.inputs if name not in known]
+            if missing:
+                raise RecipeError(f"{op.output}: unknown inputs {missing}")
+            if op.output in known:
+                raise RecipeError(f"two tensors are called {op.output!r}")
+            known.add(op.output)
+        if not self.ops:
+            raise RecipeError("a graph needs at least one operation")
+
+    @property
+    def output(self) -> str:
+        """Name of the graph's output."""
+        return self.ops[-1].output
+
+    @cached_property
+    def shapes(self) -> Mapping[str, Shape]:
+        """Shape of every tensor by name.
+
+        Raises:
+            RecipeError: when an operation does not fit its inputs.
+        """
+        shapes: dict[str, Shape] = {INPUT: tuple(self.input_shape)}
+        shapes.update({name: array.shape for name, array in self.constants.items()})
+        for op in self.ops:
+            shapes[op.output] = op.infer([shapes[name] for name in op.inputs])
+        return shapes
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of one example's output."""
+        return self.shapes[self.output]
+
+    def activations(self) -> tuple[str, ...]:
+        """Names of the input and every operation's output, in order."""
+        return (INPUT, *(op.output for op in self.ops))
+
+    def consumers(self, name: str) -> tuple[Op, ...]:
+        """Operations that read a tensor."""
+        return tuple(op for op in self.ops if name in op.inputs)
+
+    def with_constants(self, constants: Mapping[str, np.ndarray]) -> "Graph":
+        """A copy with some constants replaced.
+
+        Raises:
+            RecipeError: for a constant the graph does not have, or of another shape.
+        """
+        for name, array in constants.items():
+            if name not in self.constants or self.constants[name].shape != array.shape:
+                raise RecipeError(f"no constant {name!r} of shape {array.shape} in this graph")
+        return replace(self, constants={**self.constants, **constants})

@@ -1,0 +1,215 @@
+"""The operations of a Graph: frozen records of names and settings, and how shapes follow.
+
+Shapes leave the batch dimension out. Images are (height, width, channels): for speech, height is
+time in frames and width is frequency. ``"same"`` padding is TensorFlow's: the smaller half first.
+Constants are TensorFlow Lite's layouts: convolution OHWI, depthwise 1HWC, dense OI.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from motefit.spec.errors import RecipeError
+
+Shape = tuple[int, ...]
+Pair = tuple[int, int]
+Padding = Literal["same", "valid"]
+ActivationKind = Literal["none", "relu", "relu6"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Op:
+    """One operation: abstract; names of its inputs (activations, then constants) and its output."""
+
+    inputs: tuple[str, ...]
+    output: str
+
+    def infer(self, shapes: Sequence[Shape]) -> Shape:
+        """Shape of the output, from the shapes of the inputs in order.
+
+        Raises:
+            RecipeError: when the shapes do not fit the operation.
+        """
+        raise TypeError(f"{type(self).__name__} has no shape rule for {shapes}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windowed(Op):
+    """An operation that slides a window over height and width: abstract."""
+
+    stride: Pair = (1, 1)
+    dilation: Pair = (1, 1)
+    padding: Padding = "same"
+
+    def slide(self, size: Shape, window: Pair) -> Pair:
+        """Height and width of the output.
+
+        Raises:
+            RecipeError: when a window without padding is larger than its input.
+        """
+        result = []
+        for n, k, s, d in zip(size[:2], window, self.stride, self.dilation, strict=True):
+            reach = (k - 1) * d + 1
+            out = -(-n // s) if self.padding == "same" else (n - reach) // s + 1
+            if out < 1:
+                raise RecipeError(
+                    f"{self.output}: a window of {reach} does not fit an input of {n}; use a "
+                    "smaller kernel or stride, fewer layers, or padding = 'same'"
+                )
+            result.append(out)
+        return result[0], result[1]
+
+    def pads(self, size: Shape, window: Pair) -> tuple[Pair, Pair]:
+        """Zeros added (before, after) in height and in width."""
+        if self.padding == "valid":
+            return (0, 0), (0, 0)
+        pairs = []
+        for n, k, s, d in zip(size[:2], window, self.stride, self.dilation, strict=True):
+            total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
+            pairs.append((total // 2, total - total // 2))
+        return pairs[0], pairs[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv2D(Windowed):
+    """Convolution. Inputs: x (h, w, c), weight (o, kh, kw, c), and a bias (o,) if there is one."""
+
+    activation: ActivationKind = "none"
+
+    def infer(self, shapes: Sequence[Shape]) -> Shape:
+        """Shape (h', w', o)."""
+        x, weight = shapes[:2]
+        if len(x) != 3 or len(weight) != 4 or weight[3] != x[2]:
+            raise RecipeError(f"{self.output}: a weight {weight} does not fit an input {x}")
+        return (*self.slide(x, (weight[1], weight[2])), weight[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthwiseConv2D(Windowed):
+    """Depthwise convolution, multiplier 1. Inputs: x (h, w, c), weight (1, kh, kw, c), bias."""
+
+    activation: ActivationKind = "none"
+
+    def infer(self, shapes: Sequence[Shape]) -> Shape:
+        """Shape (h', w', c)."""
+        x, weight = shapes[:2]
+        if len(x) != 3 or len(weight) != 4 or weight[0] != 1 or weight[3] != x[2]:
+            raise RecipeError(f"{self.output}: a weight {weight} does not fit an input {x}")
+        return (*self.slide(x, (weight[1], weight[2])), x[2])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dense(Op):
+    """Fully connected over the flattened input. Inputs: x, weight (o, i), and a bias (o,)."""
+
+    activation: ActivationKind = "none"
+
+    def infer(self, shapes: Sequence[Shape]) -> Shape:
+        """Shape (o,)."""
+        x, weight = shapes[:2]
+        if len(weight) != 2 or math.prod(x) != weight[1]:
+            raise RecipeError(f"{self.output}: a weight {weight} does not fit an input {x}")
+        return (weight[0],)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AveragePool2D(Windowed):
+    """Mean over a window; padding does not count. Inputs: x (h, w, c)."""
+
+    window: Pair
+    padding: Padding = "valid"
+
+    def infer(self, shapes: Sequence[Shape]) -> Shape:
+        """Shape (h', w', c)."""
+        return (*self.slide(shapes[0], self.window), shapes[0][2])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Add(Op):
+    """Sum of two tensors; a size of 1 is repeated. Inputs: a, b of equal rank."""
+
+    activation: ActivationKind = "none"
+
+    def infer(self, shapes: Sequence[Shape]) -> Shape:
+        """The broadcast shape."""
+        a, b = shapes
+        if len(a) != len(b) or any(m != n and 1 not in {m, n} for m, n in zip(a, b, strict=True)):
+            raise RecipeError(f"{self.output}: cannot add {a} and {b}")
+        return tuple(max(m, n) for m, n in zip(a, b, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elementwise(Op):
+    """An operation whose output has the shape of its first input: abstract."""
+
+    def infer(self, shapes: Sequence[Shape]) -> Shape:
+        """The input's shape."""
+        return shapes[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation(Elementwise):
+    """Rectifier on its own, as families write it; fused into the operation before on export."""
+
+    kind: ActivationKind = "relu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNorm(Elementwise):
+    """Batch normalisation over the last axis; folded on export.
+
+    Inputs: x, gamma (c,), beta (c,), mean (c,), variance (c,).
+    """
+
+    epsilon: float = 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropout(Elementwise):
+    """Random zeros in training, nothing otherwise; dropped on export. Inputs: x."""
+
+    rate: float = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softmax(Elementwise):
+    """Softmax over the last axis. Inputs: x."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantize(Elementwise):
+    """float32 to int8, by the output's quantisation. Inputs: x."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dequantize(Elementwise):
+    """int8 to float32, by the input's quantisation. Inputs: an activation or a constant."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSTM(Op):
+    """Long short-term memory over a sequence; states begin at zero for every example.
+
+    Inputs: x (t, i), weight (4, h, i), recurrent weight (4, h, h), bias (4, h); gates in the order
+    input, forget, cell, output (TensorFlow's).
+    """
+
+    def infer(self, shapes: Sequence[Shape]) -> Shape:
+        """Shape (t, h)."""
+        x, weight, recurrent = shapes[:3]
+        h = weight[1]
+        if len(x) != 2 or weight != (4, h, x[1]) or recurrent != (4, h, h):
+            raise RecipeError(f"{self.output}: weights {weight}, {recurrent} do not fit {x}")
+        return x[0], h
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastStep(Op):
+    """The last row of a sequence. Inputs: x (t, f)."""
+
+    def infer(self, shapes: Sequence[Shape]) -> Shape:
+        """Shape (f,)."""
+        if len(shapes[0]) != 2:
+            raise RecipeError(f"{self.output}: expected (steps, features), got {shapes[0]}")
+        return shapes[0][1:]
