@@ -44,7 +44,7 @@ def run(graph: Graph, batch: np.ndarray) -> np.ndarray:
 
 
 def run_all(graph: Graph, batch: np.ndarray) -> Mapping[str, np.ndarray]:
-    """Every activation by name, each (n, *shape) float32.
+    """Every activation by name, each (n, *shape) float32; LSTM cells as ``"<output>.cell"``.
 
     Raises:
         ModelFileError: for an operation this executor does not know.
@@ -55,6 +55,8 @@ def run_all(graph: Graph, batch: np.ndarray) -> Mapping[str, np.ndarray]:
         arrays = [graph.constants[n] if n in graph.constants else tensors[n] for n in op.inputs]
         if isinstance(op, Dequantize):
             tensors[op.output] = _dequantize(graph, op)
+        elif isinstance(op, LSTM):
+            tensors[op.output], tensors[f"{op.output}.cell"] = _lstm(arrays)
         else:
             tensors[op.output] = _compute(op, arrays)
     return tensors
@@ -160,13 +162,13 @@ def _softmax(op: Softmax, arrays: list[np.ndarray]) -> np.ndarray:  # noqa: ARG0
     return np.asarray(x / x.sum(axis=-1, keepdims=True), np.float32)
 
 
-@_compute.register
-def _lstm(op: LSTM, arrays: list[np.ndarray]) -> np.ndarray:  # noqa: ARG001
+def _lstm(arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Hidden and cell states after every step, each (n, steps, units)."""
     x, weight, recurrent, bias = arrays
     units = weight.shape[1]
     hidden = np.zeros((len(x), units), np.float32)
     cell = np.zeros_like(hidden)
-    steps = []
+    steps, cells = [], []
     for t in range(x.shape[1]):
         gates = (
             x[:, t] @ weight.reshape(4 * units, -1).T
@@ -177,7 +179,8 @@ def _lstm(op: LSTM, arrays: list[np.ndarray]) -> np.ndarray:  # noqa: ARG001
         cell = forget * cell + enter * np.tanh(gates[:, 2])
         hidden = out * np.tanh(cell)
         steps.append(hidden)
-    return np.stack(steps, axis=1).astype(np.float32)
+        cells.append(cell)
+    return np.stack(steps, axis=1).astype(np.float32), np.stack(cells, axis=1).astype(np.float32)
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

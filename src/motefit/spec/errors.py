@@ -20,6 +20,10 @@ class ModelFileError(MotefitError, ValueError):
     """A model file, card or bundle that is damaged, changed or not supported."""
 
 
+class NoCardError(ModelFileError):
+    """A model file without the card that says what goes in and comes out."""
+
+
 class OutputError(MotefitError, OSError):
     """A result could not be written; what was there before is intact."""
 

@@ -1,11 +1,9 @@
 """The front end of a keyword spotter: from samples to features, as numbers only."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from motefit.spec.errors import RecipeError
-
-FeatureKind = Literal["mel", "spectrogram"]
+from motefit.spec.kinds import kind_spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +11,8 @@ class FrontEnd:
     """Settings of the front end; training, device and C code read this one definition.
 
     Attributes:
-        kind: ``"mel"`` (log-mel or MFCC) or ``"spectrogram"`` (magnitude of the STFT).
+        kind: ``"mel"`` (log-mel or MFCC), ``"spectrogram"`` (magnitude of the STFT), or another
+            file of ``motefit.spec.kinds``.
         rate_hz: sampling rate the features are computed at.
         seconds: length of one clip.
         frame_length: samples in one analysis frame, also the FFT length.
@@ -24,7 +23,7 @@ class FrontEnd:
         coefficients: first k MFCCs; 0 keeps the log-mel bands (0 for a spectrogram).
     """
 
-    kind: FeatureKind = "mel"
+    kind: str = "mel"
     rate_hz: int = 16_000
     seconds: float = 1.0
     frame_length: int = 640
@@ -53,17 +52,7 @@ class FrontEnd:
                 f"the band must satisfy 0 <= lower_hz < upper_hz <= {self.rate_hz / 2} "
                 f"(half the rate), got {self.lower_hz}..{self.upper_hz}"
             )
-        if self.kind == "spectrogram":
-            if self.mel_bins or self.coefficients:
-                raise RecipeError(
-                    "a spectrogram has no mel bands: set mel_bins = 0 and coefficients = 0, "
-                    f"got {self.mel_bins} and {self.coefficients}"
-                )
-        elif self.mel_bins < 1 or not 0 <= self.coefficients <= self.mel_bins:
-            raise RecipeError(
-                f"mel_bins must be at least 1 and coefficients 0..mel_bins, "
-                f"got {self.mel_bins} and {self.coefficients}"
-            )
+        kind_spec(self.kind).check(self)
 
     @property
     def clip_samples(self) -> int:
@@ -85,10 +74,7 @@ class FrontEnd:
     @property
     def features(self) -> int:
         """Features in one frame."""
-        if self.kind == "spectrogram":
-            first, stop = self.band_bins
-            return stop - first
-        return self.coefficients or self.mel_bins
+        return kind_spec(self.kind).features(self)
 
     @property
     def shape(self) -> tuple[int, int]:

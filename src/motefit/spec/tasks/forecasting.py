@@ -29,6 +29,8 @@ class SeriesData:
         missing: what a missing value does: ``"gap"`` splits the series there, ``"interpolate"``
             fills up to ``max_filled_steps`` steps linearly, ``"error"`` refuses the file.
         max_filled_steps: longest run of missing steps that ``"interpolate"`` fills.
+        repeated_rows: what a row does whose time is not after the time before: ``"error"`` refuses
+            the file, ``"drop"`` leaves the row out if an earlier row has the same time and values.
         synthetic_days: length of the series made where no data file is given.
     """
 
@@ -45,6 +47,7 @@ class SeriesData:
     sentinels: tuple[float, ...] = (-9999.0,)
     missing: Literal["gap", "interpolate", "error"] = "gap"
     max_filled_steps: int = 3
+    repeated_rows: Literal["error", "drop"] = "error"
     synthetic_days: int = 365
 
     def __post_init__(self) -> None:

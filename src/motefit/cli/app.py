@@ -1,0 +1,37 @@
+"""The ``motefit`` application: every file of ``cli/commands`` adds its commands here."""
+
+import importlib
+import pkgutil
+from typing import Annotated
+
+import typer
+
+from motefit import __version__
+from motefit.cli import commands
+
+app = typer.Typer(
+    name="motefit",
+    help="Train the smallest model that fits a sensor node, and prove it on the bytes it ships.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(show: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value
+    if show:
+        typer.echo(f"motefit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001 - handled by its callback
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Train the smallest model that fits a sensor node, and prove it on the bytes it ships."""
+
+
+for _module in pkgutil.iter_modules(commands.__path__):
+    importlib.import_module(f"{commands.__name__}.{_module.name}").add_to(app)

@@ -1,0 +1,1 @@
+"""One file per command or group; each has ``add_to(app)``."""

@@ -1,0 +1,1 @@
+"""Public data sets: the upstream archives, checked and unpacked."""

@@ -1,0 +1,234 @@
+"""Which clip belongs to which part: published lists, or seeded splits by clip or by speaker."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from motefit.spec.errors import DataError
+
+PARTS = ("train", "validation", "test")
+_SPEAKER_MARK = "_nohash_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Clip ids (``"word/stem"``) per part, each sorted.
+
+    Attributes:
+        train: ids of the training part.
+        validation: ids of the validation part.
+        test: ids of the test part.
+        missing: ids that a list names and the folder lacks.
+        unlisted: ids in the folder that no list names.
+    """
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """The three parts by name, in the order train, validation, test."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def speaker_of(clip_id: str) -> str:
+    """The speaker of a clip: what stands before ``_nohash_``, else the whole stem.
+
+    A file named otherwise therefore counts as a speaker of its own.
+
+    >>> speaker_of("up/0132a06d_nohash_2"), speaker_of("up/anna-3")
+    ('0132a06d', 'anna-3')
+    """
+    return clip_id.rpartition("/")[2].partition(_SPEAKER_MARK)[0]
+
+
+def word_of(clip_id: str) -> str:
+    """The word of a clip id ``"word/stem"``."""
+    return clip_id.partition("/")[0]
+
+
+def published_split(ids: Iterable[str], lists: Mapping[str, Path]) -> Split:
+    """Read lists of files; a line is matched by its last folder (word) and its stem.
+
+    The ending does not matter: ``./data/x/up/a_nohash_0.wav`` is the clip ``up/a_nohash_0``. Lines
+    of other words are left out. Without a training list, what no list names is for training (as in
+    Google's Speech Commands).
+
+    Args:
+        ids: clip ids in the folder.
+        lists: the list of each part; ``train`` may be absent.
+
+    Raises:
+        DataError: a clip in two lists, a line that is no path, or nothing that is there.
+    """
+    present = set(ids)
+    words = {word_of(name) for name in present}
+    home: dict[str, str] = {}
+    for part, path in lists.items():
+        for name in _read_list(path):
+            if word_of(name) not in words:
+                continue
+            if home.setdefault(name, part) != part:
+                raise DataError(
+                    f"{path}: the clip {name} is also in {lists[home[name]].name}; "
+                    "a clip may be in one part only: remove it from one list"
+                )
+    unlisted = present - set(home)
+    if "train" not in lists:
+        home.update(dict.fromkeys(unlisted, "train"))
+        unlisted = set()
+    missing = set(home) - present
+    if home and not set(home) & present:
+        raise DataError(
+            f"{next(iter(lists.values())).parent}: none of the {len(home)} listed clips is in the "
+            f"folder (listed: {min(home)}, there: {min(present)}); the lists belong to other data"
+        )
+    parts = {part: sorted(n for n in present if home.get(n) == part) for part in PARTS}
+    return _checked(parts, missing=sorted(missing), unlisted=sorted(unlisted))
+
+
+def stratified_split(
+    ids: Iterable[str], *, train_percent: float, validation_percent: float, seed: int
+) -> Split:
+    """Draw each word's parts at random; each count is within one clip of its percentage.
+
+    Each word has a random stream of its own, so that adding a word moves no clip of another.
+
+    Args:
+        ids: clip ids, in any order.
+        train_percent: share of the training part.
+        validation_percent: share of the validation part; the rest is the test part.
+        seed: same seed and ids: same split.
+    """
+    parts: dict[str, list[str]] = {part: [] for part in PARTS}
+    for word, names in _by_word(ids).items():
+        rng = np.random.default_rng([seed % 2**63, *word.encode()])
+        order = [names[i] for i in rng.permutation(len(names))]
+        cuts = [round(len(order) * p / 100) for p in _cumulated(train_percent, validation_percent)]
+        for part, start, stop in zip(PARTS, [0, *cuts], [*cuts, len(order)], strict=True):
+            parts[part] += order[start:stop]
+    return _checked({part: sorted(names) for part, names in parts.items()})
+
+
+def speaker_split(
+    ids: Iterable[str], *, train_percent: float, validation_percent: float, seed: int
+) -> Split:
+    """Draw parts that share no speaker, as balanced by word as whole speakers allow.
+
+    Speakers come in random order, those with most clips first; each goes to the part that lacks
+    most of what the speaker has (iterative stratification: Sechidis et al., ECML PKDD 2011).
+
+    Args:
+        ids: clip ids, in any order; :func:`speaker_of` tells the speaker.
+        train_percent: share of the training part.
+        validation_percent: share of the validation part; the rest is the test part.
+        seed: same seed and ids: same split.
+
+    Raises:
+        DataError: fewer than three speakers, or a word without a training clip.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in sorted(ids):
+        groups.setdefault(speaker_of(name), []).append(name)
+    if len(groups) < len(PARTS):
+        raise DataError(
+            f"a speaker split needs at least 3 speakers, the clips are from {len(groups)} "
+            '(the name before "_nohash_"); use split = "stratified"'
+        )
+    columns = {word: i for i, word in enumerate(_by_word(n for g in groups.values() for n in g))}
+    counts = np.zeros((len(groups), len(columns) + 1))
+    for row, names in enumerate(groups.values()):
+        np.add.at(counts[row], [columns[word_of(name)] for name in names], 1)
+    counts[:, -1] = counts.sum(axis=1)
+    share = np.diff([0.0, *_cumulated(train_percent, validation_percent), 100.0]) / 100
+    homes = _assign(counts, share, rng=np.random.default_rng(seed % 2**63))
+    parts: dict[str, list[str]] = {part: [] for part in PARTS}
+    for home, names in zip(homes, groups.values(), strict=True):
+        parts[PARTS[home]] += names
+    return _checked({part: sorted(names) for part, names in parts.items()})
+
+
+def _assign(
+    counts: npt.NDArray[np.float64], share: npt.NDArray[np.float64], *, rng: np.random.Generator
+) -> list[int]:
+    """Part of each group.
+
+    Args:
+        counts: (groups, words + 1), clips of each group per word and in all.
+        share: (parts,), of all clips.
+        rng: orders groups of equal size.
+    """
+    wanted = share[:, None] * counts.sum(axis=0)
+    lacking = wanted.copy()
+    shuffled = rng.permutation(len(counts))
+    order = shuffled[np.argsort(-counts[shuffled, -1], kind="stable")]
+    homes = [0] * len(counts)
+    empty = set(range(len(share)))
+    for done, row in enumerate(order.tolist()):
+        need = (lacking / wanted) @ counts[row]
+        if len(order) - done <= len(empty):
+            need = np.where(np.isin(np.arange(len(share)), list(empty)), need, -np.inf)
+        homes[row] = int(np.argmax(need))
+        empty.discard(homes[row])
+        lacking[homes[row]] -= counts[row]
+    return homes
+
+
+def _cumulated(train_percent: float, validation_percent: float) -> tuple[float, float]:
+    return train_percent, train_percent + validation_percent
+
+
+def _by_word(ids: Iterable[str]) -> dict[str, list[str]]:
+    words: dict[str, list[str]] = {}
+    for name in sorted(ids):
+        words.setdefault(word_of(name), []).append(name)
+    return words
+
+
+def _read_list(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: the list is not a UTF-8 text file") from None
+    names = []
+    for number, line in enumerate(lines, 1):
+        pieces = line.strip().replace("\\", "/").split("/")
+        if pieces == [""]:
+            continue
+        if len(pieces) < 2:
+            raise DataError(
+                f"{path}, line {number}: expected a path that ends in word/file, got {line!r}"
+            )
+        names.append(f"{pieces[-2]}/{Path(pieces[-1]).stem}")
+    return names
+
+
+def _checked(
+    parts: Mapping[str, Sequence[str]],
+    *,
+    missing: Sequence[str] = (),
+    unlisted: Sequence[str] = (),
+) -> Split:
+    for part, names in parts.items():
+        if not names:
+            raise DataError(
+                f"the {part} part has no clips; add clips, or change the split or its percentages"
+            )
+    without = {word_of(n) for p in parts.values() for n in p} - {word_of(n) for n in parts["train"]}
+    if without:
+        raise DataError(
+            f"no training clip of {', '.join(sorted(without))}; add clips or change the split"
+        )
+    return Split(
+        train=tuple(parts["train"]),
+        validation=tuple(parts["validation"]),
+        test=tuple(parts["test"]),
+        missing=tuple(missing),
+        unlisted=tuple(unlisted),
+    )

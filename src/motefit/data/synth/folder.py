@@ -1,0 +1,100 @@
+"""A synthetic data set's folder: made whole or not at all, and known again."""
+
+import errno
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from motefit.spec.errors import DataError, OutputError
+
+MANIFEST = "synth.json"
+
+
+def content_sha256(folder: Path) -> str:
+    """One hash over the names and bytes of all files under a folder but the manifest."""
+    digest = hashlib.sha256()
+    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    for name in sorted(paths):
+        if name != MANIFEST and paths[name].is_file():
+            file_hash = hashlib.sha256(paths[name].read_bytes()).hexdigest()
+            digest.update(f"{name}\0{file_hash}\n".encode())
+    return digest.hexdigest()
+
+
+def previous(out: Path, request: Mapping[str, object]) -> dict[str, object] | None:
+    """The manifest of an identical earlier synthesis in ``out``; None where ``out`` is free.
+
+    Raises:
+        DataError: when the folder holds anything else, or was changed since.
+        OutputError: when ``out`` is a file, or cannot be read.
+    """
+    try:
+        if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+            return None
+        if not out.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "a file; give a folder that is new or empty")
+        manifest = _read_manifest(out / MANIFEST)
+        if manifest is None or manifest.get("request") != request:
+            what = "other data" if manifest is None else "a synthesis with other settings or seed"
+            raise DataError(f"{out} holds {what}; delete it or give a folder that is new or empty")
+        if manifest.get("sha256") != content_sha256(out):
+            raise DataError(
+                f"{out} was changed since it was synthesised; delete it or give another folder"
+            )
+    except OSError as error:
+        raise OutputError(f"cannot use {out}: {error.strerror or error}") from error
+    return manifest
+
+
+def _read_manifest(path: Path) -> dict[str, object] | None:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) else None
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, object]) -> None:
+    """Write the manifest, the last file of a folder.
+
+    Raises:
+        OSError: when the file cannot be written.
+    """
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """A temporary folder beside ``out`` that takes its place at the end, or vanishes on an error.
+
+    Args:
+        out: a folder that is absent or empty.
+
+    Yields:
+        The temporary folder.
+
+    Raises:
+        OutputError: when something cannot be written; ``out`` is as it was.
+    """
+    out = out.resolve()
+    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.mkdir(parents=True)
+        try:
+            yield part
+            if out.exists():
+                out.rmdir()
+            part.replace(out)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {out}: {error.strerror or error}; nothing was left behind"
+        ) from error

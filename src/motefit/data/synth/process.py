@@ -1,0 +1,176 @@
+"""The client of the espeak-ng process: starts it, asks it, and always ends it."""
+
+import contextlib
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from motefit.spec.errors import DataError, MissingExtraError
+
+_PROGRAM = Path(__file__).with_name("speaker.py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Utterance:
+    """One request to espeak-ng.
+
+    Attributes:
+        text: what to say.
+        voice: espeak-ng voice with an optional variant, e.g. ``"en-us+f3"``.
+        pitch: 0..100.
+        speed: words a minute, 80..450.
+        range: of the pitch within the utterance, 0..100.
+        volume: 0..200.
+    """
+
+    text: str
+    voice: str
+    pitch: int = 50
+    speed: int = 160
+    range: int = 50
+    volume: int = 100
+
+
+def require_espeak() -> None:
+    """Check that speech can be synthesised, without loading espeak-ng into this process.
+
+    Raises:
+        MissingExtraError: when ``espeakng_loader`` is not installed.
+    """
+    if importlib.util.find_spec("espeakng_loader") is None:
+        raise MissingExtraError("espeakng_loader", "synth", "Synthetic speech")
+
+
+class SpeakerProcess:
+    """A fresh espeak-ng process; a context manager, after which the process is gone.
+
+    The same utterances in the same order from a fresh process are the same samples.
+
+    Args:
+        timeout_s: longest wait for one answer; then the process is killed.
+        command: what to run; left out, the program beside this file.
+
+    Attributes:
+        pid: of the process.
+        version: of espeak-ng.
+        rate_hz: of the samples.
+
+    Raises:
+        MissingExtraError: when ``espeakng_loader`` is not installed.
+        DataError: when the process cannot be started, dies or does not answer in time.
+    """
+
+    def __init__(self, *, timeout_s: float = 30.0, command: Sequence[str] | None = None) -> None:
+        require_espeak()
+        self._timeout_s = timeout_s
+        self._timed_out = False
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in close()
+        try:
+            # -P: the folder of the program holds modules named like others and is not searched.
+            self._process = subprocess.Popen(  # noqa: S603  # our own program, no shell
+                list(command or (sys.executable, "-P", str(_PROGRAM))),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+            )
+        except OSError as error:
+            self._log.close()
+            raise DataError(f"cannot start the espeak-ng process: {error}") from error
+        self.pid = self._process.pid
+        try:
+            hello, _ = self._exchange(b"")
+            self.version = str(hello["version"])
+            self.rate_hz = int(hello["rate_hz"])
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def say(self, utterance: Utterance) -> npt.NDArray[np.float32]:
+        """Speak; returns float32 samples [n] in -1..1 at ``rate_hz``.
+
+        Raises:
+            DataError: when espeak-ng refuses the voice or text, dies or does not answer in time.
+        """
+        header, pcm = self._exchange(json.dumps(asdict(utterance)).encode() + b"\n")
+        if "error" in header:
+            raise DataError(str(header["error"]))
+        return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
+
+    def close(self) -> None:
+        """End the process and wait for it; safe to call twice."""
+        process = self._process
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                # A request that the dead process will not read may still be in the buffer.
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+        self._log.close()
+
+    def _exchange(self, request: bytes) -> tuple[dict[str, Any], bytes]:
+        watchdog = threading.Timer(self._timeout_s, self._give_up)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            return self._ask(request)
+        except (OSError, ValueError) as error:
+            raise DataError(self._diagnosis()) from error
+        finally:
+            watchdog.cancel()
+
+    def _ask(self, request: bytes) -> tuple[dict[str, Any], bytes]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise ValueError("the process has no pipes")
+        if request:
+            stdin.write(request)
+            stdin.flush()
+        header: dict[str, Any] = json.loads(stdout.readline())
+        size = int(header.get("bytes", 0))
+        pcm = stdout.read(size)
+        if len(pcm) != size:
+            raise ValueError(f"{size} bytes announced, {len(pcm)} received")
+        return header, pcm
+
+    def _give_up(self) -> None:
+        self._timed_out = True
+        self._process.kill()
+
+    def _diagnosis(self) -> str:
+        if self._timed_out:
+            return f"the espeak-ng process did not answer within {self._timeout_s:g} s; try again"
+        try:  # a process that is ending may have something to say yet
+            code = self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        said = f": {lines[-1]}" if lines else ""
+        return (
+            f"the espeak-ng process ended unexpectedly (exit status {code}){said}; "
+            "try again, or reinstall with: pip install --force-reinstall espeakng-loader"
+        )

@@ -1,0 +1,286 @@
+"""The integer executor: what LiteRT's builtin kernels (without XNNPACK) compute, bit for bit.
+
+Batches lead: an activation is (n, *shape), int8. Sums of products are taken in float64 matrix
+products, which are exact below 2**53, and then follow the kernels' fixed-point arithmetic.
+
+The kernels round differently in their vector code and in the scalar code that finishes what does
+not fill a block. Which code an element meets was found by measuring LiteRT 2.3.0 on x86-64, for
+a batch of one, and is modelled here; see docs/decisions for the figures.
+"""
+
+import math
+from collections.abc import Mapping
+from functools import singledispatch
+
+import numpy as np
+
+from motefit.graph import fixedpoint
+from motefit.graph.graph import INPUT, Graph, Quantisation
+from motefit.graph.integer_lstm import run_lstm
+from motefit.graph.ops import (
+    LSTM,
+    ActivationKind,
+    Add,
+    AveragePool2D,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dequantize,
+    LastStep,
+    Op,
+    Quantize,
+    Shape,
+    Softmax,
+)
+from motefit.graph.quantise_lstm import CELL
+from motefit.graph.quantise_scales import dequantise_array, quantise_array
+from motefit.graph.reference import patches
+from motefit.spec.errors import DataError, ModelFileError
+
+__all__ = ["dequantise_array", "quantise_array", "run", "run_all"]
+
+CHUNK = 64
+ADD_SHIFT = 20
+
+Tensors = dict[str, np.ndarray]
+
+
+def run(graph: Graph, batch: np.ndarray) -> np.ndarray:
+    """Outputs (n, *output_shape) of an int8 graph.
+
+    Args:
+        graph: in int8 form.
+        batch: (n, *input_shape), int8; float32 where the graph begins with ``Quantize``.
+
+    Returns:
+        int8, or float32 where the graph ends with ``Dequantize``.
+
+    Raises:
+        DataError: when the batch has another dtype than the graph's input.
+    """
+    batch = np.asarray(batch).reshape(-1, *graph.input_shape)
+    starts = range(0, max(len(batch), 1), CHUNK)
+    parts = [run_all(graph, batch[s : s + CHUNK])[graph.output] for s in starts]
+    return np.concatenate(parts)
+
+
+def run_all(graph: Graph, batch: np.ndarray) -> Mapping[str, np.ndarray]:
+    """Every activation by name, each (n, *shape), int8 (int16 for LSTM cells).
+
+    Raises:
+        DataError: when the batch has another dtype than the graph's input.
+        ModelFileError: for an operation without an integer form.
+    """
+    batch = np.asarray(batch).reshape(-1, *graph.input_shape)
+    expected = np.int8 if INPUT in graph.quantisation else np.float32
+    if batch.dtype != expected:
+        raise DataError(
+            f"the graph's input is {np.dtype(expected)}, got {batch.dtype}; "
+            "use quantise_array, or astype(np.float32) for a graph that begins with Quantize"
+        )
+    tensors: Tensors = {INPUT: batch}
+    for op in graph.ops:
+        if isinstance(op, LSTM):
+            tensors[op.output], tensors[f"{op.output}{CELL}"] = run_lstm(op, graph, tensors)
+        else:
+            tensors[op.output] = _compute(op, graph, tensors)
+    return tensors
+
+
+@singledispatch
+def _compute(op: Op, graph: Graph, tensors: Tensors) -> np.ndarray:  # noqa: ARG001
+    raise ModelFileError(f"the integer executor cannot run {type(op).__name__} ({op.output})")
+
+
+def _centred(graph: Graph, tensors: Tensors, name: str) -> np.ndarray:
+    """An activation without its zero point, float64 whole numbers."""
+    return tensors[name].astype(np.float64) - _parameters(graph, name).zero_point
+
+
+def _parameters(graph: Graph, name: str) -> Quantisation:
+    if name not in graph.quantisation:
+        raise ModelFileError(f"{name} is not quantised; the integer executor needs an int8 graph")
+    return graph.quantisation[name]
+
+
+def _limits(quantisation: Quantisation, kind: ActivationKind) -> tuple[int, int]:
+    """Least and greatest int8 that a fused rectifier lets through."""
+    low, high = fixedpoint.INT8
+    scale, zero = quantisation.scale[0], quantisation.zero_point
+    if kind != "none":
+        low = max(low, zero)
+    if kind == "relu6":
+        high = min(high, zero + int(fixedpoint.round_half_away(np.float32(6.0) / scale)))
+    return low, high
+
+
+def _finish(
+    graph: Graph,
+    op: Conv2D | DepthwiseConv2D | Dense,
+    sums: np.ndarray,
+    *,
+    away: bool | np.ndarray = False,
+) -> np.ndarray:
+    """Bias, requantisation, rectifier: float64 sums of products (..., channels) to int8.
+
+    ``away`` says where halves are rounded away from zero instead of up, see fixedpoint.
+    """
+    accumulator = np.rint(sums).astype(np.int64)
+    if len(op.inputs) == 3:
+        accumulator += graph.constants[op.inputs[2]]
+    source, weight = (_parameters(graph, name).scale for name in op.inputs[:2])
+    out = _parameters(graph, op.output)
+    if isinstance(op, Dense) and len(weight) == 1:  # this kernel multiplies scales in float32
+        real = (source * weight).astype(np.float64) / np.float64(out.scale[0])
+    else:
+        real = source.astype(np.float64) * weight.astype(np.float64) / np.float64(out.scale[0])
+    by = fixedpoint.multiplier(real)
+    scaled = fixedpoint.multiply(fixedpoint.wrap32(accumulator), by, away=away)
+    return _clamp(scaled, out, op.activation)
+
+
+def _clamp(values: np.ndarray, out: Quantisation, kind: ActivationKind) -> np.ndarray:
+    return np.clip(values + out.zero_point, *_limits(out, kind)).astype(np.int8)
+
+
+@_compute.register
+def _conv(op: Conv2D, graph: Graph, tensors: Tensors) -> np.ndarray:
+    weight = graph.constants[op.inputs[1]].astype(np.float64)
+    x = _centred(graph, tensors, op.inputs[0])
+    window = patches(op, x, (weight.shape[1], weight.shape[2]))
+    flat = np.ascontiguousarray(window).reshape(*window.shape[:3], -1)
+    return _finish(graph, op, flat @ weight.reshape(len(weight), -1).T)
+
+
+@_compute.register
+def _depthwise(op: DepthwiseConv2D, graph: Graph, tensors: Tensors) -> np.ndarray:
+    weight = graph.constants[op.inputs[1]].astype(np.float64)
+    x = _centred(graph, tensors, op.inputs[0])
+    window = patches(op, x, (weight.shape[1], weight.shape[2]))
+    sums = np.zeros((*window.shape[:3], window.shape[5]))
+    for row in range(weight.shape[1]):
+        for column in range(weight.shape[2]):
+            sums += window[:, :, :, row, column] * weight[0, row, column]
+    channels = sums.shape[-1]
+    return _finish(graph, op, sums, away=np.arange(channels) >= channels // 8 * 8)
+
+
+@_compute.register
+def _dense(op: Dense, graph: Graph, tensors: Tensors) -> np.ndarray:
+    weight = graph.constants[op.inputs[1]].astype(np.float64)
+    x = _centred(graph, tensors, op.inputs[0]).reshape(len(tensors[op.inputs[0]]), -1)
+    return _finish(graph, op, x @ weight.T)
+
+
+@_compute.register
+def _average_pool(op: AveragePool2D, graph: Graph, tensors: Tensors) -> np.ndarray:
+    """The mean of the raw integers, halves away from zero: both scales are one."""
+    x = tensors[op.inputs[0]].astype(np.int64)
+    _parameters(graph, op.inputs[0])
+    total = patches(op, x, op.window).sum(axis=(3, 4))
+    ones = np.ones((1, *x.shape[1:3], 1), np.int64)
+    counts = patches(op, ones, op.window).sum(axis=(3, 4))
+    return (np.sign(total) * ((np.abs(total) + counts // 2) // counts)).astype(np.int8)
+
+
+@_compute.register
+def _add(op: Add, graph: Graph, tensors: Tensors) -> np.ndarray:
+    """Both sides brought to twice the larger scale in Q20, summed, brought to the output's."""
+    scales = [np.float64(_parameters(graph, name).scale[0]) for name in op.inputs]
+    out = _parameters(graph, op.output)
+    top = 2.0 * max(scales)
+    shapes = graph.shapes
+    vector, scalar_side = _add_blocks(shapes[op.inputs[0]], shapes[op.inputs[1]])
+    total = np.zeros(1, np.int64)
+    for name, scale in zip(op.inputs, scales, strict=True):
+        raised = _centred(graph, tensors, name).astype(np.int64) << ADD_SHIFT
+        by = fixedpoint.multiplier(scale / top)
+        in_scalar_code = fixedpoint.multiply(raised, by, away=True)
+        if scalar_side:  # the shift after the multiplication does not round
+            in_vector_code = fixedpoint.high_multiply(raised, by.mantissa) >> -by.exponent
+        else:  # the shift stands before the multiplication
+            in_vector_code = fixedpoint.high_multiply(raised >> -by.exponent, by.mantissa)
+        total = total + np.where(vector, in_vector_code, in_scalar_code)
+    back = fixedpoint.multiplier(top / (2.0**ADD_SHIFT * np.float64(out.scale[0])))
+    return _clamp(fixedpoint.multiply(total, back, away=True), out, op.activation)
+
+
+def _add_blocks(a: Shape, b: Shape) -> tuple[np.ndarray, bool]:
+    """Where an addition runs vector code, of the output's shape; and whether one side is a scalar.
+
+    The kernel walks runs of trailing dimensions in which both shapes agree, 16 numbers at a time;
+    where that run is one number, it adds a scalar to the run before it, 8 at a time.
+    """
+    shape = tuple(max(m, n) for m, n in zip(a, b, strict=True))
+    length, axis = 1, len(shape)
+    while axis > 0 and a[axis - 1] == b[axis - 1]:
+        axis -= 1
+        length *= shape[axis]
+    scalar_side = length == 1 and axis > 0
+    if scalar_side:
+        narrow = b if b[axis - 1] == 1 else a
+        while axis > 0 and narrow[axis - 1] == 1:
+            axis -= 1
+            length *= shape[axis]
+    return _full_blocks(shape, length, 8 if scalar_side else 16), scalar_side
+
+
+def _full_blocks(shape: Shape, run: int, block: int) -> np.ndarray:
+    """Bool array of a shape: True in the full blocks of each run of its flattened elements."""
+    position = np.arange(math.prod(shape)) % run
+    return (position < run // block * block).reshape(shape)
+
+
+@_compute.register
+def _softmax(op: Softmax, graph: Graph, tensors: Tensors) -> np.ndarray:
+    """A table of float32 exponentials, summed in order, scaled to 1/256."""
+    out = _parameters(graph, op.output)
+    x = tensors[op.inputs[0]].astype(np.int64)
+    scale = _parameters(graph, op.inputs[0]).scale[0]
+    table = np.exp(-scale * np.arange(256, dtype=np.float32))
+    powers = table[x.max(axis=-1, keepdims=True) - x]
+    total = np.cumsum(powers, axis=-1, dtype=np.float32)[..., -1:]
+    inverse = np.float32(1.0) / (total * out.scale[0])
+    steps = np.rint(powers * inverse).astype(np.int64)
+    return np.clip(steps + out.zero_point, *fixedpoint.INT8).astype(np.int8)
+
+
+@_compute.register
+def _quantize(op: Quantize, graph: Graph, tensors: Tensors) -> np.ndarray:
+    """Vector code multiplies by 1/scale and rounds to even; scalar code divides, halves away.
+
+    Both convert to int32 before the zero point, where steps beyond int32 become its least value.
+    """
+    x = tensors[op.inputs[0]]
+    out = _parameters(graph, op.output)
+    scale = out.scale[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        in_vector_code = np.rint(x * (np.float32(1.0) / scale)).astype(np.float64)
+        in_scalar_code = fixedpoint.round_half_away(x.astype(np.float64) / np.float64(scale))
+    shape = x.shape[1:]
+    steps = np.where(_full_blocks(shape, math.prod(shape), 8), in_vector_code, in_scalar_code)
+    steps = np.where(np.abs(steps) < 2.0**31, steps, -(2.0**31)).astype(np.int64)
+    values = fixedpoint.wrap32(steps + out.zero_point)
+    return np.clip(values, *fixedpoint.INT8).astype(np.int8)
+
+
+@_compute.register
+def _dequantize(op: Dequantize, graph: Graph, tensors: Tensors) -> np.ndarray:
+    """Vector code is ``scale * q + (-zero_point * scale)``, each step rounded to float32."""
+    name = op.inputs[0]
+    if name in graph.constants:
+        raise ModelFileError(f"{op.output}: a weight-only graph runs in the float executor")
+    quantisation = _parameters(graph, name)
+    scale = quantisation.scale[0]
+    integers = tensors[name]
+    offset = np.float32(-quantisation.zero_point) * scale
+    in_vector_code = integers.astype(np.float32) * scale + offset
+    in_scalar_code = dequantise_array(integers, quantisation)
+    shape = integers.shape[1:]
+    vector = _full_blocks(shape, math.prod(shape), 8)
+    return np.where(vector, in_vector_code, in_scalar_code).astype(np.float32)
+
+
+@_compute.register
+def _last_step(op: LastStep, graph: Graph, tensors: Tensors) -> np.ndarray:  # noqa: ARG001
+    return tensors[op.inputs[0]][:, -1]

@@ -1,0 +1,78 @@
+"""Scales of the full-integer LSTM (TensorFlow Lite's 8x8_16 form).
+
+Rules, after the official quantiser's operator properties: int8 input, output and weights, one
+scale per gate and matrix; int32 biases at input scale x input weight scale; an int16 cell state
+whose scale is a power of two. The hidden state is the output; its zero point is 0, because
+kernels disagree on the sign of another one (LiteRT subtracts it, TensorFlow Lite Micro adds it).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from motefit.graph.fixedpoint import INT16
+from motefit.graph.graph import Quantisation
+from motefit.graph.quantise_scales import (
+    NEGLIGIBLE,
+    bias_safe_scale,
+    symmetric_quantisation,
+    weight_scale,
+)
+
+CELL = ".cell"
+HIDDEN = ".hidden"
+# The kernels refuse a cell scale above 2**-9.
+CELL_EXPONENT = (-15, -9)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LSTMParameters:
+    """Quantisation of an LSTM's input and recurrent weights, bias, output and cell state."""
+
+    weights: tuple[Quantisation, Quantisation]
+    bias: Quantisation
+    hidden: Quantisation
+    cell: Quantisation
+
+
+def lstm_parameters(
+    arrays: Sequence[np.ndarray],
+    source: Quantisation,
+    *,
+    cell: tuple[float, float],
+    hidden: tuple[float, float],
+) -> LSTMParameters:
+    """Choose the scales of one LSTM.
+
+    Args:
+        arrays: weight (4, h, i), recurrent weight (4, h, h), bias (4, h), float32.
+        source: quantisation of the input.
+        cell: calibrated range of the cell state.
+        hidden: calibrated range of the output.
+    """
+    weight, recurrent, bias = arrays
+    step = float(source.scale[0])
+    by_gate = bias_safe_scale(weight_scale(weight, 0), np.abs(bias).max(axis=1), step)
+    weights = (
+        Quantisation(scale=by_gate, axis=0),
+        Quantisation(scale=weight_scale(recurrent, 0), axis=0),
+    )
+    return LSTMParameters(
+        weights=weights,
+        bias=Quantisation(scale=np.float32(step) * by_gate, axis=0),
+        hidden=symmetric_quantisation(*hidden),
+        cell=Quantisation(scale=np.array([2.0 ** cell_exponent(cell)])),
+    )
+
+
+def cell_exponent(cell: tuple[float, float]) -> int:
+    """Power of two of the finest int16 scale that holds a cell range.
+
+    >>> cell_exponent((-0.5, 3.0))
+    -13
+    """
+    peak = max(abs(cell[0]), abs(cell[1]), NEGLIGIBLE)
+    exponent = math.ceil(math.log2(peak / INT16[1]))
+    return min(max(exponent, CELL_EXPONENT[0]), CELL_EXPONENT[1])

@@ -1,0 +1,99 @@
+"""Accuracy of a shipped keyword model, clip by clip through the runtime."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from motefit.runtime.keyword_spotter import KeywordSpotter
+from motefit.spec.binomial import interval
+from motefit.spec.errors import DataError
+
+CHUNK_CLIPS = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """What a classifier does on labelled clips.
+
+    Attributes:
+        labels: the words, in the order of rows and columns of ``confusion``.
+        n: clips.
+        correct: of them classified correctly.
+        accuracy: ``correct / n``.
+        low: lower limit of the exact 95 % binomial interval.
+        high: upper limit.
+        confusion: clips by true label (row) and heard label (column).
+        recalls: per label the share of its clips heard correctly; None for a label without clips.
+    """
+
+    labels: tuple[str, ...]
+    n: int
+    correct: int
+    accuracy: float
+    low: float
+    high: float
+    confusion: tuple[tuple[int, ...], ...]
+    recalls: tuple[float | None, ...]
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """Values by metric name."""
+        return {"accuracy": self.accuracy}
+
+
+def measure_accuracy(spotter: KeywordSpotter, pcm: np.ndarray, labels: np.ndarray) -> Accuracy:
+    """Classify clips through the runtime and count.
+
+    Args:
+        spotter: the model, as it ships.
+        pcm: (n, samples) int16 or float32 at the front end's rate; may be memory-mapped.
+        labels: (n,) index of each clip's label in ``spotter.io.labels``.
+
+    Raises:
+        DataError: for no clips, or labels that do not fit.
+    """
+    heard = [
+        spotter.classify_batch(pcm[start : start + CHUNK_CLIPS]).argmax(axis=1)
+        for start in range(0, len(pcm), CHUNK_CLIPS)
+    ]
+    guesses = np.concatenate([np.empty(0, np.int64), *heard])
+    return score(spotter.io.labels, guesses, labels)
+
+
+def score(names: tuple[str, ...], guesses: np.ndarray, labels: np.ndarray) -> Accuracy:
+    """Count right and wrong answers.
+
+    Args:
+        names: of the labels.
+        guesses: (n,) index of the label heard.
+        labels: (n,) index of the true label.
+
+    Raises:
+        DataError: for no clips, other lengths, or indices that no label has.
+    """
+    labels = np.asarray(labels)
+    if not len(guesses) or labels.shape != guesses.shape or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"accuracy needs as many integer labels as clips and at least one: "
+            f"got {len(guesses)} clips and labels {labels.dtype} of shape {labels.shape}"
+        )
+    if labels.min() < 0 or labels.max() >= len(names):
+        raise DataError(
+            f"labels must be 0..{len(names) - 1} ({', '.join(names)}), "
+            f"got {labels.min()}..{labels.max()}"
+        )
+    confusion = np.zeros((len(names), len(names)), np.int64)
+    np.add.at(confusion, (labels, guesses), 1)
+    correct, n = int(confusion.trace()), len(labels)
+    low, high = interval(correct, n)
+    rows = [(int(confusion[i, i]), int(confusion[i].sum())) for i in range(len(names))]
+    return Accuracy(
+        labels=names,
+        n=n,
+        correct=correct,
+        accuracy=correct / n,
+        low=low,
+        high=high,
+        confusion=tuple(tuple(int(count) for count in row) for row in confusion),
+        recalls=tuple(right / clips if clips else None for right, clips in rows),
+    )

@@ -1,0 +1,87 @@
+"""Errors of a shipped forecaster, window by window through the runtime."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from motefit.runtime.forecaster import Forecaster
+from motefit.spec.errors import DataError
+from motefit.spec.metrics import MAE_PREFIX
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastErrors:
+    """How far predictions lie from what came; every number in its column's own unit.
+
+    Attributes:
+        columns: names of the predicted columns.
+        n: windows.
+        mae: per column, mean absolute error over all windows and steps.
+        rmse: per column, root of the mean squared error.
+        mae_per_step: per column, mean absolute error of each step ahead, the nearest first.
+    """
+
+    columns: tuple[str, ...]
+    n: int
+    mae: tuple[float, ...]
+    rmse: tuple[float, ...]
+    mae_per_step: tuple[tuple[float, ...], ...]
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """Values by metric name: ``mae.<column>``."""
+        return {f"{MAE_PREFIX}{c}": e for c, e in zip(self.columns, self.mae, strict=True)}
+
+
+def measure_errors(
+    forecaster: Forecaster, windows: np.ndarray, targets: np.ndarray
+) -> ForecastErrors:
+    """Predict every window through the runtime and compare.
+
+    Args:
+        forecaster: the model, as it ships.
+        windows: (n, input_steps, inputs), in the columns' own units.
+        targets: (n, output_steps, targets), in the columns' own units.
+
+    Raises:
+        DataError: for no windows, other shapes, NaN or infinite values.
+    """
+    return score_forecast(forecaster.io.targets, forecaster.predict_batch(windows), targets)
+
+
+def score_forecast(
+    columns: tuple[str, ...], predictions: np.ndarray, targets: np.ndarray
+) -> ForecastErrors:
+    """Compare predictions with what came, in double precision.
+
+    Args:
+        columns: names of the last axis.
+        predictions: (n, output_steps, targets).
+        targets: of the same shape.
+
+    Raises:
+        DataError: for no windows, other shapes, NaN or infinite values.
+    """
+    targets = np.asarray(targets)
+    if targets.shape != predictions.shape or targets.shape[2:] != (len(columns),):
+        raise DataError(
+            f"predictions are (n, steps, {len(columns)} columns) like the targets; "
+            f"got {predictions.shape} and {targets.shape}"
+        )
+    if not targets.size:
+        raise DataError("errors need at least one window")
+    errors = predictions.astype(np.float64) - targets.astype(np.float64)
+    if not np.isfinite(errors).all():
+        raise DataError("predictions and targets must be finite, got NaN or infinity")
+    absolute = np.abs(errors)
+    return ForecastErrors(
+        columns=columns,
+        n=len(targets),
+        mae=_floats(absolute.mean(axis=(0, 1))),
+        rmse=_floats(np.sqrt((errors**2).mean(axis=(0, 1)))),
+        mae_per_step=tuple(_floats(row) for row in absolute.mean(axis=0).T),
+    )
+
+
+def _floats(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

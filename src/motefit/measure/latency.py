@@ -1,0 +1,175 @@
+"""Latency on a machine that does other things too: the ``motefit`` protocol.
+
+One example, one thread, no pause. Every round times a fixed reference workload and then each
+pipeline once, so that whatever slows the machine slows all of them; the round's order rotates.
+Reported are the median and the 25th percentile, and the latter as a multiple of the reference's,
+which repeats far better between runs than milliseconds do. Keep the process to one thread
+(``OMP_NUM_THREADS=1``): numpy's matrix products would otherwise take more where there are more.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from motefit.runtime.interpreter import Interpreter
+from motefit.spec.errors import DataError
+
+ROUNDS = 200
+WARM_UP_ROUNDS = 20
+Resolver = Literal["xnnpack", "builtin"]
+
+
+class Pipeline(Protocol):
+    """What is timed: :class:`~motefit.runtime.KeywordSpotter` or ``Forecaster``."""
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """The model in LiteRT."""
+
+    def inputs(self, batch: np.ndarray, /) -> Any:  # noqa: ANN401  (passed on to infer as it is)
+        """The front end: raw examples (n, ...) to the model's input."""
+
+    def infer(self, inputs: Any, /) -> np.ndarray:  # noqa: ANN401
+        """The model: what :meth:`inputs` gave to outputs (n, ...)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """One pipeline with the example it is timed on.
+
+    Attributes:
+        pipeline: front end and model.
+        example: (1, ...) as ``pipeline.inputs`` takes it.
+    """
+
+    pipeline: Pipeline
+    example: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """Times of one pipeline for one example.
+
+    Attributes:
+        frontend_ms: median of the front end (a forecaster's: checking and standardising).
+        inference_ms: median of the model: input set (and quantised), invoked, output read.
+        total_ms: median of both together, timed as one.
+        frontend_p25_ms: 25th percentile of the front end.
+        inference_p25_ms: 25th percentile of the model.
+        total_p25_ms: 25th percentile of both.
+        reference_p25_ms: 25th percentile of the reference workload in the same run.
+        total_over_reference: ``total_p25_ms / reference_p25_ms``.
+        rounds: timed rounds.
+        threads: of LiteRT.
+        resolver: ``"xnnpack"`` (LiteRT's default) or ``"builtin"``.
+        protocol: always ``"motefit"``.
+    """
+
+    frontend_ms: float
+    inference_ms: float
+    total_ms: float
+    frontend_p25_ms: float
+    inference_p25_ms: float
+    total_p25_ms: float
+    reference_p25_ms: float
+    total_over_reference: float
+    rounds: int
+    threads: int
+    resolver: Resolver
+    protocol: Literal["motefit"] = "motefit"
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """Values by metric name: the medians."""
+        names = ("frontend_ms", "inference_ms", "total_ms")
+        return {f"latency.{name}": getattr(self, name) for name in names}
+
+
+def reference_workload() -> Callable[[], object]:
+    """A fixed computation to compare with: the spectrum of 49 frames of 640 samples.
+
+    One numpy ``rfft`` (pocketfft, one thread) and a magnitude, about 0.1 ms on a current core.
+    """
+    frames = np.random.default_rng(0).standard_normal((49, 640)).astype(np.float32)
+    return lambda: np.abs(np.fft.rfft(frames))
+
+
+def measure_latency(
+    subjects: Mapping[str, Subject],
+    *,
+    rounds: int = ROUNDS,
+    warm_up_rounds: int = WARM_UP_ROUNDS,
+    clock: Callable[[], int] = time.perf_counter_ns,
+) -> dict[str, Latency]:
+    """Time pipelines against each other and the reference workload in one run.
+
+    Args:
+        subjects: pipelines by name, e.g. the same model with and without XNNPACK.
+        rounds: timed rounds, at least 4.
+        warm_up_rounds: rounds before them that do not count.
+        clock: nanoseconds, rising.
+
+    Returns:
+        A :class:`Latency` per name.
+
+    Raises:
+        DataError: for fewer than 4 rounds.
+    """
+    if rounds < 4 or warm_up_rounds < 0:
+        raise DataError(f"at least 4 rounds are needed for a quartile, got {rounds}")
+    reference = reference_workload()
+    names = list(subjects)
+    reference_ns = np.empty(rounds)
+    stages_ns = np.empty((rounds, len(names), 2))
+    for turn in range(-warm_up_rounds, rounds):
+        row = max(turn, 0)  # warm-up rounds write where the first timed round overwrites
+        start = clock()
+        reference()
+        reference_ns[row] = clock() - start
+        for place in range(len(names)):
+            index = (place + turn) % len(names)
+            stages_ns[row, index] = _time(subjects[names[index]], clock)
+    return {
+        name: _latency(stages_ns[:, i], reference_ns, subjects[name].pipeline)
+        for i, name in enumerate(names)
+    }
+
+
+def saving_percent(reference: Latency, ours: Latency) -> float:
+    """How much less time a pipeline takes than the reference pipeline, in percent of the latter.
+
+    ``100 (reference - ours) / reference`` of the median totals; both from one call of
+    :func:`measure_latency`.
+    """
+    return 100 * (reference.total_ms - ours.total_ms) / reference.total_ms
+
+
+def _time(subject: Subject, clock: Callable[[], int]) -> tuple[int, int]:
+    start = clock()
+    inputs = subject.pipeline.inputs(subject.example)
+    middle = clock()
+    subject.pipeline.infer(inputs)
+    return middle - start, clock() - middle
+
+
+def _latency(stages_ns: np.ndarray, reference_ns: np.ndarray, pipeline: Pipeline) -> Latency:
+    columns = (stages_ns[:, 0], stages_ns[:, 1], stages_ns.sum(axis=1))
+    medians = [float(np.median(column)) / 1e6 for column in columns]
+    quartiles = [float(np.percentile(column, 25)) / 1e6 for column in columns]
+    reference = float(np.percentile(reference_ns, 25)) / 1e6
+    return Latency(
+        frontend_ms=medians[0],
+        inference_ms=medians[1],
+        total_ms=medians[2],
+        frontend_p25_ms=quartiles[0],
+        inference_p25_ms=quartiles[1],
+        total_p25_ms=quartiles[2],
+        reference_p25_ms=reference,
+        total_over_reference=quartiles[2] / reference,
+        rounds=len(reference_ns),
+        threads=pipeline.interpreter.threads,
+        resolver="xnnpack" if pipeline.interpreter.xnnpack else "builtin",
+    )

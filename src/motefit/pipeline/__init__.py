@@ -1,0 +1,1 @@
+"""The only place where the steps are joined: data, search, training, export, measure, verify."""

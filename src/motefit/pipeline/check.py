@@ -1,0 +1,127 @@
+"""``check``: measure a model file again, from its bytes, and hold it against its card and budget."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motefit.pipeline.events import Listener
+from motefit.pipeline.provenance import provenance
+from motefit.pipeline.ship import Shipped, notes_of, ship
+from motefit.pipeline.tasks import find_task
+from motefit.report.render import write_report
+from motefit.runtime.bundle import load_bundle, load_model
+from motefit.spec.card import Card
+from motefit.spec.errors import ModelFileError, NoCardError, RecipeError
+from motefit.spec.files import write_atomic
+from motefit.spec.recipe import Recipe
+from motefit.verify import Certificate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A fact of the card that measuring again does not give."""
+
+    metric: str
+    stated: float
+    measured: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """What measuring again came to.
+
+    Attributes:
+        card: with the facts of this measurement.
+        certificate: of this measurement.
+        differences: facts the bundle's card states otherwise; timings are left out, since they
+            are the machine's. None when there is no card to compare with.
+        report: path of the report.
+    """
+
+    card: Card
+    certificate: Certificate
+    differences: tuple[Difference, ...] | None
+    report: Path
+
+    @property
+    def met(self) -> bool:
+        """Whether the budget holds and the card told the truth."""
+        return self.certificate.met and not self.differences
+
+
+def check(
+    model: Path,
+    data: Path | None,
+    *,
+    recipe: Recipe | None = None,
+    out: Path | None = None,
+    listener: Listener | None = None,
+) -> CheckResult:
+    """Measure a bundle, or a .tflite file made elsewhere, on the test part of the data.
+
+    Args:
+        model: bundle, or .tflite with its card; with ``recipe`` any .tflite file or zip of one.
+        data: folder or file; None synthesises what the recipe asks for.
+        recipe: budget, data and front end to use instead of the card's.
+        out: folder of certificate and report; default: ``<model>-check`` beside the model.
+        listener: hears of progress.
+
+    Raises:
+        ModelFileError: when the model is damaged, or its bytes are not those of its card.
+        MotefitError: for other things the user can mend.
+    """
+    listener = listener or Listener()
+    content, card = _open(model, recipe)
+    recipe = recipe or _recipe_of(card, model)
+    task = find_task(recipe.task)
+    if card is not None and card.task != task.name:
+        raise RecipeError(f"{model} is a model for {card.task}; the recipe is for {task.name}")
+    dataset = task.load(recipe, data, progress=listener.loading)
+    listener.loaded(notes_of(task.audit(dataset)))
+    io = card.io if card is not None else task.foreign_io(recipe, dataset, content)
+    task.require_fit(io, dataset)
+    listener.measuring("the file on the test part")
+    made = card.provenance if card is not None else None
+    shipped = ship(
+        task,
+        recipe,
+        content,
+        io,
+        dataset,
+        provenance=provenance(seed=made.seed if made else 0, data_sha256=task.data_key(dataset)),
+    )
+    folder = out or model.with_name(f"{model.stem}-check")
+    write_atomic(folder / "certificate.json", shipped.certificate.to_json())
+    write_report(folder / "report.html", shipped.report())
+    return CheckResult(
+        card=shipped.card,
+        certificate=shipped.certificate,
+        differences=None if card is None else _differences(card.facts, shipped),
+        report=folder / "report.html",
+    )
+
+
+def _open(model: Path, recipe: Recipe | None) -> tuple[bytes, Card | None]:
+    try:
+        bundle = load_bundle(model)
+    except NoCardError:
+        if recipe is None:
+            raise
+        return load_model(model), None
+    return bundle.model, bundle.card
+
+
+def _recipe_of(card: Card | None, model: Path) -> Recipe:
+    table: dict[str, Any] = dict(card.recipe) if card is not None else {}
+    if not table:
+        raise ModelFileError(f"the card of {model} names no recipe; give one with --recipe")
+    return Recipe.from_table(table, name=str(table.pop("name", model.stem)))
+
+
+def _differences(stated: Mapping[str, float], shipped: Shipped) -> tuple[Difference, ...]:
+    return tuple(
+        Difference(metric=name, stated=value, measured=shipped.card.facts.get(name))
+        for name, value in sorted(stated.items())
+        if not name.startswith("latency.") and shipped.card.facts.get(name) != value
+    )

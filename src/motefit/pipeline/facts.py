@@ -1,0 +1,74 @@
+"""Everything measured on one model file: the facts and evidence of its card."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from motefit.measure.latency import measure_latency, saving_percent
+from motefit.measure.ram import measure_ram
+from motefit.measure.size import measure_size
+from motefit.pipeline.reference import reference_subject
+from motefit.pipeline.tasks import AnyTask, Part
+from motefit.spec.codec import encode
+from motefit.spec.recipe import Recipe
+from motefit.tflite.inspect import inspect
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Values by metric name, and the evidence behind them by topic."""
+
+    values: Mapping[str, float]
+    evidence: Mapping[str, object]
+
+
+def measure_file(
+    task: AnyTask, recipe: Recipe, model: bytes, io: Any, dataset: Any, part: Part
+) -> Facts:
+    """Measure a model file: quality on one part, sizes, latency, memory, operations.
+
+    Args:
+        task: of the recipe.
+        recipe: names the reference pipeline of a latency saving.
+        model: bytes of the .tflite file.
+        io: the task's section of the card.
+        dataset: as the task loaded it.
+        part: of the data that the quality is measured on.
+    """
+    quality = task.measure(model, io, dataset, part)
+    baselines = task.baselines(dataset, part)
+    cost = measure_cost(task, recipe, model, io)
+    return Facts(
+        values={**cost.values, **quality.facts},
+        evidence={
+            **cost.evidence,
+            **quality.evidence,
+            "baselines": {
+                name: next(iter(row.evidence.values())) for name, row in baselines.items()
+            },
+            "data": {**task.audit(dataset), "part": part},
+        },
+    )
+
+
+def measure_cost(task: AnyTask, recipe: Recipe, model: bytes, io: Any) -> Facts:
+    """What a model file costs: sizes, latency of both resolvers in one run, memory, MACs."""
+    size = measure_size(model)
+    ram = measure_ram(model)
+    subjects = {
+        "xnnpack": task.subject(model, io),
+        "builtin": task.subject(model, io, xnnpack=False),
+    }
+    if recipe.budget.reference:
+        subjects["reference"] = reference_subject(recipe.budget.reference)
+    timed = measure_latency(subjects)
+    values = {
+        **size.facts,
+        **ram.facts,
+        **timed["xnnpack"].facts,
+        "macs": float(inspect(model).macs),
+    }
+    if "reference" in timed:
+        values["latency.saving_percent"] = saving_percent(timed["reference"], timed["xnnpack"])
+    evidence = {"size": encode(size), "latency": encode(timed), "arena": encode(ram)}
+    return Facts(values=values, evidence=evidence)

@@ -1,0 +1,64 @@
+"""Where a figure comes from: command, commit, version, machine."""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from motefit import __version__
+from motefit.spec.card import Provenance
+
+
+def provenance(*, seed: int, data_sha256: str) -> Provenance:
+    """Facts about this process, for a card.
+
+    Args:
+        seed: of the candidate.
+        data_sha256: content hash of the data.
+    """
+    arguments = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    return Provenance(
+        command=shlex.join(arguments),
+        commit=_commit(),
+        version=__version__,
+        seed=seed,
+        machine=machine(),
+        data_sha256=data_sha256,
+    )
+
+
+def machine() -> str:
+    """Processor and usable cores, e.g. ``"Intel(R) Xeon(R) Processor, 4 cores, Linux"``."""
+    name = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+    except OSError:
+        pass
+    return f"{name}, {usable_cores()} cores, {platform.system()}"
+
+
+def usable_cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _commit() -> str:
+    folder = Path(__file__).resolve().parent
+    try:
+        answer = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""

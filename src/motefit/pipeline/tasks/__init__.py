@@ -1,0 +1,121 @@
+"""What each task does at each step of the pipeline; one file a task.
+
+A file in this folder subclasses :class:`Task` and calls :func:`register`; importing this package
+imports every file. ``spec/tasks`` has the task's recipe and card sections.
+"""
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+import numpy as np
+
+from motefit.graph.problem import Problem
+from motefit.measure.latency import Subject
+from motefit.spec.recipe import Recipe
+from motefit.train.loop import Source
+
+Dataset = TypeVar("Dataset")
+IO = TypeVar("IO")
+Examples = TypeVar("Examples", bound="Parts")
+Part = Literal["validation", "test"]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What was measured on one part of the data, on the shipped bytes.
+
+    Attributes:
+        facts: values by metric name.
+        evidence: counts, intervals and matrices by topic, for the card.
+    """
+
+    facts: Mapping[str, float]
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+class Parts(Source, Protocol):
+    """Training examples that can also be had clean, by part."""
+
+    def part(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Clean normalised inputs (n, ...) and targets of ``"train"`` or ``"validation"``."""
+        ...
+
+
+class Task(ABC, Generic[Dataset, IO, Examples]):
+    """The steps that differ from task to task. ``dataset`` is what :meth:`load` returned."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def load(self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None) -> Dataset:
+        """Load the data a recipe asks for; None synthesises the embedded default."""
+
+    @abstractmethod
+    def data_key(self, dataset: Dataset) -> str:
+        """Content hash of a dataset."""
+
+    @abstractmethod
+    def problem(self, recipe: Recipe, dataset: Dataset) -> Problem:
+        """Input and output shapes of the network."""
+
+    @abstractmethod
+    def loss(self, recipe: Recipe) -> str:
+        """The recipe's loss, or the task's own."""
+
+    @abstractmethod
+    def source(self, recipe: Recipe, dataset: Dataset) -> Examples:
+        """Training examples."""
+
+    @abstractmethod
+    def io(self, recipe: Recipe, dataset: Dataset, source: Examples) -> IO:
+        """The task's section of the card."""
+
+    @abstractmethod
+    def foreign_io(self, recipe: Recipe, dataset: Dataset, model: bytes) -> IO:
+        """The card's section for a model file made elsewhere, read from recipe and data."""
+
+    @abstractmethod
+    def require_fit(self, io: IO, dataset: Dataset) -> None:
+        """Raise a RecipeError when a card and a dataset do not speak of the same things."""
+
+    @abstractmethod
+    def measure(self, model: bytes, io: IO, dataset: Dataset, part: Part) -> Measurement:
+        """Run the shipped bytes on one part of the data."""
+
+    @abstractmethod
+    def baselines(self, dataset: Dataset, part: Part) -> Mapping[str, Measurement]:
+        """Naive rows beside the model, by name."""
+
+    @abstractmethod
+    def audit(self, dataset: Dataset) -> Mapping[str, object]:
+        """Facts about the data that qualify the result: counts, shared speakers, duplicates."""
+
+    @abstractmethod
+    def subject(self, model: bytes, io: IO, *, xnnpack: bool = True) -> Subject:
+        """The model with one example, for latency measurements."""
+
+
+AnyTask = Task[Any, Any, Any]
+_REGISTRY: dict[str, AnyTask] = {}
+
+
+def register(task: AnyTask) -> None:
+    """Add a task; called once by each file of this folder."""
+    _REGISTRY[task.name] = task
+
+
+def find_task(name: str) -> AnyTask:
+    """The registered task of that name.
+
+    Raises:
+        KeyError: when no file of this folder registers it (a recipe has been checked before).
+    """
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return _REGISTRY[name]

@@ -1,0 +1,144 @@
+"""Forecasting at each step of the pipeline."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from motefit.data.audit import audit_series
+from motefit.data.series import SeriesDataset, load_series
+from motefit.data.synth.climate import synthesise_climate
+from motefit.graph.problem import Problem
+from motefit.measure.baselines import forecast_baselines
+from motefit.measure.errors import ForecastErrors, measure_errors
+from motefit.measure.latency import Subject
+from motefit.pipeline.synthetic import synthetic_folder
+from motefit.pipeline.tasks import Measurement, Part, Progress, Task, register
+from motefit.runtime.forecaster import Forecaster
+from motefit.spec.codec import encode
+from motefit.spec.errors import RecipeError
+from motefit.spec.recipe import Recipe
+from motefit.spec.tasks.forecasting import NAME, SeriesIO
+from motefit.train.series import SeriesSource
+
+
+class Forecasting(Task[SeriesDataset, SeriesIO, SeriesSource]):
+    """Windows of a series, and the steps that follow them."""
+
+    name: ClassVar[str] = NAME
+
+    def load(
+        self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None
+    ) -> SeriesDataset:
+        """Cut a CSV file into windows, or synthesise one."""
+        del progress  # a series is read in about a second
+        return load_series(data or self._synthesise(recipe), recipe.data)
+
+    def _synthesise(self, recipe: Recipe) -> Path:
+        days = recipe.data.synthetic_days
+        path = synthetic_folder("climate", days) / "climate.csv"
+        if not path.is_file():
+            synthesise_climate(path, days=days, rng=np.random.default_rng(0))
+        return path
+
+    def data_key(self, dataset: SeriesDataset) -> str:
+        """Content hash of rows, columns, steps and split."""
+        return dataset.key
+
+    def problem(self, recipe: Recipe, dataset: SeriesDataset) -> Problem:
+        """A window in, all steps of all targets out; the naive forecast copies the last row."""
+        del recipe
+        columns = [dataset.inputs.index(name) for name in dataset.targets]
+        last_row = (dataset.input_steps - 1) * len(dataset.inputs)
+        return Problem(
+            input_shape=(dataset.input_steps, len(dataset.inputs)),
+            outputs=dataset.output_steps * len(columns),
+            naive=tuple(last_row + column for column in columns) * dataset.output_steps,
+        )
+
+    def loss(self, recipe: Recipe) -> str:
+        """The recipe's loss; the mean absolute error unless it says otherwise."""
+        if recipe.train.loss == "cross-entropy":
+            raise RecipeError("forecasting trains on mae, mse or huber, not on cross-entropy")
+        return recipe.train.loss or "mae"
+
+    def source(self, recipe: Recipe, dataset: SeriesDataset) -> SeriesSource:
+        """Standardised windows."""
+        del recipe
+        return SeriesSource(dataset)
+
+    def io(self, recipe: Recipe, dataset: SeriesDataset, source: SeriesSource) -> SeriesIO:
+        """Columns, steps and normalisation."""
+        del recipe, source
+        return SeriesIO(
+            inputs=dataset.inputs,
+            targets=dataset.targets,
+            input_steps=dataset.input_steps,
+            output_steps=dataset.output_steps,
+            step_minutes=dataset.step_minutes,
+            normalisation=dataset.normalisation,
+        )
+
+    def foreign_io(self, recipe: Recipe, dataset: SeriesDataset, model: bytes) -> SeriesIO:
+        """Inputs and outputs standardised with the statistics of this training part."""
+        del model
+        return self.io(recipe, dataset, self.source(recipe, dataset))
+
+    def require_fit(self, io: SeriesIO, dataset: SeriesDataset) -> None:
+        """Columns, steps and step length must be the same."""
+        names = ("inputs", "targets", "input_steps", "output_steps", "step_minutes")
+        for name in names:
+            if getattr(io, name) != getattr(dataset, name):
+                raise RecipeError(
+                    f"{name}: the model has {getattr(io, name)}, the data {getattr(dataset, name)}"
+                )
+
+    def measure(
+        self, model: bytes, io: SeriesIO, dataset: SeriesDataset, part: Part
+    ) -> Measurement:
+        """Errors of the file on one part, in real units."""
+        windows = dataset.parts[part]
+        return _measurement(measure_errors(Forecaster(model, io), windows.inputs, windows.targets))
+
+    def baselines(self, dataset: SeriesDataset, part: Part) -> Mapping[str, Measurement]:
+        """Persistence and least squares."""
+        rows = forecast_baselines(
+            dataset.targets,
+            tuple(dataset.inputs.index(name) for name in dataset.targets),
+            train=(dataset.train.inputs, dataset.train.targets),
+            test=(dataset.parts[part].inputs, dataset.parts[part].targets),
+        )
+        return {name: _measurement(errors) for name, errors in rows.items()}
+
+    def audit(self, dataset: SeriesDataset) -> Mapping[str, object]:
+        """Rows, gaps and windows."""
+        audit = audit_series(dataset)
+        facts: dict[str, object] = encode(audit)
+        windows = audit.windows
+        facts["notes"] = [
+            f"{audit.rows} rows in {audit.runs} gap-free runs; windows: "
+            + ", ".join(f"{count} {part}" for part, count in windows.items())
+        ]
+        return facts
+
+    def subject(self, model: bytes, io: SeriesIO, *, xnnpack: bool = True) -> Subject:
+        """The model with a window at the training mean."""
+        window = np.tile(np.float32(io.normalisation.mean), (1, io.input_steps, 1))
+        return Subject(pipeline=Forecaster(model, io, xnnpack=xnnpack), example=window)
+
+
+def _measurement(errors: ForecastErrors) -> Measurement:
+    table = encode(errors)
+    columns = table.pop("columns")
+    by_step = table.pop("mae_per_step")
+    named = {
+        "n": errors.n,
+        "mae": dict(zip(columns, table["mae"], strict=True)),
+        "rmse": dict(zip(columns, table["rmse"], strict=True)),
+        "mae_by_step": dict(zip(columns, by_step, strict=True)),
+    }
+    return Measurement(facts=errors.facts, evidence={"errors": named})
+
+
+register(Forecasting())

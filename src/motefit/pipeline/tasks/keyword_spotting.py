@@ -1,0 +1,163 @@
+"""Keyword spotting at each step of the pipeline."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from motefit.data.audit import audit_speech
+from motefit.data.speech import SpeechDataset, load_speech
+from motefit.data.synth.speech import synthesise_speech
+from motefit.graph.problem import Problem
+from motefit.measure.accuracy import Accuracy, majority_class, measure_accuracy
+from motefit.measure.latency import Subject
+from motefit.pipeline.synthetic import synthetic_folder
+from motefit.pipeline.tasks import Measurement, Part, Progress, Task, register
+from motefit.runtime.keyword_spotter import KeywordSpotter
+from motefit.spec.codec import encode
+from motefit.spec.errors import RecipeError
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.normalisation import Normalisation
+from motefit.spec.recipe import Recipe
+from motefit.spec.tasks.keyword_spotting import NAME, SpeechIO
+from motefit.tflite.inspect import inspect
+from motefit.train.speech import SpeechSource
+
+
+class KeywordSpotting(Task[SpeechDataset, SpeechIO, SpeechSource]):
+    """Clips of one word each, classified."""
+
+    name: ClassVar[str] = NAME
+
+    def load(
+        self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None
+    ) -> SpeechDataset:
+        """Decode the clips of a folder of words, or synthesise them."""
+        frontend = _frontend(recipe)
+        folder = data or self._synthesise(recipe, progress)
+        return load_speech(
+            folder,
+            recipe.data,
+            rate_hz=frontend.rate_hz,
+            seconds=frontend.seconds,
+            progress=progress,
+        )
+
+    def _synthesise(self, recipe: Recipe, progress: Progress | None) -> Path:
+        words, clips, seed = recipe.data.words, recipe.data.synthetic_clips, recipe.data.seed
+        if not words:
+            raise RecipeError("synthetic speech needs words = [...] in [data], or give --data")
+        folder = synthetic_folder("speech", words, clips, seed, _frontend(recipe).rate_hz)
+        synthesise_speech(
+            words,
+            folder,
+            clips_per_word=clips,
+            rng=np.random.default_rng(seed),
+            rate_hz=_frontend(recipe).rate_hz,
+            progress=progress,
+        )
+        return folder
+
+    def data_key(self, dataset: SpeechDataset) -> str:
+        """Content hash of clips, labels and split."""
+        return dataset.key
+
+    def problem(self, recipe: Recipe, dataset: SpeechDataset) -> Problem:
+        """Features of a clip in, one number per word out."""
+        return Problem(input_shape=_frontend(recipe).shape, outputs=len(dataset.labels))
+
+    def loss(self, recipe: Recipe) -> Literal["cross-entropy"]:
+        """Always the cross-entropy."""
+        if recipe.train.loss not in {"", "cross-entropy"}:
+            raise RecipeError(
+                f"keyword spotting trains on cross-entropy, not on {recipe.train.loss!r}"
+            )
+        return "cross-entropy"
+
+    def source(self, recipe: Recipe, dataset: SpeechDataset) -> SpeechSource:
+        """Augmented clips through the front end."""
+        return SpeechSource(dataset, _frontend(recipe), augment=recipe.train.augment)
+
+    def io(self, recipe: Recipe, dataset: SpeechDataset, source: SpeechSource) -> SpeechIO:
+        """Labels, front end and normalisation."""
+        softmax = bool(recipe.model.options.get("softmax", False))
+        return SpeechIO(
+            labels=dataset.labels,
+            frontend=_frontend(recipe),
+            normalisation=source.normalisation,
+            output="probabilities" if softmax else "logits",
+        )
+
+    def foreign_io(self, recipe: Recipe, dataset: SpeechDataset, model: bytes) -> SpeechIO:
+        """Published features, not normalised; probabilities if the file ends in a softmax."""
+        last = inspect(model).operations[-1].name
+        return SpeechIO(
+            labels=dataset.labels,
+            frontend=_frontend(recipe),
+            normalisation=Normalisation(),
+            output="probabilities" if last == "SOFTMAX" else "logits",
+        )
+
+    def require_fit(self, io: SpeechIO, dataset: SpeechDataset) -> None:
+        """The words must be the same, and so must the rate."""
+        if io.labels != dataset.labels or io.frontend.rate_hz != dataset.rate_hz:
+            raise RecipeError(
+                f"the model knows {', '.join(io.labels)} at {io.frontend.rate_hz} Hz; the data has "
+                f"{', '.join(dataset.labels)} at {dataset.rate_hz} Hz"
+            )
+
+    def measure(
+        self, model: bytes, io: SpeechIO, dataset: SpeechDataset, part: Part
+    ) -> Measurement:
+        """Accuracy of the file on one part."""
+        clips = dataset.parts[part]
+        return _measurement(measure_accuracy(KeywordSpotter(model, io), clips.pcm, clips.label))
+
+    def baselines(self, dataset: SpeechDataset, part: Part) -> Mapping[str, Measurement]:
+        """Always saying the most frequent word."""
+        result = majority_class(
+            dataset.labels, train=dataset.train.label, test=dataset.parts[part].label
+        )
+        return {"majority class": _measurement(result)}
+
+    def audit(self, dataset: SpeechDataset) -> Mapping[str, object]:
+        """Counts, shared speakers and duplicate clips."""
+        audit = audit_speech(dataset)
+        facts: dict[str, object] = encode(audit)
+        facts["notes"] = self._notes(dataset, audit.test_clips_shared)
+        return facts
+
+    def _notes(self, dataset: SpeechDataset, shared: int) -> list[str]:
+        n = len(dataset.test)
+        notes = [
+            f"the test part has {n} clips of {len(dataset.labels)} words; "
+            f"{shared} of them are from speakers who are also in the training part"
+        ]
+        if dataset.listed_missing:
+            notes.append(
+                f"{len(dataset.listed_missing)} clips that the published lists name are missing: "
+                + ", ".join(dataset.listed_missing)
+            )
+        return notes
+
+    def subject(self, model: bytes, io: SpeechIO, *, xnnpack: bool = True) -> Subject:
+        """The model with one second of noise, which costs what any second costs."""
+        noise = np.random.default_rng(0).normal(0.0, 1000.0, (1, io.frontend.clip_samples))
+        spotter = KeywordSpotter(model, io, xnnpack=xnnpack)
+        return Subject(pipeline=spotter, example=noise.astype(np.int16))
+
+
+def _frontend(recipe: Recipe) -> FrontEnd:
+    if recipe.frontend is None:
+        raise RecipeError(f"{recipe.name}: keyword spotting needs a [frontend] section")
+    return recipe.frontend
+
+
+def _measurement(result: Accuracy) -> Measurement:
+    table = encode(result)
+    table["recall"] = dict(zip(table.pop("labels"), table.pop("recalls"), strict=True))
+    return Measurement(facts=result.facts, evidence={"accuracy": table})
+
+
+register(KeywordSpotting())

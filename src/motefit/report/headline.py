@@ -1,0 +1,110 @@
+"""The head of the page: the verdict in one sentence, and the figures that matter."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from motefit.report.facts import ReportFacts
+from motefit.report.text import inside, metric_name, metric_unit
+from motefit.report.verdict import Tone, VerdictLine, verdict_lines
+from motefit.spec.metrics import MAE_PREFIX, format_value
+
+_FIGURES = (
+    "accuracy",
+    MAE_PREFIX,
+    "size.tflite_bytes",
+    "size.zip_bytes",
+    "latency.total_ms",
+    "macs",
+    "ram.arena_bytes",
+)
+MOST_FIGURES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One figure: its name, its value, and small print."""
+
+    name: str
+    value: str
+    extra: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """What the head of the page shows."""
+
+    name: str
+    task: str
+    about: str
+    verdict: str
+    tone: Tone
+    sentence: str
+    figures: tuple[Figure, ...]
+
+
+def headline(facts: ReportFacts) -> Headline:
+    """The head of the page."""
+    task = facts.card.task.replace("-", " ")
+    task = task[:1].upper() + task[1:]
+    about = str(facts.card.recipe.get("description") or "")
+    lines = verdict_lines(facts.certificate)
+    verdict, tone, sentence = _verdict(lines)
+    name = facts.name or about or task
+    return Headline(
+        name=name,
+        task=task,
+        about="" if about == name else about,
+        verdict=verdict,
+        tone=tone,
+        sentence=sentence,
+        figures=_figures(facts.card.facts),
+    )
+
+
+def _verdict(lines: Sequence[VerdictLine]) -> tuple[str, Tone, str]:
+    """Verdict, its tone, and what it means, from the lines of the certificate."""
+    missed = [line for line in lines if line.tone == "bad"]
+    unmeasured = [line for line in lines if line.tone == "open" and not line.value]
+    unshown = [line for line in lines if line.tone == "open" and line.value]
+    if not lines:
+        return "No budget to meet", "open", "The recipe sets no bound; the figures stand alone."
+    sentences = []
+    if missed:
+        sentences.append(f"{len(missed)} of {_lines(lines)} missed: {_names(missed)}.")
+    if unmeasured:
+        sentences.append(f"Not measured: {_names(unmeasured)}.")
+    if unshown:
+        sentences.append(f"Not shown at 95 % with this many clips: {_names(unshown)}.")
+    if missed:
+        return "Budget not met", "bad", " ".join(sentences)
+    if unmeasured:
+        return "Budget not decided", "open", " ".join(sentences)
+    if len(lines) == 1:
+        sentences.insert(0, "Its one line holds.")
+    else:
+        sentences.insert(0, f"All {_lines(lines)} hold.")
+    return "Budget met", "good", " ".join(sentences)
+
+
+def _lines(lines: Sequence[VerdictLine]) -> str:
+    return f"{len(lines)} line{'s' if len(lines) > 1 else ''}"
+
+
+def _names(lines: Sequence[VerdictLine]) -> str:
+    return ", ".join(inside(line.name) for line in lines)
+
+
+def _figures(facts: Mapping[str, float]) -> tuple[Figure, ...]:
+    wanted = (n for start in _FIGURES for n in facts if n.startswith(start))
+    figures = []
+    for name in wanted:
+        value, _, extra = format_value(name, facts[name]).partition(" (")
+        unit = metric_unit(name)
+        figures.append(
+            Figure(
+                name=metric_name(name),
+                value=f"{value} {unit}".strip(),
+                extra=extra.rstrip(")"),
+            )
+        )
+    return tuple(figures[:MOST_FIGURES])

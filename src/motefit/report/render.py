@@ -1,0 +1,76 @@
+"""Facts in, one self-contained page out."""
+
+import importlib.resources
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from motefit.report.facts import ReportFacts
+from motefit.report.headline import headline
+from motefit.report.sections import sections
+from motefit.spec.errors import MissingExtraError, OutputError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def render_report(facts: ReportFacts) -> str:
+    """The report as HTML that needs nothing but itself: no script, font or image from elsewhere.
+
+    Equal facts give equal text.
+
+    Raises:
+        MissingExtraError: without jinja2.
+    """
+    environment = _environment()
+    built = ((section, section.build(facts)) for section in sections())
+    return environment.get_template("report.html").render(
+        headline=headline(facts),
+        shown=[(section, view) for section, view in built if view is not None],
+    )
+
+
+def write_report(path: Path, facts: ReportFacts) -> None:
+    """Write the report; what stood at ``path`` stays whole until the new page replaces it.
+
+    Raises:
+        MissingExtraError: without jinja2.
+        OutputError: when the page cannot be written.
+    """
+    page = render_report(facts).encode()
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(page)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise OutputError(
+            f"cannot write the report {path}: {error.strerror or error}; "
+            "choose a folder that can be written, or free some space"
+        ) from error
+
+
+def _environment() -> "Environment":
+    try:
+        from jinja2 import Environment, FunctionLoader, StrictUndefined  # noqa: PLC0415  # an extra
+    except ModuleNotFoundError:
+        raise MissingExtraError("jinja2", "report", "writing report.html") from None
+    return Environment(
+        loader=FunctionLoader(_template),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+
+
+def _template(name: str) -> str:
+    folder = importlib.resources.files("motefit.report") / "templates"
+    return (folder / name).read_text(encoding="utf-8")

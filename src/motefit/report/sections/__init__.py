@@ -1,0 +1,46 @@
+"""The sections of a report; one file a section, each registers itself.
+
+A file in this folder turns facts into what its template shows, and calls :func:`register`.
+The template stands in ``report/templates`` and sees the result as ``view``. A section asks for
+topics of evidence, not for a task, so a new task that measures a known topic gets its section
+without a line here.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from motefit.report.facts import ReportFacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One section of the page.
+
+    Attributes:
+        order: place on the page; smaller comes first.
+        name: of its anchor, and of its template ``<name>.html``.
+        title: its heading.
+        build: facts to what the template shows; None where there is nothing to show.
+    """
+
+    order: int
+    name: str
+    title: str
+    build: Callable[[ReportFacts], object | None]
+
+
+_REGISTRY: dict[str, Section] = {}
+
+
+def register(section: Section) -> None:
+    """Add a section; called once by each file of this folder."""
+    _REGISTRY[section.name] = section
+
+
+def sections() -> tuple[Section, ...]:
+    """All sections, in the order of the page."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return tuple(sorted(_REGISTRY.values(), key=lambda section: section.order))

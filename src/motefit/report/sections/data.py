@@ -1,0 +1,84 @@
+"""Data: how many examples each part has, and what the parts share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from motefit.report.facts import ReportFacts, number, table
+from motefit.report.rows import Row, rows
+from motefit.report.sections import Section, register
+from motefit.report.text import grouped, phrase
+
+PARTS = ("train", "validation", "test")
+_NAMES = {"train": "Training", "validation": "Validation", "test": "Test"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """One row of the table: a number for each part; ``inner`` marks a row below another."""
+
+    name: str
+    values: tuple[str, ...]
+    inner: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataView:
+    """What the template shows."""
+
+    parts: tuple[str, ...]
+    counts: tuple[Counts, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+
+def build(facts: ReportFacts) -> DataView | None:
+    """What the template shows; None where nothing is known of the data."""
+    topic = facts.topic("data")
+    if not topic:
+        return None
+    counts: list[Counts] = []
+    own = {part: topic[part] for part in PARTS if number(topic.get(part)) is not None}
+    if own:
+        counts.append(_row("Examples", own))
+    left: dict[str, object] = {}
+    for key, value in topic.items():
+        if _by_part(value):
+            counts.extend(_rows(key, table(value)))
+        elif key not in own and key != "notes":
+            left[key] = value
+    notes = topic.get("notes")
+    return DataView(
+        parts=tuple(_NAMES[part] for part in PARTS),
+        counts=tuple(counts),
+        rows=rows(left),
+        notes=tuple(map(str, notes)) if isinstance(notes, list | tuple) else (),
+    )
+
+
+def _by_part(value: object) -> bool:
+    return bool(table(value)) and set(table(value)) <= set(PARTS)
+
+
+def _rows(key: str, parts: Mapping[str, object]) -> list[Counts]:
+    """One row, or for counts by word in each part their sum and a row per word."""
+    if not any(table(value) for value in parts.values()):
+        return [_row(phrase(key), parts)]
+    words = dict.fromkeys(str(word) for value in parts.values() for word in table(value))
+    sums = {p: sum(number(n) or 0 for n in table(v).values()) for p, v in parts.items()}
+    return [
+        _row(phrase(key), sums),
+        *(
+            _row(word, {p: table(v).get(word) for p, v in parts.items()}, inner=True)
+            for word in words
+        ),
+    ]
+
+
+def _row(name: str, parts: Mapping[str, object], *, inner: bool = False) -> Counts:
+    values = (number(parts.get(part)) for part in PARTS)
+    return Counts(
+        name=name, values=tuple("" if n is None else grouped(n) for n in values), inner=inner
+    )
+
+
+register(Section(order=90, name="data", title="Data", build=build))

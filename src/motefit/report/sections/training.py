@@ -1,0 +1,61 @@
+"""Training: the curves of the chosen candidate, and what the validation part said."""
+
+from dataclasses import dataclass
+
+from motefit.report.charts import LineChart, Series, line_chart
+from motefit.report.facts import ReportFacts, number
+from motefit.report.rows import Row, rows
+from motefit.report.sections import Section, register
+from motefit.report.text import grouped
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingView:
+    """What the template shows."""
+
+    epochs: int
+    seconds: str
+    charts: tuple[LineChart, ...]
+    rows: tuple[Row, ...]
+
+
+def build(facts: ReportFacts) -> TrainingView | None:
+    """What the template shows; None where there is no history and no validation result."""
+    validation = rows(facts.topic("validation"))
+    if not (facts.history or validation):
+        return None
+    times = [n for entry in facts.history if (n := number(entry.get("seconds"))) is not None]
+    charts = (
+        line_chart(
+            [
+                Series(name="training", points=_curve(facts, "train_loss")),
+                Series(name="validation", points=_curve(facts, "validation_loss")),
+            ],
+            title="Loss",
+            x_name="epoch",
+            from_zero=True,
+        ),
+        line_chart(
+            [Series(name="validation", points=_curve(facts, "validation_score"))],
+            title="Validation score",
+            x_name="epoch",
+            from_zero=False,
+        ),
+    )
+    return TrainingView(
+        epochs=len(facts.history),
+        seconds=(grouped(sum(times)) if sum(times) >= 10 else f"{sum(times):.1f}") if times else "",
+        charts=tuple(chart for chart in charts if chart is not None),
+        rows=validation,
+    )
+
+
+def _curve(facts: ReportFacts, key: str) -> tuple[tuple[float, float], ...]:
+    return tuple(
+        (number(entry.get("epoch", i + 1)) or 0.0, y)
+        for i, entry in enumerate(facts.history)
+        if (y := number(entry.get(key))) is not None
+    )
+
+
+register(Section(order=70, name="training", title="Training", build=build))

@@ -1,0 +1,129 @@
+"""Words and numbers for people: names of metrics, units, digits that line up."""
+
+import math
+import re
+
+from motefit.spec.metrics import MAE_PREFIX, format_value
+
+_NAMES = {
+    "accuracy": "Accuracy",
+    "size.tflite_bytes": "Model file",
+    "size.zip_bytes": "Model file, zipped",
+    "latency.frontend_ms": "Latency, front end",
+    "latency.inference_ms": "Latency, inference",
+    "latency.total_ms": "Latency, total",
+    "latency.saving_percent": "Latency saved",
+    "ram.arena_bytes": "RAM, tensor arena",
+    "macs": "Multiply-accumulates",
+}
+_WORDS = {
+    "frontend": "front end",
+    "p25": "25th percentile",
+    "mae": "mean absolute error",
+    "rmse": "root mean square error",
+    "macs": "multiply-accumulates",
+    "n": "examples",
+}
+_SPELLINGS = {"degC": "°C", "degF": "°F", "degK": "K"}
+_COLUMN = re.compile(r"\s*(.*?)\s*\(([^()]*)\)\s*")
+
+
+def metric_name(name: str) -> str:
+    """A metric's name in words, e.g. ``Mean absolute error, rh``.
+
+    >>> metric_name("mae.rh (%)"), metric_name("size.zip_bytes")
+    ('Mean absolute error, rh', 'Model file, zipped')
+    """
+    if name.startswith(MAE_PREFIX):
+        return f"Mean absolute error, {split_column(name[len(MAE_PREFIX) :])[0]}"
+    return _NAMES.get(name, name)
+
+
+def metric_unit(name: str) -> str:
+    """The unit that :func:`motefit.spec.metrics.format_value` leaves out: a column's own."""
+    return split_column(name[len(MAE_PREFIX) :])[1] if name.startswith(MAE_PREFIX) else ""
+
+
+def percent(fraction: float) -> str:
+    """A fraction as an accuracy is written.
+
+    >>> percent(0.995)
+    '99.50 %'
+    """
+    return format_value("accuracy", fraction)
+
+
+def with_unit(name: str, value: float) -> str:
+    """A metric's value for people, with the column's unit where it has one.
+
+    >>> with_unit("mae.T (degC)", 0.2651), with_unit("latency.total_ms", 0.213)
+    ('0.2651 °C', '0.213 ms')
+    """
+    return f"{format_value(name, value)} {metric_unit(name)}".strip()
+
+
+def split_column(column: str) -> tuple[str, str]:
+    """Name and unit of a column whose title ends in a unit in brackets.
+
+    >>> split_column("T (degC)"), split_column("pressure")
+    (('T', '°C'), ('pressure', ''))
+    """
+    match = _COLUMN.fullmatch(column)
+    if match is None or not match[1]:
+        return column, ""
+    return match[1], _SPELLINGS.get(match[2], match[2])
+
+
+def inside(name: str) -> str:
+    """A name as it stands inside a sentence; abbreviations keep their capitals.
+
+    >>> inside("Model file"), inside("RAM, tensor arena"), inside("T")
+    ('model file', 'RAM, tensor arena', 'T')
+    """
+    return name[:1].lower() + name[1:] if name[1:2].islower() else name
+
+
+def phrase(key: str) -> str:
+    """A key as words: ``shared_speaker_clips`` becomes ``Shared speaker clips``.
+
+    >>> phrase("shared_speaker_clips"), phrase("inference_ms"), phrase("used_bytes")
+    ('Shared speaker clips', 'Inference, ms', 'Used, bytes')
+    """
+    stem, comma, unit = re.sub(r"_(ms|hz|bytes|percent|seconds)$", r", \1", key).partition(", ")
+    words = " ".join(_WORDS.get(word, word) for word in stem.split("_")) + comma + unit
+    return words[:1].upper() + words[1:]
+
+
+def plain(value: object) -> str:
+    """Any scalar: whole numbers in groups of three, others with four significant digits.
+
+    >>> plain(12595), plain(0.98765432), plain(True), plain("x"), plain((1, 2.5))
+    ('12 595', '0.9877', 'yes', 'x', '1, 2.5')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return grouped(value)
+    if isinstance(value, float):
+        return f"{value:.4g}" if math.isfinite(value) else "not a number"
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(item) for item in value)
+    return str(value)
+
+
+def grouped(value: float) -> str:
+    """A count with a space between thousands.
+
+    >>> grouped(1234567)
+    '1 234 567'
+    """
+    return f"{round(value):,}".replace(",", " ")
+
+
+def shortened(text: str, length: int) -> str:
+    """The text, cut with an ellipsis where it is longer.
+
+    >>> shortened("least squares", 8)
+    'least s…'
+    """
+    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -1,0 +1,76 @@
+"""The certificate in words: one line per bound, with a tone that a mark and a colour follow."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from motefit.report.text import grouped, metric_name, metric_unit, percent
+from motefit.spec.budget import Bound
+from motefit.verify import AccuracyEvidence, Certificate, Line
+
+Tone = Literal["good", "open", "bad"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictLine:
+    """One bound and what came of it.
+
+    Attributes:
+        metric: name of the metric.
+        name: of the metric, in words.
+        value: measured, for people; empty where it was not.
+        bound: for people.
+        tone: ``"good"``: holds; ``"open"``: holds but is not shown, or was not measured;
+            ``"bad"``: missed.
+        word: the verdict.
+        note: what the verdict rests on.
+    """
+
+    metric: str
+    name: str
+    value: str
+    bound: str
+    tone: Tone
+    word: str
+    note: str
+
+
+def verdict_lines(certificate: Certificate) -> tuple[VerdictLine, ...]:
+    """The lines of the certificate, in its order."""
+    return tuple(_line(line, certificate.accuracy) for line in certificate.lines)
+
+
+def accuracy_bound(certificate: Certificate) -> float | None:
+    """The limit that the budget sets to the accuracy, a fraction."""
+    texts = (line.bound for line in certificate.lines if line.metric == "accuracy")
+    return next((Bound.parse("accuracy", text).limit for text in texts), None)
+
+
+def _line(line: Line, accuracy: AccuracyEvidence | None) -> VerdictLine:
+    unit = metric_unit(line.metric)
+    tone: Tone = {"pass": "good", "fail": "bad", "not measured": "open"}[line.verdict]  # type: ignore[assignment]  # the values are tones
+    word = {"pass": "met", "fail": "missed"}.get(line.verdict, line.verdict)
+    notes = [line.reason]
+    if line.metric == "accuracy" and accuracy is not None and accuracy.confidence is not None:
+        notes.append(_interval(accuracy))
+        if line.verdict == "pass":
+            word = accuracy.confidence
+            tone = "good" if word == "shown" else "open"
+    return VerdictLine(
+        metric=line.metric,
+        name=metric_name(line.metric),
+        value="" if line.value is None else f"{line.measured} {unit}".strip(),
+        bound=f"{line.bound} {unit}".strip(),
+        tone=tone,
+        word=word,
+        note="; ".join(filter(None, notes)),
+    )
+
+
+def _interval(accuracy: AccuracyEvidence) -> str:
+    text = (
+        f"{grouped(accuracy.correct)} of {grouped(accuracy.n)} clips, "
+        f"95 % interval {percent(accuracy.low)} to {percent(accuracy.high)}"
+    )
+    if accuracy.confidence == "met, not shown at 95 %" and accuracy.clips_to_show is not None:
+        text += f"; {grouped(accuracy.clips_to_show)} clips at this accuracy would show it"
+    return text

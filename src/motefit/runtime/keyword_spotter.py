@@ -1,0 +1,154 @@
+"""From sound to a word: front end, normalisation, model, probabilities."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motefit.runtime.bundle import load_bundle
+from motefit.runtime.interpreter import Interpreter
+from motefit.runtime.normalise import Normaliser
+from motefit.signal.features import features_of
+from motefit.signal.pcm import require_samples
+from motefit.signal.resample import resample
+from motefit.spec.errors import DataError, ModelFileError
+from motefit.spec.tasks.keyword_spotting import NAME, SpeechIO
+
+Float32Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classification:
+    """What one clip was heard as.
+
+    Attributes:
+        label: the most probable word.
+        probability: of that word, 0..1.
+        probabilities: of every word, in the order of the labels.
+    """
+
+    label: str
+    probability: float
+    probabilities: Mapping[str, float]
+
+
+class KeywordSpotter:
+    """A keyword model, ready to listen.
+
+    Args:
+        model: bytes of the .tflite file.
+        io: labels, front end and normalisation, from the card.
+        threads: of LiteRT's kernels.
+        xnnpack: LiteRT's default delegate; False runs the builtin kernels.
+
+    Raises:
+        ModelFileError: when the model cannot be loaded or does not fit ``io``.
+    """
+
+    def __init__(
+        self, model: bytes, io: SpeechIO, *, threads: int = 1, xnnpack: bool = True
+    ) -> None:
+        self.io = io
+        self.interpreter = Interpreter(model, threads=threads, xnnpack=xnnpack)
+        self._features = features_of(io.frontend)
+        self._normaliser = Normaliser(io.normalisation, columns=io.frontend.features)
+        sizes = math.prod(self.interpreter.input_shape), math.prod(self.interpreter.output_shape)
+        if sizes != (math.prod(io.frontend.shape), len(io.labels)):
+            raise ModelFileError(
+                f"the model takes {self.interpreter.input_shape} and gives "
+                f"{self.interpreter.output_shape}, but the front end makes {io.frontend.shape} "
+                f"and there are {len(io.labels)} labels: this card is not this model's"
+            )
+
+    @classmethod
+    def load(cls, path: str | Path, *, threads: int = 1, xnnpack: bool = True) -> "KeywordSpotter":
+        """Open a bundle, or a .tflite file with its card beside it.
+
+        Raises:
+            ModelFileError: when it is absent, damaged, changed, or no keyword model.
+        """
+        bundle = load_bundle(path)
+        if bundle.card.task != NAME:
+            raise ModelFileError(
+                f"{path} is a model for {bundle.card.task}, not for {NAME}; "
+                "load it with the class of that task"
+            )
+        return cls(bundle.model, bundle.card.io, threads=threads, xnnpack=xnnpack)
+
+    def inputs(self, pcm: np.ndarray) -> Float32Array:
+        """The model's input for many clips: features, normalised.
+
+        Args:
+            pcm: (n, samples) at the front end's rate; int16, or float32 with full scale 1.0.
+                Shorter clips are padded with zeros; of longer ones the first ``clip_samples``
+                count.
+
+        Returns:
+            (n, frames, features) float32.
+
+        Raises:
+            DataError: for another shape or dtype, NaN or infinite samples.
+        """
+        return self._normaliser.apply(self._features.batch(pcm))
+
+    def infer(self, inputs: Float32Array) -> Float32Array:
+        """Probabilities from what :meth:`inputs` gives.
+
+        Args:
+            inputs: (n, frames, features) float32.
+
+        Returns:
+            (n, labels) float32.
+        """
+        scores = self.interpreter.run(inputs).reshape(len(inputs), len(self.io.labels))
+        return softmax(scores) if self.io.output == "logits" else scores
+
+    def classify(self, pcm: np.ndarray, rate_hz: int) -> Classification:
+        """Say which word a clip holds.
+
+        Args:
+            pcm: (samples,) int16, or float32 with full scale 1.0; one channel.
+            rate_hz: its sampling rate; other rates than the front end's are resampled.
+
+        Raises:
+            DataError: for another shape or dtype, NaN, no samples, or a rate below 1.
+        """
+        require_samples(pcm, dimensions=1)
+        (row,) = self.classify_batch(pcm[np.newaxis], rate_hz)
+        best = int(row.argmax())
+        return Classification(
+            label=self.io.labels[best],
+            probability=float(row[best]),
+            probabilities=dict(zip(self.io.labels, map(float, row), strict=True)),
+        )
+
+    def classify_batch(self, pcm: np.ndarray, rate_hz: int | None = None) -> Float32Array:
+        """Probabilities of many clips of one length.
+
+        Args:
+            pcm: (n, samples) int16, or float32 with full scale 1.0.
+            rate_hz: its sampling rate; None: the front end's.
+
+        Returns:
+            (n, labels) float32.
+
+        Raises:
+            DataError: as :meth:`classify`.
+        """
+        require_samples(pcm, dimensions=2)
+        if pcm.shape[1] == 0:
+            raise DataError("a clip without samples cannot be classified; record or load some")
+        wanted = self.io.frontend.rate_hz
+        if rate_hz is not None and rate_hz != wanted:
+            clips = [resample(clip, rate_hz, wanted) for clip in pcm]
+            pcm = np.stack(clips) if clips else pcm
+        return self.infer(self.inputs(pcm))
+
+
+def softmax(scores: Float32Array) -> Float32Array:
+    """Probabilities from logits along the last axis, without overflow."""
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)

@@ -1,0 +1,1 @@
+"""Which candidates to train, and which of the trained ones to ship."""

@@ -1,0 +1,73 @@
+"""Judge a candidate before it is trained: the exact file size and the counts need no training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from motefit.graph.counter import count
+from motefit.graph.graph import Graph
+from motefit.search.space import Candidate
+from motefit.spec.budget import Bound, Budget
+from motefit.spec.metrics import format_value
+from motefit.tflite.export import shipped_graph
+from motefit.tflite.writer import write
+
+PROBES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Screened:
+    """A candidate and what is known of it before training.
+
+    Attributes:
+        candidate: what was judged.
+        facts: ``size.tflite_bytes``, ``macs`` and ``ram.arena_bytes`` (a lower bound: the largest
+            sum of activations alive at once).
+        missed: the budget's bounds that it cannot meet.
+    """
+
+    candidate: Candidate
+    facts: Mapping[str, float]
+    missed: tuple[Bound, ...]
+
+    @property
+    def reason(self) -> str:
+        """Why the candidate cannot meet the budget; empty when it may."""
+        return "; ".join(
+            f"{b.metric} is {format_value(b.metric, self.facts[b.metric])}, bound {b}"
+            for b in self.missed
+        )
+
+
+def screen(candidate: Candidate, graph: Graph, budget: Budget) -> Screened:
+    """Write the untrained candidate and hold it against the bounds that do not need training.
+
+    Args:
+        candidate: to be judged.
+        graph: its network in trained form, weights as drawn.
+        budget: of the recipe.
+    """
+    rng = np.random.default_rng(0)
+    examples = rng.normal(size=(PROBES, *graph.input_shape)).astype(np.float32)
+    form = shipped_graph(graph, candidate.recipe.compress, examples=examples)
+    counts = count(form)
+    facts = {
+        "size.tflite_bytes": float(len(write(form))),
+        "macs": float(counts.macs),
+        "ram.arena_bytes": float(counts.activation_bytes),
+    }
+    missed = tuple(b for b in budget.bounds if b.metric in facts and not b.holds(facts[b.metric]))
+    return Screened(candidate=candidate, facts=facts, missed=missed)
+
+
+def nearest_miss(screened: tuple[Screened, ...]) -> Screened:
+    """The rejected candidate whose worst bound is exceeded by the smallest factor."""
+
+    def excess(item: Screened) -> float:
+        return max(
+            (item.facts[b.metric] / b.limit if b.limit else float("inf") for b in item.missed),
+            default=0.0,
+        )
+
+    return min(screened, key=excess)

@@ -1,0 +1,160 @@
+"""Features of a front end: one definition for a clip, a batch of clips and an endless stream."""
+
+import functools
+import threading
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motefit.signal.kinds import feature_kind
+from motefit.signal.pcm import as_float32, require_samples
+from motefit.signal.spectrum import Spectrum, framed
+from motefit.spec.frontend import FrontEnd
+
+Float32Array = NDArray[np.float32]
+
+BLOCK_SAMPLES = 1 << 16
+"""Windowed samples worked on at a time (256 KiB of float32), where a clip needs no more."""
+
+
+class Features:
+    """The tables of one front end, precomputed; build once, or use :func:`features_of`.
+
+    Threads may share it: what a call works in belongs to its thread.
+
+    Args:
+        frontend: the settings.
+    """
+
+    def __init__(self, frontend: FrontEnd) -> None:
+        kind = feature_kind(frontend.kind)
+        rows = max(frontend.frames, BLOCK_SAMPLES // frontend.frame_length)
+        self.frontend = frontend
+        self._clip = _Clip(frontend)
+        self._spectrum = Spectrum(frontend.frame_length, kind.bins(frontend), rows)
+        self._finish = kind.build(frontend)
+
+    def __reduce__(self) -> tuple[object, tuple[FrontEnd]]:
+        return features_of, (self.frontend,)
+
+    def clip(self, pcm: np.ndarray) -> Float32Array:
+        """Features of one clip.
+
+        A short clip is padded with zeros at its end; of a longer one the first
+        ``clip_samples`` count, as in the published pipelines.
+
+        Args:
+            pcm: (samples,) at ``rate_hz``; int16, or float32 with full scale 1.0.
+
+        Returns:
+            (frames, features) float32, always finite.
+
+        Raises:
+            DataError: for another shape or dtype, NaN or infinite samples.
+        """
+        return self._finish(self._spectrum(self._clip.frames(as_float32(pcm))))
+
+    def batch(self, pcm: np.ndarray) -> Float32Array:
+        """Features of many clips; bit for bit those of :meth:`clip` on each.
+
+        Args:
+            pcm: (clips, samples) at ``rate_hz``; int16, or float32 with full scale 1.0.
+
+        Returns:
+            (clips, frames, features) float32, always finite.
+
+        Raises:
+            DataError: for another shape or dtype, NaN or infinite samples.
+        """
+        require_samples(pcm, dimensions=2)
+        out = np.empty((len(pcm), *self.frontend.shape), np.float32)
+        for clip, features in zip(pcm, out, strict=True):
+            features[:] = self.clip(clip)
+        return out
+
+    def whole(self, signal: np.ndarray) -> Float32Array:
+        """Features of every whole frame of a signal of any length, in bounded work memory.
+
+        Args:
+            signal: (samples,) at ``rate_hz``; int16, or float32 with full scale 1.0.
+
+        Returns:
+            (whole frames, features) float32, always finite.
+
+        Raises:
+            DataError: for another shape or dtype, NaN or infinite samples.
+        """
+        frontend, rows = self.frontend, self._spectrum.rows
+        frames = framed(as_float32(signal), frontend.frame_length, frontend.frame_step)
+        out = np.empty((len(frames), frontend.features), np.float32)
+        for first in range(0, len(frames), rows):
+            out[first : first + rows] = self._finish(self._spectrum(frames[first : first + rows]))
+        return out
+
+    def stream(self) -> "FeatureStream":
+        """A new stream of frames from sound that arrives in chunks."""
+        return FeatureStream(self)
+
+
+class _Clip(threading.local):
+    """One clip's samples and the view of them as frames, made once per thread."""
+
+    def __init__(self, frontend: FrontEnd) -> None:
+        self._samples = np.zeros(frontend.clip_samples, np.float32)
+        self._frames = framed(self._samples, frontend.frame_length, frontend.frame_step)
+
+    def frames(self, signal: Float32Array) -> Float32Array:
+        """Frames of a signal, cropped or padded with zeros at its end: (frames, frame_length)."""
+        count = min(len(signal), len(self._samples))
+        self._samples[:count] = signal[:count]
+        self._samples[count:] = 0
+        return self._frames
+
+
+class FeatureStream:
+    """Frames of an endless signal, pushed in chunks of any length.
+
+    The frames equal those of :meth:`Features.whole` on the whole signal; less than one frame
+    (or one step) of samples is kept between pushes.
+
+    Args:
+        features: the tables to use.
+    """
+
+    def __init__(self, features: Features) -> None:
+        self._features = features
+        self._rest = np.zeros(0, np.float32)
+        self._skip = 0
+
+    def push(self, pcm: np.ndarray) -> Float32Array:
+        """Add samples and return the frames they complete.
+
+        Args:
+            pcm: (samples,) at ``rate_hz``, any number; int16, or float32 with full scale 1.0.
+
+        Returns:
+            (k, features) float32, k may be 0.
+
+        Raises:
+            DataError: for another shape or dtype, NaN or infinite samples; the stream is
+                unchanged then.
+        """
+        chunk = as_float32(pcm)
+        skipped = min(self._skip, len(chunk))
+        signal = np.concatenate((self._rest, chunk[skipped:]))
+        out = self._features.whole(signal)
+        used = len(out) * self._features.frontend.frame_step
+        self._skip += max(used - len(signal), 0) - skipped
+        self._rest = signal[used:].copy()
+        return out
+
+    def reset(self) -> None:
+        """Forget all samples; the next push starts a new signal."""
+        self._rest = np.zeros(0, np.float32)
+        self._skip = 0
+
+
+@functools.lru_cache(maxsize=64)
+def features_of(frontend: FrontEnd) -> Features:
+    """The features of a front end, built at the first call and shared afterwards."""
+    return Features(frontend)

@@ -1,0 +1,181 @@
+"""Change of sampling rate by any rational ratio: a polyphase filter, whole or in chunks.
+
+A period of outputs depends on a fixed window of inputs, so that resampling is the framing of the
+signal into windows and one matrix product.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motefit.signal.pcm import as_float32
+from motefit.signal.spectrum import framed
+from motefit.spec.errors import DataError
+
+Float32Array = NDArray[np.float32]
+
+PASS_BAND = 0.9
+"""Edge of the pass band, as a share of the lower of both Nyquist frequencies, where it stops."""
+ATTENUATION_DB = 75.0
+"""Of the Kaiser-windowed design; measured aliases and images are at least 70 dB down."""
+LARGEST_MATRIX = 1 << 22
+"""Entries of the matrix; ratios of large coprime numbers are computed output by output."""
+BLOCK_SAMPLES = 1 << 16
+"""Window samples copied at a time, so that memory stays bounded."""
+
+
+def resample(pcm: np.ndarray, from_hz: int, to_hz: int) -> Float32Array:
+    """Sound at another rate; in step with the input (no delay), silence assumed around it.
+
+    Args:
+        pcm: (samples,) int16, or float32 with full scale 1.0.
+        from_hz: its rate.
+        to_hz: the wanted rate.
+
+    Returns:
+        (ceil(samples * to_hz / from_hz),) float32.
+
+    Raises:
+        DataError: for rates below 1 Hz, another shape or dtype, NaN or infinite samples.
+    """
+    resampler = Resampler(from_hz, to_hz)
+    return np.concatenate((resampler.push(pcm), resampler.finish()))
+
+
+class Resampler:
+    """Resamples an endless signal that arrives in chunks of any length.
+
+    What :meth:`push` and :meth:`finish` return, joined, equals :func:`resample` of the whole.
+
+    Args:
+        from_hz: rate of the input.
+        to_hz: rate of the output.
+
+    Raises:
+        DataError: for rates below 1 Hz.
+    """
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        if min(from_hz, to_hz) < 1:
+            raise DataError(f"sampling rates must be at least 1 Hz, got {from_hz} and {to_hz}")
+        common = math.gcd(from_hz, to_hz)
+        self._up, self._down = to_hz // common, from_hz // common
+        self._filter = None if self._up == self._down else _filter(self._up, self._down)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all samples; the next push starts a new signal."""
+        lead = self._filter.lead if self._filter else 0
+        self._rest = np.zeros(lead, np.float32)
+        self._given = self._made = 0
+
+    def push(self, pcm: np.ndarray) -> Float32Array:
+        """Add samples and return those that are complete.
+
+        Args:
+            pcm: (samples,) at ``from_hz``; int16, or float32 with full scale 1.0.
+
+        Returns:
+            (k,) float32 at ``to_hz``; k may be 0.
+
+        Raises:
+            DataError: for another shape or dtype, NaN or infinite samples.
+        """
+        chunk = as_float32(pcm)
+        self._given += len(chunk)
+        if self._filter is None:
+            self._made += len(chunk)
+            return chunk.copy()
+        signal = np.concatenate((self._rest, chunk))
+        rows = framed(signal, self._filter.window, self._filter.advance)
+        self._rest = signal[len(rows) * self._filter.advance :].copy()
+        out = self._filter.apply(rows)
+        self._made += len(out)
+        return out
+
+    def finish(self) -> Float32Array:
+        """The last samples, computed with silence after the input; then as after :meth:`reset`."""
+        missing = -(-self._given * self._up // self._down) - self._made
+        out = np.zeros(0, np.float32)
+        if missing and self._filter is not None:
+            rows = -(-missing // self._filter.outputs)
+            needed = (rows - 1) * self._filter.advance + self._filter.window
+            signal = np.zeros(needed, np.float32)
+            signal[: len(self._rest)] = self._rest[:needed]
+            windows = framed(signal, self._filter.window, self._filter.advance)
+            out = self._filter.apply(windows)[:missing]
+        self.reset()
+        return out
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Filter:
+    """How one window of inputs gives the next outputs.
+
+    Attributes:
+        lead: zeros before the first input.
+        window: inputs that a row of outputs depends on.
+        advance: inputs between two rows.
+        outputs: outputs in a row.
+        starts: (outputs,) first input of each output.
+        taps: (outputs, taps) float32, the weights of its inputs.
+        matrix: (window, outputs) float32, the same as a matrix; None where it would be too large.
+    """
+
+    lead: int
+    window: int
+    advance: int
+    outputs: int
+    starts: NDArray[np.intp]
+    taps: Float32Array
+    matrix: Float32Array | None
+
+    def apply(self, windows: Float32Array) -> Float32Array:
+        """Outputs of windows (rows, window): (rows * outputs,)."""
+        out = np.empty((len(windows), self.outputs), np.float32)
+        if self.matrix is None:
+            columns = self.starts[:, None] + np.arange(self.taps.shape[1])
+            for row, inputs in zip(out, windows, strict=True):
+                np.einsum("ok,ok->o", inputs[columns], self.taps, out=row)
+            return out.reshape(-1)
+        block = max(BLOCK_SAMPLES // self.window, 1)
+        for first in range(0, len(windows), block):
+            part = np.ascontiguousarray(windows[first : first + block])
+            np.matmul(part, self.matrix, out=out[first : first + block])
+        return out.reshape(-1)
+
+
+@functools.lru_cache(maxsize=16)
+def _filter(up: int, down: int) -> _Filter:
+    """Kaiser-windowed sinc between the two Nyquist frequencies; Oppenheim & Schafer, 7.5.3."""
+    # Widths are in inputs; the lower Nyquist frequency is half of ``edge`` cycles per input.
+    edge = min(1.0, up / down)
+    transition = math.pi * (1 - PASS_BAND) * edge
+    half = math.ceil((ATTENUATION_DB - 7.95) / (2.285 * transition) / 2)
+    beta = 0.1102 * (ATTENUATION_DB - 8.7)
+    periods = -(-half // down)  # fewer copy more overlap, more multiply more zeros
+    outputs = periods * up
+    position, phase = np.divmod(np.arange(outputs) * down, up)
+    distance = np.arange(-half + 1, half + 1) - (phase / up)[:, None]
+    cutoff = edge * (1 + PASS_BAND) / 2
+    shape = np.i0(beta * np.sqrt(np.clip(1 - (distance / half) ** 2, 0, None))) / np.i0(beta)
+    taps = cutoff * np.sinc(cutoff * distance) * shape
+    taps /= taps.sum(axis=1, keepdims=True)  # every phase passes a constant unchanged
+    window = int(position[-1]) + 2 * half
+    matrix = None
+    if window * outputs <= LARGEST_MATRIX:
+        matrix = np.zeros((window, outputs), np.float32)
+        rows = position + np.arange(2 * half)[:, None]
+        matrix[rows, np.arange(outputs)] = taps.T
+    return _Filter(
+        lead=half - 1,
+        window=window,
+        advance=periods * down,
+        outputs=outputs,
+        starts=position,
+        taps=taps.astype(np.float32),
+        matrix=matrix,
+    )

@@ -1,0 +1,93 @@
+"""The zip that the size of a model is measured by; standard library only."""
+
+import io
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+from motefit.spec.errors import ModelFileError
+
+NAME = "model.tflite"
+FIRST_DAY = 1 << 5 | 1
+"""1980-01-01 as MS-DOS writes it: the earliest date a zip can hold."""
+MAX_MEMBER_BYTES = 1 << 30
+
+
+def deflate(data: bytes) -> bytes:
+    """The shortest raw deflate stream that zlib's strategies give at level 9."""
+    streams = []
+    for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_HUFFMAN_ONLY, zlib.Z_FIXED):
+        for memory in (8, 9):
+            packer = zlib.compressobj(9, zlib.DEFLATED, -15, memory, strategy)
+            streams.append(packer.compress(data) + packer.flush())
+    return min(streams, key=len)
+
+
+def zip_bytes(model: bytes) -> bytes:
+    """A zip that holds ``model.tflite`` alone: deterministic, no extra fields, fixed date.
+
+    Args:
+        model: bytes of the .tflite file.
+    """
+    packed = deflate(model)
+    method, body = (8, packed) if len(packed) < len(model) else (0, model)
+    name = NAME.encode()
+    # version needed, flags, method, time, date, checksum, sizes, length of name and extra field
+    facts = struct.pack(
+        "<HHHHHIIIHH",
+        20,
+        0,
+        method,
+        0,
+        FIRST_DAY,
+        zlib.crc32(model),
+        len(body),
+        len(model),
+        len(name),
+        0,
+    )
+    local = b"PK\x03\x04" + facts + name + body
+    central = b"PK\x01\x02" + struct.pack("<H", 20) + facts + bytes(14) + name
+    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 1, 1, len(central), len(local), 0)
+    return local + central + end
+
+
+def read_model(source: Path | bytes) -> bytes:
+    """Bytes of a .tflite model.
+
+    Args:
+        source: path or content of a .tflite file, or of a zip whose first member is one.
+
+    Raises:
+        ModelFileError: for a missing or damaged file, or a zip whose first member is no model.
+    """
+    if isinstance(source, bytes):
+        data, where = source, "the given bytes"
+    else:
+        where = str(source)
+        try:
+            data = source.read_bytes()
+        except OSError as error:
+            raise ModelFileError(f"cannot read the model {where}: {error.strerror}") from error
+    if data[:4] == b"PK\x03\x04":
+        data = _first_member(data, where)
+    if data[4:8] != b"TFL3":
+        raise ModelFileError(
+            f"{where} is no TensorFlow Lite model; give a .tflite file or a zip that begins with one"
+        )
+    return data
+
+
+def _first_member(data: bytes, where: str) -> bytes:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            if not members:
+                raise ModelFileError(f"the zip {where} is empty; a model must be its first member")
+            first = members[0]
+            if first.file_size > MAX_MEMBER_BYTES:
+                raise ModelFileError(f"{where}: {first.filename} of {first.file_size} bytes is too large")
+            return archive.read(first)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ModelFileError(f"the zip {where} is damaged: {error}; copy it again") from error

@@ -1,0 +1,200 @@
+"""A TensorFlow Lite model as a list of tensors, buffers and operators, before its bytes."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from motefit.graph.graph import Quantisation
+from motefit.graph.ops import Shape
+from motefit.spec.errors import ModelFileError
+from motefit.tflite import schema
+from motefit.tflite.flatbuffer import Blob, Scalar, Table, Vector, int32s, string, table
+from motefit.tflite.schema import (
+    BufferSlot,
+    MetadataSlot,
+    ModelSlot,
+    Operator,
+    OperatorCodeSlot,
+    OperatorSlot,
+    Options,
+    QuantizationSlot,
+    SubGraphSlot,
+    TensorSlot,
+    TensorType,
+)
+
+TYPES = {
+    np.dtype(np.float32): TensorType.FLOAT32,
+    np.dtype(np.int8): TensorType.INT8,
+    np.dtype(np.int16): TensorType.INT16,
+    np.dtype(np.int32): TensorType.INT32,
+}
+ABSENT = -1
+"""Index of an optional input that is left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One operator.
+
+    Attributes:
+        code: what it does.
+        version: of its kernel's contract.
+        inputs: tensor indices; -1 where an optional one is absent.
+        output: tensor index.
+        kind: which member of the options union.
+        options: fields of the options; where none differs from its default they are left out,
+            which LiteRT and TensorFlow Lite Micro read as all defaults.
+        intermediates: tensor indices of an integer LSTM's inner scales.
+    """
+
+    code: Operator
+    version: int
+    inputs: Sequence[int]
+    output: int
+    kind: Options = Options.NONE
+    options: Mapping[int, Scalar] = field(default_factory=dict)
+    intermediates: Sequence[int] = ()
+
+
+@dataclass(kw_only=True)
+class Draft:
+    """Collects a model; ``index`` finds a tensor by its name in the graph."""
+
+    keep_names: bool = False
+    index: dict[str, int] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    _tensors: list[Table] = field(default_factory=list)
+    _buffers: list[Table] = field(default_factory=lambda: [_buffer(b"")])
+
+    def tensor(
+        self,
+        name: str,
+        shape: Shape,
+        dtype: np.dtype | type,
+        *,
+        quantisation: Quantisation | None = None,
+        data: np.ndarray | None = None,
+        variable: bool = False,
+    ) -> int:
+        """Add a tensor.
+
+        Args:
+            name: unique; written only where names are kept.
+            shape: with the batch dimension where there is one.
+            dtype: float32, int8, int16 or int32.
+            quantisation: scales and zero point, or None.
+            data: of a constant.
+            variable: whether it keeps its value from one run to the next.
+
+        Returns:
+            Its index.
+        """
+        fields = {
+            TensorSlot.SHAPE: int32s(shape),
+            TensorSlot.TYPE: Scalar("b", TYPES[np.dtype(dtype)]),
+            TensorSlot.BUFFER: Scalar("I", 0 if data is None else self.constant(data)),
+            TensorSlot.NAME: string(name) if self.keep_names else None,
+            TensorSlot.QUANTIZATION: _quantisation(quantisation),
+            TensorSlot.IS_VARIABLE: Scalar("B", variable),
+        }
+        self._tensors.append(table("tensor", fields))
+        self.index[name] = len(self._tensors) - 1
+        return self.index[name]
+
+    def constant(self, data: np.ndarray) -> int:
+        """Index of a buffer that holds an array; equal bytes share one.
+
+        Raises:
+            ModelFileError: for NaN or infinite numbers.
+        """
+        if data.dtype.kind == "f" and not np.all(np.isfinite(data)):
+            raise ModelFileError("a constant holds NaN or infinity; the training has diverged")
+        return self._buffer_index(data.astype(data.dtype.newbyteorder("<")).tobytes())
+
+    def _buffer_index(self, data: bytes) -> int:
+        new = _buffer(data)
+        if new not in self._buffers:
+            self._buffers.append(new)
+        return self._buffers.index(new)
+
+    def model(self, inputs: str, output: str, metadata: Mapping[str, bytes]) -> Table:
+        """The root table."""
+        counts = Counter((call.code, call.version) for call in self.calls)
+        codes = [code for code, _ in counts.most_common()]
+        subgraph = {
+            SubGraphSlot.TENSORS: Vector(tuple(self._tensors)),
+            SubGraphSlot.INPUTS: int32s([self.index[inputs]]),
+            SubGraphSlot.OUTPUTS: int32s([self.index[output]]),
+            SubGraphSlot.OPERATORS: Vector(tuple(_operator(call, codes) for call in self.calls)),
+            SubGraphSlot.NAME: string("main") if self.keep_names else None,
+        }
+        entries = tuple(
+            table(
+                "metadata",
+                {
+                    MetadataSlot.NAME: string(name),
+                    MetadataSlot.BUFFER: Scalar("I", self._buffer_index(data)),
+                },
+            )
+            for name, data in sorted(metadata.items())
+        )
+        return table(
+            "model",
+            {
+                ModelSlot.VERSION: Scalar("I", schema.VERSION),
+                ModelSlot.OPERATOR_CODES: Vector(tuple(_code(*code) for code in codes)),
+                ModelSlot.SUBGRAPHS: Vector((table("subgraph", subgraph),)),
+                ModelSlot.BUFFERS: Vector(tuple(self._buffers)),
+                ModelSlot.METADATA: Vector(entries) if entries else None,
+            },
+        )
+
+
+def _buffer(data: bytes) -> Table:
+    """A buffer; data of 16 bytes and more is aligned to 16, as the schema asks, less to 4."""
+    align = 16 if len(data) >= 16 else 4
+    blob = Blob(data, len(data), align=align, shared=False) if data else None
+    return table("buffer", {BufferSlot.DATA: blob})
+
+
+def _code(code: Operator, version: int) -> Table:
+    """An operator code; every code used here is below 127, where the old field is enough.
+
+    Readers take the greater of the old and the new field (``GetBuiltinCode`` in LiteRT).
+    """
+    fields = {
+        OperatorCodeSlot.DEPRECATED_BUILTIN_CODE: Scalar("b", code),
+        OperatorCodeSlot.VERSION: Scalar("i", version, 1),
+    }
+    return table("operator code", fields)
+
+
+def _operator(call: Call, codes: Sequence[tuple[Operator, int]]) -> Table:
+    options = table(call.kind.name, call.options)
+    return table(
+        "operator",
+        {
+            OperatorSlot.OPCODE_INDEX: Scalar("I", codes.index((call.code, call.version))),
+            OperatorSlot.INPUTS: int32s(call.inputs),
+            OperatorSlot.OUTPUTS: int32s([call.output]),
+            OperatorSlot.BUILTIN_OPTIONS_TYPE: Scalar("B", call.kind if options.fields else 0),
+            OperatorSlot.BUILTIN_OPTIONS: options if options.fields else None,
+            OperatorSlot.INTERMEDIATES: int32s(call.intermediates) if call.intermediates else None,
+        },
+    )
+
+
+def _quantisation(quantisation: Quantisation | None) -> Table | None:
+    if quantisation is None:
+        return None
+    scale = quantisation.scale.astype("<f4")
+    zeros = np.full(len(scale), quantisation.zero_point, "<i8")
+    fields = {
+        QuantizationSlot.SCALE: Blob(scale.tobytes(), len(scale), shared=False),
+        QuantizationSlot.ZERO_POINT: Blob(zeros.tobytes(), len(zeros), align=8),
+        QuantizationSlot.QUANTIZED_DIMENSION: Scalar("i", quantisation.axis or 0),
+    }
+    return table("quantization", fields)

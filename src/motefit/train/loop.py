@@ -1,0 +1,383 @@
+"""The training loop: it knows Graphs, arrays and losses, and nothing of tasks."""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from motefit.graph.graph import Graph
+from motefit.spec.codec import dumps_json, encode
+from motefit.spec.errors import DataError, MotefitError, RecipeError
+from motefit.spec.recipe import TrainSpec
+from motefit.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from motefit.train.module import GraphModule
+from motefit.train.optimisation import (
+    CLASSIFICATION,
+    learning_rate,
+    loss_function,
+    optimiser,
+    score,
+)
+
+CHECKPOINT_SECONDS = 2.0
+"""Epochs that are faster than this share a checkpoint."""
+EVALUATION_BATCH = 256
+
+
+class DivergedError(MotefitError, ArithmeticError):
+    """The loss is no longer a finite number."""
+
+
+class Source(Protocol):
+    """Examples to train on: normalised inputs and targets.
+
+    Targets are class indices (n,) int64 for the cross-entropy, otherwise float32 of the size of
+    the outputs, in standard units.
+    """
+
+    @property
+    def key(self) -> str:
+        """Names data and preparation; a training only resumes on a source of equal key."""
+        ...
+
+    def epoch(self, index: int, *, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """All training examples once, augmented anew, in any order.
+
+        Args:
+            index: of the epoch, from 0.
+            rng: the only source of randomness.
+
+        Returns:
+            inputs float32 (n, ...) of the graph's input size, and n targets.
+        """
+        ...
+
+    def validation(self) -> tuple[np.ndarray, np.ndarray]:
+        """The validation examples, as they are; shapes as in :meth:`epoch`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport:
+    """What one epoch came to.
+
+    Attributes:
+        epoch: from 0.
+        epochs: how many there will be.
+        train_loss: mean over the epoch's examples, while the weights were moving.
+        validation_loss: of the epoch's final weights, without label smoothing.
+        score: on the validation part: accuracy (0..1), or minus the mean absolute error.
+        best_score: highest score so far.
+        learning_rate: at the epoch's last step.
+        seconds: from the epoch's begin to the end of its validation.
+    """
+
+    epoch: int
+    epochs: int
+    train_loss: float
+    validation_loss: float
+    score: float
+    best_score: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """The result of a training.
+
+    Attributes:
+        graph: in the form it was given, with the constants of the best epoch.
+        history: one report per epoch done.
+        best_epoch: the one with the highest score; of equal scores, the one with the lower
+            validation loss; of equal losses, the later one.
+        finished: False when ``stop`` ended it early.
+    """
+
+    graph: Graph
+    history: tuple[EpochReport, ...]
+    best_epoch: int
+    finished: bool
+
+
+def train(  # noqa: PLR0913 - one keyword per thing a caller decides, all but the loss with defaults
+    graph: Graph,
+    source: Source,
+    settings: TrainSpec,
+    *,
+    loss: str,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    progress: Callable[[EpochReport], None] | None = None,
+    device: str = "cpu",
+    stop: Callable[[], bool] | None = None,
+) -> Trained:
+    """Train a graph and keep the epoch that is best on the validation part.
+
+    Equal arguments give equal bytes on one machine's CPU, with or without interruption: each epoch
+    draws from random numbers of its own, made of seed and index. Sets torch to one thread in this
+    process. After a KeyboardInterrupt the last checkpoint stands.
+
+    Args:
+        graph: initial constants, in trained or in shipped form.
+        source: of the examples.
+        settings: optimisation; ``settings.seeds`` and ``settings.loss`` are not read.
+        loss: ``"cross-entropy"``, ``"mae"``, ``"mse"`` or ``"huber"``.
+        seed: of order, augmentation and dropout.
+        checkpoint: file to resume from, if it is there, and to write to.
+        progress: called after every epoch done in this call.
+        device: of torch, ``"cpu"`` or ``"cuda"``.
+        stop: asked after every epoch; True ends the training, resumable.
+
+    Raises:
+        DataError: examples that do not fit the graph.
+        DivergedError: the loss became NaN or infinite.
+        ModelFileError: a damaged checkpoint, or one of another training.
+        OutputError: the checkpoint cannot be written.
+        RecipeError: an unknown loss, or no such device.
+    """
+    module = GraphModule(graph, seed=seed).to(select_device(device))
+    run = Run(module, source, settings, loss=loss, seed=seed)
+    return run.to_end(checkpoint=checkpoint, progress=progress, stop=stop)
+
+
+def select_device(name: str) -> torch.device:
+    """A torch device that is there.
+
+    Raises:
+        RecipeError: for a name torch does not know, or a device this machine lacks.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise RecipeError(
+            f"the device {name!r} cannot be used ({reason}); "
+            f"use 'cpu'{' or cuda' if torch.cuda.is_available() else ''}"
+        ) from None
+    return device
+
+
+State = dict[str, Tensor]
+
+
+class Run:
+    """One training of one module: state, and the step from epoch to epoch.
+
+    Args:
+        module: to train, on its device.
+        source: of the examples.
+        settings: optimisation.
+        loss: name of the loss.
+        seed: of order, augmentation and dropout.
+        variant: tells trainings apart whose graph, settings and data are equal.
+    """
+
+    def __init__(
+        self,
+        module: GraphModule,
+        source: Source,
+        settings: TrainSpec,
+        *,
+        loss: str,
+        seed: int,
+        variant: str = "",
+    ) -> None:
+        torch.set_num_threads(1)
+        self._module = module
+        self._source = source
+        self._settings = settings
+        self._loss = loss
+        self._train_loss = loss_function(loss, label_smoothing=settings.label_smoothing)
+        self._plain_loss = loss_function(loss)
+        self._seed = seed
+        self._optimiser = optimiser(module, settings)
+        self._device = next(module.parameters()).device
+        self._history: list[EpochReport] = []
+        self._best = _Best()
+        graph = module.to_graph()
+        self._shape, self._outputs = graph.input_shape, math.prod(graph.output_shape)
+        facts = (encode(replace(settings, seeds=(0,))), loss, seed, source.key, variant)
+        self._identity = _digest(graph, dumps_json(facts))
+
+    def to_end(
+        self,
+        *,
+        checkpoint: Path | None = None,
+        progress: Callable[[EpochReport], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> Trained:
+        """Train until the last epoch or until ``stop`` says True; see :func:`train`."""
+        epochs = self._settings.epochs
+        if checkpoint is not None:
+            self._resume(checkpoint)
+        inputs, targets = self._tensors(*self._source.validation(), part="validation")
+        written = time.perf_counter()
+        stopped = False
+        while len(self._history) < epochs and not stopped:
+            report = self._epoch(inputs, targets)
+            if progress is not None:
+                progress(report)
+            stopped = stop is not None and stop()
+            last = stopped or len(self._history) == epochs
+            if checkpoint is not None and (
+                last or time.perf_counter() - written >= CHECKPOINT_SECONDS
+            ):
+                write_checkpoint(checkpoint, self._checkpoint())
+                written = time.perf_counter()
+        self._module.load_state_dict(self._best.state)
+        return Trained(
+            graph=self._module.to_graph(),
+            history=tuple(self._history),
+            best_epoch=self._best.epoch,
+            finished=len(self._history) == epochs,
+        )
+
+    def _epoch(self, inputs: Tensor, targets: Tensor) -> EpochReport:
+        begin = time.perf_counter()
+        index = len(self._history)
+        rng = np.random.default_rng([self._seed, index, 0])
+        x, y = self._tensors(*self._source.epoch(index, rng=rng), part="training")
+        rate, train_loss = self._pass(index, x, y)
+        validation_loss, value = self.evaluate(inputs, targets)
+        if not math.isfinite(train_loss) or not math.isfinite(validation_loss):
+            raise DivergedError(
+                f"the loss became {train_loss} (validation: {validation_loss}) in epoch "
+                f"{index + 1} of {self._settings.epochs} at a learning rate of {rate:.3g}; lower "
+                f"train.learning_rate (now {self._settings.learning_rate:g}), or check the inputs "
+                "for extreme values"
+            )
+        self._best.offer(value, validation_loss, index, self._module)
+        report = EpochReport(
+            epoch=index,
+            epochs=self._settings.epochs,
+            train_loss=train_loss,
+            validation_loss=validation_loss,
+            score=value,
+            best_score=self._best.score,
+            learning_rate=rate,
+            seconds=time.perf_counter() - begin,
+        )
+        self._history.append(report)
+        return report
+
+    def _pass(self, index: int, x: Tensor, y: Tensor) -> tuple[float, float]:
+        """One pass over the examples: the last learning rate and the mean loss."""
+        settings, module = self._settings, self._module
+        order = np.random.default_rng([self._seed, index, 1]).permutation(len(x))
+        chosen = torch.from_numpy(order).to(self._device)
+        x, y = x[chosen], y[chosen]
+        module.train()
+        module.reseed(self._seed, index)
+        # Batches of nearly equal size: no rest of one example, which a norm could not take.
+        steps = -(-len(x) // settings.batch_size)
+        total = torch.zeros((), device=self._device, dtype=torch.float64)
+        rate = 0.0
+        for step, (inputs, targets) in enumerate(
+            zip(x.tensor_split(steps), y.tensor_split(steps), strict=True)
+        ):
+            rate = learning_rate(settings, (index + step / steps) / settings.epochs)
+            for group in self._optimiser.param_groups:
+                group["lr"] = rate
+            loss = self._train_loss(module.logits(inputs), targets)
+            self._optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+            self._optimiser.step()
+            total += loss.detach() * len(inputs)
+        return rate, float(total) / len(x)
+
+    def evaluate(self, inputs: Tensor, targets: Tensor) -> tuple[float, float]:
+        """Mean loss without smoothing, and score, of the module in evaluation mode."""
+        self._module.eval()
+        with torch.no_grad():
+            parts = [self._module.logits(part) for part in torch.split(inputs, EVALUATION_BATCH)]
+        outputs = torch.cat(parts)
+        return float(self._plain_loss(outputs, targets)), score(self._loss, outputs, targets)
+
+    def _tensors(self, x: np.ndarray, y: np.ndarray, *, part: str) -> tuple[Tensor, Tensor]:
+        size = math.prod(self._shape)
+        classes = self._loss == CLASSIFICATION
+        wanted = len(x) if classes else len(x) * self._outputs
+        if len(x) == 0 or x.size != len(x) * size or y.size != wanted:
+            raise DataError(
+                f"{part} inputs {x.shape} and targets {y.shape} do not fit a graph from "
+                f"{self._shape} to {self._outputs} outputs"
+            )
+        if classes and (y.min() < 0 or y.max() >= self._outputs):
+            raise DataError(
+                f"{part} labels are {y.min()}..{y.max()}, but the graph has {self._outputs} outputs"
+            )
+        inputs = torch.tensor(x, dtype=torch.float32).reshape(len(x), *self._shape)
+        targets = torch.tensor(y, dtype=torch.int64 if classes else torch.float32)
+        return inputs.to(self._device), targets.to(self._device)
+
+    def _checkpoint(self) -> Checkpoint:
+        arrays = {f"now/{k}": _array(v) for k, v in self._module.state_dict().items()}
+        arrays |= {f"best/{k}": _array(v) for k, v in self._best.state.items()}
+        for index, parameter in enumerate(self._module.parameters()):
+            for key, value in self._optimiser.state[parameter].items():
+                arrays[f"optimiser/{index}/{key}"] = _array(value)
+        facts = {"history": [encode(report) for report in self._history], **self._best.facts()}
+        return Checkpoint(identity=self._identity, facts=facts, arrays=arrays)
+
+    def _resume(self, path: Path) -> None:
+        found = read_checkpoint(path, identity=self._identity)
+        if found is None:
+            return
+        arrays = {name: torch.from_numpy(array) for name, array in found.arrays.items()}
+        state = self._module.state_dict()
+        self._module.load_state_dict({k: arrays[f"now/{k}"] for k in state})
+        self._best = _Best.from_facts(found.facts, {k: arrays[f"best/{k}"] for k in state})
+        self._history = [EpochReport(**report) for report in found.facts["history"]]
+        for index, parameter in enumerate(self._module.parameters()):
+            moments = self._optimiser.state[parameter]
+            moments["step"] = arrays[f"optimiser/{index}/step"].to(self._device)
+            for key in ("exp_avg", "exp_avg_sq"):
+                # The fused kernels walk parameter and moments in memory order: keep the strides.
+                value = torch.empty_like(parameter, requires_grad=False)
+                moments[key] = value.copy_(arrays[f"optimiser/{index}/{key}"])
+
+
+class _Best:
+    """The best epoch so far and the module's state then."""
+
+    def __init__(self) -> None:
+        self.score, self.loss, self.epoch = -math.inf, math.inf, -1
+        self.state: State = {}
+
+    def offer(self, score: float, loss: float, epoch: int, module: GraphModule) -> None:
+        if (score, -loss) >= (self.score, -self.loss):
+            self.score, self.loss, self.epoch = score, loss, epoch
+            self.state = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+    def facts(self) -> dict[str, Any]:
+        return {"best_score": self.score, "best_loss": self.loss, "best_epoch": self.epoch}
+
+    @classmethod
+    def from_facts(cls, facts: Any, state: State) -> "_Best":  # noqa: ANN401 - JSON
+        best = cls()
+        best.score, best.loss = facts["best_score"], facts["best_loss"]
+        best.epoch, best.state = facts["best_epoch"], state
+        return best
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().contiguous().numpy()
+
+
+def _digest(graph: Graph, facts: str) -> str:
+    digest = hashlib.sha256(repr((graph.input_shape, graph.ops)).encode())
+    for name in sorted(graph.constants):
+        array = graph.constants[name]
+        digest.update(f"{name} {array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(facts.encode())
+    return digest.hexdigest()

@@ -1,0 +1,179 @@
+"""Clips of words as a source of training examples: features, cached clean, augmented anew."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motefit.data.cache import cache_folder
+from motefit.data.speech import Clips, SpeechDataset
+from motefit.signal.features import Features
+from motefit.spec.codec import dumps_json
+from motefit.spec.errors import DataError, OutputError
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.normalisation import Normalisation
+from motefit.spec.recipe import AugmentSpec
+from motefit.train.augment import (
+    Noise,
+    augment_clips,
+    augments_clips,
+    mask_features,
+)
+from motefit.train.files import DAMAGE, replacing
+
+Floats = NDArray[np.float32]
+
+BLOCK = 256
+"""Clips augmented at a time: 16 MB of samples."""
+
+
+class SpeechSource:
+    """Normalised features and labels of a speech data set (implements ``train.loop.Source``).
+
+    Args:
+        dataset: clips in parts, at the front end's rate.
+        frontend: how clips become features.
+        augment: of training clips.
+        normalisation: of the features, per column; None takes that of the clean training part.
+        cache: folder of the cache of clean features, which processes share through memory maps;
+            default ``$MOTEFIT_CACHE`` or ``~/.cache/motefit``.
+
+    Raises:
+        DataError: when the data set has another rate than the front end.
+        OutputError: when the cache cannot be written.
+    """
+
+    def __init__(
+        self,
+        dataset: SpeechDataset,
+        frontend: FrontEnd,
+        *,
+        augment: AugmentSpec | None = None,
+        normalisation: Normalisation | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        if dataset.rate_hz != frontend.rate_hz:
+            raise DataError(
+                f"the clips were loaded at {dataset.rate_hz} Hz and the front end works at "
+                f"{frontend.rate_hz} Hz; load the clips at the front end's rate"
+            )
+        self._dataset = dataset
+        self._features = Features(frontend)
+        self._augment = augment or AugmentSpec()
+        self._cache = cache_folder(cache)
+        self.normalisation = normalisation or feature_normalisation(self.features("train"))
+        facts = (frontend, self._augment, self.normalisation)
+        self.key = f"{dataset.key} {dumps_json(facts)}"
+
+    def epoch(
+        self,
+        index: int,  # noqa: ARG002 - of the protocol; all randomness comes from rng
+        *,
+        rng: np.random.Generator,
+    ) -> tuple[Floats, NDArray[np.int64]]:
+        """Features float32 (n, frames, features) and labels (n,) of the training part."""
+        clips = self._dataset.train
+        if augments_clips(self._augment):
+            x = self._normalised(self._augmented(clips, rng))
+        else:
+            x = self._normalised(self.features("train"))
+        return mask_features(x, self._augment, rng=rng), clips.label
+
+    def validation(self) -> tuple[Floats, NDArray[np.int64]]:
+        """Features float32 (n, frames, features) and labels (n,) of the validation part."""
+        return self.part("validation")
+
+    def part(self, name: str) -> tuple[Floats, NDArray[np.int64]]:
+        """Clean normalised features float32 (n, frames, features) and labels (n,) of a part."""
+        return self._normalised(self.features(name)), self._dataset.parts[name].label
+
+    def features(self, part: str) -> Floats:
+        """Clean features float32 (n, frames, features) of a part, not normalised, read-only.
+
+        Raises:
+            OutputError: when the cache cannot be written.
+        """
+        path = self._cache / "features" / f"{self._digest(part)}.npy"
+        clips = self._dataset.parts[part]
+        shape = (len(clips), *self._features.frontend.shape)
+        cached = _mapped(path, shape)
+        if cached is None:
+            _write(path, self._features.batch(clips.pcm))
+            cached = _mapped(path, shape)
+        if cached is None:
+            raise OutputError(f"{path}: was written and cannot be read back; is the disk failing?")
+        return cached
+
+    def _digest(self, part: str) -> str:
+        """Name the features by what made them.
+
+        That is clips, settings, and what the front end gives for a fixed sound, so that a front end
+        that computes otherwise never meets old features.
+        """
+        frontend = self._features.frontend
+        sound = np.random.default_rng(0).normal(0, 0.1, frontend.clip_samples).astype(np.float32)
+        digest = hashlib.sha256(self._features.clip(sound).tobytes())
+        digest.update(f"{self._dataset.key} {part} {dumps_json(frontend)}".encode())
+        return digest.hexdigest()[:32]
+
+    def _augmented(self, clips: Clips, rng: np.random.Generator) -> Floats:
+        noise = None
+        if self._augment.noise_probability > 0:
+            noise = Noise(self._dataset.noise, clips.pcm.shape[1], rng=rng)
+        out = np.empty((len(clips), *self._features.frontend.shape), np.float32)
+        for start in range(0, len(clips), BLOCK):
+            sound = augment_clips(
+                clips.pcm[start : start + BLOCK],
+                self._augment,
+                rate_hz=self._dataset.rate_hz,
+                noise=noise,
+                rng=rng,
+            )
+            out[start : start + BLOCK] = self._features.batch(sound)
+        return out
+
+    def _normalised(self, features: Floats) -> Floats:
+        return normalised(features, self.normalisation)
+
+
+def normalised(x: Floats, normalisation: Normalisation) -> Floats:
+    """``(x - mean) / std`` along the last axis, float32."""
+    mean = np.asarray(normalisation.mean, np.float32)
+    return np.asarray((x - mean) / np.asarray(normalisation.std, np.float32), np.float32)
+
+
+def feature_normalisation(features: Floats) -> Normalisation:
+    """Mean and standard deviation of each feature column over clips and frames.
+
+    Args:
+        features: (n, frames, features), n at least 1. A constant column gets a deviation of 1.
+    """
+    rows = features.reshape(-1, features.shape[-1])
+    mean = rows.mean(axis=0, dtype=np.float64)
+    square = np.zeros_like(mean)
+    for start in range(0, len(rows), 1 << 16):
+        square += np.square(rows[start : start + (1 << 16)] - mean).sum(axis=0)
+    std = np.sqrt(square / len(rows))
+    std = np.where(std > 1e-6 * np.maximum(np.abs(mean), 1e-6), std, 1.0)
+    return Normalisation(mean=tuple(mean.tolist()), std=tuple(std.tolist()))
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> Floats | None:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except DAMAGE:
+        return None
+    return array if array.shape == shape and array.dtype == np.float32 else None
+
+
+def _write(path: Path, array: Floats) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            np.save(file, array, allow_pickle=False)
+    except OSError as error:
+        raise OutputError(
+            f"{path.parent}: cannot write the cache of features ({error.strerror}); free some "
+            "space, or name a folder that can be written in the environment variable MOTEFIT_CACHE"
+        ) from error

@@ -1,0 +1,241 @@
+"""Measured facts against a budget: the certificate. Pure: no file is read, nothing is measured."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from motefit.spec.binomial import clips_to_show, interval, shows
+from motefit.spec.budget import Bound, Budget
+from motefit.spec.card import Card
+from motefit.spec.codec import decode, dumps_json
+from motefit.spec.errors import ModelFileError, RecipeError
+from motefit.spec.metrics import format_value
+
+Verdict = Literal["pass", "fail", "not measured"]
+Confidence = Literal["shown", "met, not shown at 95 %", "missed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One bound of the budget and what was measured.
+
+    Attributes:
+        metric: name of the metric.
+        bound: as written for people, e.g. ``"> 98.00 %"``.
+        value: measured, in the metric's unit; None where it is absent or not a finite number.
+        verdict: ``"pass"``, ``"fail"`` or ``"not measured"``, which is no pass.
+        reason: why it is no pass, where the numbers alone do not say; otherwise empty.
+    """
+
+    metric: str
+    bound: str
+    value: float | None = None
+    verdict: Verdict
+    reason: str = ""
+
+    @property
+    def measured(self) -> str:
+        """The value as written for people; a dash where there is none."""
+        return "-" if self.value is None else format_value(self.metric, self.value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyEvidence:
+    """How far the test clips carry the accuracy.
+
+    Attributes:
+        n: test clips.
+        correct: of them classified correctly.
+        low: lower limit of the exact 95 % binomial interval, a fraction.
+        high: upper limit.
+        confidence: ``"shown"`` when the interval lies inside the bound; ``"met, not shown at
+            95 %"`` when only the value does; ``"missed"``; None without a bound.
+        clips_to_show: clips that would show the bound at this accuracy; None: no number would.
+    """
+
+    n: int
+    correct: int
+    low: float
+    high: float
+    confidence: Confidence | None = None
+    clips_to_show: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFacts:
+    """What about the data makes a figure better than it is; None: not known.
+
+    Attributes:
+        test_examples: clips or windows of the test part.
+        shared_speakers: speakers in both the training and the test part.
+        test_clips_shared: test clips of those speakers.
+        duplicates_across: clips that are, bit for bit, in another part too.
+    """
+
+    test_examples: int | None = None
+    shared_speakers: int | None = None
+    test_clips_shared: int | None = None
+    duplicates_across: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """The verdict on one model file.
+
+    Attributes:
+        met: whether every line of the budget passes.
+        lines: one per bound, sorted by metric: a card does not keep the recipe's order.
+        objective: metric that was optimised.
+        objective_value: its value; None where it was not measured.
+        accuracy: of a classifier with counted test clips.
+        data: facts of the data the figures come from.
+        model_sha256: of the model file, where known.
+    """
+
+    met: bool
+    lines: tuple[Line, ...]
+    objective: str
+    objective_value: float | None = None
+    accuracy: AccuracyEvidence | None = None
+    data: DataFacts = DataFacts()
+    model_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        if self.met != all(line.verdict == "pass" for line in self.lines):
+            raise RecipeError("a certificate is met exactly when all its lines pass")
+
+    def to_json(self) -> str:
+        """The certificate as JSON with sorted keys."""
+        return dumps_json(self)
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str = "certificate") -> "Certificate":
+        """Read a certificate.
+
+        Raises:
+            ModelFileError: for damaged text, unknown keys, or ``met`` against its own lines.
+        """
+        try:
+            return decode(cls, json.loads(text), where=where)
+        except ValueError as error:
+            raise ModelFileError(f"{where}: {error}") from None
+
+
+def certify(
+    facts: Mapping[str, float],
+    budget: Budget,
+    *,
+    evidence: Mapping[str, Any] | None = None,
+    model_sha256: str = "",
+) -> Certificate:
+    """Hold measured facts against a budget.
+
+    A value that is missing or not finite never passes. An accuracy whose evidence counts other
+    clips than it claims fails.
+
+    Args:
+        facts: value by metric name, in the metrics' base units.
+        budget: the bounds.
+        evidence: of the card: ``"accuracy"`` with ``n`` and ``correct``, ``"data"`` with the facts
+            of an audit (:class:`DataFacts`); other topics are not looked at.
+        model_sha256: of the model file the facts belong to.
+    """
+    evidence = evidence or {}
+    counts = _counts(evidence)
+    bounds = sorted(budget.bounds, key=lambda bound: bound.metric)
+    lines = tuple(_line(bound, facts, counts) for bound in bounds)
+    return Certificate(
+        met=all(line.verdict == "pass" for line in lines),
+        lines=lines,
+        objective=budget.objective,
+        objective_value=_finite(facts.get(budget.objective)),
+        accuracy=_accuracy(counts, budget) if counts else None,
+        data=_data_facts(evidence, counts),
+        model_sha256=model_sha256,
+    )
+
+
+def recheck(card: Card) -> Certificate:
+    """The certificate recomputed from what a card stores: its facts, evidence and recipe.
+
+    It trusts the card's facts; ``motefit check`` measures them again on the model's bytes.
+
+    Raises:
+        ModelFileError: when the card's recipe has no readable budget.
+    """
+    table = card.recipe.get("budget", {})
+    if not isinstance(table, Mapping):
+        raise ModelFileError(f"the card's budget is not a table: {table!r}")
+    try:
+        budget = Budget.from_table(table, where="card.json: [budget]")
+    except RecipeError as error:
+        raise ModelFileError(str(error)) from None
+    return certify(card.facts, budget, evidence=card.evidence, model_sha256=card.model_sha256)
+
+
+def _line(bound: Bound, facts: Mapping[str, float], counts: tuple[int, int] | None) -> Line:
+    value = _finite(facts.get(bound.metric))
+    verdict: Verdict = "fail"
+    reason = ""
+    if bound.metric not in facts:
+        verdict, reason = "not measured", "no measured value"
+    elif value is None:
+        reason = f"measured as {facts[bound.metric]}"
+    elif bound.metric == "accuracy" and counts and not _agree(value, counts):
+        reason = f"the evidence counts {counts[0]} of {counts[1]} clips, which is another accuracy"
+    elif bound.holds(value):
+        verdict = "pass"
+    return Line(metric=bound.metric, bound=str(bound), value=value, verdict=verdict, reason=reason)
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _agree(accuracy: float, counts: tuple[int, int]) -> bool:
+    return abs(accuracy - counts[0] / counts[1]) < 1e-9  # both are ratios of the same integers
+
+
+def _counts(evidence: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Correct clips and all clips, where the evidence counts them."""
+    table = evidence.get("accuracy")
+    if not isinstance(table, Mapping):
+        return None
+    correct, n = table.get("correct"), table.get("n")
+    if not isinstance(correct, int) or not isinstance(n, int) or not 0 <= correct <= n or n < 1:
+        return None
+    return correct, n
+
+
+def _accuracy(counts: tuple[int, int], budget: Budget) -> AccuracyEvidence:
+    correct, n = counts
+    low, high = interval(correct, n)
+    bound = next((b for b in budget.bounds if b.metric == "accuracy"), None)
+    confidence: Confidence | None = None
+    if bound is not None:
+        confidence = "missed"
+        if bound.holds(correct / n):
+            shown = shows(correct, n, bound.limit)
+            confidence = "shown" if shown else "met, not shown at 95 %"
+    return AccuracyEvidence(
+        n=n,
+        correct=correct,
+        low=low,
+        high=high,
+        confidence=confidence,
+        clips_to_show=clips_to_show(correct, n, bound.limit) if bound else None,
+    )
+
+
+def _data_facts(evidence: Mapping[str, Any], counts: tuple[int, int] | None) -> DataFacts:
+    audit = evidence.get("data")
+    audit = audit if isinstance(audit, Mapping) else {}
+    windows = audit.get("windows")
+    test = windows.get("test") if isinstance(windows, Mapping) else None
+    names = ("shared_speakers", "test_clips_shared", "duplicates_across")
+    return DataFacts(
+        test_examples=counts[1] if counts else test if isinstance(test, int) else None,
+        **{name: audit[name] for name in names if isinstance(audit.get(name), int)},
+    )

@@ -1,0 +1,92 @@
+"""The device needs numpy and LiteRT, and what these two load themselves: nothing else."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from motefit.runtime import write_bundle
+
+ROOT = Path(__file__).parents[2]
+REPORT = """
+import json, sys
+roots = {name.partition(".")[0] for name in sys.modules}
+ours = {".".join(name.split(".")[:2]) for name in sys.modules if name.startswith("motefit.")}
+third = roots - sys.stdlib_module_names - {"motefit", "__main__", "__mp_main__"}
+print(json.dumps({"third": sorted(third), "ours": sorted(ours)}))
+"""
+ALONE = "import numpy, ai_edge_litert.interpreter" + REPORT
+DEVICE = (
+    """
+import sys
+import numpy as np
+from motefit.runtime import Forecaster, KeywordSpotter
+from motefit.runtime.audio import read_wav
+spotter, forecaster = KeywordSpotter.load(sys.argv[1]), Forecaster.load(sys.argv[2])
+assert sum(spotter.classify(np.zeros(48_000, np.int16), 48_000).probabilities.values()) > 0.99
+assert forecaster.predict(np.ones((6, 3))).shape == (3, 2)
+"""
+    + REPORT
+)
+
+
+@pytest.fixture
+def bundles(tmp_path, int8_bundle, series_bundle):
+    pairs = (("kws.zip", int8_bundle), ("series.zip", series_bundle))
+    return [str(write_bundle(tmp_path / name, b.model, b.card)) for name, b in pairs]
+
+
+def _loaded(python, code, arguments, *, path):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    if path:
+        environment["PYTHONPATH"] = path
+    command = [str(python), "-c", code, *arguments]
+    result = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, cwd="/"
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def _assert_closed(loaded, alone):
+    assert "numpy" in alone["third"]
+    assert "ai_edge_litert" in alone["third"]
+    assert set(loaded["third"]) <= set(alone["third"])
+    assert set(loaded["ours"]) <= {
+        "motefit.runtime", "motefit.signal", "motefit.spec", "motefit.tflite"
+    }  # fmt: skip
+
+
+def test_loading_and_running_imports_numpy_and_litert_only(bundles):
+    path = str(ROOT / "src")
+    loaded = _loaded(sys.executable, DEVICE, bundles, path=path)
+    _assert_closed(loaded, _loaded(sys.executable, ALONE, [], path=path))
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_a_base_install_in_a_clean_environment_runs_both_tasks(bundles, tmp_path):
+    """Installs the project without extras from a copy, so that the checkout stays as it is."""
+    copy = tmp_path / "project"
+    skip = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    shutil.copytree(ROOT / "src", copy / "src", ignore=skip)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        if (ROOT / name).is_file():
+            shutil.copy(ROOT / name, copy / name)
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv/bin/python"
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", copy]
+    subprocess.run(install, check=True)
+    installed = _loaded(
+        python,
+        "import importlib.util as u, json;"
+        "print(json.dumps([n for n in ('torch', 'soundfile', 'jinja2') if u.find_spec(n)]))",
+        [],
+        path="",
+    )
+    assert installed == []
+    _assert_closed(_loaded(python, DEVICE, bundles, path=""), _loaded(python, ALONE, [], path=""))

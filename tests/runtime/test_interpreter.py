@@ -1,0 +1,145 @@
+"""The interpreter against the reference executors, and its errors."""
+
+import flatbuffers
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from hypothesis import given
+from hypothesis import strategies as st
+
+from motefit.graph import integer, reference
+from motefit.runtime.interpreter import Interpreter, quantise
+from motefit.spec.errors import DataError, ModelFileError
+from motefit.tflite.writer import write
+
+
+@pytest.fixture(params=[True, False], ids=["xnnpack", "builtin"])
+def xnnpack(request):
+    return request.param
+
+
+def test_float_outputs_equal_the_reference_executor(speech_graph, xnnpack):
+    interpreter = Interpreter(write(speech_graph), xnnpack=xnnpack)
+    batch = np.random.default_rng(2).standard_normal((5, 49, 10)).astype(np.float32)
+    outputs = interpreter.run(batch)
+    assert outputs.shape == (5, 3)
+    assert outputs.dtype == np.float32
+    np.testing.assert_allclose(outputs, reference.run(speech_graph, batch), atol=1e-5)
+
+
+def test_integers_are_made_and_read_at_the_edge(int8_graph):
+    interpreter = Interpreter(write(int8_graph), xnnpack=False)
+    assert interpreter.input_dtype == interpreter.output_dtype == np.int8
+    batch = np.random.default_rng(3).standard_normal((5, 49, 10)).astype(np.float32)
+    entry = int8_graph.quantisation["input"]
+    exit_ = int8_graph.quantisation[int8_graph.output]
+    raw = integer.run(int8_graph, integer.quantise_array(batch, entry))
+    wanted = (raw.astype(np.float32) - exit_.zero_point) * exit_.scale[0]
+    difference = np.abs(interpreter.run(batch) - wanted)
+    assert difference.max() <= exit_.scale[0] * 1.001  # one step, as the writer promises
+
+
+def test_a_state_does_not_leak_into_the_next_example(lstm_graph, xnnpack):
+    interpreter = Interpreter(write(lstm_graph), xnnpack=xnnpack)
+    batch = np.random.default_rng(4).standard_normal((3, 6, 3)).astype(np.float32)
+    together = interpreter.run(batch)
+    np.testing.assert_array_equal(interpreter.run(batch), together)
+    np.testing.assert_array_equal(interpreter.run(batch[::-1])[::-1], together)
+
+
+def test_an_empty_batch_gives_an_empty_batch(series_graph):
+    interpreter = Interpreter(write(series_graph))
+    assert interpreter.run(np.empty((0, 6, 3), np.float32)).shape == (0, 6)
+
+
+@given(
+    st.lists(st.floats(-300, 300, width=32), min_size=1, max_size=50),
+    st.sampled_from([0.001953125, 0.03, 1.0, 7.5]),
+    st.integers(-128, 127),
+)
+def test_rounding_is_half_away_from_zero(values, scale, zero_point):
+    array, step = np.array(values, np.float32), np.float32(scale)
+    got = quantise(array, scale=step, zero_point=zero_point, dtype=np.dtype(np.int8))
+    exact = (array / step).astype(np.float64)
+    away = np.copysign(np.floor(np.abs(exact) + 0.5), exact) + zero_point
+    np.testing.assert_array_equal(got, np.clip(away, -128, 127))
+
+
+def test_rounding_at_the_ties_and_beside_them():
+    half = np.float32(0.5)
+    values = [half, np.nextafter(half, np.float32(0)), np.float32(1.5), np.float32(2.5), -half]
+    array = np.array(values, np.float32)
+    got = quantise(array, scale=np.float32(1), zero_point=0, dtype=np.dtype(np.int8))
+    assert got.tolist() == [1, 0, 2, 3, -1]
+
+
+def test_uint8_uses_its_own_range():
+    array = np.array([-9.0, 0.0, 9.0], np.float32)
+    got = quantise(array, scale=np.float32(0.05), zero_point=100, dtype=np.dtype(np.uint8))
+    assert got.tolist() == [0, 100, 255]
+
+
+@pytest.mark.parametrize("damage", ["empty", "mark only", "text", "first half"])
+def test_damaged_bytes_are_an_error_with_a_reason(series_graph, damage):
+    model = write(series_graph)
+    files = {"empty": b"", "mark only": model[:8], "text": b"text " * 9}
+    with pytest.raises(ModelFileError, match=r"not a \.tflite model|cannot load"):
+        Interpreter(files.get(damage, model[: len(model) // 2]))
+
+
+def _rewritten(model, change):
+    table = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
+    change(table)
+    builder = flatbuffers.Builder()
+    builder.Finish(table.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def test_a_missing_operation_is_named(series_graph):
+    def change(table):
+        table.operatorCodes[0].version = 99
+
+    with pytest.raises(ModelFileError, match="FULLY_CONNECTED"):
+        Interpreter(_rewritten(write(series_graph), change))
+
+
+def test_a_custom_operation_is_named(series_graph):
+    def change(table):
+        code = table.operatorCodes[0]
+        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+        code.customCode = b"FancyOp"
+        for operator in table.subgraphs[0].operators:
+            operator.builtinOptions, operator.builtinOptionsType = None, 0
+
+    with pytest.raises(ModelFileError, match="FancyOp"):
+        Interpreter(_rewritten(write(series_graph), change))
+
+
+def test_two_outputs_are_refused(series_graph):
+    def change(table):
+        subgraph = table.subgraphs[0]
+        subgraph.outputs = [*subgraph.outputs, subgraph.operators[0].outputs[0]]
+
+    with pytest.raises(ModelFileError, match="one output is needed, this one has 2"):
+        Interpreter(_rewritten(write(series_graph), change))
+
+
+def test_int8_without_a_scale_is_refused(int8_graph):
+    def change(table):
+        subgraph = table.subgraphs[0]
+        subgraph.tensors[subgraph.inputs[0]].quantization = None
+
+    with pytest.raises(ModelFileError, match=r"scale|cannot load"):
+        Interpreter(_rewritten(write(int8_graph), change))
+
+
+def test_wrong_inputs_are_errors(series_graph, int8_graph):
+    interpreter = Interpreter(write(series_graph))
+    with pytest.raises(DataError, match="18 values an example"):
+        interpreter.run(np.zeros((2, 5, 3), np.float32))
+    with pytest.raises(DataError, match="finite"):
+        interpreter.run(np.full((1, 6, 3), np.nan, np.float32))
+    with pytest.raises(DataError, match="int8"):
+        Interpreter(write(int8_graph)).run_raw(np.zeros((49, 10), np.float32))
+    with pytest.raises(DataError, match="threads"):
+        Interpreter(write(series_graph), threads=0)

@@ -1,0 +1,133 @@
+"""Small networks of every family in every form, and the runtimes that judge their files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from motefit.graph.families import build, families
+from motefit.graph.graph import Graph
+from motefit.graph.problem import Problem
+from motefit.graph.quantise import calibrate, quantise, quantise_weights
+from motefit.graph.transform import fold
+
+SPEECH = Problem(input_shape=(25, 10), outputs=4)
+SERIES = Problem(input_shape=(6, 2), outputs=12, naive=(10, 11) * 6)
+SMALL: dict[str, dict[str, Any]] = {
+    "bcresnet": {"channels": (4, 6), "blocks": (2, 1), "softmax": True},
+    "cnn": {"filters": (6, 5), "pointwise_depthwise": True, "softmax": True},
+    "conv1d": {"filters": (5,), "units": (7,)},
+    "dscnn": {"width": 8, "blocks": 2, "first_stride": (2, 1)},
+    "lstm": {"units": 5, "layers": 2},
+    "mlp": {"units": (4,)},
+    "tcnet": {"width": 8, "blocks": 2, "dilations": (1, 2)},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A graph in one form with examples in its input's dtype."""
+
+    graph: Graph
+    examples: np.ndarray
+
+
+def lively(graph: Graph, rng: np.random.Generator) -> Graph:
+    """The graph with statistics and biases as training leaves them, not all zero or one."""
+    constants = {}
+    for name, array in graph.constants.items():
+        if np.ptp(array) == 0 or name.endswith(".bias"):
+            noise = rng.uniform(0.7, 1.5, array.shape) if name.endswith("variance") else None
+            array = array + rng.normal(0, 0.3, array.shape) if noise is None else noise
+        constants[name] = array.astype(np.float32)
+    return graph.with_constants(constants)
+
+
+@cache
+def make(family: str, form: str) -> Case:
+    rng = np.random.default_rng(7)
+    problem = SPEECH if "keyword-spotting" in families()[family].tasks else SERIES
+    if family == "mlp":
+        problem = SERIES
+    trained = build(family, SMALL.get(family, {}), problem=problem, rng=rng)
+    graph = fold(lively(trained, rng))
+    examples = rng.normal(0, 1, (12, *graph.input_shape)).astype(np.float32)
+    if form == "float32":
+        return Case(graph=graph, examples=examples)
+    if form.startswith("weights"):
+        shipped = quantise_weights(graph, per_channel=form == "weights", min_size=1)
+        return Case(graph=shipped, examples=examples)
+    io = "float32" if form == "int8-float-edges" else "int8"
+    shipped = quantise(graph, calibrate(graph, examples), io=io, per_channel=form != "int8-tensor")
+    if io == "int8":
+        edge = shipped.quantisation["input"]
+        steps = np.round(examples / edge.scale[0]) + edge.zero_point
+        examples = np.clip(steps, -128, 127).astype(np.int8)
+    return Case(graph=shipped, examples=examples)
+
+
+@pytest.fixture(scope="session")
+def case() -> Callable[[str, str], Case]:
+    """``case(family, form)``; forms: float32, weights, weights-tensor, int8, int8-..."""
+    return make
+
+
+def run_litert(model: bytes, examples: np.ndarray, *, xnnpack: bool) -> np.ndarray:
+    options = {}
+    if not xnnpack:
+        plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        options["experimental_op_resolver_type"] = plain
+    interpreter = Interpreter(model_content=model, num_threads=1, **options)
+    interpreter.allocate_tensors()
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    outputs = []
+    for example in examples:
+        interpreter.reset_all_variables()
+        interpreter.set_tensor(source["index"], example[np.newaxis])
+        interpreter.invoke()
+        outputs.append(interpreter.get_tensor(target["index"])[0])
+    return np.stack(outputs)
+
+
+def run_micro(model: bytes, examples: np.ndarray) -> np.ndarray:
+    runtime = pytest.importorskip("tflite_micro.python.tflite_micro.runtime")
+    interpreter = runtime.Interpreter.from_bytes(model, arena_size=1 << 22)
+    outputs = []
+    for example in examples:
+        interpreter.reset()
+        interpreter.set_input(example[np.newaxis], 0)
+        interpreter.invoke()
+        outputs.append(interpreter.get_output(0)[0])
+    return np.stack(outputs)
+
+
+@pytest.fixture(scope="session")
+def run_model() -> Callable[[str, bytes, np.ndarray], np.ndarray]:
+    """``run_model(runtime, model, examples)``; runtimes: xnnpack, builtin, micro."""
+
+    def run(name: str, model: bytes, examples: np.ndarray) -> np.ndarray:
+        if name == "micro":
+            return run_micro(model, examples)
+        return run_litert(model, examples, xnnpack=name == "xnnpack")
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def delegated() -> Callable[[bytes], list[str]]:
+    """Names of the operators that XNNPACK leaves to the builtin kernels."""
+
+    def left(model: bytes) -> list[str]:
+        interpreter = Interpreter(model_content=model, num_threads=1)
+        interpreter.allocate_tensors()
+        details = interpreter._get_ops_details()  # noqa: SLF001  (nothing public tells)
+        names = [op["op_name"] for op in details]
+        taken = {i for op in details if op["op_name"] == "DELEGATE" for i in op["inputs"]}
+        assert taken or "DELEGATE" not in names
+        return names
+
+    return left
