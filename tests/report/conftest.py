@@ -205,11 +205,11 @@ def climate_facts() -> ReportFacts:
     return with_budget(facts, budget)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def words() -> ReportFacts:
     return words_facts()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def climate() -> ReportFacts:
     return climate_facts()

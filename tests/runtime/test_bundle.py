@@ -7,14 +7,15 @@ import zipfile
 
 import pytest
 
-from motefit.runtime.bundle import bundle_bytes, load_bundle, write_bundle
-from motefit.spec.errors import ModelFileError, OutputError
+from motefit.runtime.bundle import bundle_bytes, load_bundle, load_model, write_bundle
+from motefit.spec.errors import ModelFileError, NoCardError, OutputError
 
 
 def test_round_trip(tmp_path, speech_bundle, series_bundle):
     for bundle in (speech_bundle, series_bundle):
         path = write_bundle(tmp_path / "model.zip", bundle.model, bundle.card)
         assert load_bundle(path) == bundle
+        assert load_model(path) == bundle.model
         assert path.stat().st_size == bundle.bundle_bytes
 
 
@@ -46,7 +47,8 @@ def test_without_a_card_the_error_says_how_to_give_a_front_end(tmp_path, speech_
             archive.writestr("some/net.tflite", speech_bundle.model)
     else:
         path.write_bytes(speech_bundle.model)
-    with pytest.raises(ModelFileError, match=r"front end.*net\.card\.json.*--recipe"):
+    assert load_model(path) == speech_bundle.model
+    with pytest.raises(NoCardError, match=r"front end.*net\.card\.json.*--recipe"):
         load_bundle(path)
     (tmp_path / "net.card.json").write_text(speech_bundle.card.to_json())
     assert load_bundle(path).model == speech_bundle.model
@@ -131,15 +133,18 @@ def test_a_write_that_fails_midway_leaves_the_old_bundle(tmp_path, speech_bundle
     result = subprocess.run(
         [sys.executable, "-c", FULL_DISK, other, path], capture_output=True, text=True, check=True
     )
-    assert "cannot write the bundle" in result.stdout
-    assert "intact" in result.stdout
+    assert "cannot write" in result.stdout
+    assert "unchanged" in result.stdout
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == ["model.zip"]
 
 
-def test_a_folder_that_is_not_there_is_an_output_error(tmp_path, series_bundle):
-    with pytest.raises(OutputError, match="No such file"):
-        write_bundle(tmp_path / "absent" / "m.zip", series_bundle.model, series_bundle.card)
+def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path, series_bundle):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot write"):
+        write_bundle(tmp_path / "file/m.zip", series_bundle.model, series_bundle.card)
+    path = write_bundle(tmp_path / "new/folder/m.zip", series_bundle.model, series_bundle.card)
+    assert load_bundle(path) == series_bundle
 
 
 def test_a_card_of_another_model_is_not_written(tmp_path, series_bundle):

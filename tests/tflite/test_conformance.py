@@ -77,18 +77,21 @@ def test_what_is_said_about_biases_changes_no_output(
 
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if f != "lstm"])
-def test_borrowed_bias_scales_keep_the_delegate_and_its_outputs(
-    case, run_model, delegated, family
-):
+def test_borrowed_bias_scales_change_nothing_for_xnnpack(case, run_model, operators, family):
     it = case(family, "int8")
     own = write(it.graph)
     borrowed = write(it.graph, bias_quantisation="borrowed")
-    assert delegated(borrowed) == delegated(own)
-    assert "DELEGATE" in delegated(borrowed)
-    assert delegated(borrowed) != delegated(write(it.graph, bias_quantisation="none"))
+    assert operators(borrowed) == operators(own)
+    assert "DELEGATE" in operators(own)
     np.testing.assert_array_equal(
         run_model("xnnpack", borrowed, it.examples), run_model("xnnpack", own, it.examples)
     )
+
+
+def test_xnnpack_takes_no_layer_over_whose_bias_has_no_scales(case, operators):
+    graph = case("dscnn", "int8").graph
+    assert operators(write(graph))[-1] == "DELEGATE"
+    assert "DELEGATE" not in operators(write(graph, bias_quantisation="none"))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

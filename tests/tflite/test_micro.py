@@ -20,10 +20,10 @@ def test_more_activations_need_more_arena(case):
 @needs_wheel
 def test_the_reason_is_told_when_an_operator_is_lacking(case):
     model = bytearray(write(case("linear", "float32").graph))
-    # the only byte 9 that stands at the end of a table of five bytes is FULLY_CONNECTED
+    # the only byte 9 before three bytes of padding is the operator code FULLY_CONNECTED
     at = next(i for i, b in enumerate(model) if b == 9 and model[i + 1 : i + 4] == bytes(3))
-    model[at] = 13  # LSH_PROJECTION
-    with pytest.raises(ModelFileError, match="LSH_PROJECTION"):
+    model[at] = 13
+    with pytest.raises(ModelFileError, match="LOCAL_RESPONSE_NORMALIZATION"):
         micro.arena_bytes(bytes(model))
 
 

@@ -26,7 +26,7 @@ def _version(show: bool) -> None:  # noqa: FBT001 - typer calls it with the flag
 
 @app.callback()
 def _options(
-    version: Annotated[  # noqa: ARG001 - handled by its callback
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:

@@ -53,7 +53,7 @@ def _times_power(a: np.ndarray, exponent: int) -> np.ndarray:
 
 
 def _exponential(a: np.ndarray, integer_bits: int) -> np.ndarray:
-    """exp of non-positive numbers, without integer bits."""
+    """The exponential of non-positive numbers, without integer bits."""
     fractional_bits = 15 - integer_bits
     quarter = 1 << (fractional_bits - 2)
     part = (a & (quarter - 1)) - quarter
@@ -77,7 +77,7 @@ def _exponential(a: np.ndarray, integer_bits: int) -> np.ndarray:
 
 
 def _exponential_of_quarter(a: np.ndarray) -> np.ndarray:
-    """exp on [-1/4, 0) by its Taylor polynomial about -1/8, without integer bits."""
+    """The exponential on [-1/4, 0) by its Taylor polynomial about -1/8, without integer bits."""
     constant, third = _narrow(1895147668), _narrow(715827883)  # exp(-1/8), 1/3
     x = a + (1 << 12)
     square = _times(x, x)

@@ -4,7 +4,7 @@ Gates are int16 with 3 integer bits before their function and none after it. Eac
 matrix products is brought to the gate's scale by itself, and the sum saturates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def run_lstm(
     to_gate = _gate_multiplier(graph.quantisation[op.inputs[1]], source)
     back_to_gate = _gate_multiplier(graph.quantisation[op.inputs[2]], out)
     hidden_scale = np.float64(graph.quantisation[f"{op.output}{HIDDEN}"].scale[0])
-    to_hidden = fixedpoint.multiplier(np.float32(2.0**-15 / hidden_scale * 2.0**-15))
+    to_hidden = fixedpoint.multiplier(float(np.float32(2.0**-15 / hidden_scale * 2.0**-15)))
     tanh_gate, tanh_cell, logistic = tanh_table(3), tanh_table(15 + power), logistic_table()
 
     cell = np.zeros((len(x), weight.shape[1]), np.int64)

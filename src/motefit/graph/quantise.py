@@ -135,7 +135,7 @@ def quantise_weights(graph: Graph, *, per_channel: bool = True, min_size: int = 
             inputs[position] = f"{name}.float"
             heads.append(Dequantize(inputs=(name,), output=inputs[position]))
         ops.append(replace(op, inputs=tuple(inputs)))
-    return replace(graph, ops=tuple([*heads, *ops]), constants=constants, quantisation=parameters)
+    return replace(graph, ops=(*heads, *ops), constants=constants, quantisation=parameters)
 
 
 def _weight_axes(op: Op) -> Mapping[int, int]:

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from motefit.graph.fixedpoint import INT8, round_half_away
+from motefit.graph.fixedpoint import INT8, INT32, round_half_away
 from motefit.graph.graph import Quantisation
 from motefit.spec.errors import RecipeError
 
@@ -101,7 +101,7 @@ def quantise_array(
         steps = np.asarray(x, np.float32) / scale
     steps = round_half_away(np.nan_to_num(steps.astype(np.float64)))
     integers = np.clip(steps + quantisation.zero_point, low, high)
-    return integers.astype(np.int8 if high <= INT8[1] else np.int16)
+    return np.asarray(integers, np.int8 if high <= INT8[1] else np.int16)
 
 
 def quantise_weight(weight: np.ndarray, quantisation: Quantisation) -> np.ndarray:
@@ -112,7 +112,7 @@ def quantise_weight(weight: np.ndarray, quantisation: Quantisation) -> np.ndarra
 def quantise_bias(bias: np.ndarray, quantisation: Quantisation) -> np.ndarray:
     """int32 biases, in float64: they have more digits than a float32."""
     steps = np.asarray(bias, np.float64) / quantisation.along(np.ndim(bias)).astype(np.float64)
-    return np.clip(round_half_away(steps), -(2**31), 2**31 - 1).astype(np.int32)
+    return np.asarray(np.clip(round_half_away(steps), *INT32), np.int32)
 
 
 def dequantise_array(integers: np.ndarray, quantisation: Quantisation) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""``check``: measure a model file again, from its bytes, and hold it against its card and budget."""
+"""``check``: measure a model file again, from its bytes, against its card and budget."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,12 @@ from motefit.pipeline.provenance import provenance
 from motefit.pipeline.ship import Shipped, notes_of, ship
 from motefit.pipeline.tasks import find_task
 from motefit.report.render import write_report
-from motefit.runtime.bundle import load_bundle, load_model
+from motefit.runtime.bundle import load_bundle
 from motefit.spec.card import Card
 from motefit.spec.errors import ModelFileError, NoCardError, RecipeError
 from motefit.spec.files import write_atomic
 from motefit.spec.recipe import Recipe
+from motefit.tflite.archive import read_model
 from motefit.verify import Certificate
 
 
@@ -108,7 +109,7 @@ def _open(model: Path, recipe: Recipe | None) -> tuple[bytes, Card | None]:
     except NoCardError:
         if recipe is None:
             raise
-        return load_model(model), None
+        return read_model(model), None
     return bundle.model, bundle.card
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from motefit.pipeline.candidate import (
     HISTORY,
@@ -84,7 +85,7 @@ def fit(
     data: Path | None,
     out: Path,
     *,
-    options: FitOptions = FitOptions(),  # noqa: B008 - frozen
+    options: FitOptions = FitOptions(),
     listener: Listener | None = None,
 ) -> FitResult:
     """Screen, train, choose on validation, measure the shipped bytes, certify.
@@ -127,16 +128,14 @@ def fit(
         task,
         winner.recipe,
         outcomes[key].model,
-        decode(task_spec(recipe.task).io, outcomes[key].io, where="candidate"),
+        io_of(recipe, outcomes[key]),
         dataset,
         provenance=provenance(seed=winner.seed, data_sha256=task.data_key(dataset)),
     )
     bundle = write_bundle(folder.bundle_path(recipe), outcomes[key].model, shipped.card)
     write_atomic(folder.certificate_path, shipped.certificate.to_json())
     rows = _rows(screened, facts, key)
-    write_report(
-        folder.report_path, shipped.report(history=outcomes[key].history, candidates=rows)
-    )
+    write_report(folder.report_path, shipped.report(history=outcomes[key].history, candidates=rows))
     return FitResult(
         folder=out,
         bundle=bundle,
@@ -150,7 +149,7 @@ def fit(
 def resume(
     out: Path,
     *,
-    options: FitOptions = FitOptions(),  # noqa: B008 - frozen
+    options: FitOptions = FitOptions(),
     listener: Listener | None = None,
 ) -> FitResult:
     """Go on with the run in a folder; arguments and errors as in :func:`fit`."""
@@ -188,8 +187,14 @@ def _train(
 
 def _known(task: AnyTask, recipe: Recipe, outcome: Outcome) -> Mapping[str, float]:
     """Validation facts and costs of a candidate: what the choice may look at."""
-    io = decode(task_spec(recipe.task).io, outcome.io, where="candidate")
+    io = io_of(recipe, outcome)
     return {**measure_cost(task, recipe, outcome.model, io).values, **outcome.facts}
+
+
+def io_of(recipe: Recipe, outcome: Outcome) -> Any:
+    """The card's section of a stored candidate."""
+    section: type[Any] = task_spec(recipe.task).io
+    return decode(section, outcome.io, where="result.json: io")
 
 
 def _rows(

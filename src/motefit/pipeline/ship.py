@@ -40,8 +40,8 @@ class Shipped:
         return ReportFacts(
             card=self.card,
             certificate=self.certificate,
-            byte_map=found.byte_map,
-            operations=tuple(encode(op) for op in found.operations),
+            byte_map=found.bytes_by_part,
+            operations=tuple(encode(op) for op in found.ops),
             history=tuple(history),
             candidates=tuple(candidates),
             name=self.name,

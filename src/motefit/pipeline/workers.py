@@ -33,7 +33,7 @@ def run_jobs(jobs: Sequence[Job], *, workers: int, poll: Callable[[], None]) -> 
     """
     waiting = list(jobs)
     context = multiprocessing.get_context("spawn")
-    running: dict[object, tuple[SpawnProcess, Connection]] = {}
+    running: dict[int, tuple[SpawnProcess, Connection]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
@@ -43,8 +43,8 @@ def run_jobs(jobs: Sequence[Job], *, workers: int, poll: Callable[[], None]) -> 
                     process.start()
                 sender.close()
                 running[process.sentinel] = (process, receiver)
-            ended = wait(list(running), timeout=POLL_S)
-            for sentinel in ended:
+            wait(list(running), timeout=POLL_S)
+            for sentinel in [s for s, (p, _) in running.items() if not p.is_alive()]:
                 process, receiver = running.pop(sentinel)
                 _finish(process, receiver)
             poll()

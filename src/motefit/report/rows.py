@@ -28,7 +28,7 @@ def rows(facts: Mapping[str, object], *, under: str = "") -> tuple[Row, ...]:
         name = f"{under}: {inside(words) if '_' in str(key) else key}" if under else words
         if isinstance(value, Mapping):
             found.extend(rows(value, under=name))
-        elif value is not None and value not in {"", ()}:
+        elif value is not None and value != "" and value != () and value != []:
             found.append(Row(name=name, value=_text(value)))
     return tuple(found)
 

@@ -8,15 +8,14 @@ claims, and ``motefit check`` measures each of them again on the bytes.
 
 import hashlib
 import io
-import os
-import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from motefit.spec.card import Card
-from motefit.spec.errors import ModelFileError, NoCardError, OutputError
+from motefit.spec.errors import ModelFileError, NoCardError
+from motefit.spec.files import write_atomic
 from motefit.tflite.archive import read_model
 
 MODEL_NAME = "model.tflite"
@@ -67,7 +66,7 @@ def write_bundle(path: str | Path, model: bytes, card: Card) -> Path:
     """Write a bundle atomically: readers see the old file or the whole new one.
 
     Args:
-        path: of the zip; its folder must exist.
+        path: of the zip; its folder is made.
         model: bytes of the .tflite file.
         card: of this very model.
 
@@ -77,26 +76,17 @@ def write_bundle(path: str | Path, model: bytes, card: Card) -> Path:
             is intact.
     """
     path = Path(path)
-    data = bundle_bytes(model, card)
-    temporary = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write the bundle {path} ({len(data)} bytes): {error.strerror}; "
-            "free some space or choose another folder; what was there before is intact"
-        ) from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    write_atomic(path, bundle_bytes(model, card))
     return path
+
+
+def load_model(path: str | Path) -> bytes:
+    """Read the model alone: a .tflite file, or the first member of a zip, card or not.
+
+    Raises:
+        ModelFileError: when the file is absent or damaged, or holds no model.
+    """
+    return read_model(Path(path))
 
 
 def load_bundle(path: str | Path) -> Bundle:

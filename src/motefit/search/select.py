@@ -39,7 +39,7 @@ def _excess(bound: Bound, value: float) -> float:
     if bound.holds(value):
         return 0.0
     distance = abs(value - bound.limit) / (abs(bound.limit) or 1.0)
-    return max(distance, 1e-9) if distance == distance else float("inf")  # noqa: PLR0124 - NaN
+    return max(distance, 1e-9) if distance == distance else float("inf")
 
 
 def _costs(values: Mapping[str, float], names: Sequence[str]) -> list[float]:

@@ -50,7 +50,7 @@ def grid(recipe: Recipe) -> tuple[Candidate, ...]:
         RecipeError: when a value is not allowed at its key.
     """
     keys = tuple(recipe.search.space)
-    candidates = []
+    candidates: list[Candidate] = []
     for combination in itertools.product(*(recipe.search.space[key] for key in keys)):
         values = dict(zip(keys, combination, strict=True))
         changed = recipe.with_values(values)

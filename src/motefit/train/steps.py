@@ -108,7 +108,7 @@ def _depthwise(op: DepthwiseConv2D, graph: Graph) -> Step:
         if not context.training:
             return plain(inputs, context)
         x, weight, *bias = inputs
-        out: Tensor = DilatedDepthwise.apply(x, weight, (top, left), op.dilation)  # type: ignore[no-untyped-call]  # torch has no types here
+        out = _dilated_depthwise(x, weight, (top, left), op.dilation)
         if bias:
             out = out + bias[0][:, None, None]
         return _rectify(out, op.activation)
@@ -124,14 +124,20 @@ class DilatedDepthwise(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, padding: Pair, dilation: Pair) -> Tensor:
+    def forward(
+        ctx: Any,  # noqa: ANN401 - torch gives the context no type
+        x: Tensor,
+        weight: Tensor,
+        padding: Pair,
+        dilation: Pair,
+    ) -> Tensor:
         """Convolve (n, c, h, w) with (c, 1, kh, kw)."""
         ctx.save_for_backward(x, weight)
         ctx.padding, ctx.dilation = padding, dilation
         return functional.conv2d(x, weight, None, 1, padding, dilation, len(weight))
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         """Gradients of input and weight."""
         x, weight = ctx.saved_tensors
         reach = [d * (k - 1) for d, k in zip(ctx.dilation, weight.shape[2:], strict=True)]
@@ -140,10 +146,26 @@ class DilatedDepthwise(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             turned = weight.flip(2, 3)
             of_x = functional.conv2d(gradients[0], turned, None, 1, back, ctx.dilation, len(weight))
-        of_weight = torch.nn.grad.conv2d_weight(
-            x, weight.shape, gradients[0], 1, ctx.padding, ctx.dilation, len(weight)
+        # Reduces through torch's own backward pass, which is fast for the weight.
+        _, of_weight, _ = torch.ops.aten.convolution_backward(
+            gradients[0],
+            x,
+            weight,
+            None,
+            (1, 1),
+            ctx.padding,
+            ctx.dilation,
+            False,  # noqa: FBT003 - the operator takes it by position: not transposed
+            (0, 0),
+            len(weight),
+            (False, True, False),
         )
         return of_x, of_weight, None, None
+
+
+def _dilated_depthwise(x: Tensor, weight: Tensor, padding: Pair, dilation: Pair) -> Tensor:
+    apply: Callable[..., Tensor] = DilatedDepthwise.apply
+    return apply(x, weight, padding, dilation)
 
 
 def _flat(x: Tensor) -> Tensor:

@@ -31,8 +31,10 @@ def recipes(
     for recipe in found:
         table.add_row(recipe.name, recipe.task, recipe.description)
     out.print(table)
-    out.print("\nRun one with [bold]motefit fit RECIPE --data DIR[/]; copy one with "
-              "[bold]motefit recipes RECIPE > mine.toml[/].")
+    out.print(
+        "\nRun one with [bold]motefit fit RECIPE --data DIR[/]; copy one with "
+        "[bold]motefit recipes RECIPE > mine.toml[/]."
+    )
 
 
 def add_to(app: typer.Typer) -> None:

@@ -59,8 +59,10 @@ def forecast(
     window = _last_rows(series, io.inputs, io.input_steps)
     predicted = forecaster.predict(window)
     rows = [
-        {"minutes_ahead": (step + 1) * io.step_minutes,
-         **{name: float(value) for name, value in zip(io.targets, row, strict=True)}}
+        {
+            "minutes_ahead": (step + 1) * io.step_minutes,
+            **{name: float(value) for name, value in zip(io.targets, row, strict=True)},
+        }
         for step, row in enumerate(predicted)
     ]
     if as_json:

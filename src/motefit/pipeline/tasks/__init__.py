@@ -53,7 +53,9 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
     name: ClassVar[str]
 
     @abstractmethod
-    def load(self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None) -> Dataset:
+    def load(
+        self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None
+    ) -> Dataset:
         """Load the data a recipe asks for; None synthesises the embedded default."""
 
     @abstractmethod

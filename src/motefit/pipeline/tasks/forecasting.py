@@ -124,7 +124,7 @@ class Forecasting(Task[SeriesDataset, SeriesIO, SeriesSource]):
 
     def subject(self, model: bytes, io: SeriesIO, *, xnnpack: bool = True) -> Subject:
         """The model with a window at the training mean."""
-        window = np.tile(np.float32(io.normalisation.mean), (1, io.input_steps, 1))
+        window = np.tile(np.asarray(io.normalisation.mean, np.float32), (1, io.input_steps, 1))
         return Subject(pipeline=Forecaster(model, io, xnnpack=xnnpack), example=window)
 
 

@@ -10,7 +10,8 @@ from motefit.data.audit import audit_speech
 from motefit.data.speech import SpeechDataset, load_speech
 from motefit.data.synth.speech import synthesise_speech
 from motefit.graph.problem import Problem
-from motefit.measure.accuracy import Accuracy, majority_class, measure_accuracy
+from motefit.measure.accuracy import Accuracy, measure_accuracy
+from motefit.measure.baselines import majority_class
 from motefit.measure.latency import Subject
 from motefit.pipeline.synthetic import synthetic_folder
 from motefit.pipeline.tasks import Measurement, Part, Progress, Task, register
@@ -91,7 +92,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, SpeechSource]):
 
     def foreign_io(self, recipe: Recipe, dataset: SpeechDataset, model: bytes) -> SpeechIO:
         """Published features, not normalised; probabilities if the file ends in a softmax."""
-        last = inspect(model).operations[-1].name
+        last = inspect(model).ops[-1].name
         return SpeechIO(
             labels=dataset.labels,
             frontend=_frontend(recipe),
@@ -129,16 +130,13 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, SpeechSource]):
         return facts
 
     def _notes(self, dataset: SpeechDataset, shared: int) -> list[str]:
-        n = len(dataset.test)
-        notes = [
-            f"the test part has {n} clips of {len(dataset.labels)} words; "
-            f"{shared} of them are from speakers who are also in the training part"
-        ]
+        n, words = len(dataset.test), len(dataset.labels)
+        speakers = f"{shared} of them are from speakers who are also in the training part"
+        notes = [f"the test part has {n} clips of {words} words; {speakers}"]
         if dataset.listed_missing:
-            notes.append(
-                f"{len(dataset.listed_missing)} clips that the published lists name are missing: "
-                + ", ".join(dataset.listed_missing)
-            )
+            missing = ", ".join(dataset.listed_missing)
+            count = len(dataset.listed_missing)
+            notes.append(f"{count} clips that the published lists name are missing: {missing}")
         return notes
 
     def subject(self, model: bytes, io: SpeechIO, *, xnnpack: bool = True) -> Subject:

@@ -1,0 +1,58 @@
+"""``motefit check``: measure a model file again and hold it against its card and budget."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from motefit.cli.output import out, print_json
+from motefit.cli.progress import LiveListener
+from motefit.cli.verdict import print_differences, print_verdict, verdict_table
+from motefit.pipeline.check import check
+from motefit.pipeline.events import Listener
+from motefit.pipeline.recipes import find_recipe
+from motefit.spec.codec import encode
+
+
+def check_command(
+    model: Annotated[
+        Path, typer.Argument(help="Bundle (.zip); or any .tflite, with its card or with --recipe.")
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of words, or CSV file. Left out: synthetic data are made."),
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="Budget, data and front end to use instead of the card's.")
+    ] = "",
+    out_dir: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of certificate and report. Default: MODEL-check."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure a model file on the test part of the data, from its bytes alone.
+
+    Exit code 0: the budget is met and the card told the truth; 1: not so; 2: something to mend.
+    """
+    result = check(
+        model,
+        data,
+        recipe=find_recipe(recipe) if recipe else None,
+        out=out_dir,
+        listener=Listener() if as_json else LiveListener(),
+    )
+    if as_json:
+        table = verdict_table(result.card, result.certificate)
+        differences = None if result.differences is None else encode(result.differences)
+        print_json({**table, "met": result.met, "differences": differences})
+    else:
+        print_verdict(result.card, result.certificate)
+        print_differences(result.differences)
+        out.print(f"\nreport  {result.report}", soft_wrap=True)
+    raise typer.Exit(0 if result.met else 1)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("check")(check_command)

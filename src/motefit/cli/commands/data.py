@@ -1,0 +1,124 @@
+"""``motefit data``: synthesise, fetch and audit data."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from motefit.cli.output import escape, out, print_json
+from motefit.cli.progress import LiveListener
+from motefit.data.fetch.datasets import dataset_names
+from motefit.data.fetch.fetch import fetch
+from motefit.data.synth.climate import synthesise_climate
+from motefit.data.synth.speech import synthesise_speech
+from motefit.pipeline.recipes import find_recipe
+from motefit.pipeline.tasks import find_task
+from motefit.spec.errors import RecipeError
+
+data_app = typer.Typer(no_args_is_help=True, help="Synthesise, fetch and audit data.")
+
+
+@data_app.command()
+def synth(
+    out_path: Annotated[Path, typer.Option("--out", help="Folder of words; or CSV of a climate.")],
+    words: Annotated[str, typer.Option(help="Comma-separated words to speak.")] = "",
+    clips: Annotated[int, typer.Option(min=1, help="Clips per word.")] = 200,
+    climate_days: Annotated[
+        int, typer.Option(min=0, help="Instead of words: a climate series of this many days.")
+    ] = 0,
+    rate_hz: Annotated[int, typer.Option(help="Sampling rate of the clips.")] = 16_000,
+    accents: Annotated[
+        str, typer.Option(help="Comma-separated espeak-ng voices, e.g. de; default: English ones.")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal bytes.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="espeak-ng processes.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make spoken words (with espeak-ng, in a process of its own) or a climate series."""
+    rng = np.random.default_rng(seed)
+    if bool(words) == bool(climate_days):
+        raise RecipeError("give either --words up,down or --climate-days 365")
+    if climate_days:
+        series = synthesise_climate(out_path, days=climate_days, rng=rng)
+        if as_json:
+            print_json({"path": str(series.path), "rows": series.rows, "gaps": series.gaps})
+        else:
+            out.print(f"{series.rows} rows with {series.gaps} gaps in {escape(str(series.path))}")
+        return
+    listener = LiveListener()
+    spoken = [word.strip() for word in words.split(",")]
+    voices = {"accents": tuple(accents.split(","))} if accents else {}
+    speech = synthesise_speech(
+        spoken,
+        out_path,
+        clips_per_word=clips,
+        rng=rng,
+        rate_hz=rate_hz,
+        workers=workers,
+        progress=listener.loading,
+        **voices,
+    )
+    listener.stop()
+    if as_json:
+        print_json(
+            {
+                "folder": str(speech.folder),
+                "words": speech.words,
+                "clips": speech.clips,
+                "speakers": speech.speakers,
+                "sha256": speech.sha256,
+            }
+        )
+    else:
+        out.print(
+            f"{speech.clips} clips of {', '.join(speech.words)} by {speech.speakers} voices "
+            f"in {escape(str(speech.folder))}"
+        )
+
+
+@data_app.command("fetch")
+def fetch_command(
+    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(dataset_names())}.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder to unpack into.")],
+    url: Annotated[str, typer.Option(help="Take the archive from here (a mirror).")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Download a published data set, with resume and checks of size and sha256."""
+    listener = LiveListener()
+    try:
+        report = fetch(name, out_dir, progress=listener.loading, url=url or None)
+    finally:
+        listener.stop()
+    if as_json:
+        print_json({**vars(report), "path": str(report.path)})
+        return
+    known = "as published" if report.sha256_known else "recorded now, since none is published"
+    out.print(f"{report.name} is in {escape(str(report.path))} ({report.licence})")
+    out.print(f"sha256 {report.sha256}, {known}", soft_wrap=True)
+
+
+@data_app.command()
+def audit(
+    data: Annotated[Path, typer.Argument(help="Folder of words, or CSV file.")],
+    recipe: Annotated[
+        str, typer.Option(help="Recipe whose [data] section says how to read and split.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Count what makes a score look better, or worse, than it is."""
+    found = find_recipe(recipe)
+    task = find_task(found.task)
+    listener = LiveListener()
+    facts = task.audit(task.load(found, data, progress=listener.loading))
+    listener.stop()
+    if as_json:
+        print_json(facts)
+        return
+    for key, value in facts.items():
+        out.print(f"{key}: {escape(str(value))}", soft_wrap=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the group."""
+    app.add_typer(data_app, name="data")

@@ -1,0 +1,99 @@
+"""How a certificate looks in a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from motefit.cli.output import escape, out
+from motefit.pipeline.check import Difference
+from motefit.search.screen import Screened
+from motefit.spec.card import Card
+from motefit.spec.codec import encode
+from motefit.spec.metrics import MAE_PREFIX, format_value
+from motefit.verify import AccuracyEvidence, Certificate
+
+MARKS = {
+    "pass": "[green]pass[/]",
+    "fail": "[bold red]FAIL[/]",
+    "not measured": "[yellow]not measured[/]",
+}
+
+
+def print_verdict(card: Card, certificate: Certificate) -> None:
+    """Print facts, verdicts and what the data can carry."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("metric", "bound", "measured", "verdict"):
+        table.add_column(title, justify="right" if title in {"bound", "measured"} else "left")
+    bounded = {line.metric for line in certificate.lines}
+    for line in certificate.lines:
+        note = f" ({escape(line.reason)})" if line.reason else ""
+        table.add_row(escape(line.metric), line.bound, line.measured, MARKS[line.verdict] + note)
+    for name, value in sorted(card.facts.items()):
+        if name not in bounded:
+            table.add_row(f"[dim]{escape(name)}[/]", "", f"[dim]{format_value(name, value)}[/]", "")
+    for name, row in _baselines(card):
+        table.add_row(f"[dim]{escape(name)}[/]", "", f"[dim]{row}[/]", "[dim]baseline[/]")
+    out.print(table)
+    if certificate.accuracy is not None:
+        out.print(f"accuracy: {_accuracy(certificate.accuracy)}", soft_wrap=True)
+    data = card.evidence.get("data")
+    for note in data.get("notes", ()) if isinstance(data, Mapping) else ():
+        out.print(f"data: {escape(str(note))}", soft_wrap=True)
+    out.print("[bold green]budget met[/]" if certificate.met else "[bold red]budget not met[/]")
+
+
+def _baselines(card: Card) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    baselines = card.evidence.get("baselines")
+    for name, facts in baselines.items() if isinstance(baselines, Mapping) else ():
+        if "accuracy" in facts:
+            rows.append((f"accuracy, {name}", format_value("accuracy", facts["accuracy"])))
+        rows.extend(
+            (f"{MAE_PREFIX}{column}, {name}", format_value(f"{MAE_PREFIX}{column}", value))
+            for column, value in facts.get("mae", {}).items()
+        )
+    return rows
+
+
+def _accuracy(evidence: AccuracyEvidence) -> str:
+    text = (
+        f"{evidence.correct} of {evidence.n} test clips; 95 % interval "
+        f"{100 * evidence.low:.2f}..{100 * evidence.high:.2f} %"
+    )
+    if evidence.confidence is not None:
+        text += f"; the bound is {evidence.confidence}"
+    if evidence.confidence == "met, not shown at 95 %" and evidence.clips_to_show:
+        text += f" ({evidence.clips_to_show} clips at this accuracy would show it)"
+    return text
+
+
+def print_obstacle(nearest: Screened, rejected: int) -> None:
+    """Say that nothing fits, and what came nearest."""
+    out.print(f"[bold red]no candidate can meet the budget[/] ({rejected} judged, none trained)")
+    out.print(f"nearest: {escape(nearest.candidate.title)}: {escape(nearest.reason)}")
+
+
+def print_differences(differences: Sequence[Difference] | None) -> None:
+    """Say whether the card told the truth."""
+    if differences is None:
+        out.print("no card to compare with: these figures are the first")
+    elif not differences:
+        out.print("every size, accuracy and error of the card was reproduced exactly")
+    for item in differences or ():
+        measured = "nothing" if item.measured is None else format_value(item.metric, item.measured)
+        out.print(
+            f"[bold red]differs[/] {escape(item.metric)}: the card says "
+            f"{format_value(item.metric, item.stated)}, measured {measured}"
+        )
+
+
+def verdict_table(card: Card, certificate: Certificate) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "met": certificate.met,
+        "certificate": encode(certificate),
+        "facts": dict(card.facts),
+        "evidence": encode(card.evidence),
+        "model_sha256": card.model_sha256,
+    }

@@ -1,0 +1,152 @@
+import flatbuffers
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as official
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from motefit.graph.families import families
+from motefit.spec.errors import ModelFileError
+from motefit.tflite.inspect import Inspection, inspect
+from motefit.tflite.writer import write
+
+FORMS = ("float32", "weights", "int8", "int8-float-edges")
+
+
+def conventional(data: bytes) -> bytes:
+    """The model with names, signature and metadata, as converters write it."""
+    model = official.ModelT.InitFromObj(official.Model.GetRootAs(bytearray(data)))
+    model.description = "made elsewhere"
+    for i, tensor in enumerate(model.subgraphs[0].tensors):
+        tensor.name = f"StatefulPartitionedCall/tensor_{i}"
+        tensor.shapeSignature = tensor.shape
+    model.buffers.append(official.BufferT())
+    model.buffers[-1].data = np.frombuffer(b"1.14.0\0\0", np.uint8)
+    entry = official.MetadataT()
+    entry.name, entry.buffer = "min_runtime_version", len(model.buffers) - 1
+    model.metadata = [entry]
+    signature, pair = official.SignatureDefT(), official.TensorMapT()
+    pair.name, pair.tensorIndex = "x", 0
+    signature.inputs, signature.outputs, signature.signatureKey = [pair], [pair], "serving"
+    model.signatureDefs = [signature]
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+@pytest.mark.parametrize("family", sorted(families()))
+@pytest.mark.parametrize("form", FORMS)
+def test_every_byte_is_accounted_for(case, family, form):
+    graph = case(family, form).graph
+    data = write(graph)
+    found = inspect(data)
+    assert found.size_bytes == sum(found.bytes_by_part.values()) == len(data)
+    assert found.bytes_by_part["names"] == found.bytes_by_part["metadata"] == 0
+    constants = sum(array.nbytes for array in graph.constants.values())
+    lengths = 4 * len([t for t in found.tensors if t.constant])
+    assert constants <= found.bytes_by_part["constants"] <= constants + lengths + 4
+    assert found.inputs[0].shape == (1, *graph.input_shape)
+    assert found.outputs[0].shape == (1, *graph.output_shape)
+    assert found.bytes_by_part["padding"] < 0.08 * len(data)
+
+
+def test_a_file_made_elsewhere(case):
+    ours = write(case("dscnn", "int8").graph)
+    theirs = conventional(ours)
+    a, b = inspect(ours), inspect(theirs)
+    assert b.description == "made elsewhere"
+    assert b.metadata == ("min_runtime_version",)
+    assert (a.ops, a.macs, a.parameters) == (b.ops, b.macs, b.parameters)
+    assert b.bytes_by_part["names"] > 40 * len(b.tensors)
+    assert b.bytes_by_part["metadata"] > 8
+    assert sum(b.bytes_by_part.values()) == len(theirs)
+    assert b.tensors[3].name == "StatefulPartitionedCall/tensor_3"
+
+
+def test_details(case):
+    graph = case("mlp", "int8").graph
+    found = inspect(write(graph))
+    assert [(op.name, op.version, op.shape) for op in found.ops] == [
+        ("FULLY_CONNECTED", 4, (1, 4)),
+        ("FULLY_CONNECTED", 4, (1, 12)),
+    ]
+    source = found.inputs[0]
+    expected = graph.quantisation["input"]
+    assert source.dtype == "int8"
+    assert source.scale == (pytest.approx(expected.scale[0]),)
+    assert source.zero_point == (expected.zero_point,)
+    weight = found.tensors[found.ops[0].inputs[1]]
+    assert (weight.dtype, weight.shape, len(weight.scale)) == ("int8", (4, 12), 4)
+    assert weight.constant
+    assert not source.constant
+
+
+def test_sparsity(case):
+    graph = case("linear", "float32").graph
+    weight = graph.constants["dense0.weight"].copy()
+    weight[:, :6] = 0
+    found = inspect(write(graph.with_constants({"dense0.weight": weight})))
+    assert found.zero_parameters == weight.size // 2
+    assert found.sparsity == pytest.approx(72 / 156)
+
+
+def test_operators_that_we_do_not_write_have_their_names(case):
+    data = write(case("mlp", "float32").graph)
+    model = official.ModelT.InitFromObj(official.Model.GetRootAs(bytearray(data)))
+    model.operatorCodes[0].deprecatedBuiltinCode = 127
+    model.operatorCodes[0].builtinCode = official.BuiltinOperator.BATCH_MATMUL - 1 + 1
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    names = {op.name for op in inspect(bytes(builder.Output())).ops}
+    assert names == {"PLACEHOLDER_FOR_GREATER_OP_CODES"} or names == {"BATCH_MATMUL"}
+
+
+@pytest.mark.parametrize("data", [b"", b"TFL3", b"\0" * 100, b"\xff" * 64, b"PK\x03\x04" * 9])
+def test_no_model(data):
+    with pytest.raises(ModelFileError, match=r"damaged \.tflite"):
+        inspect(data)
+
+
+@pytest.mark.parametrize("form", ["float32", "int8"])
+def test_every_truncation_is_refused_or_harmless(case, form):
+    data = write(case("linear", form).graph)
+    refused = 0
+    for length in range(len(data)):
+        try:
+            assert inspect(data[:length]).size_bytes == length
+        except ModelFileError:
+            refused += 1
+    assert refused == len(data)
+
+
+def outcome(data: bytes) -> Inspection | None:
+    try:
+        found = inspect(data)
+    except ModelFileError:
+        return None
+    assert sum(found.bytes_by_part.values()) == len(data)
+    return found
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(["linear", "lstm", "dscnn"]),
+    st.lists(st.tuples(st.floats(0, 0.9999), st.integers(0, 255)), min_size=1, max_size=8),
+)
+def test_changed_bytes_never_crash(case, family, changes):
+    data = bytearray(write(case(family, "int8").graph))
+    for where, value in changes:
+        data[int(where * len(data))] = value
+    outcome(bytes(data))
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes_never_crash(tail):
+    outcome(b"\x10\0\0\0TFL3" + tail)
+
+
+def test_each_byte_of_the_skeleton_set_to_each_extreme(case):
+    data = write(case("linear", "int8").graph)
+    for at in range(len(data)):
+        for value in (0, 1, 127, 128, 255):
+            outcome(data[:at] + bytes([value]) + data[at + 1 :])
