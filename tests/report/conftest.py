@@ -42,12 +42,17 @@ OPERATIONS = (
     {"op": "FULLY_CONNECTED", "input": (1, 1, 16), "output": (8,), "activation": "none"},
 )
 LATENCY = {
-    "frontend_ms": 0.0921, "inference_ms": 0.1384, "total_ms": 0.2307, "frontend_p25_ms": 0.0893,
-    "inference_p25_ms": 0.1352, "total_p25_ms": 0.2249, "reference_p25_ms": 0.1021,
-    "total_over_reference": 2.2027, "rounds": 200, "threads": 1, "resolver": "xnnpack",
-    "by_resolver": {
-        "xnnpack": {"frontend_ms": 0.0921, "inference_ms": 0.1384, "total_ms": 0.2307},
-        "builtin": {"frontend_ms": 0.0924, "inference_ms": 0.3127, "total_ms": 0.4053},
+    "xnnpack": {
+        "frontend_ms": 0.0921, "inference_ms": 0.1384, "total_ms": 0.2307,
+        "frontend_p25_ms": 0.0893, "inference_p25_ms": 0.1352, "total_p25_ms": 0.2249,
+        "reference_p25_ms": 0.1021, "total_over_reference": 2.2027,
+        "rounds": 200, "threads": 1, "resolver": "xnnpack", "protocol": "motefit",
+    },
+    "builtin": {
+        "frontend_ms": 0.0924, "inference_ms": 0.3127, "total_ms": 0.4053,
+        "frontend_p25_ms": 0.0895, "inference_p25_ms": 0.3079, "total_p25_ms": 0.3981,
+        "reference_p25_ms": 0.1021, "total_over_reference": 3.8991,
+        "rounds": 200, "threads": 1, "resolver": "builtin", "protocol": "motefit",
     },
 }  # fmt: skip
 
@@ -111,10 +116,10 @@ def words_facts() -> ReportFacts:
     )  # fmt: skip
     history = tuple(
         {
-            "epoch": i + 1,
+            "epoch": i,
             "train_loss": 0.12 + 1.9 * 0.9**i + 0.02 * (i % 3),
             "validation_loss": 0.16 + 1.75 * 0.89**i + 0.03 * ((i * 7) % 4),
-            "validation_score": 0.982 - 0.68 * 0.87**i - 0.004 * ((i * 5) % 3),
+            "score": 0.982 - 0.68 * 0.87**i - 0.004 * ((i * 5) % 3),
             "learning_rate": 0.01 * (1 - i / 40),
             "seconds": 5.93,
         }
@@ -122,9 +127,11 @@ def words_facts() -> ReportFacts:
     )
     candidates = (
         {"values": {"model.width": 12, "model.depth": 3, "train.epochs": 40}, "status": "trained",
-         "reason": "", "tflite_bytes": 15_208, "macs": 804_096, "validation_score": 0.96871},
+         "reason": "", "tflite_bytes": 15_208, "macs": 804_096,
+         "validation": {"accuracy": 0.96871}},
         {"values": {"model.width": 16, "model.depth": 3, "train.epochs": 40}, "status": "chosen",
-         "reason": "", "tflite_bytes": 22_416, "macs": 1_284_096, "validation_score": 0.98125},
+         "reason": "", "tflite_bytes": 22_416, "macs": 1_284_096,
+         "validation": {"accuracy": 0.98125}},
         {"values": {"model.width": 24, "model.depth": 3, "train.epochs": 40}, "status": "rejected",
          "reason": "size.tflite_bytes is 41.20 KB (42 190 B), bound < 40.00 KB (40 960 B)",
          "tflite_bytes": 42_190, "macs": 2_612_224},

@@ -49,6 +49,13 @@ def test_other_files_are_data_errors(tmp_path, data):
         read_wav(path)
 
 
+def test_float_samples_are_refused_with_the_format(tmp_path, sound):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, sound, 16_000, subtype="FLOAT")
+    with pytest.raises(DataError, match="not a PCM WAV file: unknown format: 3"):
+        read_wav(path)
+
+
 def test_truncated_empty_and_absent_files(tmp_path, sound):
     path = tmp_path / "a.wav"
     soundfile.write(path, sound[:, 0], 16_000, subtype="PCM_16")

@@ -1,5 +1,7 @@
 """The interpreter against the reference executors, and its errors."""
 
+import contextlib
+
 import flatbuffers
 import numpy as np
 import pytest
@@ -85,6 +87,18 @@ def test_damaged_bytes_are_an_error_with_a_reason(series_graph, damage):
     files = {"empty": b"", "mark only": model[:8], "text": b"text " * 9}
     with pytest.raises(ModelFileError, match=r"not a \.tflite model|cannot load"):
         Interpreter(files.get(damage, model[: len(model) // 2]))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_damage_ends_in_an_answer_or_a_model_file_error(lstm_graph, seed):
+    rng = np.random.default_rng(seed)
+    model = bytearray(write(lstm_graph))
+    for position in rng.integers(0, len(model), 3):
+        model[position] = rng.integers(256)
+    with contextlib.suppress(ModelFileError):
+        interpreter = Interpreter(bytes(model))
+        outputs = interpreter.run(np.zeros((1, *interpreter.input_shape), np.float32))
+        assert outputs.shape == (1, *interpreter.output_shape)
 
 
 def _rewritten(model, change):

@@ -40,10 +40,12 @@ def lively(graph: Graph, rng: np.random.Generator) -> Graph:
     """The graph with statistics and biases as training leaves them, not all zero or one."""
     constants = {}
     for name, array in graph.constants.items():
-        if np.ptp(array) == 0 or name.endswith(".bias"):
-            noise = rng.uniform(0.7, 1.5, array.shape) if name.endswith("variance") else None
-            array = array + rng.normal(0, 0.3, array.shape) if noise is None else noise
-        constants[name] = array.astype(np.float32)
+        value = array
+        if name.endswith("variance"):
+            value = rng.uniform(0.7, 1.5, array.shape)
+        elif np.ptp(array) == 0 or name.endswith(".bias"):
+            value = array + rng.normal(0, 0.3, array.shape)
+        constants[name] = value.astype(np.float32)
     return graph.with_constants(constants)
 
 

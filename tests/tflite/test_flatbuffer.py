@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motefit.tflite import flatbuffer
+from motefit.tflite import packing
 from motefit.tflite.flatbuffer import Blob, Scalar, Vector, assemble, int32s, string, table
 
 MARK = b"TEST"
@@ -29,7 +29,7 @@ WORDS = st.lists(st.integers(0, 3), min_size=1, max_size=6).map(
 
 @given(st.lists(WORDS, max_size=12))
 def test_overlapping_keeps_every_piece_at_its_place(pieces):
-    chains = flatbuffer._overlap(pieces, grain=4)
+    chains = packing.overlap(pieces, grain=4)
     held = {piece: (chain, at) for chain in chains for piece, at in chain.starts.items()}
     assert held.keys() == set(pieces)
     for piece, (chain, at) in held.items():
@@ -59,9 +59,10 @@ def test_a_standard_reader_finds_every_vector(vectors, blobs):
 
 
 def test_the_tail_of_a_vector_is_a_vector():
-    alone = assemble(table("root", {0: int32s([1, 12])}), MARK)
-    both = assemble(table("root", {0: int32s([1, 12]), 1: int32s([12])}), MARK)
-    assert len(both) == len(alone) + 2 + 2 + 4  # an entry in the vtable, padding, an offset
+    fields = {0: int32s([2, 1, 12]), 1: int32s([5, 2, 2])}
+    alone = assemble(table("root", fields), MARK)
+    both = assemble(table("root", {**fields, 2: int32s([12]), 3: int32s([1, 12])}), MARK)
+    assert len(both) == len(alone) + 2 * 2 + 2 * 4  # entries of the vtable, offsets
 
 
 def test_equal_tables_are_one_whatever_their_kind():

@@ -34,9 +34,7 @@ def test_operators():
 
 
 def test_tensor_types():
-    assert {t.name: t.value for t in schema.TensorType}.items() <= vars(
-        official.TensorType
-    ).items()
+    assert {t.name: t.value for t in schema.TensorType}.items() <= vars(official.TensorType).items()
 
 
 def test_options():

@@ -37,7 +37,9 @@ EVIDENCE = {
 def test_all_bounds_met():
     certificate = certify(FACTS, BUDGET, evidence=EVIDENCE, model_sha256="ab")
     assert certificate.met
-    assert [(x.metric, x.verdict) for x in certificate.lines] == [(n, "pass") for n in sorted(FACTS)]
+    assert [(x.metric, x.verdict) for x in certificate.lines] == [
+        (n, "pass") for n in sorted(FACTS)
+    ]
     assert certificate.lines[0].bound == "> 98.00 %"
     assert certificate.lines[0].measured == "99.50 %"
     assert (certificate.objective, certificate.objective_value) == ("size.zip_bytes", 9000)

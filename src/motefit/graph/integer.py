@@ -204,7 +204,10 @@ def _add(op: Add, graph: Graph, tensors: Tensors) -> np.ndarray:
             in_vector_code = fixedpoint.high_multiply(raised >> -by.exponent, by.mantissa)
         total = total + np.where(vector, in_vector_code, in_scalar_code)
     back = fixedpoint.multiplier(top / (2.0**ADD_SHIFT * np.float64(out.scale[0])))
-    return _clamp(fixedpoint.multiply(total, back, away=True), out, op.activation)
+    values = fixedpoint.multiply(total, back, away=True)
+    # vector code wraps around in int16 where the output's scale is far below the inputs'
+    wrapped = (values + out.zero_point).astype(np.int16).astype(np.int64) - out.zero_point
+    return _clamp(np.where(vector, wrapped, values), out, op.activation)
 
 
 def _add_blocks(a: Shape, b: Shape) -> tuple[np.ndarray, bool]:

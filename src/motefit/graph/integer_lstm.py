@@ -1,7 +1,7 @@
 """The integer LSTM kernel (8x8_16): int8 input, weights and hidden state, int16 cell state.
 
 Gates are int16 with 3 integer bits before their function and none after it. Each of the two
-matrix products is brought to the gate's scale by itself, and the sum saturates.
+matrix products is brought to the gate's scale by itself; the sum saturates after each.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,8 @@ def run_lstm(
     x = tensors[op.inputs[0]].astype(np.int64) - source.zero_point
     to_gate = _gate_multiplier(graph.quantisation[op.inputs[1]], source)
     back_to_gate = _gate_multiplier(graph.quantisation[op.inputs[2]], out)
-    hidden_scale = np.float64(graph.quantisation[f"{op.output}{HIDDEN}"].scale[0])
+    inner_parameters = graph.quantisation[f"{op.output}{HIDDEN}"]
+    hidden_scale = np.float64(inner_parameters.scale[0])
     to_hidden = fixedpoint.multiplier(float(np.float32(2.0**-15 / hidden_scale * 2.0**-15)))
     tanh_gate, tanh_cell, logistic = tanh_table(3), tanh_table(15 + power), logistic_table()
 
@@ -37,7 +38,7 @@ def run_lstm(
     hidden = np.full_like(cell, out.zero_point)
     cells, outputs = [], []
     for step in range(x.shape[1]):
-        sums = _product(x[:, step], weight, bias, to_gate)
+        sums = np.clip(_product(x[:, step], weight, bias, to_gate), *INT16)
         sums = sums + _product(hidden - out.zero_point, recurrent, 0, back_to_gate)
         gates = np.clip(sums, *INT16) + 2**15
         enter, forget, leave = (logistic[gates[:, k]] for k in (0, 1, 3))
@@ -45,8 +46,8 @@ def run_lstm(
         added = fixedpoint.shift_right(enter * tanh_gate[gates[:, 2]], 30 + power, away=True)
         cell = np.clip(kept + added, *INT16)
         product = leave * tanh_cell[cell + 2**15]
-        # the zero point is 0, see quantise_lstm
-        hidden = np.clip(fixedpoint.multiply(product, to_hidden, away=True), *INT8)
+        inner = fixedpoint.multiply(product, to_hidden, away=True)
+        hidden = np.clip(inner + inner_parameters.zero_point, *INT8)
         cells.append(cell)
         outputs.append(hidden)
     return np.stack(outputs, axis=1).astype(np.int8), np.stack(cells, axis=1).astype(np.int16)
@@ -61,7 +62,7 @@ def _gate_multiplier(weight: Quantisation, source: Quantisation) -> Multiplier:
 def _product(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | int, by: Multiplier
 ) -> np.ndarray:
-    """Matrix product, bias, saturated to int16: (n, i) and (4, h, i) to (n, 4, h)."""
-    sums = np.einsum("ni,ghi->ngh", x, weight) + bias
-    scaled = fixedpoint.multiply(fixedpoint.wrap32(sums), by, away=True)
-    return np.asarray(np.clip(scaled, *INT16))
+    """Matrix product and bias at a gate's scale: (n, i) and (4, h, i) to (n, 4, h)."""
+    rows = weight.reshape(-1, weight.shape[2]).astype(np.float64)
+    sums = np.rint(x.astype(np.float64) @ rows.T).astype(np.int64).reshape(len(x), *weight.shape[:2])
+    return fixedpoint.multiply(fixedpoint.wrap32(sums + bias), by, away=True)

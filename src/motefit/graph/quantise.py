@@ -45,6 +45,9 @@ CHUNK = 32
 Ranges = dict[str, tuple[float, float]]
 WEIGHTED = (Conv2D, DepthwiseConv2D, Dense)
 SAME_PARAMETERS = (AveragePool2D, LastStep)
+# Kernels for Add hold the sum in output steps as an int16 that wraps around: the output's step must
+# not be under 1/64 of an input's; finer than 1/32 says nothing that the inputs hold.
+ADD_LEAST_STEP = 1 / 32
 SOFTMAX = Quantisation(scale=np.array([1 / 256]), zero_point=INT8[0])
 
 
@@ -193,7 +196,7 @@ class _Quantising:
             self.parameters[op.output] = SOFTMAX
         elif isinstance(op, Add):
             scales = [float(self.parameters[name].scale[0]) for name in op.inputs]
-            self.parameters[op.output] = self._at_least(op.output, max(scales) * 2.0**-16)
+            self.parameters[op.output] = self._at_least(op.output, max(scales) * ADD_LEAST_STEP)
         elif isinstance(op, LSTM):
             self._lstm(op)
         else:

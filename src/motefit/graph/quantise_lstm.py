@@ -2,8 +2,9 @@
 
 Rules, after the official quantiser's operator properties: int8 input, output and weights, one
 scale per gate and matrix; int32 biases at input scale x input weight scale; an int16 cell state
-whose scale is a power of two. The hidden state is the output; its zero point is 0, because
-kernels disagree on the sign of another one (LiteRT subtracts it, TensorFlow Lite Micro adds it).
+whose scale is a power of two. The hidden state is the output; its zero point is 0, unlike the
+official quantiser's: kernels disagree on a zero point's sign (older ones subtract it) and states
+reset to the integer 0 are then zero. A hidden state is within [-1, 1], so little is lost.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Working memory of a model file: TensorFlow Lite Micro's arena, and a bound that needs no wheel."""
+"""Working memory of a model: TensorFlow Lite Micro's arena, and a bound that needs no wheel."""
 
 from dataclasses import dataclass
 

@@ -129,14 +129,15 @@ def line_chart(
         series: the first is drawn as the one that matters.
         title: what is shown, with the unit.
         x_name: under the horizontal axis.
-        from_zero: whether the vertical axis begins at zero.
+        from_zero: whether the vertical axis contains zero.
     """
     drawn = [s for s in series if s.points]
     if not drawn:
         return None
     xs = [x for s in drawn for x, _ in s.points]
     ys = [y for s in drawn for _, y in s.points]
-    y_values = ticks(min(0.0, *ys) if from_zero else min(ys), max(ys))
+    zero = [0.0] if from_zero else []
+    y_values = ticks(min(ys + zero), max(ys + zero))
     x_low, x_high = min(xs), max(xs)
 
     def at_x(x: float) -> float:

@@ -20,11 +20,11 @@ class ReportFacts:
         certificate: the budget's verdict on the card.
         byte_map: bytes of the .tflite by what they hold; they sum to the file's size.
         operations: of the .tflite, in order of execution.
-        history: per epoch ``epoch``, ``train_loss``, ``validation_loss``, ``validation_score``,
-            ``learning_rate``, ``seconds``; any may be absent.
+        history: per epoch ``train_loss``, ``validation_loss``, ``score`` (on the validation part,
+            higher is better), ``seconds``; any may be absent.
         candidates: per candidate ``values`` (a mapping), ``status`` (``"trained"``,
-            ``"rejected"`` or ``"chosen"``), ``reason``, ``tflite_bytes``, ``macs``,
-            ``validation_score``; any may be absent.
+            ``"not trained"``, ``"rejected"`` or ``"chosen"``), ``reason``, ``tflite_bytes``,
+            ``macs``, ``validation`` (value by metric name); any may be absent.
         name: of the model; empty: its recipe's description, or its task.
     """
 

@@ -97,8 +97,9 @@ def load_bundle(path: str | Path) -> Bundle:
             one, with ``<stem>.card.json`` or ``card.json`` in the same folder.
 
     Raises:
-        ModelFileError: when the file is absent or damaged, has no card, or its bytes are not those
-            the card was made for.
+        ModelFileError: when the file is absent or damaged, or its bytes are not those the card was
+            made for.
+        NoCardError: when there is no card, in the zip or beside it.
     """
     path = Path(path)
     model = read_model(path)

@@ -108,8 +108,7 @@ class Interpreter:
             )
             self._litert.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise ModelFileError(f"LiteRT cannot load this model: {reason}") from None
+            raise ModelFileError(f"LiteRT cannot load this model: {_reason(error)}") from None
         self._input = _edge("input", self._litert.get_input_details())
         self._output = _edge("output", self._litert.get_output_details())
 
@@ -174,6 +173,7 @@ class Interpreter:
 
         Raises:
             DataError: for another size or dtype.
+            ModelFileError: when LiteRT cannot run the model.
         """
         if example.dtype != self.input_dtype or example.size != math.prod(self.input_shape):
             raise DataError(
@@ -183,9 +183,16 @@ class Interpreter:
         litert = self._litert
         litert.set_tensor(self._input.index, example.reshape(1, *self.input_shape))
         litert.reset_all_variables()
-        litert.invoke()
+        try:
+            litert.invoke()
+        except RuntimeError as error:
+            raise ModelFileError(f"LiteRT cannot run this model: {_reason(error)}") from None
         output: np.ndarray = litert.get_tensor(self._output.index)
         return output.reshape(self.output_shape)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _edge(side: str, details: list[dict[str, Any]]) -> Edge:

@@ -111,6 +111,8 @@ class CompressSpec:
         precision: of the shipped file: ``"float32"``, ``"int8"`` (weights per channel, activations
             calibrated) or ``"int8-weights"`` (weights only; arithmetic in float).
         io: dtype of the model's input and output when ``precision`` is ``"int8"``.
+        rounding: of int8-weights: ``"data"`` chooses integers that keep the layers' outputs on the
+            calibration examples, ``"nearest"`` the nearest ones.
         per_channel: one scale per output channel of a weight; otherwise one per weight.
         calibration_examples: training examples that calibrate the activations.
         quantisation_aware_epochs: epochs of fine-tuning with the rounding of the shipped file.
@@ -118,6 +120,7 @@ class CompressSpec:
 
     precision: Literal["float32", "int8", "int8-weights"] = "int8"
     io: Literal["int8", "float32"] = "int8"
+    rounding: Literal["data", "nearest"] = "data"
     per_channel: bool = True
     calibration_examples: int = 512
     quantisation_aware_epochs: int = 0

@@ -74,7 +74,7 @@ def read_model(source: Path | bytes) -> bytes:
         data = _first_member(data, where)
     if data[4:8] != b"TFL3":
         raise ModelFileError(
-            f"{where} is no TensorFlow Lite model; give a .tflite file or a zip that begins with one"
+            f"{where} is no TensorFlow Lite model; give a .tflite file or a zip that holds one"
         )
     return data
 
@@ -87,7 +87,9 @@ def _first_member(data: bytes, where: str) -> bytes:
                 raise ModelFileError(f"the zip {where} is empty; a model must be its first member")
             first = members[0]
             if first.file_size > MAX_MEMBER_BYTES:
-                raise ModelFileError(f"{where}: {first.filename} of {first.file_size} bytes is too large")
+                raise ModelFileError(
+                    f"{where}: {first.filename} of {first.file_size} bytes is too large"
+                )
             return archive.read(first)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise ModelFileError(f"the zip {where} is damaged: {error}; copy it again") from error

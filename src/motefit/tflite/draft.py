@@ -10,7 +10,7 @@ from motefit.graph.graph import Quantisation
 from motefit.graph.ops import Shape
 from motefit.spec.errors import ModelFileError
 from motefit.tflite import schema
-from motefit.tflite.flatbuffer import Blob, Scalar, Table, Vector, int32s, string, table
+from motefit.tflite.flatbuffer import Blob, Fields, Scalar, Table, Vector, int32s, string, table
 from motefit.tflite.schema import (
     BufferSlot,
     MetadataSlot,
@@ -91,11 +91,14 @@ class Draft:
 
         Returns:
             Its index.
+
+        Raises:
+            ModelFileError: for a constant with NaN or infinite numbers.
         """
-        fields = {
+        fields: Fields = {
             TensorSlot.SHAPE: int32s(shape),
             TensorSlot.TYPE: Scalar("b", TYPES[np.dtype(dtype)]),
-            TensorSlot.BUFFER: Scalar("I", 0 if data is None else self.constant(data)),
+            TensorSlot.BUFFER: Scalar("I", 0 if data is None else self._constant(name, data)),
             TensorSlot.NAME: string(name) if self.keep_names else None,
             TensorSlot.QUANTIZATION: _quantisation(quantisation),
             TensorSlot.IS_VARIABLE: Scalar("B", variable),
@@ -104,17 +107,15 @@ class Draft:
         self.index[name] = len(self._tensors) - 1
         return self.index[name]
 
-    def constant(self, data: np.ndarray) -> int:
-        """Index of a buffer that holds an array; equal bytes share one.
-
-        Raises:
-            ModelFileError: for NaN or infinite numbers.
-        """
+    def _constant(self, name: str, data: np.ndarray) -> int:
         if data.dtype.kind == "f" and not np.all(np.isfinite(data)):
-            raise ModelFileError("a constant holds NaN or infinity; the training has diverged")
+            raise ModelFileError(
+                f"{name} holds NaN or infinity: the training diverged; lower its learning rate"
+            )
         return self._buffer_index(data.astype(data.dtype.newbyteorder("<")).tobytes())
 
     def _buffer_index(self, data: bytes) -> int:
+        """Index of the buffer with these bytes, added where there is none yet."""
         new = _buffer(data)
         if new not in self._buffers:
             self._buffers.append(new)
@@ -124,7 +125,7 @@ class Draft:
         """The root table."""
         counts = Counter((call.code, call.version) for call in self.calls)
         codes = [code for code, _ in counts.most_common()]
-        subgraph = {
+        subgraph: Fields = {
             SubGraphSlot.TENSORS: Vector(tuple(self._tensors)),
             SubGraphSlot.INPUTS: int32s([self.index[inputs]]),
             SubGraphSlot.OUTPUTS: int32s([self.index[output]]),
@@ -165,7 +166,7 @@ def _code(code: Operator, version: int) -> Table:
 
     Readers take the greater of the old and the new field (``GetBuiltinCode`` in LiteRT).
     """
-    fields = {
+    fields: Fields = {
         OperatorCodeSlot.DEPRECATED_BUILTIN_CODE: Scalar("b", code),
         OperatorCodeSlot.VERSION: Scalar("i", version, 1),
     }
@@ -192,7 +193,7 @@ def _quantisation(quantisation: Quantisation | None) -> Table | None:
         return None
     scale = quantisation.scale.astype("<f4")
     zeros = np.full(len(scale), quantisation.zero_point, "<i8")
-    fields = {
+    fields: Fields = {
         QuantizationSlot.SCALE: Blob(scale.tobytes(), len(scale), shared=False),
         QuantizationSlot.ZERO_POINT: Blob(zeros.tobytes(), len(zeros), align=8),
         QuantizationSlot.QUANTIZED_DIMENSION: Scalar("i", quantisation.axis or 0),

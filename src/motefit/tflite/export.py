@@ -6,6 +6,7 @@ import numpy as np
 
 from motefit.graph.graph import Graph
 from motefit.graph.quantise import calibrate, quantise, quantise_weights
+from motefit.graph.rounding import refine_weights
 from motefit.graph.transform import fold
 from motefit.spec.recipe import CompressSpec
 from motefit.tflite.writer import write
@@ -28,7 +29,10 @@ def shipped_graph(
     if compress.precision == "float32":
         return folded
     if compress.precision == "int8-weights":
-        return quantise_weights(folded, per_channel=compress.per_channel)
+        rounded = quantise_weights(folded, per_channel=compress.per_channel)
+        if compress.rounding == "nearest":
+            return rounded
+        return refine_weights(rounded, folded, examples)
     if ranges is None:
         ranges = calibrate(folded, examples)
     return quantise(folded, dict(ranges), io=compress.io, per_channel=compress.per_channel)

@@ -17,9 +17,13 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from motefit.tflite.packing import Chain, Region, fill, find, overlap
+
 HEADER = 8
 """Bytes of the root's offset and the file identifier."""
 
+DATA_ALIGN = 16
+WIDE_ALIGN = 8
 SIZES = {"b": 1, "B": 1, "i": 4, "I": 4, "f": 4}
 
 
@@ -63,7 +67,7 @@ class Vector:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: (slot, value) in the order of slots. Equal content is one table, whatever its kind."""
+    """A table: (slot, value) by slot. Equal content is one table, whatever its kind."""
 
     kind: str = field(compare=False)
     fields: "tuple[tuple[int, Scalar | Blob | Vector | Table], ...]"
@@ -72,7 +76,10 @@ class Table:
 Node = Blob | Vector | Table
 
 
-def table(kind: str, fields: "Mapping[int, Scalar | Node | None]") -> Table:
+Fields = Mapping[int, Scalar | Node | None]
+
+
+def table(kind: str, fields: Fields) -> Table:
     """A table without its absent fields and without scalars at their default."""
     kept = []
     for slot, value in sorted(fields.items()):
@@ -103,28 +110,31 @@ def assemble(root: Table, identifier: bytes) -> bytes:
     """
     nodes = _parents_first(root)
     forms = _forms([node for node in nodes if isinstance(node, Table)])
-    vtables = _Region(HEADER)
-    for chain in _overlap([form.vtable for form in forms.values()], grain=2):
+    vtables = Region(HEADER)
+    for chain in overlap([form.vtable for form in forms.values()], grain=2):
         vtables.place(chain)
+    leaves = _Leaves(nodes, forms)
     at: dict[Node, int] = {}
     end = vtables.end + -vtables.end % 4
     for node in nodes:
-        if not isinstance(node, Blob):
+        if not isinstance(node, Blob) and node not in leaves.tables:
             at[node] = end
-            size = forms[node].size if isinstance(node, Table) else 4 + 4 * len(node.items)
-            end += size + -size % 4
-    leaves = _place_leaves([node for node in nodes if isinstance(node, Blob)], end, at)
-    out = bytearray(max(end, leaves.end))
+            end += _padded(forms[node].size if isinstance(node, Table) else 4 + 4 * len(node.items))
+    region = leaves.place(end, at)
+    out = bytearray(region.end)
     struct.pack_into("<I4s", out, 0, at[root], identifier)
-    for region in (vtables, leaves):
-        for address, data in region.pieces:
-            out[address : address + len(data)] = data
+    for address, data in (*vtables.pieces, *region.pieces):
+        out[address : address + len(data)] = data
     for node in nodes:
         if isinstance(node, Vector):
             _write_vector(out, node, at)
         elif isinstance(node, Table):
             _write_table(out, at[node], forms[node], vtables.where[forms[node].vtable], at)
     return bytes(out)
+
+
+def _padded(size: int) -> int:
+    return size + -size % 4
 
 
 def _write_vector(out: bytearray, node: Vector, at: Mapping[Node, int]) -> None:
@@ -227,121 +237,85 @@ def _form(fields: "Sequence[tuple[int, Scalar | Node]]") -> _Form:
     return _Form(vtable, at, tuple((places[slot], value) for slot, value in fields))
 
 
-@dataclass(frozen=True, slots=True)
-class _Chain:
-    """Bytes that hold several pieces, and where each begins."""
+class _Leaves:
+    """Vectors of numbers, and the tables above them that may stand among them.
 
-    data: bytes
-    starts: Mapping[bytes, int]
+    Data aligned to 16 leaves gaps. Tables that refer to nothing but their own numbers (buffers,
+    quantisations, options) and small vectors fill them exactly where a combination of sizes does.
+    """
 
+    def __init__(self, nodes: Sequence[Node], forms: "Mapping[Table, _Form]") -> None:
+        blobs = [node for node in nodes if isinstance(node, Blob)]
+        self._codes = {blob: blob.encode() for blob in blobs}
+        self._aligned = [blob for blob in blobs if blob.align == DATA_ALIGN]
+        self._wide = [blob for blob in blobs if blob.align == WIDE_ALIGN]
+        self._small = [blob for blob in blobs if blob.align == 4]
+        self.tables = {
+            node: _padded(forms[node].size)
+            for node in nodes[1:]
+            if isinstance(node, Table) and all(_movable(value) for _, value in node.fields)
+        }
+        self._region = Region(0)
 
-class _Region:
-    """A stretch of the file that is filled from front to back."""
+    def place(self, start: int, at: dict[Node, int]) -> Region:
+        """Give an address from ``start`` on to every leaf and every movable table."""
+        self._region = Region(start)
+        own = {child for table in self.tables for _, child in table.fields}
+        hosted = self._hosted()
+        free = [b for b in self._small if b.shared and self._codes[b] not in hosted]
+        chains = overlap([self._codes[blob] for blob in free], grain=4)
+        late = [b for b in self._small if not b.shared]
+        chains += [Chain.of(self._codes[b]) for b in late if b not in own]
+        waiting: list[Table | Chain] = [*self.tables, *chains]
+        for blob in self._aligned:
+            self._reach(blob, waiting, at)
+            self._region.place(Chain.of(self._codes[blob]))
+        while waiting:
+            self._put(waiting[0], waiting, at)
+        for blob in [b for b in late if b in own] + self._wide:
+            self._region.end += -(self._region.end + 4) % blob.align
+            self._region.place(Chain.of(self._codes[blob]))
+        for blob, code in self._codes.items():
+            host, offset = hosted.get(code, (code, 0))
+            at[blob] = self._region.where[host] + offset
+        return self._region
 
-    def __init__(self, start: int) -> None:
-        self.end = start
-        self.pieces: list[tuple[int, bytes]] = []
-        self.where: dict[bytes, int] = {}
+    def _hosted(self) -> dict[bytes, tuple[bytes, int]]:
+        """Small vectors that occur inside wide ones."""
+        hosts = [self._codes[blob] for blob in self._wide if blob.shared]
+        pieces = [self._codes[blob] for blob in self._small if blob.shared]
+        places = ((piece, host, find(host, piece, 4)) for piece in pieces for host in hosts)
+        return {piece: (host, place) for piece, host, place in places if place >= 0}
 
-    def place(self, chain: _Chain) -> None:
-        self.pieces.append((self.end, chain.data))
-        self.where.update({piece: self.end + start for piece, start in chain.starts.items()})
-        self.end += len(chain.data)
+    def _size(self, item: "Table | Chain") -> int:
+        return len(item.data) if isinstance(item, Chain) else self.tables[item]
 
-
-def _find(data: bytes, piece: bytes, grain: int) -> int:
-    start = data.find(piece)
-    while start % grain and start >= 0:
-        start = data.find(piece, start + 1)
-    return start
-
-
-def _overlap(pieces: Iterable[bytes], *, grain: int) -> list[_Chain]:
-    """Chains that hold every piece, as short as a greedy search makes them."""
-    hosts: list[bytes] = []
-    inside: dict[bytes, tuple[bytes, int]] = {}
-    for piece in sorted(set(pieces), key=lambda p: (-len(p), p)):
-        found = ((host, _find(host, piece, grain)) for host in hosts)
-        hit = next(((host, start) for host, start in found if start >= 0), None)
-        if hit:
-            inside[piece] = hit
+    def _put(
+        self, item: "Table | Chain", waiting: "list[Table | Chain]", at: dict[Node, int]
+    ) -> None:
+        waiting.remove(item)
+        if isinstance(item, Chain):
+            self._region.place(item)
         else:
-            hosts.append(piece)
-    follows = _links(hosts, grain)
-    chains = []
-    for first in hosts:
-        if first in {right for right, _ in follows.values()}:
-            continue
-        data, starts, piece = first, {first: 0}, first
-        while piece in follows:
-            piece, shared = follows[piece]
-            starts[piece] = len(data) - shared
-            data += piece[shared:]
-        held = {p: starts[host] + start for p, (host, start) in inside.items() if host in starts}
-        chains.append(_Chain(data, {**starts, **held}))
-    return chains
+            at[item] = self._region.end
+            self._region.end += self.tables[item]
+
+    def _reach(self, blob: Blob, waiting: "list[Table | Chain]", at: dict[Node, int]) -> None:
+        """Fill up to where a blob's data is aligned, its own table first."""
+        for item in [item for item in waiting if isinstance(item, Table)]:
+            if any(child == blob for _, child in item.fields):
+                self._put(item, waiting, at)
+        gap = -(self._region.end + 4) % blob.align
+        sizes = [self._size(item) for item in waiting]
+        exact = (fill(sizes, gap + extra) for extra in (0, blob.align, 2 * blob.align))
+        chosen = next((indices for indices in exact if indices is not None), ())
+        for item in [waiting[i] for i in chosen]:
+            self._put(item, waiting, at)
+        self._region.end += -(self._region.end + 4) % blob.align
 
 
-def _links(pieces: Sequence[bytes], grain: int) -> dict[bytes, tuple[bytes, int]]:
-    """For a piece, the one that follows it and the bytes they share; longest shares first."""
-    prefixes: dict[bytes, list[bytes]] = {}
-    for piece in pieces:
-        for length in range(grain, len(piece), grain):
-            prefixes.setdefault(piece[:length], []).append(piece)
-    pairs = [
-        (length, left, right)
-        for left in pieces
-        for length in range(grain, len(left), grain)
-        for right in prefixes.get(left[-length:], ())
-        if right != left
-    ]
-    follows: dict[bytes, tuple[bytes, int]] = {}
-    start_of = {piece: piece for piece in pieces}
-    taken: set[bytes] = set()
-    for length, left, right in sorted(pairs, key=lambda p: (-p[0], p[1], p[2])):
-        if left in follows or right in taken or start_of[left] == right:
-            continue
-        follows[left] = (right, length)
-        taken.add(right)
-        start, end = start_of[left], right
-        while end in follows:
-            end = follows[end][0]
-        start_of[end] = start
-    return follows
-
-
-def _place_leaves(blobs: Sequence[Blob], start: int, at: dict[Node, int]) -> _Region:
-    """Place vectors: aligned ones in order, the others in the gaps between them and at the end."""
-    region = _Region(start)
-    codes = {blob: blob.encode() for blob in blobs}
-    aligned = [blob for blob in blobs if blob.align > 4]
-    wide = [codes[blob] for blob in aligned if blob.shared]
-    small = [blob for blob in blobs if blob.align == 4]
-    hosted = {
-        codes[blob]: (host, _find(host, codes[blob], 4))
-        for blob in small
-        if blob.shared
-        for host in wide
-        if _find(host, codes[blob], 4) >= 0
-    }
-    free = [blob for blob in small if blob.shared and codes[blob] not in hosted]
-    fillers = _overlap([codes[blob] for blob in free], grain=4)
-    fillers += [_Chain(codes[b], {codes[b]: 0}) for b in small if not b.shared]
-    fillers.sort(key=lambda chain: -len(chain.data))
-    for blob in sorted(aligned, key=lambda b: -b.align):
-        gap = -(region.end + 4) % blob.align
-        while gap:
-            fit = next((chain for chain in fillers if len(chain.data) <= gap), None)
-            if fit is None:
-                break
-            fillers.remove(fit)
-            region.place(fit)
-            gap -= len(fit.data)
-        region.end += gap
-        region.place(_Chain(codes[blob], {codes[blob]: 0}))
-    for chain in fillers:
-        region.place(chain)
-    for blob in blobs:
-        host, offset = hosted.get(codes[blob], (codes[blob], 0))
-        at[blob] = region.where[host] + offset
-    return region
+def _movable(value: "Scalar | Node") -> bool:
+    """Whether a field lets its table stand among the leaves: nothing before them refers to it."""
+    if isinstance(value, Blob):
+        return value.align > 4 or not value.shared
+    return isinstance(value, Scalar)

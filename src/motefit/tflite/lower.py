@@ -4,7 +4,10 @@ Kernel versions: tensorflow/lite/tools/versioning/op_version.cc. A rule is chose
 the operation; adding one edits nothing else.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import singledispatch
+from types import MappingProxyType
 
 import numpy as np
 
@@ -78,28 +81,50 @@ def add_activation(name: str, graph: Graph, draft: Draft) -> int:
     return draft.tensor(name, (1, *graph.shapes[name]), dtype, quantisation=quantisation)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    """An operator code, its version for float32 and for int8, and its kind of options."""
+
+    code: Operator
+    float32: int
+    int8: int
+    kind: Options = Options.NONE
+
+
+CONV = _Kernel(Operator.CONV_2D, 1, 3, Options.CONV_2D)
+DEPTHWISE = _Kernel(Operator.DEPTHWISE_CONV_2D, 1, 3, Options.DEPTHWISE_CONV_2D)
+DEPTHWISE_DILATED = _Kernel(Operator.DEPTHWISE_CONV_2D, 2, 3, Options.DEPTHWISE_CONV_2D)
+DENSE = _Kernel(Operator.FULLY_CONNECTED, 1, 4, Options.FULLY_CONNECTED)
+AVERAGE_POOL = _Kernel(Operator.AVERAGE_POOL_2D, 1, 2, Options.POOL_2D)
+ADD = _Kernel(Operator.ADD, 1, 2, Options.ADD)
+SOFTMAX = _Kernel(Operator.SOFTMAX, 1, 2, Options.SOFTMAX)
+GATHER = _Kernel(Operator.GATHER, 1, 2, Options.GATHER)
+QUANTIZE = _Kernel(Operator.QUANTIZE, 1, 1)
+DEQUANTIZE = _Kernel(Operator.DEQUANTIZE, 2, 2)
+DEQUANTIZE_PER_CHANNEL = _Kernel(Operator.DEQUANTIZE, 5, 5)
+LSTM_SEQUENCE = _Kernel(
+    Operator.UNIDIRECTIONAL_SEQUENCE_LSTM, 1, 1, Options.UNIDIRECTIONAL_SEQUENCE_LSTM
+)
+
+
 def _call(
     op: Op,
     graph: Graph,
     draft: Draft,
-    *,
-    code: Operator,
-    versions: tuple[int, int] = (1, 1),
-    kind: Options = Options.NONE,
-    options: dict[int, Scalar] | None = None,
+    kernel: _Kernel,
+    options: Mapping[int, Scalar] = MappingProxyType({}),
 ) -> None:
-    """Append one operator with the operation's own inputs; versions are (float32, int8)."""
+    """Append one operator that reads the operation's own inputs."""
     inputs = _sources(op, graph, draft)
     output = add_activation(op.output, graph, draft)
-    version = versions[_is_int8(graph, op.inputs[0])]
     draft.calls.append(
         Call(
-            code=code,
-            version=version,
+            code=kernel.code,
+            version=kernel.int8 if _is_int8(graph, op.inputs[0]) else kernel.float32,
             inputs=inputs,
             output=output,
-            kind=kind,
-            options=options or {},
+            kind=kernel.kind,
+            options=options,
         )
     )
 
@@ -114,15 +139,7 @@ def _conv(op: Conv2D, graph: Graph, draft: Draft) -> None:
         4: Scalar("i", op.dilation[1], 1),
         5: Scalar("i", op.dilation[0], 1),
     }
-    _call(
-        op,
-        graph,
-        draft,
-        code=Operator.CONV_2D,
-        versions=(1, 3),
-        kind=Options.CONV_2D,
-        options=options,
-    )
+    _call(op, graph, draft, CONV, options)
 
 
 @lower.register
@@ -136,28 +153,12 @@ def _depthwise(op: DepthwiseConv2D, graph: Graph, draft: Draft) -> None:
         5: Scalar("i", op.dilation[1], 1),
         6: Scalar("i", op.dilation[0], 1),
     }
-    _call(
-        op,
-        graph,
-        draft,
-        code=Operator.DEPTHWISE_CONV_2D,
-        versions=(1 if op.dilation == (1, 1) else 2, 3),
-        kind=Options.DEPTHWISE_CONV_2D,
-        options=options,
-    )
+    _call(op, graph, draft, DEPTHWISE if op.dilation == (1, 1) else DEPTHWISE_DILATED, options)
 
 
 @lower.register
 def _dense(op: Dense, graph: Graph, draft: Draft) -> None:
-    _call(
-        op,
-        graph,
-        draft,
-        code=Operator.FULLY_CONNECTED,
-        versions=(1, 4),
-        kind=Options.FULLY_CONNECTED,
-        options={0: Scalar("b", ACTIVATIONS[op.activation])},
-    )
+    _call(op, graph, draft, DENSE, {0: Scalar("b", ACTIVATIONS[op.activation])})
 
 
 @lower.register
@@ -169,68 +170,45 @@ def _average_pool(op: AveragePool2D, graph: Graph, draft: Draft) -> None:
         3: Scalar("i", op.window[1]),
         4: Scalar("i", op.window[0]),
     }
-    _call(
-        op,
-        graph,
-        draft,
-        code=Operator.AVERAGE_POOL_2D,
-        versions=(1, 2),
-        kind=Options.POOL_2D,
-        options=options,
-    )
+    _call(op, graph, draft, AVERAGE_POOL, options)
 
 
 @lower.register
 def _add(op: Add, graph: Graph, draft: Draft) -> None:
     options = {0: Scalar("b", ACTIVATIONS[op.activation])}
-    _call(
-        op,
-        graph,
-        draft,
-        code=Operator.ADD,
-        versions=(1, 2),
-        kind=Options.ADD,
-        options=options,
-    )
+    _call(op, graph, draft, ADD, options)
 
 
 @lower.register
 def _softmax(op: Softmax, graph: Graph, draft: Draft) -> None:
-    _call(
-        op,
-        graph,
-        draft,
-        code=Operator.SOFTMAX,
-        versions=(1, 2),
-        kind=Options.SOFTMAX,
-        options={0: Scalar("f", 1.0)},
-    )
+    _call(op, graph, draft, SOFTMAX, {0: Scalar("f", 1.0)})
 
 
 @lower.register
 def _quantize(op: Quantize, graph: Graph, draft: Draft) -> None:
-    _call(op, graph, draft, code=Operator.QUANTIZE)
+    _call(op, graph, draft, QUANTIZE)
 
 
 @lower.register
 def _dequantize(op: Dequantize, graph: Graph, draft: Draft) -> None:
     name = op.inputs[0]
     if name not in graph.constants:
-        _call(op, graph, draft, code=Operator.DEQUANTIZE, versions=(2, 2))
+        _call(op, graph, draft, DEQUANTIZE)
     elif any(isinstance(reader, LSTM) for reader in graph.consumers(op.output)):
         for gate, source in enumerate(_gates(name, graph, draft)):
             shape = graph.shapes[name][1:]
             output = draft.tensor(f"{op.output}.{GATES[gate]}", shape, np.float32)
-            draft.calls.append(_widen(source, output, version=2))
+            draft.calls.append(_widen(source, output, DEQUANTIZE))
     else:
         source = _sources(op, graph, draft)[0]
         output = draft.tensor(op.output, graph.shapes[name], np.float32)
         per_channel = graph.quantisation[name].axis is not None
-        draft.calls.append(_widen(source, output, version=5 if per_channel else 2))
+        kernel = DEQUANTIZE_PER_CHANNEL if per_channel else DEQUANTIZE
+        draft.calls.append(_widen(source, output, kernel))
 
 
-def _widen(source: int, output: int, *, version: int) -> Call:
-    return Call(code=Operator.DEQUANTIZE, version=version, inputs=[source], output=output)
+def _widen(source: int, output: int, kernel: _Kernel) -> Call:
+    return Call(code=kernel.code, version=kernel.int8, inputs=[source], output=output)
 
 
 @lower.register
@@ -242,11 +220,11 @@ def _last_step(op: LastStep, graph: Graph, draft: Draft) -> None:
     output = add_activation(op.output, graph, draft)
     draft.calls.append(
         Call(
-            code=Operator.GATHER,
-            version=2 if _is_int8(graph, op.output) else 1,
+            code=GATHER.code,
+            version=GATHER.int8 if _is_int8(graph, op.output) else GATHER.float32,
             inputs=inputs,
             output=output,
-            kind=Options.GATHER,
+            kind=GATHER.kind,
             options={0: Scalar("i", 1)},
         )
     )
@@ -264,7 +242,8 @@ def _gates(name: str, graph: Graph, draft: Draft) -> list[int]:
         if quantisation is not None:
             scale = quantisation.scale[i if quantisation.axis == 0 else 0]
             own = Quantisation(scale=np.array([scale]))
-        indices.append(draft.tensor(f"{name}.{gate}", part.shape, part.dtype, quantisation=own, data=part))
+        index = draft.tensor(f"{name}.{gate}", part.shape, part.dtype, quantisation=own, data=part)
+        indices.append(index)
     return indices
 
 
@@ -293,11 +272,11 @@ def _lstm(op: LSTM, graph: Graph, draft: Draft) -> None:
     inputs += [*no_projection, hidden, cell, *no_norm]
     draft.calls.append(
         Call(
-            code=Operator.UNIDIRECTIONAL_SEQUENCE_LSTM,
-            version=1,
+            code=LSTM_SEQUENCE.code,
+            version=LSTM_SEQUENCE.int8 if int8 else LSTM_SEQUENCE.float32,
             inputs=inputs,
             output=output,
-            kind=Options.UNIDIRECTIONAL_SEQUENCE_LSTM,
+            kind=LSTM_SEQUENCE.kind,
             options={0: Scalar("b", TANH)},
             intermediates=_inner_scales(op, graph, draft) if int8 else (),
         )

@@ -219,7 +219,7 @@ class Run:
         epochs = self._settings.epochs
         if checkpoint is not None:
             self._resume(checkpoint)
-        inputs, targets = self._tensors(*self._source.validation(), part="validation")
+        inputs, targets = self._validation()
         written = time.perf_counter()
         stopped = False
         while len(self._history) < epochs and not stopped:
@@ -247,7 +247,7 @@ class Run:
         rng = np.random.default_rng([self._seed, index, 0])
         x, y = self._tensors(*self._source.epoch(index, rng=rng), part="training")
         rate, train_loss = self._pass(index, x, y)
-        validation_loss, value = self.evaluate(inputs, targets)
+        validation_loss, value = self._evaluate(inputs, targets)
         if not math.isfinite(train_loss) or not math.isfinite(validation_loss):
             raise DivergedError(
                 f"the loss became {train_loss} (validation: {validation_loss}) in epoch "
@@ -294,8 +294,14 @@ class Run:
             total += loss.detach() * len(inputs)
         return rate, float(total) / len(x)
 
-    def evaluate(self, inputs: Tensor, targets: Tensor) -> tuple[float, float]:
-        """Mean loss without smoothing, and score, of the module in evaluation mode."""
+    def validate(self) -> tuple[float, float]:
+        """Mean loss without smoothing, and score, of the module as it is, on validation."""
+        return self._evaluate(*self._validation())
+
+    def _validation(self) -> tuple[Tensor, Tensor]:
+        return self._tensors(*self._source.validation(), part="validation")
+
+    def _evaluate(self, inputs: Tensor, targets: Tensor) -> tuple[float, float]:
         self._module.eval()
         with torch.no_grad():
             parts = [self._module.logits(part) for part in torch.split(inputs, EVALUATION_BATCH)]

@@ -1,6 +1,6 @@
 """Forecast errors: mean absolute error per step ahead, against the naive baselines."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from motefit.report.charts import LineChart, Series, line_chart
@@ -9,6 +9,7 @@ from motefit.report.sections import Section, register
 from motefit.report.text import split_column
 
 MODEL = "this model"
+_GROUPS = {"mae": "Mean absolute error", "rmse": "Root mean square error"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """One row of the table: per column the text of its error, and whether it is the smallest."""
+    """One row of the table: per group and column the text, and whether it is the smallest."""
 
     name: str
     cells: tuple[tuple[str, bool], ...]
@@ -36,7 +37,7 @@ class ErrorsView:
 
     columns: tuple[Column, ...]
     methods: tuple[Method, ...]
-    rmse: tuple[str, ...]
+    groups: tuple[str, ...]
     x_name: str
 
 
@@ -48,11 +49,11 @@ def build(facts: ReportFacts) -> ErrorsView | None:
         return None
     results = {MODEL: topic, **{str(k): table(v) for k, v in facts.topic("baselines").items()}}
     minutes = number(getattr(facts.card.io, "step_minutes", None))
-    rmse = table(topic.get("rmse"))
+    groups = [key for key in _GROUPS if table(topic.get(key))]
     return ErrorsView(
         columns=tuple(_column(name, results, minutes) for name in names),
-        methods=_methods(names, results),
-        rmse=tuple(_text(number(rmse.get(name))) for name in names) if rmse else (),
+        methods=_methods(names, results, groups),
+        groups=tuple(_GROUPS[key] for key in groups),
         x_name="minutes ahead" if minutes else "steps ahead",
     )
 
@@ -90,21 +91,19 @@ def _column(
 
 
 def _methods(
-    names: tuple[str, ...], results: Mapping[str, Mapping[str, object]]
+    names: Sequence[str], results: Mapping[str, Mapping[str, object]], groups: Sequence[str]
 ) -> tuple[Method, ...]:
     errors = {
-        method: [number(table(result.get("mae")).get(name)) for name in names]
+        method: [number(table(result.get(key)).get(name)) for key in groups for name in names]
         for method, result in results.items()
     }
-    known = [[v for e in errors.values() if (v := e[i]) is not None] for i in range(len(names))]
+    places = range(len(groups) * len(names))
+    known = [[v for e in errors.values() if (v := e[i]) is not None] for i in places]
     best = [min(values, default=None) for values in known]
     return tuple(
         Method(
             name=method,
-            cells=tuple(
-                (_text(value), value is not None and value == best[i])
-                for i, value in enumerate(values)
-            ),
+            cells=tuple((_text(v), v is not None and v == best[i]) for i, v in enumerate(values)),
         )
         for method, values in errors.items()
         if any(value is not None for value in values)

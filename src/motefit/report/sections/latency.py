@@ -7,59 +7,70 @@ from motefit.report.charts import Part, stack
 from motefit.report.facts import ReportFacts, number, table
 from motefit.report.rows import Row, rows
 from motefit.report.sections import Section, register
-from motefit.report.text import metric_name, with_unit
+from motefit.report.text import metric_name, phrase, plain, with_unit
 from motefit.spec.metrics import format_value
 
 _STAGES = {"frontend_ms": "front end", "inference_ms": "inference"}
+_SHOWN = {*_STAGES, "total_ms", "resolver"}
+_SAVING = "latency.saving_percent"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """One way of running the file: its stages and, where measured, their total."""
+    """One way of running the file: its stages and, where measured, their total.
+
+    Attributes:
+        details: the run's other figures, in the order of the view's ``keys``.
+    """
 
     name: str
     parts: tuple[Part, ...]
     total: str
+    details: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyView:
-    """What the template shows."""
+    """What the template shows; ``rows`` hold for all runs, ``keys`` differ between them."""
 
     bars: tuple[Bar, ...]
+    keys: tuple[str, ...]
     rows: tuple[Row, ...]
 
 
 def build(facts: ReportFacts) -> LatencyView | None:
     """What the template shows; None where no latency was measured."""
-    topic = facts.topic("latency")
-    measured = {**_from_card(facts), **topic}
-    runs: dict[str, Mapping[str, object]] = {}
-    for name, result in table(topic.get("by_resolver")).items():
-        runs[str(name)] = {**_stage(measured, "frontend_ms"), **_times(result)}
-    own = str(topic.get("resolver") or "measured")
-    runs = {own: measured, **{name: run for name, run in runs.items() if name != own}}
-    runs = {name: run for name, run in runs.items() if _stages(run)}
+    runs = _runs("this model", facts.topic("latency")) or _runs("this model", _from_card(facts))
     if not runs:
         return None
     full = max(sum(value for _, value in _stages(run)) for run in runs.values())
-    shown = {*_STAGES, "total_ms", "resolver", "by_resolver"}
+    keys = tuple(dict.fromkeys(key for run in runs.values() for key in run if key not in _SHOWN))
+    first = next(iter(runs.values()))
+    same = {key for key in keys if all(run.get(key) == first.get(key) for run in runs.values())}
+    differing = tuple(key for key in keys if key not in same)
     return LatencyView(
         bars=tuple(
             Bar(
                 name=name,
                 parts=stack([(n, v, _ms(v)) for n, v in _stages(run)], full=full),
                 total=_ms(total) if (total := number(run.get("total_ms"))) is not None else "",
+                details=tuple(plain(run[key]) if key in run else "" for key in differing),
             )
             for name, run in runs.items()
         ),
-        rows=rows(
-            {
-                **_saving(facts),
-                **{key: value for key, value in topic.items() if key not in shown},
-            }
-        ),
+        keys=tuple(phrase(key) for key in differing),
+        rows=rows({**_saving(facts), **{key: first[key] for key in keys if key in same}}),
     )
+
+
+def _runs(name: str, topic: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
+    """Every table with a stage in it, by the name it stands under."""
+    if _stages(topic):
+        return {name: topic}
+    found: dict[str, Mapping[str, object]] = {}
+    for key, value in topic.items():
+        found.update(_runs(str(key), table(value)))
+    return found
 
 
 def _from_card(facts: ReportFacts) -> dict[str, object]:
@@ -68,19 +79,8 @@ def _from_card(facts: ReportFacts) -> dict[str, object]:
 
 
 def _saving(facts: ReportFacts) -> dict[str, object]:
-    name = "latency.saving_percent"
-    known = name in facts.card.facts
-    return {metric_name(name): with_unit(name, facts.card.facts[name])} if known else {}
-
-
-def _times(result: object) -> Mapping[str, object]:
-    """A run's stages; a bare number is the time of its inference."""
-    value = number(result)
-    return table(result) if value is None else {"inference_ms": value}
-
-
-def _stage(run: Mapping[str, object], key: str) -> dict[str, object]:
-    return {key: run[key]} if key in run else {}
+    known = _SAVING in facts.card.facts
+    return {metric_name(_SAVING): with_unit(_SAVING, facts.card.facts[_SAVING])} if known else {}
 
 
 def _stages(run: Mapping[str, object]) -> list[tuple[str, float]]:

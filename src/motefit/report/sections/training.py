@@ -1,5 +1,6 @@
 """Training: the curves of the chosen candidate, and what the validation part said."""
 
+import math
 from dataclasses import dataclass
 
 from motefit.report.charts import LineChart, Series, line_chart
@@ -36,7 +37,7 @@ def build(facts: ReportFacts) -> TrainingView | None:
             from_zero=True,
         ),
         line_chart(
-            [Series(name="validation", points=_curve(facts, "validation_score"))],
+            [Series(name="validation", points=_score(facts))],
             title="Validation score",
             x_name="epoch",
             from_zero=False,
@@ -50,9 +51,18 @@ def build(facts: ReportFacts) -> TrainingView | None:
     )
 
 
+def _score(facts: ReportFacts) -> tuple[tuple[float, float], ...]:
+    """The curve of the score, unless it is the loss over again with the sign turned."""
+    score, loss = _curve(facts, "score"), _curve(facts, "validation_loss")
+    repeats = len(score) == len(loss) and all(
+        math.isclose(-s, v, rel_tol=1e-3) for (_, s), (_, v) in zip(score, loss, strict=True)
+    )
+    return () if repeats else score
+
+
 def _curve(facts: ReportFacts, key: str) -> tuple[tuple[float, float], ...]:
     return tuple(
-        (number(entry.get("epoch", i + 1)) or 0.0, y)
+        (i + 1, y)
         for i, entry in enumerate(facts.history)
         if (y := number(entry.get(key))) is not None
     )

@@ -1,0 +1,106 @@
+"""Packing pieces of bytes: overlapping where they agree, and filling gaps exactly."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Bytes that hold several pieces, and where each begins."""
+
+    data: bytes
+    starts: Mapping[bytes, int]
+
+    @classmethod
+    def of(cls, piece: bytes) -> "Chain":
+        """A chain of one piece."""
+        return cls(piece, {piece: 0})
+
+
+class Region:
+    """A stretch of the file that is filled from front to back."""
+
+    def __init__(self, start: int) -> None:
+        self.end = start
+        self.pieces: list[tuple[int, bytes]] = []
+        self.where: dict[bytes, int] = {}
+
+    def place(self, chain: Chain) -> None:
+        """Append a chain."""
+        self.pieces.append((self.end, chain.data))
+        self.where.update({piece: self.end + start for piece, start in chain.starts.items()})
+        self.end += len(chain.data)
+
+
+def find(data: bytes, piece: bytes, grain: int) -> int:
+    """First place of a piece at a multiple of ``grain``; -1 where there is none."""
+    start = data.find(piece)
+    while start % grain and start >= 0:
+        start = data.find(piece, start + 1)
+    return start
+
+
+def overlap(pieces: Iterable[bytes], *, grain: int) -> list[Chain]:
+    """Chains that hold every piece, as short as a greedy search makes them."""
+    hosts: list[bytes] = []
+    inside: dict[bytes, tuple[bytes, int]] = {}
+    for piece in sorted(set(pieces), key=lambda p: (-len(p), p)):
+        found = ((host, find(host, piece, grain)) for host in hosts)
+        hit = next(((host, start) for host, start in found if start >= 0), None)
+        if hit:
+            inside[piece] = hit
+        else:
+            hosts.append(piece)
+    follows = _links(hosts, grain)
+    chains = []
+    for first in hosts:
+        if first in {right for right, _ in follows.values()}:
+            continue
+        data, starts, piece = first, {first: 0}, first
+        while piece in follows:
+            piece, shared = follows[piece]
+            starts[piece] = len(data) - shared
+            data += piece[shared:]
+        held = {p: starts[host] + start for p, (host, start) in inside.items() if host in starts}
+        chains.append(Chain(data, {**starts, **held}))
+    return chains
+
+
+def _links(pieces: Sequence[bytes], grain: int) -> dict[bytes, tuple[bytes, int]]:
+    """For a piece, the one that follows it and the bytes they share; longest shares first."""
+    prefixes: dict[bytes, list[bytes]] = {}
+    for piece in pieces:
+        for length in range(grain, len(piece), grain):
+            prefixes.setdefault(piece[:length], []).append(piece)
+    pairs = [
+        (length, left, right)
+        for left in pieces
+        for length in range(grain, len(left), grain)
+        for right in prefixes.get(left[-length:], ())
+        if right != left
+    ]
+    follows: dict[bytes, tuple[bytes, int]] = {}
+    start_of = {piece: piece for piece in pieces}
+    taken: set[bytes] = set()
+    for length, left, right in sorted(pairs, key=lambda p: (-p[0], p[1], p[2])):
+        if left in follows or right in taken or start_of[left] == right:
+            continue
+        follows[left] = (right, length)
+        taken.add(right)
+        start, end = start_of[left], right
+        while end in follows:
+            end = follows[end][0]
+        start_of[end] = start
+    return follows
+
+
+def fill(sizes: Sequence[int], total: int) -> tuple[int, ...] | None:
+    """Indices of sizes that add up to a total; early ones first; None where no choice does."""
+    reached: dict[int, tuple[int, ...]] = {0: ()}
+    for i, size in enumerate(sizes):
+        for before in sorted(reached, reverse=True):
+            if before + size <= total and before + size not in reached:
+                reached[before + size] = (*reached[before], i)
+        if total in reached:
+            return reached[total]
+    return None

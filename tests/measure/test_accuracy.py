@@ -1,0 +1,69 @@
+"""Accuracy is a count of what the runtime answers."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from motefit.measure import accuracy as module
+from motefit.measure.accuracy import measure_accuracy, score
+from motefit.measure.baselines import majority_class
+from motefit.spec.binomial import interval
+from motefit.spec.codec import decode, encode
+from motefit.spec.errors import DataError
+
+NAMES = ("down", "left", "up")
+
+
+@pytest.fixture
+def clips():
+    return (np.random.default_rng(1).standard_normal((7, 16_000)) * 3000).astype(np.int16)
+
+
+def test_every_clip_is_classified_by_the_runtime(spotter, clips, monkeypatch):
+    heard = [NAMES.index(spotter.classify(clip, 16_000).label) for clip in clips]
+    truth = np.array(heard)
+    truth[2] = (truth[2] + 1) % 3
+    monkeypatch.setattr(module, "CHUNK_CLIPS", 3)
+    result = measure_accuracy(spotter, clips, truth)
+    assert (result.n, result.correct, result.accuracy) == (7, 6, 6 / 7)
+    assert result.confusion[truth[2]][heard[2]] == 1
+    assert (result.low, result.high) == interval(6, 7)
+    assert result.facts == {"accuracy": 6 / 7}
+    assert decode(module.Accuracy, encode(result), where="card") == result
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=60))
+def test_counts_add_up(pairs):
+    truth, guesses = np.array(pairs).T
+    result = score(NAMES, guesses, truth)
+    assert sum(map(sum, result.confusion)) == result.n == len(pairs)
+    assert result.correct == sum(result.confusion[i][i] for i in range(3))
+    for label in range(3):
+        mine = guesses[truth == label]
+        assert result.recalls[label] == (np.mean(mine == label) if len(mine) else None)
+
+
+def test_a_label_without_clips_has_no_recall_rather_than_a_perfect_one():
+    assert score(NAMES, np.array([0, 1]), np.array([0, 0])).recalls == (0.5, None, None)
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ([], "at least one"),
+        ([0, 3], "0..2"),
+        ([0, -1], "0..2"),
+        ([0.0, 1.0], "integer"),
+        ([0], "as many"),
+    ],
+)
+def test_labels_that_do_not_fit_are_errors(spotter, clips, labels, reason):
+    with pytest.raises(DataError, match=reason):
+        measure_accuracy(spotter, clips[: len(labels) if labels != [0] else 2], np.array(labels))
+
+
+def test_majority_class():
+    result = majority_class(NAMES, train=np.array([2, 2, 1]), test=np.array([0, 2, 2, 1]))
+    assert result.accuracy == 0.5
+    assert [row[2] for row in result.confusion] == [1, 1, 2]
