@@ -66,18 +66,24 @@ def test_rounded_weights_are_those_of_the_shipped_file(name, per_channel) -> Non
 @pytest.mark.parametrize("per_channel", [True, False])
 @pytest.mark.parametrize("name", [n for n in families() if n != "lstm"])
 def test_rounded_activations_are_those_of_the_shipped_file(name, per_channel) -> None:
+    """The first operation nearly to the digit; then the differences spread.
+
+    LiteRT's kernels round twice and halves up: one output in 400 of the first convolution is a step
+    higher than after one rounding, which is what ``fake_quantize`` does.
+    """
     graph = shipped(name)
     ranges = calibrate(graph, batch_for(graph, 64))
     batch = batch_for(graph, 64, seed=5)
-    int8 = quantise(graph, ranges, io="float32", per_channel=per_channel)
-    file = integer.run(int8, batch)
-    out = rounded(graph, batch, FakeQuantisation(graph, ranges=ranges, per_channel=per_channel))
-    step = int8.quantisation[int8.ops[-1].inputs[0]].scale[0]
-    steps = np.abs(out - file) / step
-    assert steps.mean() < 0.5
-    assert steps.max() < 6
-    plain = np.abs(reference.run(graph, batch) - file) / step
-    assert steps.mean() < plain.mean()
+    first = replace(graph, ops=graph.ops[:1])
+    for part, exact, mean in ((first, 0.98, 0.02), (graph, 0.0, 2.0)):
+        rounding = FakeQuantisation(part, ranges=ranges, per_channel=per_channel)
+        out = rounded(part, batch, rounding)
+        int8 = quantise(part, ranges, io="float32", per_channel=per_channel)
+        step = int8.quantisation[part.output].scale[0]
+        apart = np.abs(out - integer.run(int8, batch)) / step
+        assert np.mean(apart < 0.01) >= exact
+        assert apart.mean() < mean
+        assert apart.mean() < (np.abs(reference.run(part, batch) - out) / step).mean()
 
 
 def test_gradients_pass_straight_through() -> None:
@@ -98,8 +104,8 @@ def test_ranges_follow_the_activations_in_training_only() -> None:
     graph = shipped("dscnn")
     ranges = calibrate(graph, batch_for(graph, 64))
     rounding = FakeQuantisation(graph, ranges=ranges, per_channel=True)
-    assert {n: ranges[n] for n in rounding.ranges()} == pytest.approx(rounding.ranges())
-    assert "input" in rounding.ranges()
+    assert rounding.ranges() == {n: ranges[n] for n in rounding.ranges()}
+    assert set(rounding.ranges()) == {n for n in ranges if not n.startswith("pool")}
     batch = torch.from_numpy(batch_for(graph, 64) * 3)
     module = GraphModule(graph, seed=0, rounding=rounding).eval()
     module(batch)
@@ -171,7 +177,7 @@ def test_what_tuning_cannot_improve_comes_back_as_it_was(trained: Graph) -> None
     result = tune(trained, Teacher(), settings, INT8, loss="mae", ranges=ranges)
     assert result.graph is trained
     assert result.score == result.score_before > result.history[0].score
-    assert result.ranges == pytest.approx({n: ranges[n] for n in result.ranges})
+    assert result.ranges == {n: ranges[n] for n in result.ranges}
 
 
 def test_a_stopped_tuning_resumes_to_the_same_bytes_and_ranges(

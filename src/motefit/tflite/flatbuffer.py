@@ -22,8 +22,6 @@ from motefit.tflite.packing import Chain, Region, fill, find, overlap
 HEADER = 8
 """Bytes of the root's offset and the file identifier."""
 
-DATA_ALIGN = 16
-WIDE_ALIGN = 8
 SIZES = {"b": 1, "B": 1, "i": 4, "I": 4, "f": 4}
 
 
@@ -113,17 +111,16 @@ def assemble(root: Table, identifier: bytes) -> bytes:
     vtables = Region(HEADER)
     for chain in overlap([form.vtable for form in forms.values()], grain=2):
         vtables.place(chain)
-    leaves = _Leaves(nodes, forms)
     at: dict[Node, int] = {}
-    end = vtables.end + -vtables.end % 4
+    end = _padded(vtables.end)
     for node in nodes:
-        if not isinstance(node, Blob) and node not in leaves.tables:
+        if not isinstance(node, Blob):
             at[node] = end
             end += _padded(forms[node].size if isinstance(node, Table) else 4 + 4 * len(node.items))
-    region = leaves.place(end, at)
-    out = bytearray(region.end)
+    leaves = _place_leaves([node for node in nodes if isinstance(node, Blob)], end, at)
+    out = bytearray(leaves.end)
     struct.pack_into("<I4s", out, 0, at[root], identifier)
-    for address, data in (*vtables.pieces, *region.pieces):
+    for address, data in (*vtables.pieces, *leaves.pieces):
         out[address : address + len(data)] = data
     for node in nodes:
         if isinstance(node, Vector):
@@ -237,85 +234,32 @@ def _form(fields: "Sequence[tuple[int, Scalar | Node]]") -> _Form:
     return _Form(vtable, at, tuple((places[slot], value) for slot, value in fields))
 
 
-class _Leaves:
-    """Vectors of numbers, and the tables above them that may stand among them.
-
-    Data aligned to 16 leaves gaps. Tables that refer to nothing but their own numbers (buffers,
-    quantisations, options) and small vectors fill them exactly where a combination of sizes does.
-    """
-
-    def __init__(self, nodes: Sequence[Node], forms: "Mapping[Table, _Form]") -> None:
-        blobs = [node for node in nodes if isinstance(node, Blob)]
-        self._codes = {blob: blob.encode() for blob in blobs}
-        self._aligned = [blob for blob in blobs if blob.align == DATA_ALIGN]
-        self._wide = [blob for blob in blobs if blob.align == WIDE_ALIGN]
-        self._small = [blob for blob in blobs if blob.align == 4]
-        self.tables = {
-            node: _padded(forms[node].size)
-            for node in nodes[1:]
-            if isinstance(node, Table) and all(_movable(value) for _, value in node.fields)
-        }
-        self._region = Region(0)
-
-    def place(self, start: int, at: dict[Node, int]) -> Region:
-        """Give an address from ``start`` on to every leaf and every movable table."""
-        self._region = Region(start)
-        own = {child for table in self.tables for _, child in table.fields}
-        hosted = self._hosted()
-        free = [b for b in self._small if b.shared and self._codes[b] not in hosted]
-        chains = overlap([self._codes[blob] for blob in free], grain=4)
-        late = [b for b in self._small if not b.shared]
-        chains += [Chain.of(self._codes[b]) for b in late if b not in own]
-        waiting: list[Table | Chain] = [*self.tables, *chains]
-        for blob in self._aligned:
-            self._reach(blob, waiting, at)
-            self._region.place(Chain.of(self._codes[blob]))
-        while waiting:
-            self._put(waiting[0], waiting, at)
-        for blob in [b for b in late if b in own] + self._wide:
-            self._region.end += -(self._region.end + 4) % blob.align
-            self._region.place(Chain.of(self._codes[blob]))
-        for blob, code in self._codes.items():
-            host, offset = hosted.get(code, (code, 0))
-            at[blob] = self._region.where[host] + offset
-        return self._region
-
-    def _hosted(self) -> dict[bytes, tuple[bytes, int]]:
-        """Small vectors that occur inside wide ones."""
-        hosts = [self._codes[blob] for blob in self._wide if blob.shared]
-        pieces = [self._codes[blob] for blob in self._small if blob.shared]
-        places = ((piece, host, find(host, piece, 4)) for piece in pieces for host in hosts)
-        return {piece: (host, place) for piece, host, place in places if place >= 0}
-
-    def _size(self, item: "Table | Chain") -> int:
-        return len(item.data) if isinstance(item, Chain) else self.tables[item]
-
-    def _put(
-        self, item: "Table | Chain", waiting: "list[Table | Chain]", at: dict[Node, int]
-    ) -> None:
-        waiting.remove(item)
-        if isinstance(item, Chain):
-            self._region.place(item)
-        else:
-            at[item] = self._region.end
-            self._region.end += self.tables[item]
-
-    def _reach(self, blob: Blob, waiting: "list[Table | Chain]", at: dict[Node, int]) -> None:
-        """Fill up to where a blob's data is aligned, its own table first."""
-        for item in [item for item in waiting if isinstance(item, Table)]:
-            if any(child == blob for _, child in item.fields):
-                self._put(item, waiting, at)
-        gap = -(self._region.end + 4) % blob.align
-        sizes = [self._size(item) for item in waiting]
-        exact = (fill(sizes, gap + extra) for extra in (0, blob.align, 2 * blob.align))
-        chosen = next((indices for indices in exact if indices is not None), ())
-        for item in [waiting[i] for i in chosen]:
-            self._put(item, waiting, at)
-        self._region.end += -(self._region.end + 4) % blob.align
-
-
-def _movable(value: "Scalar | Node") -> bool:
-    """Whether a field lets its table stand among the leaves: nothing before them refers to it."""
-    if isinstance(value, Blob):
-        return value.align > 4 or not value.shared
-    return isinstance(value, Scalar)
+def _place_leaves(blobs: Sequence[Blob], start: int, at: dict[Node, int]) -> Region:
+    """Place vectors: aligned ones in order, the others in the gaps before them and at the end."""
+    region = Region(start)
+    codes = {blob: blob.encode() for blob in blobs}
+    aligned = sorted((blob for blob in blobs if blob.align > 4), key=lambda blob: -blob.align)
+    small = [blob for blob in blobs if blob.align == 4]
+    hosted: dict[bytes, tuple[bytes, int]] = {}
+    for host in (codes[blob] for blob in aligned if blob.shared):
+        for piece in (codes[blob] for blob in small if blob.shared):
+            place = find(host, piece, 4)
+            if place >= 0:
+                hosted[piece] = host, place
+    fillers = overlap([codes[b] for b in small if b.shared and codes[b] not in hosted], grain=4)
+    fillers += [Chain.of(codes[blob]) for blob in small if not blob.shared]
+    for blob in aligned:
+        gap = -(region.end + 4) % blob.align
+        sizes = [len(chain.data) for chain in fillers]
+        chosen = fill(sizes, gap)
+        for i in chosen:
+            region.place(fillers[i])
+        fillers = [chain for i, chain in enumerate(fillers) if i not in chosen]
+        region.end += -(region.end + 4) % blob.align
+        region.place(Chain.of(codes[blob]))
+    for chain in fillers:
+        region.place(chain)
+    for blob, code in codes.items():
+        host, offset = hosted.get(code, (code, 0))
+        at[blob] = region.where[host] + offset
+    return region

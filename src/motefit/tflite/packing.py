@@ -94,13 +94,13 @@ def _links(pieces: Sequence[bytes], grain: int) -> dict[bytes, tuple[bytes, int]
     return follows
 
 
-def fill(sizes: Sequence[int], total: int) -> tuple[int, ...] | None:
-    """Indices of sizes that add up to a total; early ones first; None where no choice does."""
+def fill(sizes: Sequence[int], room: int) -> tuple[int, ...]:
+    """Indices of sizes that add up to as much of some room as any choice does; early ones first."""
     reached: dict[int, tuple[int, ...]] = {0: ()}
     for i, size in enumerate(sizes):
         for before in sorted(reached, reverse=True):
-            if before + size <= total and before + size not in reached:
+            if before + size <= room and before + size not in reached:
                 reached[before + size] = (*reached[before], i)
-        if total in reached:
-            return reached[total]
-    return None
+        if room in reached:
+            break
+    return reached[max(reached)]

@@ -44,7 +44,7 @@ def build(facts: ReportFacts) -> DataView | None:
     for key, value in topic.items():
         if _by_part(value):
             counts.extend(_rows(key, table(value)))
-        elif key not in own and key != "notes":
+        elif key not in own and key != "notes" and value != facts.card.provenance.data_sha256:
             left[key] = value
     notes = topic.get("notes")
     return DataView(

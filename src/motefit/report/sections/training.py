@@ -34,7 +34,7 @@ def build(facts: ReportFacts) -> TrainingView | None:
             ],
             title="Loss",
             x_name="epoch",
-            from_zero=True,
+            from_zero=False,
         ),
         line_chart(
             [Series(name="validation", points=_score(facts))],
