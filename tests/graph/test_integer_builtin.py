@@ -36,7 +36,7 @@ NETS = {
 SPEECH = Problem(input_shape=(31, 20), outputs=5)
 SERIES = Problem(input_shape=(6, 2), outputs=6)
 EXACT = settings(
-    max_examples=40,
+    max_examples=80,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

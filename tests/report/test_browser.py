@@ -27,7 +27,7 @@ LEAST_CONTRAST = 4.5  # WCAG 2.2, level AA, text of any size
 # Judged from outside the page, in a frame of each width: what sticks out, what is too faint.
 PROBE = """
 const within = (e, s) => e.closest(s) !== null;
-const parse = t => { const m = t.match(/[\\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m; };
+const parse = t => [...t.match(/[\\d.]+/g).map(Number), 1].slice(0, 4);
 const over = (a, b) => [0, 1, 2].map(i => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
 const light = c => { const [r, g, b] = c.slice(0, 3).map(v => { v /= 255;
   return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
@@ -42,7 +42,8 @@ function judge(view) {
   page.querySelectorAll('details').forEach(d => d.open = true);
   for (const e of page.body.querySelectorAll('*')) {
     const box = e.getBoundingClientRect();
-    if (!within(e, '.scroll, pre, .unseen, thead') && (box.right > view.innerWidth + 0.5 || box.left < -0.5))
+    const out = box.right > page.documentElement.clientWidth + 0.5 || box.left < -0.5;
+    if (out && !within(e, '.scroll table, pre *, .unseen, .lines thead'))
       found.stick.push(e.outerHTML.slice(0, 120));
     const own = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
     if (!own || !box.width || within(e, '.unseen, title, desc')) continue;
@@ -53,7 +54,7 @@ function judge(view) {
     found.least = Math.min(found.least, ratio);
     if (ratio < LEAST) found.faint.push(ratio.toFixed(2) + ' ' + e.outerHTML.slice(0, 120));
   }
-  found.scrolls = page.documentElement.scrollWidth - view.innerWidth;
+  found.scrolls = page.documentElement.scrollWidth - page.documentElement.clientWidth;
   found.paper = view.getComputedStyle(page.body).backgroundColor;
   found.text = page.body.innerText;
   return found;
@@ -77,7 +78,8 @@ def look(page: str, theme: str, folder: Path) -> dict[int, dict[str, object]]:
     assert CHROMIUM is not None
     command = [
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1300,1000",
-        f"--user-data-dir={folder / 'profile'}", f"--blink-settings=preferredColorScheme={int(theme == 'light')}",
+        f"--user-data-dir={folder / 'profile'}",
+        f"--blink-settings=preferredColorScheme={int(theme == 'light')}",
         "--virtual-time-budget=5000", "--dump-dom", wrapper.as_uri(),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
@@ -92,7 +94,7 @@ def facts(request: pytest.FixtureRequest, words: ReportFacts) -> ReportFacts:
         found: ReportFacts = request.getfixturevalue(request.param)
         return found
     labels = tuple(f"anextraordinarilylongword{i:02}" for i in range(35))
-    confusion = [[80 if i == j else (i * j) % 5 for j in range(35)] for i in range(35)]
+    confusion = [[12 * i if i == j else (i * j) % 5 for j in range(35)] for i in range(35)]
     recall = dict.fromkeys(labels, 0.9)
     accuracy = {**words.topic("accuracy"), "confusion": confusion, "recall": recall}
     notes = ["a/path/without/any/place/to/break/" * 8]

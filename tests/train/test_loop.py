@@ -215,7 +215,7 @@ def test_the_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
 
 def test_a_checkpoint_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write the checkpoint"):
+    with pytest.raises(OutputError, match=r"cannot write .*checkpoint\.npz"):
         fit(checkpoint=tmp_path / "file" / "checkpoint.npz")
 
 

@@ -10,9 +10,10 @@ import torch
 
 from motefit.data.series import load_series
 from motefit.graph import integer, reference
+from motefit.graph.builder import Builder
 from motefit.graph.families import build, families
 from motefit.graph.graph import Graph
-from motefit.graph.ops import LSTM
+from motefit.graph.ops import LSTM, Add, AveragePool2D, Op
 from motefit.graph.problem import Problem
 from motefit.graph.quantise import calibrate, quantise, quantise_weights
 from motefit.graph.transform import fold
@@ -63,27 +64,55 @@ def test_rounded_weights_are_those_of_the_shipped_file(name, per_channel) -> Non
     assert not np.array_equal(out, reference.run(graph, batch))
 
 
+def alone(op: Op, graph: Graph) -> Graph:
+    """A graph of one operation of another graph."""
+    source = op.inputs[0]
+    return Graph(
+        input_shape=graph.shapes[source],
+        ops=(replace(op, inputs=("input", *op.inputs[1:])),),
+        constants={n: graph.constants[n] for n in op.inputs if n in graph.constants},
+    )
+
+
 @pytest.mark.parametrize("per_channel", [True, False])
 @pytest.mark.parametrize("name", [n for n in families() if n != "lstm"])
 def test_rounded_activations_are_those_of_the_shipped_file(name, per_channel) -> None:
-    """The first operation nearly to the digit; then the differences spread.
+    """Each operation by itself gives the file's integers, but for a few that are a step apart.
 
-    LiteRT's kernels round twice and halves up: one output in 400 of the first convolution is a step
-    higher than after one rounding, which is what ``fake_quantize`` does.
+    LiteRT's kernels round twice and halves up: one output in 400 of a convolution is a step higher
+    than after one rounding, which is what ``fake_quantize`` does. Through a deep net that spreads.
+    The mean of two integers is often a tie, and kernel and torch break ties each in its own way.
     """
     graph = shipped(name)
-    ranges = calibrate(graph, batch_for(graph, 64))
-    batch = batch_for(graph, 64, seed=5)
-    first = replace(graph, ops=graph.ops[:1])
-    for part, exact, mean in ((first, 0.98, 0.02), (graph, 0.0, 2.0)):
-        rounding = FakeQuantisation(part, ranges=ranges, per_channel=per_channel)
-        out = rounded(part, batch, rounding)
-        int8 = quantise(part, ranges, io="float32", per_channel=per_channel)
-        step = int8.quantisation[part.output].scale[0]
-        apart = np.abs(out - integer.run(int8, batch)) / step
-        assert np.mean(apart < 0.01) >= exact
-        assert apart.mean() < mean
-        assert apart.mean() < (np.abs(reference.run(part, batch) - out) / step).mean()
+    batch = batch_for(graph, 32)
+    ranges = calibrate(graph, batch)
+    tensors = reference.run_all(graph, batch)
+    for op in graph.ops:
+        if isinstance(op, Add):
+            continue
+        part = alone(op, graph)
+        limits = {"input": ranges[op.inputs[0]], op.output: ranges[op.output]}
+        rounding = FakeQuantisation(part, ranges=limits, per_channel=per_channel)
+        out = rounded(part, tensors[op.inputs[0]], rounding)
+        int8 = quantise(part, limits, io="float32", per_channel=per_channel)
+        step = int8.quantisation[op.output].scale[0]
+        apart = np.abs(out - integer.run(int8, tensors[op.inputs[0]])) / step
+        assert np.mean(apart < 0.01) > (0.7 if isinstance(op, AveragePool2D) else 0.95), op.output
+        assert apart.max() < 1.01, op.output
+
+
+def test_a_rounded_sum_is_that_of_the_shipped_file() -> None:
+    net = Builder((9, 7, 4), rng=np.random.default_rng(0))
+    net.add("input", net.conv(4, (3, 3), bias=True))
+    net.relu()
+    graph = fold(net.build())
+    batch = batch_for(graph, 32)
+    ranges = calibrate(graph, batch)
+    out = rounded(graph, batch, FakeQuantisation(graph, ranges=ranges, per_channel=True))
+    int8 = quantise(graph, ranges, io="float32")
+    apart = np.abs(out - integer.run(int8, batch)) / int8.quantisation[graph.output].scale[0]
+    assert np.mean(apart < 0.01) > 0.95
+    assert apart.max() < 2.01  # one from the convolution, one from the sum
 
 
 def test_gradients_pass_straight_through() -> None:

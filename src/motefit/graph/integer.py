@@ -60,8 +60,12 @@ def run(graph: Graph, batch: np.ndarray) -> np.ndarray:
         DataError: when the batch has another dtype than the graph's input.
     """
     batch = np.asarray(batch).reshape(-1, *graph.input_shape)
-    starts = range(0, max(len(batch), 1), CHUNK)
+    _check_dtype(graph, batch)
+    starts = range(0, len(batch), CHUNK)
     parts = [run_all(graph, batch[s : s + CHUNK])[graph.output] for s in starts]
+    if not parts:
+        dtype = np.int8 if graph.output in graph.quantisation else np.float32
+        return np.zeros((0, *graph.output_shape), dtype)
     return np.concatenate(parts)
 
 
@@ -73,12 +77,7 @@ def run_all(graph: Graph, batch: np.ndarray) -> Mapping[str, np.ndarray]:
         ModelFileError: for an operation without an integer form.
     """
     batch = np.asarray(batch).reshape(-1, *graph.input_shape)
-    expected = np.int8 if INPUT in graph.quantisation else np.float32
-    if batch.dtype != expected:
-        raise DataError(
-            f"the graph's input is {np.dtype(expected)}, got {batch.dtype}; "
-            "use quantise_array, or astype(np.float32) for a graph that begins with Quantize"
-        )
+    _check_dtype(graph, batch)
     tensors: Tensors = {INPUT: batch}
     for op in graph.ops:
         if isinstance(op, LSTM):
@@ -86,6 +85,15 @@ def run_all(graph: Graph, batch: np.ndarray) -> Mapping[str, np.ndarray]:
         else:
             tensors[op.output] = _compute(op, graph, tensors)
     return tensors
+
+
+def _check_dtype(graph: Graph, batch: np.ndarray) -> None:
+    expected = np.int8 if INPUT in graph.quantisation else np.float32
+    if batch.dtype != expected:
+        raise DataError(
+            f"the graph's input is {np.dtype(expected)}, got {batch.dtype}; "
+            "use quantise_array, or astype(np.float32) for a graph that begins with Quantize"
+        )
 
 
 @singledispatch

@@ -250,8 +250,7 @@ def _place_leaves(blobs: Sequence[Blob], start: int, at: dict[Node, int]) -> Reg
     fillers += [Chain.of(codes[blob]) for blob in small if not blob.shared]
     for blob in aligned:
         gap = -(region.end + 4) % blob.align
-        sizes = [len(chain.data) for chain in fillers]
-        chosen = fill(sizes, gap)
+        chosen = fill([len(chain.data) for chain in fillers], gap, blob.align)
         for i in chosen:
             region.place(fillers[i])
         fillers = [chain for i, chain in enumerate(fillers) if i not in chosen]

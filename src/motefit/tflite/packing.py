@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+FILL_STEPS = 16
+"""How many places for aligned data lie within reach of one choice of pieces."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:
@@ -94,13 +97,26 @@ def _links(pieces: Sequence[bytes], grain: int) -> dict[bytes, tuple[bytes, int]
     return follows
 
 
-def fill(sizes: Sequence[int], room: int) -> tuple[int, ...]:
-    """Indices of sizes that add up to as much of some room as any choice does; early ones first."""
+def fill(sizes: Sequence[int], gap: int, align: int) -> tuple[int, ...]:
+    """Choose pieces that come before aligned data, so that little padding is left.
+
+    Args:
+        sizes: of the pieces at hand.
+        gap: bytes up to the next place where the data may stand.
+        align: bytes between such places.
+
+    Returns:
+        Indices into ``sizes``: a total that reaches such a place exactly, else as much of the gap
+        as can be filled.
+    """
+    room = gap + FILL_STEPS * align
     reached: dict[int, tuple[int, ...]] = {0: ()}
+    if gap == 0:
+        return ()
     for i, size in enumerate(sizes):
         for before in sorted(reached, reverse=True):
             if before + size <= room and before + size not in reached:
                 reached[before + size] = (*reached[before], i)
-        if room in reached:
-            break
-    return reached[max(reached)]
+                if (before + size) % align == gap:
+                    return reached[before + size]
+    return reached[max(total for total in reached if total <= gap)]

@@ -1,6 +1,9 @@
 """Checkpoints of a training: plain ``.npz`` files without pickles, written whole or not at all."""
 
+import io
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from motefit.spec.errors import ModelFileError, OutputError
-from motefit.train.files import DAMAGE, replacing
+from motefit.spec.errors import ModelFileError
+from motefit.spec.files import write_atomic
 
 FORMAT = 1
 _FACTS = "facts.json"
+_DAMAGE = (OSError, TypeError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +42,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     facts = {"format": FORMAT, "identity": checkpoint.identity, **checkpoint.facts}
     text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            np.savez(file, allow_pickle=False, **{_FACTS: text}, **dict(checkpoint.arrays))
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot write the checkpoint ({error.strerror}); "
-            "free some space or choose another output folder"
-        ) from error
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{_FACTS: text}, **dict(checkpoint.arrays))
+    write_atomic(path, buffer.getvalue())
 
 
 def read_checkpoint(path: Path, *, identity: str) -> Checkpoint | None:
@@ -66,7 +64,7 @@ def read_checkpoint(path: Path, *, identity: str) -> Checkpoint | None:
             arrays = {name: archive[name] for name in archive.files}
         facts = json.loads(arrays.pop(_FACTS).tobytes())
         found = (facts.pop("format"), facts.pop("identity"))
-    except DAMAGE as error:
+    except _DAMAGE as error:
         raise ModelFileError(
             f"{path}: the checkpoint is damaged ({error}); delete it to start over"
         ) from None

@@ -1,6 +1,7 @@
 """Clips of words as a source of training examples: features, cached clean, augmented anew."""
 
 import hashlib
+import io
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from motefit.data.speech import Clips, SpeechDataset
 from motefit.signal.features import Features
 from motefit.spec.codec import dumps_json
 from motefit.spec.errors import DataError, OutputError
+from motefit.spec.files import write_atomic
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalisation import Normalisation
 from motefit.spec.recipe import AugmentSpec
@@ -20,7 +22,6 @@ from motefit.train.augment import (
     augments_clips,
     mask_features,
 )
-from motefit.train.files import DAMAGE, replacing
 
 Floats = NDArray[np.float32]
 
@@ -162,18 +163,17 @@ def feature_normalisation(features: Floats) -> Normalisation:
 def _mapped(path: Path, shape: tuple[int, ...]) -> Floats | None:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except DAMAGE:
+    except (OSError, ValueError, EOFError):
         return None
     return array if array.shape == shape and array.dtype == np.float32 else None
 
 
 def _write(path: Path, array: Floats) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            np.save(file, array, allow_pickle=False)
-    except OSError as error:
+        write_atomic(path, buffer.getvalue())
+    except OutputError as error:
         raise OutputError(
-            f"{path.parent}: cannot write the cache of features ({error.strerror}); free some "
-            "space, or name a folder that can be written in the environment variable MOTEFIT_CACHE"
-        ) from error
+            f"{error}; the environment variable MOTEFIT_CACHE names the folder of the cache"
+        ) from None
