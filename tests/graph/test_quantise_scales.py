@@ -25,7 +25,9 @@ BOUND = st.floats(-(2.0**100), 2.0**100, width=32)
 WEIGHTS = arrays(
     np.float32,
     array_shapes(min_dims=2, max_dims=4, max_side=5),
-    elements=st.floats(-100, 100, width=32) | st.just(0.0) | st.floats(-(2.0**-100), 2.0**-100, width=32),
+    elements=st.floats(-100, 100, width=32)
+    | st.just(0.0)
+    | st.floats(-(2.0**-100), 2.0**-100, width=32),
 )
 
 

@@ -287,3 +287,14 @@ def test_training_uses_one_thread() -> None:
     torch.set_num_threads(2)
     fit()
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_cuda_trains_and_resumes(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.npz"
+    part = fit(device="cuda", checkpoint=path, stop=lambda: True)
+    assert not part.finished
+    trained = fit(device="cuda", checkpoint=path)
+    assert trained.history[trained.best_epoch].score > 0.95
+    x, y = Blobs().validation()
+    assert np.mean(reference.run(trained.graph, x).argmax(1) == y) > 0.95

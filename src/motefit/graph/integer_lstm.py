@@ -64,5 +64,7 @@ def _product(
 ) -> np.ndarray:
     """Matrix product and bias at a gate's scale: (n, i) and (4, h, i) to (n, 4, h)."""
     rows = weight.reshape(-1, weight.shape[2]).astype(np.float64)
-    sums = np.rint(x.astype(np.float64) @ rows.T).astype(np.int64).reshape(len(x), *weight.shape[:2])
+    sums = (
+        np.rint(x.astype(np.float64) @ rows.T).astype(np.int64).reshape(len(x), *weight.shape[:2])
+    )
     return fixedpoint.multiply(fixedpoint.wrap32(sums + bias), by, away=True)

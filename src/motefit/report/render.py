@@ -1,15 +1,14 @@
 """Facts in, one self-contained page out."""
 
 import importlib.resources
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from motefit.report.facts import ReportFacts
 from motefit.report.headline import headline
 from motefit.report.sections import sections
-from motefit.spec.errors import MissingExtraError, OutputError
+from motefit.spec.errors import MissingExtraError
+from motefit.spec.files import write_atomic
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -38,22 +37,7 @@ def write_report(path: Path, facts: ReportFacts) -> None:
         MissingExtraError: without jinja2.
         OutputError: when the page cannot be written.
     """
-    page = render_report(facts).encode()
-    temporary = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(page)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise OutputError(
-            f"cannot write the report {path}: {error.strerror or error}; "
-            "choose a folder that can be written, or free some space"
-        ) from error
+    write_atomic(path, render_report(facts))
 
 
 def _environment() -> "Environment":

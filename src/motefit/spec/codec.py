@@ -1,7 +1,9 @@
 """Frozen dataclasses <-> plain mappings, TOML and JSON; unknown keys are errors with a hint."""
 
 import dataclasses
+import datetime
 import difflib
+import functools
 import json
 import math
 import types
@@ -12,6 +14,8 @@ from typing import Any, TypeVar, cast
 from motefit.spec.errors import RecipeError
 
 T = TypeVar("T")
+LARGEST_INTEGER = 2**63 - 1
+"""TOML promises 64 bits, and other readers of a card have no more."""
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
@@ -24,7 +28,8 @@ def decode(cls: type[T], data: object, *, where: str) -> T:
     """Build the dataclass ``cls`` from a mapping.
 
     Args:
-        cls: a dataclass; nested dataclasses, tuples, literals and unions with None are followed.
+        cls: a dataclass; nested dataclasses, tuples, literals and unions with None are followed. It
+            may check itself as well, with :func:`check_fields`.
         data: the mapping, as ``tomllib`` or ``json`` gives it.
         where: the place named in errors, e.g. ``"up-down.toml: [train]"``.
 
@@ -33,7 +38,7 @@ def decode(cls: type[T], data: object, *, where: str) -> T:
     """
     if not isinstance(data, Mapping):
         raise RecipeError(f"{where}: expected a table, got {data!r}")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cast("Any", cls)) if f.init}
     for key in data:
         if key not in fields:
@@ -53,6 +58,43 @@ def decode(cls: type[T], data: object, *, where: str) -> T:
         raise RecipeError(f"{where}: {error}") from None
 
 
+def check_fields(instance: object) -> None:
+    """Hold a frozen dataclass to its annotations; the first line of its ``__post_init__``.
+
+    So a value built in Python meets the rules of one read from a file. Lists become tuples, and
+    integers become floats where floats are announced: what is built equals what is read back.
+
+    Raises:
+        RecipeError: for a value of a wrong type or range, naming the field.
+    """
+    hints = _hints(type(instance))
+    for field in dataclasses.fields(cast("Any", instance)):
+        value = _value(hints[field.name], getattr(instance, field.name), where=field.name)
+        object.__setattr__(instance, field.name, value)
+
+
+@functools.cache
+def _hints(cls: type) -> Mapping[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def flatten(table: Mapping[str, object], *, where: str) -> dict[str, object]:
+    """Join the keys of nested tables with dots, so that ``a.b = 1`` and ``"a.b" = 1`` are the same.
+
+    Raises:
+        RecipeError: when a key is then there twice.
+    """
+    flat: dict[str, object] = {}
+    for key, value in table.items():
+        nested = flatten(value, where=where) if isinstance(value, Mapping) else {"": value}
+        for rest, item in nested.items():
+            name = f"{key}.{rest}" if rest else key
+            if name in flat:
+                raise RecipeError(f"{where}: the key {name!r} is there twice; keep one")
+            flat[name] = item
+    return flat
+
+
 def _value(hint: Any, value: Any, *, where: str) -> Any:
     origin = typing.get_origin(hint)
     arguments = typing.get_args(hint)
@@ -67,10 +109,12 @@ def _value(hint: Any, value: Any, *, where: str) -> Any:
     if origin in {dict, Mapping} or hint in {dict, Mapping}:
         if not isinstance(value, Mapping):
             raise RecipeError(f"{where}: expected a table, got {value!r}")
-        if not arguments or arguments[1] is object:
-            return {str(k): freeze(v) for k, v in value.items()}
+        if not arguments:
+            return _plain(value, where=where)
         return {str(k): _value(arguments[1], v, where=f"{where}.{k}") for k, v in value.items()}
     if dataclasses.is_dataclass(hint):
+        if isinstance(value, cast("type[Any]", hint)):
+            return value
         return decode(cast("type[Any]", hint), value, where=where)
     return _scalar(hint, value, where=where)
 
@@ -86,7 +130,7 @@ def _union(options: Sequence[Any], value: Any, *, where: str) -> Any:
 
 
 def _literal(allowed: Sequence[Any], value: Any, *, where: str) -> Any:
-    if value in allowed:
+    if any(value == a and type(value) is type(a) for a in allowed):
         return value
     hint = nearest(str(value), [str(a) for a in allowed])
     raise RecipeError(
@@ -109,23 +153,35 @@ def _sequence(arguments: Sequence[Any], value: Any, *, where: str) -> tuple[Any,
 
 def _scalar(hint: Any, value: Any, *, where: str) -> Any:
     if hint in {Any, object}:
-        return freeze(value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        return _plain(value, where=where)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not isinstance(value, hint) and not (hint is float and whole):
         raise RecipeError(f"{where}: expected {hint.__name__}, got {value!r}")
-    if hint is float and not math.isfinite(value):
+    if isinstance(value, bool) and hint is not bool:
+        raise RecipeError(f"{where}: expected {hint.__name__}, got {value!r}")
+    return _number(value, where=where, hint=hint)
+
+
+def _number(value: Any, *, where: str, hint: type) -> Any:
+    if isinstance(value, int) and not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
+        raise RecipeError(f"{where}: expected a number of at most 64 bits, got more")
+    if isinstance(value, float) and not math.isfinite(value):
         raise RecipeError(f"{where}: expected a finite number, got {value!r}")
-    return value
+    return float(value) if hint is float else value
 
 
-def freeze(value: Any) -> Any:
-    """Turn lists into tuples, all the way down, so that a frozen dataclass stays frozen."""
+def _plain(value: Any, *, where: str) -> Any:
+    """What TOML and JSON can both hold, lists as tuples all the way down, tables copied."""
     if isinstance(value, Mapping):
-        return {str(k): freeze(v) for k, v in value.items()}
+        return {str(k): _plain(v, where=f"{where}.{k}") for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return tuple(freeze(v) for v in value)
-    return value
+        return tuple(_plain(v, where=f"{where}[{i}]") for i, v in enumerate(value))
+    if value is None or isinstance(value, str | bool) or dataclasses.is_dataclass(value):
+        return value
+    if isinstance(value, int | float):
+        return _number(value, where=where, hint=type(value))
+    kind = "a date or time" if isinstance(value, datetime.date | datetime.time) else repr(value)
+    raise RecipeError(f"{where}: expected text, a number, true, false, a list or a table: {kind}")
 
 
 def encode(value: Any) -> Any:
@@ -150,7 +206,11 @@ def dumps_json(value: Any) -> str:
 
 
 def dumps_toml(mapping: Mapping[str, Any]) -> str:
-    """Serialise plain nested mappings to TOML (the standard library only reads it)."""
+    """Serialise plain nested mappings to TOML (the standard library only reads it).
+
+    Raises:
+        TypeError: for a value that TOML cannot hold, such as None.
+    """
     lines: list[str] = []
     _toml_table((), mapping, lines)
     return "\n".join(lines).strip() + "\n"
@@ -169,7 +229,11 @@ def _toml_table(path: tuple[str, ...], table: Mapping[str, Any], lines: list[str
 
 def _toml_key(key: str) -> str:
     bare = key and all(c.isalnum() or c in "-_" for c in key) and key.isascii()
-    return key if bare else json.dumps(key, ensure_ascii=False)
+    return key if bare else _toml_text(key)
+
+
+def _toml_text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _toml_value(value: Any) -> str:
@@ -178,8 +242,10 @@ def _toml_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(_toml_value(v) for v in value)}]"
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return _toml_text(value)
     if isinstance(value, Mapping):
         pairs = (f"{_toml_key(k)} = {_toml_value(v)}" for k, v in value.items())
         return f"{{{', '.join(pairs)}}}"
-    return repr(value)
+    if isinstance(value, int | float):
+        return repr(value)
+    raise TypeError(f"TOML cannot hold {value!r}")

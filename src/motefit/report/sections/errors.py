@@ -99,7 +99,7 @@ def _methods(
     }
     places = range(len(groups) * len(names))
     known = [[v for e in errors.values() if (v := e[i]) is not None] for i in places]
-    best = [min(values, default=None) for values in known]
+    best = [min(values) if len(values) > 1 else None for values in known]
     return tuple(
         Method(
             name=method,

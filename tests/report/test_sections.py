@@ -1,0 +1,122 @@
+"""What each section takes from the facts."""
+
+from dataclasses import replace
+
+import pytest
+
+from motefit.report.facts import ReportFacts
+from motefit.report.sections import accuracy, candidates, data, errors, latency, size, training
+
+RUN = {"frontend_ms": 1.0, "inference_ms": 3.0, "total_ms": 4.0, "threads": 1}
+
+
+def with_topic(facts: ReportFacts, topic: str, value: object) -> ReportFacts:
+    return replace(facts, card=replace(facts.card, evidence={**facts.card.evidence, topic: value}))
+
+
+@pytest.mark.parametrize(
+    ("topic", "names"),
+    [
+        (RUN, ["this model"]),
+        ({"xnnpack": RUN, "builtin": {**RUN, "inference_ms": 7.0}}, ["xnnpack", "builtin"]),
+        ({"threads": 1, "by_resolver": {"builtin": RUN}}, ["builtin"]),
+        ({}, ["this model"]),  # from the card's facts
+    ],
+)  # fmt: skip
+def test_latency_runs_by_name(words: ReportFacts, topic: object, names: list[str]) -> None:
+    view = latency.build(with_topic(words, "latency", topic))
+    assert view is not None
+    assert [bar.name for bar in view.bars] == names
+    assert all([part.name for part in bar.parts] == ["front end", "inference"] for bar in view.bars)
+    longest = max(sum(part.percent for part in bar.parts) for bar in view.bars)
+    assert longest == pytest.approx(100, abs=0.01)
+
+
+def test_latency_bars_share_one_scale(words: ReportFacts) -> None:
+    slow = {**RUN, "inference_ms": 7.0, "total_ms": 8.0}
+    view = latency.build(with_topic(words, "latency", {"a": RUN, "b": slow}))
+    assert view is not None
+    assert [[p.percent for p in bar.parts] for bar in view.bars] == [[12.5, 37.5], [12.5, 87.5]]
+    assert view.bars[1].total == "8.000 ms"
+    assert [(row.name, row.value) for row in view.rows] == [("Threads", "1")]
+
+
+def test_candidates_chosen_first_and_only_what_differs(words: ReportFacts) -> None:
+    view = candidates.build(words)
+    assert view is not None
+    assert [c.status for c in view.candidates] == ["chosen", "trained", "rejected"]
+    assert view.keys == ("model.width",)
+    assert view.common == (("model.depth", "3"), ("train.epochs", "40"))
+    assert view.metrics == ("Accuracy",)
+    assert [c.scores for c in view.candidates] == [("98.12 %",), ("96.87 %",), ("",)]
+    assert view.candidates[2].reason.startswith("size.tflite_bytes is 41.20 KB")
+
+
+def test_matrix_needs_a_row_and_a_column_per_label(words: ReportFacts) -> None:
+    view = accuracy.build(words)
+    assert view is not None
+    assert [sum(cell.count for cell in row.cells) for row in view.matrix] == [100] * 8
+    assert [row.cells[i].right for i, row in enumerate(view.matrix)] == [True] * 8
+    lacking = {**words.topic("accuracy"), "confusion": [[1, 2], [3, 4]]}
+    view = accuracy.build(with_topic(words, "accuracy", lacking))
+    assert view is not None
+    assert view.matrix == ()
+    assert len(view.recall) == 8
+
+
+def test_interval_stands_in_order_on_its_axis(words: ReportFacts) -> None:
+    view = accuracy.build(words)
+    assert view is not None
+    strip = view.strip
+    assert strip is not None
+    assert strip.bound is not None
+    assert strip.ticks[0].at <= strip.low < strip.bound < strip.value < strip.high
+    assert strip.high <= strip.ticks[-1].at
+
+
+def test_smallest_error_of_each_column_is_marked(climate: ReportFacts) -> None:
+    view = errors.build(climate)
+    assert view is not None
+    marked = {m.name: [best for _, best in m.cells] for m in view.methods}
+    assert marked["this model"] == [True, True, False, False]  # no other root mean square is known
+    assert marked["persistence"] == [False] * 4
+    assert [column.unit for column in view.columns] == ["°C", "%"]
+    assert view.columns[0].steps == ("10", "20", "30", "40", "50", "60")
+
+
+def test_byte_map_largest_first(words: ReportFacts) -> None:
+    view = size.build(words)
+    assert view is not None
+    values = [part.value for part in view.parts]
+    assert values == sorted(values, reverse=True)
+    assert sum(values) == 22_416
+    assert view.total == "22 416"
+
+
+def test_score_that_repeats_the_loss_is_not_drawn(words: ReportFacts) -> None:
+    view = training.build(words)
+    assert view is not None
+    assert [chart.title for chart in view.charts] == ["Loss", "Validation score"]
+    history = tuple({**entry, "score": -entry["validation_loss"]} for entry in words.history)
+    view = training.build(replace(words, history=history))
+    assert view is not None
+    assert [chart.title for chart in view.charts] == ["Loss"]
+
+
+def test_counts_by_part_and_word_become_one_table(words: ReportFacts) -> None:
+    clips = {
+        "train": {"go": 640, "up": 320},
+        "validation": {"go": 80},
+        "test": {"go": 80, "up": 40},
+    }
+    topic = {"clips": clips, "short": {"train": 3, "test": 0}, "conflicting": 2, "notes": ["x"]}
+    view = data.build(with_topic(words, "data", topic))
+    assert view is not None
+    assert [(row.name, row.values, row.inner) for row in view.counts] == [
+        ("Clips", ("960", "80", "120"), False),
+        ("go", ("640", "80", "80"), True),
+        ("up", ("320", "", "40"), True),
+        ("Short", ("3", "", "0"), False),
+    ]
+    assert [(row.name, row.value) for row in view.rows] == [("Conflicting", "2")]
+    assert view.notes == ("x",)
