@@ -183,7 +183,8 @@ def test_a_network_of_zeros_and_a_constant_input(net, builtin):
 
 @settings(deadline=None, max_examples=60, suppress_health_check=FIXTURES)
 @given(
-    size=st.floats(-12, 12),
+    # a signal far below 1e-9 counts as absent, and biases are not scaled to it
+    size=st.floats(-6, 12),
     weights=st.floats(-9, 6),
     biases=st.floats(-9, 9),
     constant=st.booleans(),

@@ -3,7 +3,7 @@ import zipfile
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motefit.spec.errors import ModelFileError
@@ -13,6 +13,7 @@ from motefit.tflite.writer import write
 MODEL = st.binary(max_size=300).map(lambda data: b"\x10\0\0\0TFL3" + data)
 
 
+@settings(deadline=None, max_examples=50)
 @given(MODEL)
 def test_round_trip_through_bytes_and_the_standard_reader(model):
     packed = zip_bytes(model)
@@ -33,8 +34,8 @@ def test_no_larger_than_the_standard_writer(case):
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             archive.writestr(zipfile.ZipInfo("model.tflite"), model, zipfile.ZIP_DEFLATED, 9)
-        assert len(zip_bytes(model)) <= len(buffer.getvalue())
-        assert zip_bytes(model) == zip_bytes(model)
+        quick = zip_bytes(model, thorough=False)
+        assert len(zip_bytes(model)) < len(quick) <= len(buffer.getvalue())
 
 
 def test_data_that_does_not_shrink_is_stored():

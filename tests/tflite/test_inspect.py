@@ -127,7 +127,7 @@ def outcome(data: bytes) -> Inspection | None:
     return found
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(["linear", "lstm", "dscnn"]),
     st.lists(st.tuples(st.floats(0, 0.9999), st.integers(0, 255)), min_size=1, max_size=8),

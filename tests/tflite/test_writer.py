@@ -11,6 +11,7 @@ from motefit.graph.problem import Problem
 from motefit.graph.quantise import calibrate, quantise
 from motefit.graph.transform import fold
 from motefit.spec.errors import ModelFileError
+from motefit.tflite import writer
 from motefit.tflite.inspect import inspect
 from motefit.tflite.writer import write
 
@@ -137,3 +138,9 @@ def test_an_unknown_operation_is_named():
     odd = replace(graph, ops=(alien(inputs=("input",), output="odd"),))
     with pytest.raises(ModelFileError, match="Alien"):
         write(odd)
+
+
+def test_a_file_of_two_gib_is_refused(case, monkeypatch):
+    monkeypatch.setattr(writer, "MAX_BYTES", 100)
+    with pytest.raises(ModelFileError, match="2 GiB"):
+        write(case("mlp", "float32").graph)

@@ -16,6 +16,7 @@ from motefit.graph.graph import Graph
 from motefit.graph.ops import LSTM, Add, AveragePool2D, Op
 from motefit.graph.problem import Problem
 from motefit.graph.quantise import calibrate, quantise, quantise_weights
+from motefit.graph.rounding import refine_weights
 from motefit.graph.transform import fold
 from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import CompressSpec, TrainSpec
@@ -198,6 +199,25 @@ def test_tuning_helps_and_its_score_is_that_of_the_file(
     assert result.score > result.score_before
     assert shipped_error(result.graph, result, compress) == pytest.approx(-result.score, rel=0.01)
     assert (result.ranges == {}) == (compress.precision == "int8-weights")
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+@pytest.mark.parametrize("name", families())
+def test_rounded_weights_stay_as_they_are_when_rounded_again(name, per_channel) -> None:
+    graph = shipped(name)
+    rounding = FakeQuantisation(graph, ranges=None, per_channel=per_channel)
+    files = [quantise_weights(g, per_channel=per_channel) for g in (graph, rounding.rounded(graph))]
+    assert files[0].quantisation
+    for weight in files[0].quantisation:
+        np.testing.assert_array_equal(files[0].constants[weight], files[1].constants[weight])
+
+
+def test_rounding_by_data_keeps_what_was_tuned(trained: Graph) -> None:
+    result = tuned(trained, WEIGHTS)
+    x, y = Teacher().validation()
+    x = x.reshape(-1, 12)
+    file = refine_weights(quantise_weights(result.graph), result.graph, x)
+    assert np.abs(reference.run(file, x) - y).mean() == pytest.approx(-result.score, rel=1e-3)
 
 
 def test_what_tuning_cannot_improve_comes_back_as_it_was(trained: Graph) -> None:

@@ -22,8 +22,9 @@ from motefit.spec.recipe import AugmentSpec, TrainSpec
 from motefit.spec.tasks.forecasting import SeriesData
 from motefit.spec.tasks.keyword_spotting import SpeechData
 from motefit.train.loop import train
+from motefit.train.normalise import feature_normalisation, normalised
 from motefit.train.series import SeriesSource
-from motefit.train.speech import SpeechSource, feature_normalisation, normalised
+from motefit.train.speech import SpeechSource
 
 FRONT_END = FrontEnd(
     rate_hz=8000, seconds=0.4, frame_length=256, frame_step=128, mel_bins=16, coefficients=8

@@ -9,18 +9,15 @@ damaged file counts as absent.
 
 import json
 import os
-import secrets
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from motefit.spec.errors import OutputError
+from motefit.spec.files import replacing
 
 _MAGIC = b"motepcm1"
 _HEADER = struct.Struct("<8sQQII")
@@ -74,37 +71,18 @@ def write_entry(
     Raises:
         OutputError: when the folder cannot be written or the disk is full.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _replacing(path) as file:
-            file.write(bytes(_PAYLOAD_START))
-            payload_crc, size = 0, _PAYLOAD_START
-            for block in blocks:
-                data = block.astype("<i2", copy=False).tobytes()
-                payload_crc = zlib.crc32(data, payload_crc)
-                size += file.write(data)
-            text = json.dumps(trailer()).encode()
-            file.write(text)
-            file.seek(0)
-            file.write(_HEADER.pack(_MAGIC, size, len(text), zlib.crc32(text), payload_crc))
-    except OSError as error:
-        raise OutputError(
-            f"{path.parent}: cannot write the cache of decoded audio ({error.strerror}); free some "
-            "space, or name a folder that can be written in the environment variable MOTEFIT_CACHE"
-        ) from error
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Write beside and rename.
-
-    Yields:
-        a new file that takes the place of ``path`` if the block ends well, and else is removed.
-    """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with beside.open("xb") as file:
-            yield file
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    remedy = (
+        "free some space, or name a folder that can be written in the environment variable "
+        "MOTEFIT_CACHE"
+    )
+    with replacing(path, what="the cache of decoded audio", remedy=remedy) as file:
+        file.write(bytes(_PAYLOAD_START))
+        payload_crc, size = 0, _PAYLOAD_START
+        for block in blocks:
+            data = block.astype("<i2", copy=False).tobytes()
+            payload_crc = zlib.crc32(data, payload_crc)
+            size += file.write(data)
+        text = json.dumps(trailer()).encode()
+        file.write(text)
+        file.seek(0)
+        file.write(_HEADER.pack(_MAGIC, size, len(text), zlib.crc32(text), payload_crc))

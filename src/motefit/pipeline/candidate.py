@@ -1,7 +1,5 @@
-"""Train one candidate to its file, in a process of its own; resumable at any moment."""
+"""One candidate of a run: what a worker needs to train it, and what it leaves in its folder."""
 
-import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +10,11 @@ import numpy as np
 from motefit.graph.families import build
 from motefit.graph.graph import Graph
 from motefit.graph.problem import Problem
-from motefit.pipeline.tasks import find_task
+from motefit.runtime.bundle import sha256
 from motefit.search.space import Candidate
-from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError
-from motefit.spec.files import read_json, write_atomic, write_json
+from motefit.spec.files import read_json
 from motefit.spec.recipe import Recipe
-from motefit.tflite.export import export
-from motefit.train.loop import EpochReport, train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +55,7 @@ class Outcome:
         io: the task's section of the card, as a plain mapping.
         facts: validation facts by metric name.
         history: one mapping per epoch.
-        seconds: spent on training and export, over all sittings of the last one.
+        seconds: from the start of the sitting that finished it to its end.
     """
 
     model: bytes
@@ -70,7 +65,7 @@ class Outcome:
     seconds: float
 
 
-MODEL, RESULT, HISTORY, CHECKPOINT = "model.tflite", "result.json", "history.jsonl", "state.npz"
+MODEL, RESULT, HISTORY = "model.tflite", "result.json", "history.jsonl"
 
 
 def untrained(candidate: Candidate, problem: Problem) -> Graph:
@@ -81,17 +76,23 @@ def untrained(candidate: Candidate, problem: Problem) -> Graph:
 
 
 def finished(folder: Path) -> Outcome | None:
-    """The outcome stored in a candidate's folder; None when it is not finished."""
+    """The outcome stored in a candidate's folder; None when it is not finished, or damaged."""
     result = read_json(folder / RESULT)
-    if result is None or not (folder / MODEL).is_file():
+    if result is None:
         return None
-    return Outcome(
-        model=(folder / MODEL).read_bytes(),
-        io=result["io"],
-        facts=result["facts"],
-        history=tuple(result["history"]),
-        seconds=result["seconds"],
-    )
+    try:
+        model = (folder / MODEL).read_bytes()
+        if sha256(model) != result["model_sha256"]:
+            return None
+        return Outcome(
+            model=model,
+            io=result["io"],
+            facts=result["facts"],
+            history=tuple(result["history"]),
+            seconds=result["seconds"],
+        )
+    except (OSError, KeyError, TypeError):
+        return None
 
 
 def load_outcome(folder: Path) -> Outcome:
@@ -104,57 +105,3 @@ def load_outcome(folder: Path) -> Outcome:
     if outcome is None:
         raise ModelFileError(f"{folder} holds no finished candidate; run again to train it")
     return outcome
-
-
-def run_job(job: Job) -> None:
-    """Train, export, measure on validation, store; picks up where an earlier run stopped."""
-    if finished(job.folder) is not None:
-        return
-    start = time.perf_counter()
-    candidate = job.candidate
-    recipe = candidate.recipe
-    task = find_task(recipe.task)
-    dataset = task.load(recipe, job.data)
-    source = task.source(recipe, dataset)
-    job.folder.mkdir(parents=True, exist_ok=True)
-    trained = train(
-        untrained(candidate, task.problem(recipe, dataset)),
-        source,
-        recipe.train,
-        loss=task.loss(recipe),
-        seed=job.seed,
-        checkpoint=job.folder / CHECKPOINT,
-        progress=_Log(job.folder / HISTORY),
-        device=job.device,
-    )
-    examples = _sample(source.part("train")[0], recipe.compress.calibration_examples)
-    model = export(trained.graph, recipe.compress, examples=examples)
-    io = task.io(recipe, dataset, source)
-    facts = task.measure(model, io, dataset, "validation").facts
-    write_atomic(job.folder / MODEL, model)
-    write_json(
-        job.folder / RESULT,
-        {
-            "io": encode(io),
-            "facts": facts,
-            "history": [encode(r) for r in trained.history],
-            "seconds": time.perf_counter() - start,
-        },
-    )
-    (job.folder / CHECKPOINT).unlink(missing_ok=True)
-
-
-def _sample(inputs: np.ndarray, count: int) -> np.ndarray:
-    chosen = np.random.default_rng(0).permutation(len(inputs))[:count]
-    return np.asarray(inputs[np.sort(chosen)], np.float32)
-
-
-class _Log:
-    """Appends one JSON line per epoch, for the progress display of the parent process."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __call__(self, report: EpochReport) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(encode(report)) + "\n")

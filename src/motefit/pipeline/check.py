@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from motefit.pipeline.events import Listener
+from motefit.pipeline.extras import require_report
 from motefit.pipeline.provenance import provenance
+from motefit.pipeline.quiet import silence_litert
+from motefit.pipeline.run_folder import make_writable
 from motefit.pipeline.ship import Shipped, notes_of, ship
 from motefit.pipeline.tasks import find_task
 from motefit.report.render import write_report
 from motefit.runtime.bundle import load_bundle
-from motefit.spec.card import Card
+from motefit.spec.card import Card, Provenance
 from motefit.spec.errors import ModelFileError, NoCardError, RecipeError
 from motefit.spec.files import write_atomic
+from motefit.spec.metrics import QUALITY, metric
 from motefit.spec.recipe import Recipe
 from motefit.tflite.archive import read_model
 from motefit.verify import Certificate
@@ -36,13 +40,17 @@ class CheckResult:
         card: with the facts of this measurement.
         certificate: of this measurement.
         differences: facts the bundle's card states otherwise; timings are left out, since they
-            are the machine's. None when there is no card to compare with.
+            are the machine's, and so is the arena where it cannot be measured. None when there is
+            no card to compare with.
+        same_data: whether the data are those the card was measured on; if not, accuracy and
+            errors are not compared.
         report: path of the report.
     """
 
     card: Card
     certificate: Certificate
     differences: tuple[Difference, ...] | None
+    same_data: bool
     report: Path
 
     @property
@@ -64,7 +72,8 @@ def check(
     Args:
         model: bundle, or .tflite with its card; with ``recipe`` any .tflite file or zip of one.
         data: folder or file; None synthesises what the recipe asks for.
-        recipe: budget, data and front end to use instead of the card's.
+        recipe: budget and [data] section to use instead of the card's; for a file without a card
+            also its front end.
         out: folder of certificate and report; default: ``<model>-check`` beside the model.
         listener: hears of progress.
 
@@ -73,32 +82,38 @@ def check(
         MotefitError: for other things the user can mend.
     """
     listener = listener or Listener()
+    require_report()
+    silence_litert()
     content, card = _open(model, recipe)
     recipe = recipe or _recipe_of(card, model)
     task = find_task(recipe.task)
     if card is not None and card.task != task.name:
         raise RecipeError(f"{model} is a model for {card.task}; the recipe is for {task.name}")
+    folder = out or model.with_name(f"{model.stem}-check")
+    make_writable(folder)
     dataset = task.load(recipe, data, progress=listener.loading)
     listener.loaded(notes_of(task.audit(dataset)))
     io = card.io if card is not None else task.foreign_io(recipe, dataset, content)
     task.require_fit(io, dataset)
     listener.measuring("the file on the test part")
-    made = card.provenance if card is not None else None
+    made = card.provenance if card is not None else Provenance()
+    data_sha256 = task.data_key(dataset)
     shipped = ship(
         task,
         recipe,
         content,
         io,
         dataset,
-        provenance=provenance(seed=made.seed if made else 0, data_sha256=task.data_key(dataset)),
+        provenance=provenance(seed=made.seed, data_sha256=data_sha256),
     )
-    folder = out or model.with_name(f"{model.stem}-check")
+    same_data = made.data_sha256 == data_sha256
     write_atomic(folder / "certificate.json", shipped.certificate.to_json())
     write_report(folder / "report.html", shipped.report())
     return CheckResult(
         card=shipped.card,
         certificate=shipped.certificate,
-        differences=None if card is None else _differences(card.facts, shipped),
+        differences=None if card is None else _differences(card.facts, shipped, same_data=same_data),
+        same_data=same_data,
         report=folder / "report.html",
     )
 
@@ -115,14 +130,27 @@ def _open(model: Path, recipe: Recipe | None) -> tuple[bytes, Card | None]:
 
 def _recipe_of(card: Card | None, model: Path) -> Recipe:
     table: dict[str, Any] = dict(card.recipe) if card is not None else {}
+    name = str(table.pop("name", model.stem))
     if not table:
         raise ModelFileError(f"the card of {model} names no recipe; give one with --recipe")
-    return Recipe.from_table(table, name=str(table.pop("name", model.stem)))
+    return Recipe.from_table(table, name=name)
 
 
-def _differences(stated: Mapping[str, float], shipped: Shipped) -> tuple[Difference, ...]:
+def _differences(
+    stated: Mapping[str, float], shipped: Shipped, *, same_data: bool
+) -> tuple[Difference, ...]:
+    found = shipped.card.facts
     return tuple(
-        Difference(metric=name, stated=value, measured=shipped.card.facts.get(name))
+        Difference(metric=name, stated=value, measured=found.get(name))
         for name, value in sorted(stated.items())
-        if not name.startswith("latency.") and shipped.card.facts.get(name) != value
+        if found.get(name) != value and _comparable(name, found, same_data=same_data)
     )
+
+
+def _comparable(name: str, found: Mapping[str, float], *, same_data: bool) -> bool:
+    """Whether a fact must come out alike on this machine, with these data."""
+    if metric(name).unit == "ms" or name == "latency.saving_percent":
+        return False
+    if metric(name).unit in QUALITY:
+        return same_data
+    return name in found or name != "ram.arena_bytes"

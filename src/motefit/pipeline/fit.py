@@ -14,8 +14,10 @@ from motefit.pipeline.candidate import (
     untrained,
 )
 from motefit.pipeline.events import Listener
+from motefit.pipeline.extras import require_report, require_training
 from motefit.pipeline.facts import measure_cost
 from motefit.pipeline.provenance import provenance, usable_cores
+from motefit.pipeline.quiet import silence_litert
 from motefit.pipeline.run_folder import RunFolder
 from motefit.pipeline.ship import notes_of, ship
 from motefit.pipeline.tasks import AnyTask, find_task
@@ -93,7 +95,8 @@ def fit(
     Args:
         recipe: what to make.
         data: folder or file; None synthesises the embedded default.
-        out: folder of the run; a run of the same recipe and data in it is picked up.
+        out: folder of the run; a run of the same recipe and data in it is picked up. Nothing in it
+            is changed before the data are loaded and a candidate is found that may meet the budget.
         options: how to run.
         listener: hears of progress.
 
@@ -101,10 +104,13 @@ def fit(
         MotefitError: for anything the user can mend; the text says what and how.
     """
     listener = listener or Listener()
+    require_training()
+    require_report()
+    silence_litert()
     task = find_task(recipe.task)
     candidates = grid(recipe)
     folder = RunFolder(out)
-    folder.begin(recipe, data, overwrite=options.overwrite)
+    folder.claim(recipe, overwrite=options.overwrite)
     dataset = task.load(recipe, data, progress=listener.loading)
     listener.loaded(notes_of(task.audit(dataset)))
     screened = tuple(
@@ -117,6 +123,8 @@ def fit(
     listener.screened(fitting, rejected)
     if not fitting:
         return FitResult(folder=out, obstacle=nearest_miss(screened), rejected=rejected)
+    data_sha256 = task.data_key(dataset)
+    folder.begin(recipe, data, data_sha256=data_sha256, overwrite=options.overwrite)
     outcomes = _train(folder, data, [s.candidate for s in fitting], options, listener)
     listener.measuring("size, latency and memory of the trained candidates")
     facts = {key: _known(task, recipe, outcome) for key, outcome in outcomes.items()}
@@ -128,11 +136,11 @@ def fit(
         task,
         winner.recipe,
         outcomes[key].model,
-        io_of(recipe, outcomes[key]),
+        _io_of(recipe, outcomes[key]),
         dataset,
-        provenance=provenance(seed=winner.seed, data_sha256=task.data_key(dataset)),
+        provenance=provenance(seed=winner.seed, data_sha256=data_sha256),
     )
-    bundle = write_bundle(folder.bundle_path(recipe), outcomes[key].model, shipped.card)
+    bundle = write_bundle(folder.bundle_path(recipe.name), outcomes[key].model, shipped.card)
     write_atomic(folder.certificate_path, shipped.certificate.to_json())
     rows = _rows(screened, facts, key)
     write_report(folder.report_path, shipped.report(history=outcomes[key].history, candidates=rows))
@@ -187,11 +195,11 @@ def _train(
 
 def _known(task: AnyTask, recipe: Recipe, outcome: Outcome) -> Mapping[str, float]:
     """Validation facts and costs of a candidate: what the choice may look at."""
-    io = io_of(recipe, outcome)
+    io = _io_of(recipe, outcome)
     return {**measure_cost(task, recipe, outcome.model, io).values, **outcome.facts}
 
 
-def io_of(recipe: Recipe, outcome: Outcome) -> Any:
+def _io_of(recipe: Recipe, outcome: Outcome) -> Any:
     """The card's section of a stored candidate."""
     section: type[Any] = task_spec(recipe.task).io
     return decode(section, outcome.io, where="result.json: io")

@@ -38,7 +38,7 @@ def machine() -> str:
                 name = line.split(":", 1)[1].strip()
                 break
     except OSError:
-        pass
+        pass  # no Linux: the platform's own name stays
     return f"{name}, {usable_cores()} cores, {platform.system()}"
 
 
@@ -50,15 +50,22 @@ def usable_cores() -> int:
 
 
 def _commit() -> str:
-    folder = Path(__file__).resolve().parent
+    """Commit of the checkout this file is tracked in; empty when it was installed elsewhere."""
+    here = Path(__file__).resolve()
+    if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
+        return ""
+    return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*") or ""
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
         answer = subprocess.run(  # noqa: S603 - fixed arguments
-            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"],  # noqa: S607
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 - the user's own git
             capture_output=True,
             text=True,
             timeout=10,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None

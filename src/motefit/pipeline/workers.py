@@ -3,12 +3,13 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
-from motefit.pipeline.candidate import Job, run_job
+from motefit.pipeline.candidate import Job
 from motefit.spec.errors import MotefitError
 
 POLL_S = 0.2
@@ -32,16 +33,11 @@ def run_jobs(jobs: Sequence[Job], *, workers: int, poll: Callable[[], None]) -> 
         KeyboardInterrupt: passed on after the workers have stopped.
     """
     waiting = list(jobs)
-    context = multiprocessing.get_context("spawn")
     running: dict[int, tuple[SpawnProcess, Connection]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
-                receiver, sender = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(waiting.pop(0), sender), daemon=True)
-                with _one_thread_each():
-                    process.start()
-                sender.close()
+                process, receiver = _start(waiting.pop(0))
                 running[process.sentinel] = (process, receiver)
             wait(list(running), timeout=POLL_S)
             for sentinel in [s for s, (p, _) in running.items() if not p.is_alive()]:
@@ -55,14 +51,28 @@ def run_jobs(jobs: Sequence[Job], *, workers: int, poll: Callable[[], None]) -> 
             process.join()
 
 
+def _start(job: Job) -> tuple[SpawnProcess, Connection]:
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(job, sender), daemon=True)
+    with _one_thread_each(), _interrupts_held_back():
+        process.start()
+    sender.close()
+    return process, receiver
+
+
 def _finish(process: SpawnProcess, receiver: Connection) -> None:
     process.join()
-    if process.exitcode == 0:
-        return
-    try:
-        text = str(receiver.recv())
-    except EOFError:
-        text = f"a worker process ended with exit code {process.exitcode}; run again to resume"
+    with receiver:
+        if process.exitcode == 0:
+            return
+        try:
+            text = str(receiver.recv())
+        except EOFError:
+            code = process.exitcode or 0
+            ended = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            memory = " (often for want of memory)" if code == -signal.SIGKILL else ""
+            text = f"a training process {ended}{memory}; run again to go on where it stopped"
     raise WorkerError(text)
 
 
@@ -80,10 +90,31 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _work(job: Job, sender: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Children inherit the mask: Ctrl-C is for this process, which then stops them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _work(job: Job, sender: Connection) -> None:
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        # Here, not above: this is the one module that needs torch, and only workers train.
+        from motefit.pipeline.training import run_job  # noqa: PLC0415 - see the line above
+
         run_job(job)
     except MotefitError as error:
         sender.send(str(error))
         raise SystemExit(2) from None
+
+
+def _die_with_parent() -> None:
+    """Stop when the parent is gone, however it went; nobody else would."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

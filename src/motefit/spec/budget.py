@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from motefit.spec.codec import check_fields, flatten
 from motefit.spec.errors import RecipeError
 from motefit.spec.metrics import UNIT_FACTORS, Metric, format_value, metric
 
@@ -29,6 +30,7 @@ class Bound:
     limit: float
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if (self.relation in {">", ">="}) != metric(self.metric).higher_is_better:
             raise RecipeError(
                 f"{self.metric}: {'lower' if self.relation[0] == '>' else 'upper'} bound given "
@@ -88,8 +90,12 @@ class Budget:
     reference: str = ""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         metric(self.objective)
         names = [b.metric for b in self.bounds]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise RecipeError(f"{', '.join(sorted(twice))}: bounded twice; keep one bound")
         if "latency.saving_percent" in names and not self.reference:
             raise RecipeError(
                 "latency.saving_percent is a saving against a reference pipeline: "
@@ -97,20 +103,19 @@ class Budget:
             )
 
     @classmethod
-    def from_table(cls, table: Mapping[str, object], *, where: str) -> "Budget":
+    def from_table(cls, table: object, *, where: str) -> "Budget":
         """Read the ``[budget]`` section; nested tables are dotted metric names.
 
         Raises:
             RecipeError: for anything that is not a metric with a readable bound.
         """
-        flat = dict(_flatten(table, ""))
+        if not isinstance(table, Mapping):
+            raise RecipeError(f"{where}: expected a table, got {table!r}")
+        flat = flatten(table, where=where)
+        named: dict[str, Any] = {k: flat.pop(k) for k in ("objective", "reference") if k in flat}
         try:
-            objective = str(flat.pop("objective", "size.zip_bytes"))
-            reference = str(flat.pop("reference", ""))
-            bounds = []
-            for name, text in flat.items():
-                bounds.append(Bound.parse(name, str(text)))
-            return cls(bounds=tuple(bounds), objective=objective, reference=reference)
+            bounds = tuple(Bound.parse(name, str(text)) for name, text in flat.items())
+            return cls(bounds=bounds, **named)
         except RecipeError as error:
             raise RecipeError(f"{where}: {error}") from None
 
@@ -121,13 +126,3 @@ class Budget:
         if self.reference:
             table["reference"] = self.reference
         return table
-
-
-def _flatten(table: Mapping[str, object], prefix: str) -> list[tuple[str, object]]:
-    items: list[tuple[str, object]] = []
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            items.extend(_flatten(value, f"{prefix}{key}."))
-        else:
-            items.append((f"{prefix}{key}", value))
-    return items

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from motefit.spec.codec import decode, dumps_json
+from motefit.spec.codec import check_fields, decode, dumps_json
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.tasks import task_spec
 
@@ -32,6 +32,9 @@ class Provenance:
     machine: str = ""
     data_sha256: str = ""
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
@@ -57,6 +60,14 @@ class Card:
     recipe: Mapping[str, object] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=Provenance)
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+        wanted = task_spec(self.task).io
+        if not isinstance(self.io, wanted):
+            raise RecipeError(
+                f"io: the task {self.task} needs a {wanted.__name__}, got {self.io!r}"
+            )
+
     def to_json(self) -> str:
         """The card as JSON with sorted keys."""
         return dumps_json(self)
@@ -70,7 +81,7 @@ class Card:
         """
         try:
             table = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelFileError(f"{where}: not valid JSON: {error}") from None
         if not isinstance(table, dict):
             raise ModelFileError(f"{where}: expected a JSON object")
@@ -81,11 +92,10 @@ class Card:
             )
         try:
             task = task_spec(str(table.get("task")))
-            io: Any = decode(task.io, table.pop("io", {}), where=f"{where}: io")
-            return decode(cls, {**table, "io": {}}, where=where)._with_io(io)
+        except RecipeError as error:
+            raise ModelFileError(f"{where}: {error}") from None
+        try:
+            io: Any = decode(task.io, table.get("io", {}), where=f"{where}: io")
+            return decode(cls, {**table, "io": io}, where=where)
         except RecipeError as error:
             raise ModelFileError(str(error)) from None
-
-    def _with_io(self, io: object) -> "Card":
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Card(**{**fields, "io": io})

@@ -38,7 +38,7 @@ def decode(cls: type[T], data: object, *, where: str) -> T:
     """
     if not isinstance(data, Mapping):
         raise RecipeError(f"{where}: expected a table, got {data!r}")
-    hints = _hints(cls)
+    hints = _hints(cast("Any", cls))
     fields = {f.name: f for f in dataclasses.fields(cast("Any", cls)) if f.init}
     for key in data:
         if key not in fields:
@@ -67,7 +67,7 @@ def check_fields(instance: object) -> None:
     Raises:
         RecipeError: for a value of a wrong type or range, naming the field.
     """
-    hints = _hints(type(instance))
+    hints = _hints(cast("Any", type(instance)))
     for field in dataclasses.fields(cast("Any", instance)):
         value = _value(hints[field.name], getattr(instance, field.name), where=field.name)
         object.__setattr__(instance, field.name, value)

@@ -1,9 +1,14 @@
 """The front end of a keyword spotter: from samples to features, as numbers only."""
 
+import math
 from dataclasses import dataclass
 
+from motefit.spec.codec import check_fields
 from motefit.spec.errors import RecipeError
 from motefit.spec.kinds import kind_spec
+
+HIGHEST_RATE_HZ = 768_000
+LONGEST_CLIP_S = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,8 +18,8 @@ class FrontEnd:
     Attributes:
         kind: ``"mel"`` (log-mel or MFCC), ``"spectrogram"`` (magnitude of the STFT), or another
             file of ``motefit.spec.kinds``.
-        rate_hz: sampling rate the features are computed at.
-        seconds: length of one clip.
+        rate_hz: sampling rate the features are computed at, up to 768000.
+        seconds: length of one clip, up to 60.
         frame_length: samples in one analysis frame, also the FFT length.
         frame_step: samples between the starts of two frames.
         mel_bins: HTK mel bands between ``lower_hz`` and ``upper_hz`` (0 for a spectrogram).
@@ -34,9 +39,11 @@ class FrontEnd:
     coefficients: int = 10
 
     def __post_init__(self) -> None:
-        if self.rate_hz < 1 or self.seconds <= 0:
+        check_fields(self)
+        if not (1 <= self.rate_hz <= HIGHEST_RATE_HZ and 0 < self.seconds <= LONGEST_CLIP_S):
             raise RecipeError(
-                f"rate_hz and seconds must be positive, got {self.rate_hz} and {self.seconds}"
+                f"rate_hz must be 1..{HIGHEST_RATE_HZ} and seconds more than 0, at most "
+                f"{LONGEST_CLIP_S}, got {self.rate_hz} and {self.seconds}"
             )
         if not 2 <= self.frame_length <= self.clip_samples:
             raise RecipeError(
@@ -67,9 +74,9 @@ class FrontEnd:
     @property
     def band_bins(self) -> tuple[int, int]:
         """First and one-past-last FFT bin inside the band, for a spectrogram."""
-        resolution = self.rate_hz / self.frame_length
-        last = min(int(self.upper_hz / resolution), self.frame_length // 2)
-        return -int(-self.lower_hz // resolution), last + 1
+        lower = math.ceil(self.lower_hz * self.frame_length / self.rate_hz)
+        upper = math.floor(self.upper_hz * self.frame_length / self.rate_hz)
+        return lower, min(upper, self.frame_length // 2) + 1
 
     @property
     def features(self) -> int:

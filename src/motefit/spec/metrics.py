@@ -27,18 +27,20 @@ class Metric:
         unit: of its value; ``"column"`` is the unit of the predicted column itself.
         higher_is_better: whether a bound is a lower bound.
         before_training: whether the value is known before any training.
+        quality: whether it is measured on data, by the task; otherwise every model file has it.
     """
 
     name: str
     unit: Unit
     higher_is_better: bool = False
     before_training: bool = False
+    quality: bool = False
 
 
 _METRICS = {
     m.name: m
     for m in (
-        Metric(name="accuracy", unit="fraction", higher_is_better=True),
+        Metric(name="accuracy", unit="fraction", higher_is_better=True, quality=True),
         Metric(name="size.tflite_bytes", unit="bytes", before_training=True),
         Metric(name="size.zip_bytes", unit="bytes"),
         Metric(name="latency.frontend_ms", unit="ms"),
@@ -59,7 +61,7 @@ def metric(name: str) -> Metric:
         RecipeError: for an unknown name.
     """
     if name.startswith(MAE_PREFIX) and len(name) > len(MAE_PREFIX):
-        return Metric(name=name, unit="column")
+        return Metric(name=name, unit="column", quality=True)
     if name not in _METRICS:
         raise RecipeError(
             f"unknown metric {name!r}{nearest(name, [*_METRICS, 'mae.<column>'])}; "

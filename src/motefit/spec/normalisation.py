@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from motefit.spec.codec import check_fields
 from motefit.spec.errors import RecipeError
 
 
@@ -18,6 +19,7 @@ class Normalisation:
     std: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.mean or len(self.mean) != len(self.std) or min(self.std) <= 0:
             raise RecipeError(
                 "normalisation needs as many positive std values as mean values, "

@@ -4,13 +4,20 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from motefit.spec.budget import Budget
-from motefit.spec.codec import decode, dumps_toml, encode, nearest
+from motefit.spec.codec import check_fields, decode, dumps_toml, encode, flatten, nearest
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
+from motefit.spec.metrics import metric
 from motefit.spec.tasks import task_spec
+
+T = TypeVar("T")
+SECTIONS = (
+    "description", "task", "data", "frontend", "model", "train", "compress", "budget", "search",
+)  # fmt: skip
+"""The keys of a recipe file, in the order they are written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +31,9 @@ class ModelSpec:
 
     family: str
     options: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +61,7 @@ class AugmentSpec:
     frequency_mask_bins: int = 4
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name, value in encode(self).items():
             if name != "noise_snr_db" and value < 0:
                 raise RecipeError(f"{name} must not be negative, got {value}")
@@ -91,6 +102,7 @@ class TrainSpec:
     augment: AugmentSpec = field(default_factory=AugmentSpec)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("epochs", "batch_size", "learning_rate", "final_learning_rate"):
             if getattr(self, name) <= 0:
                 raise RecipeError(f"{name} must be positive, got {getattr(self, name)}")
@@ -99,8 +111,10 @@ class TrainSpec:
                 "weight_decay must not be negative and label_smoothing must be 0..1, "
                 f"got {self.weight_decay} and {self.label_smoothing}"
             )
-        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
-            raise RecipeError(f"seeds must be different numbers, got {list(self.seeds)}")
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
+            raise RecipeError(
+                f"seeds must be different numbers, none negative, got {list(self.seeds)}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +140,7 @@ class CompressSpec:
     quantisation_aware_epochs: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.calibration_examples < 1 or self.quantisation_aware_epochs < 0:
             raise RecipeError(
                 "calibration_examples must be at least 1 and quantisation_aware_epochs at least 0, "
@@ -147,6 +162,7 @@ class SearchSpec:
     max_candidates: int = 8
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for key, values in self.space.items():
             if not values:
                 raise RecipeError(f"space: {key!r} needs a list of values, got {values!r}")
@@ -186,6 +202,28 @@ class Recipe:
     budget: Budget = field(default_factory=Budget)
     search: SearchSpec = field(default_factory=SearchSpec)
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+        task = task_spec(self.task)
+        if not isinstance(self.data, task.data):
+            raise RecipeError(
+                f"data: the task {task.name} needs a {task.data.__name__}, got {self.data!r}"
+            )
+        if task.has_frontend != (self.frontend is not None):
+            raise RecipeError(
+                f"the task {task.name} {'needs a' if task.has_frontend else 'has no'} [frontend]"
+            )
+        self._check_metrics(task.metrics(self.data))
+
+    def _check_metrics(self, measured: tuple[str, ...]) -> None:
+        """Refuse a bound or objective on a quality that another task or column would have."""
+        for name in (*(b.metric for b in self.budget.bounds), self.budget.objective):
+            if name not in measured and metric(name).quality:
+                raise RecipeError(
+                    f"[budget]: {name} is not measured here{nearest(name, measured)}; the task "
+                    f"{self.task} with this [data] measures: {', '.join(measured)}"
+                )
+
     @classmethod
     def from_table(cls, table: Mapping[str, Any], *, name: str) -> "Recipe":
         """Build a recipe from a parsed TOML table.
@@ -193,15 +231,11 @@ class Recipe:
         Raises:
             RecipeError: naming the recipe, the section, and the nearest allowed key.
         """
-        allowed = {
-            "description", "task", "data", "frontend", "model",
-            "train", "compress", "budget", "search",
-        }  # fmt: skip
         for key in table:
-            if key not in allowed:
+            if key not in SECTIONS:
                 raise RecipeError(
-                    f"{name}: unknown section {key!r}{nearest(key, allowed)}; "
-                    f"allowed: {', '.join(sorted(allowed))}"
+                    f"{name}: unknown section {key!r}{nearest(key, SECTIONS)}; "
+                    f"allowed: {', '.join(sorted(SECTIONS))}"
                 )
         for key in ("task", "model"):
             if key not in table:
@@ -212,32 +246,28 @@ class Recipe:
             raise RecipeError(f"{name}: {error}") from None
         if not task.has_frontend and "frontend" in table:
             raise RecipeError(f"{name}: the task {task.name} has no [frontend] section")
-        frontend = None
-        if task.has_frontend:
-            frontend = decode(FrontEnd, table.get("frontend", {}), where=f"{name}: [frontend]")
 
-        def section(spec: type[Any], key: str) -> Any:  # noqa: ANN401
+        def section(spec: type[T], key: str, table: Mapping[str, Any] = table) -> T:
             return decode(spec, table.get(key, {}), where=f"{name}: [{key}]")
 
-        model = dict(table["model"]) if isinstance(table["model"], Mapping) else {}
-        if "family" not in model:
-            raise RecipeError(f'{name}: [model] needs a family, e.g. family = "dscnn"')
-        return cls(
-            name=name,
-            description=str(table.get("description", "")),
-            task=task.name,
-            data=section(task.data, "data"),
-            frontend=frontend,
-            model=decode(
-                ModelSpec,
-                {"family": model.pop("family"), "options": model},
-                where=f"{name}: [model]",
-            ),
-            train=section(TrainSpec, "train"),
-            compress=section(CompressSpec, "compress"),
-            budget=Budget.from_table(table.get("budget", {}), where=f"{name}: [budget]"),
-            search=section(SearchSpec, "search"),
-        )
+        sections: dict[str, Any] = {
+            "data": section(task.data, "data"),
+            "frontend": section(FrontEnd, "frontend") if task.has_frontend else None,
+            "model": section(ModelSpec, "model", {"model": _model(table, name=name)}),
+            "train": section(TrainSpec, "train"),
+            "compress": section(CompressSpec, "compress"),
+            "budget": Budget.from_table(table.get("budget", {}), where=f"{name}: [budget]"),
+            "search": section(SearchSpec, "search", _flat_space(table, name=name)),
+        }
+        try:
+            return cls(
+                name=name,
+                description=table.get("description", ""),
+                task=task.name,
+                **sections,
+            )
+        except RecipeError as error:
+            raise RecipeError(f"{name}: {error}") from None
 
     @classmethod
     def load(cls, path: Path) -> "Recipe":
@@ -247,7 +277,7 @@ class Recipe:
             RecipeError: when the file is absent, is not TOML, or says something unknown.
         """
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"cannot read the recipe {path}: {error}") from None
         return cls.loads(text, name=path.stem)
@@ -261,7 +291,7 @@ class Recipe:
         """
         try:
             table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise RecipeError(f"{name}: not valid TOML: {error}") from None
         return cls.from_table(table, name=name)
 
@@ -298,3 +328,21 @@ class Recipe:
                     raise RecipeError(f"{self.name}: {dotted!r} does not name a recipe key")
             target[last] = value
         return Recipe.from_table(table, name=self.name)
+
+
+def _model(table: Mapping[str, Any], *, name: str) -> dict[str, object]:
+    """The ``[model]`` section with the family's knobs as its ``options``."""
+    model = table["model"]
+    if not isinstance(model, Mapping) or "family" not in model:
+        raise RecipeError(f'{name}: [model] needs a family, e.g. family = "dscnn"')
+    knobs = {key: value for key, value in model.items() if key != "family"}
+    return {"family": model["family"], "options": knobs}
+
+
+def _flat_space(table: Mapping[str, Any], *, name: str) -> Mapping[str, Any]:
+    """The recipe with ``model.width = [...]`` in its search space as ``"model.width" = [...]``."""
+    search = table.get("search")
+    if not isinstance(search, Mapping) or not isinstance(search.get("space"), Mapping):
+        return table
+    space = flatten(search["space"], where=f"{name}: [search.space]")
+    return {"search": {**search, "space": space}}

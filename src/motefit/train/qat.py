@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -51,8 +52,9 @@ class Tuned:
     """The result of a fine-tuning.
 
     Attributes:
-        graph: shipped float form; quantising it gives what was trained. Where no epoch was better
-            than the start, the graph that was given.
+        graph: shipped float form with rounded weights, so that every way of quantising it finds
+            the integers that were trained. Where no epoch was better than the start, the graph that
+            was given.
         ranges: for ``graph.quantise.quantise``, of the activations that have one of their own;
             empty for int8-weights.
         history: one report per epoch.
@@ -130,7 +132,7 @@ def tune(  # noqa: PLR0913 - one keyword per thing a caller decides, most with d
     after = trained.history[trained.best_epoch]
     better = (after.score, -after.validation_loss) > (before[1], -before[0])
     return Tuned(
-        graph=trained.graph if better else graph,
+        graph=rounding.rounded(trained.graph) if better else graph,
         ranges=rounding.ranges() if better else start,
         history=trained.history,
         score_before=before[1],
@@ -182,17 +184,19 @@ class FakeQuantisation(nn.Module):
         """Present range of every activation that has one of its own; empty without ranges."""
         return {name: _pair(self.limits[row]) for name, row in self._rows.items()}
 
+    def rounded(self, graph: Graph) -> Graph:
+        """A graph of the same form with its weights rounded."""
+        weights = {n: _nearest(graph.constants[n], axis)[0] for n, axis in self._axes.items()}
+        return graph.with_constants(weights)
+
     def constant(self, name: str, value: Tensor) -> Tensor:
         """A weight, rounded; anything else as it is."""
         if name not in self._axes:
             return value
-        axis = self._axes[name]
-        array = value.detach().cpu().numpy()
-        scale = weight_scale(array, axis)
-        self._weight_scales[name] = float(scale.max())
-        quantisation = Quantisation(scale=scale, axis=axis)
-        rounded = dequantise_array(quantise_weight(array, quantisation), quantisation)
-        return _straight_through(value, torch.from_numpy(rounded).to(value.device))
+        axis = None if self._axes[name] is None else 0  # channels come first in torch
+        seen, scale = _nearest(value.detach().cpu().numpy(), axis)
+        self._weight_scales[name] = scale
+        return _straight_through(value, torch.from_numpy(seen).to(value.device))
 
     def activation(self, name: str, value: Tensor) -> Tensor:
         """An activation, rounded; follows its range in training mode."""
@@ -227,14 +231,23 @@ class FakeQuantisation(nn.Module):
 
 
 def _weights(graph: Graph, *, per_channel: bool, small: bool) -> dict[str, int | None]:
-    """Weights that are rounded, with the axis of their scales (in torch's layout always 0)."""
+    """Weights that are rounded, with the axis of their scales in the graph's layout."""
     axes: dict[str, int | None] = {}
     for op in graph.ops:
-        if isinstance(op, _WEIGHTED):
-            axes[op.inputs[1]] = 0 if per_channel else None
-        elif isinstance(op, LSTM):
+        if isinstance(op, LSTM):
             axes |= {op.inputs[1]: 0, op.inputs[2]: 0}
+        elif isinstance(op, _WEIGHTED):
+            channels = 3 if isinstance(op, DepthwiseConv2D) else 0
+            axes[op.inputs[1]] = channels if per_channel else None
     return {n: axis for n, axis in axes.items() if small or graph.constants[n].size >= FLOAT_BELOW}
+
+
+def _nearest(weight: np.ndarray, axis: int | None) -> tuple[np.ndarray, float]:
+    """What is left of a weight after int8, and its largest scale."""
+    scale = weight_scale(weight, axis)
+    quantisation = Quantisation(scale=scale, axis=axis)
+    integers = quantise_weight(weight, quantisation)
+    return dequantise_array(integers, quantisation), float(scale.max())
 
 
 def _pair(limits: Tensor) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from motefit.data.series import SeriesDataset
 from motefit.spec.normalisation import Normalisation
-from motefit.train.speech import normalised
+from motefit.train.normalise import normalised
 
 Floats = NDArray[np.float32]
 

@@ -16,12 +16,8 @@ from motefit.spec.files import write_atomic
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalisation import Normalisation
 from motefit.spec.recipe import AugmentSpec
-from motefit.train.augment import (
-    Noise,
-    augment_clips,
-    augments_clips,
-    mask_features,
-)
+from motefit.train.augment import Noise, augment_clips, augments_clips, mask_features
+from motefit.train.normalise import feature_normalisation, normalised
 
 Floats = NDArray[np.float32]
 
@@ -136,28 +132,6 @@ class SpeechSource:
 
     def _normalised(self, features: Floats) -> Floats:
         return normalised(features, self.normalisation)
-
-
-def normalised(x: Floats, normalisation: Normalisation) -> Floats:
-    """``(x - mean) / std`` along the last axis, float32."""
-    mean = np.asarray(normalisation.mean, np.float32)
-    return np.asarray((x - mean) / np.asarray(normalisation.std, np.float32), np.float32)
-
-
-def feature_normalisation(features: Floats) -> Normalisation:
-    """Mean and standard deviation of each feature column over clips and frames.
-
-    Args:
-        features: (n, frames, features), n at least 1. A constant column gets a deviation of 1.
-    """
-    rows = features.reshape(-1, features.shape[-1])
-    mean = rows.mean(axis=0, dtype=np.float64)
-    square = np.zeros_like(mean)
-    for start in range(0, len(rows), 1 << 16):
-        square += np.square(rows[start : start + (1 << 16)] - mean).sum(axis=0)
-    std = np.sqrt(square / len(rows))
-    std = np.where(std > 1e-6 * np.maximum(np.abs(mean), 1e-6), std, 1.0)
-    return Normalisation(mean=tuple(mean.tolist()), std=tuple(std.tolist()))
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> Floats | None:

@@ -9,6 +9,7 @@ from motefit.data.fetch.datasets import Dataset, dataset
 from motefit.data.fetch.download import Patience, Progress, download
 from motefit.data.fetch.unpack import remove, unpack
 from motefit.spec.errors import DataError, OutputError
+from motefit.spec.files import write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,7 @@ def fetch_dataset(
         )
         _unpack_contents(entry, archive, target)
         receipt = {"url": source, "sha256": digest, **_measure(target)}
-        _write_receipt(out / f"{entry.name}.fetch.json", receipt)
+        write_json(out / f"{entry.name}.fetch.json", receipt)
         archive.unlink()
     except OSError as error:
         if isinstance(error, OutputError):
@@ -179,12 +180,3 @@ def _read_receipt(path: Path) -> dict[str, object]:
     if not isinstance(receipt, dict) or not {"url", "sha256"} <= receipt.keys():
         raise DataError(f"{path} is damaged; delete it and fetch again")
     return receipt
-
-
-def _write_receipt(path: Path, receipt: dict[str, object]) -> None:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_text(json.dumps(receipt, indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

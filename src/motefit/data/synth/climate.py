@@ -6,7 +6,6 @@ persistence 1..3, 1..6 and 1..9 steps ahead is .295, .465 and .626 degC and 1.42
 ``tests/data/test_synth_climate.py`` holds a synthetic year against these and other statistics.
 """
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from motefit.spec.errors import OutputError, RecipeError
+from motefit.spec.errors import RecipeError
+from motefit.spec.files import write_atomic
 
 Series = npt.NDArray[np.float64]
 
@@ -83,7 +83,7 @@ def synthesise_climate(
         f"{time:%d.%m.%Y %H:%M:%S},{celsius:.2f},{percent:.1f},{mbar:.2f}"
         for time, celsius, percent, mbar in zip(times, *values, strict=True)
     ]
-    _replace(out_csv, "\n".join(lines) + "\n")
+    write_atomic(out_csv, "\n".join(lines) + "\n")
     return ClimateReport(
         path=out_csv,
         rows=len(kept),
@@ -178,16 +178,3 @@ def _kept(count: int, gaps: int, *, rng: np.random.Generator) -> npt.NDArray[np.
         first = int(rng.integers(low + 1, high - length))
         keep[first : first + length] = False
     return np.flatnonzero(keep)
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_text(text, encoding="utf-8", newline="\n")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

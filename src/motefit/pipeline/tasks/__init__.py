@@ -1,23 +1,26 @@
 """What each task does at each step of the pipeline; one file a task.
 
-A file in this folder subclasses :class:`Task` and calls :func:`register`; importing this package
-imports every file. ``spec/tasks`` has the task's recipe and card sections.
+A file in this folder subclasses :class:`Task` and calls :func:`register`; looking a task up imports
+every file. ``spec/tasks`` has the task's recipe and card sections.
+
+``motefit.train`` needs torch, and only :meth:`Task.source` needs ``motefit.train``: that method, and
+no other, imports it when it is called, so that everything but training works without torch.
 """
 
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
+from motefit.data.speech import BrokenFile
 from motefit.graph.problem import Problem
 from motefit.measure.latency import Subject
 from motefit.spec.recipe import Recipe
-from motefit.train.loop import Source
 
 Dataset = TypeVar("Dataset")
 IO = TypeVar("IO")
@@ -39,8 +42,8 @@ class Measurement:
     evidence: Mapping[str, object] = field(default_factory=dict)
 
 
-class Parts(Source, Protocol):
-    """Training examples that can also be had clean, by part."""
+class Parts(Protocol):
+    """Examples that can be had clean, by part; a task's source of training examples is one."""
 
     def part(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Clean normalised inputs (n, ...) and targets of ``"train"`` or ``"validation"``."""
@@ -58,6 +61,11 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
     ) -> Dataset:
         """Load the data a recipe asks for; None synthesises the embedded default."""
 
+    def broken(self, recipe: Recipe, data: Path) -> Sequence[BrokenFile]:
+        """Every file of the data that cannot be used; only for data of many files."""
+        del recipe, data
+        return ()
+
     @abstractmethod
     def data_key(self, dataset: Dataset) -> str:
         """Content hash of a dataset."""
@@ -72,7 +80,11 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
 
     @abstractmethod
     def source(self, recipe: Recipe, dataset: Dataset) -> Examples:
-        """Training examples."""
+        """Training examples; also a ``motefit.train.loop.Source``.
+
+        Raises:
+            MissingExtraError: without torch.
+        """
 
     @abstractmethod
     def io(self, recipe: Recipe, dataset: Dataset, source: Examples) -> IO:

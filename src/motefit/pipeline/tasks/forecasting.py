@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -20,10 +20,12 @@ from motefit.spec.codec import encode
 from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks.forecasting import NAME, SeriesIO
-from motefit.train.series import SeriesSource
+
+if TYPE_CHECKING:
+    from motefit.train.series import SeriesSource
 
 
-class Forecasting(Task[SeriesDataset, SeriesIO, SeriesSource]):
+class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
     """Windows of a series, and the steps that follow them."""
 
     name: ClassVar[str] = NAME
@@ -63,27 +65,22 @@ class Forecasting(Task[SeriesDataset, SeriesIO, SeriesSource]):
             raise RecipeError("forecasting trains on mae, mse or huber, not on cross-entropy")
         return recipe.train.loss or "mae"
 
-    def source(self, recipe: Recipe, dataset: SeriesDataset) -> SeriesSource:
+    def source(self, recipe: Recipe, dataset: SeriesDataset) -> "SeriesSource":
         """Standardised windows."""
+        from motefit.train.series import SeriesSource  # noqa: PLC0415 - see motefit.pipeline.tasks
+
         del recipe
         return SeriesSource(dataset)
 
-    def io(self, recipe: Recipe, dataset: SeriesDataset, source: SeriesSource) -> SeriesIO:
+    def io(self, recipe: Recipe, dataset: SeriesDataset, source: "SeriesSource") -> SeriesIO:
         """Columns, steps and normalisation."""
         del recipe, source
-        return SeriesIO(
-            inputs=dataset.inputs,
-            targets=dataset.targets,
-            input_steps=dataset.input_steps,
-            output_steps=dataset.output_steps,
-            step_minutes=dataset.step_minutes,
-            normalisation=dataset.normalisation,
-        )
+        return _io(dataset)
 
     def foreign_io(self, recipe: Recipe, dataset: SeriesDataset, model: bytes) -> SeriesIO:
         """Inputs and outputs standardised with the statistics of this training part."""
-        del model
-        return self.io(recipe, dataset, self.source(recipe, dataset))
+        del recipe, model
+        return _io(dataset)
 
     def require_fit(self, io: SeriesIO, dataset: SeriesDataset) -> None:
         """Columns, steps and step length must be the same."""
@@ -126,6 +123,17 @@ class Forecasting(Task[SeriesDataset, SeriesIO, SeriesSource]):
         """The model with a window at the training mean."""
         window = np.tile(np.asarray(io.normalisation.mean, np.float32), (1, io.input_steps, 1))
         return Subject(pipeline=Forecaster(model, io, xnnpack=xnnpack), example=window)
+
+
+def _io(dataset: SeriesDataset) -> SeriesIO:
+    return SeriesIO(
+        inputs=dataset.inputs,
+        targets=dataset.targets,
+        input_steps=dataset.input_steps,
+        output_steps=dataset.output_steps,
+        step_minutes=dataset.step_minutes,
+        normalisation=dataset.normalisation,
+    )
 
 
 def _measurement(errors: ForecastErrors) -> Measurement:

@@ -1,13 +1,13 @@
 """Keyword spotting at each step of the pipeline."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from motefit.data.audit import audit_speech
-from motefit.data.speech import SpeechDataset, load_speech
+from motefit.data.speech import BrokenFile, SpeechDataset, find_broken, load_speech
 from motefit.data.synth.speech import synthesise_speech
 from motefit.graph.problem import Problem
 from motefit.measure.accuracy import Accuracy, measure_accuracy
@@ -23,10 +23,12 @@ from motefit.spec.normalisation import Normalisation
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks.keyword_spotting import NAME, SpeechIO
 from motefit.tflite.inspect import inspect
-from motefit.train.speech import SpeechSource
+
+if TYPE_CHECKING:
+    from motefit.train.speech import SpeechSource
 
 
-class KeywordSpotting(Task[SpeechDataset, SpeechIO, SpeechSource]):
+class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
     """Clips of one word each, classified."""
 
     name: ClassVar[str] = NAME
@@ -60,6 +62,10 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, SpeechSource]):
         )
         return folder
 
+    def broken(self, recipe: Recipe, data: Path) -> Sequence[BrokenFile]:
+        """Every clip and noise file that cannot be decoded."""
+        return find_broken(data, recipe.data)
+
     def data_key(self, dataset: SpeechDataset) -> str:
         """Content hash of clips, labels and split."""
         return dataset.key
@@ -76,11 +82,13 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, SpeechSource]):
             )
         return "cross-entropy"
 
-    def source(self, recipe: Recipe, dataset: SpeechDataset) -> SpeechSource:
+    def source(self, recipe: Recipe, dataset: SpeechDataset) -> "SpeechSource":
         """Augmented clips through the front end."""
+        from motefit.train.speech import SpeechSource  # noqa: PLC0415 - see motefit.pipeline.tasks
+
         return SpeechSource(dataset, _frontend(recipe), augment=recipe.train.augment)
 
-    def io(self, recipe: Recipe, dataset: SpeechDataset, source: SpeechSource) -> SpeechIO:
+    def io(self, recipe: Recipe, dataset: SpeechDataset, source: "SpeechSource") -> SpeechIO:
         """Labels, front end and normalisation."""
         softmax = bool(recipe.model.options.get("softmax", False))
         return SpeechIO(

@@ -6,7 +6,9 @@ calls :func:`register`. Importing this package imports every such file.
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from motefit.spec.codec import nearest
 from motefit.spec.errors import RecipeError
@@ -21,12 +23,14 @@ class TaskSpec:
         data: dataclass of the recipe's ``[data]`` section.
         io: dataclass of the card's ``io`` section: what goes in and comes out of the model.
         has_frontend: whether a recipe has a ``[frontend]`` section.
+        metrics: names of the quality metrics that a model is measured by, given ``data``.
     """
 
     name: str
     data: type
     io: type
     has_frontend: bool
+    metrics: Callable[[Any], tuple[str, ...]]
 
 
 _REGISTRY: dict[str, TaskSpec] = {}

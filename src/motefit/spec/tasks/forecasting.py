@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from motefit.spec.codec import check_fields
 from motefit.spec.errors import RecipeError
+from motefit.spec.metrics import MAE_PREFIX
 from motefit.spec.normalisation import Normalisation
 from motefit.spec.tasks import TaskSpec, register
 
@@ -51,17 +53,13 @@ class SeriesData:
     synthetic_days: int = 365
 
     def __post_init__(self) -> None:
-        if not self.inputs or not self.targets:
-            raise RecipeError("inputs and targets need at least one column each")
-        extra = [name for name in self.targets if name not in self.inputs]
-        if extra:
+        check_fields(self)
+        _check_window(self)
+        if self.synthetic_days < 1 or self.max_filled_steps < 0:
             raise RecipeError(
-                f"each target must also be an input (its last value is the naive forecast); "
-                f"not an input: {', '.join(extra)}"
+                "synthetic_days must be at least 1 and max_filled_steps at least 0, "
+                f"got {self.synthetic_days} and {self.max_filled_steps}"
             )
-        for name in ("input_steps", "output_steps", "step_minutes", "synthetic_days"):
-            if getattr(self, name) <= 0:
-                raise RecipeError(f"{name} must be positive, got {getattr(self, name)}")
         if not (
             self.train_percent > 0
             and self.validation_percent > 0
@@ -94,13 +92,12 @@ class SeriesIO:
     normalisation: Normalisation
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        _check_window(self)
         if len(self.normalisation.mean) != len(self.inputs):
             raise RecipeError(
                 f"{len(self.inputs)} inputs need as many means, got {self.normalisation.mean}"
             )
-        missing = [name for name in self.targets if name not in self.inputs]
-        if missing:
-            raise RecipeError(f"targets that are not inputs: {', '.join(missing)}")
 
     @property
     def target_columns(self) -> tuple[int, ...]:
@@ -108,4 +105,25 @@ class SeriesIO:
         return tuple(self.inputs.index(name) for name in self.targets)
 
 
-register(TaskSpec(name=NAME, data=SeriesData, io=SeriesIO, has_frontend=False))
+def _check_window(window: SeriesData | SeriesIO) -> None:
+    """What the data and the card of a forecaster have in common."""
+    for name in ("inputs", "targets"):
+        columns = getattr(window, name)
+        if not columns or len(set(columns)) != len(columns):
+            raise RecipeError(f"{name} needs one or more different columns, got {list(columns)}")
+    extra = [name for name in window.targets if name not in window.inputs]
+    if extra:
+        raise RecipeError(
+            f"each target must also be an input (its last value is the naive forecast); "
+            f"not an input: {', '.join(extra)}"
+        )
+    for name in ("input_steps", "output_steps", "step_minutes"):
+        if getattr(window, name) <= 0:
+            raise RecipeError(f"{name} must be positive, got {getattr(window, name)}")
+
+
+def _metrics(data: SeriesData) -> tuple[str, ...]:
+    return tuple(f"{MAE_PREFIX}{name}" for name in data.targets)
+
+
+register(TaskSpec(name=NAME, data=SeriesData, io=SeriesIO, has_frontend=False, metrics=_metrics))

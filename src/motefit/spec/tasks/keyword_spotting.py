@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from motefit.spec.codec import check_fields
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalisation import Normalisation
@@ -37,6 +38,7 @@ class SpeechData:
     synthetic_clips: int = 200
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if len(set(self.words)) != len(self.words):
             raise RecipeError(f"a word stands twice in words: {', '.join(self.words)}")
         if len(self.words) == 1:
@@ -72,5 +74,18 @@ class SpeechIO:
     normalisation: Normalisation
     output: Literal["logits", "probabilities"] = "logits"
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise RecipeError(f"two or more different labels are needed, got {list(self.labels)}")
 
-register(TaskSpec(name=NAME, data=SpeechData, io=SpeechIO, has_frontend=True))
+
+register(
+    TaskSpec(
+        name=NAME,
+        data=SpeechData,
+        io=SpeechIO,
+        has_frontend=True,
+        metrics=lambda _data: ("accuracy",),
+    )
+)
