@@ -54,11 +54,27 @@ def net(rng, randomise):
 
 def test_calibration_is_the_range_of_every_activation(net):
     graph, examples = net
-    ranges = calibrate(graph, examples)
+    ranges = calibrate(graph, examples, outliers=0)
     everything = reference.run_all(graph, examples)
     assert set(ranges) == set(graph.activations())
     for name, (low, high) in ranges.items():
         assert (low, high) == (everything[name].min(), everything[name].max())
+
+
+@pytest.mark.parametrize("outliers", [1e-4, 0.003, 0.1])
+def test_calibration_leaves_a_share_of_outliers_out(net, outliers):
+    graph, examples = net
+    ranges = calibrate(graph, examples, outliers=outliers)
+    for name, values in reference.run_all(graph, examples).items():
+        ordered = np.sort(values.ravel())
+        left_out = int(outliers * len(ordered))
+        assert ranges[name] == (ordered[left_out], ordered[-1 - left_out])
+
+
+@pytest.mark.parametrize("outliers", [-0.1, 0.5, float("nan")])
+def test_a_share_of_outliers_is_below_one_half(net, outliers):
+    with pytest.raises(RecipeError, match="outliers must be"):
+        calibrate(*net, outliers=outliers)
 
 
 def test_calibration_needs_examples(net):

@@ -2,15 +2,38 @@
 
 import importlib
 import pkgutil
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from motefit import __version__
 from motefit.cli import commands
+from motefit.cli.output import INTERRUPTED, MISTAKE, fail
+from motefit.spec.errors import MotefitError
+
+
+class Application(TyperGroup):
+    """Maps errors to exit codes, for all commands alike; nothing the user can mend has a traceback.
+
+    A KeyboardInterrupt left to typer would exit with 1, which means "budget not met" here.
+    """
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - click's, or typer's own copy of click
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except MotefitError as error:
+            fail(str(error))
+            raise typer.Exit(MISTAKE) from None
+        except KeyboardInterrupt:
+            fail("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+
 
 app = typer.Typer(
     name="motefit",
+    cls=Application,
     help="Train the smallest model that fits a sensor node, and prove it on the bytes it ships.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -1,11 +1,12 @@
-"""Progress of a run, live in a terminal; plain lines where there is none."""
+"""Progress of a run on standard error: live in a terminal, plain lines where there is none."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from motefit.cli.output import err, escape
 from motefit.pipeline.events import Listener
@@ -14,77 +15,100 @@ from motefit.search.space import Candidate
 
 
 class LiveListener(Listener):
-    """Shows data loading, screening, and one bar per candidate in training; on standard error."""
+    """Shows data loading, screening, and one bar per candidate in training.
+
+    A context manager: the terminal is left as it was, however the run ends.
+    """
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
-        self._bars: list[tuple[Any, Path]] = []
-        self._loading: Any = None
+        self._bars: list[tuple[TaskID, Path]] = []
+        self._loading: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
 
     def _start(self) -> Progress:
-        self.stop()
+        self._stop()
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True),
             console=err,
             disable=not err.is_terminal,
         )
         self._progress.start()
         return self._progress
 
-    def stop(self) -> None:
-        """Leave the terminal as it was."""
+    def _stop(self) -> None:
         if self._progress is not None:
             self._progress.stop()
-        self._progress = None
-        self._loading = None
+        self._progress = self._loading = None
+        self._bars = []
 
     def loading(self, done: int, total: int) -> None:
-        """A bar of clips decoded or spoken."""
-        if self._progress is None:
+        """A bar of clips decoded or spoken, or of bytes."""
+        if self._progress is None or self._loading is None:
             self._loading = self._start().add_task("data", total=total, note="")
-        if self._progress is not None and self._loading is not None:
+        if self._progress is not None:
             self._progress.update(self._loading, completed=done, total=total)
 
     def loaded(self, notes: Sequence[str]) -> None:
-        """One line per note."""
-        self.stop()
-        for note in notes:
-            err.print(f"data: {escape(note)}", soft_wrap=True)
+        """The bar goes; the notes come with the verdict."""
+        del notes
+        self._stop()
 
-    def screened(self, fitting: Sequence[Screened], rejected: Sequence[Screened]) -> None:
+    def screened(
+        self, fitting: Sequence[Screened], rejected: Sequence[Screened], left_out: int
+    ) -> None:
         """How many are trained and dropped."""
-        err.print(f"screened: {len(fitting)} to train, {len(rejected)} rejected before training")
+        line = f"screened: {len(fitting)} to train, {len(rejected)} rejected before training"
+        if left_out:
+            line += f", {left_out} left out by max_candidates"
+        err.print(line)
 
     def training(self, candidates: Sequence[tuple[Candidate, Path]]) -> None:
         """One bar per candidate."""
+        if not err.is_terminal:
+            err.print(f"training: {len(candidates)} candidate(s)")
         progress = self._start()
         self._bars = [
             (progress.add_task(escape(c.title), total=c.recipe.train.epochs, note=""), history)
             for c, history in candidates
         ]
-        if not err.is_terminal:
-            err.print(f"training {len(candidates)} candidates")
 
     def tick(self) -> None:
         """Read what the workers have written."""
         for bar, history in self._bars:
             last = _last_line(history)
             if last is not None and self._progress is not None:
-                note = f"validation {last['best_score']:.4f}"
-                self._progress.update(bar, completed=last["epoch"] + 1, note=note)
+                done, total = last["epoch"] + 1, last["epochs"]
+                note = f"epoch {done}/{total}, validation {_score(last['best_score'])}"
+                self._progress.update(bar, completed=done, total=total, note=note)
 
     def trained(self) -> None:
         """Bars stay as they ended."""
         self.tick()
-        self.stop()
+        self._stop()
 
     def measuring(self, what: str) -> None:
         """One line."""
-        err.print(f"measuring {what}")
+        err.print(f"measuring: {what}")
+
+
+def _score(value: float) -> str:
+    """An accuracy, or a mean absolute error in standard units, which training scores negative."""
+    return f"{100 * value:.1f} %" if value >= 0 else f"error {-value:.4f}"
 
 
 def _last_line(path: Path) -> dict[str, Any] | None:

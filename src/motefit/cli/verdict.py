@@ -1,12 +1,12 @@
 """How a certificate looks in a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
 
 from motefit.cli.output import escape, out
-from motefit.pipeline.check import Difference
+from motefit.pipeline.check import CheckResult
 from motefit.search.screen import Screened
 from motefit.spec.card import Card
 from motefit.spec.codec import encode
@@ -74,17 +74,25 @@ def print_obstacle(nearest: Screened, rejected: int) -> None:
     out.print(f"nearest: {escape(nearest.candidate.title)}: {escape(nearest.reason)}")
 
 
-def print_differences(differences: Sequence[Difference] | None) -> None:
+def print_differences(result: CheckResult) -> None:
     """Say whether the card told the truth."""
-    if differences is None:
+    if result.differences is None:
         out.print("no card to compare with: these figures are the first")
-    elif not differences:
+        return
+    if not result.same_data:
+        out.print(
+            "[yellow]other data than the card's[/]: accuracy and errors were measured on them, and "
+            "not compared with the card",
+            soft_wrap=True,
+        )
+    elif not result.differences:
         out.print("every size, accuracy and error of the card was reproduced exactly")
-    for item in differences or ():
+    for item in result.differences:
         measured = "nothing" if item.measured is None else format_value(item.metric, item.measured)
         out.print(
             f"[bold red]differs[/] {escape(item.metric)}: the card says "
-            f"{format_value(item.metric, item.stated)}, measured {measured}"
+            f"{format_value(item.metric, item.stated)}, measured {measured}",
+            soft_wrap=True,
         )
 
 

@@ -42,6 +42,9 @@ from motefit.graph.reference import run_all
 from motefit.spec.errors import RecipeError
 
 CHUNK = 32
+# Measured on dscnn, tcnet and bcresnet trained on 8 words, n = 1599: int8 without tuning loses 0.0,
+# 0.2 and 3.8 points of accuracy with full ranges, gains 0.1, 0.1 and loses 0.9 without 1e-4.
+OUTLIERS = 1e-4
 Ranges = dict[str, tuple[float, float]]
 WEIGHTED = (Conv2D, DepthwiseConv2D, Dense)
 SAME_PARAMETERS = (AveragePool2D, LastStep)
@@ -51,30 +54,42 @@ ADD_LEAST_STEP = 1 / 32
 SOFTMAX = Quantisation(scale=np.array([1 / 256]), zero_point=INT8[0])
 
 
-def calibrate(graph: Graph, examples: np.ndarray) -> Ranges:
-    """Least and greatest value of every activation (and LSTM cell) over some examples.
+def calibrate(graph: Graph, examples: np.ndarray, *, outliers: float = OUTLIERS) -> Ranges:
+    """Range of every activation (and LSTM cell) over some examples.
 
     Args:
         graph: shipped float form.
         examples: (n, *input_shape), float32, as the network will meet them.
+        outliers: share of a tensor's values left out at each end, to saturate; 0 takes the least
+            and the greatest value, and so does a tensor of fewer than 1 / outliers values.
 
     Raises:
-        RecipeError: for no examples.
+        RecipeError: for no examples, or a share outside [0, 0.5).
     """
     examples = np.asarray(examples, np.float32).reshape(-1, *graph.input_shape)
     if len(examples) == 0:
         raise RecipeError("calibration needs at least one example, got none")
-    ranges: Ranges = {}
+    if not 0 <= outliers < 0.5:
+        raise RecipeError(f"outliers must be a share in [0, 0.5), got {outliers}")
+    tails: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for start in range(0, len(examples), CHUNK):
         for name, values in run_all(graph, examples[start : start + CHUNK]).items():
-            low, high = float(values.min()), float(values.max())
-            before = ranges.get(name, (low, high))
-            # np.minimum lets NaN through to quantise(), which refuses it
-            ranges[name] = (
-                float(np.minimum(low, before[0])),
-                float(np.maximum(high, before[1])),
-            )
-    return ranges
+            keep = int(outliers * values[0].size * len(examples)) + 1
+            low, high = tails.get(name, (values[:0].ravel(), values[:0].ravel()))
+            flat = values.ravel()
+            tails[name] = _least([low, flat], keep), -_least([-high, -flat], keep)
+    # the last of the least values and the first of the greatest; NaN passes, quantise refuses it
+    return {name: (float(low.max()), float(high.min())) for name, (low, high) in tails.items()}
+
+
+def _least(parts: list[np.ndarray], count: int) -> np.ndarray:
+    """The least numbers of some arrays, any NaN among them, in no order."""
+    values = np.concatenate(parts)
+    if np.isnan(values).any():
+        return np.array([np.nan], np.float32)
+    if len(values) > count:
+        values = np.partition(values, count - 1)[:count]
+    return np.asarray(values)
 
 
 def quantise(

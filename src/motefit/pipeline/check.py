@@ -7,6 +7,7 @@ from typing import Any
 
 from motefit.pipeline.events import Listener
 from motefit.pipeline.extras import require_report
+from motefit.pipeline.facts import is_quality, is_timing
 from motefit.pipeline.provenance import provenance
 from motefit.pipeline.quiet import silence_litert
 from motefit.pipeline.run_folder import make_writable
@@ -17,7 +18,6 @@ from motefit.runtime.bundle import load_bundle
 from motefit.spec.card import Card, Provenance
 from motefit.spec.errors import ModelFileError, NoCardError, RecipeError
 from motefit.spec.files import write_atomic
-from motefit.spec.metrics import QUALITY, metric
 from motefit.spec.recipe import Recipe
 from motefit.tflite.archive import read_model
 from motefit.verify import Certificate
@@ -112,7 +112,9 @@ def check(
     return CheckResult(
         card=shipped.card,
         certificate=shipped.certificate,
-        differences=None if card is None else _differences(card.facts, shipped, same_data=same_data),
+        differences=None
+        if card is None
+        else _differences(card.facts, shipped, same_data=same_data),
         same_data=same_data,
         report=folder / "report.html",
     )
@@ -149,8 +151,8 @@ def _differences(
 
 def _comparable(name: str, found: Mapping[str, float], *, same_data: bool) -> bool:
     """Whether a fact must come out alike on this machine, with these data."""
-    if metric(name).unit == "ms" or name == "latency.saving_percent":
+    if is_timing(name):
         return False
-    if metric(name).unit in QUALITY:
+    if is_quality(name):
         return same_data
     return name in found or name != "ram.arena_bytes"

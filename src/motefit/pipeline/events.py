@@ -16,8 +16,10 @@ class Listener:
     def loaded(self, notes: Sequence[str]) -> None:
         """Data are there; facts that qualify the result."""
 
-    def screened(self, fitting: Sequence[Screened], rejected: Sequence[Screened]) -> None:
-        """Candidates were judged before training."""
+    def screened(
+        self, fitting: Sequence[Screened], rejected: Sequence[Screened], left_out: int
+    ) -> None:
+        """Candidates were judged; ``left_out`` fit, but there are more than the recipe wants."""
 
     def training(self, candidates: Sequence[tuple[Candidate, Path]]) -> None:
         """Training begins; each candidate's epochs are appended to its history file."""

@@ -10,8 +10,19 @@ from motefit.measure.size import measure_size
 from motefit.pipeline.reference import reference_subject
 from motefit.pipeline.tasks import AnyTask, Part
 from motefit.spec.codec import encode
+from motefit.spec.metrics import TIMING_PREFIX, metric
 from motefit.spec.recipe import Recipe
 from motefit.tflite.inspect import inspect
+
+
+def is_quality(name: str) -> bool:
+    """Whether a metric says how good a model is, as opposed to what it costs."""
+    return metric(name).unit in {"fraction", "column"}
+
+
+def is_timing(name: str) -> bool:
+    """Whether a metric is a time, which differs from machine to machine and run to run."""
+    return name.startswith(TIMING_PREFIX)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from motefit.pipeline.candidate import (
 )
 from motefit.pipeline.events import Listener
 from motefit.pipeline.extras import require_report, require_training
-from motefit.pipeline.facts import measure_cost
+from motefit.pipeline.facts import is_quality, measure_cost
 from motefit.pipeline.provenance import provenance, usable_cores
 from motefit.pipeline.quiet import silence_litert
 from motefit.pipeline.run_folder import RunFolder
@@ -30,13 +30,9 @@ from motefit.search.space import Candidate, grid
 from motefit.spec.card import Card
 from motefit.spec.codec import decode
 from motefit.spec.files import write_atomic
-from motefit.spec.metrics import metric
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks import task_spec
 from motefit.verify import Certificate
-
-QUALITY = ("fraction", "column")
-"""Units of the metrics that say how good a model is, as opposed to what it costs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,10 +113,11 @@ def fit(
         screen(c, untrained(c, task.problem(c.recipe, dataset)), recipe.budget) for c in candidates
     )
     rejected = tuple(s for s in screened if s.missed)
-    fitting = sorted(
+    passed = sorted(
         (s for s in screened if not s.missed), key=lambda s: s.facts["size.tflite_bytes"]
-    )[: recipe.search.max_candidates]
-    listener.screened(fitting, rejected)
+    )
+    fitting = passed[: recipe.search.max_candidates]
+    listener.screened(fitting, rejected, len(passed) - len(fitting))
     if not fitting:
         return FitResult(folder=out, obstacle=nearest_miss(screened), rejected=rejected)
     data_sha256 = task.data_key(dataset)
@@ -220,7 +217,7 @@ def _rows(
                 "reason": item.reason,
                 "tflite_bytes": known["size.tflite_bytes"],
                 "macs": item.facts["macs"],
-                "validation": {k: v for k, v in known.items() if metric(k).unit in QUALITY},
+                "validation": {k: v for k, v in known.items() if is_quality(k)},
             }
         )
     return tuple(rows)

@@ -14,9 +14,9 @@ import numpy as np
 from motefit.graph.families import build
 from motefit.graph.problem import Problem
 from motefit.runtime.interpreter import Interpreter
+from motefit.spec.recipe import CompressSpec
 from motefit.tflite.export import shipped_graph
 from motefit.tflite.writer import write
-from motefit.spec.recipe import CompressSpec
 
 STANDARD_ERROR = 2
 

@@ -85,9 +85,7 @@ class RunFolder:
         make_writable(self.path)
         if not self.begun:
             if any(self.path.iterdir()):
-                raise RecipeError(
-                    f"{self.path} holds other files; choose a new folder with --out"
-                )
+                raise RecipeError(f"{self.path} holds other files; choose a new folder with --out")
         elif not overwrite and self._recipe_text() != recipe.to_toml():
             raise RecipeError(
                 f"{self.path} holds a run of another recipe; choose another folder with --out, or "
@@ -121,9 +119,7 @@ class RunFolder:
             return
         path = str(data.resolve()) if data else ""
         write_atomic(self.recipe_path, recipe.to_toml())
-        write_json(
-            self.state_path, {"name": recipe.name, "data": path, "data_sha256": data_sha256}
-        )
+        write_json(self.state_path, {"name": recipe.name, "data": path, "data_sha256": data_sha256})
 
     def stored(self) -> tuple[Recipe, Path | None]:
         """Recipe and data path of the run in this folder.

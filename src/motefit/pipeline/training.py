@@ -12,6 +12,7 @@ import numpy as np
 from motefit.graph.quantise import calibrate
 from motefit.graph.transform import fold
 from motefit.pipeline.candidate import HISTORY, MODEL, RESULT, Job, finished, untrained
+from motefit.pipeline.quiet import silence_litert
 from motefit.pipeline.tasks import Parts, find_task
 from motefit.runtime.bundle import sha256
 from motefit.spec.codec import encode
@@ -39,6 +40,7 @@ def run_job(job: Job) -> None:
     if finished(job.folder) is not None:
         return
     start = time.perf_counter()
+    silence_litert()
     recipe = job.candidate.recipe
     task = find_task(recipe.task)
     dataset = task.load(recipe, job.data)

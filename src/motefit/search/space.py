@@ -44,17 +44,17 @@ def _short(value: object) -> str:
 
 
 def grid(recipe: Recipe) -> tuple[Candidate, ...]:
-    """All candidates, seeds innermost.
+    """All candidates, seeds innermost; of candidates that are the same work, the first.
 
     Raises:
         RecipeError: when a value is not allowed at its key.
     """
     keys = tuple(recipe.search.space)
-    candidates: list[Candidate] = []
+    candidates: dict[str, Candidate] = {}
     for combination in itertools.product(*(recipe.search.space[key] for key in keys)):
         values = dict(zip(keys, combination, strict=True))
         changed = recipe.with_values(values)
-        candidates.extend(
-            Candidate(values=values, seed=seed, recipe=changed) for seed in recipe.train.seeds
-        )
-    return tuple(candidates)
+        for seed in recipe.train.seeds:
+            candidate = Candidate(values=values, seed=seed, recipe=changed)
+            candidates.setdefault(candidate.key, candidate)
+    return tuple(candidates.values())

@@ -52,6 +52,8 @@ _METRICS = {
     )
 }
 MAE_PREFIX = "mae."
+TIMING_PREFIX = "latency."
+"""Metrics that differ from machine to machine and from run to run."""
 
 
 def metric(name: str) -> Metric:

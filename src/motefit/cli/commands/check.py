@@ -9,7 +9,6 @@ from motefit.cli.output import out, print_json
 from motefit.cli.progress import LiveListener
 from motefit.cli.verdict import print_differences, print_verdict, verdict_table
 from motefit.pipeline.check import check
-from motefit.pipeline.events import Listener
 from motefit.pipeline.recipes import find_recipe
 from motefit.spec.codec import encode
 
@@ -23,7 +22,11 @@ def check_command(
         typer.Option(help="Folder of words, or CSV file. Left out: synthetic data are made."),
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="Budget, data and front end to use instead of the card's.")
+        str,
+        typer.Option(
+            help="Budget and [data] section to use instead of the card's; without a card also the "
+            "front end."
+        ),
     ] = "",
     out_dir: Annotated[
         Path | None,
@@ -35,20 +38,22 @@ def check_command(
 
     Exit code 0: the budget is met and the card told the truth; 1: not so; 2: something to mend.
     """
-    result = check(
-        model,
-        data,
-        recipe=find_recipe(recipe) if recipe else None,
-        out=out_dir,
-        listener=Listener() if as_json else LiveListener(),
-    )
+    with LiveListener() as listener:
+        result = check(
+            model,
+            data,
+            recipe=find_recipe(recipe) if recipe else None,
+            out=out_dir,
+            listener=listener,
+        )
     if as_json:
         table = verdict_table(result.card, result.certificate)
         differences = None if result.differences is None else encode(result.differences)
-        print_json({**table, "met": result.met, "differences": differences})
+        table |= {"met": result.met, "differences": differences, "same_data": result.same_data}
+        print_json({**table, "report": str(result.report)})
     else:
         print_verdict(result.card, result.certificate)
-        print_differences(result.differences)
+        print_differences(result)
         out.print(f"\nreport  {result.report}", soft_wrap=True)
     raise typer.Exit(0 if result.met else 1)
 

@@ -1,5 +1,6 @@
 """``motefit data``: synthesise, fetch and audit data."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,9 @@ from motefit.data.fetch.datasets import dataset_names
 from motefit.data.fetch.fetch import fetch
 from motefit.data.synth.climate import synthesise_climate
 from motefit.data.synth.speech import synthesise_speech
+from motefit.data.synth.voices import ENGLISH_ACCENTS
+from motefit.pipeline.audit import audit
 from motefit.pipeline.recipes import find_recipe
-from motefit.pipeline.tasks import find_task
 from motefit.spec.errors import RecipeError
 
 data_app = typer.Typer(no_args_is_help=True, help="Synthesise, fetch and audit data.")
@@ -31,7 +33,7 @@ def synth(
     accents: Annotated[
         str, typer.Option(help="Comma-separated espeak-ng voices, e.g. de; default: English ones.")
     ] = "",
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal bytes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal bytes.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="espeak-ng processes.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -46,20 +48,17 @@ def synth(
         else:
             out.print(f"{series.rows} rows with {series.gaps} gaps in {escape(str(series.path))}")
         return
-    listener = LiveListener()
-    spoken = [word.strip() for word in words.split(",")]
-    voices = {"accents": tuple(accents.split(","))} if accents else {}
-    speech = synthesise_speech(
-        spoken,
-        out_path,
-        clips_per_word=clips,
-        rng=rng,
-        rate_hz=rate_hz,
-        workers=workers,
-        progress=listener.loading,
-        **voices,
-    )
-    listener.stop()
+    with LiveListener() as listener:
+        speech = synthesise_speech(
+            _listed(words),
+            out_path,
+            clips_per_word=clips,
+            rng=rng,
+            rate_hz=rate_hz,
+            workers=workers,
+            accents=_listed(accents) if accents else ENGLISH_ACCENTS,
+            progress=listener.loading,
+        )
     if as_json:
         print_json(
             {
@@ -85,11 +84,8 @@ def fetch_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Download a published data set, with resume and checks of size and sha256."""
-    listener = LiveListener()
-    try:
+    with LiveListener() as listener:
         report = fetch(name, out_dir, progress=listener.loading, url=url or None)
-    finally:
-        listener.stop()
     if as_json:
         print_json({**vars(report), "path": str(report.path)})
         return
@@ -98,25 +94,45 @@ def fetch_command(
     out.print(f"sha256 {report.sha256}, {known}", soft_wrap=True)
 
 
-@data_app.command()
-def audit(
+@data_app.command("audit")
+def audit_command(
     data: Annotated[Path, typer.Argument(help="Folder of words, or CSV file.")],
     recipe: Annotated[
-        str, typer.Option(help="Recipe whose [data] section says how to read and split.")
-    ],
+        str,
+        typer.Option(
+            help="Recipe whose [data] section says how to read and split. Left out: all words of a "
+            "folder, or the default columns of a CSV file."
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Count what makes a score look better, or worse, than it is."""
-    found = find_recipe(recipe)
-    task = find_task(found.task)
-    listener = LiveListener()
-    facts = task.audit(task.load(found, data, progress=listener.loading))
-    listener.stop()
+    """Find files that cannot be used; count what makes a score look better, or worse, than it is.
+
+    Exit code 0: the data can be used; 1: some files cannot; 2: something to mend.
+    """
+    with LiveListener() as listener:
+        found = audit(data, recipe=find_recipe(recipe) if recipe else None, listener=listener)
     if as_json:
-        print_json(facts)
-        return
-    for key, value in facts.items():
-        out.print(f"{key}: {escape(str(value))}", soft_wrap=True)
+        broken = [{"path": str(item.path), "problem": item.problem} for item in found.broken]
+        print_json({"broken": broken, **found.facts})
+    else:
+        for item in found.broken:
+            out.print(f"[bold red]broken[/] {escape(item.problem)}", soft_wrap=True)
+        for key, value in found.facts.items():
+            out.print(f"{key}: {escape(_text(value))}", soft_wrap=True)
+    raise typer.Exit(1 if found.broken else 0)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return "; ".join(map(_text, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,16 +1,17 @@
 """``motefit fit``: a recipe in, a certified bundle out."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from motefit.cli.output import err, out, print_json
+from motefit.cli.output import INTERRUPTED, fail, out, print_json
 from motefit.cli.progress import LiveListener
 from motefit.cli.verdict import print_obstacle, print_verdict, verdict_table
-from motefit.pipeline.events import Listener
 from motefit.pipeline.fit import FitOptions, FitResult, fit, resume
 from motefit.pipeline.recipes import find_recipe
+from motefit.pipeline.run_folder import RunFolder
 from motefit.spec.errors import RecipeError
 
 
@@ -42,13 +43,22 @@ def fit_command(
     Exit code 0: the budget is met; 1: it is not; 2: something to mend, said in words.
     """
     options = FitOptions(workers=workers, device=device, overwrite=overwrite)
-    listener = Listener() if as_json else LiveListener()
+    folder = resume_dir or out_dir or Path("runs") / Path(recipe).stem
     try:
-        result = _run(recipe, data, out_dir, resume_dir, options, listener)
+        with LiveListener() as listener:
+            if resume_dir is not None:
+                if recipe or data or out_dir:
+                    raise RecipeError("--resume takes recipe and data from the run: give it alone")
+                result = resume(folder, options=options, listener=listener)
+            elif recipe:
+                result = fit(find_recipe(recipe), data, folder, options=options, listener=listener)
+            else:
+                raise RecipeError("which recipe? motefit recipes lists the shipped ones")
     except KeyboardInterrupt:
-        folder = resume_dir or out_dir or Path("runs") / Path(recipe).stem
-        err.print(f"\ninterrupted; go on with: motefit fit --resume {folder}")
-        raise typer.Exit(130) from None
+        if not RunFolder(folder).begun:
+            raise
+        fail(f"interrupted; go on with: motefit fit --resume {shlex.quote(str(folder))}")
+        raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_json(_table(result))
     elif result.obstacle is not None:
@@ -57,25 +67,6 @@ def fit_command(
         print_verdict(result.card, result.certificate)
         out.print(f"\nbundle  {result.bundle}\nreport  {result.report}", soft_wrap=True)
     raise typer.Exit(0 if result.met else 1)
-
-
-def _run(
-    recipe: str,
-    data: Path | None,
-    out_dir: Path | None,
-    resume_dir: Path | None,
-    options: FitOptions,
-    listener: Listener,
-) -> FitResult:
-    if resume_dir is not None:
-        if recipe or data or out_dir:
-            raise RecipeError("--resume takes recipe and data from the run: give it alone")
-        return resume(resume_dir, options=options, listener=listener)
-    if not recipe:
-        raise RecipeError("which recipe? motefit recipes lists the shipped ones")
-    found = find_recipe(recipe)
-    folder = out_dir or Path("runs") / found.name
-    return fit(found, data, folder, options=options, listener=listener)
 
 
 def _table(result: FitResult) -> dict[str, object]:

@@ -3,8 +3,8 @@
 A file in this folder subclasses :class:`Task` and calls :func:`register`; looking a task up imports
 every file. ``spec/tasks`` has the task's recipe and card sections.
 
-``motefit.train`` needs torch, and only :meth:`Task.source` needs ``motefit.train``: that method, and
-no other, imports it when it is called, so that everything but training works without torch.
+``motefit.train`` needs torch, and only :meth:`Task.source` needs ``motefit.train``: that method,
+and no other, imports it when it is called, so that everything but training works without torch.
 """
 
 import importlib

@@ -1,0 +1,234 @@
+"""The real command line, in this process or in one of its own, on small real files."""
+
+import os
+import subprocess
+import sys
+import wave
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+import motefit
+from motefit.cli.app import app
+from motefit.data.synth.climate import synthesise_climate
+
+RATE_HZ = 8000
+TONES_HZ = {"high": 1500.0, "low": 400.0}
+CLIPS = 16
+
+CLIMATE = """
+description = "a linear forecast"
+task = "forecasting"
+[data]
+input_steps = 4
+output_steps = 2
+[model]
+family = "linear"
+[train]
+epochs = {epochs}
+batch_size = 128
+seeds = [0, 1]
+[compress]
+precision = "int8-weights"
+[budget]
+mae."T (degC)" = "< 2.0"
+size.tflite_bytes = "< 1100 B"
+objective = "mae.rh (%)"
+"""
+
+TONES = """
+description = "two tones"
+task = "keyword-spotting"
+[data]
+words = ["low", "high"]
+[frontend]
+rate_hz = 8000
+frame_length = 256
+frame_step = 256
+mel_bins = 12
+lower_hz = 100
+upper_hz = 3800
+coefficients = 0
+[model]
+family = "dscnn"
+width = 8
+blocks = 1
+[train]
+epochs = 12
+batch_size = 8
+learning_rate = 0.02
+[budget]
+accuracy = ">= 75 %"
+size.tflite_bytes = "< 10 KB"
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished run and what it was made from."""
+
+    folder: Path
+    recipe: Path
+    data: Path
+    printed: str
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / f"{self.recipe.stem}.zip"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Decoded audio goes to a folder of this session."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MOTEFIT_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def environment(cache: Path) -> Mapping[str, str]:
+    """Environment of a process that finds this very motefit."""
+    source = str(Path(motefit.__file__).parents[1])
+    return {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "1", "MOTEFIT_CACHE": str(cache)}
+
+
+@pytest.fixture(scope="session")
+def command() -> tuple[str, ...]:
+    """How to start the command line as a process."""
+    return (sys.executable, "-c", "from motefit.cli import main; main()")
+
+
+@pytest.fixture(scope="session")
+def motefit_process(
+    command: tuple[str, ...], environment: Mapping[str, str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line in a process of its own, to its end."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *map(str, arguments)],
+            env=environment, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def invoke() -> Callable[..., Result]:
+    """Run the command line in this process."""
+    runner = CliRunner()
+
+    def run(*arguments: object) -> Result:
+        result = runner.invoke(app, list(map(str, arguments)))
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture
+def refused(invoke: Callable[..., Result]) -> Callable[..., str]:
+    """Run a command that must end as the user's mistake; gives what it said."""
+
+    def run(*arguments: object) -> str:
+        result = invoke(*arguments)
+        assert result.exit_code == 2, result.output
+        assert result.stdout == ""
+        assert result.stderr.startswith("error: ")
+        assert "Traceback" not in result.stderr
+        return result.stderr
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def climate_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 synthetic days."""
+    path = tmp_path_factory.mktemp("climate") / "climate.csv"
+    synthesise_climate(path, days=30, rng=np.random.default_rng(0))
+    return path
+
+
+def write_wav(path: Path, samples: np.ndarray, *, rate_hz: int = RATE_HZ) -> None:
+    """Samples (n,) or (n, channels) int16."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(samples.astype("<i2").tobytes())
+
+
+def tone(word: str, *, rng: np.random.Generator, rate_hz: int = RATE_HZ) -> np.ndarray:
+    """One second of a word's tone in noise, int16 (rate_hz,)."""
+    phase = 2 * np.pi * TONES_HZ[word] * rng.uniform(0.95, 1.05) * np.arange(rate_hz) / rate_hz
+    clip = rng.uniform(0.1, 0.5) * np.sin(phase) + rng.normal(0, 0.02, rate_hz)
+    return np.asarray(np.clip(clip, -1, 1) * 32767, np.int16)
+
+
+@pytest.fixture
+def tones(tmp_path: Path) -> Path:
+    """A folder of two words that a test may spoil."""
+    return make_tones(tmp_path / "tones")
+
+
+def make_tones(folder: Path) -> Path:
+    """Write the words of TONES_HZ as folders."""
+    rng = np.random.default_rng(1)
+    for word in TONES_HZ:
+        for clip in range(CLIPS):
+            write_wav(folder / word / f"s{clip:02d}_nohash_0.wav", tone(word, rng=rng))
+    return folder
+
+
+@pytest.fixture
+def climate_recipe(tmp_path: Path) -> Path:
+    """A recipe file of a small forecaster."""
+    return write_recipe(tmp_path / "tiny-climate.toml", CLIMATE.format(epochs=3))
+
+
+@pytest.fixture
+def tones_recipe(tmp_path: Path) -> Path:
+    """A recipe file of a small keyword spotter."""
+    return write_recipe(tmp_path / "tiny-tones.toml", TONES)
+
+
+def write_recipe(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def climate_run(
+    tmp_path_factory: pytest.TempPathFactory,
+    motefit_process: Callable[..., subprocess.CompletedProcess[str]],
+    climate_csv: Path,
+) -> Run:
+    """A finished run of the small forecaster; tests must not change it."""
+    folder = tmp_path_factory.mktemp("climate-run")
+    recipe = write_recipe(folder / "tiny-climate.toml", CLIMATE.format(epochs=3))
+    done = motefit_process(
+        "fit", recipe, "--data", climate_csv, "--out", folder / "run", "--workers", 1
+    )
+    assert done.returncode == 0, done.stderr
+    return Run(folder=folder / "run", recipe=recipe, data=climate_csv, printed=done.stdout)
+
+
+@pytest.fixture(scope="session")
+def tones_run(
+    tmp_path_factory: pytest.TempPathFactory,
+    motefit_process: Callable[..., subprocess.CompletedProcess[str]],
+) -> Run:
+    """A finished run of the small keyword spotter; tests must not change it."""
+    folder = tmp_path_factory.mktemp("tones-run")
+    data = make_tones(folder / "tones")
+    recipe = write_recipe(folder / "tiny-tones.toml", TONES)
+    done = motefit_process("fit", recipe, "--data", data, "--out", folder / "run", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Run(folder=folder / "run", recipe=recipe, data=data, printed=done.stdout)

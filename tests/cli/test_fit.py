@@ -1,0 +1,128 @@
+"""``motefit fit`` from recipe to bundle."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from motefit.runtime import load_bundle
+
+
+def test_forecasting_ends_in_a_bundle_whose_budget_is_met(climate_run):
+    names = {path.name for path in climate_run.folder.iterdir()}
+    assert names == {
+        "candidates", "certificate.json", "reads.jsonl", "recipe.toml", "report.html", "run.json",
+        "tiny-climate.zip",
+    }  # fmt: skip
+    bundle = load_bundle(climate_run.bundle)
+    assert bundle.card.facts["size.tflite_bytes"] == len(bundle.model) < 1100
+    certificate = json.loads((climate_run.folder / "certificate.json").read_text())
+    assert certificate["model_sha256"] == bundle.card.model_sha256
+    assert "budget met" in climate_run.printed
+    assert str(climate_run.bundle) in climate_run.printed
+
+
+def test_baselines_are_rows_of_the_result(climate_run):
+    for column in ("T (degC)", "rh (%)"):
+        for baseline in ("persistence", "least squares"):
+            assert f"mae.{column}, {baseline}" in climate_run.printed
+
+
+def test_report_names_the_verdict_and_the_baselines(climate_run):
+    page = (climate_run.folder / "report.html").read_text(encoding="utf-8")
+    assert "least squares" in page
+    assert load_bundle(climate_run.bundle).card.model_sha256[:12] in page
+
+
+def test_bundle_begins_with_the_model_and_its_card(climate_run):
+    with zipfile.ZipFile(climate_run.bundle) as archive:
+        assert archive.namelist() == ["model.tflite", "card.json"]
+
+
+def test_reads_of_the_test_part_are_on_record(climate_run):
+    lines = (climate_run.folder / "reads.jsonl").read_text().splitlines()
+    parts = [json.loads(line)["part"] for line in lines]
+    assert parts == ["train", "validation", "test"]
+
+
+def test_json_is_one_document_and_nothing_else(tones_run):
+    result = json.loads(tones_run.printed)
+    assert result["met"] is True
+    assert result["facts"]["accuracy"] >= 0.75
+    assert Path(result["bundle"]) == tones_run.bundle
+    assert result["certificate"]["accuracy"]["n"] > 0
+
+
+def test_a_keyword_model_knows_its_labels_sorted(tones_run):
+    assert load_bundle(tones_run.bundle).card.io.labels == ("high", "low")
+
+
+def test_the_same_run_again_trains_nothing_and_gives_the_same_model(climate_run, invoke):
+    before = load_bundle(climate_run.bundle)
+    stamps = {p: p.stat().st_mtime_ns for p in climate_run.folder.glob("candidates/*/*")}
+    again = invoke("fit", climate_run.recipe, "--data", climate_run.data, "--out",
+                   climate_run.folder)  # fmt: skip
+    assert again.exit_code == 0
+    after = load_bundle(climate_run.bundle)
+    assert after.model == before.model
+    assert {p: p.stat().st_mtime_ns for p in climate_run.folder.glob("candidates/*/*")} == stamps
+
+
+@pytest.mark.slow
+def test_a_missed_budget_is_exit_code_1_and_still_a_bundle(
+    invoke, tmp_path, climate_recipe, climate_csv
+):
+    text = climate_recipe.read_text().replace('"< 2.0"', '"< 0.001"').replace("[0, 1]", "[0]")
+    climate_recipe.write_text(text)
+    result = invoke("fit", climate_recipe, "--data", climate_csv, "--out", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "FAIL" in result.stdout
+    assert "budget not met" in result.stdout
+    assert load_bundle(tmp_path / "run" / "tiny-climate.zip").card.facts["mae.T (degC)"] > 0.001
+
+
+@pytest.mark.slow
+def test_quantisation_aware_epochs_are_trained_and_shipped(invoke, tmp_path, tones_run):
+    text = tones_run.recipe.read_text().replace(
+        "[budget]", "[compress]\nquantisation_aware_epochs = 3\n[budget]"
+    )
+    recipe = tmp_path / "tuned.toml"
+    recipe.write_text(text)
+    result = invoke("fit", recipe, "--data", tones_run.data, "--out", tmp_path / "run", "--json")
+    assert result.exit_code == 0, result.output
+    (stored,) = (tmp_path / "run" / "candidates").glob("*/result.json")
+    epochs = [report["epoch"] for report in json.loads(stored.read_text())["history"]]
+    assert epochs == list(range(12 + 3))
+    assert not list(stored.parent.glob("*.npz"))
+
+
+@pytest.mark.slow
+def test_synthetic_words_need_no_download(invoke, tmp_path):
+    recipe = tmp_path / "spoken.toml"
+    recipe.write_text(
+        """
+        task = "keyword-spotting"
+        [data]
+        words = ["go", "stop"]
+        synthetic_clips = 40
+        split = "speaker"
+        [frontend]
+        coefficients = 0
+        mel_bins = 20
+        [model]
+        family = "tcnet"
+        width = 8
+        [train]
+        epochs = 8
+        batch_size = 8
+        learning_rate = 0.02
+        [budget]
+        accuracy = "> 50 %"
+        """
+    )
+    result = invoke("fit", recipe, "--out", tmp_path / "run", "--json")
+    assert result.exit_code in {0, 1}, result.output
+    facts = json.loads(result.stdout)
+    assert facts["evidence"]["data"]["shared_speakers"] == 0
+    assert facts["facts"]["size.tflite_bytes"] < 10_000

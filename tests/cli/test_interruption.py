@@ -1,0 +1,213 @@
+"""Ctrl-C, kill -9, a killed worker, a full disk: what stays is whole, and a run can be resumed."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from motefit.runtime import load_bundle
+
+EPOCHS = 400
+"""About five seconds, so that the run has written a checkpoint (after two) when it is stopped."""
+PATIENCE_S = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Long:
+    """A recipe that trains long enough to be interrupted, and the model it ends in."""
+
+    recipe: Path
+    data: Path
+    model: bytes
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory, climate_run, motefit_process) -> Long:
+    folder = tmp_path_factory.mktemp("long")
+    recipe = folder / "long.toml"
+    text = climate_run.recipe.read_text().replace("epochs = 3", f"epochs = {EPOCHS}")
+    recipe.write_text(text.replace("seeds = [0, 1]", "seeds = [0]"))
+    done = motefit_process("fit", recipe, "--data", climate_run.data, "--out", folder / "whole")
+    assert done.returncode == 0, done.stderr
+    model = load_bundle(folder / "whole" / "long.zip").model
+    return Long(recipe=recipe, data=climate_run.data, model=model)
+
+
+@pytest.fixture
+def training(
+    long: Long, command: tuple[str, ...], environment: Mapping[str, str], tmp_path: Path
+) -> Iterator[subprocess.Popen[str]]:
+    """A run that has written its first checkpoint, as the leader of its own process group."""
+    out = tmp_path / "run"
+    process = subprocess.Popen(
+        [*command, "fit", str(long.recipe), "--data", str(long.data), "--out", str(out)],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    wait_for(lambda: list(out.glob("candidates/*/training.npz")), process)
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        assert process is None or process.poll() is None, "the run ended too early"
+        time.sleep(0.02)
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [
+        int(child)
+        for child in children
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def resumed(motefit_process, folder: Path) -> bytes:
+    done = motefit_process("fit", "--resume", folder)
+    assert done.returncode == 0, done.stderr
+    assert not list(folder.glob("candidates/*/.*"))
+    return load_bundle(folder / "long.zip").model
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_run_that_ends_in_the_same_bytes(
+    training, long, motefit_process, tmp_path
+):
+    (worker,) = workers_of(training)
+    os.killpg(training.pid, signal.SIGINT)
+    printed, said = training.communicate(timeout=PATIENCE_S)
+    assert training.returncode == 130
+    assert f"motefit fit --resume {tmp_path / 'run'}" in said
+    assert "Traceback" not in said
+    assert printed == ""
+    assert not alive(worker)
+    assert not (tmp_path / "run" / "long.zip").exists()
+    assert resumed(motefit_process, tmp_path / "run") == long.model
+
+
+@pytest.mark.slow
+def test_kill_9_leaves_a_run_that_ends_in_the_same_bytes(
+    training, long, motefit_process, tmp_path
+):
+    (worker,) = workers_of(training)
+    training.kill()
+    training.communicate(timeout=PATIENCE_S)
+    wait_for(lambda: not alive(worker))  # an orphan would go on training
+    assert not list(tmp_path.glob("run/candidates/*/result.json"))
+    assert resumed(motefit_process, tmp_path / "run") == long.model
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_said_and_its_run_goes_on(training, long, motefit_process, tmp_path):
+    (worker,) = workers_of(training)
+    os.kill(worker, signal.SIGKILL)
+    _, said = training.communicate(timeout=PATIENCE_S)
+    assert training.returncode == 2
+    assert "killed by signal 9" in said
+    assert "Traceback" not in said
+    assert resumed(motefit_process, tmp_path / "run") == long.model
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_is_named_and_never_used(training, motefit_process, tmp_path):
+    os.killpg(training.pid, signal.SIGINT)
+    training.communicate(timeout=PATIENCE_S)
+    (checkpoint,) = tmp_path.glob("run/candidates/*/training.npz")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:500])
+    done = motefit_process("fit", "--resume", tmp_path / "run")
+    assert done.returncode == 2
+    assert str(checkpoint) in done.stderr
+    assert "delete it" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def copied(climate_run, tmp_path) -> Path:
+    """A copy of a finished run, to be spoilt."""
+    return Path(shutil.copytree(climate_run.folder, tmp_path / "run"))
+
+
+def test_a_full_disk_leaves_the_old_bundle_intact(copied, command, environment):
+    bundle = copied / "tiny-climate.zip"
+    before = bundle.read_bytes()
+    limit = len(before) // 2
+
+    def small_files_only() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    done = subprocess.run(
+        [*command, "fit", "--resume", str(copied)],
+        env=environment, capture_output=True, text=True, check=False,
+        preexec_fn=small_files_only,  # noqa: PLW1509 - the child has one thread at that time
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert f"cannot write {bundle}" in done.stderr
+    assert "what was there before is unchanged" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert bundle.read_bytes() == before
+    assert not [p for p in copied.iterdir() if p.name.startswith(".")]
+
+
+def test_a_candidate_whose_model_was_changed_is_trained_again(copied, invoke, climate_run):
+    for model in copied.glob("candidates/*/model.tflite"):
+        model.write_bytes(model.read_bytes()[:-1] + b"\x55")
+    assert invoke("fit", "--resume", copied, "--workers", 2).exit_code == 0
+    assert load_bundle(copied / "tiny-climate.zip").model == load_bundle(climate_run.bundle).model
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[1", '{"name": 1}'])
+def test_a_run_whose_state_is_damaged_is_no_run(copied, refused, damage):
+    (copied / "run.json").write_text(damage)
+    assert "holds no run" in refused("fit", "--resume", copied)
+    assert "holds other files" in refused("fit", "climate-6", "--out", copied)
+
+
+def test_a_run_whose_recipe_is_damaged_is_said(copied, refused):
+    (copied / "recipe.toml").write_text("task = ")
+    assert "not valid TOML" in refused("fit", "--resume", copied)
+
+
+def test_resume_of_a_folder_that_is_no_run(refused, tmp_path):
+    assert "holds no run" in refused("fit", "--resume", tmp_path)
+    assert "holds no run" in refused("fit", "--resume", tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    assert "holds no run" in refused("fit", "--resume", tmp_path / "file")
+
+
+def test_resume_takes_nothing_else(refused, copied):
+    assert "give it alone" in refused("fit", "climate-6", "--resume", copied)
+
+
+def test_data_that_changed_since_are_not_mixed_with_old_models(copied, climate_run, refused):
+    lines = climate_run.data.read_text().splitlines()
+    other = copied.parent / "other.csv"
+    other.write_text("\n".join(lines[:-100]) + "\n")
+    said = refused("fit", climate_run.recipe, "--data", other, "--out", copied)
+    assert "other data" in said
+    assert "--overwrite" in said
+
+
+def test_the_same_data_elsewhere_are_the_same_run(copied, climate_run, invoke):
+    moved = Path(shutil.copy(climate_run.data, copied.parent / "moved.csv"))
+    result = invoke("fit", climate_run.recipe, "--data", moved, "--out", copied)
+    assert result.exit_code == 0, result.output
