@@ -11,7 +11,7 @@ def real_data() -> Path:
     """Folder with ``speech/`` and ``climate/``, named by the environment variable MOTEFIT_DATA."""
     name = os.environ.get("MOTEFIT_DATA", "")
     if not name:
-        pytest.skip("real data absent: set MOTEFIT_DATA to the folder that holds speech/ and climate/")
+        pytest.skip("real data absent: MOTEFIT_DATA must name the folder of speech/ and climate/")
     folder = Path(name)
     if not (folder / "speech").is_dir() or not (folder / "climate").is_dir():
         pytest.fail(f"MOTEFIT_DATA={name} holds no speech/ and climate/ folders")

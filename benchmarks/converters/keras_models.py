@@ -25,7 +25,13 @@ def mlp(batch: int | None) -> keras.Model:
     """Two hidden layers on a window of a series."""
     hidden = [layers.Dense(32, activation="relu") for _ in range(2)]
     return keras.Sequential(
-        [keras.Input(SERIES, batch_size=batch), layers.Flatten(), *hidden, layers.Dense(12), layers.Reshape((6, 2))]
+        [
+            keras.Input(SERIES, batch_size=batch),
+            layers.Flatten(),
+            *hidden,
+            layers.Dense(12),
+            layers.Reshape((6, 2)),
+        ]
     )
 
 
@@ -88,16 +94,25 @@ NETS: dict[str, Callable[[int | None], keras.Model]] = {
     "lstm-while": lambda b: lstm(b, unroll=False),
 }
 if FUSED:
-    NETS = {"lstm-fused": lambda b: lstm(b, unroll=False), "dscnn8-keras2": lambda b: dscnn(b, 8, blocks=2)}
+    NETS = {
+        "lstm-fused": lambda b: lstm(b, unroll=False),
+        "dscnn8-keras2": lambda b: dscnn(b, 8, blocks=2),
+    }
 PRECISIONS = ("float32", "open-batch", "float16", "dynamic", "int8", "int8-float-edges")
-OPEN_BATCH = ("mlp", "cnn", "lstm-fused")
+OPEN_BATCH = ("mlp", "cnn")
+CRASHES = ("lstm-while",)
+"""Nets whose conversion to int8 ends TensorFlow 2.20's process with a segmentation fault."""
 
 
 def lively(model: keras.Model, rng: np.random.Generator) -> None:
     """Weights and statistics as training leaves them, not zero and one."""
     for variable in model.weights:
         shape = tuple(variable.shape)
-        if "variance" in variable.path if hasattr(variable, "path") else "variance" in variable.name:
+        if (
+            "variance" in variable.path
+            if hasattr(variable, "path")
+            else "variance" in variable.name
+        ):
             value = rng.uniform(0.7, 1.5, shape)
         elif len(shape) == 1:
             value = variable.numpy() + rng.normal(0, 0.3, shape)
@@ -107,7 +122,11 @@ def lively(model: keras.Model, rng: np.random.Generator) -> None:
 
 
 def examples(shape: tuple[int, ...], rng: np.random.Generator) -> Iterator[list[np.ndarray]]:
-    """Inputs that calibrate."""
+    """Inputs that calibrate.
+
+    Yields:
+        one example, in a list as the converter wants it.
+    """
     for _ in range(32):
         yield [rng.normal(0, 1, (1, *shape)).astype(np.float32)]
 
@@ -136,6 +155,8 @@ def main() -> None:
     for name, make in NETS.items():
         for precision in PRECISIONS:
             if precision == "open-batch" and name not in OPEN_BATCH:
+                continue
+            if precision.startswith("int8") and name in CRASHES:
                 continue
             model = make(None if precision == "open-batch" else 1)
             lively(model, np.random.default_rng(SEED))

@@ -31,7 +31,7 @@ family = "linear"
 [train]
 epochs = {epochs}
 batch_size = 128
-seeds = [0, 1]
+seeds = [0]
 [compress]
 precision = "int8-weights"
 [budget]
@@ -140,9 +140,10 @@ def refused(invoke: Callable[..., Result]) -> Callable[..., str]:
         result = invoke(*arguments)
         assert result.exit_code == 2, result.output
         assert result.stdout == ""
-        assert result.stderr.startswith("error: ")
         assert "Traceback" not in result.stderr
-        return result.stderr
+        _, mark, said = result.stderr.partition("error: ")
+        assert mark
+        return said
 
     return run
 
@@ -151,7 +152,7 @@ def refused(invoke: Callable[..., Result]) -> Callable[..., str]:
 def climate_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """30 synthetic days."""
     path = tmp_path_factory.mktemp("climate") / "climate.csv"
-    synthesise_climate(path, days=30, rng=np.random.default_rng(0))
+    synthesise_climate(path, days=30, rng=np.random.default_rng(0), gaps=1)
     return path
 
 

@@ -65,9 +65,7 @@ def test_a_word_that_is_not_there(fit_tones, tones):
     ],
     ids=["text", "truncated", "empty", "header only"],
 )
-def test_broken_audio_is_named_by_fit_and_listed_by_audit(
-    fit_tones, invoke, tones, content, said
-):
+def test_broken_audio_is_named_by_fit_and_listed_by_audit(fit_tones, invoke, tones, content, said):
     clip = a_clip(tones)
     clip.write_bytes(content(clip.read_bytes()))
     told = fit_tones()
@@ -152,16 +150,16 @@ def test_too_few_rows(fit_climate):
         ('"< 2.0"', '"> 2.0"', "turn the sign round"),
         ("= \"forecasting\"", "=", "not valid TOML"),
         ("[model]", "[model]\nbais = true", "did you mean 'bias'?"),
-        ("seeds = [0, 1]", "seeds = [-1]", "seeds"),
+        ("seeds = [0]", "seeds = [-1]", "seeds"),
     ],
 )  # fmt: skip
-def test_a_typo_in_the_recipe(refused, climate_recipe, climate_csv, tmp_path, old, new, said):
+def test_a_typo_in_the_recipe(fit_climate, climate_recipe, old, new, said):
     text = climate_recipe.read_text()
     assert old in text
     climate_recipe.write_text(text.replace(old, new))
-    told = refused("fit", climate_recipe, "--data", climate_csv, "--out", tmp_path / "run")
+    told = fit_climate(lambda lines: lines)
     assert said in told
-    assert "tiny-climate" in told or "lineal" in told or "linear" in told
+    assert "tiny-climate" in told or "line" in told
 
 
 def test_a_typo_in_the_name_of_a_recipe(refused):
@@ -176,7 +174,7 @@ def test_a_budget_that_no_candidate_can_meet(invoke, climate_recipe, climate_csv
     out = tmp_path / "run"
     result = invoke("fit", climate_recipe, "--data", climate_csv, "--out", out)
     assert result.exit_code == 1
-    assert "no candidate can meet the budget (2 judged, none trained)" in result.stdout
+    assert "no candidate can meet the budget (1 judged, none trained)" in result.stdout
     assert "nearest: seed 0: size.tflite_bytes is" in result.stdout
     assert "bound < 200 B" in result.stdout
     assert not (out / "candidates").exists()

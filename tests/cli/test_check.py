@@ -25,7 +25,9 @@ def rewritten(bundle: Path, **facts: float) -> None:
 
 
 @pytest.mark.parametrize("run", ["climate_run", "tones_run"])
-def test_figures_are_reproduced_exactly_in_a_second_process(run, request, motefit_process, tmp_path):
+def test_figures_are_reproduced_exactly_in_a_second_process(
+    run, request, motefit_process, tmp_path
+):
     made = request.getfixturevalue(run)
     stated = load_bundle(made.bundle).card.facts
     done = motefit_process("check", made.bundle, "--data", made.data, "--out", tmp_path, "--json")
@@ -104,9 +106,7 @@ def test_a_bare_model_with_its_card_beside_it(invoke, bundle, climate_run, tmp_p
     assert (tmp_path / "bare-check" / "certificate.json").is_file()
 
 
-def test_a_foreign_model_needs_a_recipe_and_then_passes(
-    invoke, refused, climate_run, tmp_path
-):
+def test_a_foreign_model_needs_a_recipe_and_then_passes(invoke, refused, climate_run, tmp_path):
     foreign = tmp_path / "foreign.tflite"
     foreign.write_bytes(load_bundle(climate_run.bundle).model)
     assert "--recipe" in refused("check", foreign, "--data", climate_run.data)
@@ -182,5 +182,5 @@ def test_a_read_only_place_is_said(refused, bundle, climate_run):
 def test_the_card_says_how_it_was_made(climate_run):
     card: Card = load_bundle(climate_run.bundle).card
     assert "fit" in card.provenance.command
-    assert card.provenance.seed in {0, 1}
+    assert card.provenance.seed == 0
     assert len(card.provenance.data_sha256) == 64

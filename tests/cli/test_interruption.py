@@ -15,7 +15,7 @@ import pytest
 from motefit.runtime import load_bundle
 
 EPOCHS = 400
-"""About five seconds, so that the run has written a checkpoint (after two) when it is stopped."""
+"""Some five seconds, so that the run has written a checkpoint (after two) when it is stopped."""
 PATIENCE_S = 60
 
 
@@ -33,7 +33,7 @@ def long(tmp_path_factory, climate_run, motefit_process) -> Long:
     folder = tmp_path_factory.mktemp("long")
     recipe = folder / "long.toml"
     text = climate_run.recipe.read_text().replace("epochs = 3", f"epochs = {EPOCHS}")
-    recipe.write_text(text.replace("seeds = [0, 1]", "seeds = [0]"))
+    recipe.write_text(text)
     done = motefit_process("fit", recipe, "--data", climate_run.data, "--out", folder / "whole")
     assert done.returncode == 0, done.stderr
     model = load_bundle(folder / "whole" / "long.zip").model
@@ -90,9 +90,7 @@ def resumed(motefit_process, folder: Path) -> bytes:
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_a_run_that_ends_in_the_same_bytes(
-    training, long, motefit_process, tmp_path
-):
+def test_ctrl_c_leaves_a_run_that_ends_in_the_same_bytes(training, long, motefit_process, tmp_path):
     (worker,) = workers_of(training)
     os.killpg(training.pid, signal.SIGINT)
     printed, said = training.communicate(timeout=PATIENCE_S)
@@ -106,9 +104,7 @@ def test_ctrl_c_leaves_a_run_that_ends_in_the_same_bytes(
 
 
 @pytest.mark.slow
-def test_kill_9_leaves_a_run_that_ends_in_the_same_bytes(
-    training, long, motefit_process, tmp_path
-):
+def test_kill_9_leaves_a_run_that_ends_in_the_same_bytes(training, long, motefit_process, tmp_path):
     (worker,) = workers_of(training)
     training.kill()
     training.communicate(timeout=PATIENCE_S)
@@ -118,33 +114,30 @@ def test_kill_9_leaves_a_run_that_ends_in_the_same_bytes(
 
 
 @pytest.mark.slow
-def test_a_killed_worker_is_said_and_its_run_goes_on(training, long, motefit_process, tmp_path):
+def test_a_killed_worker_is_said(training):
     (worker,) = workers_of(training)
     os.kill(worker, signal.SIGKILL)
     _, said = training.communicate(timeout=PATIENCE_S)
     assert training.returncode == 2
     assert "killed by signal 9" in said
+    assert "run again to go on" in said
     assert "Traceback" not in said
-    assert resumed(motefit_process, tmp_path / "run") == long.model
-
-
-@pytest.mark.slow
-def test_a_damaged_checkpoint_is_named_and_never_used(training, motefit_process, tmp_path):
-    os.killpg(training.pid, signal.SIGINT)
-    training.communicate(timeout=PATIENCE_S)
-    (checkpoint,) = tmp_path.glob("run/candidates/*/training.npz")
-    checkpoint.write_bytes(checkpoint.read_bytes()[:500])
-    done = motefit_process("fit", "--resume", tmp_path / "run")
-    assert done.returncode == 2
-    assert str(checkpoint) in done.stderr
-    assert "delete it" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 @pytest.fixture
 def copied(climate_run, tmp_path) -> Path:
     """A copy of a finished run, to be spoilt."""
     return Path(shutil.copytree(climate_run.folder, tmp_path / "run"))
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_is_named_and_never_used(copied, refused):
+    (candidate,) = (copied / "candidates").iterdir()
+    (candidate / "result.json").unlink()
+    (candidate / "training.npz").write_bytes(b"PK\x03\x04 half a checkpoint")
+    said = refused("fit", "--resume", copied)
+    assert str(candidate / "training.npz") in said
+    assert "delete it" in said
 
 
 def test_a_full_disk_leaves_the_old_bundle_intact(copied, command, environment):
@@ -158,7 +151,7 @@ def test_a_full_disk_leaves_the_old_bundle_intact(copied, command, environment):
     done = subprocess.run(
         [*command, "fit", "--resume", str(copied)],
         env=environment, capture_output=True, text=True, check=False,
-        preexec_fn=small_files_only,  # noqa: PLW1509 - the child has one thread at that time
+        preexec_fn=small_files_only,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert f"cannot write {bundle}" in done.stderr
@@ -168,6 +161,7 @@ def test_a_full_disk_leaves_the_old_bundle_intact(copied, command, environment):
     assert not [p for p in copied.iterdir() if p.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_a_candidate_whose_model_was_changed_is_trained_again(copied, invoke, climate_run):
     for model in copied.glob("candidates/*/model.tflite"):
         model.write_bytes(model.read_bytes()[:-1] + b"\x55")

@@ -16,7 +16,8 @@ from motefit.graph.ops import (
     LastStep,
     Op,
 )
-from motefit.graph.quantise import calibrate, quantise
+from motefit.graph.calibration import calibrate
+from motefit.graph.quantise import quantise
 from motefit.graph.transform import fold
 from motefit.spec.errors import RecipeError
 

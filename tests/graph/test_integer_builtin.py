@@ -21,7 +21,8 @@ from motefit.graph.ops import (
     Softmax,
 )
 from motefit.graph.problem import Problem
-from motefit.graph.quantise import calibrate, quantise
+from motefit.graph.calibration import calibrate
+from motefit.graph.quantise import quantise
 from motefit.graph.transform import fold
 
 NETS = {

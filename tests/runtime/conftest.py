@@ -5,7 +5,8 @@ import pytest
 
 from motefit.graph.families import build
 from motefit.graph.problem import Problem
-from motefit.graph.quantise import calibrate, quantise
+from motefit.graph.calibration import calibrate
+from motefit.graph.quantise import quantise
 from motefit.graph.transform import fold
 from motefit.runtime.bundle import Bundle, bundle_bytes, sha256
 from motefit.spec.card import Card

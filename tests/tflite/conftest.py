@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from motefit.graph.families import build, families
 from motefit.graph.graph import Graph
 from motefit.graph.problem import Problem
-from motefit.graph.quantise import calibrate, quantise, quantise_weights
+from motefit.graph.calibration import calibrate
+from motefit.graph.quantise import quantise
+from motefit.graph.weight_forms import dynamic_range, halve_weights, quantise_weights
 from motefit.graph.transform import fold
 
 SPEECH = Problem(input_shape=(25, 10), outputs=4)
@@ -26,6 +28,18 @@ SMALL: dict[str, dict[str, Any]] = {
     "mlp": {"units": (4,)},
     "tcnet": {"width": 8, "blocks": 2, "dilations": (1, 2)},
 }
+
+
+FLOAT_FORMS: dict[str, Callable[[Graph], Graph]] = {
+    "weights": partial(quantise_weights, min_size=1),
+    "weights-tensor": partial(quantise_weights, min_size=1, per_channel=False),
+    "weights4": partial(quantise_weights, min_size=1, bits=4),
+    "weights4-tensor": partial(quantise_weights, min_size=1, bits=4, per_channel=False),
+    "float16": partial(halve_weights, min_size=1),
+    "dynamic": partial(dynamic_range, min_size=1),
+    "dynamic-tensor": partial(dynamic_range, min_size=1, per_channel=False),
+}
+"""Forms whose activations stay float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +74,16 @@ def make(family: str, form: str) -> Case:
     examples = rng.normal(0, 1, (12, *graph.input_shape)).astype(np.float32)
     if form == "float32":
         return Case(graph=graph, examples=examples)
-    if form.startswith("weights"):
-        shipped = quantise_weights(graph, per_channel=form == "weights", min_size=1)
-        return Case(graph=shipped, examples=examples)
+    if form in FLOAT_FORMS:
+        return Case(graph=FLOAT_FORMS[form](graph), examples=examples)
     io = "float32" if form == "int8-float-edges" else "int8"
-    shipped = quantise(graph, calibrate(graph, examples), io=io, per_channel=form != "int8-tensor")
+    shipped = quantise(
+        graph,
+        calibrate(graph, examples),
+        io=io,
+        per_channel=not form.endswith("tensor"),
+        weight_bits=4 if form.startswith("int4") else 8,
+    )
     if io == "int8":
         edge = shipped.quantisation["input"]
         steps = np.round(examples / edge.scale[0]) + edge.zero_point
@@ -74,7 +93,7 @@ def make(family: str, form: str) -> Case:
 
 @pytest.fixture(scope="session")
 def case() -> Callable[[str, str], Case]:
-    """``case(family, form)``; forms: float32, weights, weights-tensor, int8, int8-..."""
+    """``case(family, form)``; forms: float32, those of FLOAT_FORMS, int8, int8-..., int4..."""
     return make
 
 

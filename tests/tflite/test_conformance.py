@@ -6,7 +6,9 @@ import pytest
 from motefit.graph import integer, reference
 from motefit.graph.counter import count
 from motefit.graph.families import families
+from motefit.spec.errors import ModelFileError
 from motefit.tflite.inspect import inspect
+from motefit.tflite.micro import arena_bytes
 from motefit.tflite.writer import write
 
 FAMILIES = sorted(families())
@@ -17,6 +19,10 @@ FLOAT_TOLERANCE = 1e-5
 # Steps of int8. builtin: the promise of the design. micro: the reference kernels, exact but for
 # the LSTM's activation tables. xnnpack: one rounding where builtin has two, over up to 30 layers.
 STEPS = {"builtin": 1, "micro": 1, "xnnpack": 4}
+# Of the largest output. xnnpack rounds activations by rules of its own: 0.009 is the most here.
+DYNAMIC_TOLERANCE = {"builtin": FLOAT_TOLERANCE, "xnnpack": 0.02}
+# Its scalar rounding, one step off in a thousand, weighs more where weights are coarse.
+INT4_MICRO_STEPS = 3
 # TensorFlow Lite Micro's LSTM rounds in other places and feeds its output back for 12 steps.
 LSTM_MICRO_STEPS = 3
 
@@ -44,6 +50,49 @@ def test_int8_weights_equal_the_reference(case, run_model, family, form, runtime
         assert error > FLOAT_TOLERANCE
     else:
         assert error < FLOAT_TOLERANCE
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("form", ["float16", "weights4", "weights4-tensor"])
+@pytest.mark.parametrize("runtime", ["xnnpack", "builtin"])
+def test_small_weights_equal_the_reference(case, run_model, family, form, runtime):
+    it = case(family, form)
+    expected = reference.run(it.graph, it.examples)
+    got = run_model(runtime, write(it.graph), it.examples)
+    np.testing.assert_allclose(got, expected, rtol=0, atol=FLOAT_TOLERANCE * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("form", ["dynamic", "dynamic-tensor"])
+@pytest.mark.parametrize("runtime", ["xnnpack", "builtin"])
+def test_dynamic_range_equals_the_reference(case, run_model, family, form, runtime):
+    it = case(family, form)
+    expected = reference.run(it.graph, it.examples)
+    got = run_model(runtime, write(it.graph), it.examples)
+    error = np.abs(got - expected).max() / np.abs(expected).max()
+    assert error < DYNAMIC_TOLERANCE[runtime]
+
+
+@pytest.mark.parametrize("form", ["float16", "weights4-tensor", "dynamic"])
+def test_micro_refuses(case, form):
+    """Not a promise of ours: when it learns a form, the text of CompressSpec is to be mended."""
+    pytest.importorskip("tflite_micro")
+    with pytest.raises(ModelFileError, match="TensorFlow Lite Micro cannot run this model"):
+        arena_bytes(write(case("dscnn", form).graph))
+
+
+@pytest.mark.parametrize("family", [f for f in FAMILIES if f != "lstm"])
+@pytest.mark.parametrize("form", ["int4", "int4-tensor"])
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_int4_is_steps_from_the_integer_executor(case, run_model, family, form, runtime):
+    it = case(family, form)
+    if runtime == "micro" and form == "int4":
+        with pytest.raises(ModelFileError, match="TensorFlow Lite Micro cannot run"):
+            arena_bytes(write(it.graph))  # each family ends in a dense layer, which refuses
+        return
+    got = run_model(runtime, write(it.graph), it.examples).astype(int)
+    allowed = INT4_MICRO_STEPS if runtime == "micro" else STEPS[runtime]
+    assert np.abs(got - integer.run(it.graph, it.examples)).max() <= allowed
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -15,7 +15,9 @@ from motefit.graph.families import build, families
 from motefit.graph.graph import Graph
 from motefit.graph.ops import LSTM, Add, AveragePool2D, Op
 from motefit.graph.problem import Problem
-from motefit.graph.quantise import calibrate, quantise, quantise_weights
+from motefit.graph.calibration import calibrate
+from motefit.graph.quantise import quantise
+from motefit.graph.weight_forms import quantise_weights
 from motefit.graph.rounding import refine_weights
 from motefit.graph.transform import fold
 from motefit.spec.errors import RecipeError

@@ -20,11 +20,13 @@ class Quantisation:
         scale: float32, (1,) per tensor or (n,) along ``axis``.
         zero_point: of activations; 0 for weights and biases.
         axis: None per tensor, otherwise the axis of the per-channel scales.
+        bits: of an integer in the file: 8, or 4 for weights in [-7, 7], two to a byte.
     """
 
     scale: np.ndarray
     zero_point: int = 0
     axis: int | None = None
+    bits: int = 8
 
     def __post_init__(self) -> None:
         scale = np.asarray(self.scale, np.float32).reshape(-1)

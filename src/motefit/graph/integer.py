@@ -18,6 +18,7 @@ import numpy as np
 from motefit.graph import fixedpoint
 from motefit.graph.graph import INPUT, Graph, Quantisation
 from motefit.graph.integer_lstm import run_lstm
+from motefit.graph.mean import integer_mean, mean_form, same_parameters
 from motefit.graph.ops import (
     LSTM,
     ActivationKind,
@@ -38,7 +39,7 @@ from motefit.graph.quantise_scales import dequantise_array, quantise_array
 from motefit.graph.reference import patches
 from motefit.spec.errors import DataError, ModelFileError
 
-__all__ = ["dequantise_array", "quantise_array", "run", "run_all"]
+__all__ = ["dequantise_array", "quantise_array", "run", "run_all", "step"]
 
 CHUNK = 64
 ADD_SHIFT = 20
@@ -80,11 +81,16 @@ def run_all(graph: Graph, batch: np.ndarray) -> Mapping[str, np.ndarray]:
     _check_dtype(graph, batch)
     tensors: Tensors = {INPUT: batch}
     for op in graph.ops:
-        if isinstance(op, LSTM):
-            tensors[op.output], tensors[f"{op.output}{CELL}"] = run_lstm(op, graph, tensors)
-        else:
-            tensors[op.output] = _compute(op, graph, tensors)
+        tensors.update(step(op, graph, tensors))
     return tensors
+
+
+def step(op: Op, graph: Graph, tensors: Tensors) -> Tensors:
+    """What one operation makes of the activations so far; names and shapes as :func:`run_all`."""
+    if isinstance(op, LSTM):
+        hidden, cell = run_lstm(op, graph, tensors)
+        return {op.output: hidden, f"{op.output}{CELL}": cell}
+    return {op.output: _compute(op, graph, tensors)}
 
 
 def _check_dtype(graph: Graph, batch: np.ndarray) -> None:
@@ -183,10 +189,16 @@ def _dense(op: Dense, graph: Graph, tensors: Tensors) -> np.ndarray:
 
 @_compute.register
 def _average_pool(op: AveragePool2D, graph: Graph, tensors: Tensors) -> np.ndarray:
-    """The mean of the raw integers, halves away from zero: both scales are one."""
+    """The mean of the raw integers, halves away from zero; rescaled where the scales differ."""
     x = tensors[op.inputs[0]].astype(np.int64)
-    _parameters(graph, op.inputs[0])
+    source = _parameters(graph, op.inputs[0])
     total = patches(op, x, op.window).sum(axis=(3, 4))
+    if not same_parameters(op, graph):
+        axes, keep = mean_form(op, graph)
+        out = _parameters(graph, op.output)
+        image = keep and len(axes) == 2
+        values = integer_mean(total, math.prod(op.window), source, out, image=image)
+        return np.asarray(np.clip(values, *fixedpoint.INT8), np.int8)
     ones = np.ones((1, *x.shape[1:3], 1), np.int64)
     counts = patches(op, ones, op.window).sum(axis=(3, 4))
     size = (np.abs(total) + counts // 2) // counts

@@ -14,7 +14,6 @@ from motefit.graph.fixedpoint import INT8, INT32, round_half_away
 from motefit.graph.graph import Quantisation
 from motefit.spec.errors import RecipeError
 
-WEIGHT_LIMIT = 127
 # A range or weight below this is treated as zero: far under any real signal, far above the
 # denormals at which float32 scales lose their meaning.
 NEGLIGIBLE = 1e-9
@@ -22,11 +21,16 @@ NEGLIGIBLE = 1e-9
 BIAS_LIMIT = 2**30 - 1
 
 
-def weight_scale(weight: np.ndarray, axis: int | None) -> np.ndarray:
+def weight_limit(bits: int) -> int:
+    """Greatest integer of a weight: 127 for 8 bits, 7 for 4."""
+    return int(2 ** (bits - 1) - 1)
+
+
+def weight_scale(weight: np.ndarray, axis: int | None, *, bits: int = 8) -> np.ndarray:
     """Symmetric scales, float32 (n,) along an axis or (1,) for the whole array.
 
     A channel that is zero throughout (fully pruned) has no scale of its own: it takes the largest
-    one of its array, or 1/127 where all are zero.
+    one of its array, or 1 / limit where all are zero.
     """
     magnitude = np.abs(np.asarray(weight, np.float64))
     if axis is None:
@@ -36,7 +40,7 @@ def weight_scale(weight: np.ndarray, axis: int | None) -> np.ndarray:
         peak = magnitude.max(axis=others, initial=0.0)
     alive = peak > NEGLIGIBLE
     fallback = peak.max() if alive.any() else 1.0
-    return (np.where(alive, peak, fallback) / WEIGHT_LIMIT).astype(np.float32)
+    return (np.where(alive, peak, fallback) / weight_limit(bits)).astype(np.float32)
 
 
 def bias_safe_scale(scale: np.ndarray, bias: np.ndarray, input_scale: float) -> np.ndarray:
@@ -105,8 +109,9 @@ def quantise_array(
 
 
 def quantise_weight(weight: np.ndarray, quantisation: Quantisation) -> np.ndarray:
-    """Symmetric int8 integers in [-127, 127] of a weight."""
-    return quantise_array(weight, quantisation, low=-WEIGHT_LIMIT, high=WEIGHT_LIMIT)
+    """Symmetric integers of a weight, int8: in [-127, 127], with 4 bits in [-7, 7]."""
+    limit = weight_limit(quantisation.bits)
+    return quantise_array(weight, quantisation, low=-limit, high=limit)
 
 
 def quantise_bias(bias: np.ndarray, quantisation: Quantisation) -> np.ndarray:

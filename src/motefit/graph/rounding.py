@@ -3,140 +3,295 @@
 The inputs of a layer are correlated, above all the past values of a series, so that rounding
 errors can cancel: each weight is rounded in turn and its error is passed on to the weights that
 are still free (Frantar et al., "GPTQ", arXiv:2210.17323), then single steps up or down are taken
-as long as they help. Every scale is also tried a little smaller than the largest weight asks for.
+as long as they help. Every scale is also tried a little smaller than the largest weight asks for,
+and the bias takes over what the mean of a layer's outputs would still be off, where there is one:
+the next layer's bias does so for a layer without.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from motefit.graph.graph import Graph, Quantisation
-from motefit.graph.ops import Conv2D, Dense
-from motefit.graph.reference import patches, run_all
+from motefit.graph import integer, reference
+from motefit.graph.graph import INPUT, Graph, Quantisation
+from motefit.graph.ops import Conv2D, Dense, DepthwiseConv2D, Op, Quantize
+from motefit.graph.quantise_scales import (
+    dequantise_array,
+    quantise_array,
+    quantise_bias,
+    weight_limit,
+)
+from motefit.graph.reference import patches
 
 DAMPING = 1e-6
 """Share of the mean input power added to every input's power, so that the inverse exists."""
 SCALE_FACTORS = tuple(np.linspace(1.0, 0.7, 13))
 SWEEPS = 50
+CHUNK = 32
+
+Weighted = Conv2D | DepthwiseConv2D | Dense
+Tensors = dict[str, np.ndarray]
+Step = Callable[[Op, Graph, Tensors], Mapping[str, np.ndarray]]
 
 
 def refine_weights(graph: Graph, original: Graph, examples: np.ndarray) -> Graph:
-    """Choose int8 weights of dense and convolution layers anew, to keep the layers' outputs.
+    """Choose the integers of weights anew, to keep the layers' outputs.
 
     Args:
-        graph: int8-weights form of ``original``.
-        original: shipped float form; every such layer has a bias, as ``fold`` gives it.
+        graph: quantised form of ``original``: int8, int4, int8-weights, int4-weights or
+            dynamic-range.
+        original: shipped float form; every weighted layer has a bias, as ``fold`` gives it.
         examples: normalised inputs (n, *input_shape).
 
     Returns:
-        The graph with other integers, scales and (float) biases.
+        The graph with other integers, scales and biases; weights of an LSTM stay.
     """
-    wanted = run_all(original, examples)
-    for op in original.ops:
-        if not isinstance(op, Dense | Conv2D) or op.inputs[1] not in graph.quantisation:
-            continue
-        weight = original.constants[op.inputs[1]]
-        ideal = _rows(op, wanted[op.inputs[0]], weight)
-        inputs = _rows(op, run_all(graph, examples)[op.inputs[0]], weight)
-        graph = _refined(graph, original, op, ideal_inputs=ideal, inputs=inputs)
-    return graph
+    examples = np.asarray(examples, np.float32).reshape(-1, *graph.input_shape)
+    layers = {op.inputs[1]: op for op in original.ops if isinstance(op, Weighted)}
+    wanted = _Walk(original, examples, reference.step)
+    found = _Walk(graph, _as_input(graph, examples), _step_of(graph))
+    for op in graph.ops:
+        name = found.stored(op.inputs[1]) if isinstance(op, Weighted) else ""
+        if name in graph.quantisation and name in layers:
+            layer = layers[name]
+            wanted.up_to(layer)
+            statistics = _statistics(
+                layer,
+                original.constants[name].shape,
+                ideal=wanted.real(layer.inputs[0]),
+                inputs=found.real(op.inputs[0]),
+            )
+            found.graph = _refined(found.graph, original, layer, statistics, source=op.inputs[0])
+        found.run(op)
+    return found.graph
 
 
-def _rows(op: Dense | Conv2D, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    if isinstance(op, Dense):
-        return x.reshape(len(x), -1).astype(np.float64)
-    window = patches(op, x, (weight.shape[1], weight.shape[2]))
-    return window.reshape(-1, int(np.prod(weight.shape[1:]))).astype(np.float64)
+def _as_input(graph: Graph, examples: np.ndarray) -> np.ndarray:
+    if INPUT in graph.quantisation:
+        return quantise_array(examples, graph.quantisation[INPUT])
+    return examples
+
+
+def _step_of(graph: Graph) -> Step:
+    """The executor of a form: of integers where the first activation is or becomes int8."""
+    whole = INPUT in graph.quantisation or isinstance(graph.ops[0], Quantize)
+    return integer.step if whole else reference.step
+
+
+class _Walk:
+    """A graph that is run one operation at a time; what nobody reads any more is dropped."""
+
+    def __init__(self, graph: Graph, batch: np.ndarray, step: Step) -> None:
+        self.graph = graph
+        self._step = step
+        self._tensors: Tensors = {INPUT: batch}
+        self._left = list(graph.ops)
+        self._wideners = {op.output: op for op in graph.ops if op.inputs[0] in graph.constants}
+
+    def stored(self, name: str) -> str:
+        """The constant behind a weight's name, which may be that of its widened form."""
+        return self._wideners[name].inputs[0] if name in self._wideners else name
+
+    def real(self, name: str) -> np.ndarray:
+        """An activation in real numbers."""
+        values = self._tensors[name]
+        if name not in self.graph.quantisation:
+            return values
+        return dequantise_array(values, self.graph.quantisation[name])
+
+    def up_to(self, layer: Op) -> None:
+        """Run all operations before a layer."""
+        while self._left[0].output != layer.output:
+            self.run(self._left[0])
+
+    def run(self, op: Op) -> None:
+        """Run the next operation."""
+        self._left.pop(0)
+        if op.output in self._wideners:
+            return
+        wide = {
+            name: self._step(self._wideners[name], self.graph, {})[name]
+            for name in op.inputs
+            if name in self._wideners
+        }
+        read = {name: self._tensors[name] for name in op.inputs if name in self._tensors}
+        parts = [
+            self._step(
+                op, self.graph, {**wide, **{n: a[s : s + CHUNK] for n, a in read.items()}}
+            )[op.output]
+            for s in range(0, len(next(iter(read.values()))), CHUNK)
+        ]
+        self._tensors[op.output] = np.concatenate(parts)
+        needed = {name for left in self._left for name in left.inputs}
+        self._tensors = {n: array for n, array in self._tensors.items() if n in needed}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Statistics:
+    """Of a layer's inputs, for each group of outputs that share them.
+
+    Attributes:
+        ideal: (g, i) mean inputs of the float network.
+        mean: (g, i) mean inputs of the quantised network.
+        spread: (g, i, i) covariance of the inputs of the quantised network.
+    """
+
+    ideal: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
+
+
+def _statistics(
+    layer: Weighted, shape: tuple[int, ...], *, ideal: np.ndarray, inputs: np.ndarray
+) -> _Statistics:
+    gram: np.ndarray | float = 0.0
+    sums: list[np.ndarray | float] = [0.0, 0.0]
+    count = 0
+    for start in range(0, len(inputs), CHUNK):
+        rows = _rows(layer, inputs[start : start + CHUNK], shape)
+        gram = gram + rows.transpose(0, 2, 1) @ rows
+        sums[0] = sums[0] + _rows(layer, ideal[start : start + CHUNK], shape).sum(axis=1)
+        sums[1] = sums[1] + rows.sum(axis=1)
+        count += rows.shape[1]
+    mean = np.asarray(sums[1] / count)
+    # the bias takes care of the mean
+    spread = np.asarray(gram / count) - mean[:, :, None] * mean[:, None, :]
+    return _Statistics(ideal=np.asarray(sums[0] / count), mean=mean, spread=spread)
+
+
+def _rows(layer: Weighted, x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """What a layer multiplies its weights with: (g, n, i) float64, a group per depthwise channel."""
+    if isinstance(layer, Dense):
+        return x.reshape(1, len(x), -1).astype(np.float64)
+    window = patches(layer, x, (shape[1], shape[2]))
+    if isinstance(layer, Conv2D):
+        return window.reshape(1, -1, int(np.prod(shape[1:]))).astype(np.float64)
+    by_channel = np.moveaxis(window, 5, 0)
+    return by_channel.reshape(shape[3], -1, shape[1] * shape[2]).astype(np.float64)
 
 
 def _refined(
-    graph: Graph,
-    original: Graph,
-    op: Dense | Conv2D,
-    *,
-    ideal_inputs: np.ndarray,
-    inputs: np.ndarray,
+    graph: Graph, original: Graph, layer: Weighted, statistics: _Statistics, *, source: str
 ) -> Graph:
-    weight_name, bias_name = op.inputs[1:]
-    weight = original.constants[weight_name].astype(np.float64)
-    flat = weight.reshape(len(weight), -1)
-    gram = inputs.T @ inputs / len(inputs)
-    centre = inputs.mean(axis=0)
-    spread = gram - np.outer(centre, centre)  # the bias takes care of the mean
-    integers, scale = best_rounding(flat, graph.quantisation[weight_name], spread)
-    steps = scale.reshape(-1, 1) if len(scale) > 1 else scale
-    ideal_mean = ideal_inputs.mean(axis=0) @ flat.T
-    bias = original.constants[bias_name] + ideal_mean - centre @ (integers * steps).T
-    constants: Mapping[str, np.ndarray] = {
-        **graph.constants,
-        weight_name: integers.astype(np.int8).reshape(weight.shape),
-        bias_name: bias.astype(np.float32),
-    }
-    chosen = replace(graph.quantisation[weight_name], scale=scale)
-    quantisation = {**graph.quantisation, weight_name: chosen}
-    return replace(graph, constants=constants, quantisation=quantisation)
+    """The graph with other integers, scales and bias of one layer, which reads ``source``."""
+    name, bias_name = layer.inputs[1:]
+    weight = original.constants[name].astype(np.float64)
+    depthwise = isinstance(layer, DepthwiseConv2D)
+    flat = weight.reshape(-1, weight.shape[-1]).T if depthwise else weight.reshape(len(weight), -1)
+    integers, scale = _rounded(flat, graph.quantisation[name], statistics)
+    steps = integers * scale.astype(np.float64).reshape(-1, 1)
+    shift = (flat * statistics.ideal).sum(axis=1) - (steps * statistics.mean).sum(axis=1)
+    stored = (integers.T if depthwise else integers).reshape(weight.shape).astype(np.int8)
+    bias = original.constants[bias_name]
+    if bias.any():  # a layer without one, in effect, keeps none: zeros take no bytes of their own
+        bias = (bias + shift).astype(np.float32)
+    parameters = {**graph.quantisation, name: replace(graph.quantisation[name], scale=scale)}
+    if bias_name in graph.quantisation:
+        product = graph.quantisation[source].scale * scale
+        parameters[bias_name] = replace(graph.quantisation[bias_name], scale=product)
+        bias = quantise_bias(bias, parameters[bias_name])
+    constants = {**graph.constants, name: stored, bias_name: bias}
+    return replace(graph, constants=constants, quantisation=parameters)
+
+
+def _rounded(
+    weight: np.ndarray, quantisation: Quantisation, statistics: _Statistics
+) -> tuple[np.ndarray, np.ndarray]:
+    """Integers (o, i) and scales; one group of inputs for all outputs, or one for each."""
+    spread = statistics.spread
+    if len(spread) == 1:
+        return best_rounding(weight, quantisation, spread[0])
+    rows = np.broadcast_to(quantisation.scale, (len(weight),))
+    if len(quantisation.scale) == 1:  # one scale for groups of different inputs: it stays
+        limit = weight_limit(quantisation.bits)
+        parts = [
+            round_to_data(weight[g : g + 1], rows[g : g + 1].astype(np.float64), _damped(s), limit)
+            for g, s in enumerate(spread)
+        ]
+        return np.concatenate(parts), quantisation.scale
+    found = [
+        best_rounding(weight[g : g + 1], replace(quantisation, scale=rows[g : g + 1]), s)
+        for g, s in enumerate(spread)
+    ]
+    return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+
+
+def _damped(spread: np.ndarray) -> np.ndarray:
+    size = len(spread)
+    return np.asarray(spread + np.eye(size) * (DAMPING * np.trace(spread) / size + 1e-12))
 
 
 def best_rounding(
     weight: np.ndarray, quantisation: Quantisation, spread: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Integers (o, i) in -127..127 and scales (1,) or (o,) of the smallest output error.
+    """Integers (o, i) and scales (1,) or (o,) of the smallest output error.
 
     Args:
         weight: (o, i).
-        quantisation: whose scales are the largest to try.
+        quantisation: whose scales are the largest to try; its bits limit the integers.
         spread: (i, i) covariance of the inputs.
     """
-    damped = spread + np.eye(len(spread)) * (DAMPING * np.trace(spread) / len(spread) + 1e-12)
     scales = np.outer(SCALE_FACTORS, quantisation.scale).astype(np.float32)
-    tries = []
-    for scale in scales:
-        rows = np.broadcast_to(scale.astype(np.float64), (len(weight),))
-        integers = round_to_data(weight, rows, damped)
-        wrong = weight - integers * rows[:, None]
-        tries.append((integers, np.einsum("oi,ij,oj->o", wrong, spread, wrong)))
-    errors = np.array([error for _, error in tries])
+    tries, outputs = len(scales), len(weight)
+    rows = np.broadcast_to(scales.astype(np.float64), (tries, outputs)).reshape(-1)
+    limit = weight_limit(quantisation.bits)
+    integers = round_to_data(np.tile(weight, (tries, 1)), rows, _damped(spread), limit)
+    wrong = np.tile(weight, (tries, 1)) - integers * rows[:, None]
+    errors = ((wrong @ spread) * wrong).sum(axis=1).reshape(tries, outputs)
     if len(quantisation.scale) == 1:
         errors = errors.sum(axis=1, keepdims=True)
     best = errors.argmin(axis=0)
-    chosen = np.broadcast_to(best, (len(weight),))
-    integers = np.array([tries[t][0][row] for row, t in enumerate(chosen)])
-    return integers, scales[best, np.arange(len(best))]
+    chosen = np.broadcast_to(best, (outputs,))
+    kept = integers.reshape(tries, outputs, -1)[chosen, np.arange(outputs)]
+    return kept, scales[best, np.arange(len(best))]
 
 
-def round_to_data(weight: np.ndarray, scale: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Integers (o, i) in -127..127 whose product with ``scale`` keeps the layer's outputs.
+def round_to_data(
+    weight: np.ndarray, scale: np.ndarray, spread: np.ndarray, limit: int = 127
+) -> np.ndarray:
+    """Integers (o, i) in -limit..limit whose product with ``scale`` keeps the layer's outputs.
+
+    A weight that is exactly 0 stays 0: it has been pruned.
 
     Args:
         weight: (o, i) float64.
         scale: (o,) float64.
         spread: (i, i) covariance of the inputs, invertible.
+        limit: greatest integer.
     """
     order = np.argsort(-np.diag(spread))
     inverse = np.linalg.inv(spread[np.ix_(order, order)])
     factor = np.linalg.cholesky(inverse).T
     rest = weight[:, order].copy()
+    pruned = rest == 0
     integers = np.empty_like(rest)
     for i in range(rest.shape[1]):
-        integers[:, i] = np.clip(np.rint(rest[:, i] / scale), -127, 127)
+        chosen = np.clip(np.rint(rest[:, i] / scale), -limit, limit)
+        integers[:, i] = np.where(pruned[:, i], 0.0, chosen)
         error = (rest[:, i] - integers[:, i] * scale) / factor[i, i]
         rest[:, i + 1 :] -= np.outer(error, factor[i, i + 1 :])
     result = np.empty_like(integers)
     result[:, order] = integers
-    return _single_steps(result, weight, scale, spread)
+    return _single_steps(result, weight, scale, spread, limit)
 
 
 def _single_steps(
-    integers: np.ndarray, weight: np.ndarray, scale: np.ndarray, spread: np.ndarray
+    integers: np.ndarray, weight: np.ndarray, scale: np.ndarray, spread: np.ndarray, limit: int
 ) -> np.ndarray:
     power = np.diag(spread)
+    moving = np.arange(len(weight))  # rows that the last sweep changed; the others are done
     for _ in range(SWEEPS):
-        before = integers.copy()
+        before = integers[moving]
+        now = before.copy()
+        wanted, by = weight[moving], scale[moving]
         for i in range(weight.shape[1]):
-            wrong = weight - integers * scale[:, None]
-            shift = wrong @ spread[:, i] / (power[i] * scale)
-            integers[:, i] = np.clip(np.rint(integers[:, i] + shift), -127, 127)
-        if np.array_equal(before, integers):
+            wrong = wanted - now * by[:, None]
+            shift = wrong @ spread[:, i] / (power[i] * by)
+            chosen = np.clip(np.rint(now[:, i] + shift), -limit, limit)
+            now[:, i] = np.where(wanted[:, i] == 0, 0.0, chosen)
+        integers[moving] = now
+        moving = moving[(before != now).any(axis=1)]
+        if not len(moving):
             break
     return integers

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from motefit.graph.quantise import calibrate
+from motefit.graph.calibration import calibrate
 from motefit.graph.transform import fold
 from motefit.pipeline.candidate import HISTORY, MODEL, RESULT, Job, finished, untrained
 from motefit.pipeline.quiet import silence_litert

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
@@ -69,11 +70,18 @@ def _finish(process: SpawnProcess, receiver: Connection) -> None:
         try:
             text = str(receiver.recv())
         except EOFError:
-            code = process.exitcode or 0
-            ended = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            memory = " (often for want of memory)" if code == -signal.SIGKILL else ""
-            text = f"a training process {ended}{memory}; run again to go on where it stopped"
+            text = _how_it_ended(process.exitcode or 0)
     raise WorkerError(text)
+
+
+def _how_it_ended(code: int) -> str:
+    if code < 0:
+        memory = " (often for want of memory)" if code == -signal.SIGKILL else ""
+        return (
+            f"a training process was killed by signal {-code}{memory}; run again to go on where it "
+            "stopped"
+        )
+    return f"a training process failed with exit code {code}: a fault of motefit, see above"
 
 
 @contextmanager
@@ -92,7 +100,12 @@ def _one_thread_each() -> Iterator[None]:
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Children inherit the mask: Ctrl-C is for this process, which then stops them."""
+    """Ctrl-C is for this process, which then stops its children: they inherit the mask.
+
+    The first child would bring multiprocessing's resource tracker along, whose start lifts the
+    mask; so that one is started before.
+    """
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -101,6 +114,7 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 def _work(job: Job, sender: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
         # Here, not above: this is the one module that needs torch, and only workers train.

@@ -14,6 +14,11 @@ from motefit.spec.metrics import metric
 from motefit.spec.tasks import task_spec
 
 T = TypeVar("T")
+Precision = Literal[
+    "float32", "float16", "dynamic-range", "int8-weights", "int4-weights", "int8", "int4"
+]
+Calibration = Literal["min-max", "percentile", "mse"]
+BiasScales = Literal["own", "borrowed", "none"]
 SECTIONS = (
     "description", "task", "data", "frontend", "model", "train", "compress", "budget", "search",
 )  # fmt: skip
@@ -122,21 +127,38 @@ class CompressSpec:
     """The ``[compress]`` section.
 
     Attributes:
-        precision: of the shipped file: ``"float32"``, ``"int8"`` (weights per channel, activations
-            calibrated) or ``"int8-weights"`` (weights only; arithmetic in float).
-        io: dtype of the model's input and output when ``precision`` is ``"int8"``.
-        rounding: of int8-weights: ``"data"`` chooses integers that keep the layers' outputs on the
+        precision: of the shipped file, one of
+
+            * ``"float32"``;
+            * ``"float16"``, ``"int8-weights"``, ``"int4-weights"``: weights stored so and widened
+              when the model runs; arithmetic in float. TensorFlow Lite Micro runs none of them but
+              int8-weights with one scale per weight;
+            * ``"dynamic-range"``: int8 weights, and float activations that each layer rounds to
+              int8 by the range it meets; not in TensorFlow Lite Micro;
+            * ``"int8"``: weights and activations, the latter calibrated; runs everywhere;
+            * ``"int4"``: as int8, with weights of 4 bits. XNNPACK leaves its convolutions to the
+              builtin kernels; TensorFlow Lite Micro takes its dense layers with one scale only.
+        io: dtype of the model's input and output when ``precision`` is ``"int8"`` or ``"int4"``.
+        rounding: of weights: ``"data"`` chooses integers that keep the layers' outputs on the
             calibration examples, ``"nearest"`` the nearest ones.
         per_channel: one scale per output channel of a weight; otherwise one per weight.
-        calibration_examples: training examples that calibrate the activations.
+        calibration: range of an activation of int8 and int4: ``"min-max"`` all that was seen,
+            ``"percentile"`` all but one in ten thousand at each end, ``"mse"`` the one that leaves
+            the least mean square error.
+        calibration_examples: training examples that calibrate the activations, and that weights
+            are rounded to.
+        bias_scales: what an int8 file says about the scales of its int32 biases, see
+            ``motefit.tflite.writer.write``; the arithmetic is the same.
         quantisation_aware_epochs: epochs of fine-tuning with the rounding of the shipped file.
     """
 
-    precision: Literal["float32", "int8", "int8-weights"] = "int8"
+    precision: Precision = "int8"
     io: Literal["int8", "float32"] = "int8"
     rounding: Literal["data", "nearest"] = "data"
     per_channel: bool = True
+    calibration: Calibration = "percentile"
     calibration_examples: int = 512
+    bias_scales: BiasScales = "own"
     quantisation_aware_epochs: int = 0
 
     def __post_init__(self) -> None:

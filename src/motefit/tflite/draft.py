@@ -27,6 +27,7 @@ from motefit.tflite.schema import (
 
 TYPES = {
     np.dtype(np.float32): TensorType.FLOAT32,
+    np.dtype(np.float16): TensorType.FLOAT16,
     np.dtype(np.int8): TensorType.INT8,
     np.dtype(np.int16): TensorType.INT16,
     np.dtype(np.int32): TensorType.INT32,
@@ -84,8 +85,8 @@ class Draft:
         Args:
             name: unique; written only where names are kept.
             shape: with the batch dimension where there is one.
-            dtype: float32, int8, int16 or int32.
-            quantisation: scales and zero point, or None.
+            dtype: float32, float16, int8, int16 or int32.
+            quantisation: scales and zero point, or None; with 4 bits, int8 data are packed.
             data: of a constant.
             variable: whether it keeps its value from one run to the next.
 
@@ -95,9 +96,12 @@ class Draft:
         Raises:
             ModelFileError: for a constant with NaN or infinite numbers.
         """
+        kind = TYPES[np.dtype(dtype)]
+        if data is not None and quantisation is not None and quantisation.bits == 4:
+            kind, data = TensorType.INT4, pack_int4(name, data)
         fields: Fields = {
             TensorSlot.SHAPE: int32s(shape),
-            TensorSlot.TYPE: Scalar("b", TYPES[np.dtype(dtype)]),
+            TensorSlot.TYPE: Scalar("b", kind),
             TensorSlot.BUFFER: Scalar("I", 0 if data is None else self._constant(name, data)),
             TensorSlot.NAME: string(name) if self.keep_names else None,
             TensorSlot.QUANTIZATION: _quantisation(quantisation),
@@ -152,6 +156,22 @@ class Draft:
                 ModelSlot.METADATA: Vector(entries) if entries else None,
             },
         )
+
+
+def pack_int4(name: str, values: np.ndarray) -> np.ndarray:
+    """Two 4-bit integers to a byte, the first in the low half; uint8 (ceil(n / 2),).
+
+    Raises:
+        ModelFileError: for an integer outside [-8, 7].
+    """
+    flat = values.reshape(-1)
+    if flat.size and not -8 <= flat.min() <= flat.max() <= 7:
+        raise ModelFileError(
+            f"{name} holds integers in [{flat.min()}, {flat.max()}]; 4 bits hold -8 to 7: "
+            "quantise the weight to 4 bits first"
+        )
+    nibbles = np.append(flat, np.zeros(flat.size % 2, np.int8)).astype(np.uint8) & 15
+    return np.asarray(nibbles[::2] | nibbles[1::2] << 4, np.uint8)
 
 
 def _buffer(data: bytes) -> Table:

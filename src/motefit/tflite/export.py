@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from motefit.graph.calibration import calibrate
 from motefit.graph.graph import Graph
-from motefit.graph.quantise import calibrate, quantise, quantise_weights
+from motefit.graph.quantise import quantise
 from motefit.graph.rounding import refine_weights
 from motefit.graph.transform import fold
+from motefit.graph.weight_forms import dynamic_range, halve_weights, quantise_weights
 from motefit.spec.recipe import CompressSpec
 from motefit.tflite.writer import write
 
@@ -22,24 +24,43 @@ def shipped_graph(
     Args:
         graph: in trained or folded form.
         compress: the recipe's ``[compress]`` section.
-        examples: normalised inputs (n, *input_shape) that calibrate the activations.
-        ranges: of the folded graph's activations, where training has found them already.
+        examples: normalised inputs (n, *input_shape) that calibrate the activations and that
+            weights are rounded to.
+        ranges: of the folded graph's activations, where training has found them already; its
+            weights then have their integers from training too, and stay.
+
+    Raises:
+        RecipeError: for a precision that an operation of the graph does not have.
     """
     folded = fold(graph)
     if compress.precision == "float32":
         return folded
-    if compress.precision == "int8-weights":
-        rounded = quantise_weights(folded, per_channel=compress.per_channel)
-        if compress.rounding == "nearest":
-            return rounded
-        return refine_weights(rounded, folded, examples)
-    if ranges is None:
-        ranges = calibrate(folded, examples)
-    return quantise(folded, dict(ranges), io=compress.io, per_channel=compress.per_channel)
+    if compress.precision == "float16":
+        return halve_weights(folded)
+    if compress.precision in {"int8", "int4"}:
+        nearest = quantise(
+            folded,
+            ranges or calibrate(folded, examples, method=compress.calibration),
+            io=compress.io,
+            per_channel=compress.per_channel,
+            weight_bits=8 if compress.precision == "int8" else 4,
+        )
+    elif compress.precision == "dynamic-range":
+        nearest = dynamic_range(folded, per_channel=compress.per_channel)
+    else:
+        nearest = quantise_weights(
+            folded,
+            per_channel=compress.per_channel,
+            bits=8 if compress.precision == "int8-weights" else 4,
+        )
+    if compress.rounding == "nearest" or ranges is not None:
+        return nearest
+    return refine_weights(nearest, folded, examples)
 
 
 def export(
     graph: Graph, compress: CompressSpec, *, examples: np.ndarray, ranges: Ranges | None = None
 ) -> bytes:
-    """The bytes of the .tflite file; arguments as in :func:`shipped_graph`."""
-    return write(shipped_graph(graph, compress, examples=examples, ranges=ranges))
+    """The bytes of the .tflite file; arguments and errors as in :func:`shipped_graph`."""
+    shipped = shipped_graph(graph, compress, examples=examples, ranges=ranges)
+    return write(shipped, bias_quantisation=compress.bias_scales)

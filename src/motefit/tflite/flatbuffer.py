@@ -22,12 +22,15 @@ from motefit.tflite.packing import Chain, Region, fill, find, overlap
 HEADER = 8
 """Bytes of the root's offset and the file identifier."""
 
-SIZES = {"b": 1, "B": 1, "i": 4, "I": 4, "f": 4}
+SIZES = {
+    "?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8, "d": 8,
+}  # fmt: skip
+"""Bytes of the numbers in a table, by their :mod:`struct` code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A number inside a table: ``code`` is one of b, B, i, I, f as in :mod:`struct`."""
+    """A number inside a table; ``code`` is one of :data:`SIZES`."""
 
     code: str
     value: float
@@ -115,6 +118,8 @@ def assemble(root: Table, identifier: bytes) -> bytes:
     end = _padded(vtables.end)
     for node in nodes:
         if not isinstance(node, Blob):
+            if isinstance(node, Table) and forms[node].wide:
+                end += -(end + 4) % 8
             at[node] = end
             end += _padded(forms[node].size if isinstance(node, Table) else 4 + 4 * len(node.items))
     leaves = _place_leaves([node for node in nodes if isinstance(node, Blob)], end, at)
@@ -144,11 +149,16 @@ def _write_vector(out: bytearray, node: Vector, at: Mapping[Node, int]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How one table is written: its vtable, its size, and its fields by their place in it."""
+    """How one table is written: its vtable, its size, and its fields by their place in it.
+
+    Numbers of eight bytes come first, four bytes into the table; ``wide`` says that there are any,
+    so that the table begins four bytes beside a multiple of eight.
+    """
 
     vtable: bytes
     size: int
     places: "tuple[tuple[int, Scalar | Node], ...]"
+    wide: bool
 
 
 def _write_table(
@@ -158,7 +168,7 @@ def _write_table(
     for place, value in form.places:
         here = start + place
         if isinstance(value, Scalar):
-            number = value.value if value.code == "f" else int(value.value)
+            number = value.value if value.code in "fd" else int(value.value)
             struct.pack_into(f"<{value.code}", out, here, number)
         else:
             struct.pack_into("<I", out, here, at[value] - here)
@@ -231,7 +241,8 @@ def _form(fields: "Sequence[tuple[int, Scalar | Node]]") -> _Form:
     last = max(places, default=-1)
     entries = [places.get(slot, 0) for slot in range(last + 1)]
     vtable = struct.pack(f"<{2 + len(entries)}H", 4 + 2 * len(entries), at, *entries)
-    return _Form(vtable, at, tuple((places[slot], value) for slot, value in fields))
+    wide = any(size == 8 for size, _, _ in sized)
+    return _Form(vtable, at, tuple((places[slot], value) for slot, value in fields), wide)
 
 
 def _place_leaves(blobs: Sequence[Blob], start: int, at: dict[Node, int]) -> Region:

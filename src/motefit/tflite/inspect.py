@@ -44,6 +44,7 @@ DTYPES = {
     TensorType.INT32: "<i4",
     TensorType.INT64: "<i8",
 }
+NONE = np.zeros(0, np.int8)
 MAX_RANK = 8
 CONVOLUTIONS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
 
@@ -58,7 +59,8 @@ class TensorInfo:
         dtype: such as ``float32`` or ``int8``.
         constant: whether the file holds its values.
         data_bytes: of those values in the file.
-        zeros: how many of them are the real number 0; 0 for packed types.
+        zeros: how many of them are the real number 0; 0 for types without a known layout.
+        distinct: how many different numbers they are; 0 likewise.
         variable: whether it keeps its value from one run to the next.
         scale: one per tensor, one per channel, or none.
         zero_point: as many as scales.
@@ -71,6 +73,7 @@ class TensorInfo:
     constant: bool
     data_bytes: int
     zeros: int
+    distinct: int
     variable: bool
     scale: tuple[float, ...]
     zero_point: tuple[int, ...]
@@ -193,11 +196,12 @@ def _code(code: TableView) -> tuple[str, int]:
         code.number(OperatorCodeSlot.BUILTIN_CODE, "i"),
     )
     custom = code.text(OperatorCodeSlot.CUSTOM_CODE, "names")
-    name = custom or _operator_name(number)
+    name = custom or operator_name(number)
     return name, code.number(OperatorCodeSlot.VERSION, "i", 1)
 
 
-def _operator_name(number: int) -> str:
+def operator_name(number: int) -> str:
+    """Name of an operator code, as in the schema."""
     if number in set(Operator):
         return Operator(number).name
     from ai_edge_litert import schema_py_generated  # noqa: PLC0415  (0.1 s; foreign files only)
@@ -276,13 +280,15 @@ def _tensor(tensor: TableView, buffers: Sequence[TableView]) -> TensorInfo:
     name = tensor.text(TensorSlot.NAME, "names")
     known = code in set(TensorType)
     zero = zero_point[0] if zero_point and len(set(zero_point)) == 1 else 0
+    values = stored_values(data, TensorType(code), math.prod(abs(n) for n in shape)) if known else NONE
     return TensorInfo(
         name=name,
         shape=shape,
         dtype=TensorType(code).name.lower() if known else f"type {code}",
         constant=bool(data),
         data_bytes=len(data),
-        zeros=_zeros(data, DTYPES.get(TensorType(code)) if known else None, zero),
+        zeros=int(np.count_nonzero(values == zero)),
+        distinct=len(np.unique(values)),
         variable=bool(tensor.number(TensorSlot.IS_VARIABLE, "B")),
         scale=scale,
         zero_point=zero_point,
@@ -290,10 +296,22 @@ def _tensor(tensor: TableView, buffers: Sequence[TableView]) -> TensorInfo:
     )
 
 
-def _zeros(data: bytes, dtype: str | None, zero_point: int) -> int:
+def stored_values(data: bytes, kind: TensorType, count: int) -> np.ndarray:
+    """Numbers of a constant as they are stored; int8 for 4-bit integers; none for other types.
+
+    Args:
+        data: bytes of its buffer.
+        kind: its type.
+        count: of its elements.
+    """
+    if kind == TensorType.INT4:
+        packed = np.frombuffer(data, np.uint8)
+        halves = np.stack([packed << 4, packed & 0xF0], axis=1).reshape(-1)[:count]
+        return np.asarray(halves.view(np.int8) >> 4)
+    dtype = DTYPES.get(kind)
     if dtype is None or len(data) % np.dtype(dtype).itemsize:
-        return 0
-    return int(np.count_nonzero(np.frombuffer(data, dtype) == zero_point))
+        return NONE
+    return np.frombuffer(data, dtype)
 
 
 def _quantisation(table: TableView | None) -> tuple[tuple[float, ...], tuple[int, ...], int]:

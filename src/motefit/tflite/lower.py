@@ -5,13 +5,14 @@ the operation; adding one edits nothing else.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from types import MappingProxyType
 
 import numpy as np
 
 from motefit.graph.graph import Graph, Quantisation
+from motefit.graph.mean import mean_form, same_parameters
 from motefit.graph.ops import (
     LSTM,
     Activation,
@@ -83,27 +84,36 @@ def add_activation(name: str, graph: Graph, draft: Draft) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Kernel:
-    """An operator code, its version for float32 and for int8, and its kind of options."""
+    """An operator code, its version for float32 and for int8, and its kind of options.
+
+    ``hybrid`` is the version for float activations and int8 weights, per tensor and per channel;
+    ``int4`` that for int8 activations and int4 weights.
+    """
 
     code: Operator
     float32: int
     int8: int
     kind: Options = Options.NONE
+    hybrid: tuple[int, int] = (0, 0)
+    int4: int = 0
 
 
-CONV = _Kernel(Operator.CONV_2D, 1, 3, Options.CONV_2D)
-DEPTHWISE = _Kernel(Operator.DEPTHWISE_CONV_2D, 1, 3, Options.DEPTHWISE_CONV_2D)
-DEPTHWISE_DILATED = _Kernel(Operator.DEPTHWISE_CONV_2D, 2, 3, Options.DEPTHWISE_CONV_2D)
-DENSE = _Kernel(Operator.FULLY_CONNECTED, 1, 4, Options.FULLY_CONNECTED)
+CONV = _Kernel(Operator.CONV_2D, 1, 3, Options.CONV_2D, (2, 5), 7)
+DEPTHWISE = _Kernel(Operator.DEPTHWISE_CONV_2D, 1, 3, Options.DEPTHWISE_CONV_2D, (4, 6), 7)
+DEPTHWISE_DILATED = replace(DEPTHWISE, float32=2)
+DENSE = _Kernel(Operator.FULLY_CONNECTED, 1, 4, Options.FULLY_CONNECTED, (3, 12), 10)
 AVERAGE_POOL = _Kernel(Operator.AVERAGE_POOL_2D, 1, 2, Options.POOL_2D)
+MEAN = _Kernel(Operator.MEAN, 1, 2, Options.REDUCER)
 ADD = _Kernel(Operator.ADD, 1, 2, Options.ADD)
 SOFTMAX = _Kernel(Operator.SOFTMAX, 1, 2, Options.SOFTMAX)
 GATHER = _Kernel(Operator.GATHER, 1, 2, Options.GATHER)
 QUANTIZE = _Kernel(Operator.QUANTIZE, 1, 1)
 DEQUANTIZE = _Kernel(Operator.DEQUANTIZE, 2, 2)
+DEQUANTIZE_FLOAT16 = _Kernel(Operator.DEQUANTIZE, 3, 3)
 DEQUANTIZE_PER_CHANNEL = _Kernel(Operator.DEQUANTIZE, 5, 5)
+DEQUANTIZE_INT4 = _Kernel(Operator.DEQUANTIZE, 6, 6)
 LSTM_SEQUENCE = _Kernel(
-    Operator.UNIDIRECTIONAL_SEQUENCE_LSTM, 1, 1, Options.UNIDIRECTIONAL_SEQUENCE_LSTM
+    Operator.UNIDIRECTIONAL_SEQUENCE_LSTM, 1, 1, Options.UNIDIRECTIONAL_SEQUENCE_LSTM, (2, 2)
 )
 
 
@@ -120,13 +130,21 @@ def _call(
     draft.calls.append(
         Call(
             code=kernel.code,
-            version=kernel.int8 if _is_int8(graph, op.inputs[0]) else kernel.float32,
+            version=_version(op, graph, kernel),
             inputs=inputs,
             output=output,
             kind=kernel.kind,
             options=options,
         )
     )
+
+
+def _version(op: Op, graph: Graph, kernel: _Kernel) -> int:
+    """Of the kernel's contract, by the types of the first input and of the weights."""
+    weight = graph.quantisation.get(op.inputs[1]) if len(op.inputs) > 2 else None
+    if _is_int8(graph, op.inputs[0]):
+        return kernel.int4 if weight is not None and weight.bits == 4 else kernel.int8
+    return kernel.float32 if weight is None else kernel.hybrid[weight.axis is not None]
 
 
 @lower.register
@@ -163,6 +181,9 @@ def _dense(op: Dense, graph: Graph, draft: Draft) -> None:
 
 @lower.register
 def _average_pool(op: AveragePool2D, graph: Graph, draft: Draft) -> None:
+    if not same_parameters(op, graph):
+        _mean(op, graph, draft)
+        return
     options = {
         0: Scalar("b", PADDINGS[op.padding]),
         1: Scalar("i", op.stride[1]),
@@ -171,6 +192,32 @@ def _average_pool(op: AveragePool2D, graph: Graph, draft: Draft) -> None:
         4: Scalar("i", op.window[0]),
     }
     _call(op, graph, draft, AVERAGE_POOL, options)
+
+
+def _mean(op: AveragePool2D, graph: Graph, draft: Draft) -> None:
+    """MEAN over whole axes: the kernel of a pool cannot change the scale, this one can."""
+    shape = graph.shapes[op.inputs[0]]
+    axes, keep = mean_form(op, graph)
+    if any(op.window[axis - 1] != shape[axis - 1] for axis in axes) or op.padding != "valid":
+        raise ModelFileError(
+            f"{op.output}: an average with an output scale of its own must go over the whole "
+            f"height or width, not over {op.window} of {shape}"
+        )
+    inputs = [draft.index[op.inputs[0]]]
+    data = np.array(axes, np.int32)
+    inputs.append(draft.tensor(f"{op.output}.axes", data.shape, np.int32, data=data))
+    out = (1, *graph.shapes[op.output]) if keep else (1, shape[2])
+    quantisation = graph.quantisation[op.output]
+    draft.calls.append(
+        Call(
+            code=MEAN.code,
+            version=MEAN.int8,
+            inputs=inputs,
+            output=draft.tensor(op.output, out, np.int8, quantisation=quantisation),
+            kind=MEAN.kind,
+            options={0: Scalar("?", value=keep)},
+        )
+    )
 
 
 @lower.register
@@ -198,13 +245,21 @@ def _dequantize(op: Dequantize, graph: Graph, draft: Draft) -> None:
         for gate, source in enumerate(_gates(name, graph, draft)):
             shape = graph.shapes[name][1:]
             output = draft.tensor(f"{op.output}.{GATES[gate]}", shape, np.float32)
-            draft.calls.append(_widen(source, output, DEQUANTIZE))
+            draft.calls.append(_widen(source, output, _widening(name, graph, by_gate=True)))
     else:
         source = _sources(op, graph, draft)[0]
         output = draft.tensor(op.output, graph.shapes[name], np.float32)
-        per_channel = graph.quantisation[name].axis is not None
-        kernel = DEQUANTIZE_PER_CHANNEL if per_channel else DEQUANTIZE
-        draft.calls.append(_widen(source, output, kernel))
+        draft.calls.append(_widen(source, output, _widening(name, graph)))
+
+
+def _widening(name: str, graph: Graph, *, by_gate: bool = False) -> _Kernel:
+    """The DEQUANTIZE of a constant: float16, or integers of one scale or of one per channel."""
+    quantisation = graph.quantisation.get(name)
+    if quantisation is None:
+        return DEQUANTIZE_FLOAT16
+    if quantisation.bits == 4:
+        return DEQUANTIZE_INT4
+    return DEQUANTIZE if by_gate or quantisation.axis is None else DEQUANTIZE_PER_CHANNEL
 
 
 def _widen(source: int, output: int, kernel: _Kernel) -> Call:
@@ -241,7 +296,7 @@ def _gates(name: str, graph: Graph, draft: Draft) -> list[int]:
         own = None
         if quantisation is not None:
             scale = quantisation.scale[i if quantisation.axis == 0 else 0]
-            own = Quantisation(scale=np.array([scale]))
+            own = Quantisation(scale=np.array([scale]), bits=quantisation.bits)
         index = draft.tensor(f"{name}.{gate}", part.shape, part.dtype, quantisation=own, data=part)
         indices.append(index)
     return indices
@@ -273,7 +328,7 @@ def _lstm(op: LSTM, graph: Graph, draft: Draft) -> None:
     draft.calls.append(
         Call(
             code=LSTM_SEQUENCE.code,
-            version=LSTM_SEQUENCE.int8 if int8 else LSTM_SEQUENCE.float32,
+            version=_version(op, graph, LSTM_SEQUENCE),
             inputs=inputs,
             output=output,
             kind=LSTM_SEQUENCE.kind,

@@ -55,10 +55,9 @@ def overlap(pieces: Iterable[bytes], *, grain: int) -> list[Chain]:
         else:
             hosts.append(piece)
     follows = _links(hosts, grain)
+    followers = {right for right, _ in follows.values()}
     chains = []
-    for first in hosts:
-        if first in {right for right, _ in follows.values()}:
-            continue
+    for first in (host for host in hosts if host not in followers):
         data, starts, piece = first, {first: 0}, first
         while piece in follows:
             piece, shared = follows[piece]

@@ -112,6 +112,16 @@ class TableView:
         at = self.place(slot, struct.calcsize(f"<{code}"))
         return default if at is None else self.reader.number(code, at, self.label)
 
+    def scalar(self, slot: int, code: str) -> float | None:
+        """A number of any kind, None where it is absent."""
+        at = self.place(slot, struct.calcsize(f"<{code}"))
+        if at is None:
+            return None
+        if code not in "fd":
+            return self.reader.number(code, at, self.label)
+        self.reader.claim(at, struct.calcsize(f"<{code}"), self.label)
+        return float(struct.unpack_from(f"<{code}", self.reader.data, at)[0])
+
     def child(self, slot: int, label: str | None = None) -> "TableView | None":
         """A table field."""
         at = self.place(slot, 4)

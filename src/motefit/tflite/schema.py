@@ -45,6 +45,7 @@ class Operator(IntEnum):
     FULLY_CONNECTED = 9
     SOFTMAX = 25
     GATHER = 36
+    MEAN = 40
     UNIDIRECTIONAL_SEQUENCE_LSTM = 44
     STRIDED_SLICE = 45
     QUANTIZE = 114
@@ -61,6 +62,7 @@ class Options(IntEnum):
     SOFTMAX = 9
     ADD = 11
     GATHER = 23
+    REDUCER = 27
     STRIDED_SLICE = 32
     UNIDIRECTIONAL_SEQUENCE_LSTM = 71
 

@@ -66,5 +66,5 @@ def _with_biases(graph: Graph, *, borrow: bool) -> Graph:
         if not borrow:
             del kept[op.inputs[2]]
         elif weight.axis is not None:
-            kept[op.inputs[2]] = replace(weight, axis=0)
+            kept[op.inputs[2]] = replace(weight, axis=0, bits=8)
     return replace(graph, quantisation=kept)

@@ -179,6 +179,7 @@ class Run:
         loss: name of the loss.
         seed: of order, augmentation and dropout.
         variant: tells trainings apart whose graph, settings and data are equal.
+        counted_from: the first epoch, from 0, that may be the best one.
     """
 
     def __init__(
@@ -190,6 +191,7 @@ class Run:
         loss: str,
         seed: int,
         variant: str = "",
+        counted_from: int = 0,
     ) -> None:
         torch.set_num_threads(1)
         self._module = module
@@ -203,6 +205,7 @@ class Run:
         self._device = next(module.parameters()).device
         self._history: list[EpochReport] = []
         self._best = _Best()
+        self._counted_from = counted_from
         graph = module.to_graph()
         self._shape, self._outputs = graph.input_shape, math.prod(graph.output_shape)
         facts = (encode(replace(settings, seeds=(0,))), loss, seed, source.key, variant)
@@ -255,7 +258,9 @@ class Run:
                 f"train.learning_rate (now {self._settings.learning_rate:g}), or check the inputs "
                 "for extreme values"
             )
-        self._best.offer(value, validation_loss, index, self._module)
+        self._best.offer(
+            value, validation_loss, index, self._module, anyway=index <= self._counted_from
+        )
         report = EpochReport(
             epoch=index,
             epochs=self._settings.epochs,
@@ -287,6 +292,7 @@ class Run:
             rate = learning_rate(settings, (index + step / steps) / settings.epochs)
             for group in self._optimiser.param_groups:
                 group["lr"] = rate
+            module.advance(index * steps + step, settings.epochs * steps)
             loss = self._train_loss(module.logits(inputs), targets)
             self._optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
@@ -359,8 +365,10 @@ class _Best:
         self.score, self.loss, self.epoch = -math.inf, math.inf, -1
         self.state: State = {}
 
-    def offer(self, score: float, loss: float, epoch: int, module: GraphModule) -> None:
-        if (score, -loss) >= (self.score, -self.loss):
+    def offer(
+        self, score: float, loss: float, epoch: int, module: GraphModule, *, anyway: bool
+    ) -> None:
+        if anyway or (score, -loss) >= (self.score, -self.loss):
             self.score, self.loss, self.epoch = score, loss, epoch
             self.state = {k: v.detach().clone() for k, v in module.state_dict().items()}
 

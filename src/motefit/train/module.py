@@ -4,6 +4,7 @@ Images are (n, c, h, w) tensors in ``channels_last`` memory inside, which is the
 (n, h, w, c) byte for byte; constants are permuted once, when the module is made.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -40,6 +41,16 @@ class Rounding(Protocol):
         """
         ...
 
+    def advance(self, step: int, steps: int, constants: Mapping[str, Tensor]) -> None:
+        """Told before every step of a training, for roundings that change with time.
+
+        Args:
+            step: from 0.
+            steps: how many there will be.
+            constants: their present values, before any rounding.
+        """
+        ...
+
 
 class GraphModule(nn.Module):
     """Interprets a float Graph, in trained or in shipped form.
@@ -70,7 +81,7 @@ class GraphModule(nn.Module):
         self._graph = graph
         self._rounding = rounding
         self._context = Context(norm_momentum)
-        self._layouts = {name: _layout(graph, name) for name in _used_constants(graph)}
+        self._layouts = {name: layout_of(graph, name) for name in _used_constants(graph)}
         statistics = {n for op in graph.ops if isinstance(op, BatchNorm) for n in op.inputs[3:]}
         for name, layout in self._layouts.items():
             tensor = layout.to_torch(graph.constants[name])
@@ -108,17 +119,21 @@ class GraphModule(nn.Module):
                 self.tensor(name).copy_(layout.to_torch(graph.constants[name]))
 
     def to_graph(self) -> Graph:
-        """The graph with the present values of all constants."""
-        return self._graph.with_constants(
-            {name: layout.to_numpy(self.tensor(name)) for name, layout in self._layouts.items()}
-        )
+        """The graph with the present values of all constants, as their readers see them."""
+        with torch.no_grad():
+            seen = self._constants()
+        layouts = self._layouts.items()
+        return self._graph.with_constants({n: layout.to_numpy(seen[n]) for n, layout in layouts})
+
+    def advance(self, step: int, steps: int) -> None:
+        """Tell the rounding how far the training is; see :class:`Rounding`."""
+        if self._rounding is not None:
+            constants = {name: self.tensor(name).detach() for name in self._layouts}
+            self._rounding.advance(step, steps, constants)
 
     def _run(self, batch: Tensor, *, softmax: bool) -> Tensor:
         graph = self._graph
-        tensors: dict[str, Tensor] = {name: self.tensor(name) for name in self._layouts}
-        if self._rounding is not None:
-            for name, value in tensors.items():
-                tensors[name] = self._rounding.constant(name, value)
+        tensors = self._constants()
         self._context.training = self.training
         tensors[INPUT] = self._seen(INPUT, _channels_second(batch))
         steps = self._steps if softmax or not self._ends_in_softmax else self._steps[:-1]
@@ -129,6 +144,13 @@ class GraphModule(nn.Module):
         out = tensors[name]
         return out.permute(0, 2, 3, 1) if len(graph.output_shape) == 3 else out
 
+    def _constants(self) -> dict[str, Tensor]:
+        tensors = {name: self.tensor(name) for name in self._layouts}
+        if self._rounding is not None:
+            for name, value in tensors.items():
+                tensors[name] = self._rounding.constant(name, value)
+        return tensors
+
     def _seen(self, name: str, value: Tensor) -> Tensor:
         return value if self._rounding is None else self._rounding.activation(name, value)
 
@@ -138,8 +160,9 @@ def _key(name: str) -> str:
 
 
 def _used_constants(graph: Graph) -> tuple[str, ...]:
-    used = {name for op in graph.ops for name in op.inputs}
-    return tuple(name for name in graph.constants if name in used)
+    """Names in the order in which operations read them: a weight before its bias."""
+    read = dict.fromkeys(name for op in graph.ops for name in op.inputs)
+    return tuple(name for name in read if name in graph.constants)
 
 
 def _channels_second(batch: Tensor) -> Tensor:
@@ -148,7 +171,7 @@ def _channels_second(batch: Tensor) -> Tensor:
     return batch.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
-class _Layout:
+class Layout:
     """How a constant lies in torch: a permutation of the Graph's axes."""
 
     def __init__(self, order: tuple[int, ...]) -> None:
@@ -156,20 +179,23 @@ class _Layout:
         self._back = tuple(int(i) for i in np.argsort(order))
 
     def to_torch(self, array: np.ndarray) -> Tensor:
+        """A float32 tensor of an array in the Graph's layout."""
         tensor = torch.tensor(array, dtype=torch.float32).permute(self._order)
         if tensor.ndim == 4:
             return tensor.contiguous(memory_format=torch.channels_last)
         return tensor.contiguous()
 
     def to_numpy(self, tensor: Tensor) -> np.ndarray:
+        """A float32 array, in the Graph's layout, of a tensor."""
         array = tensor.detach().cpu().permute(self._back).contiguous().numpy()
         return np.array(array, np.float32)
 
 
-def _layout(graph: Graph, name: str) -> _Layout:
+def layout_of(graph: Graph, name: str) -> Layout:
+    """The layout of a constant: convolution OIHW, depthwise C1HW, anything else as it is."""
     if any(isinstance(op, DepthwiseConv2D) for op in graph.consumers(name)):
         rank_4 = (3, 0, 1, 2)
     else:
         rank_4 = (0, 3, 1, 2)
     rank = graph.constants[name].ndim
-    return _Layout(rank_4 if rank == 4 else tuple(range(rank)))
+    return Layout(rank_4 if rank == 4 else tuple(range(rank)))

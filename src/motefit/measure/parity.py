@@ -1,0 +1,145 @@
+"""Layer by layer: what motefit's executors compute, and what LiteRT's builtin kernels do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter as LiteRT
+from ai_edge_litert.interpreter import OpResolverType
+
+from motefit.graph import integer, reference
+from motefit.graph.graph import INPUT, Graph
+from motefit.graph.ops import Op, Quantize
+from motefit.spec.errors import DataError, ModelFileError
+from motefit.tflite.inspect import inspect
+from motefit.tflite.read import read_named
+
+FLOAT_TOLERANCE = 1e-5
+"""Of a layer's greatest output: sums in another order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerParity:
+    """One layer on all examples.
+
+    Attributes:
+        place: number of its operator in the file.
+        operator: such as ``CONV_2D``.
+        shape: of the output, with a batch of one.
+        exact: whether it is computed in integers.
+        numbers: compared.
+        differing: numbers that are not equal; of a float layer, further apart than the tolerance.
+        greatest: largest difference: in steps, or as a share of a float layer's greatest output.
+    """
+
+    place: int
+    operator: str
+    shape: tuple[int, ...]
+    exact: bool
+    numbers: int
+    differing: int
+    greatest: float
+
+    @property
+    def name(self) -> str:
+        """Number and operator."""
+        return f"{self.place} {self.operator}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """A file on some examples, each layer fed with what the layers before it computed.
+
+    Attributes:
+        examples: that were run.
+        layers: in order; those that only move or reshape numbers are left out.
+        first: name of the first layer that differs; None where all agree.
+    """
+
+    examples: int
+    layers: tuple[LayerParity, ...]
+    first: str | None
+
+
+def measure_parity(model: bytes, batch: np.ndarray) -> Parity:
+    """Compare every layer of a file with LiteRT's builtin kernels, without XNNPACK.
+
+    Args:
+        model: a .tflite file that ``motefit.tflite.read`` can read.
+        batch: (n, ...) real inputs, as the network takes them; rounded to int8 where the file
+            takes that.
+
+    Raises:
+        DataError: for no examples, or examples of another size than the input.
+        ModelFileError: for a file that cannot be read or run.
+    """
+    graph, names = read_named(model)
+    size = int(np.prod(graph.input_shape))
+    batch = np.asarray(batch, np.float32)
+    if not len(batch) or batch[0].size != size:
+        raise DataError(f"the model takes (n, {size}) numbers, got an array of shape {batch.shape}")
+    given = batch.reshape(len(batch), *graph.input_shape)
+    if INPUT in graph.quantisation:
+        given = integer.quantise_array(given, graph.quantisation[INPUT])
+    whole = INPUT in graph.quantisation or isinstance(graph.ops[0], Quantize)
+    ours = (integer if whole else reference).run_all(graph, given)
+    theirs = _run_litert(model, given)
+    makers = _makers(model)
+    last = {name: index for index, name in sorted(names.items()) if index in makers}
+    layers = tuple(
+        _compare(graph, op, ours[op.output], theirs[last[op.output]], makers[last[op.output]])
+        for op in graph.ops
+        if op.inputs[0] not in graph.constants and op.output in last
+    )
+    first = next((layer.name for layer in layers if layer.differing), None)
+    return Parity(examples=len(given), layers=layers, first=first)
+
+
+def _makers(model: bytes) -> Mapping[int, tuple[int, str]]:
+    """Place and name of the operator that makes a tensor, by its index."""
+    ops = inspect(model).ops
+    return {index: (place, op.name) for place, op in enumerate(ops) for index in op.outputs}
+
+
+def _run_litert(model: bytes, given: np.ndarray) -> Mapping[int, np.ndarray]:
+    """Every tensor by its index, each (n, *shape)."""
+    try:
+        litert = LiteRT(
+            model_content=model,
+            num_threads=1,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            experimental_preserve_all_tensors=True,
+        )
+        litert.allocate_tensors()
+        source = litert.get_input_details()[0]
+        kept = [index for op in litert._get_ops_details() for index in op["outputs"]]  # noqa: SLF001
+        found: dict[int, list[np.ndarray]] = {int(index): [] for index in kept}
+        for example in given:
+            litert.reset_all_variables()
+            litert.set_tensor(source["index"], example.reshape(source["shape"]))
+            litert.invoke()
+            for index, parts in found.items():
+                parts.append(litert.get_tensor(index).copy())
+    except (ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelFileError(f"LiteRT cannot run this model: {reason}") from None
+    return {index: np.stack(parts) for index, parts in found.items()}
+
+
+def _compare(
+    graph: Graph, op: Op, ours: np.ndarray, theirs: np.ndarray, maker: tuple[int, str]
+) -> LayerParity:
+    theirs = theirs.reshape(ours.shape)
+    exact = op.output in graph.quantisation
+    apart = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
+    if not exact:
+        apart /= max(float(np.abs(ours).max(initial=0.0)), float(np.finfo(np.float32).tiny))
+    return LayerParity(
+        place=maker[0],
+        operator=maker[1],
+        shape=(1, *ours.shape[1:]),
+        exact=exact,
+        numbers=ours.size,
+        differing=int(np.count_nonzero(apart > (0 if exact else FLOAT_TOLERANCE))),
+        greatest=float(apart.max(initial=0.0)),
+    )

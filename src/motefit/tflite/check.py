@@ -1,0 +1,133 @@
+"""Whether a verified .tflite file makes sense: what LiteRT takes for granted and no schema says.
+
+Indices have targets, constants fill their shapes, scales are positive, floats are finite numbers.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from motefit.tflite import schema
+from motefit.tflite.verifier import Record, verify
+from motefit.tflite.reader import damaged
+from motefit.tflite.schema import (
+    BufferSlot,
+    MetadataSlot,
+    ModelSlot,
+    OperatorSlot,
+    QuantizationSlot,
+    SubGraphSlot,
+    TensorSlot,
+    TensorType,
+)
+
+BITS = {
+    TensorType.INT4: 4,
+    TensorType.INT8: 8,
+    TensorType.UINT8: 8,
+    TensorType.BOOL: 8,
+    TensorType.FLOAT16: 16,
+    TensorType.BFLOAT16: 16,
+    TensorType.INT16: 16,
+    TensorType.UINT16: 16,
+    TensorType.FLOAT32: 32,
+    TensorType.INT32: 32,
+    TensorType.UINT32: 32,
+    TensorType.FLOAT64: 64,
+    TensorType.INT64: 64,
+    TensorType.UINT64: 64,
+    TensorType.COMPLEX64: 64,
+    TensorType.COMPLEX128: 128,
+}
+FLOATS = {TensorType.FLOAT16: "<f2", TensorType.FLOAT32: "<f4", TensorType.FLOAT64: "<f8"}
+ALIGNMENT = 16
+"""Of constants that are at least so long; LiteRT reads shorter ones in place at 4."""
+
+
+def check(data: bytes) -> None:
+    """Verify a whole .tflite file: its FlatBuffer, and that its tables make sense.
+
+    Raises:
+        ModelFileError: naming the first thing that is wrong.
+    """
+    model = verify(data)
+    if model.number(ModelSlot.VERSION) != schema.VERSION:
+        raise damaged(f"schema version {model.number(ModelSlot.VERSION):g}")
+    _require(model, ModelSlot.SUBGRAPHS, ModelSlot.OPERATOR_CODES, ModelSlot.BUFFERS)
+    buffers = model.records(ModelSlot.BUFFERS)
+    codes = model.records(ModelSlot.OPERATOR_CODES)
+    for buffer in buffers:
+        _check_alignment(buffer)
+    for entry in model.records(ModelSlot.METADATA):
+        _check_index("metadata", entry.number(MetadataSlot.BUFFER), buffers)
+    for graph in model.records(ModelSlot.SUBGRAPHS):
+        _check_subgraph(graph, codes, buffers)
+
+
+def _require(record: Record, *slots: int) -> None:
+    for slot in slots:
+        if slot not in record.fields:
+            raise damaged(f"the table {record.kind} at {record.at} has no field {slot}")
+
+
+def _check_index(what: str, index: float, targets: Sequence[object], *, least: int = 0) -> None:
+    if not least <= index < len(targets):
+        raise damaged(f"{what} refers to number {index:g} of {len(targets)}")
+
+
+def _check_alignment(buffer: Record) -> None:
+    size = len(buffer.numbers(BufferSlot.DATA))
+    if size and buffer.places[BufferSlot.DATA] % (ALIGNMENT if size >= ALIGNMENT else 4):
+        raise damaged(f"the {size} bytes of the buffer at {buffer.at} are not aligned")
+
+
+def _check_subgraph(graph: Record, codes: Sequence[Record], buffers: Sequence[Record]) -> None:
+    _require(graph, SubGraphSlot.TENSORS, SubGraphSlot.INPUTS, SubGraphSlot.OUTPUTS)
+    tensors = graph.records(SubGraphSlot.TENSORS)
+    for slot in (SubGraphSlot.INPUTS, SubGraphSlot.OUTPUTS):
+        for index in graph.numbers(slot):
+            _check_index("the graph's edge", index, tensors)
+    for op in graph.records(SubGraphSlot.OPERATORS):
+        _require(op, OperatorSlot.INPUTS, OperatorSlot.OUTPUTS)
+        _check_index("an operator", op.number(OperatorSlot.OPCODE_INDEX), codes)
+        for index in op.numbers(OperatorSlot.INPUTS):
+            _check_index("an operator's input", index, tensors, least=-1)
+        for slot in (OperatorSlot.OUTPUTS, OperatorSlot.INTERMEDIATES):
+            for index in op.numbers(slot):
+                _check_index("an operator's output", index, tensors)
+    for number, tensor in enumerate(tensors):
+        _check_tensor(number, tensor, buffers)
+
+
+def _check_tensor(number: int, tensor: Record, buffers: Sequence[Record]) -> None:
+    _check_index(f"tensor {number}", tensor.number(TensorSlot.BUFFER), buffers)
+    shape = [int(n) for n in tensor.numbers(TensorSlot.SHAPE)]
+    if any(n < 0 for n in shape):
+        raise damaged(f"tensor {number} has the shape {shape}")
+    quantisation = tensor.child(TensorSlot.QUANTIZATION)
+    if quantisation is not None:
+        _check_quantisation(number, quantisation, shape)
+    data = buffers[int(tensor.number(TensorSlot.BUFFER))].numbers(BufferSlot.DATA)
+    kind = tensor.number(TensorSlot.TYPE)
+    if not data or kind not in BITS:
+        return
+    wanted = (math.prod(shape) * BITS[TensorType(kind)] + 7) // 8
+    if len(data) != wanted:
+        raise damaged(f"tensor {number} of shape {shape} needs {wanted} bytes, has {len(data)}")
+    if kind in FLOATS and not np.isfinite(np.frombuffer(data, FLOATS[TensorType(kind)])).all():
+        raise damaged(f"tensor {number} holds NaN or infinity")
+
+
+def _check_quantisation(number: int, table: Record, shape: Sequence[int]) -> None:
+    scales = list(table.numbers(QuantizationSlot.SCALE))
+    zero_points = list(table.numbers(QuantizationSlot.ZERO_POINT))
+    if not scales:
+        return
+    if not all(math.isfinite(scale) and scale > 0 for scale in scales):
+        raise damaged(f"tensor {number} has a scale that is not a positive number")
+    if len(zero_points) != len(scales):
+        raise damaged(f"tensor {number}: {len(scales)} scales, {len(zero_points)} zero points")
+    axis = int(table.number(QuantizationSlot.QUANTIZED_DIMENSION))
+    if len(scales) > 1 and (not 0 <= axis < len(shape) or shape[axis] != len(scales)):
+        raise damaged(f"tensor {number} of shape {shape} has {len(scales)} scales on axis {axis}")

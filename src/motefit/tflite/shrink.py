@@ -1,0 +1,253 @@
+"""Make any .tflite file smaller without touching what it computes.
+
+Everything a runtime looks at stays: operators with their versions and options (builtin, StableHLO
+and custom), shapes and open dimensions, constants, sparsity, scales and zero points, every
+subgraph. What goes is what only people and tools read, and bytes that stand twice.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from motefit.spec.errors import ModelFileError
+from motefit.tflite import schema
+from motefit.tflite.flatbuffer import Blob, Node, Scalar, Table, Vector, assemble
+from motefit.tflite.reader import damaged
+from motefit.tflite.schema import (
+    BufferSlot,
+    MetadataSlot,
+    ModelSlot,
+    OperatorCodeSlot,
+    OperatorSlot,
+    QuantizationSlot,
+    SubGraphSlot,
+    TensorSlot,
+    TensorType,
+)
+from motefit.tflite.tables import edited, int32s_of, items, number, read_model, text_of
+
+RUNTIME_METADATA = frozenset(
+    {"reduced_precision_support", "model_control_dependencies", "OfflineMemoryAllocation"}
+)
+"""Entries that change how a runtime runs a model, so that they always stay."""
+RUNTIME_PREFIXES = ("LiteRt", "VALIDATION:")
+"""Beginnings of further names, of metadata and subgraphs, that runtimes look at."""
+WIDE_TYPES = {TensorType.INT64, TensorType.UINT64, TensorType.FLOAT64, TensorType.COMPLEX64}
+LAST_OLD_CODE = 127
+"""Operator codes from here on stand in the new field; the old one then says so with this number."""
+SIGNATURE_SUBGRAPH = 4
+DEBUG_OF_SUBGRAPH, DEBUG_OF_OPERATOR = 5, 13
+LARGE_OPTIONS = (9, 10)
+QUANTIZATION_DETAILS = (4, 5)
+MAX_BYTES = 2**31 - 1
+
+
+def shrink(data: bytes, *, keep_signatures: bool = False, keep_metadata: bool = False) -> bytes:
+    """The smallest file that motefit can make of a model; the computation is the same.
+
+    Args:
+        data: a whole .tflite file of any origin.
+        keep_signatures: keep the names by which signature runners call the model. They stay in any
+            case where a subgraph can be reached by no other way.
+        keep_metadata: keep description and metadata, such as labels for the Task Library.
+
+    Returns:
+        The smaller file, or ``data`` itself where nothing can be gained.
+
+    Raises:
+        ModelFileError: for a damaged file, or one that a newer schema wrote.
+    """
+    if len(data) > MAX_BYTES:
+        raise ModelFileError(f"{len(data)} bytes are no .tflite file (2 GiB at most)")
+    model = read_model(data)
+    small = assemble(_slim(model, data, keep_signatures, keep_metadata), schema.IDENTIFIER)
+    return small if len(small) < len(data) else data
+
+
+def needs_signatures(data: bytes) -> bool:
+    """Whether some subgraph can only be called by a signature."""
+    return _only_by_signature(read_model(data))
+
+
+def _only_by_signature(model: Table) -> bool:
+    return any(
+        number(signature, SIGNATURE_SUBGRAPH) != 0
+        for signature in items(model, ModelSlot.SIGNATURE_DEFS)
+    )
+
+
+def _slim(model: Table, data: bytes, keep_signatures: bool, keep_metadata: bool) -> Table:  # noqa: FBT001 - the caller names them
+    subgraphs = items(model, ModelSlot.SUBGRAPHS)
+    codes = _Codes.of(items(model, ModelSlot.OPERATOR_CODES), subgraphs)
+    buffers = _Buffers.of(items(model, ModelSlot.BUFFERS), subgraphs, data)
+    slim = tuple(_subgraph(subgraph, codes, buffers, data) for subgraph in subgraphs)
+    entries = tuple(
+        edited(entry, {MetadataSlot.BUFFER: buffers.index(number(entry, MetadataSlot.BUFFER))})
+        for entry in items(model, ModelSlot.METADATA)
+        if keep_metadata or _is_for_runtimes(text_of(entry, MetadataSlot.NAME))
+    )
+    changes: dict[int, Scalar | Node | None] = {
+        ModelSlot.OPERATOR_CODES: Vector(codes.kept),
+        ModelSlot.SUBGRAPHS: Vector(slim),
+        ModelSlot.BUFFERS: Vector(tuple(buffers.kept)),
+        ModelSlot.METADATA_BUFFER: None,
+        ModelSlot.METADATA: Vector(entries) if entries else None,
+    }
+    if not keep_metadata:
+        changes[ModelSlot.DESCRIPTION] = None
+    if not keep_signatures and not _only_by_signature(model):
+        changes[ModelSlot.SIGNATURE_DEFS] = None
+    return edited(model, changes)
+
+
+def _is_for_runtimes(name: str) -> bool:
+    return name in RUNTIME_METADATA or name.startswith(RUNTIME_PREFIXES)
+
+
+@dataclass(frozen=True)
+class _Codes:
+    """Operator codes that are used, the most frequent one first, each once."""
+
+    kept: tuple[Table, ...]
+    places: Mapping[int, int]
+
+    @classmethod
+    def of(cls, codes: Sequence[Table], subgraphs: Sequence[Table]) -> "_Codes":
+        plain = [_code(code) for code in codes]
+        used = [
+            number(op, OperatorSlot.OPCODE_INDEX)
+            for subgraph in subgraphs
+            for op in items(subgraph, SubGraphSlot.OPERATORS)
+        ]
+        if any(index >= len(codes) for index in used):
+            raise damaged(f"operator code {max(used)} of {len(codes)} is referred to")
+        kept = tuple(code for code, _ in Counter(plain[index] for index in used).most_common())
+        return cls(kept, {index: kept.index(plain[index]) for index in set(used)})
+
+
+def _code(code: Table) -> Table:
+    """Without the new field where the old one holds the number; readers take the greater one."""
+    old = number(code, OperatorCodeSlot.DEPRECATED_BUILTIN_CODE)
+    value = max(old, number(code, OperatorCodeSlot.BUILTIN_CODE))
+    return edited(
+        code,
+        {
+            OperatorCodeSlot.DEPRECATED_BUILTIN_CODE: Scalar("b", min(value, LAST_OLD_CODE)),
+            OperatorCodeSlot.BUILTIN_CODE: Scalar("i", value if value >= LAST_OLD_CODE else 0),
+        },
+    )
+
+
+@dataclass
+class _Buffers:
+    """Buffers that are used; equal ones are one, those without data are the first one.
+
+    A buffer whose data are there but empty is a constant without elements, which is not the same
+    as no data; such buffers stay.
+    """
+
+    old: Sequence[Table]
+    aligns: Mapping[bytes, int]
+    data: bytes
+    kept: list[Table] = field(default_factory=lambda: [Table("Buffer", ())])
+    places: dict[Table, int] = field(default_factory=lambda: {Table("Buffer", ()): 0})
+
+    @classmethod
+    def of(cls, old: Sequence[Table], subgraphs: Sequence[Table], data: bytes) -> "_Buffers":
+        made = cls(old, {}, data)
+        aligns: dict[bytes, int] = {}
+        for tensor in (t for graph in subgraphs for t in items(graph, SubGraphSlot.TENSORS)):
+            content = made._content(number(tensor, TensorSlot.BUFFER))
+            if content is not None:
+                aligns[content] = max(aligns.get(content, 4), _align(content, tensor))
+        made.aligns = aligns
+        return made
+
+    def _content(self, index: int) -> bytes | None:
+        if index >= len(self.old):
+            raise damaged(f"buffer {index} of {len(self.old)} is referred to")
+        fields = dict(self.old[index].fields)
+        inside = fields.get(BufferSlot.DATA)
+        start = number(self.old[index], BufferSlot.OFFSET)
+        if start > 1:
+            return _outside(self.data, start, number(self.old[index], BufferSlot.SIZE))
+        return inside.data if isinstance(inside, Blob) else None
+
+    def index(self, old: int) -> Scalar:
+        """Where a buffer of the file stands now."""
+        content = self._content(old)
+        if content is None:
+            return Scalar("I", 0)
+        align = self.aligns.get(content, 4)
+        blob = Blob(content, len(content), align=align, shared=False)
+        new = Table("Buffer", ((int(BufferSlot.DATA), blob),))
+        if new not in self.places:
+            self.places[new] = len(self.kept)
+            self.kept.append(new)
+        return Scalar("I", self.places[new])
+
+
+def _outside(data: bytes, start: int, size: int) -> bytes:
+    """Bytes that stand behind the FlatBuffer, as files of more than 2 GiB have them."""
+    if start + size > len(data):
+        raise damaged(f"{size} bytes at {start} lie outside its {len(data)} bytes")
+    return data[start : start + size]
+
+
+def _align(content: bytes, tensor: Table) -> int:
+    """What kernels may count on: 16 for vectors, the size of a number for what is shorter."""
+    if len(content) >= 16:
+        return 16
+    return 8 if number(tensor, TensorSlot.TYPE) in WIDE_TYPES else 4
+
+
+def _subgraph(graph: Table, codes: _Codes, buffers: _Buffers, data: bytes) -> Table:
+    kept_name = text_of(graph, SubGraphSlot.NAME).startswith(RUNTIME_PREFIXES)
+    changes: dict[int, Scalar | Node | None] = {
+        SubGraphSlot.TENSORS: Vector(
+            tuple(_tensor(tensor, buffers) for tensor in items(graph, SubGraphSlot.TENSORS))
+        ),
+        SubGraphSlot.OPERATORS: Vector(
+            tuple(_operator(op, codes, data) for op in items(graph, SubGraphSlot.OPERATORS))
+        ),
+        DEBUG_OF_SUBGRAPH: None,
+    }
+    return edited(graph, changes if kept_name else {**changes, SubGraphSlot.NAME: None})
+
+
+def _tensor(tensor: Table, buffers: _Buffers) -> Table:
+    fields = dict(tensor.fields)
+    quantization = fields.get(TensorSlot.QUANTIZATION)
+    signature = int32s_of(tensor, TensorSlot.SHAPE_SIGNATURE)
+    changes: dict[int, Scalar | Node | None] = {
+        TensorSlot.BUFFER: buffers.index(number(tensor, TensorSlot.BUFFER)),
+        TensorSlot.NAME: None,
+    }
+    if signature == int32s_of(tensor, TensorSlot.SHAPE):
+        changes[TensorSlot.SHAPE_SIGNATURE] = None
+    if isinstance(quantization, Table):
+        changes[TensorSlot.QUANTIZATION] = _quantization(quantization)
+    return edited(tensor, changes)
+
+
+def _quantization(quantization: Table) -> Table | None:
+    """Without the range it was calibrated with; None where nothing is quantised."""
+    fields = dict(quantization.fields)
+    scale = fields.get(QuantizationSlot.SCALE)
+    unscaled = not isinstance(scale, Blob) or scale.length == 0
+    if unscaled and not set(fields) & set(QUANTIZATION_DETAILS):
+        return None
+    return edited(quantization, {QuantizationSlot.MIN: None, QuantizationSlot.MAX: None})
+
+
+def _operator(op: Table, codes: _Codes, data: bytes) -> Table:
+    changes: dict[int, Scalar | Node | None] = {
+        OperatorSlot.OPCODE_INDEX: Scalar("I", codes.places[number(op, OperatorSlot.OPCODE_INDEX)]),
+        DEBUG_OF_OPERATOR: None,
+    }
+    start, size = (number(op, slot) for slot in LARGE_OPTIONS)
+    if start > 1:
+        options = _outside(data, start, size)
+        changes |= dict.fromkeys(LARGE_OPTIONS)
+        changes[OperatorSlot.CUSTOM_OPTIONS] = Blob(options, len(options), align=16, shared=False)
+    return edited(op, changes)

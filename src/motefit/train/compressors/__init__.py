@@ -1,0 +1,145 @@
+"""Compressors: the steps of a recipe's ``[[compress.steps]]``; one file a compressor.
+
+A file in this folder defines a function decorated with :func:`compressor` that implements
+:class:`Compressor`. Its keyword-only arguments are the options a recipe may set. Importing this
+package imports no file; :func:`compressors` imports all of them.
+"""
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from motefit.spec.codec import decode, nearest
+from motefit.spec.errors import RecipeError
+from motefit.train.coach import Coach
+from motefit.train.model import Model
+
+Step = Mapping[str, object]
+
+
+class Compressor(Protocol):
+    """Makes a trained model smaller, or readier for what makes it smaller.
+
+    A compressor receives a trained model and a coach. It returns a model that
+
+    * has the input and output shapes of the one it got;
+    * keeps what earlier steps settled: weights that are 0 stay 0, weights of a group stay equal
+      (in steps of their channels' scales), removed channels stay away, a model that is ``aware``
+      stays so. :meth:`Coach.fit` sees to that for all weights it trains;
+    * records in ``Model`` what later steps and the export must keep;
+    * depends on its arguments alone: all randomness comes from ``coach.rng``, all training goes
+      through ``coach.fit``. So an interrupted run repeats the cheap parts, resumes the training
+      and ends in the same bytes.
+
+    It folds the model first (``model.folded()``) if it works on the values that ship.
+
+    Raises:
+        RecipeError: for an option that does not fit the model, naming what would.
+    """
+
+    def __call__(self, model: Model, coach: Coach, **options: Any) -> Model:  # noqa: ANN401
+        """Compress ``model``; options are the step's own, checked against the signature."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """One registered compressor.
+
+    Attributes:
+        name: as written in a recipe.
+        apply: the function.
+        options: a frozen dataclass made of its keyword-only arguments.
+    """
+
+    name: str
+    apply: Compressor
+    options: type[Any]
+
+
+_REGISTRY: dict[str, Registered] = {}
+Apply = typing.TypeVar("Apply", bound=Callable[..., Model])
+
+
+def compressor(name: str) -> Callable[[Apply], Apply]:
+    """Register a function as a compressor."""
+
+    def wrap(apply: Apply) -> Apply:
+        hints = typing.get_type_hints(apply)
+        fields: list[tuple[str, Any, Any]] = []
+        for parameter in inspect.signature(apply).parameters.values():
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                default = parameter.default
+                if default is parameter.empty:
+                    default = dataclasses.MISSING
+                entry = dataclasses.field(default=default)
+                fields.append((parameter.name, hints[parameter.name], entry))
+        options = dataclasses.make_dataclass(apply.__name__, fields, frozen=True, kw_only=True)
+        _REGISTRY[name] = Registered(name=name, apply=apply, options=options)
+        return apply
+
+    return wrap
+
+
+def compressors() -> Mapping[str, Registered]:
+    """All registered compressors by name."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return dict(sorted(_REGISTRY.items()))
+
+
+def check_steps(steps: Sequence[Step]) -> tuple[tuple[Registered, Mapping[str, Any]], ...]:
+    """The compressors of a recipe's steps, each with its options.
+
+    Args:
+        steps: tables with ``name`` and the compressor's options.
+
+    Raises:
+        RecipeError: for an unknown compressor or option, or a value of a wrong type.
+    """
+    known = compressors()
+    found = []
+    for index, step in enumerate(steps):
+        where = f"[[compress.steps]] {index + 1}"
+        name = step.get("name")
+        if not isinstance(name, str) or name not in known:
+            raise RecipeError(
+                f"{where}: unknown name {name!r}{nearest(str(name), known)}; "
+                f"allowed: {', '.join(known)}"
+            )
+        table = {key: value for key, value in step.items() if key != "name"}
+        options = decode(known[name].options, table, where=f"{where} ({name})")
+        values = {f.name: getattr(options, f.name) for f in dataclasses.fields(options)}
+        found.append((known[name], values))
+    return tuple(found)
+
+
+def compress(model: Model, steps: Sequence[Step], coach: Coach) -> Model:
+    """Run the steps of a recipe in their order.
+
+    Raises:
+        RecipeError: for steps that cannot be understood or do not fit the model; the text names
+            the step.
+    """
+    for index, (chosen, options) in enumerate(check_steps(steps)):
+        try:
+            model = chosen.apply(model, coach, **options)
+        except RecipeError as error:
+            where = f"[[compress.steps]] {index + 1} ({chosen.name})"
+            raise RecipeError(f"{where}: {error}") from None
+    return model
+
+
+def require(name: str, value: float, *, low: float, high: float) -> None:
+    """Refuse an option out of its range.
+
+    Raises:
+        RecipeError: naming the option and the range.
+    """
+    if not low <= value <= high:
+        raise RecipeError(f"{name} must be {low:g}..{high:g}, got {value:g}")

@@ -1,0 +1,151 @@
+"""Structured pruning: whole channels leave the graph, then the rest is fine-tuned.
+
+Scores: Li et al., "Pruning filters for efficient convnets", arXiv:1608.08710 (norms of filters);
+Liu et al., "Learning efficient convolutional networks through network slimming", arXiv:1708.06519
+(scales of the norms).
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from motefit.graph.channels import Space, cut, spaces, without_channels
+from motefit.graph.counter import count
+from motefit.graph.graph import Graph
+from motefit.graph.ops import BatchNorm
+from motefit.graph.transform import fold
+from motefit.spec.errors import RecipeError
+from motefit.train.coach import Coach, Lesson
+from motefit.train.compressors import compressor, require
+from motefit.train.model import Model
+
+
+@compressor("channel-pruning")
+def channel_pruning(  # noqa: PLR0913 - the options of a step are its signature
+    model: Model,
+    coach: Coach,
+    *,
+    share: float = 0.25,
+    target: Literal["channels", "macs", "bytes"] = "channels",
+    by: Literal["l1", "l2", "gamma"] = "l2",
+    scope: Literal["layer", "global"] = "layer",
+    epochs: int = 10,
+    learning_rate: float = 0.0,
+) -> Model:
+    """Take the least important channels out of the network, and train the rest.
+
+    Channels that a sum, a norm, a pool or a depthwise convolution passes on are one and go together.
+    Inputs and outputs stay, and so does the best channel of every set.
+
+    Args:
+        model: trained.
+        coach: to fine-tune with.
+        share: how much of ``target`` goes, at least.
+        target: ``"channels"``, ``"macs"`` (multiply-accumulates) or ``"bytes"`` (of the .tflite
+            file as it ships).
+        by: what makes a channel important: the mean absolute (``"l1"``) or root mean square
+            (``"l2"``) weight that makes it, norms folded in; or the scale of its norm
+            (``"gamma"``). Of several layers that make the same channels, the mean.
+        scope: ``"layer"``: every set loses the same share; ``"global"``: the least important of
+            all, relative to their sets' means, go.
+        epochs: of fine-tuning.
+        learning_rate: peak; 0 for the training's own, because much has to be learned anew.
+
+    Raises:
+        RecipeError: for a value out of range, a share that cannot be reached, or ``"gamma"`` in a
+            network without norms.
+    """
+    require("share", share, low=0, high=0.99)
+    require("epochs", epochs, low=0, high=1e6)
+    require("learning_rate", learning_rate, low=0, high=1e3)
+    order = _order(model.graph, by=by, scope=scope)
+    if not order:
+        raise RecipeError("this network has no channels that could go")
+    cost: dict[str, Callable[[Model], int]] = {
+        "channels": lambda m: sum(space.size for space in spaces(m.graph)),
+        "macs": lambda m: count(fold(m.graph)).macs,
+        "bytes": lambda m: len(coach.file(m)),
+    }
+    wanted = (1 - share) * cost[target](model)
+    low, high = -1, len(order)  # taking `high` channels out is enough, `low` is not
+    least = cost[target](_pruned(model, order))
+    if least > wanted:
+        raise RecipeError(
+            f"share: with one channel in every layer {target} are still {least}, wanted "
+            f"{wanted:.0f}; lower the share (now {share:g})"
+        )
+    while high - low > 1:
+        middle = (low + high) // 2
+        if cost[target](_pruned(model, order[:middle])) <= wanted:
+            high = middle
+        else:
+            low = middle
+    rate = learning_rate or coach.settings.learning_rate
+    return coach.fit(_pruned(model, order[:high]), Lesson(epochs=epochs, learning_rate=rate))
+
+
+def _order(graph: Graph, *, by: str, scope: str) -> list[tuple[Space, int]]:
+    """All channels that may go, the first to go first; the best one of each space is not there."""
+    folded = fold(graph)
+    ranked = []
+    for index, space in enumerate(spaces(graph)):
+        scores = importance(graph, folded, space, by=by)
+        order = np.argsort(scores, kind="stable")
+        for rank, channel in enumerate(order[:-1]):
+            if scope == "layer":
+                key = (rank + 1) / space.size
+            else:
+                key = scores[channel] / max(float(scores.mean()), 1e-30)
+            ranked.append((key, index, int(channel), space))
+    return [(space, channel) for _, _, channel, space in sorted(ranked, key=lambda r: r[:3])]
+
+
+def importance(graph: Graph, folded: Graph, space: Space, *, by: str) -> np.ndarray:
+    """Score (channels,) of a space, higher is more important; see :func:`channel_pruning`.
+
+    Args:
+        graph: in trained form.
+        folded: the same in shipped form.
+        space: of ``graph``.
+        by: ``"l1"``, ``"l2"`` or ``"gamma"``.
+
+    Raises:
+        RecipeError: for ``"gamma"`` where no norm scales the channels.
+    """
+    if by == "gamma":
+        norms = [op for op in graph.ops if isinstance(op, BatchNorm) and op.output in space.tensors]
+        if not norms:
+            raise RecipeError(f'by = "gamma": no norm scales the channels of {space.name}; use "l2"')
+        return np.mean([np.abs(graph.constants[op.inputs[1]]) for op in norms], axis=0)
+    power = 1 if by == "l1" else 2
+    scores = []
+    for use in space.uses:
+        array = folded.constants.get(use.constant)
+        if use.makes and array is not None and array.ndim > 1:
+            rows = np.moveaxis(np.abs(array.astype(np.float64)), use.axis, 0).reshape(space.size, -1)
+            scores.append(np.mean(rows**power, axis=1) ** (1 / power))
+    return np.asarray(np.mean(scores, axis=0))
+
+
+def _pruned(model: Model, gone: list[tuple[Space, int]]) -> Model:
+    keep: dict[str, np.ndarray] = {}
+    for space, channel in gone:
+        keep.setdefault(space.name, np.ones(space.size, bool))[channel] = False
+    graph = model.graph
+    scales = dict(model.scales)
+    for space in spaces(graph):
+        for use in space.uses:
+            # scales run over the channels that a weight makes, or that a depthwise one passes on
+            scaled = use.makes or graph.constants[use.constant].shape[:1] == (1,)
+            if use.constant in scales and space.name in keep and scaled:
+                scale = scales[use.constant]
+                if len(scale) == space.size and scale.size > 1:
+                    scales[use.constant] = scale[keep[space.name]]
+    return replace(
+        model,
+        graph=without_channels(graph, keep),
+        groups=cut(graph, keep, model.groups),
+        scales=scales,
+    )

@@ -1,0 +1,116 @@
+"""Weight clustering: few shared values per weight, which are then fine-tuned.
+
+After Han et al., "Deep compression", arXiv:1510.00149, section 3: k-means over a layer's weights,
+gradients summed by cluster. First centroids: k-means++ (Arthur and Vassilvitskii, 2007).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from motefit.graph.graph import Quantisation
+from motefit.train.coach import Coach, Lesson
+from motefit.train.compressors import compressor, require
+from motefit.train.model import Model, chosen_weights
+from motefit.train.qat import rounded_weights
+
+ROUNDS = 50
+
+
+@compressor("clustering")
+def clustering(
+    model: Model,
+    coach: Coach,
+    *,
+    clusters: int = 16,
+    layers: tuple[str, ...] = (),
+    depthwise: bool = True,
+    epochs: int = 5,
+    learning_rate: float = 0.0,
+) -> Model:
+    """Give every weight at most k different values in the file, and train those.
+
+    Where the file holds a weight as integers, these are shared: values are clustered in steps of
+    their channels' scales (the file's own), so that one set of integers serves all channels. Where
+    it holds floats, the floats are shared.
+
+    Args:
+        model: trained; folded on the way.
+        coach: to fine-tune with.
+        clusters: k, per weight; zeros of an earlier pruning are one of them.
+        layers: such as ``"conv0"``; empty for all.
+        depthwise: cluster depthwise convolutions too, when ``layers`` is empty.
+        epochs: of fine-tuning the shared values.
+        learning_rate: peak; 0 for a tenth of the training's.
+
+    Raises:
+        RecipeError: for a value out of range, or a layer that is not there.
+    """
+    require("clusters", clusters, low=2, high=256)
+    require("epochs", epochs, low=0, high=1e6)
+    require("learning_rate", learning_rate, low=0, high=1e3)
+    model = model.folded()
+    rules = rounded_weights(coach.nearest_form(model))
+    constants, groups, scales = {}, dict(model.groups), dict(model.scales)
+    rng = coach.rng
+    for name in chosen_weights(model.graph, layers, depthwise=depthwise):
+        weight = model.graph.constants[name]
+        rule = rules.get(name, Quantisation(scale=np.ones(1)))
+        along = np.broadcast_to(rule.along(weight.ndim), weight.shape).astype(np.float64)
+        groups[name], values = _clustered(weight, along, clusters, rng=rng)
+        if name in rules:
+            scales[name] = rule.scale
+            values = np.rint(values)
+        constants[name] = (values * along).astype(np.float32)
+    graph = model.graph.with_constants(constants)
+    clustered = replace(model, graph=graph, groups=groups, scales=scales)
+    return coach.fit(clustered, Lesson(epochs=epochs, learning_rate=learning_rate))
+
+
+def _clustered(
+    weight: np.ndarray, scale: np.ndarray, clusters: int, *, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Groups (from 0; zeros of the weight are one of them) and values in steps of the scale."""
+    alive = weight != 0
+    groups = np.zeros(weight.shape, np.int64)
+    values = np.zeros(weight.shape)
+    if alive.any():
+        wanted = clusters - int(not alive.all())
+        steps = (weight / scale)[alive]
+        nearest, centres = k_means(steps, scale[alive] ** 2, wanted, rng=rng)
+        groups[alive] = nearest + 1
+        values[alive] = centres[nearest]
+    return groups, values
+
+
+def k_means(
+    values: np.ndarray, importance: np.ndarray, clusters: int, *, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """One-dimensional weighted k-means with k-means++ starts.
+
+    Args:
+        values: (n,), n at least 1.
+        importance: (n,) positive.
+        clusters: at most; fewer where there are fewer different values.
+        rng: draws the first centres.
+
+    Returns:
+        (n,) index of each value's centre, and the centres, ascending.
+    """
+    importance = importance / importance.sum()
+    centres = [values[rng.choice(len(values), p=importance)]]
+    while len(centres) < clusters:
+        far = importance * np.min(np.abs(values[:, None] - np.array(centres)), axis=1) ** 2
+        if far.sum() <= 0:
+            break
+        centres.append(values[rng.choice(len(values), p=far / far.sum())])
+    found = np.sort(np.array(centres, np.float64))
+    for _ in range(ROUNDS):
+        nearest = np.searchsorted((found[1:] + found[:-1]) / 2, values)
+        weights = np.bincount(nearest, importance, len(found))
+        sums = np.bincount(nearest, importance * values, len(found))
+        moved = np.where(weights > 0, sums / np.maximum(weights, 1e-300), found)
+        if np.array_equal(moved, found):
+            break
+        found = np.sort(moved)
+    return np.searchsorted((found[1:] + found[:-1]) / 2, values), found

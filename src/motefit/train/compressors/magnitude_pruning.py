@@ -1,0 +1,219 @@
+"""Magnitude pruning during training, on a polynomial schedule.
+
+Schedule: Zhu and Gupta, "To prune, or not to prune", arXiv:1710.01878, equation 1, as the TensorFlow
+model optimization toolkit has it. Global scores: Lee et al., "Layer-adaptive sparsity for the
+magnitude-based pruning" (LAMP), arXiv:2010.07611, equation 4.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from motefit.spec.errors import RecipeError
+from motefit.train.coach import Coach, Lesson
+from motefit.train.compressors import compressor, require
+from motefit.train.model import Model, chosen_weights
+from motefit.train.module import layout_of
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """Polynomial decay of the share of weights that are left.
+
+    Attributes:
+        initial: sparsity at ``begin``.
+        final: sparsity from ``end`` on.
+        begin: share of the training, 0..1, before which nothing is pruned.
+        end: share of the training.
+        power: of the polynomial.
+    """
+
+    initial: float
+    final: float
+    begin: float
+    end: float
+    power: float = 3.0
+
+    def sparsity(self, progress: float) -> float:
+        """Share of zeros wanted after a share of the training.
+
+        >>> half = Schedule(initial=0.0, final=0.8, begin=0.0, end=0.5)
+        >>> [round(half.sparsity(p), 2) for p in (0.0, 0.25, 0.5, 1.0)]
+        [0.0, 0.7, 0.8, 0.8]
+        """
+        if progress < self.begin:
+            return 0.0
+        if progress >= self.end:
+            return self.final
+        left = 1 - (progress - self.begin) / (self.end - self.begin)
+        return self.final + (self.initial - self.final) * left**self.power
+
+
+@compressor("magnitude-pruning")
+def magnitude_pruning(  # noqa: PLR0913 - the options of a step are its signature
+    model: Model,
+    coach: Coach,
+    *,
+    sparsity: float = 0.5,
+    initial_sparsity: float = 0.0,
+    epochs: int = 10,
+    begin: float = 0.0,
+    end: float = 0.8,
+    power: float = 3.0,
+    frequency: int = 1,
+    scope: Literal["layer", "global"] = "layer",
+    layers: tuple[str, ...] = (),
+    depthwise: bool = False,
+    fine_tuning_epochs: int = 5,
+    learning_rate: float = 0.0,
+) -> Model:
+    """Set the smallest weights to zero, more and more of them, while the others learn to do without.
+
+    A weight that is pruned stays so. The best epoch on validation is chosen among those that end
+    with the final sparsity.
+
+    Args:
+        model: trained.
+        coach: to fine-tune with.
+        sparsity: share of zeros at the end: of every layer, or of all layers together.
+        initial_sparsity: share of zeros when pruning begins.
+        epochs: of pruning; 0 prunes at once.
+        begin: share of these epochs before which nothing is pruned.
+        end: share of these epochs after which the final sparsity is reached.
+        power: of the polynomial schedule.
+        frequency: training steps from one pruning to the next.
+        scope: ``"layer"``: every layer has the same share of zeros, the smallest magnitudes go;
+            ``"global"``: the smallest LAMP scores of all layers go, so that layers which can spare
+            more lose more, and none all its weights.
+        layers: such as ``"conv0"``; empty for all convolutions, dense and recurrent layers.
+        depthwise: prune depthwise convolutions too, when ``layers`` is empty.
+        fine_tuning_epochs: after pruning, with the zeros fixed.
+        learning_rate: peak; 0 for a tenth of the training's.
+
+    Raises:
+        RecipeError: for a value out of range, or a layer that is not there.
+    """
+    require("sparsity", sparsity, low=0, high=0.999)
+    require("initial_sparsity", initial_sparsity, low=0, high=sparsity)
+    require("begin", begin, low=0, high=end)
+    require("end", end, low=begin, high=1)
+    require("power", power, low=0, high=100)
+    require("learning_rate", learning_rate, low=0, high=1e3)
+    if min(epochs, fine_tuning_epochs) < 0 or frequency < 1:
+        raise RecipeError(
+            "epochs and fine_tuning_epochs must not be negative and frequency at least 1, got "
+            f"{epochs}, {fine_tuning_epochs} and {frequency}"
+        )
+    graph = model.graph
+    names = chosen_weights(graph, layers, depthwise=depthwise)
+    total = epochs + fine_tuning_epochs
+    share = epochs / total if total else 0.0
+    masks = Masks(
+        Schedule(
+            initial=initial_sparsity,
+            final=sparsity,
+            begin=begin * share,
+            end=end * share,
+            power=power,
+        ),
+        model,
+        names=names,
+        frequency=frequency,
+        scope=scope,
+    )
+    if end * share == 0:
+        masks.prune(sparsity, {n: layout_of(graph, n).to_torch(graph.constants[n]) for n in names})
+    last = min(int(end * epochs), max(total - 1, 0))
+    lesson = Lesson(
+        epochs=total, learning_rate=learning_rate, rounding=masks, counted_from=last
+    )
+    return coach.fit(model, lesson)
+
+
+class Masks(nn.Module):
+    """Masks that grow with the training (a ``train.module.Rounding``).
+
+    Args:
+        schedule: of the sparsity.
+        model: before its first step; its zeros are masked from the start.
+        names: of the weights to prune.
+        frequency: in steps.
+        scope: see :func:`magnitude_pruning`.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        model: Model,
+        *,
+        names: tuple[str, ...],
+        frequency: int,
+        scope: str,
+    ) -> None:
+        super().__init__()
+        self._schedule, self._frequency, self._scope = schedule, frequency, scope
+        self._names = names
+        self.register_buffer("done", torch.tensor(0.0, dtype=torch.float64))
+        for name in names:
+            alive = (model.graph.constants[name] != 0).astype(np.float32)
+            self.register_buffer(_key(name), layout_of(model.graph, name).to_torch(alive))
+
+    def constant(self, name: str, value: Tensor) -> Tensor:
+        """A weight without those that are pruned."""
+        return value * self._mask(name) if name in self._names else value
+
+    def activation(self, name: str, value: Tensor) -> Tensor:  # noqa: ARG002 - of the protocol
+        """As it is."""
+        return value
+
+    def advance(self, step: int, steps: int, constants: Mapping[str, Tensor]) -> None:
+        """Prune, when it is time; the last step of a training has the end of the schedule."""
+        wanted = self._schedule.sparsity(step / max(steps - 1, 1))
+        due = step % self._frequency == 0 or wanted == self._schedule.final
+        if due and wanted > float(self.done):
+            self.prune(wanted, constants)
+
+    def prune(self, sparsity: float, constants: Mapping[str, Tensor]) -> None:
+        """Mask the smallest weights, among them all that are masked already.
+
+        Args:
+            sparsity: share of zeros, of every weight or of all together.
+            constants: present values by name, in torch's layout.
+        """
+        magnitudes = [(constants[n].detach() * self._mask(n)).abs().reshape(-1) for n in self._names]
+        if self._scope == "layer":
+            kept = [_largest(values, sparsity) for values in magnitudes]
+        else:
+            scores = torch.cat([_lamp(values) for values in magnitudes])
+            kept = list(_largest(scores, sparsity).split([len(values) for values in magnitudes]))
+        for name, mask in zip(self._names, kept, strict=True):
+            self._mask(name).copy_(mask.reshape(self._mask(name).shape))
+        self.done.fill_(sparsity)
+
+    def _mask(self, name: str) -> Tensor:
+        return self.get_buffer(_key(name))
+
+
+def _largest(scores: Tensor, sparsity: float) -> Tensor:
+    """1 for the largest of (n,) scores, 0 for the share ``sparsity`` of them, to the nearest."""
+    keep = torch.ones_like(scores)
+    pruned = round(sparsity * len(scores))
+    keep[torch.argsort(scores, stable=True)[:pruned]] = 0
+    return keep
+
+
+def _lamp(magnitudes: Tensor) -> Tensor:
+    """Squares over the sum of all squares that are not smaller; the largest weight has 1."""
+    order = torch.argsort(magnitudes, stable=True)
+    squares = magnitudes[order].double().square()
+    sums = squares.flip(0).cumsum(0).flip(0)
+    scores = torch.empty_like(squares)
+    scores[order] = squares / sums.clamp(min=torch.finfo(torch.float64).tiny)
+    return scores
+
+
+def _key(name: str) -> str:
+    return name.replace(".", "/")  # torch keeps the dot for nested modules

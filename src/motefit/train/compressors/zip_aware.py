@@ -1,0 +1,320 @@
+"""Rounding for the deflated size, see ``train.pricing``: the price of a bit is searched for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from motefit.graph.graph import Graph
+from motefit.graph.ops import DepthwiseConv2D
+from motefit.spec.errors import RecipeError
+from motefit.tflite.archive import zip_bytes
+from motefit.train.coach import Coach, Lesson
+from motefit.train.compressors import compressor, require
+from motefit.train.model import Model, weight_names
+from motefit.train.pricing import (
+    DAMPING,
+    Layer,
+    at_once,
+    bits_of,
+    integers_at,
+    scale_at,
+    uniform_step,
+)
+from motefit.train.qat import rounded_weights, straight_through
+from motefit.train.sensitivity import Inputs, fisher, layer_inputs
+
+PRICES = tuple(2.0 ** (k / 2) for k in range(-60, 10))
+"""Losses that a bit is worth, from low to high."""
+FINALISTS = 3
+ATTEMPTS = 4
+"""Prices that a fine-tuning is tried at, from the smallest file on."""
+PATIENCE = 4.0
+"""The search ends where validation loses so many times the tolerance."""
+
+
+@compressor("zip-aware")
+def zip_aware(
+    model: Model,
+    coach: Coach,
+    *,
+    tolerance: float = 0.005,
+    epochs: int = 0,
+    learning_rate: float = 0.0,
+) -> Model:
+    """Choose integers, scales and biases anew, for the smallest zip within a tolerance.
+
+    The price of a bit is raised step by step; each time the whole file is made, zipped and scored
+    in LiteRT on the validation part. Clustered weights keep their values, pruned ones stay 0.
+
+    Args:
+        model: trained; folded on the way.
+        coach: whose ``compress.precision`` must round weights to integers.
+        tolerance: what validation may lose against the file as it would ship without this step:
+            of accuracy in shares of the clips, of a mean absolute error as a share of it.
+        epochs: of fine-tuning at the price that is found, which makes higher prices bearable.
+        learning_rate: peak of the fine-tuning; 0 for a tenth of the training's.
+
+    Raises:
+        RecipeError: for a value out of range, or a precision without integer weights.
+    """
+    require("tolerance", tolerance, low=0, high=1)
+    require("epochs", epochs, low=0, high=1e6)
+    require("learning_rate", learning_rate, low=0, high=1e3)
+    model = model.folded()
+    model = replace(model, ranges=model.ranges or coach.ranges(model))
+    layers = _layers(model, coach)
+    if not layers:
+        raise RecipeError(
+            f"the precision {coach.compress.precision!r} leaves no weight of this network to be "
+            'rounded: set compress.precision, e.g. to "int8", or leave this step out'
+        )
+    start = Offer.of(model, coach, price=0.0)
+    offers = _offers(model, layers, start, coach, until=PATIENCE * tolerance)
+    if epochs:
+        lesson = Lesson(epochs=epochs, learning_rate=learning_rate)
+        trained = _trained(offers, layers, start, coach, lesson=lesson, tolerance=tolerance)
+        offers = [*offers, *trained]
+    fair = [offer for offer in (start, *offers) if start.lost(offer, coach) <= tolerance]
+    fair.sort(key=lambda offer: offer.size)
+    return min(fair[:FINALISTS], key=lambda offer: len(zip_bytes(offer.file))).model
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Offer:
+    """A model at a price of a bit.
+
+    Attributes:
+        model: with its integers chosen.
+        price: in units of the loss.
+        file: its .tflite bytes.
+        size: of their zip, quickly made.
+        score: of the file on validation.
+    """
+
+    model: Model
+    price: float
+    file: bytes
+    size: int
+    score: float
+
+    @classmethod
+    def of(cls, model: Model, coach: Coach, *, price: float) -> "Offer":
+        """Make, zip and score the file of a model."""
+        file = coach.file(model)
+        size = len(zip_bytes(file, thorough=False))
+        return cls(model=model, price=price, file=file, size=size, score=coach.score(file))
+
+    def lost(self, other: "Offer", coach: Coach) -> float:
+        """How much worse another offer is."""
+        return coach.loss_of_score(self.score, other.score)
+
+
+def _offers(
+    model: Model, layers: list[Layer], start: Offer, coach: Coach, *, until: float
+) -> list[Offer]:
+    """Offers at rising prices, to the first that loses more than ``until``."""
+    form = coach.nearest_form(model)
+    offers: list[Offer] = []
+    for price in PRICES:
+        tried = Offer.of(_priced(model, layers, price=price, form=form), coach, price=price)
+        if start.lost(tried, coach) > until:
+            break
+        if not offers or tried.file != offers[-1].file:
+            offers.append(tried)
+    return offers
+
+
+def _trained(  # noqa: PLR0913 - one keyword per thing that is decided above
+    offers: list[Offer],
+    layers: list[Layer],
+    start: Offer,
+    coach: Coach,
+    *,
+    lesson: Lesson,
+    tolerance: float,
+) -> list[Offer]:
+    """The smallest offer that a fine-tuning makes fair; none after :data:`ATTEMPTS`."""
+    for offer in sorted(offers, key=lambda o: o.size)[:ATTEMPTS]:
+        names = {layer.name for layer in layers}
+        settled = offer.model.groups
+        free = replace(
+            offer.model,
+            groups={name: group for name, group in settled.items() if name not in names},
+            aware=True,
+        )
+        rounding = Priced(layers, offer.model.scales, offer.price, offer.model.graph)
+        fitted = coach.fit(free, replace(lesson, rounding=rounding))
+        form = coach.nearest_form(fitted)
+        tried = Offer.of(_settled(fitted, layers, offer.price, form), coach, price=offer.price)
+        if start.lost(tried, coach) <= tolerance:
+            return [tried]
+    return []
+
+
+class Priced(nn.Module):
+    """Rounds weights at a price, each by itself, in training (a ``train.module.Rounding``).
+
+    Args:
+        layers: whose weights are rounded.
+        scales: by name.
+        price: of a bit; the bits are those of the graph's integers.
+        graph: with weights that are integers times scales.
+    """
+
+    def __init__(
+        self, layers: list[Layer], scales: Mapping[str, np.ndarray], price: float, graph: Graph
+    ) -> None:
+        super().__init__()
+        self._layers = {layer.name: layer for layer in layers}
+        self._scales = scales
+        self._bits = price * bits_of(_integers(graph, layers, scales).values())
+
+    def constant(self, name: str, value: Tensor) -> Tensor:
+        """A weight, rounded; its gradient passes straight through."""
+        if name not in self._layers:
+            return value
+        scale = self._scales[name]
+        rows = value.detach().cpu().numpy().reshape(len(value), -1)  # channels first, (o, i)
+        layer = self._layers[name]
+        if value.ndim == 4 and layer.covariance is not None:
+            rows = value.detach().cpu().permute(0, 2, 3, 1).reshape(len(value), -1).numpy()
+        seen = at_once(layer, rows, scale, self._bits) * scale.astype(np.float64).reshape(-1, 1)
+        tensor = torch.from_numpy(seen.astype(np.float32)).to(value.device)
+        if value.ndim == 4 and layer.covariance is not None:
+            o, i, h, w = value.shape
+            return straight_through(value, tensor.reshape(o, h, w, i).permute(0, 3, 1, 2))
+        return straight_through(value, tensor.reshape(value.shape))
+
+    def activation(self, name: str, value: Tensor) -> Tensor:  # noqa: ARG002 - of the protocol
+        """As it is."""
+        return value
+
+    def advance(self, step: int, steps: int, constants: Mapping[str, Tensor]) -> None:
+        """Nothing changes with time."""
+
+
+def _layers(model: Model, coach: Coach) -> list[Layer]:
+    graph = model.graph
+    rules = rounded_weights(coach.nearest_form(model))
+    information = fisher(graph, coach.examples, loss=coach.loss, seed=coach.seed)
+    inputs = layer_inputs(graph, coach.examples)
+    layers = []
+    for name, op in weight_names(graph).items():
+        if name not in rules or name in model.groups:
+            continue
+        axis = 3 if isinstance(op, DepthwiseConv2D) else 0
+        arrays = (graph.constants[name].astype(np.float64), information[name])
+        rows, feeling = (np.moveaxis(a, axis, 0).reshape(a.shape[axis], -1) for a in arrays)
+        found = inputs.get(name)
+        sensitivity, covariance = _sensitivity(feeling, found)
+        layers.append(
+            Layer(
+                name=name,
+                bias="" if found is None else op.inputs[2],
+                rule=rules[name],
+                axis=axis,
+                rows=rows,
+                sensitivity=sensitivity,
+                covariance=covariance,
+                mean=np.zeros((1, 1)) if found is None else found.mean,
+                bias_sensitivity=np.zeros(1) if found is None else information[op.inputs[2]],
+            )
+        )
+    return layers
+
+
+def _sensitivity(
+    information: np.ndarray, inputs: Inputs | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Of rows of weights (o, i), or of whole rows (o, 1) with the covariance of their inputs."""
+    covariance = None
+    if inputs is not None and inputs.covariance is not None:
+        power = float(inputs.power.mean()) + 1e-12
+        covariance = inputs.covariance + np.eye(len(inputs.covariance)) * (DAMPING * power)
+        information = information.sum(axis=1, keepdims=True) / (inputs.power.sum() + 1e-12)
+    floor = max(float(information.mean()) * 1e-4, 1e-30)
+    return np.maximum(information, floor), covariance
+
+
+def _rows(layer: Layer, array: np.ndarray) -> np.ndarray:
+    """An array of a weight's shape as (o, i): one row for each scale it may have."""
+    first = np.moveaxis(array, layer.axis, 0)
+    return first.reshape(len(first), -1)
+
+
+def _array(layer: Layer, rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Rows back in the shape of the weight."""
+    others = [size for axis, size in enumerate(shape) if axis != layer.axis]
+    return np.moveaxis(rows.reshape(shape[layer.axis], *others), 0, layer.axis)
+
+
+def _priced(model: Model, layers: list[Layer], *, price: float, form: Graph) -> Model:
+    """The model with integers, scales and biases for a price of a bit."""
+    graph = model.graph
+    scales = {layer.name: scale_at(layer, price) for layer in layers}
+    integers = integers_at(layers, scales, price)
+    constants: dict[str, np.ndarray] = {}
+    for layer in layers:
+        shape = graph.constants[layer.name].shape
+        seen = integers[layer.name] * scales[layer.name].astype(np.float64).reshape(-1, 1)
+        constants[layer.name] = _array(layer, seen, shape).astype(np.float32)
+        if layer.bias:
+            off = ((layer.rows - seen) * layer.mean).sum(axis=1)
+            constants[layer.bias] = (graph.constants[layer.bias] + off).astype(np.float32)
+    changed = replace(
+        model, graph=graph.with_constants(constants), scales={**model.scales, **scales}
+    )
+    return _settled(changed, layers, price, form)
+
+
+def _settled(model: Model, layers: list[Layer], price: float, form: Graph) -> Model:
+    """The model with biases on coarse grids, and equal integers as groups that stay equal."""
+    graph = model.graph
+    constants = {}
+    groups = dict(model.groups)
+    for layer in layers:
+        whole = _integers(graph, [layer], model.scales)[layer.name]
+        shape = graph.constants[layer.name].shape
+        groups[layer.name] = _array(layer, whole + 127, shape).astype(np.int64)
+        if layer.bias:
+            least = _bias_step(form, layer, model.scales[layer.name])
+            bias = graph.constants[layer.bias].astype(np.float64)
+            constants[layer.bias] = _cheap(bias, least, layer.bias_sensitivity, price)
+    return replace(model, graph=graph.with_constants(constants), groups=groups)
+
+
+def _integers(
+    graph: Graph, layers: list[Layer], scales: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Integers (o, i) of weights that are integers times scales."""
+    return {
+        layer.name: np.rint(
+            _rows(layer, graph.constants[layer.name]) / scales[layer.name].reshape(-1, 1)
+        )
+        for layer in layers
+    }
+
+
+def _bias_step(form: Graph, layer: Layer, scale: np.ndarray) -> np.ndarray:
+    """Real value of 1 in the file's biases, float64 (1,) or (o,); 0 where they are floats."""
+    if layer.bias not in form.quantisation:
+        return np.zeros(1)
+    old = form.quantisation[layer.bias].scale.astype(np.float64)
+    return np.asarray(old / form.quantisation[layer.name].scale * scale)
+
+
+def _cheap(
+    bias: np.ndarray, least: np.ndarray, sensitivity: np.ndarray, price: float
+) -> np.ndarray:
+    """Biases on a coarse grid: their low bytes become zeros; float32.
+
+    The grid is a power of two times the file's own step, or of 1 where the file holds floats.
+    """
+    wanted = uniform_step(sensitivity, price)
+    unit = np.where(least > 0, least, 1.0)
+    grid = np.exp2(np.floor(np.log2(np.maximum(wanted / unit, 2.0**-60)))) * unit
+    grid = np.maximum(grid, least)
+    return np.where(grid > 0, np.rint(bias / grid) * grid, bias).astype(np.float32)

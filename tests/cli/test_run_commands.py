@@ -1,0 +1,175 @@
+"""``motefit kws``, ``forecast``, ``inspect`` and ``recipes``."""
+
+import json
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from motefit.runtime import Forecaster, load_bundle
+from motefit.spec.recipe import Recipe
+
+
+def clips(run, word: str) -> list[Path]:
+    return sorted((run.data / word).iterdir())
+
+
+def test_files_and_folders_are_classified_in_order(invoke, tones_run):
+    result = invoke("kws", tones_run.bundle, tones_run.data / "low", clips(tones_run, "high")[0])
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert [line.split()[-1] for line in lines] == [
+        *map(str, clips(tones_run, "low")),
+        str(clips(tones_run, "high")[0]),
+    ]
+    heard = [line.split()[0] for line in lines]
+    assert np.mean([word == "low" for word in heard[:-1]]) >= 0.75
+    assert heard[-1] == "high"
+
+
+def test_classifications_as_json(invoke, tones_run):
+    clip = clips(tones_run, "high")[0]
+    (row,) = json.loads(invoke("kws", tones_run.bundle, clip, "--json").stdout)
+    assert row["file"] == str(clip)
+    assert row["label"] == "high"
+    assert 0.5 < row["probability"] <= 1
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".ogg", ".wav"])
+def test_other_formats_rates_and_channels(invoke, tones_run, tmp_path, suffix):
+    samples, rate_hz = soundfile.read(clips(tones_run, "low")[0])
+    stereo = np.repeat(np.stack([samples, samples], axis=1), 2, axis=0)
+    path = tmp_path / f"clip{suffix}"
+    soundfile.write(path, stereo, 2 * rate_hz)
+    assert invoke("kws", tones_run.bundle, path).stdout.startswith("low")
+
+
+def test_a_folder_without_audio(refused, tones_run, tmp_path):
+    assert "holds no audio files" in refused("kws", tones_run.bundle, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", None])
+def test_a_file_that_is_no_audio(refused, tones_run, tmp_path, content):
+    path = tmp_path / "clip.wav"
+    if content is not None:
+        path.write_bytes(content)
+    assert str(path) in refused("kws", tones_run.bundle, path)
+
+
+def test_a_model_of_the_other_task(refused, tones_run, climate_run):
+    assert "is a model for forecasting" in refused("kws", climate_run.bundle, tones_run.data)
+    said = refused("forecast", tones_run.bundle, climate_run.data)
+    assert "is a model for keyword-spotting" in said
+
+
+def test_a_forecast_follows_the_last_rows(invoke, climate_run):
+    result = invoke("forecast", climate_run.bundle, climate_run.data, "--json")
+    rows = json.loads(result.stdout)
+    lines = climate_run.data.read_text().splitlines()[-4:]
+    last = datetime.strptime(lines[-1].split(",")[0], "%d.%m.%Y %H:%M:%S")  # noqa: DTZ007
+    times = [datetime.fromisoformat(row["time"]) for row in rows]
+    assert times == [last + timedelta(minutes=10), last + timedelta(minutes=20)]
+    window = np.array([[float(v) for v in line.split(",")[1:3]] for line in lines])
+    expected = Forecaster.load(climate_run.bundle).predict(window)
+    found = [[row["T (degC)"], row["rh (%)"]] for row in rows]
+    np.testing.assert_array_equal(np.float32(found), expected)
+
+
+def test_a_forecast_in_words(invoke, climate_run):
+    head, *rows = invoke("forecast", climate_run.bundle, climate_run.data).stdout.splitlines()
+    assert [name.strip() for name in head.split("  ")[-2:]] == ["T (degC)", "rh (%)"]
+    assert len(rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        pytest.param(lambda rows: rows[:3], "ends with 2 such rows", id="few rows"),
+        pytest.param(lambda rows: [*rows[:-3], *rows[-2:]], "ends with 2 such rows", id="gap"),
+        pytest.param(
+            lambda rows: [*rows[:-2], rows[-2].split(",")[0] + ",-9999,50,1000", rows[-1]],
+            "ends with 1 such rows",
+            id="sentinel",
+        ),
+        pytest.param(
+            lambda rows: [rows[0].replace("T (degC)", "T"), *rows[1:]],
+            "no column 'T (degC)'",
+            id="column",
+        ),
+        pytest.param(lambda rows: [*rows, rows[-2]], "twice", id="repeated row"),
+        pytest.param(lambda rows: rows[:0], "the file is empty", id="empty"),
+    ],
+)
+def test_a_series_that_cannot_be_used(refused, climate_run, tmp_path, spoil, said):
+    path = tmp_path / "series.csv"
+    path.write_text("\n".join(spoil(climate_run.data.read_text().splitlines())) + "\n")
+    assert said in refused("forecast", climate_run.bundle, path)
+
+
+def test_a_row_that_is_missing_at_the_end_is_left_out(invoke, climate_run, tmp_path):
+    lines = climate_run.data.read_text().splitlines()
+    shorter, marked = tmp_path / "shorter.csv", tmp_path / "marked.csv"
+    shorter.write_text("\n".join(lines[:-1]) + "\n")
+    marked.write_text("\n".join([*lines[:-1], lines[-1].split(",")[0] + ",-9999,50,1000"]) + "\n")
+    first, second = (
+        invoke("forecast", climate_run.bundle, path).stdout for path in (shorter, marked)
+    )
+    assert first == second != ""
+
+
+def test_inspect_tells_where_the_bytes_go(invoke, climate_run, tmp_path):
+    result = invoke("inspect", climate_run.bundle, "--json")
+    found = json.loads(result.stdout)
+    model = load_bundle(climate_run.bundle).model
+    assert sum(found["bytes_by_part"].values()) == found["size_bytes"] == len(model)
+    bare = tmp_path / "model.tflite"
+    bare.write_bytes(model)
+    assert json.loads(invoke("inspect", bare, "--json").stdout) == found
+    assert "where the bytes go" in invoke("inspect", bare).stdout
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\0\0\0\0TFL3", b"text that is no model"])
+def test_inspect_of_no_model(refused, tmp_path, content):
+    path = tmp_path / "model.tflite"
+    if content is not None:
+        path.write_bytes(content)
+    assert refused("inspect", path)
+
+
+def test_recipes_are_listed(invoke):
+    names = {row["name"] for row in json.loads(invoke("recipes", "--json").stdout)}
+    assert names >= {
+        "quickstart", "up-down", "yes-no", "go-stop", "eight-words", "climate-3", "climate-6",
+        "climate-9",
+    }  # fmt: skip
+    listed = invoke("recipes").stdout
+    assert all(name in listed for name in names)
+
+
+def test_every_recipe_prints_as_toml_that_reads_back(invoke):
+    for row in json.loads(invoke("recipes", "--json").stdout):
+        name = row["name"]
+        recipe = Recipe.loads(invoke("recipes", name).stdout, name=name)
+        assert json.loads(invoke("recipes", name, "--json").stdout) == recipe.to_table()
+
+
+def test_an_unknown_recipe(refused):
+    assert "did you mean 'climate-6'?" in refused("recipes", "climate6")
+
+
+@pytest.mark.parametrize("arguments", [["fit", "--nonsense"], ["nonsense"], ["check"]])
+def test_usage_errors_are_exit_code_2(invoke, arguments):
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+
+
+def test_square_brackets_in_names_are_no_markup(refused, invoke, climate_run, tmp_path):
+    folder = tmp_path / "[red]runs[/red]"
+    folder.mkdir(parents=True)
+    model = Path(shutil.copy(climate_run.bundle, folder / "m:smile:.zip"))
+    assert str(folder) in refused("inspect", folder / "no.zip")
+    assert f"{folder}/m:smile:.zip" in invoke("inspect", model).stdout

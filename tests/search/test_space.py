@@ -1,0 +1,91 @@
+"""The grid of candidates and their keys."""
+
+from dataclasses import replace
+
+import pytest
+
+from motefit.search.space import Candidate, grid
+from motefit.spec.errors import RecipeError
+from motefit.spec.recipe import Recipe, SearchSpec
+
+TEXT = """
+task = "forecasting"
+[model]
+family = "mlp"
+hidden = [4]
+[train]
+seeds = [5, 3]
+[search]
+space."train.epochs" = [1, 2]
+space."model.hidden" = [[4], [8, 4]]
+"""
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return Recipe.loads(TEXT, name="r")
+
+
+def test_every_combination_once_per_seed_seeds_innermost(recipe):
+    found = [(c.values["train.epochs"], c.values["model.hidden"], c.seed) for c in grid(recipe)]
+    assert found == [(e, h, s) for e in (1, 2) for h in ((4,), (8, 4)) for s in (5, 3)]
+
+
+def test_the_values_stand_in_the_candidates_recipe(recipe):
+    last = grid(recipe)[-1]
+    assert last.recipe.train.epochs == 2
+    assert last.recipe.model.options["hidden"] == (8, 4)
+    assert last.title == "train.epochs 2, hidden 8x4, seed 3"
+
+
+def test_without_a_space_there_is_one_candidate_per_seed(recipe):
+    plain = replace(recipe, search=SearchSpec())
+    assert [(c.title, c.values) for c in grid(plain)] == [("seed 5", {}), ("seed 3", {})]
+
+
+def test_a_value_that_stands_twice_is_one_candidate(recipe):
+    doubled = replace(recipe, search=SearchSpec(space={"train.epochs": (2, 1, 2)}))
+    assert [(c.values["train.epochs"], c.seed) for c in grid(doubled)] == [
+        (2, 5), (2, 3), (1, 5), (1, 3),
+    ]  # fmt: skip
+
+
+def test_an_unknown_key_is_named(recipe):
+    wrong = replace(recipe, search=SearchSpec(space={"train.epoch": (1,)}))
+    with pytest.raises(RecipeError, match="did you mean 'epochs'"):
+        grid(wrong)
+
+
+def test_keys_differ_with_the_work_and_not_otherwise(recipe):
+    keys = {c.key for c in grid(recipe)}
+    assert len(keys) == 8
+    other = Recipe.loads(
+        TEXT.replace("seeds = [5, 3]", "seeds = [3]")
+        + '[budget]\n"size.zip_bytes" = "< 1 KB"\nobjective = "macs"\n',
+        name="another",
+    )
+    described = replace(other, description="words")
+    assert {c.key for c in grid(described)} < keys
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"train.learning_rate": 0.5},
+        {"compress.precision": "float32"},
+        {"data.input_steps": 7},
+        {"model.hidden": (5,)},
+    ],
+    ids=str,
+)
+def test_a_key_changes_with(recipe, change):
+    before = Candidate(values={}, seed=0, recipe=recipe)
+    after = Candidate(values={}, seed=0, recipe=recipe.with_values(change))
+    assert before.key != after.key
+
+
+def test_a_key_depends_on_neither_name_nor_labels(recipe):
+    first = Candidate(values={}, seed=0, recipe=recipe)
+    again = Candidate(values={"x": 1}, seed=0, recipe=Recipe.loads(TEXT, name="elsewhere"))
+    assert first.key == again.key
+    assert len(first.key) == 16
