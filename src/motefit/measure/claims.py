@@ -39,7 +39,7 @@ class WeightClaim:
         scales: how many it has; 0 for floats.
         zeros: numbers that are 0.
         distinct: different numbers, as stored.
-        pruned: whether it has more zeros than rounding alone makes.
+        sparse: whether it has more zeros than rounding usually makes.
         clustered: whether few different numbers stand for many.
     """
 
@@ -52,7 +52,7 @@ class WeightClaim:
     scales: int
     zeros: int
     distinct: int
-    pruned: bool
+    sparse: bool
     clustered: bool
 
     @property
@@ -158,7 +158,7 @@ def _claim(place: int, op: OpInfo, stored: TensorInfo, form: Form) -> WeightClai
         scales=len(stored.scale),
         zeros=stored.zeros,
         distinct=stored.distinct,
-        pruned=stored.zeros > ROUNDING_ZEROS.get(bits, 1.0) * stored.size,
+        sparse=stored.zeros > ROUNDING_ZEROS.get(bits, 1.0) * stored.size,
         clustered=few and 4 * stored.distinct <= others,
     )
 
@@ -184,15 +184,15 @@ def _techniques(weights: tuple[WeightClaim, ...], forms: Mapping[str, int]) -> t
         for form, count in forms.items()
         if form != "float32"
     ]
-    pruned = [weight for weight in weights if weight.pruned]
+    pruned = [weight for weight in weights if weight.sparse]
     if pruned:
         share = _share(sum(w.zeros for w in pruned), sum(w.size for w in pruned))
-        found.append(f"pruning: {share} of {len(pruned)} of {len(weights)} weights are zero")
+        found.append(f"sparse: {share} of the numbers in {len(pruned)} of {len(weights)} weights are zero")
     clustered = [weight for weight in weights if weight.clustered]
     if clustered:
         most = max(weight.distinct for weight in clustered)
         found.append(
-            f"clustering: at most {most} different numbers in {len(clustered)} of "
+            f"shared values: at most {most} different numbers in {len(clustered)} of "
             f"{len(weights)} weights"
         )
     return tuple(found)

@@ -65,9 +65,11 @@ def metric(name: str) -> Metric:
     if name.startswith(MAE_PREFIX) and len(name) > len(MAE_PREFIX):
         return Metric(name=name, unit="column", quality=True)
     if name not in _METRICS:
+        column = f"{MAE_PREFIX}<column>"
+        meant = f" (did you mean {column!r}?)" if name.startswith("mae") else ""
+        allowed = ", ".join([*_METRICS, column])
         raise RecipeError(
-            f"unknown metric {name!r}{nearest(name, [*_METRICS, 'mae.<column>'])}; "
-            f"allowed: {', '.join([*_METRICS, 'mae.<column>'])}"
+            f"unknown metric {name!r}{meant or nearest(name, _METRICS)}; allowed: {allowed}"
         )
     return _METRICS[name]
 

@@ -7,8 +7,6 @@ every file. ``spec/tasks`` has the task's recipe and card sections.
 and no other, imports it when it is called, so that everything but training works without torch.
 """
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from motefit.data.speech import BrokenFile
 from motefit.graph.problem import Problem
 from motefit.measure.latency import Subject
 from motefit.spec.recipe import Recipe
+from motefit.spec.registry import Registry
 
 Dataset = TypeVar("Dataset")
 IO = TypeVar("IO")
@@ -116,20 +115,18 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
 
 
 AnyTask = Task[Any, Any, Any]
-_REGISTRY: dict[str, AnyTask] = {}
+_TASKS: Registry[AnyTask] = Registry(__name__, "task")
 
 
 def register(task: AnyTask) -> None:
     """Add a task; called once by each file of this folder."""
-    _REGISTRY[task.name] = task
+    _TASKS.register(task.name, task)
 
 
 def find_task(name: str) -> AnyTask:
     """The registered task of that name.
 
     Raises:
-        KeyError: when no file of this folder registers it (a recipe has been checked before).
+        RecipeError: when no file of this folder registers it.
     """
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
-    return _REGISTRY[name]
+    return _TASKS.find(name)

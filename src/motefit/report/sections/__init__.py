@@ -6,12 +6,11 @@ topics of evidence, not for a task, so a new task that measures a known topic ge
 without a line here.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from motefit.report.facts import ReportFacts
+from motefit.spec.registry import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,16 +30,14 @@ class Section:
     build: Callable[[ReportFacts], object | None]
 
 
-_REGISTRY: dict[str, Section] = {}
+_SECTIONS: Registry[Section] = Registry(__name__, "section")
 
 
 def register(section: Section) -> None:
     """Add a section; called once by each file of this folder."""
-    _REGISTRY[section.name] = section
+    _SECTIONS.register(section.name, section)
 
 
 def sections() -> tuple[Section, ...]:
     """All sections, in the order of the page."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
-    return tuple(sorted(_REGISTRY.values(), key=lambda section: section.order))
+    return tuple(sorted(_SECTIONS.all().values(), key=lambda section: section.order))

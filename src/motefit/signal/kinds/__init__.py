@@ -4,8 +4,6 @@ A file in this folder says how magnitudes become features and calls :func:`regis
 the same name in ``motefit.spec.kinds`` says which settings it accepts and what shape it gives.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motefit.spec.frontend import FrontEnd
+from motefit.spec.registry import Registry
 
 Float32Array = NDArray[np.float32]
 Finish = Callable[[Float32Array], Float32Array]
@@ -35,27 +34,19 @@ class FeatureKind:
     build: Callable[[FrontEnd], Finish]
 
 
-_REGISTRY: dict[str, FeatureKind] = {}
+_KINDS: Registry[FeatureKind] = Registry(__name__, "kind of features")
 
 
 def register(kind: FeatureKind) -> None:
     """Add a kind; called once by each file of this folder."""
-    _REGISTRY[kind.name] = kind
+    _KINDS.register(kind.name, kind)
 
 
 def feature_kind(name: str) -> FeatureKind:
     """Look a kind up by the name a checked FrontEnd has."""
-    if name not in _REGISTRY:
-        _load()
-    return _REGISTRY[name]
+    return _KINDS.find(name)
 
 
 def feature_kinds() -> tuple[str, ...]:
     """Names of all registered kinds, sorted."""
-    _load()
-    return tuple(sorted(_REGISTRY))
-
-
-def _load() -> None:
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+    return tuple(_KINDS.all())

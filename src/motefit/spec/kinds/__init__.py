@@ -4,14 +4,11 @@ A file in this folder says which settings its kind accepts and how many features
 calls :func:`register`. The file of the same name in ``motefit.signal.kinds`` computes them.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from motefit.spec.codec import nearest
-from motefit.spec.errors import RecipeError
+from motefit.spec.registry import Registry
 
 if TYPE_CHECKING:
     from motefit.spec.frontend import FrontEnd
@@ -32,12 +29,12 @@ class KindSpec:
     features: "Callable[[FrontEnd], int]"
 
 
-_REGISTRY: dict[str, KindSpec] = {}
+_KINDS: Registry[KindSpec] = Registry(__name__, "kind of features")
 
 
 def register(kind: KindSpec) -> None:
     """Add a kind; called once by each file of this folder."""
-    _REGISTRY[kind.name] = kind
+    _KINDS.register(kind.name, kind)
 
 
 def kind_spec(name: str) -> KindSpec:
@@ -46,22 +43,9 @@ def kind_spec(name: str) -> KindSpec:
     Raises:
         RecipeError: for a name that no file of this folder registers.
     """
-    if name not in _REGISTRY:
-        _load()
-    if name not in _REGISTRY:
-        raise RecipeError(
-            f"unknown kind of features {name!r}{nearest(name, _REGISTRY)}; "
-            f"allowed: {', '.join(sorted(_REGISTRY))}"
-        )
-    return _REGISTRY[name]
+    return _KINDS.find(name)
 
 
 def kind_names() -> tuple[str, ...]:
     """Names of all registered kinds, sorted."""
-    _load()
-    return tuple(sorted(_REGISTRY))
-
-
-def _load() -> None:
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+    return tuple(_KINDS.all())

@@ -4,14 +4,11 @@ A file in this folder defines the task's ``[data]`` section and the ``io`` secti
 calls :func:`register`. Importing this package imports every such file.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from motefit.spec.codec import nearest
-from motefit.spec.errors import RecipeError
+from motefit.spec.registry import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +30,12 @@ class TaskSpec:
     metrics: Callable[[Any], tuple[str, ...]]
 
 
-_REGISTRY: dict[str, TaskSpec] = {}
+_TASKS: Registry[TaskSpec] = Registry(__name__, "task")
 
 
 def register(task: TaskSpec) -> None:
     """Add a task; called once by each file of this folder."""
-    _REGISTRY[task.name] = task
+    _TASKS.register(task.name, task)
 
 
 def task_spec(name: str) -> TaskSpec:
@@ -47,21 +44,9 @@ def task_spec(name: str) -> TaskSpec:
     Raises:
         RecipeError: for a name that no file of this folder registers.
     """
-    _load()
-    if name not in _REGISTRY:
-        raise RecipeError(
-            f"unknown task {name!r}{nearest(name, _REGISTRY)}; "
-            f"allowed: {', '.join(sorted(_REGISTRY))}"
-        )
-    return _REGISTRY[name]
+    return _TASKS.find(name)
 
 
 def task_names() -> tuple[str, ...]:
     """Names of all registered tasks, sorted."""
-    _load()
-    return tuple(sorted(_REGISTRY))
-
-
-def _load() -> None:
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+    return tuple(_TASKS.all())

@@ -4,12 +4,9 @@ A file in this folder describes one archive and calls :func:`register`. Importin
 needed: looking a name up imports every such file.
 """
 
-import importlib
-import pkgutil
 from dataclasses import dataclass
 
-from motefit.spec.codec import nearest
-from motefit.spec.errors import RecipeError
+from motefit.spec.registry import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +35,12 @@ class Dataset:
     unpacked_limit_bytes: int
 
 
-_REGISTRY: dict[str, Dataset] = {}
+_DATASETS: Registry[Dataset] = Registry(__name__, "data set")
 
 
 def register(entry: Dataset) -> None:
     """Add a data set; called once by each file of this folder."""
-    _REGISTRY[entry.name] = entry
+    _DATASETS.register(entry.name, entry)
 
 
 def dataset(name: str) -> Dataset:
@@ -52,21 +49,9 @@ def dataset(name: str) -> Dataset:
     Raises:
         RecipeError: for a name that no file of this folder registers.
     """
-    _load()
-    if name not in _REGISTRY:
-        raise RecipeError(
-            f"unknown data set {name!r}{nearest(name, _REGISTRY)}; "
-            f"allowed: {', '.join(sorted(_REGISTRY))}"
-        )
-    return _REGISTRY[name]
+    return _DATASETS.find(name)
 
 
 def dataset_names() -> tuple[str, ...]:
     """Names of all registered data sets, sorted."""
-    _load()
-    return tuple(sorted(_REGISTRY))
-
-
-def _load() -> None:
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+    return tuple(_DATASETS.all())

@@ -1,0 +1,131 @@
+"""Compare compression techniques on two real networks: alone on three seeds, and in pairs on one.
+
+``python benchmarks/compression/run.py --data DIR`` takes the folder that holds ``speech/`` and
+``climate/`` and writes results.json and results.md beside this file. It goes on where it was
+stopped: every trial leaves its result in ``--cache``. ``--short`` trains for few epochs, on
+synthetic data where no ``--data`` is given, tries techniques alone on one seed, and writes nothing
+but ``--out``.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from experiment import Job, latency_ratios, run
+from report import markdown
+from techniques import pairs, singles
+
+from motefit.pipeline.recipes import find_recipe
+from motefit.spec.files import write_atomic
+
+HERE = Path(__file__).parent
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+DSCNN = {"family": "dscnn", "width": 24, "blocks": 3, "first_stride": [2, 2]}
+CLIMATE = "climate/jena_10min_2009_2020_2021.csv"
+SEEDS = (0, 1, 2)
+
+
+def networks(data: Path | None, *, short: bool) -> tuple[dict[str, Any], ...]:
+    """The two networks, as arguments of jobs."""
+    speech = find_recipe("up-down" if data else "quickstart").to_table()
+    speech["model"] = DSCNN
+    climate = find_recipe("climate-6").to_table()
+    for table, epochs in ((speech, 30), (climate, 30)):
+        table["train"] = {**table["train"], "epochs": 4 if short else epochs, "seeds": [0]}
+        table["search"] = {}
+    words = "up / down" if data else "two synthetic words"
+    return (
+        {
+            "net": f"DS-CNN, 24 channels, {words}",
+            "table": speech,
+            "half": {"model.width": 12},
+            "data": data / "speech" if data else None,
+        },
+        {
+            "net": "climate-6, linear",
+            "table": climate,
+            "half": {},
+            "data": data / CLIMATE if data else None,
+        },
+    )
+
+
+def jobs(data: Path | None, cache: Path, *, short: bool) -> list[Job]:
+    """All trials: the plain networks first, which the others start from."""
+    found = []
+    for network in networks(data, short=short):
+        for trial in singles():
+            for seed in SEEDS[:1] if short else SEEDS:
+                found.append(Job(**network, trial=trial, seed=seed, cache=cache))
+        found += [Job(**network, trial=t, seed=0, cache=cache) for t in pairs() if not short]
+    able = [job for job in found if job.half or not job.trial.half]
+    return sorted(able, key=lambda job: (bool(job.trial.parts), len(job.trial.parts) > 1))
+
+
+def with_latency(rows: list[dict[str, Any]], todo: list[Job]) -> list[dict[str, Any]]:
+    """Each row with its latency over the float32 network's of the same net and seed."""
+    plain = {
+        (job.net, job.seed): job.path.with_suffix(".tflite").read_bytes()
+        for job in todo
+        if not job.trial.parts
+    }
+    done = []
+    for row, job in zip(rows, todo, strict=True):
+        model = job.path.with_suffix(".tflite")
+        if "refused" in row:
+            done.append(row)
+            continue
+        ratios = latency_ratios(plain[job.net, job.seed], model.read_bytes())
+        done.append({**row, "latency": {name: round(value, 3) for name, value in ratios.items()}})
+    return done
+
+
+def main() -> int:
+    """Run what is not done, then measure latency, one file at a time, and write the table."""
+    options = arguments()
+    options.cache.mkdir(parents=True, exist_ok=True)
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    todo = jobs(options.data, options.cache, short=options.short)
+    rows: list[dict[str, Any]] = []
+    with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
+        for job, row in zip(todo, pool.imap(run, todo), strict=True):
+            rows.append(row)
+            told = row.get("refused") or f"{row['raw_bytes']} / {row['zip_bytes']} bytes"
+            print(f"{len(rows)}/{len(todo)} {job.net}, {job.trial.name}, {job.seed}: {told}", flush=True)
+    rows = with_latency(rows, todo)
+    write(rows, options)
+    return 0
+
+
+def write(rows: list[Mapping[str, Any]] | list[dict[str, Any]], options: argparse.Namespace) -> None:
+    """The results, as JSON and as Markdown."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    kept = [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+    command = "python benchmarks/compression/run.py" + (" --short" if options.short else " --data DIR")
+    write_atomic(options.out / "results.json", json.dumps(kept, indent=1) + "\n")
+    write_atomic(options.out / "results.md", markdown(rows, command=command))
+    print(f"written: {options.out / 'results.md'}")
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder that holds speech/ and climate/")
+    parser.add_argument("--short", action="store_true", help="few epochs, no pairs, one seed")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--cache", type=Path, default=Path("runs/compression"))
+    parser.add_argument("--out", type=Path, help="folder of the results")
+    options = parser.parse_args()
+    options.out = options.out or (options.cache if options.short else HERE)
+    if not options.short and options.data is None:
+        parser.error("the full form needs --data")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""What is compared: techniques alone, on three seeds, and every pair of them, on one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+PRECISIONS = (
+    "float16",
+    "dynamic-range",
+    "int8-weights",
+    "int4-weights",
+    "int8",
+    "int4",
+)
+STEPS: Mapping[str, Mapping[str, Any]] = {
+    "channel-pruning": {"name": "channel-pruning", "share": 0.25, "epochs": 10},
+    "magnitude-pruning": {"name": "magnitude-pruning", "sparsity": 0.5},
+    "clustering": {"name": "clustering", "clusters": 16},
+    "quantisation-aware": {"name": "quantisation-aware", "epochs": 5},
+    "zip-aware": {"name": "zip-aware"},
+}
+"""Steps of a recipe, in the order in which they are run when two are combined."""
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "borrowed bias scales": {"bias_scales": "borrowed"},
+    "no bias scales": {"bias_scales": "none"},
+    "one scale per weight": {"per_channel": False},
+    "nearest rounding": {"rounding": "nearest"},
+    "min-max calibration": {"calibration": "min-max"},
+    "mse calibration": {"calibration": "mse"},
+}
+"""Changes of ``[compress]`` that mean something for int8 files, each against the defaults."""
+HALF = "half width"
+ROUNDED = "int8"
+"""Precision at which settings, and steps that round, are tried; pairs of steps too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One cell of the table: what is combined, and what it means for a recipe.
+
+    Attributes:
+        parts: names of the techniques; none for the plain float32 network.
+        compress: settings of ``[compress]``.
+        steps: in order.
+        half: whether the network has half as many channels.
+    """
+
+    parts: tuple[str, ...]
+    compress: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[Mapping[str, Any], ...] = ()
+    half: bool = False
+
+    @property
+    def name(self) -> str:
+        """The techniques in words."""
+        return " + ".join(self.parts) or "float32"
+
+
+def trial(parts: Sequence[str]) -> Trial:
+    """What a combination means; a precision is added where a part needs one."""
+    given = tuple(part for part in parts if part in PRECISIONS)
+    rounding = any(part in SETTINGS or part in {"quantisation-aware", "zip-aware"} for part in parts)
+    several = sum(part in STEPS for part in parts) > 1
+    precision = given[0] if given else ROUNDED if rounding or several else "float32"
+    compress: dict[str, Any] = {"precision": precision}
+    for part in parts:
+        compress |= SETTINGS.get(part, {})
+    return Trial(
+        parts=tuple(parts),
+        compress=compress,
+        steps=tuple(step for name, step in STEPS.items() if name in parts),
+        half=HALF in parts,
+    )
+
+
+def singles() -> tuple[Trial, ...]:
+    """The plain network and every technique alone."""
+    names = (*PRECISIONS, *STEPS, *SETTINGS, HALF)
+    return tuple(trial(parts) for parts in ((), *((name,) for name in names)))
+
+
+def pairs() -> tuple[Trial, ...]:
+    """Every pair that says two things: two precisions, or two values of a setting, are one."""
+    names = (HALF, *PRECISIONS, *STEPS, *SETTINGS)
+    return tuple(trial(pair) for pair in combinations(names, 2) if not _excluded(*pair))
+
+
+def _excluded(first: str, second: str) -> bool:
+    if first in PRECISIONS and second in PRECISIONS:
+        return True
+    if first in SETTINGS and second in SETTINGS:
+        return bool(set(SETTINGS[first]) & set(SETTINGS[second]))
+    if {first, second} & set(SETTINGS):
+        # settings are tried at int8 anyway; with other precisions those that they mean something to
+        other = next(part for part in (first, second) if part not in SETTINGS)
+        setting = next(part for part in (first, second) if part in SETTINGS)
+        return other in PRECISIONS and (other == ROUNDED or not _matters(setting, other))
+    return False
+
+
+def _matters(setting: str, precision: str) -> bool:
+    if setting in {"one scale per weight", "nearest rounding"}:
+        return precision != "float16"
+    return precision == "int4"

@@ -1,0 +1,60 @@
+"""Registries that fill themselves: one file a member, found in a package's folder.
+
+A package that keeps a registry makes one :class:`Registry` in its ``__init__``; each file of its
+folder calls ``register``. Looking something up imports every file first, so that adding a member
+edits nothing central.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+from motefit.spec.codec import nearest
+from motefit.spec.errors import RecipeError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Members by name.
+
+    Args:
+        package: whose modules register the members, usually ``__name__``.
+        what: one member in words, for errors, e.g. ``"task"``.
+    """
+
+    def __init__(self, package: str, what: str) -> None:
+        self._package = package
+        self._what = what
+        self._members: dict[str, T] = {}
+
+    def register(self, name: str, member: T) -> T:
+        """Add a member and return it; a module that is imported anew replaces its own."""
+        self._members[name] = member
+        return member
+
+    def all(self) -> Mapping[str, T]:
+        """All members, sorted by name."""
+        self._load()
+        return dict(sorted(self._members.items()))
+
+    def find(self, name: str) -> T:
+        """Look a member up.
+
+        Raises:
+            RecipeError: for a name that no file registers; it names the nearest one.
+        """
+        if name not in self._members:
+            self._load()
+        if name not in self._members:
+            raise RecipeError(
+                f"unknown {self._what} {name!r}{nearest(name, self._members)}; "
+                f"allowed: {', '.join(sorted(self._members))}"
+            )
+        return self._members[name]
+
+    def _load(self) -> None:
+        package = importlib.import_module(self._package)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{self._package}.{module.name}")
