@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test lint bench docs lock clean
 
 $(STAMP): requirements/lock.txt pyproject.toml
 	$(PYTHON) tools/check_python.py
@@ -28,6 +28,10 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/frontend/run.py
+
+docs: $(STAMP)
+	$(BIN)/python tools/cli_reference.py
+	$(BIN)/python tools/recipe_reference.py
 
 lock:
 	$(PYTHON) tools/lock.py

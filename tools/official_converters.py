@@ -27,7 +27,8 @@ LITERT_TORCH = ("torch==2.13.0", "litert-torch==0.10.0", "ai-edge-quantizer==0.1
 KEPT = """
 mlp.open-batch mlp.float32 mlp.dynamic mlp.int8 cnn.open-batch cnn.int8-float-edges
 dscnn8.float32 dscnn8.float16 dscnn8.int8 dscnn8.int8-float-edges conv1d.float32 conv1d.int8
-lstm-unrolled.float32 lstm-while.float32 lstm-fused.float32 lstm-fused.float16 lstm-fused.int8
+lstm-unrolled.float32 lstm-unrolled.int8 lstm-while.float32
+lstm-fused.float32 lstm-fused.float16 lstm-fused.int8
 dscnn8-keras2.int8 mlp.litert-torch dscnn8.litert-torch dscnn8.litert-torch-int8 lstm.litert-torch
 """
 """Files that tests read: every network and precision once, from every converter."""

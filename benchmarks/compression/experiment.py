@@ -95,7 +95,12 @@ def _measured(job: Job) -> dict[str, Any]:
     dataset, source, examples = _data(json.dumps(job.table), job.net, job.data)
     plain = _plain(job, recipe, dataset, source)
     coach = Coach(
-        source, recipe.train, recipe.compress, loss=task.loss(recipe), examples=examples, seed=job.seed
+        source,
+        recipe.train,
+        recipe.compress,
+        loss=task.loss(recipe),
+        examples=examples,
+        seed=job.seed,
     )
     model = coach.file(compress(Model(graph=plain), job.trial.steps, coach))
     write_atomic(job.path.with_suffix(".tflite"), model)

@@ -14,7 +14,7 @@ PRECISIONS = (
     "int4",
 )
 STEPS: Mapping[str, Mapping[str, Any]] = {
-    "channel-pruning": {"name": "channel-pruning", "share": 0.25, "epochs": 10},
+    "channel-pruning": {"name": "channel-pruning", "share": 0.25, "epochs": 8},
     "magnitude-pruning": {"name": "magnitude-pruning", "sparsity": 0.5},
     "clustering": {"name": "clustering", "clusters": 16},
     "quantisation-aware": {"name": "quantisation-aware", "epochs": 5},
@@ -30,6 +30,8 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "mse calibration": {"calibration": "mse"},
 }
 """Changes of ``[compress]`` that mean something for int8 files, each against the defaults."""
+PAIRED = ("borrowed bias scales", "one scale per weight")
+"""Settings that are combined with everything else; the others say how to round, not what."""
 HALF = "half width"
 ROUNDED = "int8"
 """Precision at which settings, and steps that round, are tried; pairs of steps too."""
@@ -60,7 +62,9 @@ class Trial:
 def trial(parts: Sequence[str]) -> Trial:
     """What a combination means; a precision is added where a part needs one."""
     given = tuple(part for part in parts if part in PRECISIONS)
-    rounding = any(part in SETTINGS or part in {"quantisation-aware", "zip-aware"} for part in parts)
+    rounding = any(
+        part in SETTINGS or part in {"quantisation-aware", "zip-aware"} for part in parts
+    )
     several = sum(part in STEPS for part in parts) > 1
     precision = given[0] if given else ROUNDED if rounding or several else "float32"
     compress: dict[str, Any] = {"precision": precision}
@@ -81,25 +85,15 @@ def singles() -> tuple[Trial, ...]:
 
 
 def pairs() -> tuple[Trial, ...]:
-    """Every pair that says two things: two precisions, or two values of a setting, are one."""
-    names = (HALF, *PRECISIONS, *STEPS, *SETTINGS)
+    """Every pair that says two things."""
+    names = (HALF, *PRECISIONS, *STEPS, *PAIRED)
     return tuple(trial(pair) for pair in combinations(names, 2) if not _excluded(*pair))
 
 
 def _excluded(first: str, second: str) -> bool:
-    if first in PRECISIONS and second in PRECISIONS:
-        return True
-    if first in SETTINGS and second in SETTINGS:
-        return bool(set(SETTINGS[first]) & set(SETTINGS[second]))
-    if {first, second} & set(SETTINGS):
-        # settings are tried at int8 anyway; with other precisions those that they mean something to
-        other = next(part for part in (first, second) if part not in SETTINGS)
-        setting = next(part for part in (first, second) if part in SETTINGS)
-        return other in PRECISIONS and (other == ROUNDED or not _matters(setting, other))
-    return False
-
-
-def _matters(setting: str, precision: str) -> bool:
-    if setting in {"one scale per weight", "nearest rounding"}:
-        return precision != "float16"
-    return precision == "int4"
+    """Two precisions; int8 with a setting, which is tried at int8 anyway; one without meaning."""
+    if first not in PRECISIONS:
+        return False
+    if second == "borrowed bias scales":
+        return first != "int4"  # only files of whole numbers have integer biases
+    return second in PRECISIONS or (second in PAIRED and first in {ROUNDED, "float16"})

@@ -89,9 +89,10 @@ def test_of_two_candidates_that_miss_the_budget_the_better_one_is_shipped_with_e
 
 
 @pytest.mark.slow
-def test_quantisation_aware_epochs_are_trained_and_shipped(invoke, tmp_path, tones_run):
+def test_compression_steps_are_trained_and_shipped(invoke, tmp_path, tones_run):
     text = tones_run.recipe.read_text().replace(
-        "[budget]", "[compress]\nquantisation_aware_epochs = 3\n[budget]"
+        "[budget]",
+        '[[compress.steps]]\nname = "quantisation-aware"\nepochs = 3\n[budget]',
     )
     recipe = tmp_path / "tuned.toml"
     recipe.write_text(text)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from motefit.graph.builder import Builder
+from motefit.graph.calibration import calibrate
 from motefit.graph.counter import count
 from motefit.graph.graph import Graph, Quantisation
 from motefit.graph.ops import (
@@ -16,7 +17,6 @@ from motefit.graph.ops import (
     LastStep,
     Op,
 )
-from motefit.graph.calibration import calibrate
 from motefit.graph.quantise import quantise
 from motefit.graph.transform import fold
 from motefit.spec.errors import RecipeError

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from motefit.graph import integer
+from motefit.graph.calibration import calibrate
 from motefit.graph.families import build, families
 from motefit.graph.graph import Graph, Quantisation
 from motefit.graph.ops import (
@@ -21,7 +22,6 @@ from motefit.graph.ops import (
     Softmax,
 )
 from motefit.graph.problem import Problem
-from motefit.graph.calibration import calibrate
 from motefit.graph.quantise import quantise
 from motefit.graph.transform import fold
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from motefit.graph.calibration import calibrate
 from motefit.graph.families import build
 from motefit.graph.problem import Problem
-from motefit.graph.calibration import calibrate
 from motefit.graph.quantise import quantise
 from motefit.graph.transform import fold
 from motefit.tflite.writer import write

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from motefit.graph import integer, reference
 from motefit.graph.builder import Builder
+from motefit.graph.calibration import calibrate
 from motefit.graph.families import build, families
 from motefit.graph.graph import Graph
 from motefit.graph.ops import LSTM, Dequantize, Quantize
 from motefit.graph.problem import Problem
-from motefit.graph.calibration import calibrate
 from motefit.graph.quantise import quantise
-from motefit.graph.weight_forms import quantise_weights
 from motefit.graph.transform import fold
+from motefit.graph.weight_forms import quantise_weights
 from motefit.spec.errors import DataError, ModelFileError, RecipeError
 
 SPEECH = Problem(input_shape=(25, 10), outputs=4)

@@ -9,10 +9,10 @@ from motefit.graph import reference
 from motefit.graph.families import build
 from motefit.graph.graph import Quantisation
 from motefit.graph.problem import Problem
-from motefit.graph.weight_forms import quantise_weights
 from motefit.graph.quantise_scales import weight_scale
 from motefit.graph.rounding import best_rounding, refine_weights
 from motefit.graph.transform import fold
+from motefit.graph.weight_forms import quantise_weights
 
 SERIES = Problem(input_shape=(6, 2), outputs=6)
 

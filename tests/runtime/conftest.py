@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from motefit.graph.calibration import calibrate
 from motefit.graph.families import build
 from motefit.graph.problem import Problem
-from motefit.graph.calibration import calibrate
 from motefit.graph.quantise import quantise
 from motefit.graph.transform import fold
 from motefit.runtime.bundle import Bundle, bundle_bytes, sha256

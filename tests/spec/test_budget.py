@@ -111,7 +111,10 @@ def test_dotted_keys_nested_tables_and_quoted_keys_are_the_same():
     ("table", "message"),
     [
         ({"size": {"zip_bytes": "< 1", "zip_byts": "< 1"}}, "B: unknown metric 'size.zip_byts'"),
-        ({"size": {"zip_bytes": "< 1"}, "size.zip_bytes": "< 2"}, "'size.zip_bytes' is there twice"),
+        (
+            {"size": {"zip_bytes": "< 1"}, "size.zip_bytes": "< 2"},
+            "'size.zip_bytes' is there twice",
+        ),
         ({"accuracy": 0.98}, "B: accuracy: cannot read the bound '0.98'"),
         ({"accuracy": ["> 1 %"]}, "B: accuracy: cannot read the bound"),
         ({"objective": "sise.zip_bytes"}, r"B: unknown metric .*did you mean 'size.zip_bytes'"),

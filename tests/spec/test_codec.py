@@ -96,7 +96,9 @@ def test_toml_of_any_nested_table(table):
 
 
 def test_equal_values_give_equal_json_whatever_the_order():
-    assert dumps_json({"b": 1, "a": 2}) == dumps_json({"a": 2, "b": 1}) == '{\n "a": 2,\n "b": 1\n}\n'
+    assert (
+        dumps_json({"b": 1, "a": 2}) == dumps_json({"a": 2, "b": 1}) == '{\n "a": 2,\n "b": 1\n}\n'
+    )
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, {"x": [-math.inf]}])

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from motefit.graph.calibration import calibrate
 from motefit.graph.families import build, families
 from motefit.graph.graph import Graph
 from motefit.graph.problem import Problem
-from motefit.graph.calibration import calibrate
 from motefit.graph.quantise import quantise
-from motefit.graph.weight_forms import dynamic_range, halve_weights, quantise_weights
 from motefit.graph.transform import fold
+from motefit.graph.weight_forms import dynamic_range, halve_weights, quantise_weights
 
 SPEECH = Problem(input_shape=(25, 10), outputs=4)
 SERIES = Problem(input_shape=(6, 2), outputs=12, naive=(10, 11) * 6)

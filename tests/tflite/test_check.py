@@ -82,7 +82,9 @@ def test_a_float_that_is_no_number_is_found(case, value):
     graph = case("mlp", "float32").graph
     weight = graph.constants["dense0.weight"]
     data = with_number(
-        write(graph), weight.tobytes(), np.where(weight == weight.max(), value, weight).astype("<f4").tobytes()
+        write(graph),
+        weight.tobytes(),
+        np.where(weight == weight.max(), value, weight).astype("<f4").tobytes(),
     )
     with pytest.raises(ModelFileError, match="NaN or infinity"):
         check(data)

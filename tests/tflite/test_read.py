@@ -21,7 +21,7 @@ FLOAT_FORMS = ("float32", "float16", "weights", "weights-tensor", "weights4", "d
 INT8_FORMS = ("int8", "int8-tensor", "int8-float-edges")
 GOLDEN = Path(__file__).parent.parent / "golden" / "converters"
 REFUSED = {
-    "lstm-unrolled.float32": "LOGISTIC, SPLIT, TANH, UNPACK",
+    "lstm-unrolled.int8": "LOGISTIC, SPLIT, TANH, UNPACK",
     "lstm.litert-torch": "LOGISTIC, SLICE, TANH",
     "lstm-while.float32": "WHILE",
 }
@@ -137,6 +137,13 @@ def test_operators_that_are_not_read_are_named(name):
         read_graph((GOLDEN / f"{name}.tflite").read_bytes())
 
 
+def test_an_unrolled_lstm_becomes_one_operation():
+    data = (GOLDEN / "lstm-unrolled.float32.tflite").read_bytes()
+    graph = read_graph(data)
+    assert [type(op).__name__ for op in graph.ops] == ["LSTM", "LastStep", "Dense"]
+    assert len(write(graph)) < 0.2 * len(data)
+
+
 def test_names_of_the_converter_are_kept():
     graph = read_graph((GOLDEN / "conv1d.float32.tflite").read_bytes())
     assert all("dense" in op.output or "conv1d" in op.output for op in graph.ops[:-1])
@@ -148,6 +155,7 @@ def test_a_dscnn_of_full_int8_is_45_percent_smaller_than_the_official_file():
         assert len(write(read_graph(data))) <= 0.55 * len(data)
 
 
+OFFICIAL = ("lstm-unrolled.float32", "dscnn8.litert-torch-int8")
 BASES = [("dscnn", "int8"), ("lstm", "int8"), ("conv1d", "float16"), ("lstm", "weights")]
 
 
@@ -160,7 +168,7 @@ def test_every_truncation_is_an_error(case, base):
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.sampled_from(BASES), st.data())
+@given(st.sampled_from([*BASES, *OFFICIAL]), st.data())
 def test_damaged_bytes_give_a_graph_or_an_error(base, data):
     from_file = bytearray(MODELS[base])
     for _ in range(data.draw(st.integers(1, 4))):
@@ -175,9 +183,10 @@ def test_damaged_bytes_give_a_graph_or_an_error(base, data):
     assert graph.output_shape
 
 
-MODELS: dict[tuple[str, str], bytes] = {}
+MODELS: dict[tuple[str, str] | str, bytes] = {}
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _models(case):
     MODELS.update({base: write(case(*base).graph, keep_names=True) for base in BASES})
+    MODELS.update({name: (GOLDEN / f"{name}.tflite").read_bytes() for name in OFFICIAL})

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motefit.graph import reference
-from motefit.graph.ops import Conv2D, Dense, DepthwiseConv2D
+from motefit.graph.ops import LSTM, Conv2D, Dense, DepthwiseConv2D, LastStep
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.read import read_graph
 
@@ -249,3 +249,51 @@ def test_only_the_last_step_is_gathered(run_model, step):
         weight = np.random.default_rng(5).normal(0, 1, (3, 2)).astype(np.float32)
         got = reference.run(read_graph(model), examples)
         np.testing.assert_allclose(got, examples[:, -1] @ weight.T, atol=1e-6)
+
+
+def lstm_step(file: Foreign, total: int, cell: int | None, *, order: str) -> tuple[int, int]:
+    """One step of an LSTM of two units from its sums (1, 8); returns hidden and cell state."""
+    gates = [file.tensor((1, 2)) for _ in range(4)]
+    made = file.op("SPLIT", [file.constant(1, np.int32), total], (1, 2), official.SplitOptionsT(4))
+    file.graph.operators[-1].outputs = np.array(gates, np.int32)
+    assert made > gates[-1]
+    named = dict(zip(order, gates, strict=True))
+
+    def one(name: str, source: int) -> int:
+        return file.op(name, [source], (1, 2))
+
+    def two(name: str, a: int, b: int) -> int:
+        options = official.MulOptionsT() if name == "MUL" else official.AddOptionsT()
+        return file.op(name, [a, b], (1, 2), options)
+
+    state = two("MUL", one("TANH", named["c"]), one("LOGISTIC", named["i"]))
+    if cell is not None:
+        state = two("ADD", state, two("MUL", one("LOGISTIC", named["f"]), cell))
+    return two("MUL", one("TANH", state), one("LOGISTIC", named["o"])), state
+
+
+@pytest.mark.parametrize("order", ["ifco", "icfo"])
+@pytest.mark.parametrize("inner", [False, True])
+def test_an_unrolled_lstm(run_model, order, inner):
+    file, rng = Foreign(), np.random.default_rng(6)
+    x = file.tensor((1, 3, 4))
+    steps = [file.tensor((1, 4)) for _ in range(3)]
+    file.op("UNPACK", [x], (1, 4), official.UnpackOptionsT(num=3, axis=1))
+    file.graph.operators[-1].outputs = np.array(steps, np.int32)
+    weight, recurrent = (file.constant(rng.normal(0, 1, (8, n))) for n in (4, 2))
+    bias = file.constant(rng.normal(0, 1, 8))
+    hidden = cell = None
+    for step in steps:
+        kind = official.FullyConnectedOptionsT()
+        total = file.op("FULLY_CONNECTED", [step, weight, bias], (1, 8), kind)
+        if hidden is not None:
+            back = file.op("FULLY_CONNECTED", [hidden, recurrent, -1], (1, 8), kind)
+            total = file.op("ADD", [back, total], (1, 8), official.AddOptionsT())
+        hidden, cell = lstm_step(file, total, cell, order=order)
+    y = cell if inner else hidden
+    model = file.bytes(x, dense(file, y, 3, 2))
+    if order != "ifco" or inner:  # other gates, or the cell state as the output: not our LSTM
+        with pytest.raises(ModelFileError, match="UNPACK"):
+            read_graph(model)
+    else:
+        assert check(run_model, model, (3, 4)) == [LSTM, LastStep, Dense]

@@ -68,9 +68,7 @@ def quantise(
             or an LSTM should have weights of 4 bits, for which LiteRT has no integer kernel.
     """
     check_shipped(graph)
-    work = _Quantising(
-        graph=graph, ranges=ranges, per_channel=per_channel, weight_bits=weight_bits
-    )
+    work = _Quantising(graph=graph, ranges=ranges, per_channel=per_channel, weight_bits=weight_bits)
     work.parameters[INPUT] = activation_quantisation(*work.range(INPUT))
     for op in graph.ops:
         work.add(op)
@@ -128,9 +126,7 @@ class _Quantising:
         scale = weight_scale(weight, axis, bits=self.weight_bits)
         if len(op.inputs) == 3:
             scale = bias_safe_scale(scale, self.graph.constants[op.inputs[2]], source)
-        self._constant(
-            op.inputs[1], Quantisation(scale=scale, axis=axis, bits=self.weight_bits)
-        )
+        self._constant(op.inputs[1], Quantisation(scale=scale, axis=axis, bits=self.weight_bits))
         if len(op.inputs) == 3:
             product = (np.float32(source) * scale).astype(np.float32)
             parameters = Quantisation(scale=product, axis=None if axis is None else 0)

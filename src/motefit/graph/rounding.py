@@ -117,9 +117,9 @@ class _Walk:
         }
         read = {name: self._tensors[name] for name in op.inputs if name in self._tensors}
         parts = [
-            self._step(
-                op, self.graph, {**wide, **{n: a[s : s + CHUNK] for n, a in read.items()}}
-            )[op.output]
+            self._step(op, self.graph, {**wide, **{n: a[s : s + CHUNK] for n, a in read.items()}})[
+                op.output
+            ]
             for s in range(0, len(next(iter(read.values()))), CHUNK)
         ]
         self._tensors[op.output] = np.concatenate(parts)
@@ -161,7 +161,7 @@ def _statistics(
 
 
 def _rows(layer: Weighted, x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """What a layer multiplies its weights with: (g, n, i) float64, a group per depthwise channel."""
+    """What a layer multiplies its weights with: float64 (g, n, i), g depthwise channels or 1."""
     if isinstance(layer, Dense):
         return x.reshape(1, len(x), -1).astype(np.float64)
     window = patches(layer, x, (shape[1], shape[2]))

@@ -92,7 +92,9 @@ def dynamic_range(graph: Graph, *, per_channel: bool = True, min_size: int = MIN
     parameters: dict[str, Quantisation] = {}
     for op, name, axis in _weights(graph, min_size):
         keep_axis = axis if per_channel or isinstance(op, LSTM | DepthwiseConv2D) else None
-        parameters[name] = Quantisation(scale=weight_scale(constants[name], keep_axis), axis=keep_axis)
+        parameters[name] = Quantisation(
+            scale=weight_scale(constants[name], keep_axis), axis=keep_axis
+        )
         constants[name] = quantise_weight(constants[name], parameters[name])
     return replace(graph, constants=constants, quantisation=parameters)
 

@@ -19,7 +19,7 @@ WIDENED: Mapping[str, Form] = {
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 BITS = {"float32": 32, "float16": 16, "int8": 8, "uint8": 8, "int4": 4, "int16": 16, "int32": 32}
 ROUNDING_ZEROS = {32: 0.02, 16: 0.02, 8: 0.10, 4: 0.40}
-"""Share of zeros, by bits, that a weight may have without having been pruned: rounding makes 1 to
+"""Share of zeros, by bits, that a weight may have without being called sparse: rounding makes 1 to
 5 % of bell-shaped weights 0 in 8 bits, 15 to 30 % in 4 (dscnn, tcnet, bcresnet on 8 words)."""
 MOST_CLUSTERS = 64
 """Weights with more different numbers than this are not called clustered."""
@@ -184,10 +184,11 @@ def _techniques(weights: tuple[WeightClaim, ...], forms: Mapping[str, int]) -> t
         for form, count in forms.items()
         if form != "float32"
     ]
-    pruned = [weight for weight in weights if weight.sparse]
-    if pruned:
-        share = _share(sum(w.zeros for w in pruned), sum(w.size for w in pruned))
-        found.append(f"sparse: {share} of the numbers in {len(pruned)} of {len(weights)} weights are zero")
+    sparse = [weight for weight in weights if weight.sparse]
+    if sparse:
+        share = _share(sum(w.zeros for w in sparse), sum(w.size for w in sparse))
+        count = f"{len(sparse)} of {len(weights)} weights"
+        found.append(f"sparse: {share} of the numbers in {count} are zero")
     clustered = [weight for weight in weights if weight.clustered]
     if clustered:
         most = max(weight.distinct for weight in clustered)

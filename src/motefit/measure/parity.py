@@ -112,7 +112,7 @@ def _run_litert(model: bytes, given: np.ndarray) -> Mapping[int, np.ndarray]:
         )
         litert.allocate_tensors()
         source = litert.get_input_details()[0]
-        kept = [index for op in litert._get_ops_details() for index in op["outputs"]]  # noqa: SLF001
+        kept = [index for op in litert._get_ops_details() for index in op["outputs"]]
         found: dict[int, list[np.ndarray]] = {int(index): [] for index in kept}
         for example in given:
             litert.reset_all_variables()

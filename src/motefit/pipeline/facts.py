@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from motefit.measure.claims import read_claims
 from motefit.measure.latency import measure_latency, saving_percent
 from motefit.measure.ram import measure_ram
 from motefit.measure.size import measure_size
@@ -81,5 +82,10 @@ def measure_cost(task: AnyTask, recipe: Recipe, model: bytes, io: Any) -> Facts:
     }
     if "reference" in timed:
         values["latency.saving_percent"] = saving_percent(timed["reference"], timed["xnnpack"])
-    evidence = {"size": encode(size), "latency": encode(timed), "arena": encode(ram)}
+    evidence = {
+        "size": encode(size),
+        "latency": encode(timed),
+        "arena": encode(ram),
+        "claims": encode(read_claims(model)),
+    }
     return Facts(values=values, evidence=evidence)

@@ -105,6 +105,7 @@ def fit(
     silence_litert()
     task = find_task(recipe.task)
     candidates = grid(recipe)
+    _check_steps(candidates)
     folder = RunFolder(out)
     folder.claim(recipe, overwrite=options.overwrite)
     dataset = task.load(recipe, data, progress=listener.loading)
@@ -160,6 +161,16 @@ def resume(
     """Go on with the run in a folder; arguments and errors as in :func:`fit`."""
     recipe, data = RunFolder(out).stored()
     return fit(recipe, data, out, options=options, listener=listener)
+
+
+def _check_steps(candidates: Sequence[Candidate]) -> None:
+    """Refuse compression steps that cannot be understood before anything is trained."""
+    if any(candidate.recipe.compress.steps for candidate in candidates):
+        # Here, because it imports torch, which takes a second.
+        from motefit.train.compressors import check_steps  # noqa: PLC0415 - see the line above
+
+        for candidate in candidates:
+            check_steps(candidate.recipe.compress.steps)
 
 
 def _train(

@@ -3,14 +3,11 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from motefit.graph.calibration import calibrate
-from motefit.graph.transform import fold
 from motefit.pipeline.candidate import HISTORY, MODEL, RESULT, Job, finished, untrained
 from motefit.pipeline.quiet import silence_litert
 from motefit.pipeline.tasks import Parts, find_task
@@ -18,12 +15,11 @@ from motefit.runtime.bundle import sha256
 from motefit.spec.codec import encode
 from motefit.spec.errors import OutputError
 from motefit.spec.files import write_atomic, write_json
-from motefit.spec.recipe import CompressSpec
-from motefit.tflite.export import export
+from motefit.train.coach import Coach
+from motefit.train.compressors import compress
 from motefit.train.loop import EpochReport, Source, Trained, train
-from motefit.train.qat import fine_tuning, tune
+from motefit.train.model import Model
 
-CHECKPOINTS = ("training.npz", "tuning.npz")
 Progress = Callable[[EpochReport], None]
 
 
@@ -52,7 +48,7 @@ def run_job(job: Job) -> None:
         recipe.train,
         loss=task.loss(recipe),
         seed=job.seed,
-        checkpoint=job.folder / CHECKPOINTS[0],
+        checkpoint=job.folder / "training.npz",
         progress=_log(job.folder / HISTORY),
         device=job.device,
     )
@@ -69,42 +65,28 @@ def run_job(job: Job) -> None:
             "seconds": time.perf_counter() - start,
         },
     )
-    for name in CHECKPOINTS:
-        (job.folder / name).unlink(missing_ok=True)
+    for checkpoint in job.folder.glob("*.npz"):
+        checkpoint.unlink()
 
 
 def _to_file(
     job: Job, trained: Trained, source: Examples, *, loss: str
 ) -> tuple[bytes, tuple[EpochReport, ...]]:
-    """The .tflite bytes, after the fine-tuning that the recipe asks for, and its epochs."""
+    """The .tflite bytes, after the steps that the recipe asks for, and their epochs."""
     recipe = job.candidate.recipe
-    compress = recipe.compress
-    examples = _sample(source.part("train")[0], compress.calibration_examples)
-    if not _tuning_epochs(compress):
-        return export(trained.graph, compress, examples=examples), ()
-    folded = fold(trained.graph)
-    whole = compress.precision == "int8"
-    done = recipe.train.epochs
-    tuned = tune(
-        folded,
+    coach = Coach(
         source,
-        fine_tuning(recipe.train, compress),
-        compress,
+        recipe.train,
+        recipe.compress,
         loss=loss,
-        ranges=calibrate(folded, examples) if whole else None,
+        examples=_sample(source.part("train")[0], recipe.compress.calibration_examples),
         seed=job.seed,
-        checkpoint=job.folder / CHECKPOINTS[1],
-        progress=_log(job.folder / HISTORY, after=done),
+        folder=job.folder,
+        progress=_log(job.folder / HISTORY),
         device=job.device,
     )
-    ranges = tuned.ranges if whole else None
-    model = export(tuned.graph, compress, examples=examples, ranges=ranges)
-    return model, tuple(_after(done, report) for report in tuned.history)
-
-
-def _tuning_epochs(compress: CompressSpec) -> int:
-    """Epochs of quantisation-aware tuning; none for float32, which is not rounded."""
-    return 0 if compress.precision == "float32" else compress.quantisation_aware_epochs
+    model = compress(Model(graph=trained.graph), recipe.compress.steps, coach)
+    return coach.file(model), coach.history
 
 
 def _sample(inputs: np.ndarray, count: int) -> np.ndarray:
@@ -122,11 +104,11 @@ def _make_empty_of_leftovers(folder: Path) -> None:
         raise OutputError(f"cannot write {folder}: {error.strerror}") from None
 
 
-def _log(path: Path, *, after: int = 0) -> Progress:
+def _log(path: Path) -> Progress:
     """Append one JSON line per epoch, for the progress display of the parent process."""
 
     def append(report: EpochReport) -> None:
-        line = json.dumps(encode(_after(after, report))) + "\n"
+        line = json.dumps(encode(report)) + "\n"
         try:
             with path.open("a", encoding="utf-8") as file:
                 file.write(line)
@@ -134,8 +116,3 @@ def _log(path: Path, *, after: int = 0) -> Progress:
             raise OutputError(f"cannot write {path}: {error.strerror}; make room") from None
 
     return append
-
-
-def _after(epochs: int, report: EpochReport) -> EpochReport:
-    """A report of the fine-tuning, counted on from the epochs of the training."""
-    return replace(report, epoch=report.epoch + epochs, epochs=report.epochs + epochs)

@@ -9,14 +9,13 @@ claims, and ``motefit check`` measures each of them again on the bytes.
 import hashlib
 import io
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from motefit.spec.card import Card
 from motefit.spec.errors import ModelFileError, NoCardError
 from motefit.spec.files import write_atomic
-from motefit.tflite.archive import read_model
+from motefit.tflite.archive import DAMAGE, read_model
 
 MODEL_NAME = "model.tflite"
 CARD_NAME = "card.json"
@@ -131,7 +130,7 @@ def _card_inside(path: Path) -> bytes | None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return archive.read(CARD_NAME) if CARD_NAME in archive.namelist() else None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except DAMAGE as error:
         raise ModelFileError(f"the zip {path} is damaged: {error}; copy it again") from None
 
 

@@ -51,6 +51,8 @@ _METRICS = {
         Metric(name="macs", unit="count", before_training=True),
     )
 }
+METRIC_NAMES = tuple(_METRICS)
+"""Of every model file; those of forecasts are :data:`MAE_PREFIX` and a column."""
 MAE_PREFIX = "mae."
 TIMING_PREFIX = "latency."
 """Metrics that differ from machine to machine and from run to run."""

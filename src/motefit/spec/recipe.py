@@ -149,7 +149,8 @@ class CompressSpec:
             are rounded to.
         bias_scales: what an int8 file says about the scales of its int32 biases, see
             ``motefit.tflite.writer.write``; the arithmetic is the same.
-        quantisation_aware_epochs: epochs of fine-tuning with the rounding of the shipped file.
+        steps: what happens between training and export, in order: tables with the ``name`` of a
+            compressor and its options, each a ``[[compress.steps]]``.
     """
 
     precision: Precision = "int8"
@@ -159,15 +160,20 @@ class CompressSpec:
     calibration: Calibration = "percentile"
     calibration_examples: int = 512
     bias_scales: BiasScales = "own"
-    quantisation_aware_epochs: int = 0
+    steps: tuple[Mapping[str, object], ...] = ()
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.calibration_examples < 1 or self.quantisation_aware_epochs < 0:
+        if self.calibration_examples < 1:
             raise RecipeError(
-                "calibration_examples must be at least 1 and quantisation_aware_epochs at least 0, "
-                f"got {self.calibration_examples} and {self.quantisation_aware_epochs}"
+                f"calibration_examples must be at least 1, got {self.calibration_examples}"
             )
+        for index, step in enumerate(self.steps):
+            if not isinstance(step.get("name"), str):
+                raise RecipeError(
+                    f"steps[{index}] needs the name of a compressor, "
+                    'e.g. name = "magnitude-pruning"'
+                )
 
 
 @dataclass(frozen=True, kw_only=True)

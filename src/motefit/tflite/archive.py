@@ -13,6 +13,15 @@ NAME = "model.tflite"
 FIRST_DAY = 1 << 5 | 1
 """1980-01-01 as MS-DOS writes it: the earliest date a zip can hold."""
 MAX_MEMBER_BYTES = 1 << 30
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,  # of Python 3.12, for an offset before the file's begin
+)
+"""What ``zipfile`` raises for files that are not what they should be."""
 
 
 def zip_bytes(model: bytes, *, thorough: bool = True) -> bytes:
@@ -77,13 +86,11 @@ def _first_member(data: bytes, where: str) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
-            if not members:
-                raise ModelFileError(f"the zip {where} is empty; a model must be its first member")
-            first = members[0]
-            if first.file_size > MAX_MEMBER_BYTES:
-                raise ModelFileError(
-                    f"{where}: {first.filename} of {first.file_size} bytes is too large"
-                )
-            return archive.read(first)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            if members and members[0].file_size <= MAX_MEMBER_BYTES:
+                return archive.read(members[0])
+    except DAMAGE as error:
         raise ModelFileError(f"the zip {where} is damaged: {error}; copy it again") from error
+    if not members:
+        raise ModelFileError(f"the zip {where} is empty; a model must be its first member")
+    first = members[0]
+    raise ModelFileError(f"{where}: {first.filename} of {first.file_size} bytes is too large")

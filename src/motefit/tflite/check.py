@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from motefit.tflite import schema
-from motefit.tflite.verifier import Record, verify
 from motefit.tflite.reader import damaged
 from motefit.tflite.schema import (
     BufferSlot,
@@ -21,6 +20,7 @@ from motefit.tflite.schema import (
     TensorSlot,
     TensorType,
 )
+from motefit.tflite.verifier import Record, verify
 
 BITS = {
     TensorType.INT4: 4,
@@ -85,8 +85,8 @@ def _check_alignment(buffer: Record) -> None:
 def _check_subgraph(graph: Record, codes: Sequence[Record], buffers: Sequence[Record]) -> None:
     _require(graph, SubGraphSlot.TENSORS, SubGraphSlot.INPUTS, SubGraphSlot.OUTPUTS)
     tensors = graph.records(SubGraphSlot.TENSORS)
-    for slot in (SubGraphSlot.INPUTS, SubGraphSlot.OUTPUTS):
-        for index in graph.numbers(slot):
+    for edge in (SubGraphSlot.INPUTS, SubGraphSlot.OUTPUTS):
+        for index in graph.numbers(edge):
             _check_index("the graph's edge", index, tensors)
     for op in graph.records(SubGraphSlot.OPERATORS):
         _require(op, OperatorSlot.INPUTS, OperatorSlot.OUTPUTS)
@@ -109,13 +109,14 @@ def _check_tensor(number: int, tensor: Record, buffers: Sequence[Record]) -> Non
     if quantisation is not None:
         _check_quantisation(number, quantisation, shape)
     data = buffers[int(tensor.number(TensorSlot.BUFFER))].numbers(BufferSlot.DATA)
-    kind = tensor.number(TensorSlot.TYPE)
-    if not data or kind not in BITS:
+    number_of_type = int(tensor.number(TensorSlot.TYPE))
+    if not data.size or number_of_type not in BITS:
         return
-    wanted = (math.prod(shape) * BITS[TensorType(kind)] + 7) // 8
+    kind = TensorType(number_of_type)
+    wanted = (math.prod(shape) * BITS[kind] + 7) // 8
     if len(data) != wanted:
         raise damaged(f"tensor {number} of shape {shape} needs {wanted} bytes, has {len(data)}")
-    if kind in FLOATS and not np.isfinite(np.frombuffer(data, FLOATS[TensorType(kind)])).all():
+    if kind in FLOATS and not np.isfinite(np.frombuffer(data, FLOATS[kind])).all():
         raise damaged(f"tensor {number} holds NaN or infinity")
 
 

@@ -280,7 +280,9 @@ def _tensor(tensor: TableView, buffers: Sequence[TableView]) -> TensorInfo:
     name = tensor.text(TensorSlot.NAME, "names")
     known = code in set(TensorType)
     zero = zero_point[0] if zero_point and len(set(zero_point)) == 1 else 0
-    values = stored_values(data, TensorType(code), math.prod(abs(n) for n in shape)) if known else NONE
+    values = (
+        stored_values(data, TensorType(code), math.prod(abs(n) for n in shape)) if known else NONE
+    )
     return TensorInfo(
         name=name,
         shape=shape,

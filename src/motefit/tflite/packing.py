@@ -1,5 +1,6 @@
 """Packing pieces of bytes: overlapping where they agree, and filling gaps exactly."""
 
+import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -43,21 +44,45 @@ def find(data: bytes, piece: bytes, grain: int) -> int:
     return start
 
 
+class _Hosts:
+    """Pieces one behind the other, so that one search goes through all of them."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self._joined = bytearray()
+        self._starts: list[int] = []
+
+    def append(self, piece: bytes) -> None:
+        self.pieces.append(piece)
+        self._starts.append(len(self._joined))
+        self._joined += piece
+
+    def find(self, piece: bytes, grain: int) -> tuple[bytes, int] | None:
+        """The first host that holds a piece at a multiple of ``grain``, and where."""
+        place = self._joined.find(piece)
+        while place >= 0:
+            i = bisect.bisect_right(self._starts, place) - 1
+            start = place - self._starts[i]
+            if start % grain == 0 and start + len(piece) <= len(self.pieces[i]):
+                return self.pieces[i], start
+            place = self._joined.find(piece, place + 1)
+        return None
+
+
 def overlap(pieces: Iterable[bytes], *, grain: int) -> list[Chain]:
     """Chains that hold every piece, as short as a greedy search makes them."""
-    hosts: list[bytes] = []
+    hosts = _Hosts()
     inside: dict[bytes, tuple[bytes, int]] = {}
     for piece in sorted(set(pieces), key=lambda p: (-len(p), p)):
-        found = ((host, find(host, piece, grain)) for host in hosts)
-        hit = next(((host, start) for host, start in found if start >= 0), None)
+        hit = hosts.find(piece, grain)
         if hit:
             inside[piece] = hit
         else:
             hosts.append(piece)
-    follows = _links(hosts, grain)
+    follows = _links(hosts.pieces, grain)
     followers = {right for right, _ in follows.values()}
     chains = []
-    for first in (host for host in hosts if host not in followers):
+    for first in (host for host in hosts.pieces if host not in followers):
         data, starts, piece = first, {first: 0}, first
         while piece in follows:
             piece, shared = follows[piece]

@@ -13,6 +13,7 @@ from motefit.graph.ops import AveragePool2D, Shape
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.tflite import raise_fused, raise_layers, raise_lstm, raise_rules  # noqa: F401  (rules)
 from motefit.tflite.content import Content, FileOp, read_content
+from motefit.tflite.raise_unrolled import fuse_unrolled
 from motefit.tflite.raising import RULES, Raising, refuse_all
 
 SHAPERS = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE", "TRANSPOSE", "QUANTIZE")
@@ -47,7 +48,7 @@ def read_named(data: bytes) -> tuple[Graph, Mapping[int, str]]:
     Raises:
         ModelFileError: as :func:`read_graph`.
     """
-    content = read_content(data)
+    content = fuse_unrolled(read_content(data))
     unknown = sorted({op.name for op in content.ops} - set(RULES))
     if unknown:
         raise refuse_all(", ".join(unknown))

@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import numpy as np
+
 from motefit.tflite import schema
 from motefit.tflite.reader import READ_FACTOR, READ_SLACK, damaged
 from motefit.tflite.tables import tables, unions
 
 MAX_BYTES = 2**31 - 1
+NONE = np.zeros(0, np.uint8)
 SIZES = {"?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8, "d": 8}
 
 
@@ -50,10 +53,10 @@ class Record:
         value = self.fields.get(slot)
         return value if isinstance(value, Record) else None
 
-    def numbers(self, slot: int) -> memoryview:
+    def numbers(self, slot: int) -> np.ndarray:
         """A vector of numbers; empty where absent."""
         value = self.fields.get(slot)
-        return value if isinstance(value, memoryview) else memoryview(b"")
+        return value if isinstance(value, np.ndarray) else NONE
 
 
 def verify(data: bytes) -> Record:
@@ -78,7 +81,6 @@ class _File:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._view = memoryview(data)
         self._done: dict[tuple[int, str], Record] = {}
         self._budget = READ_FACTOR * len(data) + READ_SLACK
 
@@ -158,8 +160,7 @@ class _File:
     def _vector(self, at: int, code: str) -> object:
         if code in SIZES:
             start, length = self._span(at, SIZES[code])
-            data = self._view[start : start + length * SIZES[code]]
-            return data.cast(code)
+            return np.frombuffer(self._data, f"<{code}", length, start)
         start, length = self._span(at, 4)
         places = [self.target(start + 4 * i) for i in range(length)]
         return tuple(self._text(p) if code == "s" else self.table(p, code) for p in places)

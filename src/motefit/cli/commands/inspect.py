@@ -12,6 +12,7 @@ from motefit.measure.parity import Parity
 from motefit.measure.ram import Ram, measure_ram
 from motefit.pipeline.parity import parity as compare
 from motefit.spec.codec import encode
+from motefit.spec.errors import ModelFileError
 from motefit.spec.metrics import format_value
 from motefit.tflite.archive import read_model
 from motefit.tflite.check import check
@@ -37,7 +38,7 @@ def inspect_command(
     data = read_model(model)
     found, claims = take_apart(data), read_claims(data)
     ram = measure_ram(data)
-    check(data)
+    problem = _problem(data)
     compared = compare(model, parity) if parity else None
     if as_json:
         print_json(
@@ -45,18 +46,28 @@ def inspect_command(
                 **encode(found),
                 "claims": encode(claims),
                 "arena": encode(ram),
+                "problem": problem,
                 **({"parity": encode(compared)} if compared is not None else {}),
             }
         )
     else:
-        _print(model, found, claims, ram)
+        _print(model, found, claims, ram, problem)
         if compared is not None:
             _print_parity(compared)
     if compared is not None and compared.first is not None:
         raise typer.Exit(DIFFERS)
 
 
-def _print(model: Path, found: Inspection, claims: Claims, ram: Ram) -> None:
+def _problem(data: bytes) -> str:
+    """What the verifier finds wrong with a file that could be read all the same; empty: nothing."""
+    try:
+        check(data)
+    except ModelFileError as error:
+        return str(error)
+    return ""
+
+
+def _print(model: Path, found: Inspection, claims: Claims, ram: Ram, problem: str) -> None:
     out.print(
         f"[bold]{escape(str(model))}[/]: {format_value('size.tflite_bytes', found.size_bytes)}"
     )
@@ -64,8 +75,9 @@ def _print(model: Path, found: Inspection, claims: Claims, ram: Ram) -> None:
         f"{found.parameters} parameters ({100 * found.sparsity:.1f} % zero), "
         f"{format_value('macs', found.macs)} multiply-accumulates a run"
     )
-    told = ", ".join((claims.precision, *claims.techniques[1:]))
-    out.print(f"weights: {told}")
+    out.print(f"weights: {'; '.join(claims.techniques) or claims.precision}")
+    if problem:
+        out.print(f"[red]not sound:[/] {escape(problem)}")
     arena = f"{ram.arena_bytes} bytes" if ram.arena_bytes is not None else ram.method
     out.print(f"arena of TensorFlow Lite Micro: {escape(arena)}")
     for title, tensors in (("in ", found.inputs), ("out", found.outputs)):

@@ -1,21 +1,16 @@
 """Compressors: the steps of a recipe's ``[[compress.steps]]``; one file a compressor.
 
 A file in this folder defines a function decorated with :func:`compressor` that implements
-:class:`Compressor`. Its keyword-only arguments are the options a recipe may set. Importing this
-package imports no file; :func:`compressors` imports all of them.
+:class:`Compressor`. Its keyword-only arguments are the options a recipe may set.
 """
 
-import dataclasses
-import importlib
-import inspect
-import pkgutil
-import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from motefit.spec.codec import decode, nearest
 from motefit.spec.errors import RecipeError
+from motefit.spec.registry import Registry
+from motefit.spec.signature import checked_settings, settings_type
 from motefit.train.coach import Coach
 from motefit.train.model import Model
 
@@ -54,7 +49,7 @@ class Registered:
     Attributes:
         name: as written in a recipe.
         apply: the function.
-        options: a frozen dataclass made of its keyword-only arguments.
+        options: a frozen dataclass of the options a recipe may set.
     """
 
     name: str
@@ -62,25 +57,16 @@ class Registered:
     options: type[Any]
 
 
-_REGISTRY: dict[str, Registered] = {}
-Apply = typing.TypeVar("Apply", bound=Callable[..., Model])
+_COMPRESSORS: Registry[Registered] = Registry(__name__, "compressor")
+Apply = TypeVar("Apply", bound=Callable[..., Model])
 
 
 def compressor(name: str) -> Callable[[Apply], Apply]:
     """Register a function as a compressor."""
 
     def wrap(apply: Apply) -> Apply:
-        hints = typing.get_type_hints(apply)
-        fields: list[tuple[str, Any, Any]] = []
-        for parameter in inspect.signature(apply).parameters.values():
-            if parameter.kind is parameter.KEYWORD_ONLY:
-                default = parameter.default
-                if default is parameter.empty:
-                    default = dataclasses.MISSING
-                entry = dataclasses.field(default=default)
-                fields.append((parameter.name, hints[parameter.name], entry))
-        options = dataclasses.make_dataclass(apply.__name__, fields, frozen=True, kw_only=True)
-        _REGISTRY[name] = Registered(name=name, apply=apply, options=options)
+        options = settings_type(apply)
+        _COMPRESSORS.register(name, Registered(name=name, apply=apply, options=options))
         return apply
 
     return wrap
@@ -88,9 +74,7 @@ def compressor(name: str) -> Callable[[Apply], Apply]:
 
 def compressors() -> Mapping[str, Registered]:
     """All registered compressors by name."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
-    return dict(sorted(_REGISTRY.items()))
+    return _COMPRESSORS.all()
 
 
 def check_steps(steps: Sequence[Step]) -> tuple[tuple[Registered, Mapping[str, Any]], ...]:
@@ -102,20 +86,16 @@ def check_steps(steps: Sequence[Step]) -> tuple[tuple[Registered, Mapping[str, A
     Raises:
         RecipeError: for an unknown compressor or option, or a value of a wrong type.
     """
-    known = compressors()
     found = []
     for index, step in enumerate(steps):
         where = f"[[compress.steps]] {index + 1}"
-        name = step.get("name")
-        if not isinstance(name, str) or name not in known:
-            raise RecipeError(
-                f"{where}: unknown name {name!r}{nearest(str(name), known)}; "
-                f"allowed: {', '.join(known)}"
-            )
+        try:
+            chosen = _COMPRESSORS.find(str(step.get("name", "")))
+        except RecipeError as error:
+            raise RecipeError(f"{where}: {error}") from None
         table = {key: value for key, value in step.items() if key != "name"}
-        options = decode(known[name].options, table, where=f"{where} ({name})")
-        values = {f.name: getattr(options, f.name) for f in dataclasses.fields(options)}
-        found.append((known[name], values))
+        where = f"{where} ({chosen.name})"
+        found.append((chosen, checked_settings(chosen.options, table, where=where)))
     return tuple(found)
 
 

@@ -26,9 +26,10 @@ from motefit.train.pricing import (
 from motefit.train.qat import rounded_weights, straight_through
 from motefit.train.sensitivity import Inputs, fisher, layer_inputs
 
-PRICES = tuple(2.0 ** (k / 2) for k in range(-60, 10))
-"""Losses that a bit is worth, from low to high."""
-FINALISTS = 3
+HALVINGS = range(-30, 6)
+"""Losses that a bit may be worth, as powers of two."""
+STRIDE = 5
+"""In powers of two: how the first search climbs to the price at which validation loses too much."""
 ATTEMPTS = 4
 """Prices that a fine-tuning is tried at, from the smallest file on."""
 PATIENCE = 4.0
@@ -64,6 +65,7 @@ def zip_aware(
     require("epochs", epochs, low=0, high=1e6)
     require("learning_rate", learning_rate, low=0, high=1e3)
     model = model.folded()
+    start = Offer.of(model, coach, price=0.0)
     model = replace(model, ranges=model.ranges or coach.ranges(model))
     layers = _layers(model, coach)
     if not layers:
@@ -71,15 +73,13 @@ def zip_aware(
             f"the precision {coach.compress.precision!r} leaves no weight of this network to be "
             'rounded: set compress.precision, e.g. to "int8", or leave this step out'
         )
-    start = Offer.of(model, coach, price=0.0)
     offers = _offers(model, layers, start, coach, until=PATIENCE * tolerance)
     if epochs:
         lesson = Lesson(epochs=epochs, learning_rate=learning_rate)
         trained = _trained(offers, layers, start, coach, lesson=lesson, tolerance=tolerance)
         offers = [*offers, *trained]
     fair = [offer for offer in (start, *offers) if start.lost(offer, coach) <= tolerance]
-    fair.sort(key=lambda offer: offer.size)
-    return min(fair[:FINALISTS], key=lambda offer: len(zip_bytes(offer.file))).model
+    return min(fair, key=lambda offer: offer.size).model
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,16 +115,18 @@ class Offer:
 def _offers(
     model: Model, layers: list[Layer], start: Offer, coach: Coach, *, until: float
 ) -> list[Offer]:
-    """Offers at rising prices, to the first that loses more than ``until``."""
+    """Offers at rising prices, near the first that loses more than ``until``."""
     form = coach.nearest_form(model)
-    offers: list[Offer] = []
-    for price in PRICES:
-        tried = Offer.of(_priced(model, layers, price=price, form=form), coach, price=price)
-        if start.lost(tried, coach) > until:
-            break
-        if not offers or tried.file != offers[-1].file:
-            offers.append(tried)
-    return offers
+
+    def offer(power: float) -> Offer:
+        price = 2.0**power
+        return Offer.of(_priced(model, layers, price=price, form=form), coach, price=price)
+
+    top = HALVINGS.start
+    while top < HALVINGS.stop and start.lost(offer(top), coach) <= until:
+        top += STRIDE
+    offers = [offer(top - half / 2) for half in range(1, 4 * STRIDE)]
+    return [found for found in offers if start.lost(found, coach) <= until]
 
 
 def _trained(  # noqa: PLR0913 - one keyword per thing that is decided above

@@ -1,0 +1,71 @@
+"""Rules of the source tree that no linter knows."""
+
+import pkgutil
+from collections.abc import Callable, Sized
+
+import pytest
+
+import motefit
+from motefit.data.fetch.datasets import dataset_names
+from motefit.graph.families import families
+from motefit.pipeline.tasks import find_task
+from motefit.report.sections import sections
+from motefit.signal.kinds import feature_kinds
+from motefit.spec.kinds import kind_names
+from motefit.spec.tasks import task_names
+
+LONGEST = 400
+
+REGISTRIES: dict[str, tuple[Callable[[], Sized], str]] = {
+    "tasks": (task_names, "motefit.spec.tasks"),
+    "kinds of features": (kind_names, "motefit.spec.kinds"),
+    "features": (feature_kinds, "motefit.signal.kinds"),
+    "families": (families, "motefit.graph.families"),
+    "report sections": (sections, "motefit.report.sections"),
+    "data sets": (dataset_names, "motefit.data.fetch.datasets"),
+}
+HELPERS = {"motefit.graph.families": {"scaling"}}
+"""Files of a registry's folder that register nothing."""
+
+
+def test_no_module_is_long(root):
+    modules = sorted((root / "src").rglob("*.py"))
+    assert len(modules) > 100
+    long = {
+        str(path.relative_to(root)): lines
+        for path in modules
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) >= LONGEST
+    }
+    assert not long
+
+
+def test_the_package_knows_no_place_of_one_machine(root):
+    files = [p for p in (root / "src").rglob("*") if p.suffix in {".py", ".toml", ".html"}]
+    assert len(files) > 100
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        for place in ("/work", "shared/"):
+            assert place not in text, f"{path} names {place}"
+
+
+@pytest.mark.parametrize("name", REGISTRIES)
+def test_every_file_of_a_registry_registers_one_thing(name):
+    members, package = REGISTRIES[name]
+    folder = __import__(package, fromlist=["__path__"]).__path__
+    files = {module.name for module in pkgutil.iter_modules(folder)} - HELPERS.get(package, set())
+    assert files
+    assert len(members()) == len(files), f"{sorted(files)} give {members()}"
+
+
+def test_what_a_recipe_can_name_can_be_run():
+    assert kind_names() == feature_kinds()
+    for name in task_names():
+        assert find_task(name).name == name
+    for family in families().values():
+        assert family.tasks
+        assert set(family.tasks) <= set(task_names())
+
+
+def test_the_changelog_speaks_of_this_version(root):
+    text = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\n## {motefit.__version__} " in text

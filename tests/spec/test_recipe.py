@@ -1,0 +1,283 @@
+"""Recipes: what is written is what is read, and what cannot be meant is refused with a hint."""
+
+import dataclasses
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import motefit.pipeline.recipes as shipped
+from motefit.spec.budget import Bound, Budget
+from motefit.spec.errors import RecipeError
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.recipe import (
+    AugmentSpec,
+    CompressSpec,
+    ModelSpec,
+    Recipe,
+    SearchSpec,
+    TrainSpec,
+)
+from motefit.spec.tasks.forecasting import SeriesData
+from motefit.spec.tasks.keyword_spotting import SpeechData
+
+SPEECH = """
+task = "keyword-spotting"
+[data]
+words = ["up", "down"]
+[model]
+family = "dscnn"
+width = 16
+"""
+SERIES = """
+task = "forecasting"
+[model]
+family = "linear"
+"""
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+shares = st.floats(1e-6, 1.0)
+knobs = st.dictionaries(
+    texts.filter(lambda key: key != "family"),
+    st.booleans() | st.integers(0, 99) | shares | texts | st.lists(st.integers(0, 9), max_size=3),
+    max_size=4,
+)
+models = st.builds(ModelSpec, family=texts, options=knobs)
+augments = st.builds(
+    AugmentSpec,
+    shift_ms=st.floats(0, 500),
+    noise_probability=st.floats(0, 1),
+    noise_snr_db=st.tuples(st.floats(-9, 0), st.floats(0, 40)),
+    time_masks=st.integers(0, 4),
+)
+trains = st.builds(
+    TrainSpec,
+    epochs=st.integers(1, 500),
+    learning_rate=shares,
+    schedule=st.sampled_from(["one-cycle", "linear", "constant"]),
+    seeds=st.sets(st.integers(0, 99), min_size=1, max_size=4).map(tuple),
+    augment=augments,
+)
+compresses = st.builds(
+    CompressSpec,
+    precision=st.sampled_from(["float32", "int8", "int8-weights"]),
+    per_channel=st.booleans(),
+    steps=st.lists(
+        st.fixed_dictionaries({"name": texts, "epochs": st.integers(0, 9)}), max_size=2
+    ).map(tuple),
+)
+searches = st.builds(
+    SearchSpec,
+    space=st.dictionaries(
+        texts.map("model.{}".format),
+        st.lists(st.integers(1, 9), min_size=1).map(tuple),
+        max_size=3,
+    ),
+    max_candidates=st.integers(1, 99),
+)
+common = {"model": models, "train": trains, "compress": compresses, "search": searches}
+speech = st.builds(
+    Recipe,
+    name=st.just("r"),
+    description=texts,
+    task=st.just("keyword-spotting"),
+    data=st.builds(
+        SpeechData,
+        words=st.sets(texts, min_size=2).map(tuple),
+        split=st.sampled_from(["published", "stratified", "speaker"]),
+        seed=st.integers(0, 99),
+    ),
+    frontend=st.builds(
+        FrontEnd, coefficients=st.integers(0, 40), frame_step=st.integers(1, 16_000)
+    ),
+    budget=st.builds(
+        lambda limit: Budget(bounds=(Bound(metric="accuracy", relation=">", limit=limit),)), shares
+    ),
+    **common,
+)
+columns = st.lists(texts.filter(bool), min_size=1, max_size=3, unique=True).map(tuple)
+series = st.builds(
+    lambda names, limit, **parts: Recipe(
+        name="r",
+        task="forecasting",
+        data=SeriesData(inputs=names, targets=names[:1]),
+        budget=Budget(bounds=(Bound(metric=f"mae.{names[0]}", relation="<", limit=limit),)),
+        **parts,
+    ),
+    columns,
+    shares,
+    **common,
+)
+
+
+@given(speech | series)
+def test_round_trip_through_text(recipe):
+    again = Recipe.loads(recipe.to_toml(), name="r")
+    assert again == recipe
+    assert again.to_toml() == recipe.to_toml()
+
+
+@pytest.mark.parametrize("name", shipped.recipe_names())
+def test_shipped_recipes_round_trip(name):
+    recipe = shipped.find_recipe(name)
+    assert recipe.name == name
+    assert recipe.description
+    assert recipe.budget.bounds
+    assert Recipe.loads(recipe.to_toml(), name=name) == recipe
+
+
+def test_what_is_left_out_takes_its_default():
+    recipe = Recipe.loads(SPEECH, name="r")
+    assert (recipe.frontend, recipe.train, recipe.search) == (FrontEnd(), TrainSpec(), SearchSpec())
+    assert recipe.model.options == {"width": 16}
+    assert Recipe.loads(SERIES, name="r").frontend is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('tsk = "x"\n' + SPEECH, r"r: unknown section 'tsk' \(did you mean 'task'\?\)"),
+        (
+            SPEECH + "[trian]",
+            r"r: unknown section 'trian' \(did you mean 'train'\?\); allowed: budg",
+        ),
+        (
+            SPEECH + "[train]\nepoch = 3",
+            r"r: \[train\]: unknown key 'epoch' \(did you mean 'epochs'",
+        ),
+        (SPEECH + "[train.augment]\nshift = 3", r"r: \[train\]: augment: unknown key 'shift'"),
+        (SPEECH + "[train]\nepochs = 0", r"r: \[train\]: epochs must be positive, got 0"),
+        (SPEECH + "[train]\nepochs = true", r"r: \[train\]: epochs: expected int, got True"),
+        (SPEECH + "[train]\nlearning_rate = nan", "learning_rate: expected a finite number"),
+        (SPEECH + "[train]\nseeds = [1, 1]", "seeds must be different numbers"),
+        (SPEECH + "[train]\nseeds = [-1]", "seeds must be different numbers, none negative"),
+        (SPEECH + "[train]\nseeds = []", "seeds must be different numbers"),
+        (SPEECH + "[train]\nlabel_smoothing = 1.0", "label_smoothing must be 0..1"),
+        (SPEECH + "[train.augment]\nnoise_snr_db = [9, 1]", r"noise_snr_db must be \[low, high\]"),
+        (SPEECH + "[train.augment]\ntime_masks = -1", "time_masks must not be negative"),
+        (SPEECH + "[train.augment]\nnoise_probability = 2.0", "noise_probability must be 0..1"),
+        (SPEECH + '[compress]\nprecision = "int9"', r"\[compress\]: precision: got 'int9'"),
+        (
+            SPEECH + "[compress]\ncalibration_examples = 0",
+            "calibration_examples must be at least 1",
+        ),
+        (SPEECH + "[frontend]\nmel = 3", r"r: \[frontend\]: unknown key 'mel'"),
+        ("train = 3" + SPEECH, r"r: \[train\]: expected a table, got 3"),
+        (SPEECH + '[budget]\nacuracy = "> 1 %"', r"r: \[budget\]: unknown metric 'acuracy'"),
+        (SPEECH + '[budget]\nmae.T = "< 1"', r"r: \[budget\]: mae.T is not measured here"),
+        (
+            SPEECH + '[budget]\nobjective = "mae.T"',
+            "mae.T is not measured here.*measures: accuracy",
+        ),
+        (SERIES + '[budget]\naccuracy = "> 1 %"', "accuracy is not measured here"),
+        (SERIES + '[budget]\nmae."T (degc)" = "< 1"', r"did you mean 'mae.T \(degC\)'\?"),
+        (
+            SPEECH + "[search.space]\nwidth = [1]",
+            "space: 'width' must begin with frontend., model.",
+        ),
+        (SPEECH + '[search.space]\n"model.width" = []', "'model.width' needs a list of values"),
+        (SPEECH + '[search.space]\n"model.width" = 3', "model.width: expected a list, got 3"),
+        (SPEECH + "[search]\nmax_candidates = 0", "max_candidates must be at least 1"),
+        (SPEECH + "[search]\nspace = 3", "space: expected a table"),
+        (SERIES + "[frontend]", r"r: the task forecasting has no \[frontend\] section"),
+        ('task = "keyword-spotting"', "r: the key 'model' is missing"),
+        ("[model]", "r: the key 'task' is missing"),
+        ('task = "keyword-spotting"\nmodel = 3', r"\[model\] needs a family, e.g. family = "),
+        ('task = "keyword-spotting"\n[model]', r"\[model\] needs a family"),
+        ('task = "keyword-spotting"\n[model]\nfamily = 3', r"r: \[model\]: family: expected str"),
+        (
+            'task = "keyword-spoting"\n[model]',
+            r"r: unknown task .* \(did you mean 'keyword-spotting'",
+        ),
+        ("task = 3\n[model]", "r: unknown task '3'"),
+        ("description = 3\n" + SERIES, "r: description: expected str, got 3"),
+        ("task = ", "r: not valid TOML: "),
+        (SERIES + "x = 2020-01-01", "x: expected text, a number, .*a date or time"),
+        (SERIES + "x = " + "[" * 5000, "r: not valid TOML"),
+        (SERIES + "x = inf", "x: expected a finite number, got inf"),
+    ],
+)
+def test_a_recipe_that_cannot_be_meant(text, message):
+    with pytest.raises(RecipeError, match=message):
+        Recipe.loads(text, name="r")
+
+
+def test_a_search_space_may_be_written_with_or_without_quotes():
+    quoted = Recipe.loads(SPEECH + '[search.space]\n"model.width" = [8, 16]', name="r")
+    dotted = Recipe.loads(SPEECH + "[search.space]\nmodel.width = [8, 16]", name="r")
+    assert quoted == dotted
+    assert quoted.search.space == {"model.width": (8, 16)}
+
+
+def test_a_recipe_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("\ufeff" + SPEECH, encoding="utf-8")  # as Windows editors begin a file
+    assert Recipe.load(path) == Recipe.loads(SPEECH, name="mine")
+    with pytest.raises(RecipeError, match=r"cannot read the recipe .*absent\.toml"):
+        Recipe.load(tmp_path / "absent.toml")
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(RecipeError, match=r"cannot read the recipe .*mine.toml"):
+        Recipe.load(path)
+
+
+def test_with_values_replaces_dotted_keys_and_leaves_the_recipe_alone():
+    recipe = Recipe.loads(SPEECH, name="r")
+    changed = recipe.with_values(
+        {
+            "model.width": 24,
+            "train.augment.shift_ms": 50,
+            "frontend.mel_bins": 20,
+            "train.seeds": [7],
+        }
+    )
+    assert (changed.model.options["width"], recipe.model.options["width"]) == (24, 16)
+    assert changed.train.augment.shift_ms == 50.0
+    assert changed.frontend == dataclasses.replace(recipe.frontend, mel_bins=20)
+    assert changed.train.seeds == (7,)
+    assert recipe.with_values({}) == recipe
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("train.epoch", 3, r"unknown key 'epoch' \(did you mean 'epochs'\?\)"),
+        ("trains.epochs", 3, "unknown section 'trains'"),
+        ("train.epochs.more", 3, "'train.epochs.more' does not name a recipe key"),
+        ("train.epochs", "3", "epochs: expected int, got '3'"),
+        ("frontend.mel_bins", 0, "mel_bins must be at least 1"),
+        ("train", 3, r"\[train\]: expected a table, got 3"),
+    ],
+)
+def test_with_values_refuses_what_a_recipe_file_would(key, value, message):
+    with pytest.raises(RecipeError, match=message):
+        Recipe.loads(SPEECH, name="r").with_values({key: value})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"task": "forecasting"}, "data: the task forecasting needs a SeriesData, got SpeechData"),
+        ({"frontend": None}, r"the task keyword-spotting needs a \[frontend\]"),
+        ({"data": {}}, "needs a SpeechData, got {}"),
+        ({"task": "keyword"}, "unknown task 'keyword'"),
+        ({"model": "dscnn"}, "model: expected a table"),
+    ],
+)
+def test_a_recipe_built_in_python_meets_the_same_rules(change, message):
+    with pytest.raises(RecipeError, match=message):
+        dataclasses.replace(Recipe.loads(SPEECH, name="r"), **change)
+
+
+def test_toml_keeps_what_a_person_wrote_readable():
+    table = tomllib.loads(shipped.find_recipe("climate-6").to_toml())
+    assert list(table) == [
+        "description",
+        "task",
+        "data",
+        "model",
+        "train",
+        "compress",
+        "budget",
+        "search",
+    ]

@@ -1,0 +1,111 @@
+"""The tasks' own sections: [data] of a recipe, io of a card."""
+
+import pytest
+
+from motefit.spec.errors import RecipeError
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.normalisation import Normalisation
+from motefit.spec.tasks import task_names, task_spec
+from motefit.spec.tasks.forecasting import SeriesData, SeriesIO
+from motefit.spec.tasks.keyword_spotting import SpeechData, SpeechIO
+
+IO = {
+    "inputs": ("a", "b"),
+    "targets": ("b",),
+    "input_steps": 6,
+    "output_steps": 3,
+    "step_minutes": 10.0,
+    "normalisation": Normalisation(mean=(0.0, 0.0), std=(1.0, 1.0)),
+}
+
+
+def test_tasks_by_name():
+    assert task_names() == ("forecasting", "keyword-spotting")
+    assert [task_spec(name).name for name in task_names()] == list(task_names())
+    assert task_spec("keyword-spotting").metrics(SpeechData()) == ("accuracy",)
+    assert task_spec("forecasting").metrics(SeriesData()) == ("mae.T (degC)", "mae.rh (%)")
+    with pytest.raises(
+        RecipeError, match=r"unknown task 'forcasting' \(did you mean 'forecasting'"
+    ):
+        task_spec("forcasting")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"split": "bogus"}, "split: got 'bogus'; allowed: 'published', 'stratified', 'speaker'"),
+        ({"split": "publish"}, r"did you mean 'published'\?"),
+        ({"words": ("up", "up")}, "a word stands twice in words: up, up"),
+        ({"words": ("up",)}, "at least two words are needed to choose from, got up"),
+        ({"words": "up,down"}, "words: expected a list, got 'up,down'"),
+        ({"train_percent": 100.0}, "leave a test part, got 100.0 and 10.0"),
+        ({"train_percent": 0.0}, "must be positive"),
+        ({"validation_percent": 20.0}, "leave a test part"),
+        ({"validation_percent": float("nan")}, "validation_percent: expected a finite number"),
+        ({"synthetic_clips": 9}, "synthetic_clips must be at least 10 per word, got 9"),
+        ({"seed": 1.0}, "seed: expected int, got 1.0"),
+    ],
+)
+def test_speech_data_out_of_range(change, message):
+    with pytest.raises(RecipeError, match=message):
+        SpeechData(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"inputs": ()}, r"inputs needs one or more different columns, got \[\]"),
+        ({"targets": ()}, "targets needs one or more"),
+        ({"inputs": ("a", "a"), "targets": ("a",)}, "inputs needs one or more different columns"),
+        ({"targets": ("T (degC)", "T (degC)")}, "targets needs one or more different columns"),
+        ({"targets": ("p (mbar)",)}, r"each target must also be an input .*: p \(mbar\)"),
+        ({"input_steps": 0}, "input_steps must be positive, got 0"),
+        ({"output_steps": -1}, "output_steps must be positive"),
+        ({"step_minutes": 0.0}, "step_minutes must be positive"),
+        ({"synthetic_days": 0}, "synthetic_days must be at least 1"),
+        ({"max_filled_steps": -1}, "max_filled_steps at least 0"),
+        ({"train_percent": 80.0}, "leave a test part, got 80.0 and 20.0"),
+        ({"split": "per_run"}, r"split: got 'per_run' \(did you mean 'per-run'"),
+        ({"missing": "drop"}, "missing: got 'drop'; allowed: 'gap', 'interpolate', 'error'"),
+        ({"repeated_rows": "keep"}, "repeated_rows: got 'keep'"),
+        ({"sentinels": (float("inf"),)}, r"sentinels\[0\]: expected a finite number"),
+    ],
+)
+def test_series_data_out_of_range(change, message):
+    with pytest.raises(RecipeError, match=message):
+        SeriesData(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"targets": ("c",)}, "not an input: c"),
+        ({"output_steps": 0}, "output_steps must be positive"),
+        ({"normalisation": Normalisation()}, r"2 inputs need as many means, got \(0.0,\)"),
+        ({"normalisation": 1}, "normalisation: expected a table"),
+        ({"inputs": ("b", "b")}, "inputs needs one or more different columns"),
+    ],
+)
+def test_series_io_out_of_range(change, message):
+    with pytest.raises(RecipeError, match=message):
+        SeriesIO(**IO | change)
+
+
+def test_target_columns_are_places_among_the_inputs():
+    assert SeriesIO(**IO).target_columns == (1,)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": ("a", "a")}, r"two or more different labels are needed, got \['a', 'a'\]"),
+        ({"labels": ("a",)}, "two or more different labels"),
+        ({"output": "logit"}, r"output: got 'logit' \(did you mean 'logits'\?\)"),
+        ({"frontend": None}, "frontend: expected a table"),
+    ],
+)
+def test_speech_io_out_of_range(change, message):
+    good = {"labels": ("a", "b"), "frontend": FrontEnd(), "normalisation": Normalisation()}
+    assert SpeechIO(**good).output == "logits"
+    with pytest.raises(RecipeError, match=message):
+        SpeechIO(**good | change)

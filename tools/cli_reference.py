@@ -1,0 +1,117 @@
+"""Write docs/cli.md, or print it with ``--print``: every command of ``motefit``, from the program.
+
+Run it with the Python that motefit is installed in: ``.venv/bin/python tools/cli_reference.py``.
+"""
+
+import inspect
+import sys
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.models import ArgumentInfo, ParameterInfo
+
+from motefit.cli.app import app
+
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
+HEAD = """\
+# Command line
+
+<!-- Written by tools/cli_reference.py from the program; do not edit. -->
+
+Exit code 0: done, and a budget is met; 1: it is not met, or what the command says below; 2: there
+is something to mend, and the message says what; 130: interrupted. `motefit --version` prints the
+version; `--help` works everywhere.
+"""
+
+
+def render() -> str:
+    """The page as Markdown."""
+    parts = [HEAD]
+    for name, function in commands(app, "motefit"):
+        parameters = _parameters(function)
+        usage = " ".join([name, *(p.usage for p in parameters)])
+        lines = [f"## `{name}`", "", inspect.getdoc(function) or "", "", f"    {usage}", ""]
+        lines += ["| argument or option | default | meaning |", "|---|---|---|"]
+        lines += [f"| `{p.name}` | {p.default} | {p.meaning} |" for p in parameters]
+        parts.append("\n".join([*lines, ""]))
+    return "\n".join(parts)
+
+
+def commands(group: typer.Typer, name: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """All commands, with their full names, in the order of the program's help.
+
+    Yields:
+        The full name, e.g. ``"motefit data synth"``, and the function.
+    """
+    for command in group.registered_commands:
+        if command.callback is not None:
+            own = command.name or command.callback.__name__.replace("_", "-")
+            yield f"{name} {own}", command.callback
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            yield from commands(inner.typer_instance, f"{name} {inner.name}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One argument or option, as the page shows it."""
+
+    name: str
+    usage: str
+    default: str
+    meaning: str
+
+
+def _parameters(function: Callable[..., Any]) -> list[Parameter]:
+    hints = typing.get_type_hints(function, include_extras=True)
+    found = []
+    for parameter in inspect.signature(function).parameters.values():
+        kind, info = typing.get_args(hints[parameter.name])[:2]
+        required = parameter.default is parameter.empty
+        name = _name(parameter.name, kind, info)
+        usage = f"{name}..." if typing.get_origin(kind) is list else name
+        meaning = info.help.replace("|", "\\|").replace("<", "&lt;")
+        if info.min is not None:
+            meaning += f" At least {info.min}."
+        found.append(
+            Parameter(
+                name=name,
+                usage=usage if required else f"[{usage}]",
+                default="required" if required else _default(parameter.default),
+                meaning=meaning,
+            )
+        )
+    return found
+
+
+def _name(name: str, kind: object, info: ParameterInfo) -> str:
+    if isinstance(info, ArgumentInfo):
+        return name.upper()
+    # within Annotated, what stands first in typer.Option(...) is a name and not a default
+    declared = [d for d in (info.default, *(info.param_decls or ())) if isinstance(d, str)]
+    declared = declared or [f"--{name.replace('_', '-')}"]
+    if kind is bool:
+        return "/".join(declared)
+    kinds = {int: "N", float: "X", str: "TEXT"}
+    wanted = next((k for k in (kind, *typing.get_args(kind)) if k in kinds), None)
+    return f"{'/'.join(declared)} {kinds[wanted] if wanted else 'PATH'}"
+
+
+def _default(value: object) -> str:
+    return "" if value is None or value is False or value == "" else f"`{value}`"
+
+
+def main() -> None:
+    """Write the page, or print it."""
+    if "--print" in sys.argv[1:]:
+        sys.stdout.write(render())
+    else:
+        TARGET.write_text(render(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

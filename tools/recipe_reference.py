@@ -1,0 +1,202 @@
+"""Write docs/recipe.md and docs/recipes.md from the program.
+
+The first has every key of every section, from the dataclasses; the second what is shipped. Run it
+with the Python that motefit is installed in: ``.venv/bin/python tools/recipe_reference.py``.
+"""
+
+import dataclasses
+import inspect
+import re
+import textwrap
+import types
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from motefit.graph.families import families
+from motefit.pipeline.recipes import find_recipe, recipe_names
+from motefit.spec.codec import dumps_toml, encode
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.metrics import MAE_PREFIX, METRIC_NAMES, UNIT_FACTORS, metric
+from motefit.spec.recipe import AugmentSpec, CompressSpec, SearchSpec, TrainSpec
+from motefit.spec.tasks import task_names, task_spec
+from motefit.train.compressors import compressors
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+NOTE = "<!-- Written by tools/recipe_reference.py from the program; do not edit. -->\n\n"
+HEAD = """\
+A recipe is a TOML file that says everything that turns data and a budget into a model file.
+`motefit recipes` lists those that are [shipped](recipes.md), `motefit recipes NAME` prints one to
+start your own from, and `motefit fit my.toml` runs it. A key that is left out takes the default
+named here; an unknown key is an error that names the nearest one.
+
+At the top: `task`, one of {tasks}; `description`, one line (default `""`).
+"""
+MODEL = """
+## `[model]`
+`family` names the network; the other keys are the family's own. Batch norms are folded into the
+weights of the shipped file, and `dropout` acts in training alone.
+"""
+STEPS = """
+## `[[compress.steps]]`
+`name` is one of the compressors below; the other keys are the compressor's own. Steps run in the
+order written, each on the model that the step before has left.
+"""
+BUDGET = """
+## `[budget]`
+A line is a metric with a relation, a number and a unit. Without a unit the number counts bytes,
+milliseconds or, for accuracy, a fraction. 1 KB is 1024 bytes. A dotted key, a quoted key and a
+nested table are the same: `size.zip_bytes = "< 25 KB"`, `mae."T (degC)" = "< 0.5"`.
+
+`objective` names the metric to improve once all bounds hold (default `"size.zip_bytes"`).
+`reference` names the recipe that `latency.saving_percent` is a saving against. Errors and accuracy
+are those of the [data]'s own targets: another column's bound is refused before training.
+
+| metric | bound | units | known before training |
+|---|---|---|---|
+"""
+
+
+def recipe_page() -> str:
+    """docs/recipe.md as Markdown."""
+    names = task_names()
+    parts = ["# Recipe reference\n\n", NOTE, HEAD.format(tasks=_listed(names))]
+    for name in names:
+        parts += [f"\n## `[data]` of {name}\n", *_keys(task_spec(name).data)]
+    having = [name for name in names if task_spec(name).has_frontend]
+    parts += [f"\n## `[frontend]`\nOf {_listed(having)}. See [front end](frontend.md).\n\n"]
+    parts += [*_keys(FrontEnd), MODEL]
+    for name, family in families().items():
+        parts += [f"\n### `{name}`\n{_summary(family.build)} For {_listed(family.tasks)}.\n\n"]
+        parts += _knobs(family.build)
+    sections = {"train": TrainSpec, "train.augment": AugmentSpec, "compress": CompressSpec}
+    for name, spec in sections.items():
+        parts += [f"\n## `[{name}]`\n", *_keys(spec)]
+    parts += [STEPS]
+    for name, compressor in compressors().items():
+        parts += [f"\n### `{name}`\n{_summary(compressor.apply)}\n\n", *_knobs(compressor.apply)]
+    parts += ["\n## `[search]`\n", *_keys(SearchSpec)]
+    return "".join([*parts, BUDGET, *_metrics()])
+
+
+def recipes_page() -> str:
+    """docs/recipes.md as Markdown."""
+    parts = ["# Shipped recipes\n\n", NOTE]
+    parts += [
+        "| recipe | task | family | precision | budget | objective |\n|---|---|---|---|---|---|\n"
+    ]
+    for name in recipe_names():
+        recipe = find_recipe(name)
+        bounds = "<br>".join(f"{b.metric} {b}" for b in recipe.budget.bounds)
+        cells = (name, recipe.task, recipe.model.family, recipe.compress.precision)
+        parts += [
+            f"| {' | '.join(f'`{c}`' for c in cells)} | {bounds} | {recipe.budget.objective} |\n"
+        ]
+    for name in recipe_names():
+        recipe = find_recipe(name)
+        parts += [f"\n## `{name}`\n{recipe.description}.\n\n    motefit fit {name}"]
+        parts += ["\n" if name == "quickstart" else " --data DATA\n"]
+    return "".join(parts)
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _summary(function: Callable[..., Any]) -> str:
+    return _markdown((inspect.getdoc(function) or "").split("\n\n", maxsplit=1)[0])
+
+
+def _markdown(text: str) -> str:
+    """Docstring text as Markdown: literals, and roles of references as their names."""
+    return re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text.replace("``", "`"))
+
+
+def _keys(cls: type) -> list[str]:
+    """One list item per key of a section."""
+    texts = _described(inspect.getdoc(cls) or "", "Attributes:")
+    hints = typing.get_type_hints(cls)
+    items = []
+    for field in dataclasses.fields(typing.cast("Any", cls)):
+        if dataclasses.is_dataclass(hints[field.name]):
+            continue  # a section of its own
+        made = field.default_factory
+        default = field.default if made is dataclasses.MISSING else made()
+        items.append(_item(field.name, hints[field.name], default, texts[field.name]))
+    return items
+
+
+def _knobs(build: Callable[..., Any]) -> list[str]:
+    """One list item per knob of a family."""
+    texts = _described(inspect.getdoc(build) or "", "Args:")
+    hints = typing.get_type_hints(build)
+    return [
+        _item(p.name, hints[p.name], p.default, texts[p.name])
+        for p in inspect.signature(build).parameters.values()
+        if p.kind is p.KEYWORD_ONLY and p.name != "rng"
+    ]
+
+
+def _item(name: str, hint: object, default: object, text: str) -> str:
+    value = dumps_toml({"x": encode(default)}).removeprefix("x = ").strip()
+    value = "{}" if default == {} else value
+    first, *rest = _markdown(text).split("\n")
+    lines = [f"- `{name} = {value}` ({_kind(hint)}): {first}", *(f"  {line}" for line in rest)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _described(docstring: str, section: str) -> Mapping[str, str]:
+    """Text by name of one section of a docstring in Google's style."""
+    body = docstring.split(f"{section}\n", maxsplit=1)[1]
+    body = re.split(r"\n\S", body, maxsplit=1)[0]
+    entries = re.split(r"^(\w+): ", textwrap.dedent(body), flags=re.MULTILINE)[1:]
+    pairs = zip(entries[::2], entries[1::2], strict=True)
+    return {name: _hanging(text) for name, text in pairs}
+
+
+def _hanging(text: str) -> str:
+    first, _, rest = text.strip().partition("\n")
+    return f"{first}\n{textwrap.dedent(rest)}" if rest else first
+
+
+def _kind(hint: Any) -> str:  # noqa: ANN401 - a type annotation
+    names = {int: "integer", float: "number", bool: "true or false", str: "text"}
+    if hint in names:
+        return names[hint]
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return " or ".join(f"`{dumps_toml({'x': a})[4:].strip()}`" for a in arguments)
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return "list" if arguments[0] is object else f"list of {_kind(arguments[0])}"
+    if origin is tuple:
+        return f"list of {len(arguments)}: {', '.join(map(_kind, arguments))}"
+    if origin in {typing.Union, types.UnionType}:
+        return " or ".join(_kind(a) for a in arguments if a is not type(None))
+    if origin is not None and issubclass(origin, Mapping):
+        return f"table of {_kind(arguments[1])}"
+    raise TypeError(f"say in words what {hint} is")
+
+
+def _metrics() -> list[str]:
+    rows = []
+    for name in (*METRIC_NAMES, f"{MAE_PREFIX}<column>"):
+        known = metric(name)
+        units = ", ".join(f"`{u}`" for u in UNIT_FACTORS[known.unit] if u) or "the column's own"
+        bound = "`>` or `>=`" if known.higher_is_better else "`<` or `<=`"
+        early = "yes" if known.before_training else "no"
+        rows.append(f"| `{name}` | {bound} | {units} | {early} |\n")
+    return rows
+
+
+PAGES = {"recipe.md": recipe_page, "recipes.md": recipes_page}
+
+
+def main() -> None:
+    """Write the pages."""
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
