@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# shared machines pause at any time: an example that took long says nothing
+settings.register_profile("motefit", deadline=None)
+settings.load_profile("motefit")
 
 
 @pytest.fixture(scope="session")

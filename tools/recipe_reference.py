@@ -56,6 +56,15 @@ are those of the [data]'s own targets: another column's bound is refused before 
 | metric | bound | units | known before training |
 |---|---|---|---|
 """
+METRIC_NOTES = """
+- `accuracy` is a keyword spotter's; `mae.<column>` a forecaster's mean absolute error on one target
+  column, over all windows and all steps ahead, in the column's own unit.
+- `size.tflite_bytes` is the .tflite file; `size.zip_bytes` a zip that holds this file alone,
+  without its [card](card.md).
+- `latency.*_ms` are medians for one example, on one thread of the machine that measures.
+- `ram.arena_bytes` is the whole arena of TensorFlow Lite Micro, measured with the extra `micro`;
+  `macs` the multiply-accumulates of one run.
+"""
 
 
 def recipe_page() -> str:
@@ -77,7 +86,7 @@ def recipe_page() -> str:
     for name, compressor in compressors().items():
         parts += [f"\n### `{name}`\n{_summary(compressor.apply)}\n\n", *_knobs(compressor.apply)]
     parts += ["\n## `[search]`\n", *_keys(SearchSpec)]
-    return "".join([*parts, BUDGET, *_metrics()])
+    return "".join([*parts, BUDGET, *_metrics(), METRIC_NOTES])
 
 
 def recipes_page() -> str:
@@ -174,7 +183,7 @@ def _kind(hint: Any) -> str:  # noqa: ANN401 - a type annotation
     if origin in {typing.Union, types.UnionType}:
         return " or ".join(_kind(a) for a in arguments if a is not type(None))
     if origin is not None and issubclass(origin, Mapping):
-        return f"table of {_kind(arguments[1])}"
+        return "table" if arguments[1] is object else f"table of {_kind(arguments[1])}"
     raise TypeError(f"say in words what {hint} is")
 
 

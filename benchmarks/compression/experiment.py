@@ -13,6 +13,7 @@ import numpy as np
 from techniques import Trial
 
 from motefit.graph.graph import Graph
+from motefit.graph.problem import Problem
 from motefit.measure.claims import read_claims
 from motefit.pipeline.candidate import untrained
 from motefit.pipeline.quiet import silence_litert
@@ -25,7 +26,7 @@ from motefit.spec.recipe import Recipe
 from motefit.tflite.archive import zip_bytes
 from motefit.train.coach import Coach
 from motefit.train.compressors import compress
-from motefit.train.loop import train
+from motefit.train.loop import Source, train
 from motefit.train.model import Model
 
 ROUNDS = 400
@@ -93,7 +94,8 @@ def _measured(job: Job) -> dict[str, Any]:
     recipe = replace(recipe, compress=replace(recipe.compress, **job.trial.compress))
     task = find_task(recipe.task)
     dataset, source, examples = _data(json.dumps(job.table), job.net, job.data)
-    plain = _plain(job, recipe, dataset, source)
+    problem = task.problem(recipe, dataset)
+    plain = _plain(job, recipe, problem, source)
     coach = Coach(
         source,
         recipe.train,
@@ -129,14 +131,14 @@ def _data(table: str, net: str, data: Path | None) -> tuple[Any, Any, np.ndarray
     return dataset, source, np.asarray(inputs[chosen], np.float32)
 
 
-def _plain(job: Job, recipe: Recipe, dataset: Any, source: Any) -> Graph:
+def _plain(job: Job, recipe: Recipe, problem: Problem, source: Source) -> Graph:
     """The trained float network; its checkpoint is kept, so that only the first trial trains."""
     task = find_task(recipe.task)
     told = json.dumps([job.table, job.seed, job.trial.half, job.half, str(job.data)], default=dict)
     name = hashlib.sha256(told.encode()).hexdigest()[:16]
     candidate = Candidate(values={}, seed=job.seed, recipe=recipe)
     trained = train(
-        untrained(candidate, task.problem(recipe, dataset)),
+        untrained(candidate, problem),
         source,
         recipe.train,
         loss=task.loss(recipe),

@@ -5,7 +5,10 @@ from statistics import mean
 from typing import Any
 
 Row = Mapping[str, Any]
-HEAD = "| technique | form | raw | zip | {metrics} | latency XNNPACK | builtin |\n|---|---|--:|--:|{bars}--:|--:|"
+HEAD = (
+    "| technique | form | raw | zip | {metrics} | latency XNNPACK | builtin |\n"
+    "|---|---|--:|--:|{bars}--:|--:|"
+)
 
 
 def markdown(rows: Sequence[Row], *, command: str) -> str:
@@ -33,8 +36,8 @@ def _table(title: str, rows: Sequence[Row]) -> str:
     metrics = [name for name in done[0]["test"] if name == "accuracy" or name.startswith("mae.")]
     head = HEAD.format(metrics=" | ".join(metrics) + " | spread", bars="--:|" * (len(metrics) + 1))
     lines = [f"### {title}\n", head]
-    for name in dict.fromkeys(row["name"] for row in done):
-        lines.append(_line(name, [row for row in done if row["name"] == name], metrics))
+    names = dict.fromkeys(row["name"] for row in done)
+    lines += [_line(name, [r for r in done if r["name"] == name], metrics) for name in names]
     return "\n".join(lines) + "\n"
 
 

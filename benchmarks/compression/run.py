@@ -12,7 +12,6 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +63,8 @@ def jobs(data: Path | None, cache: Path, *, short: bool) -> list[Job]:
     found = []
     for network in networks(data, short=short):
         for trial in singles():
-            for seed in SEEDS[:1] if short else SEEDS:
-                found.append(Job(**network, trial=trial, seed=seed, cache=cache))
+            seeds = SEEDS[:1] if short else SEEDS
+            found += [Job(**network, trial=trial, seed=seed, cache=cache) for seed in seeds]
         found += [Job(**network, trial=t, seed=0, cache=cache) for t in pairs() if not short]
     able = [job for job in found if job.half or not job.trial.half]
     return sorted(able, key=lambda job: (bool(job.trial.parts), len(job.trial.parts) > 1))
@@ -109,9 +108,7 @@ def main() -> int:
     return 0
 
 
-def write(
-    rows: list[Mapping[str, Any]] | list[dict[str, Any]], options: argparse.Namespace
-) -> None:
+def write(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
     """The results, as JSON and as Markdown."""
     options.out.mkdir(parents=True, exist_ok=True)
     kept = [{key: value for key, value in row.items() if key != "seconds"} for row in rows]

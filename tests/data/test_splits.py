@@ -51,7 +51,9 @@ def test_stratified_split_covers_everything_within_one_clip_per_word(counts, per
     for part, names in split.parts.items():
         found = Counter(map(word_of, names))
         for word, n in counts.items():
-            assert abs(found[word] - n * shares[part] / 100) <= 1
+            spare = 1 if min(shares.values()) * n >= 100 else 2  # a part had to be given a clip
+            assert abs(found[word] - n * shares[part] / 100) <= spare
+            assert found[word] >= 1 or n < len(PARTS)
 
 
 def test_stratified_split_depends_on_the_seed_and_not_on_other_words():

@@ -36,10 +36,10 @@ ANY = settings(deadline=None)
 FORMS = {
     "int8": lambda g, ex: quantise(g, calibrate(g, ex)),
     "int4": lambda g, ex: quantise(g, calibrate(g, ex), weight_bits=4),
-    "dynamic-range": lambda g, ex: dynamic_range(g, min_size=1),
-    "int8-weights": lambda g, ex: quantise_weights(g, min_size=1),
-    "int4-weights": lambda g, ex: quantise_weights(g, min_size=1, bits=4),
-    "float16": lambda g, ex: halve_weights(g, min_size=1),
+    "dynamic-range": lambda g, _: dynamic_range(g, min_size=1),
+    "int8-weights": lambda g, _: quantise_weights(g, min_size=1),
+    "int4-weights": lambda g, _: quantise_weights(g, min_size=1, bits=4),
+    "float16": lambda g, _: halve_weights(g, min_size=1),
 }
 ROUNDED = [form for form in FORMS if form != "float16"]
 
@@ -89,12 +89,12 @@ def test_weights_are_symmetric_and_off_by_half_a_step(weight, bits, axis):
     assert np.all(wrong <= 0.5 * quantisation.along(2).astype(np.float64) * (1 + 1e-5) + 1e-9)
 
 
-def net(rng, **change) -> Graph:
+def net(rng) -> Graph:
     graph = fold(build("dscnn", {"width": 8, "blocks": 2}, problem=PROBLEM, rng=rng))
     noise = {
         n: a + 0.1 * rng.normal(size=a.shape) for n, a in graph.constants.items() if "bias" in n
     }
-    return graph.with_constants({n: a.astype(np.float32) for n, a in noise.items()} | change)
+    return graph.with_constants({n: a.astype(np.float32) for n, a in noise.items()})
 
 
 def examples_for(graph, rng, size=12):

@@ -1,43 +1,49 @@
-"""The wheel holds what is not Python."""
+"""The wheel holds what is not Python, too."""
 
 import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture(scope="module")
-def wheel(root, tmp_path_factory):
-    """Names in a wheel built from a copy of the tree, so that the checkout stays clean."""
-    pytest.importorskip("setuptools", minversion="77")
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
+def source(tmp_path_factory):
+    """A copy of what a wheel is built from, so that the checkout stays as it is."""
+    folder = tmp_path_factory.mktemp("wheel") / "source"
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    shutil.copytree(root / "src", source / "src", ignore=ignored)
+    shutil.copytree(ROOT / "src", folder / "src", ignore=ignored)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(root / name, source)
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(source):
+    """The files in the wheel, by name."""
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
-    command += [".", "--no-deps", "--no-build-isolation", "-w", str(folder)]
+    command += [".", "--no-deps", "--no-build-isolation", "-w", str(source.parent)]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    (path,) = folder.glob("motefit-*.whl")
+    (path,) = source.parent.glob("motefit-*.whl")
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_every_file_of_the_package(wheel, root):
-    package = root / "src" / "motefit"
-    files = [p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    kinds = {path.suffix for path in files}
-    assert {".py", ".toml", ".html", ".typed"} <= kinds | {
-        "." + p.name.split(".")[-1] for p in files
+def test_the_wheel_holds_every_file_of_the_package(wheel, source):
+    files = {
+        path.relative_to(source / "src").as_posix(): path.read_bytes()
+        for path in (source / "src" / "motefit").rglob("*")
+        if path.is_file()
     }
-    for path in files:
-        name = f"motefit/{path.relative_to(package).as_posix()}"
-        assert wheel.get(name) == path.read_bytes(), f"{name} is missing in the wheel, or differs"
+    assert {"motefit/py.typed", "motefit/recipes/quickstart.toml"} <= files.keys()
+    assert any(name.startswith("motefit/report/templates/") for name in files)
+    assert {name: wheel.get(name) for name in files} == files
 
 
 @pytest.mark.slow

@@ -156,6 +156,18 @@ def test_a_dscnn_of_full_int8_is_45_percent_smaller_than_the_official_file():
 
 
 OFFICIAL = ("lstm-unrolled.float32", "dscnn8.litert-torch-int8")
+
+
+@pytest.mark.parametrize("scale", [np.nan, np.inf, 0.0, -1.0])
+def test_scales_must_be_positive_and_finite(case, scale):
+    graph = case("dscnn", "int8").graph
+    known = graph.quantisation["conv0"].scale.tobytes()
+    data = write(graph)
+    assert data.count(known) == 1
+    with pytest.raises(ModelFileError, match="scale"):
+        read_graph(data.replace(known, np.float32(scale).tobytes()))
+
+
 BASES = [("dscnn", "int8"), ("lstm", "int8"), ("conv1d", "float16"), ("lstm", "weights")]
 
 

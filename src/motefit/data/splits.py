@@ -98,6 +98,8 @@ def stratified_split(
 ) -> Split:
     """Draw each word's parts at random; each count is within one clip of its percentage.
 
+    A word of three clips or more has one in each part, which may move a cut by one more clip.
+
     Each word has a random stream of its own, so that adding a word moves no clip of another.
 
     Args:
@@ -110,7 +112,12 @@ def stratified_split(
     for word, names in _by_word(ids).items():
         rng = np.random.default_rng([seed % 2**63, *word.encode()])
         order = [names[i] for i in rng.permutation(len(names))]
-        cuts = [round(len(order) * p / 100) for p in _cumulated(train_percent, validation_percent)]
+        shares = _cumulated(train_percent, validation_percent)
+        first, second = (round(len(order) * share / 100) for share in shares)
+        if len(order) >= len(PARTS):  # each part has a clip of the word
+            second = min(max(second, 2), len(order) - 1)
+            first = min(max(first, 1), second - 1)
+        cuts = [first, second]
         for part, start, stop in zip(PARTS, [0, *cuts], [*cuts, len(order)], strict=True):
             parts[part] += order[start:stop]
     return _checked({part: sorted(names) for part, names in parts.items()})

@@ -168,9 +168,9 @@ def _tensor(tensor: Table, buffers: Sequence[Table]) -> FileTensor:
         shape=shape,
         dtype=TensorType(code).name.lower(),
         data=_array(blob.data, code, shape) if isinstance(blob, Blob) and blob.data else None,
-        quantisation=None
-        if not isinstance(quantization, Table)
-        else _quantisation(quantization, name, bits=4 if code == TensorType.INT4 else 8),
+        quantisation=_quantisation(quantization, name, bits=4 if code == TensorType.INT4 else 8)
+        if isinstance(quantization, Table) and code != TensorType.FLOAT32
+        else None,
     )
 
 
@@ -204,9 +204,12 @@ def _quantisation(table: Table, name: str, bits: int) -> Quantisation | None:
     zeros = np.frombuffer(zero.data, "<i8") if isinstance(zero, Blob) else np.zeros(1, np.int64)
     if len(set(zeros.tolist())) > 1 or not -(2**15) <= zeros[:1].sum() < 2**15:
         raise ModelFileError(f"tensor {name!r}: zero points that differ or are too large")
+    values = np.frombuffer(scale.data, "<f4").astype(np.float32)
+    if not np.all(np.isfinite(values)) or np.any(values <= 0):
+        raise damaged(f"a scale of tensor {name!r} is not positive and finite")
     axis = number(table, QuantizationSlot.QUANTIZED_DIMENSION)
     return Quantisation(
-        scale=np.frombuffer(scale.data, "<f4").astype(np.float32),
+        scale=values,
         zero_point=int(zeros[:1].sum()),
         axis=axis if scale.length > 1 or axis else None,
         bits=bits,

@@ -1,0 +1,145 @@
+"""The documentation is what the program says, and points at what is there."""
+
+import dataclasses
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from motefit import __version__
+from motefit.cli.app import app
+from motefit.graph.families import families
+from motefit.pipeline.recipes import recipe_names
+from motefit.spec.signature import settings_type
+from motefit.train.compressors import compressors
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def _tool(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+CLI = _tool("cli_reference")
+RECIPE = _tool("recipe_reference")
+COMMANDS = [name for name, _ in CLI.commands(app, "motefit")]
+
+
+def _text(name):
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def _section(page, heading):
+    return _text(page).split(f"\n{heading}\n")[1].split("\n##")[0]
+
+
+def test_the_command_line_page_is_current():
+    assert _text("cli.md") == CLI.render(), "run make docs"
+
+
+@pytest.mark.parametrize("name", sorted(RECIPE.PAGES))
+def test_the_recipe_pages_are_current(name):
+    assert _text(name) == RECIPE.PAGES[name](), "run make docs"
+
+
+def test_the_makefile_makes_the_pages():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    made = re.search(r"^docs:.*\n((?:\t.*\n)+)", text, re.MULTILINE)
+    assert made
+    for tool in ("cli_reference.py", "recipe_reference.py"):
+        assert f"tools/{tool}" in made[1]
+
+
+def test_there_are_commands():
+    assert {"motefit fit", "motefit check", "motefit data synth"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_page_has_each_option_of_the_commands_own_help(name):
+    result = CliRunner().invoke(
+        app, [*name.split()[1:], "--help"], env={"COLUMNS": "300", "NO_COLOR": "1"}
+    )
+    assert result.exit_code == 0
+    listed = re.findall(r"^\| `(--[a-z-]+)", _section("cli.md", f"## `{name}`"), re.MULTILINE)
+    options = result.output.split("Options")[1]
+    shown = set(re.findall(r"(?<=\s)--[a-z][a-z-]*(?=\s)", options)) - {"--help"}
+    assert set(listed) == shown
+
+
+@pytest.mark.parametrize("name", sorted({*families(), *compressors()}))
+def test_every_family_and_compressor_has_its_knobs_listed(name):
+    section = _section("recipe.md", f"### `{name}`")
+    made = families()[name].build if name in families() else compressors()[name].apply
+    knobs = dataclasses.fields(settings_type(made, without=("rng",)))
+    assert knobs
+    for knob in knobs:
+        assert re.search(rf"^- `{knob.name} = .+` \(.+\): \S", section, re.MULTILINE), knob.name
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_shipped_recipe_is_listed_and_in_the_changelog(name):
+    assert f"\n| `{name}` |" in _text("recipes.md")
+    assert f"\n## `{name}`\n" in _text("recipes.md")
+    assert f"`{name}`" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_changelog_begins_with_this_version():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (\S+)", text, re.MULTILINE)
+    assert headings[0] == __version__
+
+
+def test_every_page_is_reached_from_the_index():
+    index = _text("index.md")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "index.md" or f"]({page.name})" in index
+
+
+def test_every_decision_is_in_their_list():
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"\]\((\d{4}-[^)]+)\)", (folder / "README.md").read_text("utf-8"))
+    assert listed == sorted(path.name for path in folder.glob("0*.md"))
+
+
+@each_page
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)", page.read_text(encoding="utf-8")):
+        if target.startswith(("http://", "https://", "mailto:")):
+            continue
+        name, _, heading = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w\- ]", "", t.lower()).replace(" ", "-") for t in titles}
+            assert heading in anchors, target
+
+
+@each_page
+def test_commands_in_the_pages_exist(page):
+    groups = {name.split()[1] for name in COMMANDS}
+    for line in re.findall(r"^    (?:\$ )?motefit (.*)", page.read_text("utf-8"), re.MULTILINE):
+        words = line.split("#")[0].split()
+        assert words[0] in groups or words[0].startswith("-"), line
+        name = f"motefit {' '.join(words[:2] if words[0] == 'data' else words[:1])}"
+        if name in COMMANDS:
+            known = set(re.findall(r"--[a-z][a-z-]*", _section("cli.md", f"## `{name}`")))
+            assert {word for word in words if word.startswith("--")} <= known | {"--help"}, line
+
+
+@each_page
+def test_recipes_named_in_the_pages_exist(page):
+    named = re.findall(r"motefit fit ([a-z][a-z0-9-]*)(?=[\s`]|$)", page.read_text("utf-8"))
+    assert set(named) <= set(recipe_names())
+
+
+@each_page
+def test_the_pages_know_no_place_of_one_machine(page):
+    assert not re.search(r"/work/|shared/|/home/|/root/|/tmp/", page.read_text(encoding="utf-8"))
