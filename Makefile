@@ -28,6 +28,7 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/frontend/run.py
+	$(BIN)/python benchmarks/compression/run.py --short
 
 docs: $(STAMP)
 	$(BIN)/python tools/cli_reference.py

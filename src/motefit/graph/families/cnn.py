@@ -40,8 +40,8 @@ def cnn(
         strides: in both directions, per block; the last entry is repeated.
         first_padding: of the first block; the others are padded.
         width_multiplier: factor on the filters, at least one stays.
-        full_width_layers: first blocks that the width multiplier leaves alone (22/23: 1).
-        pointwise_depthwise: a 1x1 depthwise convolution before every block but the first (24/25).
+        full_width_layers: first blocks that the width multiplier leaves alone (the published width grid leaves one).
+        pointwise_depthwise: a 1x1 depthwise convolution before every block but the first.
         dropout: after every batch norm and after pooling.
         softmax: end in probabilities instead of logits.
     """
