@@ -38,6 +38,7 @@ def networks(data: Path | None, *, short: bool) -> tuple[dict[str, Any], ...]:
     masks = {key: speech["train"]["augment"][key] for key in MASKS}
     speech["train"] = {**speech["train"], "augment": masks}
     climate = find_recipe("climate-6").to_table()
+    climate["compress"] = {"calibration_examples": 4096}  # not the recipe's one scale per weight
     for table, epochs in ((speech, 30), (climate, 30)):
         table["train"] = {**table["train"], "epochs": 4 if short else epochs, "seeds": [0]}
         table["search"] = {}

@@ -70,16 +70,12 @@ def test_changed_bytes_are_refused(tmp_path, speech_bundle):
 def test_every_single_flipped_byte_is_noticed(tmp_path, series_bundle):
     data = bundle_bytes(series_bundle.model, series_bundle.card)
     path = tmp_path / "model.zip"
-    for position in range(0, len(data), 7):
+    for position in range(len(data)):
         changed = bytearray(data)
         changed[position] ^= 0xFF
         path.write_bytes(changed)
-        try:
-            bundle = load_bundle(path)
-        except ModelFileError:
-            continue
-        # what may differ are dates, attributes and the like: never what is inside
-        assert (bundle.model, bundle.card) == (series_bundle.model, series_bundle.card)
+        with pytest.raises(ModelFileError):
+            load_bundle(path)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])

@@ -1,8 +1,8 @@
 """Channels that can be taken out of a graph: which tensors share them, and the graph without them.
 
 A *space* is a set of channels that several tensors have in common: a depthwise convolution, a norm
-or a pool passes its input's channels on, and a sum makes two sets one (Molchanov et al., "Importance
-estimation for neural network pruning", arXiv:1906.10771, section 3, on skip connections).
+or a pool passes its input's channels on, and a sum makes two sets one (Molchanov et al.,
+"Importance estimation for neural network pruning", arXiv:1906.10771, on skip connections).
 """
 
 import math
@@ -112,9 +112,7 @@ def cut(graph: Graph, keep: Keep, arrays: Mapping[str, np.ndarray]) -> dict[str,
         for use in known[name].uses:
             if use.constant in result:
                 everywhere = np.tile(chosen, use.repeats)
-                result[use.constant] = np.compress(
-                    everywhere, result[use.constant], axis=use.axis
-                )
+                result[use.constant] = np.compress(everywhere, result[use.constant], axis=use.axis)
     return result
 
 
@@ -160,8 +158,11 @@ def _uses(graph: Graph, op: Op) -> Iterable[tuple[str, Use]]:
         axes = zip(constants, (3, 0), strict=False)
         return [(source, Use(constant=name, axis=axis)) for name, axis in axes]
     if isinstance(op, LSTM):
-        weight, recurrent, bias = constants
-        read = [(source, Use(constant=weight, axis=2)), (op.output, Use(constant=recurrent, axis=2))]
+        weight, recurrent = constants[:2]
+        read = [
+            (source, Use(constant=weight, axis=2)),
+            (op.output, Use(constant=recurrent, axis=2)),
+        ]
         return read + [(op.output, Use(constant=n, axis=1, makes=True)) for n in constants]
     if not isinstance(op, Conv2D | Dense):
         return []

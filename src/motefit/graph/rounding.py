@@ -145,19 +145,22 @@ class _Statistics:
 def _statistics(
     layer: Weighted, shape: tuple[int, ...], *, ideal: np.ndarray, inputs: np.ndarray
 ) -> _Statistics:
+    mean = _mean_row(layer, inputs, shape)
     gram: np.ndarray | float = 0.0
-    sums: list[np.ndarray | float] = [0.0, 0.0]
     count = 0
     for start in range(0, len(inputs), CHUNK):
         rows = _rows(layer, inputs[start : start + CHUNK], shape)
+        rows -= mean[:, None, :]  # the bias takes care of the mean
         gram = gram + rows.transpose(0, 2, 1) @ rows
-        sums[0] = sums[0] + _rows(layer, ideal[start : start + CHUNK], shape).sum(axis=1)
-        sums[1] = sums[1] + rows.sum(axis=1)
         count += rows.shape[1]
-    mean = np.asarray(sums[1] / count)
-    # the bias takes care of the mean
-    spread = np.asarray(gram / count) - mean[:, :, None] * mean[:, None, :]
-    return _Statistics(ideal=np.asarray(sums[0] / count), mean=mean, spread=spread)
+    spread = np.asarray(gram / count)
+    return _Statistics(ideal=_mean_row(layer, ideal, shape), mean=mean, spread=spread)
+
+
+def _mean_row(layer: Weighted, x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Mean (g, i) of the rows, taken over the examples before there are rows: the same, sooner."""
+    average = x.mean(axis=0, keepdims=True, dtype=np.float64)
+    return np.asarray(_rows(layer, average, shape).mean(axis=1))
 
 
 def _rows(layer: Weighted, x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -15,11 +15,9 @@ from pathlib import Path
 from motefit.spec.card import Card
 from motefit.spec.errors import ModelFileError, NoCardError
 from motefit.spec.files import write_atomic
-from motefit.tflite.archive import DAMAGE, read_model
+from motefit.tflite.archive import DAMAGE, NAME, is_as_packed, pack, read_model
 
-MODEL_NAME = "model.tflite"
 CARD_NAME = "card.json"
-EPOCH = (1980, 1, 1, 0, 0, 0)
 LOCAL_HEADER = b"PK\x03\x04"
 
 
@@ -50,15 +48,7 @@ def bundle_bytes(model: bytes, card: Card) -> bytes:
         ModelFileError: when the card belongs to another model.
     """
     _require_match(model, card, where="write_bundle")
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in ((MODEL_NAME, model), (CARD_NAME, card.to_json().encode())):
-            member = zipfile.ZipInfo(name, date_time=EPOCH)
-            member.compress_type = zipfile.ZIP_DEFLATED
-            member.create_system = 3
-            member.external_attr = 0o644 << 16
-            archive.writestr(member, data, compresslevel=9)
-    return buffer.getvalue()
+    return pack({NAME: model, CARD_NAME: card.to_json().encode()})
 
 
 def write_bundle(path: str | Path, model: bytes, card: Card) -> Path:
@@ -129,9 +119,15 @@ def _card_inside(path: Path) -> bytes | None:
         return None
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return archive.read(CARD_NAME) if CARD_NAME in archive.namelist() else None
+            card = archive.read(CARD_NAME) if CARD_NAME in archive.namelist() else None
     except DAMAGE as error:
         raise ModelFileError(f"the zip {path} is damaged: {error}; copy it again") from None
+    if card is not None and not is_as_packed(data):
+        raise ModelFileError(
+            f"{path}: refused: bytes of the bundle were changed, or another program packed it; "
+            "get it again, or unpack it and give the .tflite with card.json beside it"
+        )
+    return card
 
 
 def _card_beside(path: Path) -> Path:

@@ -1,9 +1,11 @@
-"""The zip that the size of a model is measured by; standard library only."""
+"""Zips of models: deterministic, small, and checked to the last byte; standard library only."""
 
 import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from motefit.spec.errors import ModelFileError
@@ -13,6 +15,8 @@ NAME = "model.tflite"
 FIRST_DAY = 1 << 5 | 1
 """1980-01-01 as MS-DOS writes it: the earliest date a zip can hold."""
 MAX_MEMBER_BYTES = 1 << 30
+LOCAL_BYTES = 30
+"""Of a local header without name and extra field."""
 DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -25,35 +29,115 @@ DAMAGE = (
 
 
 def zip_bytes(model: bytes, *, thorough: bool = True) -> bytes:
-    """A zip that holds ``model.tflite`` alone: deterministic, no extra fields, fixed date.
+    """A zip that holds ``model.tflite`` alone: what ``size.zip_bytes`` is measured on.
 
     Args:
         model: bytes of the .tflite file.
-        thorough: search for the shortest stream (some tenths of a second, a few seconds at
-            32 KB); otherwise what zlib gives at
-            level 9, in a millisecond.
+        thorough: as in :func:`pack`.
     """
-    packed = deflate(model, thorough=thorough)
-    method, body = (8, packed) if len(packed) < len(model) else (0, model)
-    name = NAME.encode()
-    # version needed, flags, method, time, date, checksum, sizes, length of name and extra field
-    facts = struct.pack(
-        "<HHHHHIIIHH",
-        20,
-        0,
-        method,
-        0,
-        FIRST_DAY,
-        zlib.crc32(model),
-        len(body),
-        len(model),
-        len(name),
-        0,
-    )
-    local = b"PK\x03\x04" + facts + name + body
-    central = b"PK\x01\x02" + struct.pack("<H", 20) + facts + bytes(14) + name
-    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 1, 1, len(central), len(local), 0)
-    return local + central + end
+    return pack({NAME: model}, thorough=thorough)
+
+
+def pack(members: Mapping[str, bytes], *, thorough: bool = True) -> bytes:
+    """A zip of the members in their order: deterministic, no extra fields, fixed date.
+
+    Args:
+        members: content by name.
+        thorough: search for the shortest streams (some tenths of a second, a few seconds at
+            32 KB); otherwise what zlib gives at level 9, in a millisecond.
+    """
+    entries = []
+    for name, content in members.items():
+        packed = deflate(content, thorough=thorough)
+        shorter = len(packed) < len(content)
+        entries.append(
+            _Entry(
+                name=name.encode(),
+                method=8 if shorter else 0,
+                checksum=zlib.crc32(content),
+                size=len(content),
+                body=packed if shorter else content,
+            )
+        )
+    return _container(entries)
+
+
+def is_as_packed(data: bytes) -> bool:
+    """Whether every byte of a zip is as :func:`pack` puts it, given its members.
+
+    Compressed streams count as they are, since zlibs differ; their content has checksums. What is
+    left are dates, attributes, comments and whatever else could be changed without a trace.
+
+    Raises:
+        ModelFileError: for a damaged zip.
+    """
+    entries = []
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for info in archive.infolist():
+                start = info.header_offset + LOCAL_BYTES + len(info.orig_filename.encode())
+                entries.append(
+                    _Entry(
+                        name=info.orig_filename.encode(),
+                        method=info.compress_type,
+                        checksum=info.CRC,
+                        size=info.file_size,
+                        body=data[start : start + info.compress_size],
+                    )
+                )
+        return _container(entries) == data and all(map(_ends_cleanly, entries))
+    except (*DAMAGE, struct.error) as error:
+        raise ModelFileError(f"the zip is damaged: {error}; copy it again") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    name: bytes
+    method: int
+    checksum: int
+    size: int
+    body: bytes
+
+
+def _ends_cleanly(entry: _Entry) -> bool:
+    """Whether a deflate stream has its end mark in its last byte, and zeros after it."""
+    if entry.method == 0:
+        return True
+    *_, last = entry.body
+
+    def ends(body: bytes) -> bool:
+        unpacker = zlib.decompressobj(-15)
+        unpacker.decompress(body)
+        return unpacker.eof and not unpacker.unused_data
+
+    shorter = {last & ((1 << bits) - 1) for bits in range(8)} - {last}
+    trimmed = [entry.body[:-1], *(entry.body[:-1] + bytes([byte]) for byte in shorter)]
+    return ends(entry.body) and not any(map(ends, trimmed))
+
+
+def _container(entries: Sequence[_Entry]) -> bytes:
+    """The zip file of entries that are compressed already."""
+    local, central = b"", b""
+    for entry in entries:
+        # version needed, flags, method, time, date, checksum, sizes, lengths of name and extra
+        facts = struct.pack(
+            "<HHHHHIIIHH",
+            20,
+            0,
+            entry.method,
+            0,
+            FIRST_DAY,
+            entry.checksum,
+            len(entry.body),
+            entry.size,
+            len(entry.name),
+            0,
+        )
+        where = struct.pack("<I", len(local))
+        central += b"PK\x01\x02" + struct.pack("<H", 20) + facts + bytes(10) + where + entry.name
+        local += b"PK\x03\x04" + facts + entry.name + entry.body
+    counts = (len(entries), len(entries), len(central), len(local))
+    return local + central + struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, *counts, 0)
 
 
 def read_model(source: Path | bytes) -> bytes:

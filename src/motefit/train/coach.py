@@ -189,9 +189,7 @@ class Coach:
 
     def _settings(self, lesson: Lesson) -> TrainSpec:
         rate = lesson.learning_rate or self.settings.learning_rate * LEARNING_RATE_SHARE
-        return replace(
-            self.settings, epochs=lesson.epochs, learning_rate=rate, weight_decay=0.0
-        )
+        return replace(self.settings, epochs=lesson.epochs, learning_rate=rate, weight_decay=0.0)
 
     def _checkpoint(self) -> Path | None:
         return None if self._folder is None else self._folder / f"tuning-{self._lessons}.npz"

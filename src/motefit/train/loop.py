@@ -182,7 +182,7 @@ class Run:
         counted_from: the first epoch, from 0, that may be the best one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword per thing a caller decides
         self,
         module: GraphModule,
         source: Source,

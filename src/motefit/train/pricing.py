@@ -44,6 +44,7 @@ class Layer:
         covariance: (i, i) of the inputs, damped; None for none.
         mean: (1, i) or (o, i) of the inputs.
         bias_sensitivity: (o,).
+        settled: scale (1,) or (o,) of a weight whose integers have been chosen and stay.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Layer:
     covariance: np.ndarray | None
     mean: np.ndarray
     bias_sensitivity: np.ndarray
+    settled: np.ndarray | None = None
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -87,6 +89,8 @@ def uniform_step(sensitivity: np.ndarray, price: float) -> np.ndarray:
 
 def scale_at(layer: Layer, price: float) -> np.ndarray:
     """Scales, float32 (1,) or (o,), of few digits; not finer than the file's integers reach."""
+    if layer.settled is not None:
+        return layer.settled
     limit = weight_limit(layer.rule.bits)
     peak = np.abs(layer.rows).max(axis=1)
     if layer.rule.axis is None:
@@ -122,11 +126,11 @@ def bits_of(integers: Iterable[np.ndarray]) -> np.ndarray:
     return np.asarray(-np.log2(counts / counts.sum()))
 
 
-def at_once(
-    layer: Layer, weight: np.ndarray, scale: np.ndarray, prices: np.ndarray
-) -> np.ndarray:
+def at_once(layer: Layer, weight: np.ndarray, scale: np.ndarray, prices: np.ndarray) -> np.ndarray:
     """Integers (o, i), float64, of weights (o, i), each chosen by itself."""
     steps = np.broadcast_to(scale.astype(np.float64), (len(weight),))
+    if layer.settled is not None:
+        return np.rint(weight / steps[:, None])
     power = np.ones(weight.shape[1]) if layer.covariance is None else np.diag(layer.covariance)
     sensitivity = np.broadcast_to(layer.sensitivity, weight.shape)
     columns = [
@@ -153,6 +157,8 @@ def _in_turn(layer: Layer, scale: np.ndarray, prices: np.ndarray) -> np.ndarray:
     sensitivity = np.broadcast_to(layer.sensitivity, layer.rows.shape)
     rest = layer.rows[:, layer.order].copy()
     integers = np.zeros_like(rest)
+    if layer.settled is not None:
+        return np.rint(layer.rows / steps[:, None])
     for place, i in enumerate(layer.order):
         pivot = layer.factor[place, place]
         curvature = sensitivity[:, i] * (steps / pivot) ** 2
@@ -163,12 +169,12 @@ def _in_turn(layer: Layer, scale: np.ndarray, prices: np.ndarray) -> np.ndarray:
     return integers
 
 
-def _anew(
-    layer: Layer, integers: np.ndarray, scale: np.ndarray, prices: np.ndarray
-) -> np.ndarray:
+def _anew(layer: Layer, integers: np.ndarray, scale: np.ndarray, prices: np.ndarray) -> np.ndarray:
     """Choose every integer anew, one column after the other, the others fixed."""
     steps = np.broadcast_to(scale.astype(np.float64), (len(layer.rows),))
     sensitivity = np.broadcast_to(layer.sensitivity, layer.rows.shape)
+    if layer.settled is not None:
+        return integers
     integers = integers.copy()
     wrong = layer.rows - integers * steps[:, None]
     for i in range(integers.shape[1]):

@@ -150,7 +150,14 @@ class FakeQuantisation(nn.Module):
         fine = torch.from_numpy(2.0 ** np.asarray(shift, np.float32)).to(steps)
         if steps.ndim == 4:
             fine = fine[:, None, None]
-        return torch.floor(torch.floor(steps * fine + 0.5) / fine + 0.5)
+        once = torch.floor(steps * fine + 0.5) / fine
+        if not isinstance(op, DepthwiseConv2D):
+            return torch.floor(once + 0.5)
+        # channels behind the last 8 run through scalar code, which rounds halves away from zero
+        channels = steps.shape[1]
+        scalar = torch.arange(channels, device=steps.device) >= channels // 8 * 8
+        away = scalar[:, None, None] & (once < 0)
+        return torch.where(away, torch.ceil(once - 0.5), torch.floor(once + 0.5))
 
     def _quantisation(self, name: str) -> Quantisation:
         """Scale and zero point by the rules of ``graph.quantise``."""

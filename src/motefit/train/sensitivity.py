@@ -40,7 +40,7 @@ def fisher(graph: Graph, examples: np.ndarray, *, loss: str, seed: int) -> dict[
     sums = {name: torch.zeros_like(module.tensor(name), dtype=torch.float64) for name in names}
     batch = torch.from_numpy(np.asarray(examples[:EXAMPLES], np.float32))
     batch = batch.reshape(-1, *graph.input_shape)
-    for example in batch.split(1):
+    for example in torch.split(batch, 1):
         for _ in range(DRAWS):
             out = module.logits(example).reshape(1, -1)
             value = _surprise(out, loss=loss, generator=generator)

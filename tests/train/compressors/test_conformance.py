@@ -74,7 +74,7 @@ def test_quality_is_kept(case_of, name) -> None:
     assert after > before - 0.06
 
 
-class Interrupted(Exception):
+class InterruptedHereError(Exception):
     pass
 
 
@@ -93,9 +93,9 @@ def test_an_interrupted_step_resumes_to_the_same_bytes(
     def stop_at_last(report) -> None:
         seen.append(report)
         if len(seen) == len(whole.history):
-            raise Interrupted
+            raise InterruptedHereError
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedHereError):
         compress(case.model, steps, case.coach(tmp_path, progress=stop_at_last))
     assert list(tmp_path.glob("*.npz"))
     resumed = case.coach(tmp_path)
@@ -167,7 +167,7 @@ def test_options_that_do_not_fit_are_refused(case_of, wrong, message) -> None:
 def test_steps_that_need_integers_say_so(case_of) -> None:
     case = case_of("mlp")
     for name in ("quantisation-aware", "zip-aware"):
-        with pytest.raises(RecipeError, match="set compress.precision"):
+        with pytest.raises(RecipeError, match=r"set compress\.precision"):
             compress(case.model, [step(name)], case.coach(precision="float32"))
     recurrent = case_of("lstm")
     with pytest.raises(RecipeError, match="covers its weights only"):

@@ -1,6 +1,6 @@
 """Plain convolutional nets: the published baselines of two and eight words.
 
-Sources: the three-block CNN of the 22/23 and 24/25 systems, the sequential CNN of 23/24.
+Sources: the three-block CNN and the sequential CNN of published keyword spotters.
 """
 
 import numpy as np
@@ -40,7 +40,8 @@ def cnn(
         strides: in both directions, per block; the last entry is repeated.
         first_padding: of the first block; the others are padded.
         width_multiplier: factor on the filters, at least one stays.
-        full_width_layers: first blocks that the width multiplier leaves alone (the published width grid leaves one).
+        full_width_layers: first blocks that the width multiplier leaves alone; the published
+            width grid leaves one.
         pointwise_depthwise: a 1x1 depthwise convolution before every block but the first.
         dropout: after every batch norm and after pooling.
         softmax: end in probabilities instead of logits.

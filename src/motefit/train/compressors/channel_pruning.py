@@ -36,8 +36,8 @@ def channel_pruning(  # noqa: PLR0913 - the options of a step are its signature
 ) -> Model:
     """Take the least important channels out of the network, and train the rest.
 
-    Channels that a sum, a norm, a pool or a depthwise convolution passes on are one and go together.
-    Inputs and outputs stay, and so does the best channel of every set.
+    Channels that a sum, a norm, a pool or a depthwise convolution passes on are one and go
+    together. Inputs and outputs stay, and so does the best channel of every set.
 
     Args:
         model: trained.
@@ -117,14 +117,19 @@ def importance(graph: Graph, folded: Graph, space: Space, *, by: str) -> np.ndar
     if by == "gamma":
         norms = [op for op in graph.ops if isinstance(op, BatchNorm) and op.output in space.tensors]
         if not norms:
-            raise RecipeError(f'by = "gamma": no norm scales the channels of {space.name}; use "l2"')
-        return np.mean([np.abs(graph.constants[op.inputs[1]]) for op in norms], axis=0)
+            raise RecipeError(
+                f'by = "gamma": no norm scales the channels of {space.name}; use "l2"'
+            )
+        scales = [np.abs(graph.constants[op.inputs[1]]) for op in norms]
+        return np.asarray(np.mean(scales, axis=0))
     power = 1 if by == "l1" else 2
     scores = []
     for use in space.uses:
         array = folded.constants.get(use.constant)
         if use.makes and array is not None and array.ndim > 1:
-            rows = np.moveaxis(np.abs(array.astype(np.float64)), use.axis, 0).reshape(space.size, -1)
+            rows = np.moveaxis(np.abs(array.astype(np.float64)), use.axis, 0).reshape(
+                space.size, -1
+            )
             scores.append(np.mean(rows**power, axis=1) ** (1 / power))
     return np.asarray(np.mean(scores, axis=0))
 

@@ -18,7 +18,7 @@ ROUNDS = 50
 
 
 @compressor("clustering")
-def clustering(
+def clustering(  # noqa: PLR0913 - the options of a step are its signature
     model: Model,
     coach: Coach,
     *,

@@ -1,7 +1,7 @@
 """Magnitude pruning during training, on a polynomial schedule.
 
-Schedule: Zhu and Gupta, "To prune, or not to prune", arXiv:1710.01878, equation 1, as the TensorFlow
-model optimization toolkit has it. Global scores: Lee et al., "Layer-adaptive sparsity for the
+Schedule: Zhu and Gupta, "To prune, or not to prune", arXiv:1710.01878, equation 1, as in
+TensorFlow's model optimization toolkit. Global scores: Lee et al., "Layer-adaptive sparsity for the
 magnitude-based pruning" (LAMP), arXiv:2010.07611, equation 4.
 """
 
@@ -18,6 +18,7 @@ from motefit.train.coach import Coach, Lesson
 from motefit.train.compressors import compressor, require
 from motefit.train.model import Model, chosen_weights
 from motefit.train.module import layout_of
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
@@ -49,7 +50,7 @@ class Schedule:
         if progress >= self.end:
             return self.final
         left = 1 - (progress - self.begin) / (self.end - self.begin)
-        return self.final + (self.initial - self.final) * left**self.power
+        return float(self.final + (self.initial - self.final) * left**self.power)
 
 
 @compressor("magnitude-pruning")
@@ -70,7 +71,7 @@ def magnitude_pruning(  # noqa: PLR0913 - the options of a step are its signatur
     fine_tuning_epochs: int = 5,
     learning_rate: float = 0.0,
 ) -> Model:
-    """Set the smallest weights to zero, more and more of them, while the others learn to do without.
+    """Set the smallest weights to zero, more and more of them, while the others make up for it.
 
     A weight that is pruned stays so. The best epoch on validation is chosen among those that end
     with the final sparsity.
@@ -127,9 +128,7 @@ def magnitude_pruning(  # noqa: PLR0913 - the options of a step are its signatur
     if end * share == 0:
         masks.prune(sparsity, {n: layout_of(graph, n).to_torch(graph.constants[n]) for n in names})
     last = min(int(end * epochs), max(total - 1, 0))
-    lesson = Lesson(
-        epochs=total, learning_rate=learning_rate, rounding=masks, counted_from=last
-    )
+    lesson = Lesson(epochs=total, learning_rate=learning_rate, rounding=masks, counted_from=last)
     return coach.fit(model, lesson)
 
 
@@ -143,6 +142,8 @@ class Masks(nn.Module):
         frequency: in steps.
         scope: see :func:`magnitude_pruning`.
     """
+
+    done: Tensor
 
     def __init__(
         self,
@@ -171,7 +172,7 @@ class Masks(nn.Module):
 
     def advance(self, step: int, steps: int, constants: Mapping[str, Tensor]) -> None:
         """Prune, when it is time; the last step of a training has the end of the schedule."""
-        wanted = self._schedule.sparsity(step / max(steps - 1, 1))
+        wanted = self._schedule.sparsity(step / (steps - 1) if steps > 1 else 1.0)
         due = step % self._frequency == 0 or wanted == self._schedule.final
         if due and wanted > float(self.done):
             self.prune(wanted, constants)
@@ -183,12 +184,15 @@ class Masks(nn.Module):
             sparsity: share of zeros, of every weight or of all together.
             constants: present values by name, in torch's layout.
         """
-        magnitudes = [(constants[n].detach() * self._mask(n)).abs().reshape(-1) for n in self._names]
+        magnitudes = [
+            (constants[n].detach() * self._mask(n)).abs().reshape(-1) for n in self._names
+        ]
         if self._scope == "layer":
             kept = [_largest(values, sparsity) for values in magnitudes]
         else:
             scores = torch.cat([_lamp(values) for values in magnitudes])
-            kept = list(_largest(scores, sparsity).split([len(values) for values in magnitudes]))
+            sizes = [len(values) for values in magnitudes]
+            kept = list(torch.split(_largest(scores, sparsity), sizes))
         for name, mask in zip(self._names, kept, strict=True):
             self._mask(name).copy_(mask.reshape(self._mask(name).shape))
         self.done.fill_(sparsity)

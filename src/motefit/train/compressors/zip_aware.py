@@ -48,7 +48,8 @@ def zip_aware(
     """Choose integers, scales and biases anew, for the smallest zip within a tolerance.
 
     The price of a bit is raised step by step; each time the whole file is made, zipped and scored
-    in LiteRT on the validation part. Clustered weights keep their values, pruned ones stay 0.
+    in LiteRT on the validation part. Clustered weights keep their values, and only biases change
+    then; pruned ones stay 0.
 
     Args:
         model: trained; folded on the way.
@@ -70,8 +71,8 @@ def zip_aware(
     layers = _layers(model, coach)
     if not layers:
         raise RecipeError(
-            f"the precision {coach.compress.precision!r} leaves no weight of this network to be "
-            'rounded: set compress.precision, e.g. to "int8", or leave this step out'
+            f"the precision {coach.compress.precision!r} rounds no weight of this network to "
+            'integers: set compress.precision, e.g. to "int8", or leave this step out'
         )
     offers = _offers(model, layers, start, coach, until=PATIENCE * tolerance)
     if epochs:
@@ -129,7 +130,7 @@ def _offers(
     return [found for found in offers if start.lost(found, coach) <= until]
 
 
-def _trained(  # noqa: PLR0913 - one keyword per thing that is decided above
+def _trained(
     offers: list[Offer],
     layers: list[Layer],
     start: Offer,
@@ -140,7 +141,7 @@ def _trained(  # noqa: PLR0913 - one keyword per thing that is decided above
 ) -> list[Offer]:
     """The smallest offer that a fine-tuning makes fair; none after :data:`ATTEMPTS`."""
     for offer in sorted(offers, key=lambda o: o.size)[:ATTEMPTS]:
-        names = {layer.name for layer in layers}
+        names = {layer.name for layer in layers if layer.settled is None}
         settled = offer.model.groups
         free = replace(
             offer.model,
@@ -205,7 +206,7 @@ def _layers(model: Model, coach: Coach) -> list[Layer]:
     inputs = layer_inputs(graph, coach.examples)
     layers = []
     for name, op in weight_names(graph).items():
-        if name not in rules or name in model.groups:
+        if name not in rules:
             continue
         axis = 3 if isinstance(op, DepthwiseConv2D) else 0
         arrays = (graph.constants[name].astype(np.float64), information[name])
@@ -222,6 +223,7 @@ def _layers(model: Model, coach: Coach) -> list[Layer]:
                 sensitivity=sensitivity,
                 covariance=covariance,
                 mean=np.zeros((1, 1)) if found is None else found.mean,
+                settled=model.scales.get(name),
                 bias_sensitivity=np.zeros(1) if found is None else information[op.inputs[2]],
             )
         )

@@ -1,0 +1,106 @@
+"""Every shipped recipe on real data, from nothing: the table of README.md.
+
+Usage: MOTEFIT_DATA=FOLDER python benchmarks/recipes/run.py [RECIPE ...]
+
+Runs ``motefit fit RECIPE --data ...`` as a user would, one after the other, and writes
+``results.json`` (facts and certificates) and ``results.md`` (the table) beside this file. Recipes
+that are not named keep their stored rows.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from motefit.pipeline.provenance import machine
+from motefit.pipeline.recipes import find_recipe
+from motefit.spec.codec import dumps_json
+from motefit.spec.files import write_atomic
+from motefit.spec.metrics import MAE_PREFIX
+
+HERE = Path(__file__).parent
+RECIPES = (
+    "up-down", "yes-no", "go-stop", "eight-words", "climate-3", "climate-6", "climate-9",
+)  # fmt: skip
+
+
+def fit(name: str, data: Path) -> dict[str, object]:
+    """Run one recipe in a new folder; its facts, certificate and wall time."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [shutil.which("motefit") or "motefit", "fit", name, "--data", str(data)]
+        start = time.perf_counter()
+        done = subprocess.run(
+            [*command, "--out", f"{folder}/run", "--json"],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        seconds = time.perf_counter() - start
+        if done.returncode > 1:
+            sys.exit(f"{name}: exit {done.returncode}")
+        found = json.loads(done.stdout)
+        check = [command[0], "check", f"{folder}/run/{name}.zip", "--data", str(data)]
+        checked = subprocess.run(check, stdout=subprocess.DEVNULL, check=False)
+    evidence = found["evidence"]
+    kept = ("accuracy", "errors", "baselines")
+    return {
+        "machine": machine(),
+        "seconds": round(seconds, 1),
+        "check_exit": checked.returncode,
+        "facts": found["facts"],
+        "certificate": found["certificate"],
+        "evidence": {topic: evidence[topic] for topic in kept if topic in evidence},
+    }
+
+
+def row(name: str, result: dict) -> str:
+    """One line of the table."""
+    facts, evidence = result["facts"], result["evidence"]
+    if "accuracy" in evidence:
+        counts = evidence["accuracy"]
+        part = f"{counts['n']} clips"
+        interval = f"{100 * counts['low']:.1f}..{100 * counts['high']:.1f}"
+        quality = f"{100 * facts['accuracy']:.2f} % ({interval})"
+    else:
+        part = f"{evidence['errors']['n']} windows"
+        least = evidence["baselines"]["least squares"]["mae"]
+        quality = "; ".join(
+            f"{metric.removeprefix(MAE_PREFIX)} {value:.3f} (least squares "
+            f"{least[metric.removeprefix(MAE_PREFIX)]:.3f})"
+            for metric, value in sorted(facts.items())
+            if metric.startswith(MAE_PREFIX)
+        )
+    return (
+        f"| `{name}` | {part} | {quality} | {facts['size.tflite_bytes']:,.0f} | "
+        f"{facts['size.zip_bytes']:,.0f} | {facts['latency.total_ms']:.2f} ms | "
+        f"{result['seconds']:.0f} |"
+    )
+
+
+def main(names: list[str]) -> None:
+    """Run the named recipes, or all, and write the table."""
+    if not os.environ.get("MOTEFIT_DATA"):
+        sys.exit("MOTEFIT_DATA must name the folder that holds speech/ and climate/")
+    root = Path(os.environ["MOTEFIT_DATA"])
+    series = next((root / "climate").glob("*.csv"))
+    store = HERE / "results.json"
+    results = json.loads(store.read_text("utf-8")) if store.is_file() else {}
+    for name in names or RECIPES:
+        has_words = find_recipe(name).frontend is not None
+        results[name] = fit(name, root / "speech" if has_words else series)
+        write_atomic(store, dumps_json(results))
+        print(row(name, results[name]), flush=True)
+    head = (
+        "| recipe | test part | result (95 % interval) | .tflite bytes | zip bytes "
+        "| front end + inference | seconds |\n|---|---|---|---:|---:|---:|---:|\n"
+    )
+    rows = "\n".join(row(name, results[name]) for name in RECIPES if name in results)
+    write_atomic(HERE / "results.md", f"{head}{rows}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
