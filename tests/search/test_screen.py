@@ -59,6 +59,7 @@ def test_bounds_that_need_no_training_are_judged():
     assert [b.metric for b in screened.missed] == ["size.tflite_bytes"]
     assert "bound < 100 B" in screened.reason
     assert not screen(found, graph_of(found), Budget()).reason
+    assert not screen(found, graph_of(found), budget, shrinks=True).missed
 
 
 def test_the_nearest_miss_is_the_smallest_excess():

@@ -105,13 +105,19 @@ def fit(
     silence_litert()
     task = find_task(recipe.task)
     candidates = grid(recipe)
-    _check_steps(candidates)
+    shrinking = _checked_steps(candidates)
     folder = RunFolder(out)
     folder.claim(recipe, overwrite=options.overwrite)
     dataset = task.load(recipe, data, progress=listener.loading)
     listener.loaded(notes_of(task.audit(dataset)))
     screened = tuple(
-        screen(c, untrained(c, task.problem(c.recipe, dataset)), recipe.budget) for c in candidates
+        screen(
+            c,
+            untrained(c, task.problem(c.recipe, dataset)),
+            recipe.budget,
+            shrinks=c.key in shrinking,
+        )
+        for c in candidates
     )
     rejected = tuple(s for s in screened if s.missed)
     passed = sorted(
@@ -163,14 +169,23 @@ def resume(
     return fit(recipe, data, out, options=options, listener=listener)
 
 
-def _check_steps(candidates: Sequence[Candidate]) -> None:
-    """Refuse compression steps that cannot be understood before anything is trained."""
-    if any(candidate.recipe.compress.steps for candidate in candidates):
-        # Here, because it imports torch, which takes a second.
-        from motefit.train.compressors import check_steps  # noqa: PLC0415 - see the line above
+def _checked_steps(candidates: Sequence[Candidate]) -> frozenset[str]:
+    """Keys of the candidates with a compression step that makes them smaller than they begin.
 
-        for candidate in candidates:
-            check_steps(candidate.recipe.compress.steps)
+    Raises:
+        RecipeError: for steps that cannot be understood, before anything is trained.
+    """
+    with_steps = [c for c in candidates if c.recipe.compress.steps]
+    if not with_steps:
+        return frozenset()
+    # Here, because it imports torch, which takes a second.
+    from motefit.train.compressors import check_steps  # noqa: PLC0415 - see the line above
+
+    return frozenset(
+        candidate.key
+        for candidate in with_steps
+        if any(step.shrinks for step, _ in check_steps(candidate.recipe.compress.steps))
+    )
 
 
 def _train(

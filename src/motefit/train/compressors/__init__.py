@@ -50,23 +50,28 @@ class Registered:
         name: as written in a recipe.
         apply: the function.
         options: a frozen dataclass of the options a recipe may set.
+        shrinks: whether it makes the file, the arithmetic or the memory less than those of the
+            untrained network, so that screening cannot judge them.
     """
 
     name: str
     apply: Compressor
     options: type[Any]
+    shrinks: bool
 
 
 _COMPRESSORS: Registry[Registered] = Registry(__name__, "compressor")
 Apply = TypeVar("Apply", bound=Callable[..., Model])
 
 
-def compressor(name: str) -> Callable[[Apply], Apply]:
+def compressor(name: str, *, shrinks: bool = False) -> Callable[[Apply], Apply]:
     """Register a function as a compressor."""
 
     def wrap(apply: Apply) -> Apply:
         options = settings_type(apply)
-        _COMPRESSORS.register(name, Registered(name=name, apply=apply, options=options))
+        _COMPRESSORS.register(
+            name, Registered(name=name, apply=apply, options=options, shrinks=shrinks)
+        )
         return apply
 
     return wrap

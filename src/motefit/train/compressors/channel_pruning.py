@@ -22,7 +22,7 @@ from motefit.train.compressors import compressor, require
 from motefit.train.model import Model
 
 
-@compressor("channel-pruning")
+@compressor("channel-pruning", shrinks=True)
 def channel_pruning(  # noqa: PLR0913 - the options of a step are its signature
     model: Model,
     coach: Coach,
