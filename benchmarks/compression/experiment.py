@@ -113,6 +113,7 @@ def _measured(job: Job) -> dict[str, Any]:
         "zip_bytes": len(zip_bytes(model)),
         "validation": dict(task.measure(model, io, dataset, "validation").facts),
         "test": dict(task.measure(model, io, dataset, "test").facts),
+        "precision": claims.precision,
         "sparsity": claims.sparsity,
         "techniques": list(claims.techniques),
     }
