@@ -96,9 +96,11 @@ def test_compression_steps_are_trained_and_shipped(invoke, tmp_path, tones_run):
     )
     recipe = tmp_path / "tuned.toml"
     recipe.write_text(text)
-    result = invoke("fit", recipe, "--data", tones_run.data, "--out", tmp_path / "run", "--json")
+    out = tmp_path / "run"
+    result = invoke("fit", recipe, "--data", tones_run.data, "--out", out, "--keep-names", "--json")
     assert result.exit_code == 0, result.output
-    (stored,) = (tmp_path / "run" / "candidates").glob("*/result.json")
+    assert "dense0" in {t.name for t in inspect(load_bundle(out / "tuned.zip").model).tensors}
+    (stored,) = (out / "candidates").glob("*/result.json")
     epochs = [report["epoch"] for report in json.loads(stored.read_text())["history"]]
     assert epochs == list(range(12 + 3))
     assert not list(stored.parent.glob("*.npz"))

@@ -1,5 +1,7 @@
 """Judging candidates before training."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,9 +35,11 @@ def graph_of(found: Candidate, seed: int = 0):
     return build(model.family, model.options, problem=PROBLEM, rng=rng)
 
 
-@pytest.mark.parametrize("precision", ["float32", "int8", "int8-weights"])
-def test_the_screened_size_is_the_size_of_the_trained_file(precision):
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8", "int8-weights"])
+@pytest.mark.parametrize("more", [{}, {"compress.keep_names": True}])
+def test_the_screened_size_is_the_size_of_the_trained_file(precision, more):
     found = candidate(precision)
+    found = replace(found, recipe=found.recipe.with_values(more))
     screened = screen(found, graph_of(found), Budget())
     rng = np.random.default_rng(9)
     graph = graph_of(found, seed=1)
@@ -47,7 +51,8 @@ def test_the_screened_size_is_the_size_of_the_trained_file(precision):
     )
     examples = rng.normal(size=(16, 20, 8)).astype(np.float32)
     data = export(trained, found.recipe.compress, examples=examples)
-    assert screened.facts["size.tflite_bytes"] == len(data)
+    # pieces of a file overlap where numbers happen to be equal, which training decides
+    assert abs(screened.facts["size.tflite_bytes"] - len(data)) <= (8 if more else 0)
 
 
 def test_bounds_that_need_no_training_are_judged():

@@ -149,6 +149,7 @@ class CompressSpec:
             are rounded to.
         bias_scales: what an int8 file says about the scales of its int32 biases, see
             ``motefit.tflite.writer.write``; the arithmetic is the same.
+        keep_names: keep the names of tensors in the file, for people who look into it.
         steps: what happens between training and export, in order: tables with the ``name`` of a
             compressor and its options, each a ``[[compress.steps]]``.
     """
@@ -160,6 +161,7 @@ class CompressSpec:
     calibration: Calibration = "percentile"
     calibration_examples: int = 512
     bias_scales: BiasScales = "own"
+    keep_names: bool = False
     steps: tuple[Mapping[str, object], ...] = ()
 
     def __post_init__(self) -> None:

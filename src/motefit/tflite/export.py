@@ -62,5 +62,9 @@ def export(
     graph: Graph, compress: CompressSpec, *, examples: np.ndarray, ranges: Ranges | None = None
 ) -> bytes:
     """The bytes of the .tflite file; arguments and errors as in :func:`shipped_graph`."""
-    shipped = shipped_graph(graph, compress, examples=examples, ranges=ranges)
-    return write(shipped, bias_quantisation=compress.bias_scales)
+    return file_of(shipped_graph(graph, compress, examples=examples, ranges=ranges), compress)
+
+
+def file_of(shipped: Graph, compress: CompressSpec) -> bytes:
+    """The bytes of the .tflite file of a graph that is in the form that ships."""
+    return write(shipped, keep_names=compress.keep_names, bias_quantisation=compress.bias_scales)

@@ -14,8 +14,7 @@ from motefit.graph.weight_scales import with_weight_scales
 from motefit.runtime.interpreter import Interpreter
 from motefit.spec.codec import dumps_json
 from motefit.spec.recipe import CompressSpec, TrainSpec
-from motefit.tflite.export import shipped_graph
-from motefit.tflite.writer import write
+from motefit.tflite.export import file_of, shipped_graph
 from motefit.train.loop import EpochReport, Run, Source, select_device
 from motefit.train.model import Model
 from motefit.train.module import GraphModule
@@ -145,7 +144,7 @@ class Coach:
 
     def file(self, model: Model) -> bytes:
         """The .tflite bytes as they would ship."""
-        return write(self.form(model), bias_quantisation=self.compress.bias_scales)
+        return file_of(self.form(model), self.compress)
 
     def score(self, file: bytes, *, part: tuple[np.ndarray, np.ndarray] | None = None) -> float:
         """Score of a .tflite file in LiteRT: accuracy, or minus the mean absolute error.

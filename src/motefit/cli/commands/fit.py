@@ -32,6 +32,9 @@ def fit_command(
     workers: Annotated[
         int, typer.Option(min=0, help="Training processes; 0: one per usable core.")
     ] = 0,
+    keep_names: Annotated[
+        bool, typer.Option("--keep-names", help="Keep the names of tensors in the file.")
+    ] = False,
     device: Annotated[str, typer.Option(help="Where torch trains: cpu or cuda.")] = "cpu",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")
@@ -47,11 +50,14 @@ def fit_command(
     try:
         with LiveListener() as listener:
             if resume_dir is not None:
-                if recipe or data or out_dir:
+                if recipe or data or out_dir or keep_names:
                     raise RecipeError("--resume takes recipe and data from the run: give it alone")
                 result = resume(folder, options=options, listener=listener)
             elif recipe:
-                result = fit(find_recipe(recipe), data, folder, options=options, listener=listener)
+                found = find_recipe(recipe)
+                if keep_names:
+                    found = found.with_values({"compress.keep_names": True})
+                result = fit(found, data, folder, options=options, listener=listener)
             else:
                 raise RecipeError("which recipe? motefit recipes lists the shipped ones")
     except KeyboardInterrupt:
