@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from motefit.runtime import load_bundle
+from motefit.tflite.inspect import inspect
 
 
 def test_forecasting_ends_in_a_bundle_whose_budget_is_met(climate_run):

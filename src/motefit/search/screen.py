@@ -22,8 +22,8 @@ class Screened:
     Attributes:
         candidate: what was judged.
         facts: ``size.tflite_bytes`` (written; training may move it by some bytes, where pieces of
-            the file overlap because their numbers happen to be equal), ``macs`` and ``ram.arena_bytes`` (a lower bound: the largest
-            sum of activations alive at once).
+            the file overlap because their numbers happen to be equal), ``macs``, and
+            ``ram.arena_bytes`` (a lower bound: the largest sum of activations alive at once).
         missed: the budget's bounds that it cannot meet.
     """
 
