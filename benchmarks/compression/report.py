@@ -11,9 +11,13 @@ HEAD = (
 )
 
 
-def markdown(rows: Sequence[Row], *, command: str) -> str:
+def markdown(rows: Sequence[Row], made: Mapping[str, Any]) -> str:
     """All rows, averaged over seeds; latency relative to the float32 network of the same seed."""
-    parts = [f"# Compression techniques, on the files that ship\n\nWritten by `{command}`.\n"]
+    parts = [
+        "# Compression techniques, on the files that ship\n\n"
+        f"Written by `{made['command']}`, commit {made['commit'] or 'unknown'}, "
+        f"on {made['machine']}, one thread a process.\n"
+    ]
     parts.append(
         "Bytes are those of `model.tflite` and of a zip that holds it alone. Metrics are measured "
         "on the file, in LiteRT: on the validation part / on the test part, which chose nothing. "
@@ -23,7 +27,11 @@ def markdown(rows: Sequence[Row], *, command: str) -> str:
     )
     for net in dict.fromkeys(row["net"] for row in rows):
         own = [row for row in rows if row["net"] == net]
-        parts += [f"## {net}\n", _table("Alone", [r for r in own if len(r["parts"]) < 2])]
+        examples = ", ".join(f"{n} in {part}" for part, n in made["examples"][net].items())
+        parts += [
+            f"## {net}\n\nExamples: {examples}.\n",
+            _table("Alone", [r for r in own if len(r["parts"]) < 2]),
+        ]
         parts.append(_table("In pairs", [r for r in own if len(r["parts"]) == 2]))
         parts.append(_refusals(own))
     return "\n".join(part for part in parts if part)

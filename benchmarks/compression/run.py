@@ -19,8 +19,11 @@ from experiment import Job, latency_ratios, run
 from report import markdown
 from techniques import pairs, singles
 
+from motefit.pipeline.provenance import provenance
 from motefit.pipeline.recipes import find_recipe
+from motefit.pipeline.tasks import find_task
 from motefit.spec.files import write_atomic
+from motefit.spec.recipe import Recipe
 
 HERE = Path(__file__).parent
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -113,12 +116,28 @@ def write(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
     """The results, as JSON and as Markdown."""
     options.out.mkdir(parents=True, exist_ok=True)
     kept = [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
-    command = "python benchmarks/compression/run.py" + (
-        " --short" if options.short else " --data DIR"
-    )
-    write_atomic(options.out / "results.json", json.dumps(kept, indent=1) + "\n")
-    write_atomic(options.out / "results.md", markdown(rows, command=command))
+    made = provenance_of(options)
+    text = json.dumps({"made": made, "rows": kept}, indent=1) + "\n"
+    write_atomic(options.out / "results.json", text)
+    write_atomic(options.out / "results.md", markdown(rows, made))
     print(f"written: {options.out / 'results.md'}")
+
+
+def provenance_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Command, commit, machine, and how many examples each part has."""
+    examples = {}
+    for network in networks(options.data, short=options.short):
+        recipe = Recipe.from_table(network["table"], name=network["net"])
+        dataset = find_task(recipe.task).load(recipe, network["data"])
+        examples[network["net"]] = {part: len(found) for part, found in dataset.parts.items()}
+    command = "python benchmarks/compression/run.py"
+    made = provenance(seed=0, data_sha256="")
+    return {
+        "command": f"{command} --short" if options.short else f"{command} --data DIR",
+        "commit": made.commit,
+        "machine": made.machine,
+        "examples": examples,
+    }
 
 
 def arguments() -> argparse.Namespace:
