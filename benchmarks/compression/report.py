@@ -13,11 +13,11 @@ HEAD = (
 
 def markdown(rows: Sequence[Row], made: Mapping[str, Any]) -> str:
     """All rows, averaged over seeds; latency relative to the float32 network of the same seed."""
-    parts = [
-        "# Compression techniques, on the files that ship\n\n"
+    parts = ["# Compression techniques, on the files that ship\n"]
+    parts.append(
         f"Written by `{made['command']}`, commit {made['commit'] or 'unknown'}, "
         f"on {made['machine']}, one thread a process.\n"
-    ]
+    )
     parts.append(
         "Bytes are those of `model.tflite` and of a zip that holds it alone. Metrics are measured "
         "on the file, in LiteRT: on the validation part / on the test part, which chose nothing. "
@@ -28,10 +28,8 @@ def markdown(rows: Sequence[Row], made: Mapping[str, Any]) -> str:
     for net in dict.fromkeys(row["net"] for row in rows):
         own = [row for row in rows if row["net"] == net]
         examples = ", ".join(f"{n} in {part}" for part, n in made["examples"][net].items())
-        parts += [
-            f"## {net}\n\nExamples: {examples}.\n",
-            _table("Alone", [r for r in own if len(r["parts"]) < 2]),
-        ]
+        parts.append(f"## {net}\n\nExamples: {examples}.\n")
+        parts.append(_table("Alone", [r for r in own if len(r["parts"]) < 2]))
         parts.append(_table("In pairs", [r for r in own if len(r["parts"]) == 2]))
         parts.append(_refusals(own))
     return "\n".join(part for part in parts if part)
