@@ -28,7 +28,12 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/frontend/run.py
-	$(BIN)/python benchmarks/compression/run.py --short
+	if [ -n "$$MOTEFIT_DATA" ]; then \
+	  $(BIN)/python benchmarks/compression/run.py --data "$$MOTEFIT_DATA" && \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/recipes/run.py; \
+	else \
+	  $(BIN)/python benchmarks/compression/run.py --short; \
+	fi
 
 docs: $(STAMP)
 	$(BIN)/python tools/cli_reference.py

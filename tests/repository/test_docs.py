@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -143,3 +144,15 @@ def test_recipes_named_in_the_pages_exist(page):
 @each_page
 def test_the_pages_know_no_place_of_one_machine(page):
     assert not re.search(r"/work/|shared/|/home/|/root/|/tmp/", page.read_text(encoding="utf-8"))
+
+
+def test_the_readme_has_the_measured_table():
+    table = (ROOT / "benchmarks" / "recipes" / "results.md").read_text(encoding="utf-8")
+    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
+    results = json.loads((ROOT / "benchmarks" / "recipes" / "results.json").read_text("utf-8"))
+    assert set(results) | {"quickstart"} == set(recipe_names())
+    for name, result in results.items():
+        found = f"{result['facts']['size.zip_bytes']:,.0f}"
+        assert f"| `{name}` |" in table
+        assert found in table
+        assert result["check_exit"] == (0 if result["certificate"]["met"] else 1)

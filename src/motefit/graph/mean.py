@@ -43,13 +43,12 @@ def integer_mean(
         out: of the output.
         image: whether the kernel for a whole image that stays one runs.
     """
-    ratio = np.float64(source.scale[0]) / np.float64(out.scale[0])
-    if image:
-        by = fixedpoint.multiplier(ratio / count)
+    if image:  # this kernel divides in single precision
+        by = fixedpoint.multiplier(float(source.scale[0] / (np.float32(count) * out.scale[0])))
         offset = np.float32(source.zero_point) * source.scale[0] / out.scale[0]
         bias = out.zero_point - int(np.trunc(offset + np.copysign(np.float32(0.5), offset)))
         return np.asarray(fixedpoint.multiply(total, by, away=True) + bias)
-    by = fixedpoint.multiplier(ratio)
+    by = fixedpoint.multiplier(float(source.scale[0]) / float(out.scale[0]))
     shift = min(count.bit_length() - 1, 32, 31 + int(by.exponent))
     mantissa = (by.mantissa << shift) // count
     by = fixedpoint.Multiplier(mantissa=mantissa, exponent=by.exponent - shift)
