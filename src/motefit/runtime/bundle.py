@@ -78,16 +78,17 @@ def load_model(path: str | Path) -> bytes:
     return read_model(Path(path))
 
 
-def load_bundle(path: str | Path) -> Bundle:
+def load_bundle(path: str | Path, *, task: str = "") -> Bundle:
     """Read a bundle, or a bare model file with a card beside it.
 
     Args:
         path: a zip as :func:`write_bundle` makes it; or a .tflite file, or a zip that begins with
             one, with ``<stem>.card.json`` or ``card.json`` in the same folder.
+        task: that the model must be for; empty: any.
 
     Raises:
-        ModelFileError: when the file is absent or damaged, or its bytes are not those the card was
-            made for.
+        ModelFileError: when the file is absent or damaged, its bytes are not those the card was
+            made for, or it is for another task.
         NoCardError: when there is no card, in the zip or beside it.
     """
     path = Path(path)
@@ -103,6 +104,11 @@ def load_bundle(path: str | Path) -> Bundle:
     except UnicodeDecodeError as error:
         raise ModelFileError(f"{where}: not UTF-8 text: {error}") from None
     _require_match(model, card, where=str(path))
+    if task and card.task != task:
+        raise ModelFileError(
+            f"{path} is a model for {card.task}, not for {task}; "
+            "load it with the class of that task"
+        )
     return Bundle(model=model, card=card, bundle_bytes=size)
 
 

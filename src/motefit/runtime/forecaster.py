@@ -52,12 +52,7 @@ class Forecaster:
         Raises:
             ModelFileError: when it is absent, damaged, changed, or no forecasting model.
         """
-        bundle = load_bundle(path)
-        if bundle.card.task != NAME:
-            raise ModelFileError(
-                f"{path} is a model for {bundle.card.task}, not for {NAME}; "
-                "load it with the class of that task"
-            )
+        bundle = load_bundle(path, task=NAME)
         return cls(bundle.model, bundle.card.io, threads=threads, xnnpack=xnnpack)
 
     def inputs(self, windows: np.ndarray) -> Float32Array:
