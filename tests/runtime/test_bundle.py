@@ -7,15 +7,16 @@ import zipfile
 
 import pytest
 
-from motefit.runtime.bundle import bundle_bytes, load_bundle, load_model, write_bundle
+from motefit.runtime.bundle import bundle_bytes, load_bundle, write_bundle
 from motefit.spec.errors import ModelFileError, NoCardError, OutputError
+from motefit.tflite.archive import read_model
 
 
 def test_round_trip(tmp_path, speech_bundle, series_bundle):
     for bundle in (speech_bundle, series_bundle):
         path = write_bundle(tmp_path / "model.zip", bundle.model, bundle.card)
         assert load_bundle(path) == bundle
-        assert load_model(path) == bundle.model
+        assert read_model(path) == bundle.model
         assert path.stat().st_size == bundle.bundle_bytes
 
 
@@ -47,7 +48,7 @@ def test_without_a_card_the_error_says_how_to_give_a_front_end(tmp_path, speech_
             archive.writestr("some/net.tflite", speech_bundle.model)
     else:
         path.write_bytes(speech_bundle.model)
-    assert load_model(path) == speech_bundle.model
+    assert read_model(path) == speech_bundle.model
     with pytest.raises(NoCardError, match=r"front end.*net\.card\.json.*--recipe"):
         load_bundle(path)
     (tmp_path / "net.card.json").write_text(speech_bundle.card.to_json())

@@ -171,6 +171,15 @@ class Builder:
         """Append a softmax."""
         return self._append(Softmax(inputs=(self.cursor,), output=self._name("softmax")))
 
+    def classify(self, outputs: int, *, dropout: float = 0.0, softmax: bool = False) -> Graph:
+        """Finish with global average pooling, dropout and a dense layer; probabilities if asked."""
+        self.global_average_pool()
+        self.dropout(dropout)
+        self.dense(outputs)
+        if softmax:
+            self.softmax()
+        return self.build()
+
     def build(self) -> Graph:
         """The finished graph."""
         return Graph(

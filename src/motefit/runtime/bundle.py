@@ -69,15 +69,6 @@ def write_bundle(path: str | Path, model: bytes, card: Card) -> Path:
     return path
 
 
-def load_model(path: str | Path) -> bytes:
-    """Read the model alone: a .tflite file, or the first member of a zip, card or not.
-
-    Raises:
-        ModelFileError: when the file is absent or damaged, or holds no model.
-    """
-    return read_model(Path(path))
-
-
 def load_bundle(path: str | Path, *, task: str = "") -> Bundle:
     """Read a bundle, or a bare model file with a card beside it.
 

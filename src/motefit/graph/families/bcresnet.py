@@ -75,11 +75,7 @@ def bcresnet(
         net.conv(head_channels, (1, 1))
         net.batch_norm()
         net.relu()
-    net.global_average_pool()
-    net.dense(problem.outputs)
-    if softmax:
-        net.softmax()
-    return net.build()
+    return net.classify(problem.outputs, softmax=softmax)
 
 
 def _block(

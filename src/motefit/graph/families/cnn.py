@@ -61,9 +61,4 @@ def cnn(
         net.batch_norm()
         net.relu()
         net.dropout(dropout)
-    net.global_average_pool()
-    net.dropout(dropout)
-    net.dense(problem.outputs)
-    if softmax:
-        net.softmax()
-    return net.build()
+    return net.classify(problem.outputs, dropout=dropout, softmax=softmax)

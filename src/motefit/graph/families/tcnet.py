@@ -62,9 +62,4 @@ def tcnet(
             net.add(start, net.cursor)
         net.relu()
         net.dropout(dropout)
-    net.global_average_pool()
-    net.dropout(dropout)
-    net.dense(problem.outputs)
-    if softmax:
-        net.softmax()
-    return net.build()
+    return net.classify(problem.outputs, dropout=dropout, softmax=softmax)
