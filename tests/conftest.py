@@ -1,6 +1,9 @@
 """Fixtures shared by all tests."""
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,29 @@ from hypothesis import settings
 # shared machines pause at any time: an example that took long says nothing
 settings.register_profile("motefit", deadline=None)
 settings.load_profile("motefit")
+
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Python of a new environment with motefit's base install; downloads its four packages.
+
+    Installed from a copy, so that the checkout stays as it is.
+    """
+    folder = tmp_path_factory.mktemp("clean")
+    copy = folder / "project"
+    skip = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    shutil.copytree(ROOT / "src", copy / "src", ignore=skip)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        if (ROOT / name).is_file():
+            shutil.copy(ROOT / name, copy / name)
+    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+    python = folder / "venv" / "bin" / "python"
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", copy]
+    subprocess.run(install, check=True)
+    return python
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,8 @@ from motefit.pipeline.recipes import find_recipe, recipe_names
 from motefit.spec.codec import dumps_toml, encode
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.metrics import MAE_PREFIX, METRIC_NAMES, UNIT_FACTORS, metric
-from motefit.spec.recipe import AugmentSpec, CompressSpec, SearchSpec, TrainSpec
+from motefit.spec.recipe import AugmentSpec, CompressSpec, TrainSpec
+from motefit.spec.search import SearchSpec
 from motefit.spec.tasks import task_names, task_spec
 from motefit.train.compressors import compressors
 

@@ -15,7 +15,7 @@ from techniques import Trial
 from motefit.graph.graph import Graph
 from motefit.graph.problem import Problem
 from motefit.measure.claims import read_claims
-from motefit.pipeline.candidate import untrained
+from motefit.pipeline.jobs import untrained
 from motefit.pipeline.quiet import silence_litert
 from motefit.pipeline.tasks import find_task
 from motefit.runtime.interpreter import Interpreter
@@ -139,7 +139,7 @@ def _plain(job: Job, recipe: Recipe, problem: Problem, source: Source) -> Graph:
     name = hashlib.sha256(told.encode()).hexdigest()[:16]
     candidate = Candidate(values={}, seed=job.seed, recipe=recipe)
     trained = train(
-        untrained(candidate, problem),
+        untrained(candidate.recipe, candidate.seed, problem),
         source,
         recipe.train,
         loss=task.loss(recipe),

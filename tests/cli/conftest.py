@@ -38,6 +38,8 @@ precision = "int8-weights"
 mae."T (degC)" = "< 2.0"
 size.tflite_bytes = "< 1100 B"
 objective = "mae.rh (%)"
+[search]
+repeats = 1
 """
 
 TONES = """
@@ -64,6 +66,8 @@ learning_rate = 0.02
 [budget]
 accuracy = ">= 75 %"
 size.tflite_bytes = "< 10 KB"
+[search]
+repeats = 1
 """
 
 

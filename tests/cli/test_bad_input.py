@@ -175,6 +175,7 @@ def test_a_budget_that_no_candidate_can_meet(invoke, climate_recipe, climate_csv
     result = invoke("fit", climate_recipe, "--data", climate_csv, "--out", out)
     assert result.exit_code == 1
     assert "no candidate can meet the budget (1 judged, none trained)" in result.stdout
+    assert "missed by 1: size.tflite_bytes" in result.stdout
     assert "nearest: seed 0: size.tflite_bytes is" in result.stdout
     assert "bound < 200 B" in result.stdout
     assert not (out / "candidates").exists()

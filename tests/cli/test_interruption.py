@@ -51,7 +51,7 @@ def training(
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
-    wait_for(lambda: list(out.glob("candidates/*/training.npz")), process)
+    wait_for(lambda: list(out.glob("trainings/*/training.npz")), process)
     yield process
     if process.poll() is None:
         process.kill()
@@ -85,7 +85,7 @@ def alive(pid: int) -> bool:
 def resumed(motefit_process, folder: Path) -> bytes:
     done = motefit_process("fit", "--resume", folder)
     assert done.returncode == 0, done.stderr
-    assert not list(folder.glob("candidates/*/.*"))
+    assert not [p for p in folder.rglob(".*") if p.name != "."]
     return load_bundle(folder / "long.zip").model
 
 
@@ -114,14 +114,12 @@ def test_kill_9_leaves_a_run_that_ends_in_the_same_bytes(training, long, motefit
 
 
 @pytest.mark.slow
-def test_a_killed_worker_is_said(training):
+def test_a_killed_worker_costs_nothing_but_time(training, long, tmp_path):
     (worker,) = workers_of(training)
     os.kill(worker, signal.SIGKILL)
     _, said = training.communicate(timeout=PATIENCE_S)
-    assert training.returncode == 2
-    assert "killed by signal 9" in said
-    assert "run again to go on" in said
-    assert "Traceback" not in said
+    assert training.returncode == 0, said
+    assert load_bundle(tmp_path / "run" / "long.zip").model == long.model
 
 
 @pytest.fixture
@@ -132,11 +130,11 @@ def copied(climate_run, tmp_path) -> Path:
 
 @pytest.mark.slow
 def test_a_damaged_checkpoint_is_named_and_never_used(copied, refused):
-    (candidate,) = (copied / "candidates").iterdir()
-    (candidate / "result.json").unlink()
-    (candidate / "training.npz").write_bytes(b"PK\x03\x04 half a checkpoint")
+    (training,) = (copied / "trainings").iterdir()
+    shutil.rmtree(copied / "candidates")
+    (training / "training.npz").write_bytes(b"PK\x03\x04 half a checkpoint")
     said = refused("fit", "--resume", copied)
-    assert str(candidate / "training.npz") in said
+    assert str(training / "training.npz") in said
     assert "delete it" in said
 
 

@@ -10,7 +10,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motefit.data.audio import fit_length, read_clip
+from motefit.data.audio import fit_length, read_clip, resampler
 from motefit.spec.errors import DataError, MissingExtraError
 
 RATE = 16_000
@@ -154,13 +154,37 @@ def test_a_folder_and_a_missing_file_are_data_errors(tmp_path):
             read_clip(path, rate_hz=RATE)
 
 
-@pytest.mark.parametrize("module", ["soundfile", "soxr"])
-def test_an_absent_package_names_the_extra(tmp_path, monkeypatch, module):
+def test_flac_without_soundfile_names_the_extra(tmp_path, monkeypatch):
+    path = tmp_path / "a.flac"
+    path.write_bytes(encoded(noise(), fmt="FLAC"))
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    with pytest.raises(MissingExtraError, match=r"'soundfile'.*motefit\[train\]"):
+        read_clip(path, rate_hz=RATE)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_wav_without_soundfile_gives_the_same_samples(tmp_path, monkeypatch, subtype, channels):
     path = tmp_path / "a.wav"
-    path.write_bytes(encoded(noise()))
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingExtraError, match=rf"'{module}'.*motefit\[train\]"):
-        read_clip(path, rate_hz=8000)
+    sound = np.random.default_rng(0).uniform(-0.9, 0.9, (1000, channels))
+    soundfile.write(path, sound, RATE, subtype=subtype, format="WAV")
+    wanted = read_clip(path, rate_hz=RATE)
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    np.testing.assert_array_equal(read_clip(path, rate_hz=RATE), wanted)
+
+
+def test_without_soxr_the_devices_own_resampler_serves(tmp_path, monkeypatch):
+    path = tmp_path / "a.wav"
+    tone = np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)
+    soundfile.write(path, 0.5 * tone, RATE, subtype="PCM_16")
+    assert resampler() == "soxr"
+    wanted = read_clip(path, rate_hz=RATE // 2)
+    monkeypatch.setitem(sys.modules, "soxr", None)
+    assert resampler() == "motefit"
+    found = read_clip(path, rate_hz=RATE // 2)
+    assert found.shape == wanted.shape
+    inner = slice(200, -200)  # the filters end differently where the sound begins and ends
+    np.testing.assert_allclose(found[inner], wanted[inner], atol=20)
 
 
 @given(length=st.integers(1, 50), samples=st.integers(1, 50))

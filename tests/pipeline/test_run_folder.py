@@ -72,9 +72,11 @@ def test_another_recipe_or_other_data_are_refused(folder, recipe, other):
 
 
 def test_overwriting_removes_the_run_and_nothing_else(folder, other):
-    folder.candidate("key").mkdir(parents=True)
-    (folder.candidate("key") / "model.tflite").write_bytes(b"x")
-    for path in (folder.bundle_path("mine"), folder.report_path, folder.certificate_path):
+    for part in ("candidates", "trainings", "rounds"):
+        (folder.path / part / "key").mkdir(parents=True)
+        (folder.path / part / "key" / "model.tflite").write_bytes(b"x")
+    kinds = (folder.bundle_path, folder.report_path, folder.certificate_path)
+    for path in (*(kind("mine") for kind in kinds), folder.path / "study.db"):
         path.write_text("old")
     folder.log_read("test", "why")
     (folder.path / "notes.txt").write_text("mine")

@@ -10,7 +10,7 @@ from motefit.graph.families import build
 from motefit.measure.latency import measure_latency
 from motefit.pipeline.tasks import Task, find_task
 from motefit.search.screen import screen
-from motefit.search.space import grid
+from motefit.search.space import Candidate
 from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks import task_names, task_spec
@@ -56,7 +56,7 @@ def loaded(small):
 def made(small, loaded):
     """Task, model bytes and card section of an untrained candidate."""
     task = find_task(small.task)
-    (candidate,) = grid(small)
+    candidate = Candidate(values={}, seed=0, recipe=small)
     source = task.source(small, loaded)
     rng = np.random.default_rng(0)
     model = candidate.recipe.model
@@ -130,7 +130,7 @@ def test_audit_has_notes_for_people(small, loaded):
 
 
 def test_the_candidate_is_screened(small, loaded):
-    (candidate,) = grid(small)
+    candidate = Candidate(values={}, seed=0, recipe=small)
     task = find_task(small.task)
     rng = np.random.default_rng(0)
     model = candidate.recipe.model

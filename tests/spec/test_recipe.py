@@ -16,9 +16,9 @@ from motefit.spec.recipe import (
     CompressSpec,
     ModelSpec,
     Recipe,
-    SearchSpec,
     TrainSpec,
 )
+from motefit.spec.search import Range, SearchSpec
 from motefit.spec.tasks.forecasting import SeriesData
 from motefit.spec.tasks.keyword_spotting import SpeechData
 
@@ -46,6 +46,7 @@ knobs = st.dictionaries(
 models = st.builds(ModelSpec, family=texts, options=knobs)
 augments = st.builds(
     AugmentSpec,
+    speed_percent=st.floats(0, 99),
     shift_ms=st.floats(0, 500),
     noise_probability=st.floats(0, 1),
     noise_snr_db=st.tuples(st.floats(-9, 0), st.floats(0, 40)),
@@ -67,13 +68,22 @@ compresses = st.builds(
         st.fixed_dictionaries({"name": texts, "epochs": st.integers(0, 9)}), max_size=2
     ).map(tuple),
 )
+ranges = st.one_of(
+    st.builds(
+        Range, low=st.integers(0, 4), high=st.integers(5, 9), step=st.sampled_from([None, 2])
+    ),
+    st.builds(Range, low=st.just(1e-3), high=st.just(0.1), log=st.booleans()),
+)
 searches = st.builds(
     SearchSpec,
     space=st.dictionaries(
         texts.map("model.{}".format),
-        st.lists(st.integers(1, 9), min_size=1).map(tuple),
+        st.lists(st.integers(1, 9), min_size=1).map(tuple) | ranges,
         max_size=3,
     ),
+    strategy=st.sampled_from(["grid", "tpe"]),
+    rungs=st.sampled_from([(), (0.1, 0.3)]),
+    ways=st.sampled_from([{}, {"compress.precision": ("int8", "float16")}]),
     max_candidates=st.integers(1, 99),
 )
 common = {"model": models, "train": trains, "compress": compresses, "search": searches}
@@ -103,6 +113,7 @@ series = st.builds(
         task="forecasting",
         data=SeriesData(inputs=names, targets=names[:1]),
         budget=Budget(bounds=(Bound(metric=f"mae.{names[0]}", relation="<", limit=limit),)),
+        budgets={"small": Budget(bounds=(Bound(metric="macs", relation="<", limit=limit),))},
         **parts,
     ),
     columns,
@@ -242,7 +253,7 @@ def test_with_values_replaces_dotted_keys_and_leaves_the_recipe_alone():
     ("key", "value", "message"),
     [
         ("train.epoch", 3, r"unknown key 'epoch' \(did you mean 'epochs'\?\)"),
-        ("trains.epochs", 3, "unknown section 'trains'"),
+        ("trains.epochs", 3, r"unknown section 'trains' \(did you mean 'train'"),
         ("train.epochs.more", 3, "'train.epochs.more' does not name a recipe key"),
         ("train.epochs", "3", "epochs: expected int, got '3'"),
         ("frontend.mel_bins", 0, "mel_bins must be at least 1"),

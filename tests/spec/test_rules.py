@@ -18,6 +18,7 @@ from motefit.spec.kinds import KindSpec
 from motefit.spec.metrics import Metric
 from motefit.spec.normalisation import Normalisation
 from motefit.spec.recipe import ModelSpec, Recipe
+from motefit.spec.search import Range
 from motefit.spec.tasks import TaskSpec
 from motefit.spec.tasks.forecasting import SeriesIO
 from motefit.spec.tasks.keyword_spotting import SpeechIO
@@ -38,6 +39,7 @@ def _specifications():
 EXAMPLES = {
     Bound: lambda: Bound(metric="macs", relation="<", limit=1.0),
     ModelSpec: lambda: ModelSpec(family="linear"),
+    Range: lambda: Range(low=1, high=2),
     Recipe: lambda: Recipe.loads('task = "forecasting"\n[model]\nfamily = "linear"', name="r"),
     SpeechIO: lambda: SpeechIO(
         labels=("a", "b"), frontend=FrontEnd(), normalisation=Normalisation()

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from motefit.spec.errors import DataError
 from motefit.spec.recipe import AugmentSpec
 from motefit.train.augment import (
+    SPEEDS,
     Noise,
+    Player,
     augment_clips,
     augments_clips,
     augments_features,
@@ -18,8 +20,8 @@ from motefit.train.augment import (
 
 RATE = 8000
 ALL = AugmentSpec(
-    shift_ms=100, gain_db=6, noise_probability=0.8, noise_snr_db=(0, 20), time_masks=2,
-    time_mask_frames=8, frequency_masks=2, frequency_mask_bins=3,
+    speed_percent=10, shift_ms=100, gain_db=6, noise_probability=0.8, noise_snr_db=(0, 20),
+    time_masks=2, time_mask_frames=8, frequency_masks=2, frequency_mask_bins=3,
 )  # fmt: skip
 
 
@@ -80,6 +82,37 @@ def test_a_shift_moves_the_clip_and_fills_with_zeros(seed: int, shift_ms: float)
     wide = augmented(pcm, seed, shift_ms=10_000)
     assert wide.shape == pcm.shape
     assert np.isfinite(wide).all()
+
+
+@given(seed=st.integers(0, 2**31), percent=st.floats(1, 30))
+def test_speed_moves_what_is_heard_towards_or_away_from_the_middle(
+    seed: int, percent: float
+) -> None:
+    pcm = np.zeros((30, 1001), np.int16)
+    pcm[:, 500], pcm[:, 800] = 30_000, 20_000
+    out = augmented(pcm, seed, speed_percent=percent)
+    np.testing.assert_allclose(out[:, 500], 30_000 / 32768, rtol=1e-5)  # the middle stays
+    late = 501 + out[:, 501:].argmax(1)
+    speeds = 300 / (late - 500)
+    assert np.all(np.abs(speeds - 1) <= percent / 100 + 0.01)
+    assert np.ptp(late) > 0
+
+
+def test_a_tone_changes_its_pitch_by_the_speed_and_the_middle_speed_changes_nothing() -> None:
+    tone = np.sin(2 * np.pi * 100 * np.arange(RATE) / RATE).astype(np.float32)
+    player = Player(RATE, most=0.2)
+    for index, speed in ((0, 0.8), (SPEEDS - 1, 1.2)):
+        heard = player.play(tone, speed=index)
+        assert np.abs(np.fft.rfft(heard)).argmax() == pytest.approx(100 * speed, abs=1)
+        assert (np.abs(heard[: RATE // 20]).max() == 0) == (speed > 1)  # a fast word begins late
+    same = player.play(tone, speed=SPEEDS // 2)
+    np.testing.assert_allclose(same[:-1], tone[:-1], atol=1e-6)
+
+
+def test_interpolation_is_linear_between_the_samples() -> None:
+    ramp = np.arange(-300, 301).astype(np.int16)
+    heard = Player(601, most=0.1).play(ramp, speed=0)
+    np.testing.assert_allclose(heard, 0.9 * ramp, atol=1e-3)
 
 
 def test_shifts_go_both_ways_and_use_their_range() -> None:

@@ -9,9 +9,8 @@ from typing import Any, Self
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from motefit.cli.output import err, escape
-from motefit.pipeline.events import Listener
-from motefit.search.screen import Screened
-from motefit.search.space import Candidate
+from motefit.pipeline.events import InTraining, Listener
+from motefit.pipeline.rounds import Entry
 
 
 class LiveListener(Listener):
@@ -68,23 +67,24 @@ class LiveListener(Listener):
         del notes
         self._stop()
 
-    def screened(
-        self, fitting: Sequence[Screened], rejected: Sequence[Screened], left_out: int
-    ) -> None:
+    def screened(self, number: int, entries: Sequence[Entry]) -> None:
         """How many are trained and dropped."""
-        line = f"screened: {len(fitting)} to train, {len(rejected)} rejected before training"
+        fitting = sum(entry.trains for entry in entries)
+        left_out = sum(entry.left_out for entry in entries)
+        rejected = len(entries) - fitting - left_out
+        line = f"screened: {fitting} to train, {rejected} rejected before training"
         if left_out:
             line += f", {left_out} left out by max_candidates"
-        err.print(line)
+        err.print(f"round {number + 1}: {line}" if number else line)
 
-    def training(self, candidates: Sequence[tuple[Candidate, Path]]) -> None:
-        """One bar per candidate."""
+    def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
+        """One bar per training."""
         if not err.is_terminal:
-            err.print(f"training: {len(candidates)} candidate(s)")
+            err.print(f"training: {len(trainings)} candidate(s) {stage}")
         progress = self._start()
         self._bars = [
-            (progress.add_task(escape(c.title), total=c.recipe.train.epochs, note=""), history)
-            for c, history in candidates
+            (progress.add_task(escape(t.title), total=t.epochs, note=""), t.history)
+            for t in trainings
         ]
 
     def tick(self) -> None:

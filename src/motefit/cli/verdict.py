@@ -68,9 +68,11 @@ def _accuracy(evidence: AccuracyEvidence) -> str:
     return text
 
 
-def print_obstacle(nearest: Screened, rejected: int) -> None:
-    """Say that nothing fits, and what came nearest."""
-    out.print(f"[bold red]no candidate can meet the budget[/] ({rejected} judged, none trained)")
+def print_obstacle(nearest: Screened, rejected: Mapping[str, int], *, judged: int) -> None:
+    """Say that nothing fits, which bounds are in the way, and what came nearest."""
+    out.print(f"[bold red]no candidate can meet the budget[/] ({judged} judged, none trained)")
+    for name, count in rejected.items():
+        out.print(f"missed by {count}: {escape(name)}")
     out.print(f"nearest: {escape(nearest.candidate.title)}: {escape(nearest.reason)}")
 
 

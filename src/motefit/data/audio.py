@@ -1,5 +1,10 @@
-"""One audio file -> mono 16-bit samples at the wanted rate; broken files are named, never read."""
+"""One audio file -> mono 16-bit samples at the wanted rate; broken files are named, never read.
 
+With the extra ``train`` libsndfile decodes and soxr resamples. Without it PCM WAV files are read by
+the standard library, to the same samples, and other rates go through motefit's own resampler.
+"""
+
+import importlib.util
 import io
 import struct
 from pathlib import Path
@@ -8,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from motefit.runtime.audio import read_wav
+from motefit.signal.resample import resample
 from motefit.spec.errors import DataError, MissingExtraError
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
@@ -32,8 +39,9 @@ def file_bytes(path: Path) -> bytes:
 def read_clip(path: Path, *, rate_hz: int) -> npt.NDArray[np.int16]:
     """Decode one WAV, FLAC or OGG file.
 
-    Channels are averaged; another rate is resampled with soxr (``HQ``: no alias). 16-bit mono files
-    at ``rate_hz`` come back bit for bit.
+    Channels are averaged; another rate is resampled with soxr (``HQ``: no alias), without it by
+    :func:`motefit.signal.resample.resample`. 16-bit mono files at ``rate_hz`` come back bit for
+    bit.
 
     Args:
         path: the file; names it in errors.
@@ -44,7 +52,7 @@ def read_clip(path: Path, *, rate_hz: int) -> npt.NDArray[np.int16]:
 
     Raises:
         DataError: empty, truncated or undecodable file, a file without samples, or NaN samples.
-        MissingExtraError: soundfile, or soxr for another rate, is not installed.
+        MissingExtraError: for FLAC and OGG, when soundfile is not installed.
     """
     content = file_bytes(path)
     if not content:
@@ -77,6 +85,8 @@ def _decode(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int]:
     samples than memory holds.
     """
     soundfile = _import_soundfile()
+    if soundfile is None:
+        return _decode_wav(path, content)
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             promised = int(file.frames)
@@ -99,20 +109,36 @@ def _decode(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int]:
 
 
 def _resample(mono: npt.NDArray[np.float32], from_hz: int, to_hz: int) -> npt.NDArray[np.float32]:
-    try:
-        import soxr  # noqa: PLC0415 - an extra, only for other rates
-    except ImportError:
-        raise MissingExtraError(
-            "soxr", "train", f"resampling from {from_hz} Hz to {to_hz} Hz"
-        ) from None
+    if resampler() != "soxr":
+        return resample(mono, from_hz, to_hz)
+    import soxr  # noqa: PLC0415 - an extra, only for other rates
+
     return np.asarray(soxr.resample(mono, from_hz, to_hz, quality="HQ"), np.float32)
 
 
-def _import_soundfile() -> Any:  # noqa: ANN401 - a module without types
+def resampler() -> str:
+    """What changes the rate of clips here: ``"soxr"``, or ``"motefit"`` where it is absent.
+
+    Their samples differ a little, so what is made with one must not be taken for the other's.
+    """
+    return "soxr" if importlib.util.find_spec("soxr") is not None else "motefit"
+
+
+def _decode_wav(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int]:
+    """As :func:`_decode`, with the standard library."""
+    if content[:4] != b"RIFF":
+        raise MissingExtraError("soundfile", "train", f"reading {path.name}, which is no WAV file,")
+    samples, rate_hz = read_wav(path)
+    if samples.dtype == np.int16:
+        samples = samples * np.float32(1 / _SCALE)
+    return np.asarray(samples, np.float32)[:, np.newaxis], rate_hz
+
+
+def _import_soundfile() -> Any:  # noqa: ANN401 - a module without types, None where it is absent
     try:
         import soundfile  # noqa: PLC0415 - an extra: imported where it is needed
     except ImportError:
-        raise MissingExtraError("soundfile", "train", "reading audio files") from None
+        return None
     return soundfile
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.audio import file_bytes, fit_length, read_clip
+from motefit.data.audio import file_bytes, fit_length, read_clip, resampler
 from motefit.data.cache import cache_folder, read_entry, write_entry
 from motefit.data.folders import SpeechFolder, find_speech
 from motefit.data.splits import (
@@ -130,7 +130,7 @@ def load_speech(
         DataError: missing folder or word, unusable lists, broken files (all are counted, some
             shown), a split that leaves a part empty.
         OutputError: the cache cannot be written.
-        MissingExtraError: soundfile or soxr is needed and not installed.
+        MissingExtraError: FLAC or OGG files, and soundfile is not installed.
     """
     found = find_speech(folder, data)
     split = _split(found, data)
@@ -145,6 +145,8 @@ def load_speech(
         "clips": [[name, _file_digest(path)] for name, path in sources],
         "noise": [_file_digest(path) for path in found.noise],
     }
+    if resampler() != "soxr":
+        content["resampler"] = resampler()
     entry = cache_folder(cache) / "speech" / f"{_hash_json(content)[:32]}.pcm"
     opened = read_entry(entry)
     if opened is None:

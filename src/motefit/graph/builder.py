@@ -35,6 +35,7 @@ class Builder:
         self._ops: list[Op] = []
         self._constants: dict[str, np.ndarray] = {}
         self._shapes: dict[str, Shape] = {INPUT: tuple(input_shape)}
+        self._numbers: dict[str, int] = {}
         self.cursor = INPUT
 
     @property
@@ -50,7 +51,10 @@ class Builder:
         return op.output
 
     def _name(self, kind: str) -> str:
-        return f"{kind}{sum(op.output.startswith(kind) for op in self._ops)}"
+        """``kind`` and the number of its operations so far."""
+        number = self._numbers.get(kind, 0)
+        self._numbers[kind] = number + 1
+        return f"{kind}{number}"
 
     def _constant(self, name: str, value: np.ndarray) -> str:
         self._constants[name] = value.astype(np.float32)

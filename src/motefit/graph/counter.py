@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from motefit.graph.graph import INPUT, Graph
 from motefit.graph.ops import LSTM, AveragePool2D, Conv2D, Dense, DepthwiseConv2D, Op
+from motefit.graph.ops_signal import MatMul
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,8 @@ def _macs(graph: Graph, op: Op) -> int:
         return out * math.prod(shapes[op.inputs[1]][1:])
     if isinstance(op, DepthwiseConv2D):
         return out * math.prod(shapes[op.inputs[1]][1:3])
+    if isinstance(op, MatMul):
+        return out * shapes[op.inputs[0]][1]
     if isinstance(op, Dense):
         return math.prod(shapes[op.inputs[1]])
     if isinstance(op, AveragePool2D):

@@ -30,7 +30,7 @@ class Quantisation:
 
     def __post_init__(self) -> None:
         scale = np.asarray(self.scale, np.float32).reshape(-1)
-        if not np.all(np.isfinite(scale)) or np.any(scale <= 0):
+        if scale.size and not (scale.min() > 0 and scale.max() < np.inf):
             raise RecipeError(f"quantisation scales must be positive and finite, got {scale}")
         object.__setattr__(self, "scale", scale)
 
@@ -101,7 +101,15 @@ class Graph:
 
     def consumers(self, name: str) -> tuple[Op, ...]:
         """Operations that read a tensor."""
-        return tuple(op for op in self.ops if name in op.inputs)
+        return self._readers.get(name, ())
+
+    @cached_property
+    def _readers(self) -> Mapping[str, tuple[Op, ...]]:
+        readers: dict[str, tuple[Op, ...]] = {}
+        for op in self.ops:
+            for name in dict.fromkeys(op.inputs):
+                readers[name] = (*readers.get(name, ()), op)
+        return readers
 
     def with_constants(self, constants: Mapping[str, np.ndarray]) -> "Graph":
         """A copy with some constants replaced.

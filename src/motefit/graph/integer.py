@@ -15,7 +15,7 @@ from functools import singledispatch
 
 import numpy as np
 
-from motefit.graph import fixedpoint
+from motefit.graph import fixedpoint, reference
 from motefit.graph.graph import INPUT, Graph, Quantisation
 from motefit.graph.integer_lstm import run_lstm
 from motefit.graph.mean import integer_mean, mean_form, same_parameters
@@ -36,7 +36,6 @@ from motefit.graph.ops import (
 )
 from motefit.graph.quantise_lstm import CELL
 from motefit.graph.quantise_scales import dequantise_array, quantise_array
-from motefit.graph.reference import patches
 from motefit.spec.errors import DataError, ModelFileError
 
 __all__ = ["dequantise_array", "quantise_array", "run", "run_all", "step"]
@@ -90,7 +89,15 @@ def step(op: Op, graph: Graph, tensors: Tensors) -> Tensors:
     if isinstance(op, LSTM):
         hidden, cell = run_lstm(op, graph, tensors)
         return {op.output: hidden, f"{op.output}{CELL}": cell}
+    if op in _before_quantize(graph):
+        return dict(reference.step(op, graph, tensors))
     return {op.output: _compute(op, graph, tensors)}
+
+
+def _before_quantize(graph: Graph) -> tuple[Op, ...]:
+    """The operations of a front end inside the model, which computes in float32."""
+    places = (i for i, op in enumerate(graph.ops) if isinstance(op, Quantize))
+    return graph.ops[: next(places, 0)]
 
 
 def _check_dtype(graph: Graph, batch: np.ndarray) -> None:
@@ -162,7 +169,7 @@ def _clamp(values: np.ndarray, out: Quantisation, kind: ActivationKind = "none")
 def _conv(op: Conv2D, graph: Graph, tensors: Tensors) -> np.ndarray:
     weight = graph.constants[op.inputs[1]].astype(np.float64)
     x = _centred(graph, tensors, op.inputs[0])
-    window = patches(op, x, (weight.shape[1], weight.shape[2]))
+    window = reference.patches(op, x, (weight.shape[1], weight.shape[2]))
     flat = np.ascontiguousarray(window).reshape(*window.shape[:3], -1)
     return _finish(graph, op, flat @ weight.reshape(len(weight), -1).T)
 
@@ -171,7 +178,7 @@ def _conv(op: Conv2D, graph: Graph, tensors: Tensors) -> np.ndarray:
 def _depthwise(op: DepthwiseConv2D, graph: Graph, tensors: Tensors) -> np.ndarray:
     weight = graph.constants[op.inputs[1]].astype(np.float64)
     x = _centred(graph, tensors, op.inputs[0])
-    window = patches(op, x, (weight.shape[1], weight.shape[2]))
+    window = reference.patches(op, x, (weight.shape[1], weight.shape[2]))
     sums = np.zeros((*window.shape[:3], window.shape[5]))
     for row in range(weight.shape[1]):
         for column in range(weight.shape[2]):
@@ -192,7 +199,7 @@ def _average_pool(op: AveragePool2D, graph: Graph, tensors: Tensors) -> np.ndarr
     """The mean of the raw integers, halves away from zero; rescaled where the scales differ."""
     x = tensors[op.inputs[0]].astype(np.int64)
     source = _parameters(graph, op.inputs[0])
-    total = patches(op, x, op.window).sum(axis=(3, 4))
+    total = reference.patches(op, x, op.window).sum(axis=(3, 4))
     if not same_parameters(op, graph):
         axes, keep = mean_form(op, graph)
         out = _parameters(graph, op.output)
@@ -200,7 +207,7 @@ def _average_pool(op: AveragePool2D, graph: Graph, tensors: Tensors) -> np.ndarr
         values = integer_mean(total, math.prod(op.window), source, out, image=image)
         return np.asarray(np.clip(values, *fixedpoint.INT8), np.int8)
     ones = np.ones((1, *x.shape[1:3], 1), np.int64)
-    counts = patches(op, ones, op.window).sum(axis=(3, 4))
+    counts = reference.patches(op, ones, op.window).sum(axis=(3, 4))
     size = (np.abs(total) + counts // 2) // counts
     return np.asarray(np.sign(total) * size, np.int8)
 

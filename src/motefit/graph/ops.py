@@ -126,17 +126,23 @@ class AveragePool2D(Windowed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Add(Op):
-    """Sum of two tensors; a size of 1 is repeated. Inputs: a, b of equal rank."""
-
-    activation: ActivationKind = "none"
+class Broadcast(Op):
+    """An operation on two tensors of equal rank that repeats sizes of 1: abstract."""
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
         """The broadcast shape."""
         a, b = shapes
         if len(a) != len(b) or any(m != n and 1 not in {m, n} for m, n in zip(a, b, strict=True)):
-            raise RecipeError(f"{self.output}: cannot add {a} and {b}")
+            name = type(self).__name__.lower()
+            raise RecipeError(f"{self.output}: cannot {name} {a} and {b}")
         return tuple(max(m, n) for m, n in zip(a, b, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Add(Broadcast):
+    """Sum of two tensors; a size of 1 is repeated. Inputs: a, b of equal rank."""
+
+    activation: ActivationKind = "none"
 
 
 @dataclass(frozen=True, kw_only=True)

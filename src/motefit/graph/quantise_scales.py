@@ -103,7 +103,9 @@ def quantise_array(
     scale = quantisation.along(np.ndim(x))
     with np.errstate(over="ignore"):
         steps = np.asarray(x, np.float32) / scale
-    steps = round_half_away(np.nan_to_num(steps.astype(np.float64)))
+    if not np.isfinite(steps).all():
+        steps = np.nan_to_num(steps)
+    steps = round_half_away(steps)
     integers = np.clip(steps + quantisation.zero_point, low, high)
     return np.asarray(integers, np.int8 if high <= INT8[1] else np.int16)
 

@@ -34,6 +34,7 @@ from motefit.graph.ops import (
     Softmax,
     Windowed,
 )
+from motefit.graph.ops_signal import Concatenate, Function, MatMul, Multiply, Reshape, Slice
 from motefit.spec.errors import ModelFileError
 
 CHUNK = 64
@@ -242,3 +243,33 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 @_compute.register
 def _last_step(op: LastStep, arrays: list[np.ndarray]) -> np.ndarray:  # noqa: ARG001
     return arrays[0][:, -1]
+
+
+@_compute.register
+def _reshape(op: Reshape, arrays: list[np.ndarray]) -> np.ndarray:
+    return arrays[0].reshape(-1, *op.shape)
+
+
+@_compute.register
+def _slice(op: Slice, arrays: list[np.ndarray]) -> np.ndarray:
+    return arrays[0][(slice(None),) * (op.axis + 1) + (slice(op.start, op.stop),)]
+
+
+@_compute.register
+def _concatenate(op: Concatenate, arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(arrays, axis=op.axis + 1)
+
+
+@_compute.register
+def _multiply(op: Multiply, arrays: list[np.ndarray]) -> np.ndarray:  # noqa: ARG001
+    return np.asarray(arrays[0] * arrays[1])
+
+
+@_compute.register
+def _matmul(op: MatMul, arrays: list[np.ndarray]) -> np.ndarray:  # noqa: ARG001
+    return np.asarray(arrays[0] @ arrays[1])
+
+
+@_compute.register
+def _function(op: Function, arrays: list[np.ndarray]) -> np.ndarray:
+    return np.asarray(np.sqrt(arrays[0]) if op.kind == "square-root" else np.log(arrays[0]))

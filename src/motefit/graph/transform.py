@@ -46,6 +46,8 @@ def fold(graph: Graph) -> Graph:
 
 
 def _without_dropout(graph: Graph) -> Graph:
+    if not any(isinstance(op, Dropout) for op in graph.ops):
+        return graph
     alias: dict[str, str] = {}
     ops = []
     for op in graph.ops:

@@ -25,6 +25,11 @@ class Size:
         return {"size.tflite_bytes": self.tflite_bytes, "size.zip_bytes": self.zip_bytes}
 
 
+def quick_size(model: bytes) -> Size:
+    """As :func:`measure_size`, in a millisecond: zipped by zlib, which is some per cent larger."""
+    return Size(tflite_bytes=len(model), zip_bytes=len(zip_bytes(model, thorough=False)))
+
+
 def measure_size(model: bytes, *, bundle_bytes: int | None = None) -> Size:
     """Sizes of a model file.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from motefit.pipeline.events import Listener
-from motefit.pipeline.extras import require_report
+from motefit.pipeline.extras import can_report
 from motefit.pipeline.facts import is_quality, is_timing
 from motefit.pipeline.provenance import provenance
 from motefit.pipeline.quiet import silence_litert
@@ -44,14 +44,14 @@ class CheckResult:
             no card to compare with.
         same_data: whether the data are those the card was measured on; if not, accuracy and
             errors are not compared.
-        report: path of the report.
+        report: path of the report; None where the extra ``report`` is not installed.
     """
 
     card: Card
     certificate: Certificate
     differences: tuple[Difference, ...] | None
     same_data: bool
-    report: Path
+    report: Path | None
 
     @property
     def met(self) -> bool:
@@ -82,10 +82,9 @@ def check(
         MotefitError: for other things the user can mend.
     """
     listener = listener or Listener()
-    require_report()
     silence_litert()
     content, card = _open(model, recipe)
-    recipe = recipe or _recipe_of(card, model)
+    recipe = recipe or recipe_of(card, model)
     task = find_task(recipe.task)
     if card is not None and card.task != task.name:
         raise RecipeError(f"{model} is a model for {card.task}; the recipe is for {task.name}")
@@ -108,7 +107,9 @@ def check(
     )
     same_data = made.data_sha256 == data_sha256
     write_atomic(folder / "certificate.json", shipped.certificate.to_json())
-    write_report(folder / "report.html", shipped.report())
+    report = folder / "report.html" if can_report() else None
+    if report is not None:
+        write_report(report, shipped.report())
     return CheckResult(
         card=shipped.card,
         certificate=shipped.certificate,
@@ -116,7 +117,7 @@ def check(
         if card is None
         else _differences(card.facts, shipped, same_data=same_data),
         same_data=same_data,
-        report=folder / "report.html",
+        report=report,
     )
 
 
@@ -130,7 +131,12 @@ def _open(model: Path, recipe: Recipe | None) -> tuple[bytes, Card | None]:
     return bundle.model, bundle.card
 
 
-def _recipe_of(card: Card | None, model: Path) -> Recipe:
+def recipe_of(card: Card | None, model: Path) -> Recipe:
+    """The recipe that a card states.
+
+    Raises:
+        ModelFileError: when it states none.
+    """
     table: dict[str, Any] = dict(card.recipe) if card is not None else {}
     name = str(table.pop("name", model.stem))
     if not table:

@@ -1,10 +1,26 @@
 """What a run tells whoever watches it; every method may be left as it is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from motefit.search.screen import Screened
-from motefit.search.space import Candidate
+from motefit.pipeline.rounds import Entry
+from motefit.search.record import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class InTraining:
+    """A training that was handed to the workers.
+
+    Attributes:
+        title: of the candidate, for people.
+        history: file that gets a line of JSON per epoch (``train.loop.EpochReport``).
+        epochs: that it trains up to now.
+    """
+
+    title: str
+    history: Path
+    epochs: int
 
 
 class Listener:
@@ -16,19 +32,23 @@ class Listener:
     def loaded(self, notes: Sequence[str]) -> None:
         """Data are there; facts that qualify the result."""
 
-    def screened(
-        self, fitting: Sequence[Screened], rejected: Sequence[Screened], left_out: int
-    ) -> None:
-        """Candidates were judged; ``left_out`` fit, but there are more than the recipe wants."""
+    def screened(self, number: int, entries: Sequence[Entry]) -> None:
+        """The candidates of a round were judged."""
 
-    def training(self, candidates: Sequence[tuple[Candidate, Path]]) -> None:
-        """Training begins; each candidate's epochs are appended to its history file."""
+    def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
+        """Trainings of one stage of a round begin."""
 
     def tick(self) -> None:
         """About five times a second while training goes on."""
 
     def trained(self) -> None:
-        """Training has ended."""
+        """The stage has ended."""
+
+    def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
+        """What the files of the candidates would come to now, on the validation part."""
+
+    def entered(self, records: Sequence[Record]) -> None:
+        """A round is over: what became of its candidates."""
 
     def measuring(self, what: str) -> None:
         """A measurement begins."""

@@ -25,7 +25,17 @@ def require_training() -> None:
     Raises:
         MissingExtraError: naming the extra to install.
     """
-    require("torch", extra="train", purpose="training")
+    for module in ("torch", "optuna"):
+        require(module, extra="train", purpose="training")
+
+
+def can_report() -> bool:
+    """Whether a report can be written."""
+    try:
+        require_report()
+    except MissingExtraError:
+        return False
+    return True
 
 
 def require_report() -> None:

@@ -1,38 +1,38 @@
-"""``fit``: a recipe and data in, a certified bundle out."""
+"""``fit``: a recipe and data in, certified bundles out."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from motefit.pipeline.candidate import (
-    HISTORY,
-    Job,
-    Outcome,
-    finished,
-    load_outcome,
-    untrained,
-)
+from motefit import __version__
+from motefit.pipeline.datasets import load_dataset
+from motefit.pipeline.delivery import Delivery, deliver, rejected_by
 from motefit.pipeline.events import Listener
 from motefit.pipeline.extras import require_report, require_training
-from motefit.pipeline.facts import is_quality, measure_cost
-from motefit.pipeline.provenance import provenance, usable_cores
+from motefit.pipeline.finish import Finish
+from motefit.pipeline.judge import Judge
 from motefit.pipeline.quiet import silence_litert
+from motefit.pipeline.rounds import Round, Rounds
 from motefit.pipeline.run_folder import RunFolder
-from motefit.pipeline.ship import notes_of, ship
-from motefit.pipeline.tasks import AnyTask, find_task
-from motefit.pipeline.workers import run_jobs
-from motefit.report.render import write_report
-from motefit.runtime.bundle import write_bundle
-from motefit.search.screen import Screened, nearest_miss, screen
-from motefit.search.select import choose
-from motefit.search.space import Candidate, grid
-from motefit.spec.card import Card
-from motefit.spec.codec import decode
-from motefit.spec.files import write_atomic
+from motefit.pipeline.ship import notes_of
+from motefit.pipeline.study import Study, propose
+from motefit.pipeline.tasks import find_task
+from motefit.pipeline.trainer import Trainer
+from motefit.search.engines import open_engine
+from motefit.search.screen import Screened, nearest_miss
+from motefit.search.space import Space
+from motefit.search.strategies import find_strategy
+from motefit.spec.errors import MotefitError
 from motefit.spec.recipe import Recipe
-from motefit.spec.tasks import task_spec
-from motefit.verify import Certificate
+
+if TYPE_CHECKING:
+    from motefit.search.ledger import Ledger
+
+
+class NothingTrainedError(MotefitError, ArithmeticError):
+    """No candidate came to the end of its training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,26 +41,28 @@ class FitResult:
 
     Attributes:
         folder: of the run.
-        bundle: path of the zip; None when no candidate could meet the budget.
-        card: of the bundle; None likewise.
-        certificate: the verdict; None likewise.
-        report: path of the report; None likewise.
-        obstacle: the nearest miss, when no candidate could meet the budget.
-        rejected: candidates dropped before training.
+        deliveries: by name, one per budget, the recipe's own first; empty when no candidate could
+            meet a budget.
+        obstacle: the nearest miss, when no candidate could meet a budget.
+        judged: how many candidates were screened.
+        rejected: how many candidates were dropped before training, by the bound they missed.
     """
 
     folder: Path
-    bundle: Path | None = None
-    card: Card | None = None
-    certificate: Certificate | None = None
-    report: Path | None = None
+    deliveries: Mapping[str, Delivery] = field(default_factory=dict)
     obstacle: Screened | None = None
-    rejected: tuple[Screened, ...] = ()
+    judged: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def main(self) -> Delivery | None:
+        """What answers the recipe's own budget; None when nothing does."""
+        return next(iter(self.deliveries.values()), None)
 
     @property
     def met(self) -> bool:
-        """Whether every line of the budget holds on the shipped bytes."""
-        return self.certificate is not None and self.certificate.met
+        """Whether every line of every budget holds on the shipped bytes."""
+        return bool(self.deliveries) and all(d.certificate.met for d in self.deliveries.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +73,17 @@ class FitOptions:
         workers: training processes; 0 takes one per usable core.
         device: of torch, ``"cpu"`` or ``"cuda"``.
         overwrite: replace a run that is there.
+        engine: where workers live: ``"local"`` or ``"ray"``.
+        address: of the engine's cluster.
+        storage: URL of an Optuna storage for the study; empty: a file in the run's folder.
     """
 
     workers: int = 0
     device: str = "cpu"
     overwrite: bool = False
+    engine: str = "local"
+    address: str = ""
+    storage: str = ""
 
 
 def fit(
@@ -86,7 +94,7 @@ def fit(
     options: FitOptions = FitOptions(),
     listener: Listener | None = None,
 ) -> FitResult:
-    """Screen, train, choose on validation, measure the shipped bytes, certify.
+    """Screen, search, choose on validation, measure the shipped bytes, certify.
 
     Args:
         recipe: what to make.
@@ -103,58 +111,80 @@ def fit(
     require_training()
     require_report()
     silence_litert()
-    task = find_task(recipe.task)
-    candidates = grid(recipe)
-    shrinking = _checked_steps(candidates)
-    folder = RunFolder(out)
+    find_strategy(recipe.search.strategy)
+    task, space, folder = find_task(recipe.task), Space(recipe), RunFolder(out)
     folder.claim(recipe, overwrite=options.overwrite)
-    dataset = task.load(recipe, data, progress=listener.loading)
+    dataset = load_dataset(task, recipe, data, progress=listener.loading)
     listener.loaded(notes_of(task.audit(dataset)))
-    screened = tuple(
-        screen(
-            c,
-            untrained(c, task.problem(c.recipe, dataset)),
-            recipe.budget,
-            shrinks=c.key in shrinking,
+    judge = Judge(task, dataset)
+    first: Round | None = None
+    if options.overwrite or not folder.begun:
+        first = propose(space, judge, (), 0)
+        if not any(entry.trains for entry in first.entries):
+            listener.screened(0, first.entries)
+            return FitResult(
+                folder=out,
+                obstacle=nearest_miss(tuple(judge.judged)),
+                judged=len(first.entries),
+                rejected=rejected_by(entry.excess for entry in first.entries),
+            )
+    with ExitStack() as stack:
+        stack.enter_context(folder.locked())
+        folder.begin(
+            recipe,
+            data,
+            data_sha256=task.data_key(dataset),
+            storage=options.storage,
+            overwrite=options.overwrite,
         )
-        for c in candidates
-    )
-    rejected = tuple(s for s in screened if s.missed)
-    passed = sorted(
-        (s for s in screened if not s.missed), key=lambda s: s.facts["size.tflite_bytes"]
-    )
-    fitting = passed[: recipe.search.max_candidates]
-    listener.screened(fitting, rejected, len(passed) - len(fitting))
-    if not fitting:
-        return FitResult(folder=out, obstacle=nearest_miss(screened), rejected=rejected)
-    data_sha256 = task.data_key(dataset)
-    folder.begin(recipe, data, data_sha256=data_sha256, overwrite=options.overwrite)
-    outcomes = _train(folder, data, [s.candidate for s in fitting], options, listener)
-    listener.measuring("size, latency and memory of the trained candidates")
-    facts = {key: _known(task, recipe, outcome) for key, outcome in outcomes.items()}
-    key = choose(facts, recipe.budget)
-    winner = next(s.candidate for s in fitting if s.candidate.key == key)
-    listener.measuring("the chosen file on the test part")
-    folder.log_read("test", f"final measurement of candidate {key}")
-    shipped = ship(
-        task,
-        winner.recipe,
-        outcomes[key].model,
-        _io_of(recipe, outcomes[key]),
-        dataset,
-        provenance=provenance(seed=winner.seed, data_sha256=data_sha256),
-    )
-    bundle = write_bundle(folder.bundle_path(recipe.name), outcomes[key].model, shipped.card)
-    write_atomic(folder.certificate_path, shipped.certificate.to_json())
-    rows = _rows(screened, facts, key)
-    write_report(folder.report_path, shipped.report(history=outcomes[key].history, candidates=rows))
+        if first is not None:
+            Rounds(out).write(0, first)
+        with open_engine(
+            options.engine, workers=options.workers, address=options.address
+        ) as engine:
+            trainer = Trainer(
+                task=task,
+                dataset=dataset,
+                engine=engine,
+                folder=out,
+                data=data,
+                device=options.device,
+                listener=listener,
+            )
+            ledger = stack.enter_context(closing(_ledger(folder, space, options)))
+            folder.log_read("train", "training of the candidates")
+            folder.log_read("validation", "best epoch of each candidate, and choice among them")
+            trained = Study(
+                space=space,
+                judge=judge,
+                rounds=Rounds(out),
+                ledger=ledger,
+                trainer=trainer,
+                listener=listener,
+            ).run()
+            if not trained:
+                reasons = dict.fromkeys(r.reason for r in ledger.records if r.epochs)
+                raise NothingTrainedError(
+                    f"no candidate came to the end of its training: {'; '.join(reasons)}"
+                )
+            finish = Finish(recipe=recipe, task=task, trainer=trainer, listener=listener)
+            chosen = finish.run(trained)
+        listener.measuring("the chosen files on the test part")
+        deliveries = deliver(
+            recipe,
+            data,
+            folder,
+            task=task,
+            finish=finish,
+            chosen=chosen,
+            records=ledger.records,
+        )
+        folder.clear_checkpoints()
     return FitResult(
         folder=out,
-        bundle=bundle,
-        card=shipped.card,
-        certificate=shipped.certificate,
-        report=folder.report_path,
-        rejected=rejected,
+        deliveries=deliveries,
+        judged=len(ledger.records),
+        rejected=rejected_by(r.excess for r in ledger.records if r.status == "rejected"),
     )
 
 
@@ -169,81 +199,14 @@ def resume(
     return fit(recipe, data, out, options=options, listener=listener)
 
 
-def _checked_steps(candidates: Sequence[Candidate]) -> frozenset[str]:
-    """Keys of the candidates with a compression step that makes them smaller than they begin.
+def _ledger(folder: RunFolder, space: Space, options: FitOptions) -> "Ledger":
+    url, name = folder.study(options.storage)
+    about = {
+        "recipe": space.recipe.to_toml(),
+        "folder": str(folder.path.resolve()),
+        "motefit": __version__,
+    }
+    # Here, because it needs Optuna, which the base install has not.
+    from motefit.search.ledger import Ledger  # noqa: PLC0415 - see above
 
-    Raises:
-        RecipeError: for steps that cannot be understood, before anything is trained.
-    """
-    with_steps = [c for c in candidates if c.recipe.compress.steps]
-    if not with_steps:
-        return frozenset()
-    # Here, because it imports torch, which takes a second.
-    from motefit.train.compressors import check_steps  # noqa: PLC0415 - see the line above
-
-    return frozenset(
-        candidate.key
-        for candidate in with_steps
-        if any(step.shrinks for step, _ in check_steps(candidate.recipe.compress.steps))
-    )
-
-
-def _train(
-    folder: RunFolder,
-    data: Path | None,
-    candidates: Sequence[Candidate],
-    options: FitOptions,
-    listener: Listener,
-) -> Mapping[str, Outcome]:
-    jobs = [
-        Job(
-            table=candidate.recipe.to_table(),
-            name=candidate.recipe.name,
-            values=candidate.values,
-            seed=candidate.seed,
-            data=data,
-            folder=folder.candidate(candidate.key),
-            device=options.device,
-        )
-        for candidate in candidates
-    ]
-    folder.log_read("train", "training of the candidates")
-    folder.log_read("validation", "best epoch of each candidate, and choice among them")
-    listener.training([(c, folder.candidate(c.key) / HISTORY) for c in candidates])
-    open_jobs = [job for job in jobs if finished(job.folder) is None]
-    run_jobs(open_jobs, workers=options.workers or usable_cores(), poll=listener.tick)
-    listener.trained()
-    return {c.key: load_outcome(folder.candidate(c.key)) for c in candidates}
-
-
-def _known(task: AnyTask, recipe: Recipe, outcome: Outcome) -> Mapping[str, float]:
-    """Validation facts and costs of a candidate: what the choice may look at."""
-    io = _io_of(recipe, outcome)
-    return {**measure_cost(task, recipe, outcome.model, io).values, **outcome.facts}
-
-
-def _io_of(recipe: Recipe, outcome: Outcome) -> Any:
-    """The card's section of a stored candidate."""
-    section: type[Any] = task_spec(recipe.task).io
-    return decode(section, outcome.io, where="result.json: io")
-
-
-def _rows(
-    screened: Sequence[Screened], facts: Mapping[str, Mapping[str, float]], chosen: str
-) -> tuple[Mapping[str, object], ...]:
-    rows: list[Mapping[str, object]] = []
-    for item in screened:
-        key = item.candidate.key
-        known = facts.get(key, item.facts)
-        status = "rejected" if item.missed else "trained" if key in facts else "not trained"
-        rows.append(
-            {
-                "values": {**item.candidate.values, "seed": item.candidate.seed},
-                "status": "chosen" if key == chosen else status,
-                "reason": item.reason,
-                "tflite_bytes": known["size.tflite_bytes"],
-                "macs": item.facts["macs"],
-                "validation": {k: v for k, v in known.items() if is_quality(k)},
-            }
-        )
-    return tuple(rows)
+    return Ledger(url, name, space, about=about)

@@ -4,22 +4,36 @@
 
     RUN/recipe.toml        the recipe as given
     RUN/run.json           its name, the data's path and content hash
-    RUN/candidates/<key>/  one folder per candidate: checkpoint, history, then model and result
+    RUN/study.db           the ledger of the study, unless it is in a storage elsewhere
+    RUN/rounds/<n>.json    what was proposed, and screened
+    RUN/trainings/, RUN/candidates/   see motefit.pipeline.jobs
     RUN/reads.jsonl        which part of the data was opened when, and for what
     RUN/<recipe>.zip       the bundle: model.tflite and card.json
     RUN/certificate.json   the verdict
     RUN/report.html        for people
+
+A recipe with further budgets has a bundle for each, ``<recipe>-<budget>.zip``, and its verdict and
+report under that name.
 """
 
+import fcntl
 import json
+import os
+import secrets
 import shutil
 import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from motefit.search.urls import HIDDEN, without_password
 from motefit.spec.errors import OutputError, RecipeError
 from motefit.spec.files import read_json, write_atomic, write_json
 from motefit.spec.recipe import Recipe
+
+WORK = ("trainings", "candidates", "rounds")
+"""Folders of a run that its workers and its study write."""
 
 
 class RunFolder:
@@ -42,15 +56,18 @@ class RunFolder:
         """What else the run was given."""
         return self.path / "run.json"
 
-    @property
-    def certificate_path(self) -> Path:
-        """The verdict."""
-        return self.path / "certificate.json"
+    def certificate_path(self, name: str) -> Path:
+        """The verdict on the bundle of that name."""
+        return self.path / f"{self._prefix(name)}certificate.json"
 
-    @property
-    def report_path(self) -> Path:
-        """The report for people."""
-        return self.path / "report.html"
+    def report_path(self, name: str) -> Path:
+        """The report for people on the bundle of that name."""
+        return self.path / f"{self._prefix(name)}report.html"
+
+    def _prefix(self, name: str) -> str:
+        """Nothing for the recipe's own bundle."""
+        state = self._state()
+        return "" if state is None or state["name"] == name else f"{name}."
 
     @property
     def reads_path(self) -> Path:
@@ -60,10 +77,6 @@ class RunFolder:
     def bundle_path(self, name: str) -> Path:
         """The bundle of the recipe of that name."""
         return self.path / f"{name}.zip"
-
-    def candidate(self, key: str) -> Path:
-        """A candidate's own folder."""
-        return self.path / "candidates" / key
 
     @property
     def begun(self) -> bool:
@@ -92,8 +105,35 @@ class RunFolder:
                 "replace the run with --overwrite"
             )
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from going on with this run while the block lasts.
+
+        Raises:
+            OutputError: when another process is at it.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise OutputError(
+                f"another process is working in {self.path}; wait for it, or choose another folder "
+                "with --out"
+            ) from None
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
     def begin(
-        self, recipe: Recipe, data: Path | None, *, data_sha256: str, overwrite: bool
+        self,
+        recipe: Recipe,
+        data: Path | None,
+        *,
+        data_sha256: str,
+        storage: str = "",
+        overwrite: bool,
     ) -> None:
         """Start a run here, or pick up the same run.
 
@@ -101,6 +141,7 @@ class RunFolder:
             recipe: as it was given to :meth:`claim`.
             data: path of the data; None for synthetic data.
             data_sha256: content hash of the data as loaded.
+            storage: URL of the study's storage; empty for a file in this folder.
             overwrite: remove the run that is here.
 
         Raises:
@@ -119,7 +160,29 @@ class RunFolder:
             return
         path = str(data.resolve()) if data else ""
         write_atomic(self.recipe_path, recipe.to_toml())
-        write_json(self.state_path, {"name": recipe.name, "data": path, "data_sha256": data_sha256})
+        state = {
+            "name": recipe.name,
+            "data": path,
+            "data_sha256": data_sha256,
+            "study": f"{recipe.name}-{secrets.token_hex(4)}",
+            "storage": without_password(storage),
+        }
+        write_json(self.state_path, state)
+
+    def study(self, storage: str) -> tuple[str, str]:
+        """URL of the storage and name of the study of the run in this folder.
+
+        Args:
+            storage: as given to this sitting; empty: that of the run's begin.
+
+        Raises:
+            RecipeError: when the storage needs a password, which is not kept.
+        """
+        state = self._state() or {}
+        url = storage or state.get("storage", "")
+        if HIDDEN in url:
+            raise RecipeError(f"the study of {self.path} is in {url}: give --storage again")
+        return url or f"sqlite:///{(self.path / 'study.db').resolve()}", state.get("study", "")
 
     def stored(self) -> tuple[Recipe, Path | None]:
         """Recipe and data path of the run in this folder.
@@ -146,6 +209,11 @@ class RunFolder:
         except OSError as error:
             raise OutputError(f"cannot write {self.reads_path}: {error.strerror}") from None
 
+    def clear_checkpoints(self) -> None:
+        """Remove what only an unfinished run needs."""
+        for checkpoint in self.path.glob("trainings/*/*.npz"):
+            checkpoint.unlink(missing_ok=True)
+
     def _state(self) -> dict[str, str] | None:
         state = read_json(self.state_path)
         if state is None or not {"name", "data", "data_sha256"} <= state.keys():
@@ -157,17 +225,17 @@ class RunFolder:
 
     def _clear(self, state: dict[str, str]) -> None:
         """Remove what a run writes, and nothing else."""
-        files = (
-            self.state_path,
-            self.recipe_path,
-            self.certificate_path,
-            self.report_path,
-            self.reads_path,
-            self.bundle_path(state["name"]),
-        )
+        names: Iterable[str] = [state["name"]]
+        with suppress(RecipeError):  # damaged, or of another version: its own bundle goes
+            names = Recipe.loads(self._recipe_text(), name=state["name"]).all_budgets
+        files = [self.path / "study.db", self.reads_path]
+        for name in names:
+            files += [self.certificate_path(name), self.report_path(name), self.bundle_path(name)]
+        files += [self.recipe_path, self.state_path]
         try:
-            if self.candidate("").is_dir():
-                shutil.rmtree(self.candidate(""))
+            for folder in WORK:
+                if (self.path / folder).is_dir():
+                    shutil.rmtree(self.path / folder)
             for path in files:
                 path.unlink(missing_ok=True)
         except OSError as error:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from motefit.pipeline.facts import measure_file
+from motefit.pipeline.facts import Facts, measure_file
 from motefit.pipeline.tasks import AnyTask
 from motefit.report.facts import ReportFacts
 from motefit.runtime.bundle import sha256
@@ -56,6 +56,7 @@ def ship(
     dataset: Any,
     *,
     provenance: Provenance,
+    facts: Facts | None = None,
 ) -> Shipped:
     """Measure a model file on the test part and certify it against the recipe's budget.
 
@@ -66,8 +67,9 @@ def ship(
         io: the task's section of the card.
         dataset: as the task loaded it.
         provenance: of this measurement.
+        facts: of the test part, where they are measured already.
     """
-    facts = measure_file(task, recipe, model, io, dataset, "test")
+    facts = facts or measure_file(task, recipe, model, io, dataset, "test")
     card = Card(
         task=task.name,
         io=io,

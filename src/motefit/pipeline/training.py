@@ -1,88 +1,204 @@
-"""Train one candidate to its file, in a process of its own; resumable at any moment."""
+"""Do a job in a worker: train up to some epoch, or make a file; resumable at any moment."""
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from motefit.pipeline.candidate import HISTORY, MODEL, RESULT, Job, finished, untrained
+from motefit.measure.size import quick_size
+from motefit.pipeline.datasets import load_dataset
+from motefit.pipeline.jobs import (
+    CHECKPOINT,
+    DIVERGED,
+    HISTORY,
+    MODEL,
+    RESULT,
+    Job,
+    Work,
+    candidate_folder,
+    diverged,
+    outcome_of,
+    standing_of,
+    standing_path,
+    training_folder,
+    untrained,
+)
 from motefit.pipeline.quiet import silence_litert
-from motefit.pipeline.tasks import Parts, find_task
+from motefit.pipeline.tasks import AnyTask, Parts, find_task
 from motefit.runtime.bundle import sha256
 from motefit.spec.codec import encode
 from motefit.spec.errors import OutputError
 from motefit.spec.files import write_atomic, write_json
+from motefit.spec.recipe import Recipe
+from motefit.tflite.export import export
 from motefit.train.coach import Coach
 from motefit.train.compressors import compress
-from motefit.train.loop import EpochReport, Source, Trained, train
+from motefit.train.loop import DivergedError, EpochReport, Source, Trained, train
 from motefit.train.model import Model
+from motefit.train.stacked import train_stacked
 
-Progress = Callable[[EpochReport], None]
+STANDING_EXAMPLES = 128
+"""Training examples that calibrate the file of a candidate that is still in training."""
 
 
 class Examples(Source, Parts, Protocol):
     """What a task's ``source`` returns."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Bench:
+    """What a candidate is trained and measured with."""
+
+    work: Work
+    recipe: Recipe
+    task: AnyTask
+    dataset: Any
+    source: Examples
+
+    @property
+    def loss(self) -> str:
+        return self.task.loss(self.recipe)
+
+
 def run_job(job: Job) -> None:
-    """Train, export, measure on validation, store; picks up where an earlier run stopped.
+    """Do what a job asks; what is there already is not done again.
 
     Raises:
         MotefitError: for anything the user can mend, e.g. a full disk.
     """
-    if finished(job.folder) is not None:
+    if job.done:
+        return
+    silence_litert()
+    if job.epochs is None:
+        for work in job.works:
+            _finish(job, work)
+    else:
+        _train(job, job.epochs)
+
+
+def _bench(job: Job, work: Work) -> _Bench:
+    recipe = work.recipe()
+    task = find_task(recipe.task)
+    dataset = load_dataset(task, recipe, job.data)
+    return _Bench(
+        work=work, recipe=recipe, task=task, dataset=dataset, source=task.source(recipe, dataset)
+    )
+
+
+def _train(job: Job, epochs: int) -> None:
+    benches = [_bench(job, work) for work in job.works]
+    first = {bench.work.training_key: bench for bench in reversed(benches)}
+    trainings = [b for k, b in first.items() if diverged(job.folder, k) is None]
+    results = dict(
+        zip(
+            (b.work.training_key for b in trainings),
+            _trained(job, trainings, epochs),
+            strict=True,
+        )
+    )
+    for bench in benches:
+        result = results.get(bench.work.training_key)
+        if isinstance(result, DivergedError):
+            path = training_folder(job.folder, bench.work.training_key) / DIVERGED
+            write_json(path, {"reason": str(result)})
+        elif result is not None and standing_of(job.folder, bench.work.key, epochs) is None:
+            path = standing_path(job.folder, bench.work.key, epochs)
+            write_json(path, {"facts": _standing(bench, result)})
+
+
+def _trained(job: Job, benches: Sequence[_Bench], epochs: int) -> Sequence[Trained | DivergedError]:
+    """Train each bench's network up to an epoch: as one where there are several."""
+    if not benches:
+        return []
+    folders = [training_folder(job.folder, b.work.training_key) for b in benches]
+    for folder in folders:
+        _make_empty_of_leftovers(folder)
+    graphs = [
+        untrained(b.recipe, b.work.seed, b.task.problem(b.recipe, b.dataset)) for b in benches
+    ]
+    logs = [_log(folder / HISTORY) for folder in folders]
+    if len(benches) > 1:
+        return train_stacked(
+            graphs,
+            benches[0].source,
+            [b.recipe.train for b in benches],
+            loss=benches[0].loss,
+            seeds=[b.work.seed for b in benches],
+            checkpoints=[folder / CHECKPOINT for folder in folders],
+            progress=lambda index, report: logs[index](report),
+            until=epochs,
+        )
+    try:
+        trained = train(
+            graphs[0],
+            benches[0].source,
+            benches[0].recipe.train,
+            loss=benches[0].loss,
+            seed=benches[0].work.seed,
+            checkpoint=folders[0] / CHECKPOINT,
+            progress=logs[0],
+            device=job.device,
+            until=epochs,
+        )
+    except DivergedError as error:
+        return [error]
+    return [trained]
+
+
+def _standing(bench: _Bench, trained: Trained) -> dict[str, float]:
+    """Facts of the file that a network would make now, without the recipe's steps."""
+    quick = replace(bench.recipe.compress, rounding="nearest")
+    examples = _sample(bench.source.part("train")[0], STANDING_EXAMPLES)
+    model = export(trained.graph, quick, examples=examples)
+    io = bench.task.io(bench.recipe, bench.dataset, bench.source)
+    measured = bench.task.measure(model, io, bench.dataset, "validation").facts
+    return {**quick_size(model).facts, **measured}
+
+
+def _finish(job: Job, work: Work) -> None:
+    if outcome_of(job.folder, work.key) is not None:
         return
     start = time.perf_counter()
-    silence_litert()
-    recipe = job.candidate.recipe
-    task = find_task(recipe.task)
-    dataset = task.load(recipe, job.data)
-    source = task.source(recipe, dataset)
-    _make_empty_of_leftovers(job.folder)
-    trained = train(
-        untrained(job.candidate, task.problem(recipe, dataset)),
-        source,
-        recipe.train,
-        loss=task.loss(recipe),
-        seed=job.seed,
-        checkpoint=job.folder / "training.npz",
-        progress=_log(job.folder / HISTORY),
-        device=job.device,
-    )
-    model, tuning = _to_file(job, trained, source, loss=task.loss(recipe))
-    io = task.io(recipe, dataset, source)
-    write_atomic(job.folder / MODEL, model)
+    bench = _bench(job, work)
+    folder = candidate_folder(job.folder, work.key)
+    _make_empty_of_leftovers(folder)
+    (trained,) = _trained(job, [bench], bench.recipe.train.epochs)
+    if isinstance(trained, DivergedError):
+        raise trained
+    model, tuning = _to_file(job, bench, trained)
+    io = bench.task.io(bench.recipe, bench.dataset, bench.source)
+    training = sum(report.seconds for report in trained.history)
+    write_atomic(folder / MODEL, model)
     write_json(
-        job.folder / RESULT,
+        folder / RESULT,
         {
             "io": encode(io),
             "model_sha256": sha256(model),
-            "facts": task.measure(model, io, dataset, "validation").facts,
+            "facts": bench.task.measure(model, io, bench.dataset, "validation").facts,
             "history": [encode(report) for report in (*trained.history, *tuning)],
-            "seconds": time.perf_counter() - start,
+            "seconds": training + time.perf_counter() - start,
         },
     )
-    for checkpoint in job.folder.glob("*.npz"):
+    for checkpoint in folder.glob("*.npz"):
         checkpoint.unlink()
 
 
-def _to_file(
-    job: Job, trained: Trained, source: Examples, *, loss: str
-) -> tuple[bytes, tuple[EpochReport, ...]]:
+def _to_file(job: Job, bench: _Bench, trained: Trained) -> tuple[bytes, tuple[EpochReport, ...]]:
     """The .tflite bytes, after the steps that the recipe asks for, and their epochs."""
-    recipe = job.candidate.recipe
+    recipe, source = bench.recipe, bench.source
     coach = Coach(
         source,
         recipe.train,
         recipe.compress,
-        loss=loss,
+        loss=bench.loss,
         examples=_sample(source.part("train")[0], recipe.compress.calibration_examples),
-        seed=job.seed,
-        folder=job.folder,
-        progress=_log(job.folder / HISTORY),
+        seed=bench.work.seed,
+        folder=candidate_folder(job.folder, bench.work.key),
+        progress=_log(training_folder(job.folder, bench.work.training_key) / HISTORY),
         device=job.device,
     )
     model = compress(Model(graph=trained.graph), recipe.compress.steps, coach)
@@ -95,7 +211,7 @@ def _sample(inputs: np.ndarray, count: int) -> np.ndarray:
 
 
 def _make_empty_of_leftovers(folder: Path) -> None:
-    """Make a candidate's folder; half-written files of a killed process go."""
+    """Make a folder; half-written files of a killed process go."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob(".*"):
@@ -104,7 +220,7 @@ def _make_empty_of_leftovers(folder: Path) -> None:
         raise OutputError(f"cannot write {folder}: {error.strerror}") from None
 
 
-def _log(path: Path) -> Progress:
+def _log(path: Path) -> Callable[[EpochReport], None]:
     """Append one JSON line per epoch, for the progress display of the parent process."""
 
     def append(report: EpochReport) -> None:

@@ -5,15 +5,31 @@ package (2.3) has no setting that silences it, so it is left alone.
 """
 
 import math
+import platform
+import struct
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter as LiteRT
-from ai_edge_litert.interpreter import OpResolverType
 from numpy.typing import NDArray
 
-from motefit.spec.errors import DataError, ModelFileError
+from motefit.spec.errors import DataError, ModelFileError, UnsupportedPlatformError
+
+try:
+    from ai_edge_litert.interpreter import Interpreter as LiteRT
+    from ai_edge_litert.interpreter import OpResolverType
+except ImportError as error:
+    _BITS = 8 * struct.calcsize("P")
+    raise UnsupportedPlatformError(
+        f"LiteRT (the package ai-edge-litert) cannot be imported: {error}; this is Python "
+        f"{platform.python_version()} of {_BITS} bits on {platform.system()} {platform.machine()}. "
+        + (
+            "LiteRT exists for 64-bit systems only: install a 64-bit operating system (on a "
+            "Raspberry Pi: the 64-bit Raspberry Pi OS)"
+            if _BITS < 64
+            else "Install it with: pip install ai-edge-litert"
+        )
+    ) from error
 
 Float32Array = NDArray[np.float32]
 INTEGERS = (np.dtype(np.int8), np.dtype(np.uint8))
@@ -175,19 +191,42 @@ class Interpreter:
             DataError: for another size or dtype.
             ModelFileError: when LiteRT cannot run the model.
         """
+        self.put(example)
+        self.invoke()
+        return self.take()
+
+    def to_input(self, values: Float32Array) -> np.ndarray:
+        """Real numbers in :attr:`input_dtype`; see :func:`quantise`."""
+        return self._input.quantise(values)
+
+    def put(self, example: np.ndarray) -> None:
+        """The first step of :meth:`run_raw`: set the input, and the states to zero.
+
+        Raises:
+            DataError: for another size or dtype.
+        """
         if example.dtype != self.input_dtype or example.size != math.prod(self.input_shape):
             raise DataError(
                 f"the model takes {self.input_dtype} of shape {self.input_shape}, "
                 f"got {example.dtype} of shape {example.shape}"
             )
-        litert = self._litert
-        litert.set_tensor(self._input.index, example.reshape(1, *self.input_shape))
-        litert.reset_all_variables()
+        self._litert.set_tensor(self._input.index, example.reshape(1, *self.input_shape))
+        self._litert.reset_all_variables()
+
+    def invoke(self) -> None:
+        """The second step of :meth:`run_raw`: run the model.
+
+        Raises:
+            ModelFileError: when LiteRT cannot run the model.
+        """
         try:
-            litert.invoke()
+            self._litert.invoke()
         except RuntimeError as error:
             raise ModelFileError(f"LiteRT cannot run this model: {_reason(error)}") from None
-        output: np.ndarray = litert.get_tensor(self._output.index)
+
+    def take(self) -> np.ndarray:
+        """The third step of :meth:`run_raw`: the output, of :attr:`output_dtype`."""
+        output: np.ndarray = self._litert.get_tensor(self._output.index)
         return output.reshape(self.output_shape)
 
 

@@ -12,7 +12,7 @@ from motefit.runtime.bundle import load_bundle
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.normalise import Normaliser
 from motefit.signal.features import features_of
-from motefit.signal.pcm import require_samples
+from motefit.signal.pcm import as_float32, require_samples
 from motefit.signal.resample import resample
 from motefit.spec.errors import DataError, ModelFileError
 from motefit.spec.tasks.keyword_spotting import NAME, SpeechIO
@@ -56,11 +56,11 @@ class KeywordSpotter:
         self._features = features_of(io.frontend)
         self._normaliser = Normaliser(io.normalisation, columns=io.frontend.features)
         sizes = math.prod(self.interpreter.input_shape), math.prod(self.interpreter.output_shape)
-        if sizes != (math.prod(io.frontend.shape), len(io.labels)):
+        if sizes != (math.prod(io.input_shape), len(io.labels)):
             raise ModelFileError(
                 f"the model takes {self.interpreter.input_shape} and gives "
-                f"{self.interpreter.output_shape}, but the front end makes {io.frontend.shape} "
-                f"and there are {len(io.labels)} labels: this card is not this model's"
+                f"{self.interpreter.output_shape}, but the card says {io.input} {io.input_shape} "
+                f"and {len(io.labels)} labels: this card is not this model's"
             )
 
     @classmethod
@@ -74,7 +74,7 @@ class KeywordSpotter:
         return cls(bundle.model, bundle.card.io, threads=threads, xnnpack=xnnpack)
 
     def inputs(self, pcm: np.ndarray) -> Float32Array:
-        """The model's input for many clips: features, normalised.
+        """The model's input for many clips: features, normalised; samples where it has them inside.
 
         Args:
             pcm: (n, samples) at the front end's rate; int16, or float32 with full scale 1.0.
@@ -82,18 +82,20 @@ class KeywordSpotter:
                 count.
 
         Returns:
-            (n, frames, features) float32.
+            (n, frames, features) float32; (n, clip_samples) where the front end is in the model.
 
         Raises:
             DataError: for another shape or dtype, NaN or infinite samples.
         """
+        if self.io.input == "audio":
+            return clips_of(pcm, self.io.frontend.clip_samples)
         return self._normaliser.apply(self._features.batch(pcm))
 
     def infer(self, inputs: Float32Array) -> Float32Array:
         """Probabilities from what :meth:`inputs` gives.
 
         Args:
-            inputs: (n, frames, features) float32.
+            inputs: (n, ...) float32.
 
         Returns:
             (n, labels) float32.
@@ -141,6 +143,26 @@ class KeywordSpotter:
             clips = [resample(clip, rate_hz, wanted) for clip in pcm]
             pcm = np.stack(clips) if clips else pcm
         return self.infer(self.inputs(pcm))
+
+
+def clips_of(pcm: np.ndarray, samples: int) -> Float32Array:
+    """Clips as float32 with full scale 1.0, cropped or padded with zeros at their end.
+
+    Args:
+        pcm: (n, any) int16 or float32.
+        samples: of a clip.
+
+    Returns:
+        (n, samples) float32.
+
+    Raises:
+        DataError: for another shape or dtype, NaN or infinite samples.
+    """
+    require_samples(pcm, dimensions=2)
+    out = np.zeros((len(pcm), samples), np.float32)
+    for clip, row in zip(pcm, out, strict=True):
+        row[: len(clip)] = as_float32(clip)[:samples]
+    return out
 
 
 def softmax(scores: Float32Array) -> Float32Array:

@@ -1,18 +1,27 @@
-"""Judge a candidate before it is trained: the exact file size and the counts need no training."""
+"""Judge a candidate before it is trained: sizes, counts and times need no training."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from motefit.graph.counter import count
 from motefit.graph.graph import Graph
 from motefit.search.space import Candidate
+from motefit.search.timing import Timing
+from motefit.search.untrained import Untrained, write_untrained
 from motefit.spec.budget import Bound, Budget
-from motefit.spec.metrics import format_value
-from motefit.tflite.export import file_of, shipped_graph
+from motefit.spec.metrics import TIMING_PREFIX, format_value
 
-PROBES = 4
+LOWER_BOUNDS = frozenset({"size.zip_bytes", "ram.arena_bytes"})
+"""Facts that say what the trained candidate cannot fall below."""
+FRONTEND_MS, INFERENCE_MS, TOTAL_MS = (
+    f"{TIMING_PREFIX}{stage}_ms" for stage in ("frontend", "inference", "total")
+)
+NOISE = 1.25
+"""A time rejects a candidate where it misses the bound by more than this factor, in every try."""
+TRIES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +30,17 @@ class Screened:
 
     Attributes:
         candidate: what was judged.
-        facts: ``size.tflite_bytes`` (written; training may move it by some bytes, where pieces of
-            the file overlap because their numbers happen to be equal), ``macs``, and
-            ``ram.arena_bytes`` (a lower bound: the largest sum of activations alive at once).
+        facts: by metric name:
+
+            * ``size.tflite_bytes``: written. The trained file may differ by some bytes, where
+              pieces of it overlap because their numbers happen to be equal;
+            * ``size.zip_bytes``: what the zip does not fall below, see
+              :meth:`~motefit.search.untrained.Untrained.zip_bytes_at_least`;
+            * ``macs``;
+            * ``ram.arena_bytes``: a lower bound, the largest sum of activations alive at once;
+            * where times were taken, ``latency.inference_ms`` of the untrained file,
+              ``latency.frontend_ms`` where there is a front end, and ``latency.total_ms``, their
+              sum: 25th percentiles.
         missed: the budget's bounds that it cannot meet.
     """
 
@@ -35,13 +52,19 @@ class Screened:
     def reason(self) -> str:
         """Why the candidate cannot meet the budget; empty when it may."""
         return "; ".join(
-            f"{b.metric} is {format_value(b.metric, self.facts[b.metric])}, bound {b}"
+            f"{b.metric} is {'at least ' if b.metric in LOWER_BOUNDS else ''}"
+            f"{format_value(b.metric, self.facts[b.metric])}, bound {b}"
             for b in self.missed
         )
 
 
 def screen(
-    candidate: Candidate, graph: Graph, budget: Budget, *, shrinks: bool = False
+    candidate: Candidate,
+    graph: Graph,
+    budget: Budget,
+    *,
+    shrinks: bool = False,
+    timing: Timing | None = None,
 ) -> Screened:
     """Write the untrained candidate and hold it against the bounds that do not need training.
 
@@ -50,39 +73,69 @@ def screen(
         graph: its network in trained form, weights as drawn.
         budget: of the recipe.
         shrinks: whether a compression step will make it smaller than it is now, so that no bound
-            is out of reach yet.
+            is out of reach yet but the front end's.
+        timing: measures latency; None leaves it out.
+
+    Raises:
+        RecipeError: for a precision that an operation of the graph does not have.
     """
-    rng = np.random.default_rng(0)
-    examples = rng.normal(size=(PROBES, *graph.input_shape)).astype(np.float32)
-    drawn = _with_random_constants(graph, rng=rng)
-    # the nearest integers take as many bytes as well-chosen ones, and no time
-    compress = replace(candidate.recipe.compress, rounding="nearest")
-    form = shipped_graph(drawn, compress, examples=examples)
-    counts = count(form)
+    (screened,) = screen_all(candidate, graph, (budget,), shrinks=shrinks, timing=timing)
+    return screened
+
+
+def screen_all(
+    candidate: Candidate,
+    graph: Graph,
+    budgets: Iterable[Budget],
+    *,
+    shrinks: bool = False,
+    timing: Timing | None = None,
+) -> tuple[Screened, ...]:
+    """As :func:`screen`, against several budgets; the candidate is written and timed once."""
+    compress = candidate.recipe.compress
+    drawn = write_untrained(graph, compress, rng=np.random.default_rng(0))
+    counts = count(drawn.form)
     facts = {
-        "size.tflite_bytes": float(len(file_of(form, compress))),
+        "size.tflite_bytes": float(len(drawn.model)),
+        "size.zip_bytes": float(drawn.zip_bytes_at_least(alike=bool(compress.steps))),
         "macs": float(counts.macs),
         "ram.arena_bytes": float(counts.activation_bytes),
     }
-    judged = () if shrinks else budget.bounds
-    missed = tuple(b for b in judged if b.metric in facts and not b.holds(facts[b.metric]))
-    return Screened(candidate=candidate, facts=facts, missed=missed)
+    judged = [budget.bounds for budget in budgets]
+    if shrinks:
+        judged = [tuple(b for b in bounds if b.metric == FRONTEND_MS) for bounds in judged]
+    if timing is not None:
+        facts |= _times(candidate, drawn, timing, [b for bounds in judged for b in bounds])
+    return tuple(
+        Screened(candidate=candidate, facts=facts, missed=tuple(_missed(bounds, facts)))
+        for bounds in judged
+    )
 
 
-def _with_random_constants(graph: Graph, *, rng: np.random.Generator) -> Graph:
-    """The graph as training could leave it: no two biases or statistics alike.
-
-    Fresh graphs have equal (zero) biases, which the writer would store once; a screened size has
-    to be the size of the trained file.
-    """
-    drawn = {
-        name: (a * rng.uniform(0.5, 1.5, a.shape) + rng.uniform(0.0, 0.1, a.shape)).astype(a.dtype)
-        for name, a in graph.constants.items()
-    }
-    return graph.with_constants(drawn)
+def _missed(bounds: Sequence[Bound], facts: Mapping[str, float]) -> list[Bound]:
+    return [b for b in bounds if b.metric in facts and not _may_hold(b, facts[b.metric])]
 
 
-def nearest_miss(screened: tuple[Screened, ...]) -> Screened:
+def _may_hold(bound: Bound, value: float) -> bool:
+    return bound.holds(value / NOISE if bound.metric.startswith(TIMING_PREFIX) else value)
+
+
+def _times(
+    candidate: Candidate, drawn: Untrained, timing: Timing, bounds: Sequence[Bound]
+) -> dict[str, float]:
+    """Times by metric name; the least of several tries before any of them is missed."""
+    frontend = candidate.recipe.frontend
+    first = {} if frontend is None else {FRONTEND_MS: timing.frontend_ms(frontend)}
+    inference = np.inf
+    for _ in range(TRIES):
+        inference = min(inference, timing.inference_ms(drawn.model))
+        times = {**first, INFERENCE_MS: inference, TOTAL_MS: sum(first.values()) + inference}
+        if not _missed([b for b in bounds if b.metric != FRONTEND_MS], times):
+            break
+    return times
+
+
+def nearest_miss(screened: Iterable[Screened]) -> Screened:
     """The rejected candidate whose worst bound is exceeded by the smallest factor."""
 
     def excess(item: Screened) -> float:
@@ -92,3 +145,12 @@ def nearest_miss(screened: tuple[Screened, ...]) -> Screened:
         )
 
     return min(screened, key=excess)
+
+
+def obstacles(screened: Iterable[Screened]) -> Mapping[str, int]:
+    """How many candidates miss the bound on each metric, the most frequent first.
+
+    A candidate that misses several bounds counts for each. When nothing fits, the first is what
+    stands in the way.
+    """
+    return dict(Counter(b.metric for item in screened for b in item.missed).most_common())

@@ -1,17 +1,25 @@
-"""The candidates of a recipe: the grid of its search space, once per seed."""
+"""The candidates of a recipe: points of its search space, and what each of them is."""
 
 import hashlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from motefit.spec.codec import dumps_json
+from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
+from motefit.spec.search import Dimension, Range
+
+SEED = "seed"
+"""The key of a point that is not a recipe key: which of ``train.seeds`` it is trained with."""
+Point = Mapping[str, object]
+"""A value for each dimension of a space."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One thing to train.
+    """One thing to train and to ship.
 
     Attributes:
         values: the dotted recipe keys that make it differ from the recipe.
@@ -23,13 +31,21 @@ class Candidate:
     seed: int
     recipe: Recipe
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A name for files: equal for equal work, whatever the recipe's budget or name."""
+        return self._digest("data", "frontend", "model", "train", "compress")
+
+    @cached_property
+    def training_key(self) -> str:
+        """As :attr:`key`, of the training alone: candidates may differ in their compression."""
+        return self._digest("data", "frontend", "model", "train")
+
+    def _digest(self, *sections: str) -> str:
         table = self.recipe.to_table()
-        work = {k: table[k] for k in table if k not in {"description", "budget", "search"}}
+        work = {k: table[k] for k in ("task", *sections) if k in table}
         work["train"] = {k: v for k, v in work["train"].items() if k != "seeds"}
-        text = dumps_json({**work, "seed": self.seed})
+        text = dumps_json({**work, SEED: self.seed})
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -40,21 +56,84 @@ class Candidate:
 
 
 def _short(value: object) -> str:
-    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, Mapping):
+        return " ".join(f"{k}={_short(v)}" for k, v in value.items())
+    return "x".join(map(_short, value)) if isinstance(value, tuple) else str(value)
 
 
-def grid(recipe: Recipe) -> tuple[Candidate, ...]:
-    """All candidates, seeds innermost; of candidates that are the same work, the first.
+class Space:
+    """The search space of a recipe, its seeds among the dimensions.
+
+    Args:
+        recipe: of the run.
+
+    Raises:
+        RecipeError: for a key that the recipe cannot have.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.dimensions: Mapping[str, Dimension] = {
+            **recipe.search.space,
+            SEED: recipe.train.seeds,
+        }
+
+    def candidate(self, point: Point) -> Candidate:
+        """What stands at a point.
+
+        Raises:
+            RecipeError: when a value is not allowed at its key.
+        """
+        values = {key: point[key] for key in self.recipe.search.space}
+        recipe = self.recipe.with_values(values) if values else self.recipe
+        return Candidate(values=values, seed=int(str(point[SEED])), recipe=recipe)
+
+    def points(self) -> Iterator[Point]:
+        """All points, the last dimension innermost.
+
+        Yields:
+            each point once.
+
+        Raises:
+            RecipeError: for a range without an end to its values.
+        """
+        choices = [self.values(key) for key in self.dimensions]
+        for combination in itertools.product(*choices):
+            yield dict(zip(self.dimensions, combination, strict=True))
+
+    def values(self, key: str) -> tuple[object, ...]:
+        """All values of a dimension.
+
+        Raises:
+            RecipeError: for a range without an end to its values.
+        """
+        dimension = self.dimensions[key]
+        values = dimension.values() if isinstance(dimension, Range) else dimension
+        if values is None:
+            raise RecipeError(
+                f"[search]: space: {key!r} is a range without steps, which the strategy "
+                f"{self.recipe.search.strategy!r} cannot go through; give a list of values, or a "
+                'step, or take strategy = "tpe"'
+            )
+        return values
+
+
+def in_ways(candidate: Candidate) -> tuple[Candidate, ...]:
+    """A candidate in all combinations of its recipe's ``search.ways``; itself where there are none.
 
     Raises:
         RecipeError: when a value is not allowed at its key.
     """
-    keys = tuple(recipe.search.space)
-    candidates: dict[str, Candidate] = {}
-    for combination in itertools.product(*(recipe.search.space[key] for key in keys)):
-        values = dict(zip(keys, combination, strict=True))
-        changed = recipe.with_values(values)
-        for seed in recipe.train.seeds:
-            candidate = Candidate(values=values, seed=seed, recipe=changed)
-            candidates.setdefault(candidate.key, candidate)
-    return tuple(candidates.values())
+    ways = candidate.recipe.search.ways
+    found: dict[str, Candidate] = {}
+    for combination in itertools.product(*ways.values()):
+        values = {**candidate.values, **dict(zip(ways, combination, strict=True))}
+        way = Candidate(
+            values=values,
+            seed=candidate.seed,
+            recipe=candidate.recipe.with_values(values) if ways else candidate.recipe,
+        )
+        found.setdefault(way.key, way)
+    return tuple(found.values())

@@ -1,7 +1,8 @@
 """Hard limits a model must meet: metrics with bounds, and one objective once all hold."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -61,6 +62,15 @@ class Bound:
             raise RecipeError(f"{name}: {text!r} lies outside 0..100 %")
         return cls(metric=name, relation=relation, limit=limit)
 
+    def excess(self, value: float) -> float:
+        """By which share of the limit a value misses the bound; 0 where it holds, inf for NaN."""
+        if self.holds(value):
+            return 0.0
+        if math.isnan(value):
+            return math.inf
+        # A value right at the limit of a strict bound misses it, too.
+        return max(abs(value - self.limit) / (abs(self.limit) or 1.0), 1e-9)
+
     def holds(self, value: float) -> bool:
         """Whether a measured value meets the bound; False for NaN."""
         return {
@@ -92,7 +102,7 @@ class Budget:
     def __post_init__(self) -> None:
         check_fields(self)
         metric(self.objective)
-        names = [b.metric for b in self.bounds]
+        names = self.metrics
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise RecipeError(f"{', '.join(sorted(twice))}: bounded twice; keep one bound")
@@ -101,6 +111,11 @@ class Budget:
                 "latency.saving_percent is a saving against a reference pipeline: "
                 'name its recipe with reference = "..."'
             )
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the bounded metrics."""
+        return tuple(b.metric for b in self.bounds)
 
     @classmethod
     def from_table(cls, table: object, *, where: str) -> "Budget":
@@ -126,3 +141,16 @@ class Budget:
         if self.reference:
             table["reference"] = self.reference
         return table
+
+
+def check_names(budgets: Iterable[str]) -> None:
+    """Refuse a name of a budget that could not be part of a file's name.
+
+    Raises:
+        RecipeError: naming it.
+    """
+    for name in budgets:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise RecipeError(
+                f"budgets: the name {name!r} may hold letters, digits, '.', '_' and '-' only"
+            )

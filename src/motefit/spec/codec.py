@@ -126,7 +126,8 @@ def _union(options: Sequence[Any], value: Any, *, where: str) -> Any:
             return _value(option, value, where=where)
         except RecipeError as error:
             errors.append(str(error))
-    raise RecipeError(errors[0])
+    tables = [isinstance(value, Mapping) == dataclasses.is_dataclass(o) for o in options]
+    raise RecipeError(errors[tables.index(True) if True in tables else 0])
 
 
 def _literal(allowed: Sequence[Any], value: Any, *, where: str) -> Any:

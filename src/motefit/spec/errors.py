@@ -28,6 +28,14 @@ class OutputError(MotefitError, OSError):
     """A result could not be written; what was there before is intact."""
 
 
+class HostError(MotefitError, OSError):
+    """Another machine that cannot be reached, or cannot do what is asked of it."""
+
+
+class UnsupportedPlatformError(MotefitError, ImportError):
+    """This processor, operating system or Python cannot run models."""
+
+
 class MissingExtraError(MotefitError, ImportError):
     """An optional dependency is needed and absent; the text names the extra to install."""
 

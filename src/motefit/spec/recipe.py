@@ -1,26 +1,27 @@
 """A recipe: everything that turns data and a budget into a model file, as frozen dataclasses."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from motefit.spec.budget import Budget
-from motefit.spec.codec import check_fields, decode, dumps_toml, encode, flatten, nearest
+from motefit.spec.budget import Budget, check_names
+from motefit.spec.codec import check_fields, decode, dumps_toml, encode, nearest
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.metrics import metric
-from motefit.spec.tasks import task_spec
+from motefit.spec.search import SearchSpec, flat_dimensions
+from motefit.spec.tasks import TaskSpec, task_spec
 
-T = TypeVar("T")
 Precision = Literal[
     "float32", "float16", "dynamic-range", "int8-weights", "int4-weights", "int8", "int4"
 ]
 Calibration = Literal["min-max", "percentile", "mse"]
 BiasScales = Literal["own", "borrowed", "none"]
 SECTIONS = (
-    "description", "task", "data", "frontend", "model", "train", "compress", "budget", "search",
+    "description", "task", "data", "frontend", "model", "train", "compress", "budget", "budgets",
+    "search",
 )  # fmt: skip
 """The keys of a recipe file, in the order they are written."""
 
@@ -46,6 +47,7 @@ class AugmentSpec:
     """The ``[train.augment]`` section; every value 0 leaves the clip as it is.
 
     Attributes:
+        speed_percent: largest change of speed, and so of pitch, either way, in percent.
         shift_ms: largest time shift either way, in milliseconds.
         gain_db: largest gain either way, in decibels.
         noise_probability: share of clips mixed with background noise.
@@ -56,6 +58,7 @@ class AugmentSpec:
         frequency_mask_bins: widest frequency mask.
     """
 
+    speed_percent: float = 0.0
     shift_ms: float = 0.0
     gain_db: float = 0.0
     noise_probability: float = 0.0
@@ -70,6 +73,8 @@ class AugmentSpec:
         for name, value in encode(self).items():
             if name != "noise_snr_db" and value < 0:
                 raise RecipeError(f"{name} must not be negative, got {value}")
+        if self.speed_percent >= 100:
+            raise RecipeError(f"speed_percent must be less than 100, got {self.speed_percent}")
         if not 0 <= self.noise_probability <= 1:
             raise RecipeError(f"noise_probability must be 0..1, got {self.noise_probability}")
         if self.noise_snr_db[0] > self.noise_snr_db[1]:
@@ -179,32 +184,6 @@ class CompressSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchSpec:
-    """The ``[search]`` section.
-
-    Attributes:
-        space: dotted recipe keys with the values to try, e.g. ``"model.width" = [16, 24]``; the
-            candidates are the grid of all values.
-        max_candidates: most candidates trained; the smallest files that fit come first.
-    """
-
-    space: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
-    max_candidates: int = 8
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        for key, values in self.space.items():
-            if not values:
-                raise RecipeError(f"space: {key!r} needs a list of values, got {values!r}")
-            if key.split(".")[0] not in {"frontend", "model", "train", "compress"}:
-                raise RecipeError(
-                    f"space: {key!r} must begin with frontend., model., train. or compress."
-                )
-        if self.max_candidates < 1:
-            raise RecipeError(f"max_candidates must be at least 1, got {self.max_candidates}")
-
-
-@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One recipe file.
 
@@ -218,6 +197,7 @@ class Recipe:
         train: optimisation.
         compress: what the shipped file looks like.
         budget: limits and objective.
+        budgets: further budgets by name; each gets the candidate that serves it best, and a bundle.
         search: candidates.
     """
 
@@ -230,6 +210,7 @@ class Recipe:
     train: TrainSpec = field(default_factory=TrainSpec)
     compress: CompressSpec = field(default_factory=CompressSpec)
     budget: Budget = field(default_factory=Budget)
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
     search: SearchSpec = field(default_factory=SearchSpec)
 
     def __post_init__(self) -> None:
@@ -243,14 +224,23 @@ class Recipe:
             raise RecipeError(
                 f"the task {task.name} {'needs a' if task.has_frontend else 'has no'} [frontend]"
             )
+        check_names(self.budgets)
         self._check_metrics(task.metrics(self.data))
+
+    @property
+    def all_budgets(self) -> Mapping[str, Budget]:
+        """Every budget by the name of the bundle that answers it; the recipe's own comes first."""
+        return {self.name: self.budget, **{f"{self.name}-{k}": b for k, b in self.budgets.items()}}
 
     def _check_metrics(self, measured: tuple[str, ...]) -> None:
         """Refuse a bound or objective on a quality that another task or column would have."""
-        for name in (*(b.metric for b in self.budget.bounds), self.budget.objective):
+        wanted = [("search", name) for name in self.search.objectives]
+        for section, budget in {"budget": self.budget, **self.budgets}.items():
+            wanted += [(section, name) for name in (*budget.metrics, budget.objective)]
+        for section, name in wanted:
             if name not in measured and metric(name).quality:
                 raise RecipeError(
-                    f"[budget]: {name} is not measured here{nearest(name, measured)}; the task "
+                    f"[{section}]: {name} is not measured here{nearest(name, measured)}; the task "
                     f"{self.task} with this [data] measures: {', '.join(measured)}"
                 )
 
@@ -277,25 +267,11 @@ class Recipe:
         if not task.has_frontend and "frontend" in table:
             raise RecipeError(f"{name}: the task {task.name} has no [frontend] section")
 
-        def section(spec: type[T], key: str, table: Mapping[str, Any] = table) -> T:
-            return decode(spec, table.get(key, {}), where=f"{name}: [{key}]")
-
-        sections: dict[str, Any] = {
-            "data": section(task.data, "data"),
-            "frontend": section(FrontEnd, "frontend") if task.has_frontend else None,
-            "model": section(ModelSpec, "model", {"model": _model(table, name=name)}),
-            "train": section(TrainSpec, "train"),
-            "compress": section(CompressSpec, "compress"),
-            "budget": Budget.from_table(table.get("budget", {}), where=f"{name}: [budget]"),
-            "search": section(SearchSpec, "search", _flat_space(table, name=name)),
-        }
+        wanted = [key for key in SECTIONS[2:] if task.has_frontend or key != "frontend"]
+        sections = _sections({key: table.get(key, {}) for key in wanted}, task=task, name=name)
         try:
-            return cls(
-                name=name,
-                description=table.get("description", ""),
-                task=task.name,
-                **sections,
-            )
+            description = table.get("description", "")
+            return cls(name=name, description=description, task=task.name, **sections)
         except RecipeError as error:
             raise RecipeError(f"{name}: {error}") from None
 
@@ -327,16 +303,12 @@ class Recipe:
 
     def to_table(self) -> dict[str, Any]:
         """The plain table that :meth:`from_table` reads back to an equal recipe."""
-        table: dict[str, Any] = {"description": self.description, "task": self.task}
-        table["data"] = encode(self.data)
-        if self.frontend is not None:
-            table["frontend"] = encode(self.frontend)
-        table["model"] = {"family": self.model.family, **encode(self.model.options)}
-        table["train"] = encode(self.train)
-        table["compress"] = encode(self.compress)
-        table["budget"] = self.budget.to_table()
-        table["search"] = encode(self.search)
-        return table
+        table = {"description": self.description, "task": self.task}
+        return table | self._tables(SECTIONS[2:])
+
+    def _tables(self, sections: Iterable[str]) -> dict[str, Any]:
+        table = {name: _table(getattr(self, name)) for name in sections}
+        return {k: v for k, v in table.items() if v is not None and (v or k != "budgets")}
 
     def to_toml(self) -> str:
         """The recipe as TOML text."""
@@ -348,7 +320,8 @@ class Recipe:
         Raises:
             RecipeError: when a key or value is not allowed.
         """
-        table = self.to_table()
+        named = dict.fromkeys(dotted.split(".")[0] for dotted in values)
+        table = self._tables(key for key in named if key in SECTIONS[2:])
         for dotted, value in values.items():
             *path, last = dotted.split(".")
             target = table
@@ -357,22 +330,74 @@ class Recipe:
                 if not isinstance(target, dict):
                     raise RecipeError(f"{self.name}: {dotted!r} does not name a recipe key")
             target[last] = value
-        return Recipe.from_table(table, name=self.name)
+        for key in named:
+            if key not in SECTIONS[2:] or (key == "frontend" and self.frontend is None):
+                raise RecipeError(f"{self.name}: unknown section {key!r}{nearest(key, SECTIONS)}")
+        return replace(self, **_sections(table, task=task_spec(self.task), name=self.name))
 
 
-def _model(table: Mapping[str, Any], *, name: str) -> dict[str, object]:
+def _table(section: Any) -> Any:  # noqa: ANN401 - each section has its own type
+    """One section of a recipe as a plain table; None where there is none."""
+    if isinstance(section, ModelSpec):
+        return {"family": section.family, **encode(section.options)}
+    if isinstance(section, Budget):
+        return section.to_table()
+    if isinstance(section, Mapping):
+        return {name: _table(value) for name, value in section.items()}
+    return None if section is None else encode(section)
+
+
+def _sections(table: Mapping[str, Any], *, task: TaskSpec, name: str) -> dict[str, Any]:
+    """The sections that a table holds, decoded.
+
+    Raises:
+        RecipeError: naming the recipe, the section, and the nearest allowed key.
+    """
+    specs = {
+        "data": task.data, "frontend": FrontEnd, "model": ModelSpec, "train": TrainSpec,
+        "compress": CompressSpec, "search": SearchSpec,
+    }  # fmt: skip
+    sections: dict[str, Any] = {}
+    for key, given in table.items():
+        where = f"{name}: [{key}]"
+        if key == "budget":
+            sections[key] = Budget.from_table(given, where=where)
+        elif key == "budgets":
+            sections[key] = {
+                str(k): Budget.from_table(v, where=f"{name}: [budgets.{k}]")
+                for k, v in _mapping(given, where=where).items()
+            }
+        else:
+            shaped = _SHAPES.get(key, _mapping)(given, where=where)
+            sections[key] = decode(specs[key], shaped, where=where)
+    return sections
+
+
+def _mapping(given: object, *, where: str) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise RecipeError(f"{where}: expected a table, got {given!r}")
+    return given
+
+
+def _model(given: object, *, where: str) -> Mapping[str, Any]:
     """The ``[model]`` section with the family's knobs as its ``options``."""
-    model = table["model"]
-    if not isinstance(model, Mapping) or "family" not in model:
-        raise RecipeError(f'{name}: [model] needs a family, e.g. family = "dscnn"')
-    knobs = {key: value for key, value in model.items() if key != "family"}
-    return {"family": model["family"], "options": knobs}
+    if not isinstance(given, Mapping) or "family" not in given:
+        raise RecipeError(f'{where} needs a family, e.g. family = "dscnn"')
+    knobs = {key: value for key, value in given.items() if key != "family"}
+    return {"family": given["family"], "options": knobs}
 
 
-def _flat_space(table: Mapping[str, Any], *, name: str) -> Mapping[str, Any]:
-    """The recipe with ``model.width = [...]`` in its search space as ``"model.width" = [...]``."""
-    search = table.get("search")
-    if not isinstance(search, Mapping) or not isinstance(search.get("space"), Mapping):
-        return table
-    space = flatten(search["space"], where=f"{name}: [search.space]")
-    return {"search": {**search, "space": space}}
+def _search(given: object, *, where: str) -> Mapping[str, Any]:
+    """The ``[search]`` section with ``model.width`` in its tables as ``"model.width"``."""
+    search = dict(_mapping(given, where=where))
+    for key in ("space", "ways"):
+        if isinstance(search.get(key), Mapping):
+            try:
+                search[key] = flat_dimensions(search[key])
+            except RecipeError as error:
+                raise RecipeError(f"{where}: {key}: {error}") from None
+    return search
+
+
+_SHAPES = {"model": _model, "search": _search}
+"""What becomes of a section before it is decoded."""

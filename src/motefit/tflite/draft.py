@@ -69,6 +69,7 @@ class Draft:
     calls: list[Call] = field(default_factory=list)
     _tensors: list[Table] = field(default_factory=list)
     _buffers: list[Table] = field(default_factory=lambda: [_buffer(b"")])
+    _places: dict[bytes, int] = field(default_factory=lambda: {b"": 0})
 
     def tensor(
         self,
@@ -120,10 +121,10 @@ class Draft:
 
     def _buffer_index(self, data: bytes) -> int:
         """Index of the buffer with these bytes, added where there is none yet."""
-        new = _buffer(data)
-        if new not in self._buffers:
-            self._buffers.append(new)
-        return self._buffers.index(new)
+        index = self._places.setdefault(data, len(self._buffers))
+        if index == len(self._buffers):
+            self._buffers.append(_buffer(data))
+        return index
 
     def model(self, inputs: str, output: str, metadata: Mapping[str, bytes]) -> Table:
         """The root table."""

@@ -13,11 +13,13 @@ forward, scalars are aligned, a vtable may stand anywhere):
 Format: https://flatbuffers.dev/internals/
 """
 
+import functools
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from motefit.tflite.packing import Chain, Region, fill, find, overlap
+from motefit.tflite.packing import Chain, Hosts, Region, fill, overlap
 
 HEADER = 8
 """Bytes of the root's offset and the file identifier."""
@@ -28,8 +30,7 @@ SIZES = {
 """Bytes of the numbers in a table, by their :mod:`struct` code."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A number inside a table; ``code`` is one of :data:`SIZES`."""
 
     code: str
@@ -37,8 +38,7 @@ class Scalar:
     default: float = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(NamedTuple):
     """A vector of numbers: its bytes after the length, the length, and the alignment of the data.
 
     Attributes:
@@ -59,8 +59,7 @@ class Blob:
         return struct.pack("<I", self.length) + self.data + bytes(-len(self.data) % 4)
 
 
-@dataclass(frozen=True, slots=True)
-class Vector:
+class Vector(NamedTuple):
     """A vector of tables or strings."""
 
     items: "tuple[Table | Blob, ...]"
@@ -82,17 +81,21 @@ Fields = Mapping[int, Scalar | Node | None]
 
 def table(kind: str, fields: Fields) -> Table:
     """A table without its absent fields and without scalars at their default."""
-    kept = []
-    for slot, value in sorted(fields.items()):
-        if value is None or (isinstance(value, Scalar) and value.value == value.default):
-            continue
-        kept.append((slot, value))
+    kept = [
+        (slot, value)
+        for slot, value in sorted(fields.items())
+        if value is not None and not (isinstance(value, Scalar) and value.value == value.default)
+    ]
     return Table(kind, tuple(kept))
 
 
 def int32s(values: Iterable[int]) -> Blob:
     """A vector of 32-bit integers."""
-    items = tuple(values)
+    return _int32s(tuple(values))
+
+
+@functools.lru_cache(maxsize=4096)
+def _int32s(items: tuple[int, ...]) -> Blob:
     return Blob(struct.pack(f"<{len(items)}i", *items), len(items))
 
 
@@ -110,28 +113,32 @@ def assemble(root: Table, identifier: bytes) -> bytes:
         identifier: four bytes that follow the root's offset.
     """
     nodes = _parents_first(root)
-    forms = _forms([node for node in nodes if isinstance(node, Table)])
+    layouts = _layouts([node for node in nodes if isinstance(node, _Table)])
     vtables = Region(HEADER)
-    for chain in overlap([form.vtable for form in forms.values()], grain=2):
+    for chain in overlap([layout.vtable for layout, _ in layouts.values()], grain=2):
         vtables.place(chain)
-    at: dict[Node, int] = {}
+    at: dict[int, int] = {}
     end = _padded(vtables.end)
     for node in nodes:
-        if not isinstance(node, Blob):
-            if isinstance(node, Table) and forms[node].wide:
-                end += -(end + 4) % 8
-            at[node] = end
-            end += _padded(forms[node].size if isinstance(node, Table) else 4 + 4 * len(node.items))
-    leaves = _place_leaves([node for node in nodes if isinstance(node, Blob)], end, at)
+        if isinstance(node, _Table):
+            layout, _ = layouts[node.number]
+            end += -(end + 4) % 8 if layout.wide else 0
+            at[node.number] = end
+            end += _padded(layout.size)
+        elif isinstance(node, _Vector):
+            at[node.number] = end
+            end += 4 + 4 * len(node.items)
+    leaves = _place_leaves([node for node in nodes if isinstance(node, _Leaf)], end, at)
     out = bytearray(leaves.end)
-    struct.pack_into("<I4s", out, 0, at[root], identifier)
+    struct.pack_into("<I4s", out, 0, at[nodes[0].number], identifier)
     for address, data in (*vtables.pieces, *leaves.pieces):
         out[address : address + len(data)] = data
     for node in nodes:
-        if isinstance(node, Vector):
+        if isinstance(node, _Vector):
             _write_vector(out, node, at)
-        elif isinstance(node, Table):
-            _write_table(out, at[node], forms[node], vtables.where[forms[node].vtable], at)
+        elif isinstance(node, _Table):
+            layout, parts = layouts[node.number]
+            _write_table(out, (at[node.number], vtables.where[layout.vtable]), layout, parts, at)
     return bytes(out)
 
 
@@ -139,68 +146,144 @@ def _padded(size: int) -> int:
     return size + -size % 4
 
 
-def _write_vector(out: bytearray, node: Vector, at: Mapping[Node, int]) -> None:
-    start = at[node]
-    struct.pack_into("<I", out, start, len(node.items))
-    for i, item in enumerate(node.items):
-        here = start + 4 + 4 * i
-        struct.pack_into("<I", out, here, at[item] - here)
+Part = Scalar | int
+"""A number inside a table, or the number of the node that it points to."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """How one table is written: its vtable, its size, and its fields by their place in it.
+class _Table(NamedTuple):
+    """One of the tables that differ in value."""
 
-    Numbers of eight bytes come first, four bytes into the table; ``wide`` says that there are any,
-    so that the table begins four bytes beside a multiple of eight.
-    """
-
-    vtable: bytes
-    size: int
-    places: "tuple[tuple[int, Scalar | Node], ...]"
-    wide: bool
+    number: int
+    kind: str
+    slots: tuple[int, ...]
+    parts: tuple[Part, ...]
 
 
-def _write_table(
-    out: bytearray, start: int, form: _Form, vtable: int, at: Mapping[Node, int]
-) -> None:
-    struct.pack_into("<i", out, start, start - vtable)
-    for place, value in form.places:
-        here = start + place
-        if isinstance(value, Scalar):
-            number = value.value if value.code in "fd" else int(value.value)
-            struct.pack_into(f"<{value.code}", out, here, number)
-        else:
-            struct.pack_into("<I", out, here, at[value] - here)
+class _Vector(NamedTuple):
+    """One of the vectors of nodes that differ in value; ``items`` are the nodes' numbers."""
+
+    number: int
+    items: tuple[int, ...]
 
 
-def _parents_first(root: Table) -> list[Node]:
-    done: set[Node] = set()
-    order: list[Node] = []
+class _Leaf(NamedTuple):
+    """One of the vectors of numbers that differ in value."""
 
-    def visit(node: Node) -> None:
-        if node in done:
-            return
-        done.add(node)
+    number: int
+    blob: Blob
+
+
+def _parents_first(root: Table) -> list[_Table | _Vector | _Leaf]:
+    """The nodes that differ in value; children are compared by their numbers, not once more."""
+    numbers: dict[object, int] = {}
+    met: dict[int, int] = {}
+    order: list[_Table | _Vector | _Leaf] = []
+
+    def visit(node: Node) -> int:
+        if id(node) in met:
+            return met[id(node)]
+        found: _Table | _Vector | _Leaf
         if isinstance(node, Table):
-            children: Sequence[Scalar | Node] = [value for _, value in node.fields]
+            slots = tuple([slot for slot, _ in node.fields])
+            parts = [v if isinstance(v, Scalar) else visit(v) for _, v in reversed(node.fields)]
+            found = _Table(len(order), node.kind, slots, tuple(reversed(parts)))
+            key: object = found[2:]
+        elif isinstance(node, Vector):
+            items = [visit(item) for item in reversed(node.items)]
+            found = _Vector(len(order), tuple(reversed(items)))
+            key = found.items
         else:
-            children = node.items if isinstance(node, Vector) else ()
-        for child in reversed(children):
-            if not isinstance(child, Scalar):
-                visit(child)
-        order.append(node)
+            found = _Leaf(len(order), node)
+            key = node
+        number = numbers.setdefault(key, found.number)
+        if number == found.number:
+            order.append(found)
+        met[id(node)] = number
+        return number
 
     visit(root)
     return order[::-1]
 
 
-def _forms(tables: Sequence[Table]) -> dict[Table, _Form]:
-    """Write defaults explicitly where a group of tables then needs no vtable of its own."""
-    groups: dict[tuple[str, tuple[int, ...]], list[Table]] = {}
+def _write_vector(out: bytearray, vector: _Vector, at: Mapping[int, int]) -> None:
+    start = at[vector.number]
+    offsets = [at[item] - start - 4 - 4 * i for i, item in enumerate(vector.items)]
+    struct.pack_into(f"<{1 + len(offsets)}I", out, start, len(offsets), *offsets)
+
+
+class _Layout(NamedTuple):
+    """How tables with certain fields are written.
+
+    Numbers of eight bytes come first, four bytes into the table.
+
+    Attributes:
+        vtable: its bytes.
+        size: of the table in bytes.
+        wide: whether there are numbers of eight bytes, so that the table begins four bytes beside
+            a multiple of eight.
+        places: of the parts in bytes from the table's start, each with the part's index; there are
+            no gaps between them.
+        packer: of the whole table.
+    """
+
+    vtable: bytes
+    size: int
+    wide: bool
+    places: tuple[tuple[int, int], ...]
+    packer: struct.Struct
+
+
+def _layout_of(slots: tuple[int, ...], parts: Sequence[Part]) -> _Layout:
+    return _layout(slots, "".join([p.code if isinstance(p, Scalar) else "I" for p in parts]))
+
+
+@functools.lru_cache(maxsize=4096)
+def _layout(slots: tuple[int, ...], codes: str) -> _Layout:
+    """The layout for slots and the codes of their fields, ``I`` for an offset."""
+    order = sorted(range(len(slots)), key=lambda i: (-SIZES[codes[i]], slots[i]))
+    at, places = 4, []
+    for i in order:
+        places.append((at, i))
+        at += SIZES[codes[i]]
+    where = {slots[i]: place for place, i in places}
+    entries = [where.get(slot, 0) for slot in range(max(slots, default=-1) + 1)]
+    return _Layout(
+        vtable=struct.pack(f"<{2 + len(entries)}H", 4 + 2 * len(entries), at, *entries),
+        size=at,
+        wide=any(SIZES[code] == 8 for code in codes),
+        places=tuple(places),
+        packer=struct.Struct("<i" + "".join(codes[i] for i in order)),
+    )
+
+
+def _write_table(
+    out: bytearray,
+    here: tuple[int, int],
+    layout: _Layout,
+    parts: Sequence[Part],
+    at: Mapping[int, int],
+) -> None:
+    """Write a table; ``here`` is where it and its vtable begin."""
+    start, vtable = here
+    values: list[float] = []
+    for place, i in layout.places:
+        part = parts[i]
+        if not isinstance(part, Scalar):
+            values.append(at[part] - start - place)
+        else:
+            values.append(part.value if part.code in "fd" else int(part.value))
+    layout.packer.pack_into(out, start, start - vtable, *values)
+
+
+def _layouts(tables: Sequence[_Table]) -> dict[int, tuple[_Layout, tuple[Part, ...]]]:
+    """Layout and parts of every table, by its number.
+
+    Defaults are written explicitly where a group of tables then needs no vtable of its own.
+    """
+    groups: dict[tuple[str, tuple[int, ...]], list[_Table]] = {}
     for node in tables:
-        groups.setdefault((node.kind, tuple(slot for slot, _ in node.fields)), []).append(node)
-    forms: dict[Table, _Form] = {}
+        groups.setdefault((node.kind, node.slots), []).append(node)
+    chosen: dict[int, tuple[_Layout, tuple[Part, ...]]] = {}
     for (kind, slots), members in groups.items():
         extra = min(
             (
@@ -211,18 +294,22 @@ def _forms(tables: Sequence[Table]) -> dict[Table, _Form]:
             key=lambda fields: 1000 if fields is None else len(fields),
             default=None,
         )
-        plain = [_form(node.fields) for node in members]
-        padded = [_form((*node.fields, *extra)) for node in members] if extra else plain
-        costs = [sum(f.size + -f.size % 4 for f in some) for some in (plain, padded)]
-        chosen = padded if costs[1] < costs[0] + len(plain[0].vtable) else plain
-        forms.update(zip(members, chosen, strict=True))
-    return forms
+        forms = [(_layout_of(slots, node.parts), node.parts) for node in members]
+        if extra:
+            wider = (*slots, *(slot for slot, _ in extra))
+            parts = [(*node.parts, *(value for _, value in extra)) for node in members]
+            padded = [(_layout_of(wider, some), some) for some in parts]
+            costs = [sum(_padded(layout.size) for layout, _ in some) for some in (forms, padded)]
+            if costs[1] < costs[0] + len(forms[0][0].vtable):
+                forms = padded
+        chosen.update(zip([node.number for node in members], forms, strict=True))
+    return chosen
 
 
-def _missing(slots: tuple[int, ...], other: Table) -> "tuple[tuple[int, Scalar], ...] | None":
+def _missing(slots: tuple[int, ...], other: _Table) -> tuple[tuple[int, Scalar], ...] | None:
     """Defaults of the fields that another table has beyond these slots; None if not all scalars."""
     extra = []
-    for slot, value in other.fields:
+    for slot, value in zip(other.slots, other.parts, strict=True):
         if slot in slots:
             continue
         if not isinstance(value, Scalar):
@@ -231,45 +318,33 @@ def _missing(slots: tuple[int, ...], other: Table) -> "tuple[tuple[int, Scalar],
     return tuple(extra)
 
 
-def _form(fields: "Sequence[tuple[int, Scalar | Node]]") -> _Form:
-    sized = [(SIZES[v.code] if isinstance(v, Scalar) else 4, slot, v) for slot, v in fields]
-    places = {}
-    at = 4
-    for size, slot, _ in sorted(sized, key=lambda item: (-item[0], item[1])):
-        places[slot] = at
-        at += size
-    last = max(places, default=-1)
-    entries = [places.get(slot, 0) for slot in range(last + 1)]
-    vtable = struct.pack(f"<{2 + len(entries)}H", 4 + 2 * len(entries), at, *entries)
-    wide = any(size == 8 for size, _, _ in sized)
-    return _Form(vtable, at, tuple((places[slot], value) for slot, value in fields), wide)
-
-
-def _place_leaves(blobs: Sequence[Blob], start: int, at: dict[Node, int]) -> Region:
+def _place_leaves(leaves: Sequence[_Leaf], start: int, at: dict[int, int]) -> Region:
     """Place vectors: aligned ones in order, the others in the gaps before them and at the end."""
     region = Region(start)
-    codes = {blob: blob.encode() for blob in blobs}
-    aligned = sorted((blob for blob in blobs if blob.align > 4), key=lambda blob: -blob.align)
-    small = [blob for blob in blobs if blob.align == 4]
-    hosted: dict[bytes, tuple[bytes, int]] = {}
-    for host in (codes[blob] for blob in aligned if blob.shared):
-        for piece in (codes[blob] for blob in small if blob.shared):
-            place = find(host, piece, 4)
-            if place >= 0:
-                hosted[piece] = host, place
-    fillers = overlap([codes[b] for b in small if b.shared and codes[b] not in hosted], grain=4)
-    fillers += [Chain.of(codes[blob]) for blob in small if not blob.shared]
-    for blob in aligned:
-        gap = -(region.end + 4) % blob.align
-        chosen = fill([len(chain.data) for chain in fillers], gap, blob.align)
+    codes = {leaf.number: leaf.blob.encode() for leaf in leaves}
+    wide = sorted((leaf for leaf in leaves if leaf.blob.align > 4), key=lambda n: -n.blob.align)
+    small = [leaf for leaf in leaves if leaf.blob.align == 4]
+    hosts = Hosts()
+    for leaf in reversed(wide):
+        if leaf.blob.shared:
+            hosts.append(codes[leaf.number])
+    pieces = {codes[leaf.number] for leaf in small if leaf.blob.shared}
+    found = {piece: hosts.find(piece, 4) for piece in pieces}
+    hosted = {piece: place for piece, place in found.items() if place}
+    fillers = overlap(pieces - hosted.keys(), grain=4)
+    fillers += [Chain.of(codes[leaf.number]) for leaf in small if not leaf.blob.shared]
+    sizes = [len(chain.data) for chain in fillers]
+    for leaf in wide:
+        chosen = fill(sizes, -(region.end + 4) % leaf.blob.align, leaf.blob.align)
         for i in chosen:
             region.place(fillers[i])
-        fillers = [chain for i, chain in enumerate(fillers) if i not in chosen]
-        region.end += -(region.end + 4) % blob.align
-        region.place(Chain.of(codes[blob]))
+        for i in reversed(chosen):
+            del fillers[i], sizes[i]
+        region.end += -(region.end + 4) % leaf.blob.align
+        region.place(Chain.of(codes[leaf.number]))
     for chain in fillers:
         region.place(chain)
-    for blob, code in codes.items():
+    for number, code in codes.items():
         host, offset = hosted.get(code, (code, 0))
-        at[blob] = region.where[host] + offset
+        at[number] = region.where[host] + offset
     return region

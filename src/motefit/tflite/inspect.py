@@ -365,6 +365,8 @@ def _macs(
     if len(inputs) < 2:
         return 0
     weight = inputs[1].shape
+    if name == "BATCH_MATMUL" and len(inputs[0].shape) >= 2:
+        return out * abs(inputs[0].shape[-1])
     if name == "CONV_2D" and len(weight) == 4:
         return out * math.prod(abs(n) for n in weight[1:])
     if name == "DEPTHWISE_CONV_2D" and len(weight) == 4:

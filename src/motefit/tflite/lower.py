@@ -4,7 +4,7 @@ Kernel versions: tensorflow/lite/tools/versioning/op_version.cc. A rule is chose
 the operation; adding one edits nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 from types import MappingProxyType
@@ -66,7 +66,8 @@ def _is_int8(graph: Graph, name: str) -> bool:
     return name in graph.quantisation
 
 
-def _sources(op: Op, graph: Graph, draft: Draft) -> list[int]:
+def sources(op: Op, graph: Graph, draft: Draft) -> list[int]:
+    """Tensors of an operation's inputs; constants that are not in the draft yet are added."""
     for name in op.inputs:
         if name in graph.constants and name not in draft.index:
             data = graph.constants[name]
@@ -83,7 +84,7 @@ def add_activation(name: str, graph: Graph, draft: Draft) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kernel:
+class Kernel:
     """An operator code, its version for float32 and for int8, and its kind of options.
 
     ``hybrid`` is the version for float activations and int8 weights, per tensor and per channel;
@@ -98,34 +99,47 @@ class _Kernel:
     int4: int = 0
 
 
-CONV = _Kernel(Operator.CONV_2D, 1, 3, Options.CONV_2D, (2, 5), 7)
-DEPTHWISE = _Kernel(Operator.DEPTHWISE_CONV_2D, 1, 3, Options.DEPTHWISE_CONV_2D, (4, 6), 7)
+CONV = Kernel(Operator.CONV_2D, 1, 3, Options.CONV_2D, (2, 5), 7)
+DEPTHWISE = Kernel(Operator.DEPTHWISE_CONV_2D, 1, 3, Options.DEPTHWISE_CONV_2D, (4, 6), 7)
 DEPTHWISE_DILATED = replace(DEPTHWISE, float32=2)
-DENSE = _Kernel(Operator.FULLY_CONNECTED, 1, 4, Options.FULLY_CONNECTED, (3, 12), 10)
-AVERAGE_POOL = _Kernel(Operator.AVERAGE_POOL_2D, 1, 2, Options.POOL_2D)
-MEAN = _Kernel(Operator.MEAN, 1, 2, Options.REDUCER)
-ADD = _Kernel(Operator.ADD, 1, 2, Options.ADD)
-SOFTMAX = _Kernel(Operator.SOFTMAX, 1, 2, Options.SOFTMAX)
-GATHER = _Kernel(Operator.GATHER, 1, 2, Options.GATHER)
-QUANTIZE = _Kernel(Operator.QUANTIZE, 1, 1)
-DEQUANTIZE = _Kernel(Operator.DEQUANTIZE, 2, 2)
-DEQUANTIZE_FLOAT16 = _Kernel(Operator.DEQUANTIZE, 3, 3)
-DEQUANTIZE_PER_CHANNEL = _Kernel(Operator.DEQUANTIZE, 5, 5)
-DEQUANTIZE_INT4 = _Kernel(Operator.DEQUANTIZE, 6, 6)
-LSTM_SEQUENCE = _Kernel(
+DENSE = Kernel(Operator.FULLY_CONNECTED, 1, 4, Options.FULLY_CONNECTED, (3, 12), 10)
+AVERAGE_POOL = Kernel(Operator.AVERAGE_POOL_2D, 1, 2, Options.POOL_2D)
+MEAN = Kernel(Operator.MEAN, 1, 2, Options.REDUCER)
+ADD = Kernel(Operator.ADD, 1, 2, Options.ADD)
+SOFTMAX = Kernel(Operator.SOFTMAX, 1, 2, Options.SOFTMAX)
+GATHER = Kernel(Operator.GATHER, 1, 2, Options.GATHER)
+QUANTIZE = Kernel(Operator.QUANTIZE, 1, 1)
+DEQUANTIZE = Kernel(Operator.DEQUANTIZE, 2, 2)
+DEQUANTIZE_FLOAT16 = Kernel(Operator.DEQUANTIZE, 3, 3)
+DEQUANTIZE_PER_CHANNEL = Kernel(Operator.DEQUANTIZE, 5, 5)
+DEQUANTIZE_INT4 = Kernel(Operator.DEQUANTIZE, 6, 6)
+LSTM_SEQUENCE = Kernel(
     Operator.UNIDIRECTIONAL_SEQUENCE_LSTM, 1, 1, Options.UNIDIRECTIONAL_SEQUENCE_LSTM, (2, 2)
 )
 
 
-def _call(
+def call(
     op: Op,
     graph: Graph,
     draft: Draft,
-    kernel: _Kernel,
+    kernel: Kernel,
     options: Mapping[int, Scalar] = MappingProxyType({}),
+    settings: Sequence[Sequence[int]] = (),
 ) -> None:
-    """Append one operator that reads the operation's own inputs."""
-    inputs = _sources(op, graph, draft)
+    """Append one operator that reads the operation's own inputs.
+
+    Args:
+        op: the operation.
+        graph: it belongs to.
+        draft: that is appended to.
+        kernel: operator code and versions.
+        options: of the operator.
+        settings: further inputs behind the operation's own, int32 constants.
+    """
+    inputs = sources(op, graph, draft)
+    for number, value in enumerate(settings):
+        data = np.array(value, np.int32)
+        inputs.append(draft.tensor(f"{op.output}.{number}", data.shape, np.int32, data=data))
     output = add_activation(op.output, graph, draft)
     draft.calls.append(
         Call(
@@ -139,7 +153,7 @@ def _call(
     )
 
 
-def _version(op: Op, graph: Graph, kernel: _Kernel) -> int:
+def _version(op: Op, graph: Graph, kernel: Kernel) -> int:
     """Of the kernel's contract, by the types of the first input and of the weights."""
     weight = graph.quantisation.get(op.inputs[1]) if len(op.inputs) > 2 else None
     if _is_int8(graph, op.inputs[0]):
@@ -157,7 +171,7 @@ def _conv(op: Conv2D, graph: Graph, draft: Draft) -> None:
         4: Scalar("i", op.dilation[1], 1),
         5: Scalar("i", op.dilation[0], 1),
     }
-    _call(op, graph, draft, CONV, options)
+    call(op, graph, draft, CONV, options)
 
 
 @lower.register
@@ -171,12 +185,12 @@ def _depthwise(op: DepthwiseConv2D, graph: Graph, draft: Draft) -> None:
         5: Scalar("i", op.dilation[1], 1),
         6: Scalar("i", op.dilation[0], 1),
     }
-    _call(op, graph, draft, DEPTHWISE if op.dilation == (1, 1) else DEPTHWISE_DILATED, options)
+    call(op, graph, draft, DEPTHWISE if op.dilation == (1, 1) else DEPTHWISE_DILATED, options)
 
 
 @lower.register
 def _dense(op: Dense, graph: Graph, draft: Draft) -> None:
-    _call(op, graph, draft, DENSE, {0: Scalar("b", ACTIVATIONS[op.activation])})
+    call(op, graph, draft, DENSE, {0: Scalar("b", ACTIVATIONS[op.activation])})
 
 
 @lower.register
@@ -191,7 +205,7 @@ def _average_pool(op: AveragePool2D, graph: Graph, draft: Draft) -> None:
         3: Scalar("i", op.window[1]),
         4: Scalar("i", op.window[0]),
     }
-    _call(op, graph, draft, AVERAGE_POOL, options)
+    call(op, graph, draft, AVERAGE_POOL, options)
 
 
 def _mean(op: AveragePool2D, graph: Graph, draft: Draft) -> None:
@@ -223,36 +237,36 @@ def _mean(op: AveragePool2D, graph: Graph, draft: Draft) -> None:
 @lower.register
 def _add(op: Add, graph: Graph, draft: Draft) -> None:
     options = {0: Scalar("b", ACTIVATIONS[op.activation])}
-    _call(op, graph, draft, ADD, options)
+    call(op, graph, draft, ADD, options)
 
 
 @lower.register
 def _softmax(op: Softmax, graph: Graph, draft: Draft) -> None:
-    _call(op, graph, draft, SOFTMAX, {0: Scalar("f", 1.0)})
+    call(op, graph, draft, SOFTMAX, {0: Scalar("f", 1.0)})
 
 
 @lower.register
 def _quantize(op: Quantize, graph: Graph, draft: Draft) -> None:
-    _call(op, graph, draft, QUANTIZE)
+    call(op, graph, draft, QUANTIZE)
 
 
 @lower.register
 def _dequantize(op: Dequantize, graph: Graph, draft: Draft) -> None:
     name = op.inputs[0]
     if name not in graph.constants:
-        _call(op, graph, draft, DEQUANTIZE)
+        call(op, graph, draft, DEQUANTIZE)
     elif any(isinstance(reader, LSTM) for reader in graph.consumers(op.output)):
         for gate, source in enumerate(_gates(name, graph, draft)):
             shape = graph.shapes[name][1:]
             output = draft.tensor(f"{op.output}.{GATES[gate]}", shape, np.float32)
             draft.calls.append(_widen(source, output, _widening(name, graph, by_gate=True)))
     else:
-        source = _sources(op, graph, draft)[0]
+        source = sources(op, graph, draft)[0]
         output = draft.tensor(op.output, graph.shapes[name], np.float32)
         draft.calls.append(_widen(source, output, _widening(name, graph)))
 
 
-def _widening(name: str, graph: Graph, *, by_gate: bool = False) -> _Kernel:
+def _widening(name: str, graph: Graph, *, by_gate: bool = False) -> Kernel:
     """The DEQUANTIZE of a constant: float16, or integers of one scale or of one per channel."""
     quantisation = graph.quantisation.get(name)
     if quantisation is None:
@@ -262,7 +276,7 @@ def _widening(name: str, graph: Graph, *, by_gate: bool = False) -> _Kernel:
     return DEQUANTIZE if by_gate or quantisation.axis is None else DEQUANTIZE_PER_CHANNEL
 
 
-def _widen(source: int, output: int, kernel: _Kernel) -> Call:
+def _widen(source: int, output: int, kernel: Kernel) -> Call:
     return Call(code=kernel.code, version=kernel.int8, inputs=[source], output=output)
 
 

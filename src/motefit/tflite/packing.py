@@ -36,15 +36,7 @@ class Region:
         self.end += len(chain.data)
 
 
-def find(data: bytes, piece: bytes, grain: int) -> int:
-    """First place of a piece at a multiple of ``grain``; -1 where there is none."""
-    start = data.find(piece)
-    while start % grain and start >= 0:
-        start = data.find(piece, start + 1)
-    return start
-
-
-class _Hosts:
+class Hosts:
     """Pieces one behind the other, so that one search goes through all of them."""
 
     def __init__(self) -> None:
@@ -53,6 +45,7 @@ class _Hosts:
         self._starts: list[int] = []
 
     def append(self, piece: bytes) -> None:
+        """Add a piece behind the others."""
         self.pieces.append(piece)
         self._starts.append(len(self._joined))
         self._joined += piece
@@ -71,7 +64,7 @@ class _Hosts:
 
 def overlap(pieces: Iterable[bytes], *, grain: int) -> list[Chain]:
     """Chains that hold every piece, as short as a greedy search makes them."""
-    hosts = _Hosts()
+    hosts = Hosts()
     inside: dict[bytes, tuple[bytes, int]] = {}
     for piece in sorted(set(pieces), key=lambda p: (-len(p), p)):
         hit = hosts.find(piece, grain)

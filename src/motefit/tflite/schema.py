@@ -39,16 +39,23 @@ class Operator(IntEnum):
 
     ADD = 0
     AVERAGE_POOL_2D = 1
+    CONCATENATION = 2
     CONV_2D = 3
     DEPTHWISE_CONV_2D = 4
     DEQUANTIZE = 6
     FULLY_CONNECTED = 9
+    MUL = 18
+    RESHAPE = 22
     SOFTMAX = 25
     GATHER = 36
     MEAN = 40
     UNIDIRECTIONAL_SEQUENCE_LSTM = 44
     STRIDED_SLICE = 45
+    SLICE = 65
+    LOG = 73
+    SQRT = 75
     QUANTIZE = 114
+    BATCH_MATMUL = 126
 
 
 class Options(IntEnum):
@@ -60,6 +67,7 @@ class Options(IntEnum):
     POOL_2D = 5
     FULLY_CONNECTED = 8
     SOFTMAX = 9
+    CONCATENATION = 10
     ADD = 11
     GATHER = 23
     REDUCER = 27
@@ -67,7 +75,13 @@ class Options(IntEnum):
     UNIDIRECTIONAL_SEQUENCE_LSTM = 71
 
 
-class ModelSlot(IntEnum):
+class Slot(IntEnum):
+    """A field of a table."""
+
+    __hash__ = int.__hash__  # an enum hashes its name, in Python; slots are hashed a lot
+
+
+class ModelSlot(Slot):
     """Fields of the root table."""
 
     VERSION = 0
@@ -80,7 +94,7 @@ class ModelSlot(IntEnum):
     SIGNATURE_DEFS = 7
 
 
-class SubGraphSlot(IntEnum):
+class SubGraphSlot(Slot):
     """Fields of a subgraph."""
 
     TENSORS = 0
@@ -90,7 +104,7 @@ class SubGraphSlot(IntEnum):
     NAME = 4
 
 
-class TensorSlot(IntEnum):
+class TensorSlot(Slot):
     """Fields of a tensor."""
 
     SHAPE = 0
@@ -103,7 +117,7 @@ class TensorSlot(IntEnum):
     SHAPE_SIGNATURE = 7
 
 
-class QuantizationSlot(IntEnum):
+class QuantizationSlot(Slot):
     """Fields of a tensor's quantisation."""
 
     MIN = 0
@@ -113,7 +127,7 @@ class QuantizationSlot(IntEnum):
     QUANTIZED_DIMENSION = 6
 
 
-class OperatorCodeSlot(IntEnum):
+class OperatorCodeSlot(Slot):
     """Fields of an operator code."""
 
     DEPRECATED_BUILTIN_CODE = 0
@@ -122,7 +136,7 @@ class OperatorCodeSlot(IntEnum):
     BUILTIN_CODE = 3
 
 
-class OperatorSlot(IntEnum):
+class OperatorSlot(Slot):
     """Fields of an operator."""
 
     OPCODE_INDEX = 0
@@ -134,7 +148,7 @@ class OperatorSlot(IntEnum):
     INTERMEDIATES = 8
 
 
-class BufferSlot(IntEnum):
+class BufferSlot(Slot):
     """Fields of a buffer."""
 
     DATA = 0
@@ -142,7 +156,7 @@ class BufferSlot(IntEnum):
     SIZE = 2
 
 
-class MetadataSlot(IntEnum):
+class MetadataSlot(Slot):
     """Fields of an entry of metadata."""
 
     NAME = 0

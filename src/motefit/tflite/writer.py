@@ -7,7 +7,7 @@ from typing import Literal
 from motefit.graph.graph import INPUT, Graph
 from motefit.graph.ops import LSTM
 from motefit.spec.errors import ModelFileError
-from motefit.tflite import schema
+from motefit.tflite import lower_signal, schema  # noqa: F401  (lower_signal: rules)
 from motefit.tflite.draft import Draft
 from motefit.tflite.flatbuffer import assemble
 from motefit.tflite.lower import add_activation, lower

@@ -1,5 +1,6 @@
 """Checkpoints of a training: plain ``.npz`` files without pickles, written whole or not at all."""
 
+import hashlib
 import io
 import json
 import zipfile
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from motefit.graph.graph import Graph
 from motefit.spec.errors import ModelFileError
 from motefit.spec.files import write_atomic
 
@@ -74,3 +76,14 @@ def read_checkpoint(path: Path, *, identity: str) -> Checkpoint | None:
             "seed); delete it to start over, or choose another output folder"
         )
     return Checkpoint(identity=identity, facts=facts, arrays=arrays)
+
+
+def identify(graph: Graph, facts: str) -> str:
+    """The identity of a training: a digest of its initial graph and of all that steers it."""
+    digest = hashlib.sha256(repr((graph.input_shape, graph.ops)).encode())
+    for name in sorted(graph.constants):
+        array = graph.constants[name]
+        digest.update(f"{name} {array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(facts.encode())
+    return digest.hexdigest()

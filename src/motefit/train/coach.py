@@ -15,9 +15,9 @@ from motefit.runtime.interpreter import Interpreter
 from motefit.spec.codec import dumps_json
 from motefit.spec.recipe import CompressSpec, TrainSpec
 from motefit.tflite.export import file_of, shipped_graph
-from motefit.train.loop import EpochReport, Run, Source, select_device
+from motefit.train.loop import EpochReport, Run, Source
 from motefit.train.model import Model
-from motefit.train.module import GraphModule
+from motefit.train.module import GraphModule, select_device
 from motefit.train.optimisation import CLASSIFICATION, score
 from motefit.train.qat import FakeQuantisation, rounded_weights
 from motefit.train.ties import Chain, Ties

@@ -1,12 +1,11 @@
 """The training loop: it knows Graphs, arrays and losses, and nothing of tasks."""
 
-import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,10 +13,11 @@ from torch import Tensor
 
 from motefit.graph.graph import Graph
 from motefit.spec.codec import dumps_json, encode
-from motefit.spec.errors import DataError, MotefitError, RecipeError
+from motefit.spec.errors import DataError, MotefitError
 from motefit.spec.recipe import TrainSpec
-from motefit.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from motefit.train.module import GraphModule
+from motefit.train.best import Best
+from motefit.train.checkpoint import Checkpoint, identify, read_checkpoint, write_checkpoint
+from motefit.train.module import GraphModule, select_device
 from motefit.train.optimisation import (
     CLASSIFICATION,
     learning_rate,
@@ -29,6 +29,8 @@ from motefit.train.optimisation import (
 CHECKPOINT_SECONDS = 2.0
 """Epochs that are faster than this share a checkpoint."""
 EVALUATION_BATCH = 256
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+"""What the optimiser keeps of a parameter: steps so far, mean of gradients and of squares."""
 
 
 class DivergedError(MotefitError, ArithmeticError):
@@ -118,6 +120,7 @@ def train(  # noqa: PLR0913 - one keyword per thing a caller decides, all but th
     progress: Callable[[EpochReport], None] | None = None,
     device: str = "cpu",
     stop: Callable[[], bool] | None = None,
+    until: int | None = None,
 ) -> Trained:
     """Train a graph and keep the epoch that is best on the validation part.
 
@@ -135,6 +138,7 @@ def train(  # noqa: PLR0913 - one keyword per thing a caller decides, all but th
         progress: called after every epoch done in this call.
         device: of torch, ``"cpu"`` or ``"cuda"``.
         stop: asked after every epoch; True ends the training, resumable.
+        until: epochs, at least one, after which to end, resumable; None for all in the settings.
 
     Raises:
         DataError: examples that do not fit the graph.
@@ -145,28 +149,7 @@ def train(  # noqa: PLR0913 - one keyword per thing a caller decides, all but th
     """
     module = GraphModule(graph, seed=seed).to(select_device(device))
     run = Run(module, source, settings, loss=loss, seed=seed)
-    return run.to_end(checkpoint=checkpoint, progress=progress, stop=stop)
-
-
-def select_device(name: str) -> torch.device:
-    """A torch device that is there.
-
-    Raises:
-        RecipeError: for a name torch does not know, or a device this machine lacks.
-    """
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise RecipeError(
-            f"the device {name!r} cannot be used ({reason}); "
-            f"use 'cpu'{' or cuda' if torch.cuda.is_available() else ''}"
-        ) from None
-    return device
-
-
-State = dict[str, Tensor]
+    return run.to_end(checkpoint=checkpoint, progress=progress, stop=stop, until=until)
 
 
 class Run:
@@ -194,22 +177,22 @@ class Run:
         counted_from: int = 0,
     ) -> None:
         torch.set_num_threads(1)
-        self._module = module
+        self.module = module
+        self.settings = settings
+        self.seed = seed
         self._source = source
-        self._settings = settings
         self._loss = loss
         self._train_loss = loss_function(loss, label_smoothing=settings.label_smoothing)
         self._plain_loss = loss_function(loss)
-        self._seed = seed
         self._optimiser = optimiser(module, settings)
         self._device = next(module.parameters()).device
         self._history: list[EpochReport] = []
-        self._best = _Best()
+        self._best = Best()
         self._counted_from = counted_from
         graph = module.to_graph()
         self._shape, self._outputs = graph.input_shape, math.prod(graph.output_shape)
         facts = (encode(replace(settings, seeds=(0,))), loss, seed, source.key, variant)
-        self._identity = _digest(graph, dumps_json(facts))
+        self._identity = identify(graph, dumps_json(facts))
 
     def to_end(
         self,
@@ -217,71 +200,103 @@ class Run:
         checkpoint: Path | None = None,
         progress: Callable[[EpochReport], None] | None = None,
         stop: Callable[[], bool] | None = None,
+        until: int | None = None,
     ) -> Trained:
         """Train until the last epoch or until ``stop`` says True; see :func:`train`."""
-        epochs = self._settings.epochs
+        epochs = self.goal(until)
         if checkpoint is not None:
-            self._resume(checkpoint)
+            self.resume(checkpoint)
         inputs, targets = self._validation()
         written = time.perf_counter()
         stopped = False
-        while len(self._history) < epochs and not stopped:
+        while self.done < epochs and not stopped:
             report = self._epoch(inputs, targets)
             if progress is not None:
                 progress(report)
             stopped = stop is not None and stop()
-            last = stopped or len(self._history) == epochs
+            last = stopped or self.done == epochs
             if checkpoint is not None and (
                 last or time.perf_counter() - written >= CHECKPOINT_SECONDS
             ):
-                write_checkpoint(checkpoint, self._checkpoint())
+                self.save(checkpoint)
                 written = time.perf_counter()
-        self._module.load_state_dict(self._best.state)
+        return self.result()
+
+    @property
+    def done(self) -> int:
+        """How many epochs are done."""
+        return len(self._history)
+
+    def goal(self, until: int | None) -> int:
+        """After how many epochs to end, where the caller wants no more than ``until``."""
+        return min(max(until or self.settings.epochs, 1), self.settings.epochs)
+
+    def result(self) -> Trained:
+        """What the training came to so far; the module takes the constants of the best epoch."""
+        self.module.load_state_dict(self._best.state)
         return Trained(
-            graph=self._module.to_graph(),
+            graph=self.module.to_graph(),
             history=tuple(self._history),
             best_epoch=self._best.epoch,
-            finished=len(self._history) == epochs,
+            finished=self.done == self.settings.epochs,
         )
 
     def _epoch(self, inputs: Tensor, targets: Tensor) -> EpochReport:
         begin = time.perf_counter()
-        index = len(self._history)
-        rng = np.random.default_rng([self._seed, index, 0])
-        x, y = self._tensors(*self._source.epoch(index, rng=rng), part="training")
+        index = self.done
+        rng = np.random.default_rng([self.seed, index, 0])
+        x, y = self.tensors(*self._source.epoch(index, rng=rng), part="training")
         rate, train_loss = self._pass(index, x, y)
-        validation_loss, value = self._evaluate(inputs, targets)
+        judged = self._evaluate(inputs, targets)
+        return self.record(train_loss, judged, rate=rate, seconds=time.perf_counter() - begin)
+
+    def record(
+        self, train_loss: float, judged: tuple[float, float], *, rate: float, seconds: float
+    ) -> EpochReport:
+        """Note an epoch that the module has just been through.
+
+        Args:
+            train_loss: mean over the epoch.
+            judged: as from :meth:`judge`.
+            rate: last learning rate.
+            seconds: that it took.
+
+        Raises:
+            DivergedError: a loss is NaN or infinite; nothing is noted.
+        """
+        index = self.done
+        validation_loss, value = judged
         if not math.isfinite(train_loss) or not math.isfinite(validation_loss):
             raise DivergedError(
                 f"the loss became {train_loss} (validation: {validation_loss}) in epoch "
-                f"{index + 1} of {self._settings.epochs} at a learning rate of {rate:.3g}; lower "
-                f"train.learning_rate (now {self._settings.learning_rate:g}), or check the inputs "
+                f"{index + 1} of {self.settings.epochs} at a learning rate of {rate:.3g}; lower "
+                f"train.learning_rate (now {self.settings.learning_rate:g}), or check the inputs "
                 "for extreme values"
             )
         self._best.offer(
-            value, validation_loss, index, self._module, anyway=index <= self._counted_from
+            value, validation_loss, index, self.module, anyway=index <= self._counted_from
         )
         report = EpochReport(
             epoch=index,
-            epochs=self._settings.epochs,
+            epochs=self.settings.epochs,
             train_loss=train_loss,
             validation_loss=validation_loss,
             score=value,
             best_score=self._best.score,
             learning_rate=rate,
-            seconds=time.perf_counter() - begin,
+            seconds=seconds,
         )
         self._history.append(report)
         return report
 
     def _pass(self, index: int, x: Tensor, y: Tensor) -> tuple[float, float]:
         """One pass over the examples: the last learning rate and the mean loss."""
-        settings, module = self._settings, self._module
-        order = np.random.default_rng([self._seed, index, 1]).permutation(len(x))
+        settings, module = self.settings, self.module
+        order = np.random.default_rng([self.seed, index, 1]).permutation(len(x))
         chosen = torch.from_numpy(order).to(self._device)
         x, y = x[chosen], y[chosen]
         module.train()
-        module.reseed(self._seed, index)
+        module.reseed(self.seed, index)
         # Batches of nearly equal size: no rest of one example, which a norm could not take.
         steps = -(-len(x) // settings.batch_size)
         total = torch.zeros((), device=self._device, dtype=torch.float64)
@@ -305,16 +320,25 @@ class Run:
         return self._evaluate(*self._validation())
 
     def _validation(self) -> tuple[Tensor, Tensor]:
-        return self._tensors(*self._source.validation(), part="validation")
+        return self.tensors(*self._source.validation(), part="validation")
 
     def _evaluate(self, inputs: Tensor, targets: Tensor) -> tuple[float, float]:
-        self._module.eval()
+        self.module.eval()
         with torch.no_grad():
-            parts = [self._module.logits(part) for part in torch.split(inputs, EVALUATION_BATCH)]
+            parts = [self.module.logits(part) for part in torch.split(inputs, EVALUATION_BATCH)]
         outputs = torch.cat(parts)
+        return self.judge(outputs, targets)
+
+    def judge(self, outputs: Tensor, targets: Tensor) -> tuple[float, float]:
+        """Mean loss without smoothing, and score, of logits (n, ...)."""
         return float(self._plain_loss(outputs, targets)), score(self._loss, outputs, targets)
 
-    def _tensors(self, x: np.ndarray, y: np.ndarray, *, part: str) -> tuple[Tensor, Tensor]:
+    def tensors(self, x: np.ndarray, y: np.ndarray, *, part: str) -> tuple[Tensor, Tensor]:
+        """Copies of examples on the device: float32 (n, *input_shape) and targets.
+
+        Raises:
+            DataError: when they do not fit the graph; the message names the ``part``.
+        """
         size = math.prod(self._shape)
         classes = self._loss == CLASSIFICATION
         wanted = len(x) if classes else len(x) * self._outputs
@@ -331,67 +355,51 @@ class Run:
         targets = torch.tensor(y, dtype=torch.int64 if classes else torch.float32)
         return inputs.to(self._device), targets.to(self._device)
 
-    def _checkpoint(self) -> Checkpoint:
-        arrays = {f"now/{k}": _array(v) for k, v in self._module.state_dict().items()}
-        arrays |= {f"best/{k}": _array(v) for k, v in self._best.state.items()}
-        for index, parameter in enumerate(self._module.parameters()):
-            for key, value in self._optimiser.state[parameter].items():
-                arrays[f"optimiser/{index}/{key}"] = _array(value)
-        facts = {"history": [encode(report) for report in self._history], **self._best.facts()}
-        return Checkpoint(identity=self._identity, facts=facts, arrays=arrays)
+    def save(self, path: Path) -> None:
+        """Write a checkpoint.
 
-    def _resume(self, path: Path) -> None:
+        Raises:
+            OutputError: when it cannot be written.
+        """
+        arrays = {f"now/{k}": _array(v) for k, v in self.module.state_dict().items()}
+        arrays |= {f"best/{k}": _array(v) for k, v in self._best.state.items()}
+        for index, moments in enumerate(self.moments()):
+            arrays |= {f"optimiser/{index}/{k}": _array(v) for k, v in moments.items()}
+        facts = {"history": [encode(report) for report in self._history], **self._best.facts()}
+        write_checkpoint(path, Checkpoint(identity=self._identity, facts=facts, arrays=arrays))
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint, if it is there.
+
+        Raises:
+            ModelFileError: for a damaged file, or the checkpoint of another training.
+        """
         found = read_checkpoint(path, identity=self._identity)
         if found is None:
             return
         arrays = {name: torch.from_numpy(array) for name, array in found.arrays.items()}
-        state = self._module.state_dict()
-        self._module.load_state_dict({k: arrays[f"now/{k}"] for k in state})
-        self._best = _Best.from_facts(found.facts, {k: arrays[f"best/{k}"] for k in state})
+        state = self.module.state_dict()
+        self.module.load_state_dict({k: arrays[f"now/{k}"] for k in state})
+        self._best = Best.from_facts(found.facts, {k: arrays[f"best/{k}"] for k in state})
         self._history = [EpochReport(**report) for report in found.facts["history"]]
-        for index, parameter in enumerate(self._module.parameters()):
-            moments = self._optimiser.state[parameter]
-            moments["step"] = arrays[f"optimiser/{index}/step"].to(self._device)
-            for key in ("exp_avg", "exp_avg_sq"):
+        count = len(list(self.module.parameters()))
+        self.load_moments(
+            [{k: arrays[f"optimiser/{i}/{k}"] for k in MOMENTS} for i in range(count)]
+        )
+
+    def moments(self) -> list[Mapping[str, Tensor]]:
+        """The optimiser's :data:`MOMENTS` of every parameter, in order; empty before a step."""
+        return [self._optimiser.state[parameter] for parameter in self.module.parameters()]
+
+    def load_moments(self, moments: Sequence[Mapping[str, Tensor]]) -> None:
+        """Take over copies of what :meth:`moments` returned."""
+        for parameter, new in zip(self.module.parameters(), moments, strict=True):
+            state = self._optimiser.state[parameter]
+            state["step"] = new["step"].to(self._device, copy=True)
+            for key in MOMENTS[1:]:
                 # The fused kernels walk parameter and moments in memory order: keep the strides.
-                value = torch.empty_like(parameter, requires_grad=False)
-                moments[key] = value.copy_(arrays[f"optimiser/{index}/{key}"])
-
-
-class _Best:
-    """The best epoch so far and the module's state then."""
-
-    def __init__(self) -> None:
-        self.score, self.loss, self.epoch = -math.inf, math.inf, -1
-        self.state: State = {}
-
-    def offer(
-        self, score: float, loss: float, epoch: int, module: GraphModule, *, anyway: bool
-    ) -> None:
-        if anyway or (score, -loss) >= (self.score, -self.loss):
-            self.score, self.loss, self.epoch = score, loss, epoch
-            self.state = {k: v.detach().clone() for k, v in module.state_dict().items()}
-
-    def facts(self) -> dict[str, Any]:
-        return {"best_score": self.score, "best_loss": self.loss, "best_epoch": self.epoch}
-
-    @classmethod
-    def from_facts(cls, facts: Any, state: State) -> "_Best":  # noqa: ANN401 - JSON
-        best = cls()
-        best.score, best.loss = facts["best_score"], facts["best_loss"]
-        best.epoch, best.state = facts["best_epoch"], state
-        return best
+                state[key] = torch.empty_like(parameter, requires_grad=False).copy_(new[key])
 
 
 def _array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().contiguous().numpy()
-
-
-def _digest(graph: Graph, facts: str) -> str:
-    digest = hashlib.sha256(repr((graph.input_shape, graph.ops)).encode())
-    for name in sorted(graph.constants):
-        array = graph.constants[name]
-        digest.update(f"{name} {array.shape} {array.dtype}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update(facts.encode())
-    return digest.hexdigest()

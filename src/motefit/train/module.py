@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from motefit.graph.graph import INPUT, Graph
 from motefit.graph.ops import BatchNorm, DepthwiseConv2D, Softmax
+from motefit.spec.errors import RecipeError
 from motefit.train.steps import Context, compile_op
 
 NORM_MOMENTUM = 0.9
@@ -59,6 +60,9 @@ class GraphModule(nn.Module):
     Keras and torch keep it), dropouts act, and a final softmax is left out, so that the loss reads
     logits. In evaluation mode the output equals ``graph.reference.run``.
 
+    Attributes:
+        graph: as given.
+
     Args:
         graph: whose constants become parameters; means and variances of norms become buffers.
         seed: of the dropouts.
@@ -78,10 +82,10 @@ class GraphModule(nn.Module):
         norm_momentum: float = NORM_MOMENTUM,
     ) -> None:
         super().__init__()
-        self._graph = graph
+        self.graph = graph
         self._rounding = rounding
         self._context = Context(norm_momentum)
-        self._layouts = {name: layout_of(graph, name) for name in _used_constants(graph)}
+        self._layouts = {name: layout_of(graph, name) for name in used_constants(graph)}
         statistics = {n for op in graph.ops if isinstance(op, BatchNorm) for n in op.inputs[3:]}
         for name, layout in self._layouts.items():
             tensor = layout.to_torch(graph.constants[name])
@@ -95,9 +99,8 @@ class GraphModule(nn.Module):
 
     def reseed(self, *seed: int) -> None:
         """Start the dropouts' random numbers anew from whole numbers of at least 0."""
-        state = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
         device = next(self.parameters(), torch.empty(0)).device
-        self._context.generator = torch.Generator(device).manual_seed(state % 2**63)
+        self._context.generator = generator_of(*seed, device=device)
 
     def forward(self, batch: Tensor) -> Tensor:
         """Outputs (n, *output_shape) of inputs (n, *input_shape), float32."""
@@ -123,7 +126,7 @@ class GraphModule(nn.Module):
         with torch.no_grad():
             seen = self._constants()
         layouts = self._layouts.items()
-        return self._graph.with_constants({n: layout.to_numpy(seen[n]) for n, layout in layouts})
+        return self.graph.with_constants({n: layout.to_numpy(seen[n]) for n, layout in layouts})
 
     def advance(self, step: int, steps: int) -> None:
         """Tell the rounding how far the training is; see :class:`Rounding`."""
@@ -132,7 +135,7 @@ class GraphModule(nn.Module):
             self._rounding.advance(step, steps, constants)
 
     def _run(self, batch: Tensor, *, softmax: bool) -> Tensor:
-        graph = self._graph
+        graph = self.graph
         tensors = self._constants()
         self._context.training = self.training
         tensors[INPUT] = self._seen(INPUT, _channels_second(batch))
@@ -159,8 +162,8 @@ def _key(name: str) -> str:
     return name.replace(".", "/")  # torch keeps the dot for nested modules
 
 
-def _used_constants(graph: Graph) -> tuple[str, ...]:
-    """Names in the order in which operations read them: a weight before its bias."""
+def used_constants(graph: Graph) -> tuple[str, ...]:
+    """A graph's constants in the order in which operations read them: a weight before its bias."""
     read = dict.fromkeys(name for op in graph.ops for name in op.inputs)
     return tuple(name for name in read if name in graph.constants)
 
@@ -199,3 +202,27 @@ def layout_of(graph: Graph, name: str) -> Layout:
         rank_4 = (0, 3, 1, 2)
     rank = graph.constants[name].ndim
     return Layout(rank_4 if rank == 4 else tuple(range(rank)))
+
+
+def generator_of(*seed: int, device: torch.device | None = None) -> torch.Generator:
+    """Torch's random numbers from whole numbers of at least 0; ``device`` None is the CPU."""
+    state = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
+    return torch.Generator(device or "cpu").manual_seed(state % 2**63)
+
+
+def select_device(name: str) -> torch.device:
+    """A torch device that is there.
+
+    Raises:
+        RecipeError: for a name torch does not know, or a device this machine lacks.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise RecipeError(
+            f"the device {name!r} cannot be used ({reason}); "
+            f"use 'cpu'{' or cuda' if torch.cuda.is_available() else ''}"
+        ) from None
+    return device

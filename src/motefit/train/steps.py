@@ -55,7 +55,8 @@ def compile_op(op: Op, graph: Graph) -> Step:  # noqa: ARG001 - the dispatch nee
     )
 
 
-def _rectify(x: Tensor, kind: ActivationKind) -> Tensor:
+def rectify(x: Tensor, kind: ActivationKind) -> Tensor:
+    """What is left after an activation function."""
     if kind == "none":
         return x
     return functional.relu(x) if kind == "relu" else functional.relu6(x)
@@ -69,7 +70,8 @@ def _padding(op: Windowed, graph: Graph, window: Pair) -> tuple[Pair, list[int]]
     return (0, 0), [*columns, *rows]
 
 
-def _convolution(op: Conv2D | DepthwiseConv2D, graph: Graph, groups: int) -> Step:
+def convolution(op: Conv2D | DepthwiseConv2D, graph: Graph, groups: int) -> Step:
+    """The step of a convolution whose channels stand in groups."""
     shape = graph.shapes[op.inputs[1]]
     inner, outer = _padding(op, graph, (shape[1], shape[2]))
 
@@ -86,20 +88,25 @@ def _convolution(op: Conv2D | DepthwiseConv2D, graph: Graph, groups: int) -> Ste
             dilation=op.dilation,
             groups=groups,
         )
-        return _rectify(out, op.activation)
+        return rectify(out, op.activation)
 
     return step
 
 
 @compile_op.register
 def _conv(op: Conv2D, graph: Graph) -> Step:
-    return _convolution(op, graph, 1)
+    return convolution(op, graph, 1)
 
 
 @compile_op.register
 def _depthwise(op: DepthwiseConv2D, graph: Graph) -> Step:
+    return depthwise(op, graph, 1)
+
+
+def depthwise(op: DepthwiseConv2D, graph: Graph, models: int) -> Step:
+    """The step of a depthwise convolution over the channels of several models."""
     shape = graph.shapes[op.inputs[1]]
-    plain = _convolution(op, graph, shape[3])
+    plain = convolution(op, graph, shape[3] * models)
     (top, bottom), (left, right) = op.pads(graph.shapes[op.inputs[0]], (shape[1], shape[2]))
     if op.stride != (1, 1) or op.dilation == (1, 1) or (top, left) != (bottom, right):
         return plain
@@ -111,7 +118,7 @@ def _depthwise(op: DepthwiseConv2D, graph: Graph) -> Step:
         out = _dilated_depthwise(x, weight, (top, left), op.dilation)
         if bias:
             out = out + bias[0][:, None, None]
-        return _rectify(out, op.activation)
+        return rectify(out, op.activation)
 
     return step
 
@@ -179,7 +186,7 @@ def _dense(op: Dense, graph: Graph) -> Step:  # noqa: ARG001 - the dispatch need
     def step(inputs: list[Tensor], _: Context) -> Tensor:
         x, weight, *bias = inputs
         out = functional.linear(_flat(x), weight, bias[0] if bias else None)
-        return _rectify(out, op.activation)
+        return rectify(out, op.activation)
 
     return step
 
@@ -214,12 +221,12 @@ def _windowed_pool(op: AveragePool2D, graph: Graph) -> Step:
 
 @compile_op.register
 def _add(op: Add, graph: Graph) -> Step:  # noqa: ARG001 - the dispatch needs the signature
-    return lambda inputs, _: _rectify(inputs[0] + inputs[1], op.activation)
+    return lambda inputs, _: rectify(inputs[0] + inputs[1], op.activation)
 
 
 @compile_op.register
 def _activation(op: Activation, graph: Graph) -> Step:  # noqa: ARG001 - as above
-    return lambda inputs, _: _rectify(inputs[0], op.kind)
+    return lambda inputs, _: rectify(inputs[0], op.kind)
 
 
 def _channel_axis(shape: Shape) -> int:

@@ -16,6 +16,7 @@ from motefit.graph.quantise import quantise
 from motefit.graph.transform import fold
 from motefit.graph.weight_scales import with_weight_scales
 from motefit.runtime.interpreter import Interpreter
+from motefit.spec.errors import RecipeError
 from motefit.tflite.archive import zip_bytes
 from motefit.train.compressors import compress
 from motefit.train.compressors.clustering import k_means
@@ -176,6 +177,22 @@ def test_zip_aware_is_smaller_and_within_its_tolerance(case_of) -> None:
         assert coach.loss_of_score(coach.score(plain), coach.score(file)) <= tolerance
         sizes.append(len(zip_bytes(file)))
     assert sizes[0] > sizes[1] > sizes[2]
+
+
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_zip_aware_makes_the_zip_of_a_wanted_size(case_of, epochs: int) -> None:
+    case = case_of("conv1d")
+    coach = case.coach()
+    before = len(zip_bytes(coach.file(case.model)))
+    fine = {"name": "zip-aware", "tolerance": 0.0}
+    smallest = len(zip_bytes(coach.file(compress(case.model, [fine], coach))))
+    for wanted in (before, (before + smallest) // 2):
+        step = {"name": "zip-aware", "zip_bytes": wanted, "epochs": epochs}
+        file = coach.file(compress(case.model, [step], case.coach()))
+        assert 0.9 * wanted < len(zip_bytes(file)) <= wanted
+    tight = {"name": "zip-aware", "zip_bytes": 100}
+    with pytest.raises(RecipeError, match="zip_bytes = 100 is out of reach"):
+        compress(case.model, [tight], coach)
 
 
 def test_clustered_weights_keep_their_integers_when_zipped(case_of, stored_weights) -> None:

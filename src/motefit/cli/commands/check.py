@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from motefit.cli.output import out, print_json
+from motefit.cli.output import escape, out, print_json
 from motefit.cli.progress import LiveListener
 from motefit.cli.verdict import print_differences, print_verdict, verdict_table
 from motefit.pipeline.check import check
@@ -50,11 +50,12 @@ def check_command(
         table = verdict_table(result.card, result.certificate)
         differences = None if result.differences is None else encode(result.differences)
         table |= {"met": result.met, "differences": differences, "same_data": result.same_data}
-        print_json({**table, "report": str(result.report)})
+        print_json({**table, "report": None if result.report is None else str(result.report)})
     else:
         print_verdict(result.card, result.certificate)
         print_differences(result)
-        out.print(f"\nreport  {result.report}", soft_wrap=True)
+        report = result.report or "not written; it needs: pip install 'motefit[report]'"
+        out.print(f"\nreport  {escape(str(report))}", soft_wrap=True)
     raise typer.Exit(0 if result.met else 1)
 
 

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from motefit.cli.output import INTERRUPTED, fail, out, print_json
+from motefit.cli.output import INTERRUPTED, escape, fail, out, print_json
 from motefit.cli.progress import LiveListener
 from motefit.cli.verdict import print_obstacle, print_verdict, verdict_table
+from motefit.pipeline.delivery import Delivery
 from motefit.pipeline.fit import FitOptions, FitResult, fit, resume
 from motefit.pipeline.recipes import find_recipe
 from motefit.pipeline.run_folder import RunFolder
@@ -36,6 +37,14 @@ def fit_command(
         bool, typer.Option("--keep-names", help="Keep the names of tensors in the file.")
     ] = False,
     device: Annotated[str, typer.Option(help="Where torch trains: cpu or cuda.")] = "cpu",
+    engine: Annotated[str, typer.Option(help="Where workers live: local or ray.")] = "local",
+    address: Annotated[
+        str, typer.Option(help="Of the engine's cluster, e.g. auto or host:6379 for ray.")
+    ] = "",
+    storage: Annotated[
+        str,
+        typer.Option(help="URL of an Optuna storage for the study. Default: a file in the run."),
+    ] = "",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")
     ] = False,
@@ -45,8 +54,15 @@ def fit_command(
 
     Exit code 0: the budget is met; 1: it is not; 2: something to mend, said in words.
     """
-    options = FitOptions(workers=workers, device=device, overwrite=overwrite)
-    folder = resume_dir or out_dir or Path("runs") / Path(recipe).stem
+    options = FitOptions(
+        workers=workers,
+        device=device,
+        overwrite=overwrite,
+        engine=engine,
+        address=address,
+        storage=storage,
+    )
+    folder = resume_dir or out_dir or Path("runs") / Path(recipe).name.removesuffix(".toml")
     try:
         with LiveListener() as listener:
             if resume_dir is not None:
@@ -65,33 +81,46 @@ def fit_command(
             raise
         fail(f"interrupted; go on with: motefit fit --resume {shlex.quote(str(folder))}")
         raise typer.Exit(INTERRUPTED) from None
+    _print(result, as_json=as_json)
+    raise typer.Exit(0 if result.met else 1)
+
+
+def _print(result: FitResult, *, as_json: bool) -> None:
     if as_json:
         print_json(_table(result))
-    elif result.obstacle is not None:
-        print_obstacle(result.obstacle, len(result.rejected))
-    elif result.certificate is not None and result.card is not None:
-        print_verdict(result.card, result.certificate)
-        out.print(f"\nbundle  {result.bundle}\nreport  {result.report}", soft_wrap=True)
-    raise typer.Exit(0 if result.met else 1)
+        return
+    if result.obstacle is not None:
+        print_obstacle(result.obstacle, result.rejected, judged=result.judged)
+    for name, delivery in result.deliveries.items():
+        if len(result.deliveries) > 1:
+            out.print(f"\n[bold]{escape(name)}[/]")
+        print_verdict(delivery.card, delivery.certificate)
+        out.print(f"\nbundle  {delivery.bundle}\nreport  {delivery.report}", soft_wrap=True)
 
 
 def _table(result: FitResult) -> dict[str, object]:
     table: dict[str, object] = {
         "met": result.met,
         "folder": str(result.folder),
-        "rejected": [
-            {"candidate": item.candidate.title, "reason": item.reason} for item in result.rejected
-        ],
+        "judged": result.judged,
+        "rejected": dict(result.rejected),
     }
-    if result.card is not None and result.certificate is not None:
-        table |= verdict_table(result.card, result.certificate)
-        table |= {"bundle": str(result.bundle), "report": str(result.report)}
+    tables = {name: _delivery(delivery) for name, delivery in result.deliveries.items()}
+    if result.main is not None:
+        table |= next(iter(tables.values()))
+    if len(tables) > 1:
+        table |= {"met": result.met, "budgets": tables}
     if result.obstacle is not None:
         table["nearest_miss"] = {
             "candidate": result.obstacle.candidate.title,
             "reason": result.obstacle.reason,
         }
     return table
+
+
+def _delivery(delivery: Delivery) -> dict[str, object]:
+    table = verdict_table(delivery.card, delivery.certificate)
+    return {**table, "bundle": str(delivery.bundle), "report": str(delivery.report)}
 
 
 def add_to(app: typer.Typer) -> None:

@@ -6,11 +6,15 @@ import typer
 from rich.table import Table
 
 from motefit.cli.output import out, print_json
+from motefit.pipeline.published import published_names, published_row
 from motefit.pipeline.recipes import find_recipe, recipe_names
 
 
 def recipes(
     name: Annotated[str, typer.Argument(help="Print this recipe whole, as TOML.")] = "",
+    published: Annotated[
+        bool, typer.Option("--published", help="List the published systems instead.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the shipped recipes, or print one to start your own from."""
@@ -19,9 +23,10 @@ def recipes(
         if as_json:
             print_json(recipe.to_table())
         else:
-            out.out(recipe.to_toml(), end="")
+            choices = published_row(name)[0].choices if name in published_names() else ()
+            out.out("".join(f"# {choice}\n" for choice in choices) + recipe.to_toml(), end="")
         return
-    found = [find_recipe(n) for n in recipe_names()]
+    found = [find_recipe(n) for n in (published_names() if published else recipe_names())]
     if as_json:
         print_json([{"name": r.name, "task": r.task, "description": r.description} for r in found])
         return
@@ -31,6 +36,9 @@ def recipes(
     for recipe in found:
         table.add_row(recipe.name, recipe.task, recipe.description)
     out.print(table)
+    if not published:
+        count = len(published_names())
+        out.print(f"\n{count} published systems more: [bold]motefit recipes --published[/]")
     out.print(
         "\nRun one with [bold]motefit fit RECIPE --data DIR[/]; copy one with "
         "[bold]motefit recipes RECIPE > mine.toml[/]."

@@ -26,6 +26,7 @@ def cnn(
     width_multiplier: float = 1.0,
     full_width_layers: int = 0,
     pointwise_depthwise: bool = False,
+    separable: bool = False,
     dropout: float = 0.0,
     softmax: bool = False,
 ) -> Graph:
@@ -43,6 +44,8 @@ def cnn(
         full_width_layers: first blocks that the width multiplier leaves alone; the published
             width grid leaves one.
         pointwise_depthwise: a 1x1 depthwise convolution before every block but the first.
+        separable: in every block but the first, a depthwise convolution with the block's kernel
+            and stride and a 1x1 convolution stand for the convolution.
         dropout: after every batch norm and after pooling.
         softmax: end in probabilities instead of logits.
     """
@@ -51,13 +54,14 @@ def cnn(
         if pointwise_depthwise and i > 0:
             net.depthwise((1, 1))
         width = count if i < full_width_layers else scaled(count, width_multiplier)
-        stride = per_layer(strides, i)
-        net.conv(
-            width,
-            (per_layer(kernel_heights, i), per_layer(kernel_widths, i)),
-            stride=(stride, stride),
-            padding=first_padding if i == 0 else "same",
-        )
+        kernel = (per_layer(kernel_heights, i), per_layer(kernel_widths, i))
+        stride = (per_layer(strides, i), per_layer(strides, i))
+        if separable and i > 0:
+            net.depthwise(kernel, stride=stride)
+            net.conv(width, (1, 1))
+        else:
+            padding = first_padding if i == 0 else "same"
+            net.conv(width, kernel, stride=stride, padding=padding)
         net.batch_norm()
         net.relu()
         net.dropout(dropout)

@@ -18,6 +18,7 @@ import numpy as np
 from motefit.data.speech import BrokenFile
 from motefit.graph.problem import Problem
 from motefit.measure.latency import Subject
+from motefit.spec.codec import dumps_json
 from motefit.spec.recipe import Recipe
 from motefit.spec.registry import Registry
 
@@ -59,6 +60,10 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
         self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None
     ) -> Dataset:
         """Load the data a recipe asks for; None synthesises the embedded default."""
+
+    def data_settings(self, recipe: Recipe) -> str:
+        """What of a recipe :meth:`load` depends on, as text."""
+        return dumps_json(recipe.data)
 
     def broken(self, recipe: Recipe, data: Path) -> Sequence[BrokenFile]:
         """Every file of the data that cannot be used; only for data of many files."""
@@ -110,7 +115,7 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
         """Facts about the data that qualify the result: counts, shared speakers, duplicates."""
 
     @abstractmethod
-    def subject(self, model: bytes, io: IO, *, xnnpack: bool = True) -> Subject:
+    def subject(self, model: bytes, io: IO, *, threads: int = 1, xnnpack: bool = True) -> Subject:
         """The model with one example, for latency measurements."""
 
 

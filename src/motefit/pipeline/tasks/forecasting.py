@@ -119,10 +119,13 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         ]
         return facts
 
-    def subject(self, model: bytes, io: SeriesIO, *, xnnpack: bool = True) -> Subject:
+    def subject(
+        self, model: bytes, io: SeriesIO, *, threads: int = 1, xnnpack: bool = True
+    ) -> Subject:
         """The model with a window at the training mean."""
         window = np.tile(np.asarray(io.normalisation.mean, np.float32), (1, io.input_steps, 1))
-        return Subject(pipeline=Forecaster(model, io, xnnpack=xnnpack), example=window)
+        forecaster = Forecaster(model, io, threads=threads, xnnpack=xnnpack)
+        return Subject(pipeline=forecaster, example=window)
 
 
 def _io(dataset: SeriesDataset) -> SeriesIO:

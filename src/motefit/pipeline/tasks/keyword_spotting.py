@@ -16,7 +16,7 @@ from motefit.measure.latency import Subject
 from motefit.pipeline.synthetic import synthetic_folder
 from motefit.pipeline.tasks import Measurement, Part, Progress, Task, register
 from motefit.runtime.keyword_spotter import KeywordSpotter
-from motefit.spec.codec import encode
+from motefit.spec.codec import dumps_json, encode
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalisation import Normalisation
@@ -46,6 +46,11 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
             seconds=frontend.seconds,
             progress=progress,
         )
+
+    def data_settings(self, recipe: Recipe) -> str:
+        """The words, and the rate and length of the clips."""
+        frontend = _frontend(recipe)
+        return dumps_json([recipe.data, frontend.rate_hz, frontend.seconds])
 
     def _synthesise(self, recipe: Recipe, progress: Progress | None) -> Path:
         words, clips, seed = recipe.data.words, recipe.data.synthetic_clips, recipe.data.seed
@@ -147,10 +152,12 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
             notes.append(f"{count} clips that the published lists name are missing: {missing}")
         return notes
 
-    def subject(self, model: bytes, io: SpeechIO, *, xnnpack: bool = True) -> Subject:
+    def subject(
+        self, model: bytes, io: SpeechIO, *, threads: int = 1, xnnpack: bool = True
+    ) -> Subject:
         """The model with one second of noise, which costs what any second costs."""
         noise = np.random.default_rng(0).normal(0.0, 1000.0, (1, io.frontend.clip_samples))
-        spotter = KeywordSpotter(model, io, xnnpack=xnnpack)
+        spotter = KeywordSpotter(model, io, threads=threads, xnnpack=xnnpack)
         return Subject(pipeline=spotter, example=noise.astype(np.int16))
 
 

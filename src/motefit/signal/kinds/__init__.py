@@ -2,6 +2,9 @@
 
 A file in this folder says how magnitudes become features and calls :func:`register`. The file of
 the same name in ``motefit.spec.kinds`` says which settings it accepts and what shape it gives.
+
+What a kind does is a short list of matrix products and logarithms (:class:`Stage`), so that numpy,
+the model file and whatever else computes features read one definition.
 """
 
 from collections.abc import Callable
@@ -18,6 +21,28 @@ Finish = Callable[[Float32Array], Float32Array]
 """Magnitudes (rows, bins) float32 -> features (rows, features) float32, row by row."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stage:
+    """``x @ matrix + offset`` of every frame, and its natural logarithm where one is wanted.
+
+    Attributes:
+        matrix: float32 (numbers in, numbers out), contiguous; None leaves the numbers as they are.
+        offset: added to every number, in float32, before the logarithm.
+        logarithm: whether one is taken.
+    """
+
+    matrix: Float32Array | None
+    offset: float = 0.0
+    logarithm: bool = False
+
+    def __call__(self, x: Float32Array) -> Float32Array:
+        """A new array of x (rows, numbers in): (rows, numbers out)."""
+        out: Float32Array = x.copy() if self.matrix is None else x @ self.matrix
+        if self.offset:
+            out += self.offset
+        return np.log(out, out=out) if self.logarithm else out
+
+
 @dataclass(frozen=True, kw_only=True)
 class FeatureKind:
     """What one kind does with the magnitude spectrum of each frame.
@@ -25,13 +50,23 @@ class FeatureKind:
     Attributes:
         name: as written in ``kind = "..."`` of the front end.
         bins: first and one-past-last DFT bin it reads, of ``frame_length // 2 + 1``.
-        build: precomputes its tables and gives the function from magnitudes to features; that
-            function must not keep state, so that batch and streaming are one definition.
+        stages: what it does with them, one stage after the other.
     """
 
     name: str
     bins: Callable[[FrontEnd], tuple[int, int]]
-    build: Callable[[FrontEnd], Finish]
+    stages: Callable[[FrontEnd], tuple[Stage, ...]]
+
+    def build(self, frontend: FrontEnd) -> Finish:
+        """The function from magnitudes to features, its tables ready; it keeps no state."""
+        stages = self.stages(frontend)
+
+        def finish(magnitude: Float32Array) -> Float32Array:
+            for stage in stages:
+                magnitude = stage(magnitude)
+            return magnitude
+
+        return finish
 
 
 _KINDS: Registry[FeatureKind] = Registry(__name__, "kind of features")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from motefit.signal.kinds import FeatureKind, Finish, Float32Array, register
+from motefit.signal.kinds import FeatureKind, Float32Array, Stage, register
 from motefit.spec.frontend import FrontEnd
 
 LOG_OFFSET = np.float32(1e-6)
@@ -57,21 +57,11 @@ def _bins(frontend: FrontEnd) -> tuple[int, int]:
     return (int(used[0]), int(used[-1]) + 1) if used.size else (0, 1)
 
 
-def _build(frontend: FrontEnd) -> Finish:
+def _stages(frontend: FrontEnd) -> tuple[Stage, ...]:
     first, stop = _bins(frontend)
-    mel = np.ascontiguousarray(mel_matrix(frontend)[first:stop])
-    dct = dct_matrix(frontend) if frontend.coefficients else None
-
-    def finish(magnitude: Float32Array) -> Float32Array:
-        bands: Float32Array = magnitude @ mel
-        bands += LOG_OFFSET
-        np.log(bands, out=bands)
-        if dct is None:
-            return bands
-        coefficients: Float32Array = bands @ dct
-        return coefficients
-
-    return finish
+    matrix = np.ascontiguousarray(mel_matrix(frontend)[first:stop])
+    bands = Stage(matrix=matrix, offset=float(LOG_OFFSET), logarithm=True)
+    return (bands, Stage(matrix=dct_matrix(frontend))) if frontend.coefficients else (bands,)
 
 
-register(FeatureKind(name="mel", bins=_bins, build=_build))
+register(FeatureKind(name="mel", bins=_bins, stages=_stages))

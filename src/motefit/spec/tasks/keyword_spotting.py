@@ -67,12 +67,21 @@ class SpeechIO:
         frontend: how a clip becomes features.
         normalisation: of the features, per feature column.
         output: whether the model file gives logits (the runtime applies softmax) or probabilities.
+        input: what the model file takes: ``"features"``, normalised, or ``"audio"``: the samples of
+            a clip as float32 with full scale 1.0, where front end and normalisation are inside.
     """
 
     labels: tuple[str, ...]
     frontend: FrontEnd
     normalisation: Normalisation
     output: Literal["logits", "probabilities"] = "logits"
+    input: Literal["features", "audio"] = "features"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """What the model takes of one clip: (frames, features), or (samples,)."""
+        inside = self.input == "audio"
+        return (self.frontend.clip_samples,) if inside else self.frontend.shape
 
     def __post_init__(self) -> None:
         check_fields(self)

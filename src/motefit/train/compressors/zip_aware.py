@@ -1,5 +1,6 @@
 """Rounding for the deflated size, see ``train.pricing``: the price of a bit is searched for."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -34,6 +35,10 @@ ATTEMPTS = 4
 """Prices that a fine-tuning is tried at, from the smallest file on."""
 PATIENCE = 4.0
 """The search ends where validation loses so many times the tolerance."""
+BISECTIONS = 10
+"""How finely the price of a wanted size is found: 36 powers of two in 2^10 parts."""
+DEARER = 2.0**0.25
+"""Ratio of the prices that a fine-tuning towards a wanted size is tried at."""
 
 
 @compressor("zip-aware")
@@ -42,20 +47,23 @@ def zip_aware(
     coach: Coach,
     *,
     tolerance: float = 0.005,
+    zip_bytes: int = 0,
     epochs: int = 0,
     learning_rate: float = 0.0,
 ) -> Model:
     """Choose integers, scales and biases anew, for the smallest zip within a tolerance.
 
     The price of a bit is raised step by step; each time the whole file is made, zipped and scored
-    in LiteRT on the validation part. Clustered weights keep their values, and only biases change
-    then; pruned ones stay 0.
+    in LiteRT on the validation part. With ``zip_bytes`` the lowest price that makes the zip so
+    small is taken, and validation decides nothing but whether a fine-tuning was good. Clustered
+    weights keep their values, and only biases change then; pruned ones stay 0.
 
     Args:
         model: trained; folded on the way.
         coach: whose ``compress.precision`` must round weights to integers.
         tolerance: what validation may lose against the file as it would ship without this step:
             of accuracy in shares of the clips, of a mean absolute error as a share of it.
+        zip_bytes: largest zip wanted, whatever validation loses; 0 leaves it to the tolerance.
         epochs: of fine-tuning at the price that is found, which makes higher prices bearable.
         learning_rate: peak of the fine-tuning; 0 for a tenth of the training's.
 
@@ -63,6 +71,7 @@ def zip_aware(
         RecipeError: for a value out of range, or a precision without integer weights.
     """
     require("tolerance", tolerance, low=0, high=1)
+    require("zip_bytes", zip_bytes, low=0, high=1e9)
     require("epochs", epochs, low=0, high=1e6)
     require("learning_rate", learning_rate, low=0, high=1e3)
     model = model.folded()
@@ -74,9 +83,11 @@ def zip_aware(
             f"the precision {coach.compress.precision!r} rounds no weight of this network to "
             'integers: set compress.precision, e.g. to "int8", or leave this step out'
         )
+    lesson = Lesson(epochs=epochs, learning_rate=learning_rate)
+    if zip_bytes:
+        return _of_size(model, layers, coach, lesson=lesson, wanted=zip_bytes).model
     offers = _offers(model, layers, start, coach, until=PATIENCE * tolerance)
     if epochs:
-        lesson = Lesson(epochs=epochs, learning_rate=learning_rate)
         trained = _trained(offers, layers, start, coach, lesson=lesson, tolerance=tolerance)
         offers = [*offers, *trained]
     fair = [offer for offer in (start, *offers) if start.lost(offer, coach) <= tolerance]
@@ -130,6 +141,43 @@ def _offers(
     return [found for found in offers if start.lost(found, coach) <= until]
 
 
+def _of_size(
+    model: Model, layers: list[Layer], coach: Coach, *, lesson: Lesson, wanted: int
+) -> Offer:
+    """The offer with the lowest price of a zip of ``wanted`` bytes, fine-tuned if that is better.
+
+    Raises:
+        RecipeError: where no price makes the zip so small.
+    """
+    form = coach.nearest_form(model)
+
+    def offer(power: float) -> Offer:
+        price = 2.0**power
+        return Offer.of(_priced(model, layers, price=price, form=form), coach, price=price)
+
+    low, high = float(HALVINGS.start), float(HALVINGS.stop)
+    best = offer(high)
+    if best.size > wanted:
+        raise RecipeError(
+            f"zip_bytes = {wanted} is out of reach: with all weights rounded away the zip of this "
+            f"network has {best.size} bytes; raise it, or make the network smaller"
+        )
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        found = offer(middle)
+        if found.size <= wanted:
+            best, high = found, middle
+        else:
+            low = middle
+    attempts = ATTEMPTS if lesson.epochs else 0
+    for attempt in range(attempts):
+        start = offer(math.log2(best.price * DEARER**attempt))
+        tried = _fitted(start, layers, coach, lesson)
+        if tried.size <= wanted:
+            return max(best, tried, key=lambda o: o.score)
+    return best
+
+
 def _trained(
     offers: list[Offer],
     layers: list[Layer],
@@ -141,20 +189,25 @@ def _trained(
 ) -> list[Offer]:
     """The smallest offer that a fine-tuning makes fair; none after :data:`ATTEMPTS`."""
     for offer in sorted(offers, key=lambda o: o.size)[:ATTEMPTS]:
-        names = {layer.name for layer in layers if layer.settled is None}
-        settled = offer.model.groups
-        free = replace(
-            offer.model,
-            groups={name: group for name, group in settled.items() if name not in names},
-            aware=True,
-        )
-        rounding = Priced(layers, offer.model.scales, offer.price, offer.model.graph)
-        fitted = coach.fit(free, replace(lesson, rounding=rounding))
-        form = coach.nearest_form(fitted)
-        tried = Offer.of(_settled(fitted, layers, offer.price, form), coach, price=offer.price)
+        tried = _fitted(offer, layers, coach, lesson)
         if start.lost(tried, coach) <= tolerance:
             return [tried]
     return []
+
+
+def _fitted(offer: Offer, layers: list[Layer], coach: Coach, lesson: Lesson) -> Offer:
+    """An offer after a fine-tuning that feels its price."""
+    names = {layer.name for layer in layers if layer.settled is None}
+    settled = offer.model.groups
+    free = replace(
+        offer.model,
+        groups={name: group for name, group in settled.items() if name not in names},
+        aware=True,
+    )
+    rounding = Priced(layers, offer.model.scales, offer.price, offer.model.graph)
+    fitted = coach.fit(free, replace(lesson, rounding=rounding))
+    form = coach.nearest_form(fitted)
+    return Offer.of(_settled(fitted, layers, offer.price, form), coach, price=offer.price)
 
 
 class Priced(nn.Module):

@@ -1,0 +1,5 @@
+"""``python -m motefit.cli``: the command line where its script is not on the path."""
+
+from motefit.cli import main
+
+main()

@@ -1,0 +1,130 @@
+"""``bench``: model files of any origin, opened for timing."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from motefit.measure.bench import Entry
+from motefit.measure.bench import bench as time_all
+from motefit.measure.bench_remote import Host, bench_on
+from motefit.measure.bench_result import Bench
+from motefit.measure.latency import ROUNDS, Resolver, Subject
+from motefit.measure.profile import measure_profile
+from motefit.pipeline.quiet import silence_litert
+from motefit.pipeline.tasks import find_task
+from motefit.runtime.bundle import bundle_bytes, load_bundle
+from motefit.runtime.interpreter import Interpreter
+from motefit.spec.errors import NoCardError
+from motefit.tflite.archive import read_model
+
+
+def bench(
+    models: Sequence[Path],
+    *,
+    threads: int | None = None,
+    rounds: int = ROUNDS,
+    profile: bool = False,
+) -> Bench:
+    """Time models on this machine.
+
+    Args:
+        models: bundles, .tflite files, or zips whose first member is one. With a card the front
+            end is timed too; without one the model alone, on random input.
+        threads: see :func:`motefit.measure.bench.bench`.
+        rounds: timed rounds.
+        profile: time the fixed workloads of a device profile as well.
+
+    Raises:
+        ModelFileError: for a model that cannot be used.
+    """
+    silence_litert()
+    names = shown_names(models)
+    found = time_all(
+        [_open(path, name) for path, name in zip(models, names, strict=True)],
+        threads=threads,
+        rounds=rounds,
+    )
+    return replace(found, profile=measure_profile()) if profile else found
+
+
+def bench_on_host(
+    host: Host,
+    models: Sequence[Path],
+    *,
+    threads: int | None = None,
+    rounds: int = ROUNDS,
+    profile: bool = False,
+) -> Bench:
+    """Time models on another machine; arguments as :func:`bench`.
+
+    Raises:
+        ModelFileError: for a model that cannot be used; it does not travel.
+        HostError: see :func:`motefit.measure.bench_remote.bench_on`.
+    """
+    silence_litert()
+    options = ["--rounds", str(rounds)]
+    options += ["--threads", str(threads)] if threads is not None else []
+    options += ["--profile", "profile.json"] if profile else []
+    return bench_on(host, [(path.name, _packed(path)) for path in models], options)
+
+
+def shown_names(models: Sequence[Path]) -> tuple[str, ...]:
+    """Short names that tell files apart: the file's own, or its path where two are called alike."""
+    own = [path.name for path in models]
+    return tuple(
+        f"{number}: {path.name}" if own.count(path.name) > 1 else path.name
+        for number, path in enumerate(models, start=1)
+    )
+
+
+def _open(path: Path, name: str) -> Entry:
+    try:
+        bundle = load_bundle(path)
+    except NoCardError:
+        model = read_model(path)
+        return Entry(
+            name=name,
+            model=model,
+            subject=lambda threads, kind: _bare(model, threads, kind),
+            has_frontend=False,
+        )
+    task, io = find_task(bundle.card.task), bundle.card.io
+
+    def subject(threads: int, kind: Resolver) -> Subject:
+        return task.subject(bundle.model, io, threads=threads, xnnpack=kind == "xnnpack")
+
+    return Entry(name=name, model=bundle.model, subject=subject, has_frontend=True)
+
+
+def _packed(path: Path) -> bytes:
+    """A model with its card, where it has one, as one file; it runs here, so it may travel."""
+    try:
+        bundle = load_bundle(path)
+    except NoCardError:
+        model = read_model(path)
+        Interpreter(model)
+        return model
+    Interpreter(bundle.model)
+    return bundle_bytes(bundle.model, bundle.card)
+
+
+class _Bare:
+    """A model without a front end."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+
+    def inputs(self, batch: np.ndarray) -> np.ndarray:
+        return batch
+
+    def infer(self, inputs: np.ndarray) -> np.ndarray:
+        return self.interpreter.run(inputs)
+
+
+def _bare(model: bytes, threads: int, kind: Resolver) -> Subject:
+    interpreter = Interpreter(model, threads=threads, xnnpack=kind == "xnnpack")
+    rng = np.random.default_rng(0)
+    example = rng.standard_normal((1, *interpreter.input_shape)).astype(np.float32)
+    return Subject(pipeline=_Bare(interpreter), example=example)

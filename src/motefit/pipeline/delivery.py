@@ -1,0 +1,187 @@
+"""The end of a run: the chosen files are measured on the test part, certified, and written."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from motefit.pipeline.datasets import load_dataset
+from motefit.pipeline.facts import Facts, is_quality, measure_file
+from motefit.pipeline.finish import Finish, Finished, spread
+from motefit.pipeline.provenance import provenance
+from motefit.pipeline.run_folder import RunFolder
+from motefit.pipeline.ship import Shipped, ship
+from motefit.pipeline.tasks import AnyTask
+from motefit.report.render import write_report
+from motefit.runtime.bundle import write_bundle
+from motefit.search.record import Record
+from motefit.spec.card import Card
+from motefit.spec.files import write_atomic
+from motefit.spec.recipe import Recipe
+from motefit.verify import Certificate
+
+MOST_ROWS = 300
+"""Candidates in a report; of those that were rejected, the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """One bundle, with what is said of it.
+
+    Attributes:
+        bundle: path of the zip.
+        card: of the bundle.
+        certificate: the verdict on one budget.
+        report: path of the report.
+    """
+
+    bundle: Path
+    card: Card
+    certificate: Certificate
+    report: Path
+
+
+def deliver(
+    recipe: Recipe,
+    data: Path | None,
+    folder: RunFolder,
+    *,
+    task: AnyTask,
+    finish: Finish,
+    chosen: Mapping[str, str],
+    records: Sequence[Record],
+) -> Mapping[str, Delivery]:
+    """Open the test part once, for the chosen files and their repeats on other seeds, and ship.
+
+    Args:
+        recipe: of the run.
+        data: folder or file of the data.
+        folder: of the run.
+        task: of the recipe.
+        finish: has the files.
+        chosen: key of the chosen candidate by name of the bundle.
+        records: of the study.
+
+    Raises:
+        OutputError: when something cannot be written.
+    """
+    keys = tuple(dict.fromkeys(chosen.values()))
+    repeats = {key: finish.seeds(key) for key in keys}
+    folder.log_read(
+        "test", f"final measurement of {', '.join(keys)} and their repeats on all seeds"
+    )
+    facts = {key: _test_facts(task, finish.finished[key], data) for key in keys}
+    quality: dict[str, Mapping[str, float]] = {key: f.values for key, f in facts.items()}
+    for finished in (f for alike in repeats.values() for f in alike):
+        quality.setdefault(finished.candidate.key, _test_quality(task, finished, data))
+    searched = _searched(recipe, records)
+    deliveries = {}
+    for name, key in chosen.items():
+        evidence = {"search": searched, "seeds": spread(repeats[key], quality)}
+        shipped = _shipped(
+            replace(recipe, budget=recipe.all_budgets[name], name=name),
+            task,
+            finish.finished[key],
+            data,
+            facts=replace(facts[key], evidence={**facts[key].evidence, **evidence}),
+        )
+        rows = _rows(records, finish, key)
+        deliveries[name] = _write(folder, name, finish.finished[key], shipped, rows)
+    return deliveries
+
+
+def _test_facts(task: AnyTask, finished: Finished, data: Path | None) -> Facts:
+    recipe = finished.candidate.recipe
+    dataset = load_dataset(task, recipe, data)
+    return measure_file(task, recipe, finished.outcome.model, finished.io, dataset, "test")
+
+
+def _test_quality(task: AnyTask, finished: Finished, data: Path | None) -> Mapping[str, float]:
+    """Facts on the test part, and sizes, of a file that is a repeat."""
+    dataset = load_dataset(task, finished.candidate.recipe, data)
+    measured = task.measure(finished.outcome.model, finished.io, dataset, "test").facts
+    sizes = {k: v for k, v in finished.facts.items() if not is_quality(k)}
+    return {**sizes, **measured}
+
+
+def _shipped(
+    recipe: Recipe, task: AnyTask, finished: Finished, data: Path | None, *, facts: Facts
+) -> Shipped:
+    candidate = finished.candidate
+    dataset = load_dataset(task, candidate.recipe, data)
+    return ship(
+        task,
+        replace(candidate.recipe, budget=recipe.budget, budgets={}, name=recipe.name),
+        finished.outcome.model,
+        finished.io,
+        dataset,
+        provenance=provenance(seed=candidate.seed, data_sha256=task.data_key(dataset)),
+        facts=facts,
+    )
+
+
+def _write(
+    folder: RunFolder,
+    name: str,
+    finished: Finished,
+    shipped: Shipped,
+    rows: Sequence[Mapping[str, object]],
+) -> Delivery:
+    bundle = write_bundle(folder.bundle_path(name), shipped.model, shipped.card)
+    write_atomic(folder.certificate_path(name), shipped.certificate.to_json())
+    report = folder.report_path(name)
+    write_report(report, shipped.report(history=finished.outcome.history, candidates=rows))
+    return Delivery(
+        bundle=bundle, card=shipped.card, certificate=shipped.certificate, report=report
+    )
+
+
+def _searched(recipe: Recipe, records: Sequence[Record]) -> Mapping[str, object]:
+    """What the search came to, for a card."""
+    return {
+        "strategy": recipe.search.strategy,
+        "rounds": len({record.round for record in records}),
+        "candidates": len(records),
+        **Counter(r.status for r in records),
+        "rejected_by": rejected_by(r.excess for r in records if r.status == "rejected"),
+        "epochs": sum(record.epochs for record in records),
+    }
+
+
+def rejected_by(excesses: Iterable[Mapping[str, float]]) -> Mapping[str, int]:
+    """How many candidates missed each bound before training; one may miss several."""
+    return dict(Counter(name for excess in excesses for name in excess).most_common())
+
+
+def _rows(
+    records: Sequence[Record], finish: Finish, chosen: str
+) -> tuple[Mapping[str, object], ...]:
+    rows = [
+        _row(f.candidate.values, f.candidate.seed, f.facts, "chosen" if k == chosen else "trained")
+        for k, f in finish.finished.items()
+    ]
+    for record in records:
+        if record.key not in finish.finished:
+            values = {k: v for k, v in record.point.items() if k != "seed"}
+            status = record.status if record.status in {"rejected", "trained"} else "not trained"
+            reason = record.reason or ("stopped at a rung" if record.status == "stopped" else "")
+            rows.append(_row(values, record.point["seed"], record.facts, status, reason))
+    rows.sort(key=lambda row: row["status"] == "rejected")
+    return tuple(rows[:MOST_ROWS])
+
+
+def _row(
+    values: Mapping[str, object],
+    seed: object,
+    facts: Mapping[str, float],
+    status: str,
+    reason: str = "",
+) -> dict[str, object]:
+    return {
+        "values": {**values, "seed": seed},
+        "status": status,
+        "reason": reason,
+        "tflite_bytes": facts.get("size.tflite_bytes"),
+        "macs": facts.get("macs"),
+        "validation": {k: v for k, v in facts.items() if is_quality(k)},
+    }

@@ -1,0 +1,186 @@
+"""What worker processes are given, and what they leave in the folder of the run.
+
+::
+
+    RUN/trainings/<training key>/   history.jsonl, training.npz (checkpoint), diverged.json
+    RUN/candidates/<key>/           epoch-<n>.json: facts of the file it would make then;
+                                    model.tflite and result.json: the file it was made into
+
+Everything that is there is whole, and is not done again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motefit.graph.families import build
+from motefit.graph.graph import Graph
+from motefit.graph.problem import Problem
+from motefit.runtime.bundle import sha256
+from motefit.search.space import Candidate
+from motefit.spec.errors import ModelFileError
+from motefit.spec.files import read_json
+from motefit.spec.recipe import Recipe
+
+MODEL, RESULT, HISTORY = "model.tflite", "result.json", "history.jsonl"
+CHECKPOINT, DIVERGED = "training.npz", "diverged.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One candidate as plain values, so that it travels.
+
+    Attributes:
+        table: the candidate's recipe as a plain table.
+        name: of the recipe.
+        seed: of the candidate.
+        key: of the candidate.
+        training_key: of its training.
+    """
+
+    table: Mapping[str, Any]
+    name: str
+    seed: int
+    key: str
+    training_key: str
+
+    @classmethod
+    def of(cls, candidate: Candidate) -> "Work":
+        """A candidate as plain values."""
+        return cls(
+            table=candidate.recipe.to_table(),
+            name=candidate.recipe.name,
+            seed=candidate.seed,
+            key=candidate.key,
+            training_key=candidate.training_key,
+        )
+
+    def recipe(self) -> Recipe:
+        """The candidate's recipe."""
+        return Recipe.from_table(self.table, name=self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Something for a worker to do, repeatable at any moment.
+
+    Attributes:
+        works: of a training job: candidates, those of one training side by side; all trainings
+            have as many epochs, and train as one when there are several. Of a finishing job: one.
+        epochs: to train up to; None: make the candidate's file, trained to the end.
+        data: folder or file of the data; None for the synthetic default.
+        folder: of the run.
+        device: torch device.
+    """
+
+    works: tuple[Work, ...]
+    epochs: int | None
+    data: Path | None
+    folder: Path
+    device: str = "cpu"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Folders under :attr:`folder` that the job reads and writes."""
+        trainings = [f"trainings/{work.training_key}" for work in self.works]
+        return tuple(dict.fromkeys([*trainings, *(f"candidates/{w.key}" for w in self.works)]))
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        if self.epochs is None:
+            return all(outcome_of(self.folder, work.key) is not None for work in self.works)
+        return all(
+            diverged(self.folder, work.training_key) is not None
+            or standing_of(self.folder, work.key, self.epochs) is not None
+            for work in self.works
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A candidate's file and what the validation part says of it.
+
+    Attributes:
+        model: the .tflite bytes.
+        io: the task's section of the card, as a plain mapping.
+        facts: validation facts by metric name.
+        history: one mapping per epoch.
+        seconds: of training and of making the file.
+    """
+
+    model: bytes
+    io: Mapping[str, Any]
+    facts: Mapping[str, float]
+    history: tuple[Mapping[str, float], ...]
+    seconds: float
+
+
+def training_folder(run: Path, training_key: str) -> Path:
+    """Folder of a training."""
+    return run / "trainings" / training_key
+
+
+def candidate_folder(run: Path, key: str) -> Path:
+    """Folder of a candidate."""
+    return run / "candidates" / key
+
+
+def standing_path(run: Path, key: str, epochs: int) -> Path:
+    """Where a candidate's facts after so many epochs are."""
+    return candidate_folder(run, key) / f"epoch-{epochs}.json"
+
+
+def standing_of(run: Path, key: str, epochs: int) -> Mapping[str, float] | None:
+    """Facts of the file that a candidate would make after so many epochs; None: not there yet."""
+    table = read_json(standing_path(run, key, epochs))
+    return None if table is None else table["facts"]
+
+
+def diverged(run: Path, training_key: str) -> str | None:
+    """Why a training came to nothing; None when it did not."""
+    table = read_json(training_folder(run, training_key) / DIVERGED)
+    return None if table is None else str(table["reason"])
+
+
+def outcome_of(run: Path, key: str) -> Outcome | None:
+    """The outcome stored for a candidate; None when it is not finished, or damaged."""
+    folder = candidate_folder(run, key)
+    result = read_json(folder / RESULT)
+    if result is None:
+        return None
+    try:
+        model = (folder / MODEL).read_bytes()
+        if sha256(model) != result["model_sha256"]:
+            return None
+        return Outcome(
+            model=model,
+            io=result["io"],
+            facts=result["facts"],
+            history=tuple(result["history"]),
+            seconds=result["seconds"],
+        )
+    except (OSError, KeyError, TypeError):
+        return None
+
+
+def load_outcome(run: Path, key: str) -> Outcome:
+    """The outcome of a candidate that must be finished by now.
+
+    Raises:
+        ModelFileError: when it is not there, e.g. because someone removed files of the run.
+    """
+    outcome = outcome_of(run, key)
+    if outcome is None:
+        folder = candidate_folder(run, key)
+        raise ModelFileError(f"{folder} holds no finished candidate; run again to train it")
+    return outcome
+
+
+def untrained(recipe: Recipe, seed: int, problem: Problem) -> Graph:
+    """A network with the weights its seed draws."""
+    rng = np.random.default_rng([seed, 0x6D6F7465])
+    return build(recipe.model.family, recipe.model.options, problem=problem, rng=rng)

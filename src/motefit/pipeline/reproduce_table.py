@@ -1,0 +1,191 @@
+"""What the runs of ``reproduce`` came to, as one table for JSON: facts, figures and certificates.
+
+Certificates of published budgets are made from the facts that the runs have stored: no test part is
+opened here.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from motefit.measure.latency import measure_latency, saving_percent
+from motefit.pipeline.published import (
+    published_figures,
+    published_names,
+    published_row,
+    published_targets,
+    systems,
+)
+from motefit.pipeline.recipes import find_recipe
+from motefit.pipeline.reference import reference_subject
+from motefit.pipeline.reproduce_plan import digest, is_done, recipe_of
+from motefit.pipeline.run_folder import RunFolder
+from motefit.pipeline.tasks import find_task
+from motefit.runtime.bundle import Bundle, load_bundle
+from motefit.spec.budget import Budget
+from motefit.spec.codec import encode
+from motefit.spec.errors import ModelFileError
+from motefit.spec.metrics import TIMING_PREFIX
+from motefit.verify import certify
+
+Table = dict[str, Any]
+SIDES = ("rebuilt", "answer")
+"""The two systems that are held against a published budget: the row that won it, and motefit's."""
+
+
+def collect(out: Path, stored: Mapping[str, Any]) -> Table:
+    """All that is known of all rows and budgets, in the order of the reports, as JSON has it.
+
+    Args:
+        out: folder of the runs.
+        stored: an earlier table; it fills in for runs that are not in ``out``, if their recipes
+            have not changed since.
+
+    Raises:
+        ModelFileError: for a run that opened its test part more than once, or a damaged bundle.
+    """
+    targets = published_targets()
+    before = {n: row["run"] for n, row in stored.get("rows", {}).items()} | stored.get(
+        "answers", {}
+    )
+    rows = {name: _run(name, name, out, before) for name in published_names()}
+    answers = {
+        target.answer: _run(recipe_of(target.answer), target.answer, out, before)
+        for _, target, _ in targets.values()
+    }
+    table = {
+        "systems": {
+            n: {"title": s.title, "choices": list(s.choices)} for n, s in systems().items()
+        },
+        "rows": {name: {**_described(name), "run": run} for name, run in rows.items()},
+        "answers": answers,
+        "targets": {
+            name: {
+                "note": target.note,
+                "winner": winner,
+                "answer": target.answer,
+                "budget": budget.to_table(),
+                **_judged(
+                    budget,
+                    dict(zip(SIDES, (rows[winner], answers[target.answer]), strict=True)),
+                    _bundles(out, winner, target.answer),
+                    stored.get("targets", {}).get(name, {}),
+                ),
+            }
+            for name, (winner, target, budget) in targets.items()
+        },
+    }
+    plain: Table = json.loads(json.dumps(table, allow_nan=False))
+    return plain
+
+
+def _described(name: str) -> Table:
+    _, row = published_row(name)
+    return {"note": row.note, "on_request": row.on_request, "figures": published_figures(name)}
+
+
+def _run(recipe: str, bundle: str, out: Path, before: Mapping[str, Any]) -> Table | None:
+    """Facts of a bundle, from the run's folder or else from the earlier table."""
+    folder = out / recipe
+    if is_done(folder, find_recipe(recipe)):
+        return _facts(recipe, load_bundle(RunFolder(folder).bundle_path(bundle)), folder)
+    run: Table | None = before.get(bundle)
+    return run if run is not None and run["recipe"] == digest(recipe) else None
+
+
+def _facts(recipe: str, bundle: Bundle, folder: Path) -> Table:
+    card = bundle.card
+    reads = [json.loads(line) for line in _lines(RunFolder(folder).reads_path)]
+    opened = Counter(read["part"] for read in reads)
+    if opened["test"] != 1:
+        raise ModelFileError(
+            f"{folder}: its log has the test part opened {opened['test']} times, not once; remove "
+            "the folder, and the row is trained anew"
+        )
+    return {
+        "recipe": digest(recipe),
+        "facts": dict(card.facts),
+        "evidence": _evidence(card.evidence),
+        "model_sha256": card.model_sha256,
+        "provenance": {k: v for k, v in encode(card.provenance).items() if k != "command"},
+        "seconds": _seconds(folder),
+        "reads": reads,
+    }
+
+
+def _evidence(evidence: Mapping[str, Any]) -> Table:
+    """Counts, and what is needed beside a figure; no matrices."""
+    found: Table = {
+        topic: {k: v for k, v in evidence[topic].items() if k in {"n", "correct", "low", "high"}}
+        for topic in ("accuracy", "errors")
+        if topic in evidence
+    }
+    baselines = evidence.get("baselines", {}).items()
+    found["baselines"] = {name: facts["mae"] for name, facts in baselines if "mae" in facts}
+    return found | ({"seeds": evidence["seeds"]} if "seeds" in evidence else {})
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def _seconds(folder: Path) -> float:
+    """Time of all epochs of all candidates of a run, interrupted ones too, on one thread each."""
+    histories = sorted(folder.rglob("history.jsonl"))
+    epochs = [json.loads(line) for history in histories for line in _lines(history)]
+    return round(sum(float(epoch["seconds"]) for epoch in epochs), 1)
+
+
+def _bundles(out: Path, winner: str, answer: str) -> dict[str, Bundle]:
+    """The bundles of a budget's two sides, where their runs are here."""
+    runs = dict(zip(SIDES, ((winner, winner), (recipe_of(answer), answer)), strict=True))
+    return {
+        side: load_bundle(RunFolder(out / recipe).bundle_path(bundle))
+        for side, (recipe, bundle) in runs.items()
+        if is_done(out / recipe, find_recipe(recipe))
+    }
+
+
+def _judged(
+    budget: Budget,
+    runs: Mapping[str, Table | None],
+    bundles: Mapping[str, Bundle],
+    before: Mapping[str, Any],
+) -> Table:
+    """Certificates of both sides; where the budget bounds times, both are timed in one run."""
+    there = {side: run for side, run in runs.items() if run is not None}
+    models = {side: run["model_sha256"] for side, run in there.items()}
+    timed: Table = {}
+    if any(name.startswith(TIMING_PREFIX) for name in budget.metrics):
+        if before.get("models") == models:
+            timed = before["timed"]
+        elif models.keys() <= bundles.keys():
+            timed = _timed(bundles, budget.reference)
+    certificates = {
+        side: certify(
+            {**run["facts"], **timed.get(side, {})},
+            budget,
+            evidence=run["evidence"],
+            model_sha256=run["model_sha256"],
+        )
+        for side, run in there.items()
+    }
+    return {"models": models, "timed": timed, "certificates": encode(certificates)}
+
+
+def _timed(bundles: Mapping[str, Bundle], reference: str) -> Table:
+    """Latencies by side, measured against each other in one run."""
+    subjects = {
+        side: find_task(bundle.card.task).subject(bundle.model, bundle.card.io)
+        for side, bundle in bundles.items()
+    }
+    if reference:
+        subjects["reference"] = reference_subject(reference)
+    measured = measure_latency(subjects)
+    facts: Table = {side: dict(latency.facts) for side, latency in measured.items()}
+    for side in bundles if reference else ():
+        saving = saving_percent(measured["reference"], measured[side])
+        facts[side]["latency.saving_percent"] = saving
+    return facts

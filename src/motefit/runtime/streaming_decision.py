@@ -1,0 +1,80 @@
+"""From the probabilities of overlapping windows to words, each reported once."""
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motefit.runtime.streaming_settings import Detection, StreamingSettings
+
+Float32Array = NDArray[np.float32]
+
+
+class Decider:
+    """Averages probabilities while a word stands in the window's middle, then decides once.
+
+    It decides when the word leaves the middle, or after ``smoothing_ms`` if it stays. What was
+    reported is not reported again before the word has left, or its average has fallen below
+    ``release``; and no word within ``refractory_ms`` of the last.
+
+    Args:
+        labels: of the model's outputs, in order.
+        settings: thresholds and times.
+        hop_s: seconds between two windows.
+    """
+
+    def __init__(
+        self, labels: Sequence[str], settings: StreamingSettings, *, hop_s: float
+    ) -> None:
+        self._labels = tuple(labels)
+        self._settings = settings
+        longest = max(round(settings.smoothing_ms / 1000 / hop_s), 1)
+        self._seen: deque[tuple[float, Float32Array]] = deque(maxlen=longest)
+        self._last_s = -np.inf
+        self._held: int | None = None
+
+    def push(
+        self, probabilities: Float32Array | None, *, middle_s: float, now_s: float
+    ) -> Detection | None:
+        """Take one window.
+
+        Args:
+            probabilities: (labels,) float32; None where no word stands in the middle.
+            middle_s: time of the window's middle.
+            now_s: time of its end.
+        """
+        if probabilities is not None:
+            self._seen.append((middle_s, probabilities))
+            if len(self._seen) < self._seen.maxlen:  # type: ignore[operator]  # it has one
+                return None
+        if not self._seen:
+            return None
+        found = self._decide(now_s)
+        if probabilities is None:
+            self.reset()
+        return found
+
+    def _decide(self, now_s: float) -> Detection | None:
+        mean = sum(probabilities for _, probabilities in self._seen) / np.float32(len(self._seen))
+        chance = 1 / len(self._labels)
+        certainty = (mean - chance) / (1 - chance)
+        if self._held is not None and certainty[self._held] < self._settings.release:
+            self._held = None
+        best = int(mean.argmax())
+        time_s = sum(middle_s for middle_s, _ in self._seen) / len(self._seen)
+        waiting = time_s - self._last_s < self._settings.refractory_ms / 1000
+        if self._held is not None or waiting or certainty[best] < self._settings.threshold:
+            return None
+        self._held, self._last_s = best, time_s
+        word = self._labels[best]
+        if word in self._settings.ignored:
+            return None
+        return Detection(
+            word=word, probability=float(mean[best]), time_s=time_s, reported_s=now_s
+        )
+
+    def reset(self) -> None:
+        """Forget the windows seen; the time of the last report stays."""
+        self._seen.clear()
+        self._held = None

@@ -1,0 +1,51 @@
+"""What a study remembers of each candidate."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from motefit.search.space import Point
+from motefit.spec.codec import check_fields
+
+Status = Literal["rejected", "diverged", "lost", "stopped", "trained"]
+"""Rejected before training; loss not finite; its workers died; stopped at a rung; to the end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One candidate of a study, once nothing more will happen to it in its round.
+
+    Attributes:
+        round: number of the round, from 0.
+        index: within the round, from 0.
+        point: of the search space.
+        key: of the candidate.
+        status: how it ended.
+        epochs: trained.
+        facts: by metric name, as far as they are known; the qualities are of the validation part.
+        excess: by which share each bound is missed, by metric name; 0 or less where it holds.
+        reason: why it was rejected or failed, for people.
+    """
+
+    round: int
+    index: int
+    point: Point
+    key: str
+    status: Status
+    epochs: int = 0
+    facts: Mapping[str, float] = field(default_factory=dict)
+    excess: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Round and index: unique in a study."""
+        return self.round, self.index
+
+    @property
+    def has_values(self) -> bool:
+        """Whether training came to facts."""
+        return self.status in {"stopped", "trained"}

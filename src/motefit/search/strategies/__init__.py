@@ -1,0 +1,80 @@
+"""Strategies: which points of a search space to look at next; one file a strategy, or a kind of it.
+
+A file of this folder registers its strategies; looking one up imports every file. A strategy knows
+nothing of training: it reads what earlier rounds came to, and proposes points.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from motefit.search.record import Record
+from motefit.search.space import Point, Space
+from motefit.spec.registry import Registry
+
+Excess = Mapping[str, float]
+"""Bounds that an untrained candidate misses, by metric name; empty where it may meet them all."""
+Proposals = Generator[Point, Excess, None]
+
+
+class Strategy(Protocol):
+    """Proposes the points of one round, one after another.
+
+    Each yield of a point is answered by the bounds that its untrained candidate misses, so that
+    points that cannot fit cost milliseconds, and the strategy learns where they lie. The generator
+    is closed when the round is full; it ends by itself when there is nothing left to propose, and
+    a round without a single point ends the study.
+
+    Equal arguments and answers must give equal points: a run that was killed asks again.
+    """
+
+    def __call__(self, space: Space, history: Sequence[Record], number: int) -> Proposals:
+        """Propose.
+
+        Args:
+            space: of the recipe, whose ``search`` section has the settings.
+            history: all candidates of the earlier rounds, in order.
+            number: of this round, from 0.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """A strategy by its name in a recipe.
+
+    Attributes:
+        propose: the strategy.
+        whole: whether a round is as long as the strategy makes it, and the smallest files that fit
+            are trained; otherwise a round ends when it has candidates enough.
+    """
+
+    propose: Strategy
+    whole: bool
+
+
+_STRATEGIES: Registry[Registered] = Registry(__name__, "strategy")
+
+
+def strategy(name: str, *, whole: bool = False) -> Callable[[Strategy], Strategy]:
+    """Register a strategy."""
+
+    def wrap(propose: Strategy) -> Strategy:
+        _STRATEGIES.register(name, Registered(propose=propose, whole=whole))
+        return propose
+
+    return wrap
+
+
+def strategies() -> Mapping[str, Registered]:
+    """All registered strategies by name."""
+    return _STRATEGIES.all()
+
+
+def find_strategy(name: str) -> Registered:
+    """The registered strategy of that name.
+
+    Raises:
+        RecipeError: when no file of this folder registers it.
+    """
+    return _STRATEGIES.find(name)

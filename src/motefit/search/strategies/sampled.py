@@ -1,0 +1,70 @@
+"""Strategies that draw points by Optuna's samplers, and learn from what was trained.
+
+Every round asks a fresh study in memory that has been told the earlier rounds. So a round depends
+on the seed, its number and the history alone, and can be asked again after a run was killed.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from optuna import Study, create_study
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.trial import TrialState
+
+from motefit.search.optuna_terms import Terms
+from motefit.search.record import Record
+from motefit.search.space import Space
+from motefit.search.strategies import Proposals, strategy
+
+MakeSampler = Callable[[int, int], BaseSampler]
+"""From a seed and the number of candidates in a round."""
+ROUND = 8
+
+
+def _propose(make: MakeSampler, space: Space, history: Sequence[Record], number: int) -> Proposals:
+    search, terms = space.recipe.search, Terms(space)
+    if sum(record.status != "rejected" for record in history) >= search.max_candidates:
+        return
+    seed = int(np.random.default_rng([search.seed, number, 3]).integers(2**31))
+    study: Study = create_study(
+        directions=terms.directions, sampler=make(seed, search.round_candidates or ROUND)
+    )
+    study.add_trials([terms.trial(record) for record in history])
+    distributions = terms.distributions
+    while True:
+        trial = study.ask(distributions)
+        missed = yield terms.point(trial.params)
+        for name, value in missed.items():
+            trial.set_constraint(name, value)
+        if missed:
+            study.tell(trial, state=TrialState.PRUNED)
+
+
+@strategy("random")
+def random(space: Space, history: Sequence[Record], number: int) -> Proposals:
+    """Points drawn at random."""
+    return _propose(lambda seed, _: RandomSampler(seed=seed), space, history, number)
+
+
+@strategy("tpe")
+def tpe(space: Space, history: Sequence[Record], number: int) -> Proposals:
+    """Tree-structured Parzen estimator with constraints (Bergstra et al. 2011, Optuna)."""
+    return _propose(
+        lambda seed, size: TPESampler(
+            seed=seed, n_startup_trials=size, multivariate=True, constant_liar=True
+        ),
+        space,
+        history,
+        number,
+    )
+
+
+@strategy("nsga2")
+def nsga2(space: Space, history: Sequence[Record], number: int) -> Proposals:
+    """NSGA-II (Deb et al. 2002, Optuna); a round is a generation."""
+    return _propose(
+        lambda seed, size: NSGAIISampler(seed=seed, population_size=max(size, 2)),
+        space,
+        history,
+        number,
+    )

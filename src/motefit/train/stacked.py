@@ -1,0 +1,277 @@
+"""Stacked training: candidates of one shape train as one, on a leading model axis.
+
+A small net's step is mostly the cost of calling torch; a stack pays it once for all its models.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from motefit.graph.graph import Graph
+from motefit.graph.ops import Dropout, Op
+from motefit.spec.codec import dumps_json, encode
+from motefit.spec.errors import RecipeError
+from motefit.spec.recipe import TrainSpec
+from motefit.train.loop import (
+    CHECKPOINT_SECONDS,
+    EVALUATION_BATCH,
+    DivergedError,
+    EpochReport,
+    Run,
+    Source,
+    Trained,
+)
+from motefit.train.module import GraphModule
+from motefit.train.optimisation import learning_rate
+from motefit.train.stacked_adam import StackedAdam
+from motefit.train.stacked_loss import losses
+from motefit.train.stacked_module import StackedModule
+from motefit.train.stacked_steps import is_stackable
+
+
+def can_stack(graph: Graph) -> bool:
+    """Whether stacked training has a rule for every operation of a graph."""
+    return all(is_stackable(op, graph) for op in graph.ops)
+
+
+def stack_key(graph: Graph, settings: TrainSpec) -> str:
+    """Equal for trainings that may share a stack, on one source and with one loss.
+
+    These have operations and constants of equal shape and equal settings, apart from seeds,
+    learning rates, weight decay, label smoothing and the rates of dropouts.
+    """
+    shapes = {name: array.shape for name, array in graph.constants.items()}
+    form = (graph.input_shape, [_form(op) for op in graph.ops], sorted(shapes.items()))
+    apart = TrainSpec()
+    common = replace(
+        settings,
+        seeds=apart.seeds,
+        learning_rate=apart.learning_rate,
+        final_learning_rate=apart.final_learning_rate,
+        weight_decay=apart.weight_decay,
+        label_smoothing=apart.label_smoothing,
+    )
+    return hashlib.sha256(f"{form!r} {dumps_json(encode(common))}".encode()).hexdigest()
+
+
+def _form(op: Op) -> Op:
+    return replace(op, rate=0.5) if isinstance(op, Dropout) else op
+
+
+def train_stacked(  # noqa: PLR0913 - as train.loop.train
+    graphs: Sequence[Graph],
+    source: Source,
+    settings: Sequence[TrainSpec],
+    *,
+    loss: str,
+    seeds: Sequence[int],
+    checkpoints: Sequence[Path | None] | None = None,
+    progress: Callable[[int, EpochReport], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+    until: int | None = None,
+) -> tuple[Trained | DivergedError, ...]:
+    """Train several graphs at once, each as ``train.loop.train`` would train it alone.
+
+    Order, augmentation, dropout and schedule of a model are those of its own seed and settings, so
+    that it comes to the same weights as alone, up to the order of sums. Checkpoints are those of
+    ``train``: a model may go on alone, or in another stack. Models that have done fewer epochs than
+    others catch up first. Equal arguments give equal bytes on one machine's CPU.
+
+    Args:
+        graphs: initial constants, at least one graph.
+        source: of the examples of all models. It is asked once an epoch if it draws no random
+            numbers, otherwise once for each model, and all their examples are held at once.
+        settings: of each model, with equal :func:`stack_key`.
+        loss: as in ``train``.
+        seeds: of each model.
+        checkpoints: of each model; None keeps none.
+        progress: called with a model's index after each of its epochs.
+        stop: asked after every epoch of the stack; True ends the training, resumable.
+        until: as in ``train``.
+
+    Returns:
+        In order, what each model came to. One that diverged has left the others unharmed.
+
+    Raises:
+        RecipeError: the trainings cannot share a stack, or the loss is unknown.
+        MotefitError: as in ``train``, but for :class:`DivergedError`.
+    """
+    keys = {stack_key(g, s) for g, s in zip(graphs, settings, strict=True)}
+    if len(keys) != 1 or not can_stack(graphs[0]):
+        raise RecipeError(
+            f"{len(graphs)} trainings of {len(keys)} forms cannot be stacked; stack those of equal "
+            "stack_key, and train graphs for which can_stack is false alone"
+        )
+    runs = [
+        Run(GraphModule(graph, seed=seed), source, own, loss=loss, seed=seed)
+        for graph, own, seed in zip(graphs, settings, seeds, strict=True)
+    ]
+    paths = checkpoints or [None] * len(runs)
+    members = [
+        _Member(index=index, run=run, checkpoint=path)
+        for index, (run, path) in enumerate(zip(runs, paths, strict=True))
+    ]
+    return _Training(members, source, loss=loss, goal=runs[0].goal(until)).to_end(progress, stop)
+
+
+@dataclass(kw_only=True)
+class _Member:
+    """One model of a stack.
+
+    Attributes:
+        index: as the caller counts.
+        run: its state as a training of its own.
+        checkpoint: where it is kept.
+        error: set when it has diverged.
+    """
+
+    index: int
+    run: Run
+    checkpoint: Path | None
+    error: DivergedError | None = None
+
+
+class _Training:
+    def __init__(self, members: Sequence[_Member], source: Source, *, loss: str, goal: int) -> None:
+        self._members, self._source, self._loss, self._goal = members, source, loss, goal
+        for member in members:
+            if member.checkpoint is not None:
+                member.run.resume(member.checkpoint)
+        self._examples = _Examples(source, members[0].run)
+        self._validation = members[0].run.tensors(*source.validation(), part="validation")
+
+    def to_end(
+        self,
+        progress: Callable[[int, EpochReport], None] | None,
+        stop: Callable[[], bool] | None,
+    ) -> tuple[Trained | DivergedError, ...]:
+        written = time.perf_counter()
+        stopped = False
+        while (behind := self._behind()) and not stopped:
+            reports = self._epoch(behind)
+            if progress is not None:
+                for index, report in reports:
+                    progress(index, report)
+            stopped = stop is not None and stop()
+            last = stopped or not self._behind()
+            if last or time.perf_counter() - written >= CHECKPOINT_SECONDS:
+                self._save()
+                written = time.perf_counter()
+        return tuple(member.error or member.run.result() for member in self._members)
+
+    def _behind(self) -> list[_Member]:
+        """The models to train next: those that have done the fewest epochs."""
+        left = [m for m in self._members if m.error is None and m.run.done < self._goal]
+        fewest = min((member.run.done for member in left), default=0)
+        return [member for member in left if member.run.done == fewest]
+
+    def _save(self) -> None:
+        for member in self._members:
+            if member.checkpoint is not None and member.error is None:
+                member.run.save(member.checkpoint)
+
+    def _epoch(self, members: Sequence[_Member]) -> list[tuple[int, EpochReport]]:
+        begin = time.perf_counter()
+        runs = [member.run for member in members]
+        # A lone model runs beside itself: torch computes convolutions without groups by another
+        # algorithm, and a model's bytes must not depend on the others' being there.
+        module = StackedModule(runs if len(runs) > 1 else runs * 2)
+        rates, train_losses = self._pass(module)
+        module.store()
+        judged = self._evaluate(module)
+        seconds = (time.perf_counter() - begin) / len(members)
+        reports = []
+        for member, rate, loss, own in zip(members, rates, train_losses, judged, strict=False):
+            try:
+                report = member.run.record(loss, own, rate=rate, seconds=seconds)
+            except DivergedError as error:
+                member.error = error
+            else:
+                reports.append((member.index, report))
+        return reports
+
+    def _pass(self, module: StackedModule) -> tuple[list[float], list[float]]:
+        """One pass over the examples: last learning rates and mean losses."""
+        runs = module.runs
+        settings, index = runs[0].settings, runs[0].done
+        x, y, orders = self._examples.epoch(runs)
+        examples = orders.shape[1]
+        steps = -(-examples // settings.batch_size)
+        shares = [(index + step / steps) / settings.epochs for step in range(steps)]
+        rates = [[learning_rate(run.settings, share) for run in runs] for share in shares]
+        loss = losses(self._loss, [run.settings.label_smoothing for run in runs])
+        optimiser = StackedAdam(module, [run.settings for run in runs])
+        sums: list[Tensor] = []
+        module.train()
+        for chosen, rate in zip(
+            orders.tensor_split(steps, 1), torch.tensor(rates).unsqueeze(-1), strict=True
+        ):
+            places = chosen.reshape(-1)
+            inputs = x.index_select(0, places).view(*chosen.shape, *x.shape[1:])
+            targets = y.index_select(0, places).view(*chosen.shape, *y.shape[1:])
+            outputs = module.logits(inputs)
+            values, slopes = loss(outputs, targets)
+            gradient = module.gradient(outputs, slopes).div_(values[0].numel())
+            optimiser.step(gradient, rate)
+            sums.append(values.flatten(1).mean(1) * chosen.shape[1])
+        total = torch.stack(sums).sum(0, dtype=torch.float64)
+        return rates[-1], (total / examples).tolist()
+
+    def _evaluate(self, module: StackedModule) -> list[tuple[float, float]]:
+        inputs, targets = self._validation
+        module.eval()
+        with torch.no_grad():
+            parts = [
+                module.logits(part.expand(len(module.runs), *part.shape))
+                for part in torch.split(inputs, EVALUATION_BATCH)
+            ]
+        outputs = torch.cat(parts, 1)
+        return [run.judge(own, targets) for run, own in zip(module.runs, outputs, strict=True)]
+
+
+class _Examples:
+    """Training examples of all models, without copies where they are the same ones."""
+
+    def __init__(self, source: Source, run: Run) -> None:
+        self._source, self._run = source, run
+        self._arrays: tuple[np.ndarray, np.ndarray] | None = None
+        self._tensors: tuple[Tensor, Tensor] | None = None
+
+    def epoch(self, runs: Sequence[Run]) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs, targets, and (models, n) places of each model's examples among them, in order."""
+        index = runs[0].done
+        rng = np.random.default_rng([runs[0].seed, index, 0])
+        untouched = rng.bit_generator.state
+        arrays = self._source.epoch(index, rng=rng)
+        if rng.bit_generator.state == untouched:
+            parts, copies = [self._kept(arrays)], 1
+        else:
+            first = self._run.tensors(*arrays, part="training")
+            parts, copies = [first, *(self._own(run) for run in runs[1:])], len(runs)
+        x, y = parts[0] if copies == 1 else map(torch.cat, zip(*parts, strict=True))
+        size = len(x) // copies
+        orders = np.stack(
+            [np.random.default_rng([run.seed, index, 1]).permutation(size) for run in runs]
+        )
+        if copies > 1:
+            orders += size * np.arange(copies)[:, None]
+        return x, y, torch.from_numpy(orders)
+
+    def _own(self, run: Run) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng([run.seed, run.done, 0])
+        return run.tensors(*self._source.epoch(run.done, rng=rng), part="training")
+
+    def _kept(self, arrays: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, Tensor]:
+        """Tensors of arrays, kept for as long as the source gives the same arrays."""
+        if self._tensors is None or any(
+            new is not old for new, old in zip(arrays, self._arrays or (), strict=True)
+        ):
+            self._arrays = arrays
+            self._tensors = self._run.tensors(*arrays, part="training")
+        return self._tensors

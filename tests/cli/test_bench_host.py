@@ -1,0 +1,289 @@
+"""``motefit bench --host`` against a real sshd on loopback; without one these tests skip."""
+
+import getpass
+import json
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import motefit
+from motefit.graph.families import build
+from motefit.graph.problem import Problem
+from motefit.graph.transform import fold
+from motefit.measure.bench_result import Bench
+from motefit.measure.profile import DeviceProfile
+from motefit.runtime.bundle import sha256
+from motefit.spec.card import Card
+from motefit.spec.codec import decode
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.normalisation import Normalisation
+from motefit.spec.tasks.keyword_spotting import SpeechIO
+from motefit.tflite.writer import write
+
+SERVER = """
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host_key
+PidFile {folder}/sshd.pid
+AuthorizedKeysFile {folder}/authorized_keys
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+"""
+CLIENT = """
+Host device
+  HostName 127.0.0.1
+  Port {port}
+  User {user}
+  IdentityFile {folder}/key
+  IdentitiesOnly yes
+  UserKnownHostsFile {folder}/known_hosts
+Host stranger
+  HostName 127.0.0.1
+  Port {port}
+  User {user}
+  IdentityFile {folder}/key
+  UserKnownHostsFile {folder}/nobody
+Host locked
+  HostName 127.0.0.1
+  Port {port}
+  User {user}
+  IdentityFile {folder}/other_key
+  IdentitiesOnly yes
+  UserKnownHostsFile {folder}/known_hosts
+Host closed
+  HostName 127.0.0.1
+  Port {closed}
+  User {user}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory) -> Path:
+    """A folder with keys and configurations of a server and its client."""
+    folder = tmp_path_factory.mktemp("ssh")
+    missing = [name for name in ("ssh", "ssh-keygen") if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} absent: Debian's openssh-client is not installed")
+    for name in ("host_key", "key", "other_key"):
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name]
+        subprocess.run(command, check=True)
+    shutil.copy(folder / "key.pub", folder / "authorized_keys")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ssh(keys) -> Iterator[str]:
+    """The ssh command that reaches a running server by the name ``device``."""
+    server = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if server is None:
+        pytest.skip("sshd absent: Debian's openssh-server is not installed")
+    port, user = free_port(), getpass.getuser()
+    settings = {"port": port, "user": user, "folder": keys, "closed": free_port()}
+    (keys / "sshd_config").write_text(SERVER.format(**settings))
+    (keys / "ssh_config").write_text(CLIENT.format(**settings))
+    host_key = (keys / "host_key.pub").read_text()
+    (keys / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}")
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # where it gives up its rights; a boot makes it
+    log = (keys / "log").open("w")
+    process = subprocess.Popen([server, "-D", "-e", "-f", keys / "sshd_config"], stderr=log)
+    try:
+        for _ in range(100):
+            if answers(port) or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        assert process.poll() is None, (keys / "log").read_text()
+        yield shlex.join(["ssh", "-F", str(keys / "ssh_config")])
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        log.close()
+
+
+def program(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def python(tmp_path) -> Path:
+    """The device's Python: this one, with this very motefit installed."""
+    source = Path(motefit.__file__).parents[1]
+    return program(
+        tmp_path / "a python", f'PYTHONPATH={source} exec {shlex.quote(sys.executable)} "$@"'
+    )
+
+
+def network(shape) -> bytes:
+    problem = Problem(input_shape=shape, outputs=3)
+    return write(fold(build("mlp", {}, problem=problem, rng=np.random.default_rng(0))))
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(network((6, 2)))
+    return path
+
+
+@pytest.fixture
+def bundle(tmp_path) -> Path:
+    """A bare model with its card beside it: both must travel."""
+    frontend = FrontEnd()
+    io = SpeechIO(labels=("a", "b", "c"), frontend=frontend, normalisation=Normalisation())
+    (tmp_path / "words").mkdir()
+    path = tmp_path / "words" / "words.tflite"
+    path.write_bytes(network(frontend.shape))
+    card = Card(task="keyword-spotting", io=io, model_sha256=sha256(path.read_bytes()))
+    path.with_suffix(".card.json").write_text(card.to_json())
+    return path
+
+
+def test_models_are_timed_there_and_nothing_stays(invoke, ssh, python, bundle, model, tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    python.write_text(python.read_text().replace("PYTHONPATH", f"TMPDIR={there} PYTHONPATH"))
+    result = invoke(
+        "bench", model, bundle, "--host", "device", "--ssh", ssh, "--python", python,
+        "--rounds", 8, "--threads", 2, "--profile", tmp_path / "device.json", "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    found = decode(Bench, json.loads(result.stdout), where="bench")
+    assert [m.name for m in found.models] == ["model.tflite", "words.tflite"]
+    assert found.models[0].model_sha256 == sha256(model.read_bytes())
+    assert [m.has_frontend for m in found.models] == [False, True]
+    assert {m.xnnpack.rounds for m in found.models} == {8}
+    assert {m.many_threads.threads for m in found.models} == {2}
+    assert DeviceProfile.load(tmp_path / "device.json") == found.profile
+    assert list(there.iterdir()) == []
+
+
+def test_the_motefit_of_the_path_serves_where_python_has_none(invoke, ssh, python, model, tmp_path):
+    """A Python without site-packages, and the console script beside it."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program(folder / "motefit", f'exec {shlex.quote(str(python))} -m motefit.cli "$@"')
+    plain = program(tmp_path / "plain", f'PATH={folder}:$PATH exec {sys.executable} -S "$@"')
+    result = invoke(
+        "bench", model, "--host", "device", "--ssh", ssh, "--python", plain, "--rounds", 4
+    )
+    assert result.exit_code == 0, result.output
+    assert "model.tflite" in result.stdout
+
+
+def failed(refused, model, *options):
+    return refused("bench", model, "--rounds", 4, *options)
+
+
+def test_no_motefit_there(refused, ssh, model, tmp_path):
+    plain = program(tmp_path / "plain", f'PATH=/nowhere exec {sys.executable} -S "$@"')
+    said = failed(refused, model, "--host", "device", "--ssh", ssh, "--python", plain)
+    assert "without motefit" in said
+    assert "-m pip install motefit" in said
+
+
+def test_a_32_bit_python_there(refused, ssh, model, tmp_path):
+    """A Python that gives its pointers 4 bytes, as one of 32 bits does."""
+    (tmp_path / "narrow").mkdir()
+    (tmp_path / "narrow" / "sitecustomize.py").write_text(
+        "import platform, struct\n"
+        "platform.machine = lambda: 'armv7l'\n"
+        "struct.calcsize = lambda _format: 4\n"
+    )
+    narrow = program(
+        tmp_path / "python", f'PYTHONPATH={tmp_path}/narrow exec {sys.executable} "$@"'
+    )
+    said = failed(refused, model, "--host", "device", "--ssh", ssh, "--python", narrow)
+    assert "of 32 bits (armv7l)" in said
+    assert "install a 64-bit operating system" in said
+
+
+def test_no_python_there(refused, ssh, model):
+    said = failed(refused, model, "--host", "device", "--ssh", ssh, "--python", "/no/python3")
+    assert "has no '/no/python3'" in said
+    assert "--python" in said
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("closed", "cannot reach closed: .*Connection refused"),
+        ("stranger", "cannot reach stranger: .*Host key verification failed"),
+        ("locked", "cannot reach locked: .*Permission denied"),
+        ("nowhere.invalid", "cannot reach nowhere.invalid: .*resolve"),
+    ],
+    ids=["closed", "unknown-key", "no-password", "no-such-name"],
+)
+def test_a_host_that_cannot_be_reached_is_no_hang(refused, ssh, model, host, said):
+    assert re.search(said, failed(refused, model, "--host", host, "--ssh", ssh))
+
+
+def test_a_host_that_takes_too_long(refused, ssh, model, tmp_path):
+    slow = program(tmp_path / "slow", "sleep 5")
+    options = ["--host", "device", "--ssh", ssh, "--python", slow, "--timeout", 1]
+    assert "did not finish within 1 s" in failed(refused, model, *options)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise RuntimeError('boom')", "failed on device .exit code 1.: RuntimeError: boom"),
+        ("import sys; sys.exit('error: no such model')", "exit code 1.: no such model"),
+        ("print('{\"speed\": 1}')", "unknown key 'speed'.*another version of motefit: install"),
+        ("print('Welcome!')", "something else than JSON: 'Welcome!.*login scripts"),
+    ],
+    ids=["crash", "mistake", "other-version", "chatter"],
+)
+def test_a_motefit_there_that_fails(refused, ssh, model, tmp_path, code, said):
+    package = tmp_path / "other" / "motefit" / "cli"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").write_text("")
+    (package / "__main__.py").write_text(code + "\n")
+    other = program(tmp_path / "python", f'PYTHONPATH={tmp_path}/other exec {sys.executable} "$@"')
+    options = ["--host", "device", "--ssh", ssh, "--python", other]
+    assert re.search(said, failed(refused, model, *options), re.DOTALL)
+
+
+def test_a_model_that_cannot_be_used_does_not_travel(refused, model):
+    model.write_bytes(model.read_bytes()[:50])
+    said = failed(refused, model, "--host", "nowhere.invalid", "--ssh", "/no/ssh")
+    assert "ssh" not in said
+
+
+def test_without_ssh(refused, model):
+    said = failed(refused, model, "--host", "device", "--ssh", "/no/ssh")
+    assert "cannot start '/no/ssh': No such file or directory" in said
+
+
+@pytest.mark.parametrize("host", ["-oProxyCommand=true", ""])
+def test_an_option_is_no_host(refused, model, host):
+    if host:
+        assert "--host must be user@host" in failed(refused, model, f"--host={host}")
+    else:
+        assert "need --host" in failed(refused, model, "--host", host, "--ssh", "ssh")

@@ -1,0 +1,281 @@
+"""``motefit latency`` and ``motefit bench`` on small real files."""
+
+import json
+import re
+import zipfile
+
+import flatbuffers
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as official
+
+from motefit.graph.families import build
+from motefit.graph.problem import Problem
+from motefit.graph.transform import fold
+from motefit.measure.bench_result import Bench
+from motefit.measure.profile import DeviceProfile
+from motefit.runtime.bundle import sha256, write_bundle
+from motefit.spec.card import Card
+from motefit.spec.codec import decode
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.normalisation import Normalisation
+from motefit.spec.tasks.forecasting import SeriesIO
+from motefit.spec.tasks.keyword_spotting import SpeechIO
+from motefit.tflite.writer import write
+
+SPEECH = SpeechIO(labels=("down", "left", "up"), frontend=FrontEnd(), normalisation=Normalisation())
+SERIES = SeriesIO(
+    inputs=("T (degC)", "rh (%)"),
+    targets=("T (degC)",),
+    input_steps=6,
+    output_steps=3,
+    step_minutes=10.0,
+    normalisation=Normalisation(mean=(9.0, 72.0), std=(8.0, 16.0)),
+)
+LINES = {
+    "2020": [r"Inference Latency \d+\.\d\dms", r"Total Latency \d+\.\d\dms"],
+    "2024": [
+        rf"{stage} Latency: \d+\.\d \+/- \d+\.\dms" for stage in ("Preprocessing", "Model", "Total")
+    ],
+    "motefit": [
+        *(
+            rf"{stage} Latency: \d+\.\d{{3}}ms, p25 \d+\.\d{{3}}ms"
+            for stage in ("Preprocessing", "Model", "Total")
+        ),
+        r"Total Latency p25: \d+\.\d{3} x reference p25 \d+\.\d{3}ms",
+    ],
+}
+NO_PAUSE = {"motefit": [], "2020": ["--pause", 0], "2024": ["--pause", 0]}
+
+
+def network(family, shape, outputs, **options):
+    problem = Problem(input_shape=shape, outputs=outputs)
+    return write(fold(build(family, options, problem=problem, rng=np.random.default_rng(0))))
+
+
+@pytest.fixture(scope="module")
+def mfcc_model():
+    return network("dscnn", (49, 10), 3, width=8, blocks=1)
+
+
+@pytest.fixture
+def bundle(tmp_path, mfcc_model):
+    card = Card(task="keyword-spotting", io=SPEECH, model_sha256=sha256(mfcc_model))
+    return write_bundle(tmp_path / "words.zip", mfcc_model, card)
+
+
+@pytest.fixture
+def series(tmp_path):
+    model = network("mlp", (6, 2), 3, units=(4,))
+    card = Card(task="forecasting", io=SERIES, model_sha256=sha256(model))
+    return write_bundle(tmp_path / "series.zip", model, card)
+
+
+@pytest.fixture
+def bare(tmp_path, mfcc_model):
+    path = tmp_path / "bare" / "model.tflite"
+    path.parent.mkdir()
+    path.write_bytes(mfcc_model)
+    return path
+
+
+def printed(result):
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
+
+
+@pytest.mark.parametrize("protocol", LINES)
+def test_a_protocol_prints_its_lines_and_nothing_else(invoke, bundle, protocol):
+    result = invoke("latency", "--model", bundle, "--protocol", protocol, *NO_PAUSE[protocol])
+    lines = printed(result)
+    assert len(lines) == len(LINES[protocol])
+    for line, pattern in zip(lines, LINES[protocol], strict=True):
+        assert re.fullmatch(pattern, line), line
+    assert f"protocol {protocol}, XNNPACK, 1 thread; " in result.stderr
+    assert "governor" in result.stderr
+
+
+@pytest.mark.parametrize("protocol", LINES)
+def test_json_has_the_figures_and_the_setting(invoke, bundle, protocol):
+    arguments = ["--protocol", protocol, *NO_PAUSE[protocol], "--builtin", "--threads", 2]
+    result = invoke("latency", "--model", bundle, *arguments, "--json")
+    found = json.loads("\n".join(printed(result)))
+    assert (found["resolver"], found["threads"], found["from_card"]) == ("builtin", 2, True)
+    assert found["frontend"]["frame_length"] == 640
+    assert found["result"]["total_ms"] > found["result"]["inference_ms"] > 0
+    assert len(found["lines"]) == len(LINES[protocol])
+
+
+def test_the_published_command_line_of_a_bare_model(invoke, tmp_path):
+    model = tmp_path / "little.tflite"
+    model.write_bytes(network("dscnn", (49, 10), 8, width=8, blocks=1))
+    flags = ["--length", 320, "--stride", 160, "--mfcc", "--rate", 8000]
+    result = invoke("latency", "--model", model, *flags, *NO_PAUSE["2020"], "--protocol", "2020")
+    assert len(printed(result)) == 2
+
+
+def test_a_resized_spectrogram_is_the_default_without_a_card(invoke, tmp_path):
+    model = tmp_path / "image.tflite"
+    model.write_bytes(network("dscnn", (32, 32), 8, width=8, blocks=1))
+    arguments = ["latency", "--model", model, "--protocol", "2020", "--pause", 0]
+    assert len(printed(invoke(*arguments))) == 2
+    assert len(printed(invoke(*arguments, "--resize", 32, "--length", 256, "--stride", 128))) == 2
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--protocol", "2024", "--coeff", 0], ["--resize", 0, "--coeff", 0, "--bins", 40]],
+    ids=["2024", "motefit"],
+)
+def test_log_mel_bands_for_a_bare_model_in_a_zip(invoke, tmp_path, flags):
+    path = tmp_path / "model.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("any-name.tflite", network("tcnet", (49, 40), 3))
+        archive.writestr("notes.txt", "more")
+    pause = NO_PAUSE["2024" if "2024" in flags else "motefit"]
+    result = invoke("latency", "--model", path, *flags, *pause, "--json")
+    assert json.loads("\n".join(printed(result)))["frontend"]["coefficients"] == 0
+
+
+def test_the_front_end_alone(invoke):
+    lines = printed(invoke("latency", "--protocol", "2020", "--mfcc", "--pause", 0))
+    assert lines[0] == "Inference Latency 0.00ms"
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--rate", 8000], "--rate says 8000, the card 16000"),
+        (["--length", 320, "--stride", 160], "--length says 320, the card 640; --stride says 160"),
+        (["--bins", 20, "--mfcc"], "--bins says 20, the card 40"),
+        (["--lower-frequency", 40], "--lower-frequency says 40, the card 20"),
+        (["--upper-frequency", 8000], "--upper-frequency says 8000, the card 4000"),
+        (["--coeff", 0], "--coeff says 0, the card 10"),
+        (["--resize", 32], "--resize says 32, the card 0"),
+    ],
+    ids=lambda value: value[0][2:] if isinstance(value, list) else "",
+)
+def test_options_that_contradict_the_card(refused, bundle, flags, said):
+    assert said in refused("latency", "--model", bundle, *flags)
+
+
+def test_options_that_agree_with_the_card(invoke, bundle):
+    flags = ["--rate", 16000, "--mfcc", "--length", 640, "--stride", 320, "--bins", 40]
+    flags += ["--lower-frequency", 20, "--upper-frequency", 4000, "--coeff", 10, "--resize", 0]
+    assert len(printed(invoke("latency", "--model", bundle, *flags))) == 4
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--mfcc", "--coeff", 0], "--mfcc contradicts --coeff 0"),
+        (["--mfcc", "--resize", 32], "--resize has no meaning with --mfcc"),
+        (["--protocol", "2024", "--resize", 32], "--resize has no meaning with --protocol 2024"),
+        (["--coeff", 8], "--coeff would do nothing"),
+        (["--resize", -1], "--resize must be 0 (off) or more"),
+        (["--mfcc", "--coeff", 41], "coefficients 0..mel_bins"),
+        (["--mfcc", "--upper-frequency", 9000], "half the rate"),
+        (["--pause", 0], "motefit protocol does not pause"),
+        (["--mfcc", "--coeff", 13], "the model takes (49, 10, 1), but this front end makes"),
+        ([], "the model takes (49, 10, 1), but this front end makes (32, 32)"),
+    ],
+    ids=lambda value: "-".join(map(str, value)).strip("-") if isinstance(value, list) else "",
+)
+def test_options_that_make_no_sense(refused, bare, flags, said):
+    assert said in refused("latency", "--model", bare, *flags)
+
+
+def test_a_model_is_needed(refused):
+    assert "needs --model" in refused("latency", "--protocol", "2024", "--mfcc")
+
+
+def test_a_forecaster_has_no_front_end_of_sound(refused, series):
+    assert f"motefit bench {series}" in refused("latency", "--model", series)
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:600])
+
+
+def wrong_card(path):
+    table = {"schema_version": 1, "task": "keyword-spotting", "model_sha256": "0" * 64}
+    io = {
+        "labels": ["a", "b", "c"],
+        "frontend": {},
+        "normalisation": {"mean": [0.0], "std": [1.0]},
+    }
+    path.with_suffix(".card.json").write_text(json.dumps({**table, "io": io}))
+
+
+def custom_operation(path):
+    table = official.ModelT.InitFromObj(official.Model.GetRootAs(path.read_bytes()))
+    code = table.operatorCodes[0]
+    code.builtinCode = code.deprecatedBuiltinCode = official.BuiltinOperator.CUSTOM
+    code.customCode = b"FancyOp"
+    for operator in table.subgraphs[0].operators:
+        if operator.opcodeIndex == 0:
+            operator.builtinOptions, operator.builtinOptionsType = None, 0
+    builder = flatbuffers.Builder()
+    builder.Finish(table.Pack(builder), b"TFL3")
+    path.write_bytes(bytes(builder.Output()))
+
+
+@pytest.mark.parametrize(
+    "command", [["latency", "--mfcc", "--model"], ["bench"]], ids=["latency", "bench"]
+)
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (truncated, "damaged|cannot load"),
+        (wrong_card, "refused|changed after"),
+        (custom_operation, "FancyOp"),
+        (lambda path: path.unlink(), "cannot read"),
+        (lambda path: path.write_text("x" * 100), "no TensorFlow Lite model"),
+    ],
+    ids=["truncated", "wrong-card", "custom-op", "absent", "text"],
+)
+def test_a_model_that_cannot_be_used(refused, bare, command, spoil, said):
+    spoil(bare)
+    assert re.search(said, refused(*command, bare))
+
+
+def test_a_bench_prints_every_row(invoke, bundle, series, bare):
+    result = invoke("bench", bundle, series, bare, "--rounds", 8, "--threads", 2)
+    text = "\n".join(printed(result))
+    for name in ("words.zip", "series.zip", "model.tflite"):
+        assert len(re.findall(rf"^{name} +\d+  float32 +xnnpack +1 ", text, re.MULTILINE)) == 1
+    assert len(re.findall(r"^ +xnnpack +2 ", text, re.MULTILINE)) == 3
+    assert len(re.findall(r"^ +builtin +1 ", text, re.MULTILINE)) == 3
+    assert re.search(r"^before: governor .*load \d", text, re.MULTILINE)
+
+
+def test_the_json_of_a_bench_is_read_back(invoke, bundle, bare):
+    arguments = ["bench", bundle, bare, bare, "--rounds", 4, "--threads", 1, "--json"]
+    found = decode(Bench, json.loads("\n".join(printed(invoke(*arguments)))), where="bench")
+    assert [m.name for m in found.models] == ["words.zip", "2: model.tflite", "3: model.tflite"]
+    assert [m.has_frontend for m in found.models] == [True, False, False]
+    assert found.models[0].xnnpack.frontend_p25_ms > 10 * found.models[1].xnnpack.frontend_p25_ms
+    assert found.profile is None
+
+
+def test_a_profile_is_written_without_any_model(invoke, tmp_path):
+    path = tmp_path / "deep" / "here.json"
+    text = "\n".join(printed(invoke("bench", "--profile", path)))
+    made = DeviceProfile.load(path)
+    assert f"front end {made.frontend_p25_ms:.3f} ms" in text
+    assert str(path) in text
+
+
+def test_nothing_to_measure(refused):
+    assert "give a model, or --profile" in refused("bench")
+
+
+@pytest.mark.parametrize("option", [["--python", "p"], ["--ssh", "s"], ["--timeout", 9]])
+def test_options_of_a_host_need_a_host(refused, bare, option):
+    assert "need --host" in refused("bench", bare, *option)
+
+
+def test_a_profile_that_cannot_be_written(refused, tmp_path):
+    (tmp_path / "file").write_text("")
+    said = refused("bench", "--profile", tmp_path / "file" / "profile.json")
+    assert "cannot write the device profile" in said

@@ -1,0 +1,135 @@
+"""The engine of a Ray cluster."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import engine_jobs as jobs
+import pytest
+from engine_watch import PATIENCE_S, alive, wait_for
+
+from motefit.search.engines import open_engine
+from motefit.search.engines.ray import import_ray
+from motefit.spec.errors import RecipeError
+
+SAYS_WHO = """
+import pathlib, sys
+import engine_jobs as jobs
+from motefit.search.engines import open_engine
+from motefit.search.engines.ray import import_ray
+
+folder = pathlib.Path(sys.argv[1])
+with open_engine("ray", workers=2) as engine:
+    markers = [folder / "a", folder / "b"]
+    list(engine.run(jobs.begin_and_wait, markers, poll=lambda: None))
+"""
+
+WITHOUT_RAY = """
+import sys
+sys.modules["ray"] = None
+from motefit.search.engines import engine_names, open_engine
+from motefit.spec.errors import MissingExtraError
+assert "ray" in engine_names()
+try:
+    open_engine("ray", workers=1)
+except MissingExtraError as error:
+    print(error)
+"""
+
+
+def test_importing_the_engine_does_not_import_ray():
+    code = "import sys, motefit.search.engines.ray; assert 'ray' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_absent_ray_is_said():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_RAY], capture_output=True, text=True, check=True
+    )
+    assert "pip install 'motefit[ray]'" in done.stdout
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense", "a:b", "ray://127.0.0.1:1"])
+def test_a_cluster_that_is_not_there(address):
+    with pytest.raises(RecipeError, match=f"(?s)cluster at '{address}'.*ray start"):
+        open_engine("ray", workers=1, address=address)
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A head of one processor and a node of two, as processes of this machine."""
+    import_ray()
+    from ray.cluster_utils import Cluster  # noqa: PLC0415 - after its settings
+
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={
+            "num_cpus": 1,
+            "include_dashboard": False,
+            # else it takes half a minute until a node that went is missed
+            "_system_config": {"health_check_period_ms": 500, "health_check_failure_threshold": 3},
+        },
+    )
+    yield cluster
+    cluster.shutdown()
+
+
+def raylet_of(node) -> int:
+    (process,) = node.all_processes["raylet"]
+    return process.process.pid
+
+
+@pytest.mark.slow
+def test_a_killed_node_costs_only_what_ran_on_it(cluster, tmp_path):
+    node = cluster.add_node(num_cpus=2)
+    lost_pid = raylet_of(node)
+    markers = [tmp_path / str(number) for number in range(6)]
+    killed = []
+
+    def begun_on(pid: int) -> list[Path]:
+        return [m for m in markers if m.exists() and f"of {pid}\n" in m.read_text()]
+
+    def kill_the_node() -> None:
+        if not killed and len(begun_on(lost_pid)) == 2:
+            children = Path(f"/proc/{lost_pid}/task/{lost_pid}/children").read_text().split()
+            killed.extend([lost_pid, *map(int, children)])  # as when the machine fails
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    with open_engine("ray", workers=0, address=cluster.address) as engine:
+        given = [(marker, 1.5) for marker in markers]
+        ended = list(engine.run(jobs.begin_and_finish, given, poll=kill_the_node))
+    assert killed
+    assert sorted(e.index for e in ended) == list(range(6))
+    assert [e.error for e in ended] == [None] * 6
+    again = [m for m in markers if m.read_text().count("of ") > 1]
+    assert sorted(begun_on(lost_pid)) == sorted(again)
+
+
+@pytest.mark.slow
+def test_closing_leaves_a_cluster_that_was_there(cluster, results):
+    for _ in range(2):
+        with open_engine("ray", workers=1, address=cluster.address) as engine:
+            assert results(engine, jobs.divide, [2]) == {0: 0.5}
+    assert alive(raylet_of(cluster.head_node))
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_jobs_and_the_cluster_with_the_program(tmp_path):
+    script = tmp_path / "driver.py"
+    script.write_text(SAYS_WHO)
+    with subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        markers = [tmp_path / "a", tmp_path / "b"]
+        wait_for(lambda: all(m.exists() and m.read_text() for m in markers))
+        os.killpg(process.pid, signal.SIGINT)
+        printed, said = process.communicate(timeout=PATIENCE_S)
+    assert printed == ""
+    assert said.count("Traceback") == 1
+    assert said.rstrip().endswith("KeyboardInterrupt")
+    pids = [int(marker.read_text()) for marker in markers]
+    wait_for(lambda: not any(map(alive, pids)))

@@ -1,0 +1,221 @@
+"""Front ends inside model files: what LiteRT computes from samples, alone and before networks."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from motefit.graph import integer, reference
+from motefit.graph.calibration import calibrate
+from motefit.graph.counter import count
+from motefit.graph.families import build, families
+from motefit.graph.frontend import frontend_graph, with_frontend
+from motefit.graph.graph import INPUT, Graph
+from motefit.graph.ops import Op
+from motefit.graph.ops_signal import Concatenate, Function, MatMul, Multiply, Reshape, Slice
+from motefit.graph.problem import Problem
+from motefit.graph.quantise import quantise
+from motefit.graph.transform import fold
+from motefit.graph.weight_forms import dynamic_range, quantise_weights
+from motefit.signal.features import features_of
+from motefit.spec.errors import ModelFileError, RecipeError
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.normalisation import Normalisation
+from motefit.tflite.inspect import inspect
+from motefit.tflite.read import read_graph
+from motefit.tflite.writer import write
+
+RUNTIMES = ("xnnpack", "builtin", "micro")
+LITERT = ("xnnpack", "builtin")
+# The promise of the design, of features; networks are held to what their own features give.
+TOLERANCE = 1e-4
+# Of the greatest output: float networks on features that differ by 1e-6.
+FLOAT_TOLERANCE = 1e-4
+# Steps: features a rounding apart, through all layers of a network with random weights.
+STEPS = {"xnnpack": 4, "builtin": 2}
+NORMALISATION = Normalisation(mean=tuple(range(-6, 4)), std=tuple(1 + n / 10 for n in range(10)))
+FRONT_END = FrontEnd()
+FRONT_ENDS = {
+    "mfcc": FRONT_END,
+    "log-mel": FrontEnd(upper_hz=7600.0, coefficients=0),
+    "spectrogram": FrontEnd(kind="spectrogram", mel_bins=0, coefficients=0, frame_length=256),
+    "unequal-steps": FrontEnd(frame_length=400, frame_step=160),
+    "many-steps": FrontEnd(frame_length=640, frame_step=64),
+    "gaps": FrontEnd(frame_length=256, frame_step=300),
+    "one-frame": FrontEnd(frame_length=16_000, frame_step=16_000, seconds=1.0),
+    "8-khz": FrontEnd(rate_hz=8000, frame_length=320, frame_step=160),
+}
+SPEECH_FAMILIES = [n for n, f in sorted(families().items()) if "keyword-spotting" in f.tasks]
+FORMS: dict[str, Callable[[Graph, np.ndarray], Graph]] = {
+    "float32": lambda graph, _: graph,
+    "weights": lambda graph, _: quantise_weights(graph, min_size=1),
+    "dynamic": lambda graph, _: dynamic_range(graph, min_size=1),
+    "int8": lambda graph, x: quantise(graph, calibrate(graph, x)),
+    "int8-float-edges": lambda graph, x: quantise(graph, calibrate(graph, x), io="float32"),
+}
+
+
+def clips(frontend: FrontEnd, count: int = 6) -> np.ndarray:
+    """Sweeps in noise: sound whose spectrum moves, as a word's does."""
+    rng = np.random.default_rng(3)
+    time = np.arange(frontend.clip_samples) / frontend.rate_hz
+    rise = rng.uniform(100, frontend.rate_hz / 4, (count, 1))
+    tone = np.sin(2 * np.pi * (200 + rise * time) * time) * rng.uniform(0.05, 0.9, (count, 1))
+    return (tone + rng.normal(0, 0.01, tone.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", FRONT_ENDS)
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_features_equal_the_numpy_front_end(run_model, name, runtime):
+    frontend = FRONT_ENDS[name]
+    pcm = clips(frontend)
+    expected = features_of(frontend).batch(pcm)
+    model = write(frontend_graph(frontend))
+    got = run_model(runtime, model, pcm).reshape(expected.shape)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", FRONT_ENDS)
+@pytest.mark.parametrize("form", ["float32", "int8"])
+def test_xnnpack_takes_the_front_end_over_in_one_piece_with_the_network(operators, name, form):
+    """An int8 network is in two pieces by itself: XNNPACK has no int8 average pool."""
+    frontend = FRONT_ENDS[name]
+    alone = operators(write(network("tcnet", form, frontend))).count("DELEGATE")
+    assert alone == (1 if form == "float32" else 2)
+    assert operators(write(joined("tcnet", form, frontend))).count("DELEGATE") == alone
+    assert operators(write(frontend_graph(frontend))).count("DELEGATE") == 1
+
+
+def network(family: str, form: str, frontend: FrontEnd) -> Graph:
+    rng = np.random.default_rng(11)
+    problem = Problem(input_shape=frontend.shape, outputs=5)
+    graph = fold(build(family, {}, problem=problem, rng=rng))
+    return FORMS[form](graph, rng.normal(0, 1, (8, *graph.input_shape)).astype(np.float32))
+
+
+def joined(family: str, form: str, frontend: FrontEnd) -> Graph:
+    return with_frontend(network(family, form, frontend), frontend, normalisation_of(frontend))
+
+
+def normalisation_of(frontend: FrontEnd) -> Normalisation:
+    return NORMALISATION if frontend.features == 10 else Normalisation(mean=(-3.0,), std=(2.0,))
+
+
+@pytest.mark.parametrize("family", SPEECH_FAMILIES)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("runtime", LITERT)
+def test_samples_give_what_features_give(run_model, family, form, runtime):
+    """The joined file on samples and the network's own file on numpy's features."""
+    plain, pcm = network(family, form, FRONT_END), clips(FRONT_END)
+    mean, std = np.float32(NORMALISATION.mean), np.float32(NORMALISATION.std)
+    inputs = (features_of(FRONT_END).batch(pcm) - mean) / std
+    inputs = inputs.reshape(len(pcm), *plain.input_shape)
+    if INPUT in plain.quantisation:
+        inputs = integer.quantise_array(inputs, plain.quantisation[INPUT])
+    expected = run_model(runtime, write(plain), inputs)
+    file = write(with_frontend(plain, FRONT_END, NORMALISATION))
+    got = run_model(runtime, file, pcm)
+    assert got.dtype == expected.dtype
+    if form.startswith("int8"):
+        last = plain.ops[-1]
+        step = 1.0 if form == "int8" else plain.quantisation[last.inputs[0]].scale[0]
+        apart = np.abs(got.astype(np.float64) - expected.astype(np.float64)).max() / step
+        assert apart <= STEPS[runtime] + 1e-3
+    else:
+        # each example's range of steps is its own in the dynamic-range form: see the reference
+        allowed = 0.02 if form == "dynamic" else FLOAT_TOLERANCE
+        assert np.abs(got - expected).max() <= allowed * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("form", ["float32", "int8", "int8-float-edges"])
+def test_executors_and_counts_agree_with_the_file(run_model, form):
+    graph, pcm = joined("dscnn", form, FRONT_END), clips(FRONT_END)
+    run = reference.run if form == "float32" else integer.run
+    expected = run(graph, pcm)
+    file = write(graph)
+    got = run_model("builtin", file, pcm)
+    assert got.dtype == expected.dtype
+    apart = np.abs(got.astype(np.float64) - expected.astype(np.float64)).max()
+    scale = np.abs(expected).max() if form == "float32" else 1.0
+    assert apart <= (FLOAT_TOLERANCE * scale if form == "float32" else STEPS["builtin"])
+    counts, found = count(graph), inspect(file)
+    assert (found.parameters, found.macs) == (counts.parameters, counts.macs)
+    assert inspect(file).inputs[0].dtype == "float32"
+
+
+def test_the_network_keeps_its_bytes():
+    """Joining changes no weight: every constant of the network is in the joined graph."""
+    plain = network("tcnet", "int8", FRONT_END)
+    graph = with_frontend(plain, FRONT_END, NORMALISATION)
+    for name, array in plain.constants.items():
+        np.testing.assert_array_equal(graph.constants[name], array)
+        assert graph.quantisation[name] is plain.quantisation[name]
+    assert set(graph.quantisation) >= set(plain.quantisation) - {INPUT}
+
+
+def test_joined_from_a_file_that_was_read_again():
+    plain = network("tcnet", "int8", FRONT_END)
+    again = read_graph(write(plain))
+    file = write(with_frontend(again, FRONT_END, NORMALISATION))
+    assert file == write(with_frontend(plain, FRONT_END, NORMALISATION))
+
+
+def test_reading_a_front_end_back_is_refused_by_name():
+    with pytest.raises(ModelFileError, match=r"BATCH_MATMUL.*LOG.*SQRT"):
+        read_graph(write(joined("tcnet", "int8", FRONT_END)))
+
+
+SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple)
+
+
+@st.composite
+def single_ops(draw: st.DrawFn) -> tuple[Op, tuple[int, ...], dict[str, tuple[int, ...]]]:
+    """An operation, the shape of its input, and the shapes of its constants."""
+    shape = draw(SIZES)
+    axis = draw(st.integers(0, len(shape) - 1))
+    kind = draw(st.sampled_from([Reshape, Slice, Concatenate, Multiply, MatMul, Function]))
+    base = {"inputs": (INPUT,), "output": "y"}
+    if kind is Reshape:
+        return Reshape(shape=(1, *shape[::-1]), **base), shape, {}
+    if kind is Slice:
+        start = draw(st.integers(0, shape[axis] - 1))
+        stop = draw(st.integers(start + 1, shape[axis]))
+        return Slice(axis=axis, start=start, stop=stop, **base), shape, {}
+    if kind is Concatenate:
+        times = draw(st.integers(2, 6))
+        return Concatenate(inputs=(INPUT,) * times, output="y", axis=axis), shape, {}
+    if kind is Multiply:
+        other = tuple(n if draw(st.booleans()) else 1 for n in shape)
+        return Multiply(inputs=(INPUT, "c"), output="y"), shape, {"c": other}
+    if kind is MatMul:
+        shape = (*shape, draw(st.integers(1, 40)), draw(st.integers(1, 9)))[-3:]
+        matrix = (draw(st.integers(1, 9)), shape[-2])
+        return MatMul(inputs=("c", INPUT), output="y"), shape, {"c": matrix}
+    return Function(kind=draw(st.sampled_from(["square-root", "logarithm"])), **base), shape, {}
+
+
+@settings(max_examples=150)
+@given(case=single_ops(), seed=st.integers(0, 2**32 - 1), runtime=st.sampled_from(LITERT))
+def test_each_operation_equals_the_reference(run_model, case, seed, runtime):
+    op, shape, constants = case
+    rng = np.random.default_rng(seed)
+    values = {name: rng.normal(size=size).astype(np.float32) for name, size in constants.items()}
+    graph = Graph(input_shape=shape, ops=(op,), constants=values)
+    examples = rng.uniform(1e-6, 10, (2, *shape)).astype(np.float32)
+    expected = reference.run(graph, examples)
+    got = run_model(runtime, write(graph), examples)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_micro_runs_the_joined_int8_model(run_model):
+    graph, pcm = joined("dscnn", "int8", FRONT_END), clips(FRONT_END)
+    got = run_model("micro", write(graph), pcm).astype(int)
+    assert np.abs(got - run_model("builtin", write(graph), pcm)).max() <= STEPS["builtin"]
+
+
+def test_a_second_front_end_does_not_fit():
+    graph = joined("tcnet", "float32", FRONT_END)
+    with pytest.raises(RecipeError, match="do not belong together"):
+        with_frontend(graph, FRONT_END, NORMALISATION)

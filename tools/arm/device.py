@@ -1,0 +1,48 @@
+"""What runs on the Arm machine, and on this one to compare with: all models on given inputs.
+
+``python device.py BUNDLES.json INPUTS.npz OUTPUTS.npz``: for each bundle the outputs of both sets
+of kernels and of the whole pipeline. Prints the names of the counted stages as JSON.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from marks import Stages
+
+from motefit.runtime import Forecaster, KeywordSpotter, load_bundle
+from motefit.spec.tasks.keyword_spotting import NAME as KEYWORDS
+
+KERNELS = ("builtin", "xnnpack")
+
+
+def open_bundle(path: Path, *, xnnpack: bool) -> KeywordSpotter | Forecaster:
+    """A bundle of either task, ready to run."""
+    bundle = load_bundle(path)
+    kind = KeywordSpotter if bundle.card.task == KEYWORDS else Forecaster
+    return kind(bundle.model, bundle.card.io, xnnpack=xnnpack)
+
+
+def main() -> None:
+    """Run all bundles; the arrays' names end in the bundle's number."""
+    bundles, inputs, outputs = map(Path, sys.argv[1:])
+    given = np.load(inputs)
+    stages = Stages()
+    found: dict[str, np.ndarray] = {}
+    for number, path in enumerate(json.loads(bundles.read_text())):
+        raw, ready = given[f"raw{number}"], given[f"ready{number}"]
+        for kernels in KERNELS:
+            runner = open_bundle(Path(path), xnnpack=kernels == "xnnpack")
+            found[f"{kernels}{number}"] = np.stack([runner.interpreter.run_raw(x) for x in ready])
+            found[f"answer-{kernels}{number}"] = runner.infer(runner.inputs(raw))
+            one = runner.inputs(raw[:1])
+            stages.count(f"{kernels}{number}", lambda r=runner, x=one: r.infer(x))
+        found[f"features{number}"] = runner.inputs(raw)
+        stages.count(f"frontend{number}", lambda r=runner, x=raw[:1]: r.inputs(x))
+    np.savez(outputs, **found)
+    print(json.dumps(stages.names))
+
+
+if __name__ == "__main__":
+    main()

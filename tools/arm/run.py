@@ -1,0 +1,265 @@
+"""Models on an emulated Arm machine: outputs against this machine's, and instructions counted.
+
+``python tools/arm/run.py zoo/*.zip`` makes the machine (see machine.py), runs every bundle on a
+Cortex-A72 (Raspberry Pi 4) and a Cortex-A76 (Raspberry Pi 5) and writes results.json and results.md
+to benchmarks/arm. A name of a recipe stands for its network untrained: what is counted does not
+depend on weights. Figures are instructions; nothing here says how long they take.
+Exit code 1: a promise was missed.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from device import KERNELS, open_bundle
+from machine import CPUS, SOURCE, WHEELS, Machine, can_emulate, machine
+from marks import instructions
+from untrained import write_untrained
+
+from motefit.pipeline.export import sounds
+from motefit.pipeline.recipes import find_recipe
+from motefit.runtime import KeywordSpotter, load_bundle
+from motefit.spec.files import write_atomic, write_json
+from motefit.tflite.inspect import inspect
+
+HERE = Path(__file__).parent
+RESULTS = HERE.parent.parent / "benchmarks" / "arm"
+EXAMPLES = 32
+XNNPACK_STEPS = 3
+FLOAT_TOLERANCE = 1e-5
+"""Of the greatest output, where outputs are float32: sums in another order."""
+FEATURE_TOLERANCE = 1e-4
+BUDGET = 4_000_000
+BUDGET_RECIPE = "eight-words"
+TENSORFLOW = "tensorflow==2.20.0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """A bundle and what it is run on.
+
+    Attributes:
+        name: of the bundle.
+        path: of it.
+        raw: clips or windows.
+        ready: the same as the file takes them, computed here, so that kernels see equal inputs.
+        step: real value of one integer step of the output; 0.0 where it is computed in float32.
+        exact: whether all of the network computes in integers.
+        labels: of a keyword model.
+    """
+
+    name: str
+    path: Path
+    raw: np.ndarray
+    ready: np.ndarray
+    step: float
+    exact: bool
+    labels: tuple[str, ...]
+
+
+def given(name: str, path: Path) -> Given:
+    """Draw the examples of a bundle."""
+    runner, rng = open_bundle(path, xnnpack=False), np.random.default_rng(0)
+    inside, labels = False, ()
+    if isinstance(runner, KeywordSpotter):
+        raw = sounds(runner.io.frontend, EXAMPLES, rng=rng)
+        inside, labels = runner.io.input == "audio", runner.io.labels
+    else:
+        io = runner.io
+        shape = (EXAMPLES, io.input_steps, len(io.inputs))
+        raw = rng.normal(io.normalisation.mean, io.normalisation.std, shape).astype(np.float32)
+    step = _output_step(load_bundle(path).model)
+    return Given(
+        name=name,
+        path=path,
+        raw=raw,
+        ready=runner.interpreter.to_input(runner.inputs(raw)),
+        step=step,
+        exact=step > 0 and not inside,
+        labels=labels,
+    )
+
+
+def _output_step(model: bytes) -> float:
+    found = inspect(model)
+    if found.outputs[0].dtype != "float32":
+        return 1.0
+    last = found.ops[-1]
+    scale = found.tensors[last.inputs[0]].scale
+    return float(scale[0]) if last.name == "DEQUANTIZE" else 0.0
+
+
+def compare(
+    it: Given, ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    """Outputs of this machine and of the other: differences in steps, or as shares for floats."""
+    row: dict[str, Any] = {"unit": "steps" if it.step else "share of the greatest output"}
+    for kernels in KERNELS:
+        here, there = (np.asarray(side[kernels], np.float64) for side in (ours, theirs))
+        apart = np.abs(here - there) / (it.step or np.abs(here).max())
+        row[kernels] = {
+            "values": apart.size,
+            "differing": int(np.count_nonzero(apart > 1e-6)),
+            "greatest": round(float(apart.max()), 9),
+        }
+        best = [side[f"answer-{kernels}"].argmax(axis=-1) for side in (ours, theirs)]
+        row[kernels]["same_answer"] = int((best[0] == best[1]).sum())
+    row["feature_difference"] = float(np.abs(ours["features"] - theirs["features"]).max())
+    builtin = (0.0 if it.exact else XNNPACK_STEPS) if it.step else FLOAT_TOLERANCE
+    xnnpack = XNNPACK_STEPS if it.step else FLOAT_TOLERANCE
+    row["passes"] = bool(
+        row["builtin"]["greatest"] <= builtin + 1e-6
+        and row["xnnpack"]["greatest"] <= xnnpack + 1e-6
+        and row["feature_difference"] <= FEATURE_TOLERANCE
+    )
+    return row
+
+
+def run_here(arguments: list[str]) -> None:
+    """Run device.py in a process of this machine."""
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *arguments]
+    subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+
+
+def part(arrays: dict[str, np.ndarray], number: int) -> dict[str, np.ndarray]:
+    """The arrays of one bundle."""
+    own = (name for name in arrays if name.strip("-abcdefghijklmnopqrstuvwxyz") == str(number))
+    return {name.removesuffix(str(number)): arrays[name] for name in own}
+
+
+def measure(models: list[Given], arm: Machine, cpus: list[str]) -> list[dict[str, Any]]:
+    """One row for each bundle on each processor."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        bundles, inputs = folder / "bundles.json", folder / "inputs.npz"
+        bundles.write_text(json.dumps([str(it.path.resolve()) for it in models]))
+        arrays = {f"raw{n}": it.raw for n, it in enumerate(models)}
+        np.savez(inputs, **arrays, **{f"ready{n}": it.ready for n, it in enumerate(models)})
+        program = [str(HERE / "device.py"), str(bundles), str(inputs)]
+        run_here([*program, str(folder / "here.npz")])
+        ours = dict(np.load(folder / "here.npz"))
+        rows = []
+        for cpu in cpus:
+            print(f"running {len(models)} models on {cpu}", file=sys.stderr)
+            said, counts = arm.run(cpu, [*program, str(folder / f"{cpu}.npz")])
+            spent = instructions(json.loads(said), counts)
+            theirs = dict(np.load(folder / f"{cpu}.npz"))
+            for number, it in enumerate(models):
+                found = {name: spent[f"{name}{number}"] for name in ("frontend", *KERNELS)}
+                row = compare(it, part(ours, number), part(theirs, number))
+                rows.append({"model": it.name, "cpu": cpu, "instructions": found, **row})
+    return rows
+
+
+def published(cpu: str) -> int:
+    """Instructions of the published TensorFlow front end, for one clip."""
+    arm = machine(wheels=[TENSORFLOW])
+    said, counts = arm.run(cpu, [str(HERE / "published.py")])
+    return instructions(json.loads(said), counts)["published"]
+
+
+def promises(rows: list[dict[str, Any]], models: list[Given]) -> list[dict[str, Any]]:
+    """What must hold."""
+    lines = [
+        {
+            "promise": "all outputs as on x86-64 (builtin kernels equal, XNNPACK within 3 steps)",
+            "value": f"{sum(row['passes'] for row in rows)} of {len(rows)}",
+            "met": all(row["passes"] for row in rows),
+        }
+    ]
+    words = tuple(sorted(find_recipe(BUDGET_RECIPE).data.words))
+    names = {it.name for it in models if it.labels == words}
+    for row in (row for row in rows if row["model"] in names):
+        for kernels in KERNELS:
+            total = row["instructions"]["frontend"] + row["instructions"][kernels]
+            lines.append(
+                {
+                    "promise": f"{row['model']}, {row['cpu']}, {kernels}: front end and inference "
+                    "under 4 million instructions",
+                    "value": f"{total / 1e6:.2f} million",
+                    "met": total < BUDGET,
+                }
+            )
+    return lines
+
+
+def markdown(facts: dict[str, Any]) -> str:
+    """The results as a page."""
+    text = f"""# Arm, emulated: instructions per clip or window, and outputs against x86-64
+
+Made by `{facts["command"]}`: {facts["emulator"]}, one thread;
+{", ".join(facts["packages"])} (aarch64 wheels). Counts are of instructions executed in user mode,
+the median of 5 repeats after a warm-up; they say nothing about time. Each model ran on
+{facts["examples"]} generated examples; kernels of both machines were given the same inputs.
+Differences are in steps of the int8 output, for float32 models as a share of the greatest output.
+
+"""
+    for line in facts["promises"]:
+        text += f"- {line['promise']}: {line['value']}: **{'met' if line['met'] else 'missed'}**\n"
+    if facts["published"]:
+        text += "- the published TensorFlow front end alone, for one clip: "
+        text += ", ".join(f"{n / 1e6:.1f} million ({c})" for c, n in facts["published"].items())
+        text += f" ({facts['tensorflow']})\n"
+    text += """
+| model | processor | front end | builtin | XNNPACK | builtin differs | XNNPACK differs | features |
+|---|---|---:|---:|---:|---:|---:|---:|
+"""
+    for row in facts["results"]:
+        spent = [f"{row['instructions'][n]:,}" for n in ("frontend", *KERNELS)]
+        apart = [
+            f"{row[k]['differing']} of {row[k]['values']}, most {row[k]['greatest']:.3g}"
+            for k in KERNELS
+        ]
+        cells = [row["model"], row["cpu"], *spent, *apart, f"{row['feature_difference']:.1e}"]
+        text += f"| {' | '.join(cells)} |\n"
+    return text
+
+
+def main() -> None:
+    """Read the command line, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="+", help="bundles, or names of recipes (untrained)")
+    parser.add_argument("--cpu", action="append", choices=sorted(CPUS), help="default: all")
+    parser.add_argument("--tensorflow", action="store_true", help="count the published front end")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of results.json and .md")
+    options = parser.parse_args()
+    reason = can_emulate()
+    if reason:
+        sys.exit(f"the machine cannot be made here: {reason}")
+    arm, cpus = machine(), options.cpu or sorted(CPUS)
+    with tempfile.TemporaryDirectory() as place:
+        models = []
+        for text in options.models:
+            path, name = Path(text), Path(text).stem
+            if not path.is_file():
+                name, path = f"{text} (untrained)", write_untrained(text, Path(place))
+            models.append(given(name, path))
+        rows = measure(models, arm, cpus)
+    facts = {
+        "command": shlex.join(["python", "tools/arm/run.py", *sys.argv[1:]]),
+        "emulator": arm.emulator.version,
+        "packages": [f"{name} {version(name)}" for name in WHEELS],
+        "examples": EXAMPLES,
+        "results": rows,
+        "promises": promises(rows, models),
+        "published": {cpu: published(cpu) for cpu in cpus} if options.tensorflow else {},
+        "tensorflow": TENSORFLOW,
+    }
+    write_json(options.out / "results.json", facts)
+    write_atomic(options.out / "results.md", markdown(facts))
+    print(markdown(facts))
+    sys.exit(not all(line["met"] for line in facts["promises"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""The bundle of a recipe's network as it is before training."""
+
+from pathlib import Path
+
+import numpy as np
+
+from motefit.graph.families import build
+from motefit.graph.problem import Problem
+from motefit.pipeline.export import sounds
+from motefit.pipeline.recipes import find_recipe
+from motefit.runtime.bundle import sha256, write_bundle
+from motefit.signal.features import features_of
+from motefit.spec.card import Card
+from motefit.spec.normalisation import Normalisation
+from motefit.spec.tasks.keyword_spotting import SpeechIO
+from motefit.tflite.export import export
+
+
+def write_untrained(name: str, folder: Path) -> Path:
+    """Write the bundle of a keyword-spotting recipe with random weights.
+
+    Args:
+        name: of the recipe.
+        folder: to write to.
+
+    Returns:
+        Path of the bundle.
+
+    Raises:
+        RecipeError: for an unknown recipe, or one without front end or words.
+    """
+    recipe, rng = find_recipe(name), np.random.default_rng(0)
+    frontend, words = recipe.frontend, tuple(sorted(recipe.data.words))
+    features = features_of(frontend).batch(sounds(frontend, 64, rng=rng))
+    mean, std = features.mean(axis=(0, 1)), features.std(axis=(0, 1)) + 1e-3
+    problem = Problem(input_shape=frontend.shape, outputs=len(words))
+    graph = build(recipe.model.family, recipe.model.options, problem=problem, rng=rng)
+    examples = ((features - mean) / std).astype(np.float32).reshape(-1, *graph.input_shape)
+    model = export(graph, recipe.compress, examples=examples)
+    io = SpeechIO(
+        labels=words,
+        frontend=frontend,
+        normalisation=Normalisation(mean=tuple(map(float, mean)), std=tuple(map(float, std))),
+    )
+    table = {"name": recipe.name, **recipe.to_table()}
+    card = Card(task=recipe.task, io=io, model_sha256=sha256(model), recipe=table)
+    return write_bundle(folder / f"{name}.zip", model, card)
