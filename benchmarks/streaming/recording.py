@@ -1,4 +1,4 @@
-"""A recording of concatenated clips at random offsets over noise, and the score of what is heard."""
+"""A recording of clips at random offsets over noise, and the score of what is heard in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,9 +75,7 @@ def _median_rms(clips: Clips) -> float:
     return float(np.median([np.sqrt(np.mean(np.square(c, dtype=np.float64))) for c in clips.pcm]))
 
 
-def _bed(
-    noise: np.ndarray, samples: int, *, level: float, rng: np.random.Generator
-) -> np.ndarray:
+def _bed(noise: np.ndarray, samples: int, *, level: float, rng: np.random.Generator) -> np.ndarray:
     if not len(noise):
         return np.zeros(samples)
     bed = np.resize(np.roll(noise, int(rng.integers(len(noise)))), samples).astype(np.float64)

@@ -134,6 +134,12 @@ def test_linear_begins_as_the_naive_forecast():
     [
         # counted from the layers of the published systems, biases and norms folded
         ("cnn", "keyword-spotting", {}, 256 * 9 + 2 * 256 * 256 * 9 + 3 * 256 + 256 * 8 + 8),
+        (
+            "cnn",
+            "keyword-spotting",
+            {"filters": (8, 6), "separable": True},
+            8 * 9 + 8 + 8 * 9 + 8 + 8 * 6 + 6 + 6 * 8 + 8,
+        ),
         ("mlp", "forecasting", {"units": (4,)}, 12 * 4 + 4 + 4 * 12 + 12),
         ("lstm", "forecasting", {"units": 64}, 4 * 64 * (2 + 64 + 1) + 64 * 12 + 12),
         ("conv1d", "forecasting", {}, 64 * 3 * 2 + 64 + 4 * 64 * 64 + 64 + 64 * 12 + 12),

@@ -59,8 +59,8 @@ def test_the_first_layer_that_differs_is_named(kind, rng, monkeypatch):
     wrong = [place for place, op in enumerate(graph.ops) if isinstance(op, kind)][-1]
     honest = integer.step
 
-    def step(op, graph, tensors):
-        result = honest(op, graph, tensors)
+    def step(op, graph, tensors, **machine):
+        result = honest(op, graph, tensors, **machine)
         if result.keys() == {list(graph.ops)[wrong].output}:
             return {name: np.where(a < 127, a + 1, a).astype(a.dtype) for name, a in result.items()}
         return result

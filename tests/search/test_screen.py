@@ -9,10 +9,19 @@ from hypothesis import strategies as st
 
 from motefit.graph.families import build
 from motefit.graph.problem import Problem
-from motefit.search.screen import NOISE, TRIES, Screened, nearest_miss, obstacles, screen, screen_all
+from motefit.search.screen import (
+    NOISE,
+    TRIES,
+    Screened,
+    nearest_miss,
+    obstacles,
+    screen,
+    screen_all,
+)
 from motefit.search.space import Candidate
 from motefit.search.timing import INVOCATIONS, Timing
 from motefit.spec.budget import Budget
+from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import Recipe
 from motefit.tflite.archive import zip_bytes
 from motefit.tflite.export import export
@@ -139,3 +148,187 @@ def test_over_random_recipes_the_size_is_that_of_the_trained_file(found, seed):
     slack = 12 * len(graph.ops) if found.recipe.compress.precision in {"int8", "int4"} else 8
     assert abs(screened.facts["size.tflite_bytes"] - len(data)) <= slack
     assert screened.facts["size.zip_bytes"] <= len(zip_bytes(data, thorough=False))
+
+
+BUDGET = Budget.from_table(
+    {"size.tflite_bytes": "< 100 B", "macs": "< 1 M", "accuracy": "> 99 %"}, where="b"
+)
+
+
+def test_bounds_that_need_no_training_are_judged():
+    found = candidate()
+    screened = screen(found, graph_of(found), BUDGET)
+    assert [b.metric for b in screened.missed] == ["size.tflite_bytes"]
+    assert "bound < 100 B" in screened.reason
+    assert not screen(found, graph_of(found), Budget()).reason
+    assert not screen(found, graph_of(found), BUDGET, shrinks=True).missed
+
+
+def test_several_budgets_are_judged_on_the_same_facts():
+    found = candidate()
+    first, second = screen_all(found, graph_of(found), (BUDGET, Budget()))
+    assert first.missed and not second.missed
+    assert first.facts == second.facts
+
+
+def test_a_zip_that_no_training_reaches_is_rejected():
+    budget = Budget.from_table({"size.zip_bytes": "< 700 B"}, where="b")
+    screened = screen(candidate(), graph_of(candidate()), budget)
+    assert "size.zip_bytes is at least" in screened.reason
+
+
+STEP = '[[compress.steps]]\nname = "clustering"'
+
+
+def test_a_step_may_make_all_weights_alike():
+    plain, clustered = candidate(), candidate(extra=STEP)
+    before = screen(plain, graph_of(plain), Budget()).facts
+    after = screen(clustered, graph_of(clustered), Budget()).facts
+    assert after["size.zip_bytes"] < before["size.zip_bytes"]
+    assert after["size.tflite_bytes"] == before["size.tflite_bytes"]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_not_even_equal_weights_zip_below_the_hard_bound(precision):
+    found = candidate(precision, extra=STEP)
+    graph = graph_of(found)
+    equal = {n: np.full_like(a, 0.5) for n, a in graph.constants.items()}
+    examples = np.random.default_rng(0).normal(size=(4, 20, 8)).astype(np.float32)
+    data = export(graph.with_constants(equal), found.recipe.compress, examples=examples)
+    bound = screen(found, graph, Budget()).facts["size.zip_bytes"]
+    assert bound <= len(zip_bytes(data))
+
+
+class Clock:
+    """Nanoseconds that pass by a script: one entry for each thing that is timed."""
+
+    def __init__(self, durations) -> None:
+        self._durations = iter(durations)
+        self._now, self._inside = 0, False
+        self.timed = 0
+
+    def __call__(self) -> int:
+        if self._inside:
+            self._now += next(self._durations)
+            self.timed += 1
+        self._inside = not self._inside
+        return self._now
+
+
+def slow(limit: str) -> Budget:
+    return Budget.from_table({"latency.inference_ms": f"< {limit}"}, where="b")
+
+
+def times(first: float, *others: float):
+    """Durations in ns of tries of some milliseconds; rounding of the input takes none."""
+    yield from [int(first * 1e6)] * INVOCATIONS
+    yield from [0] * 60
+    for other in others:
+        yield from [int(other * 1e6)] * INVOCATIONS
+
+
+def without_frontend() -> tuple[Candidate, object]:
+    text = """
+    task = "forecasting"
+    [data]
+    time = "t"
+    inputs = ["a", "b"]
+    targets = ["a", "b"]
+    input_steps = 6
+    output_steps = 3
+    [model]
+    family = "mlp"
+    units = [4]
+    """
+    found = Candidate(values={}, seed=0, recipe=Recipe.loads(text, name="r"))
+    return found, graph_of(found, SERIES)
+
+
+def test_times_are_facts():
+    found = candidate()
+    facts = screen(found, graph_of(found), Budget(), timing=Timing()).facts
+    stages = facts["latency.frontend_ms"], facts["latency.inference_ms"]
+    assert min(stages) > 0
+    assert facts["latency.total_ms"] == sum(stages)
+    assert "latency.total_ms" not in screen(found, graph_of(found), Budget()).facts
+    plain, graph = without_frontend()
+    assert "latency.frontend_ms" not in screen(plain, graph, Budget(), timing=Timing()).facts
+
+
+@pytest.mark.parametrize(
+    ("tries", "rejected", "timed"),
+    [
+        pytest.param((1.2,), False, 1, id="within-noise"),
+        pytest.param((9.0, 1.0), False, 2, id="a-hiccup"),
+        pytest.param((9.0, 9.0, 9.0), True, 3, id="too-slow"),
+    ],
+)
+def test_a_time_rejects_only_what_is_slow_in_every_try(tries, rejected, timed):
+    found, graph = without_frontend()
+    clock = Clock(times(*tries))
+    screened = screen(found, graph, slow("1 ms"), timing=Timing(clock=clock))
+    assert bool(screened.missed) == rejected
+    assert screened.facts["latency.inference_ms"] == min(tries)
+    assert clock.timed == timed * INVOCATIONS + 60
+    assert timed <= TRIES and NOISE > 1.2
+
+
+def test_a_quarter_of_the_turns_being_quick_is_enough():
+    found, graph = without_frontend()
+    durations = [9_000_000] * 14 + [500_000] * 6 + [0] * 60
+    timing = Timing(clock=Clock(durations))
+    assert screen(found, graph, slow("1 ms"), timing=timing).facts["latency.inference_ms"] == 0.5
+
+
+def test_times_are_those_of_the_device_that_is_meant():
+    found, graph = without_frontend()
+    scale = LatencyScale(frontend=2.0, inference=4.0)
+    timing = Timing(scale=scale, clock=Clock(times(0.5, 0.5, 0.5)))
+    screened = screen(found, graph, slow("1 ms"), timing=timing)
+    assert screened.facts["latency.inference_ms"] == 2.0
+    assert screened.missed
+
+
+def test_a_front_end_is_timed_once():
+    clock = Clock([7] * 60)
+    timing = Timing(clock=clock)
+    frontend = FrontEnd(seconds=0.1)
+    assert timing.frontend_ms(frontend) == timing.frontend_ms(FrontEnd(seconds=0.1)) == 7e-6
+    assert clock.timed == 60
+
+
+def test_of_a_candidate_that_shrinks_the_front_end_alone_is_judged():
+    budget = Budget.from_table(
+        {"latency.frontend_ms": "< 1 us", "latency.inference_ms": "< 0.01 us"}, where="b"
+    )
+    found = candidate()
+    screened = screen(found, graph_of(found), budget, shrinks=True, timing=Timing())
+    assert [b.metric for b in screened.missed] == ["latency.frontend_ms"]
+
+
+def test_the_nearest_miss_is_the_smallest_excess():
+    budget = Budget.from_table({"size.tflite_bytes": "< 100 B"}, where="b")
+    judged = tuple(
+        screen(c, graph_of(c), budget) for c in (candidate(width=w) for w in (16, 4, 32))
+    )
+    assert nearest_miss(judged).candidate.recipe.model.options["width"] == 4
+
+
+TWO = Budget.from_table({"size.tflite_bytes": "< 1000 B", "macs": "< 1000"}, where="b")
+
+
+def judged(size: float, macs: float) -> Screened:
+    facts = {"size.tflite_bytes": size, "macs": macs, "ram.arena_bytes": 1.0}
+    missed = tuple(b for b in TWO.bounds if not b.holds(facts[b.metric]))
+    return Screened(candidate=candidate(), facts=facts, missed=missed)
+
+
+def test_the_worst_bound_counts():
+    even, uneven = judged(2000, 2000), judged(1100, 9000)
+    assert nearest_miss((uneven, even)) is even
+
+
+def test_obstacles_are_counted_by_bound_the_most_frequent_first():
+    found = (judged(2000, 1), judged(10, 9000), judged(10, 9000), judged(2000, 9000), judged(1, 1))
+    assert list(obstacles(found).items()) == [("macs", 3), ("size.tflite_bytes", 2)]
+    assert obstacles(()) == {}

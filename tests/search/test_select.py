@@ -1,12 +1,13 @@
 """Choosing among trained candidates."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motefit.search.select import choose
+from motefit.search.select import choose, pareto_fronts, survivors
 from motefit.spec.budget import Bound, Budget
 
 METRICS = ("accuracy", "size.zip_bytes", "macs", "latency.total_ms")
@@ -112,3 +113,56 @@ def test_a_candidate_that_lacks_a_bounded_value_loses():
 def test_nothing_to_choose_from():
     with pytest.raises(ValueError, match="no candidates"):
         choose({}, Budget())
+
+
+costs = st.dictionaries(
+    st.integers(0, 30),
+    st.tuples(*[st.one_of(st.integers(0, 4).map(float), st.just(math.inf))] * 2),
+    min_size=1,
+)
+
+
+@given(costs=costs)
+def test_pareto_fronts_hold_what_nothing_in_them_or_after_beats(costs):
+    fronts = pareto_fronts(costs)
+    assert fronts.keys() == costs.keys()
+    assert set(fronts.values()) == set(range(max(fronts.values()) + 1))
+    for key, own in costs.items():
+        better = [k for k, c in costs.items() if c != own and all(map(float.__le__, c, own))]
+        assert all(fronts[k] < fronts[key] for k in better)
+        if fronts[key]:
+            assert any(fronts[k] == fronts[key] - 1 for k in better)
+
+
+@given(facts=candidates, budget=budgets, count=st.integers(1, 7))
+def test_survivors_are_as_many_as_asked_and_the_best_is_among_them(facts, budget, count):
+    chosen = survivors(facts, [budget], (), count)
+    assert len(chosen) == len(set(chosen)) == min(count, len(facts))
+    without_times = replace(
+        budget, bounds=tuple(b for b in budget.bounds if not b.metric.startswith("latency."))
+    )
+    fitting = [k for k in facts if meets_all(facts[k], without_times)]
+    if fitting and not budget.objective.startswith("latency."):
+        assert set(chosen) & set(fitting)
+
+
+def test_each_budget_has_its_own_survivor():
+    facts = {
+        "big": {"accuracy": 0.95, "size.zip_bytes": 3000.0},
+        "middle": {"accuracy": 0.94, "size.zip_bytes": 2000.0},
+        "small": {"accuracy": 0.91, "size.zip_bytes": 900.0},
+    }
+    small = Budget(bounds=(LIMITS["size.zip_bytes"],), objective="accuracy")
+    best = Budget(objective="accuracy")
+    assert survivors(facts, [best, small], (), 2) == ("big", "small")
+
+
+def test_early_in_training_the_small_and_the_accurate_go_on():
+    """No accuracy is reached yet: neither dominates the other, and both beat the third."""
+    facts = {
+        "large": {"accuracy": 0.80, "size.zip_bytes": 3000.0},
+        "poor": {"accuracy": 0.60, "size.zip_bytes": 3500.0},
+        "small": {"accuracy": 0.70, "size.zip_bytes": 500.0},
+    }
+    budget = Budget(bounds=(LIMITS["accuracy"],), objective="size.zip_bytes")
+    assert set(survivors(facts, [budget], (), 2)) == {"large", "small"}

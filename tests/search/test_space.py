@@ -7,7 +7,7 @@ import pytest
 from motefit.search.space import Candidate, Space, in_ways
 from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
-from motefit.spec.search import SearchSpec
+from motefit.spec.search import Range, SearchSpec
 
 TEXT = """
 task = "forecasting"
@@ -88,3 +88,48 @@ def test_a_key_depends_on_neither_name_nor_labels(recipe):
     again = Candidate(values={"x": 1}, seed=0, recipe=Recipe.loads(TEXT, name="elsewhere"))
     assert first.key == again.key
     assert len(first.key) == 16
+
+
+def test_ways_are_all_combinations_each_once(recipe):
+    ways = {
+        "compress.precision": ("int8", "float16", "int8"),
+        "compress.per_channel": (True, False),
+    }
+    candidate = Candidate(
+        values={"x": 1}, seed=4, recipe=replace(recipe, search=SearchSpec(ways=ways))
+    )
+    found = in_ways(candidate)
+    assert len(found) == 4
+    assert {c.training_key for c in found} == {candidate.training_key}
+    assert {(c.recipe.compress.precision, c.recipe.compress.per_channel) for c in found} == {
+        ("int8", True), ("int8", False), ("float16", True), ("float16", False),
+    }  # fmt: skip
+    assert all(c.seed == 4 and c.values["x"] == 1 for c in found)
+
+
+def test_without_ways_a_candidate_is_itself(recipe):
+    candidate = Candidate(values={}, seed=0, recipe=recipe)
+    assert in_ways(candidate) == (candidate,)
+
+
+def test_a_whole_network_may_be_a_value(recipe):
+    nets = ({"family": "mlp", "hidden": (4,)}, {"family": "linear"})
+    space = Space(replace(recipe, search=SearchSpec(space={"model": nets})))
+    families = [space.candidate(p).recipe.model.family for p in space.points()]
+    assert families == ["mlp", "mlp", "linear", "linear"]
+
+
+@pytest.mark.parametrize(
+    ("given", "values"),
+    [
+        (Range(low=1, high=7, step=3), (1, 4, 7)),
+        (Range(low=1, high=3), (1, 2, 3)),
+        (Range(low=0.0, high=1.0, step=0.25), (0.0, 0.25, 0.5, 0.75, 1.0)),
+        (Range(low=0.1, high=0.3, step=0.1), (0.1, 0.2, 0.1 + 2 * 0.1)),
+        (Range(low=0.1, high=1.0), None),
+        (Range(low=0.1, high=1.0, log=True), None),
+    ],
+    ids=str,
+)
+def test_values_of_a_range(given, values):
+    assert given.values() == values

@@ -82,7 +82,7 @@ class Machine:
         command += ["-plugin", str(self.emulator.plugin)]
         command += [str(self.root / "usr" / "bin" / f"python{PYTHON}"), *arguments]
         environment = {
-            "PYTHONPATH": f"{self.site}:{SOURCE}",
+            "PYTHONPATH": f"{self.site}:{SOURCE}:{HERE}",
             "PYTHONHASHSEED": "0",
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",

@@ -1,28 +1,43 @@
-"""Progress of a run on standard error: live in a terminal, plain lines where there is none."""
+"""Progress of a run on standard error: a live table, plain lines, JSON lines, or nothing."""
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
-from motefit.cli.output import err, escape
+from motefit.cli.board import Board, Progress, seconds_left
+from motefit.cli.output import err
 from motefit.pipeline.events import InTraining, Listener
 from motefit.pipeline.rounds import Entry
+from motefit.search.engines.local import usable_cores
+from motefit.search.record import Record
+from motefit.spec.metrics import format_value
+from motefit.spec.recipe import Recipe
+
+ROWS = 12
+"""Trainings in the live table; the others are counted."""
 
 
-class LiveListener(Listener):
-    """Shows data loading, screening, and one bar per candidate in training.
+class Mode(StrEnum):
+    """How progress is shown; ``auto`` is live in a terminal, and plain elsewhere."""
 
-    A context manager: the terminal is left as it was, however the run ends.
-    """
+    AUTO = "auto"
+    LIVE = "live"
+    PLAIN = "plain"
+    JSON = "json"
+    QUIET = "quiet"
 
-    def __init__(self) -> None:
-        self._progress: Progress | None = None
-        self._bars: list[tuple[TaskID, Path]] = []
-        self._loading: TaskID | None = None
+
+class Shown(Listener):
+    """A listener that is a context manager: the terminal is left as it was, however a run ends."""
 
     def __enter__(self) -> Self:
         return self
@@ -33,77 +48,206 @@ class LiveListener(Listener):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stop()
+        self.close()
 
-    def _start(self) -> Progress:
-        self._stop()
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(compact=True),
-            console=err,
-            disable=not err.is_terminal,
-        )
-        self._progress.start()
-        return self._progress
+    def close(self) -> None:
+        """Leave the terminal as it was."""
 
-    def _stop(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-        self._progress = self._loading = None
-        self._bars = []
 
-    def loading(self, done: int, total: int) -> None:
-        """A bar of clips decoded or spoken, or of bytes."""
-        if self._progress is None or self._loading is None:
-            self._loading = self._start().add_task("data", total=total, note="")
-        if self._progress is not None:
-            self._progress.update(self._loading, completed=done, total=total)
+def open_progress(mode: Mode = Mode.AUTO, *, workers: int = 0) -> Shown:
+    """What shows a run's progress.
 
-    def loaded(self, notes: Sequence[str]) -> None:
-        """The bar goes; the notes come with the verdict."""
-        del notes
-        self._stop()
+    Args:
+        mode: how.
+        workers: of the run; 0 for one per core.
+    """
+    if mode is Mode.AUTO:
+        mode = Mode.LIVE if err.is_terminal else Mode.PLAIN
+    if mode is Mode.LIVE:
+        return LiveTable(workers or usable_cores())
+    return {Mode.PLAIN: PlainLines, Mode.JSON: JsonLines, Mode.QUIET: Shown}[mode]()
+
+
+class PlainLines(Shown):
+    """A line for each step, for logs."""
 
     def screened(self, number: int, entries: Sequence[Entry]) -> None:
-        """How many are trained and dropped."""
+        """How many are trained and dropped, and by which bounds."""
+        board = Board()
+        board.screened(number, entries)
+        counts = board.counts
         fitting = sum(entry.trains for entry in entries)
-        left_out = sum(entry.left_out for entry in entries)
-        rejected = len(entries) - fitting - left_out
-        line = f"screened: {fitting} to train, {rejected} rejected before training"
-        if left_out:
-            line += f", {left_out} left out by max_candidates"
-        err.print(f"round {number + 1}: {line}" if number else line)
+        line = f"screened: {fitting} to train, {counts['rejected']} rejected before training"
+        if board.rejected_by:
+            line += f" ({_by(board.rejected_by)})"
+        if counts["left out"]:
+            line += f", {counts['left out']} left out by max_candidates"
+        _say(f"round {number + 1}: {line}" if number else line)
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
-        """One bar per training."""
-        if not err.is_terminal:
-            err.print(f"training: {len(trainings)} candidate(s) {stage}")
-        progress = self._start()
-        self._bars = [
-            (progress.add_task(escape(t.title), total=t.epochs, note=""), t.history)
-            for t in trainings
-        ]
+        """How many are trained, and how far."""
+        _say(f"training: {len(trainings)} candidate(s), {stage}")
+
+    def entered(self, records: Sequence[Record]) -> None:
+        """What failed."""
+        for record in records:
+            if record.status in {"diverged", "lost"}:
+                _say(f"{record.status}: {record.reason}")
+
+    def measuring(self, what: str) -> None:
+        """What is measured."""
+        _say(f"measuring: {what}")
+
+
+class JsonLines(Shown):
+    """One JSON object a line for each event, for programs."""
+
+    def screened(self, number: int, entries: Sequence[Entry]) -> None:
+        """Counts of the round."""
+        board = Board()
+        board.screened(number, entries)
+        _log("screened", round=number, **board.counts, rejected_by=dict(board.rejected_by))
+
+    def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
+        """Titles and epochs."""
+        rows = [{"title": t.title, "epochs": t.epochs} for t in trainings]
+        _log("training", stage=stage, candidates=rows)
+
+    def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
+        """Facts of the candidates."""
+        _log("standing", candidates=[dict(f) for f in facts])
+
+    def entered(self, records: Sequence[Record]) -> None:
+        """What became of the candidates of a round."""
+        kept = [{"key": r.key, "status": r.status, "reason": r.reason} for r in records]
+        _log("entered", candidates=kept)
+
+    def measuring(self, what: str) -> None:
+        """What is measured."""
+        _log("measuring", what=what)
+
+
+class LiveTable(Shown):
+    """A table that follows the run.
+
+    Args:
+        workers: that train at once.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._board = Board()
+        self._doing = ""
+        self._live = Live(console=err, auto_refresh=False, transient=True)
+
+    def began(self, recipe: Recipe) -> None:
+        """The budget stands in the table."""
+        self._board.budget = recipe.budget
+
+    def loading(self, done: int, total: int) -> None:
+        """Clips decoded or spoken, or bytes."""
+        self._doing = f"data: {done} of {total}"
+        self._draw()
+
+    def loaded(self, notes: Sequence[str]) -> None:
+        """The notes come with the verdict."""
+        del notes
+        self._doing = "screening"
+        self._draw()
+
+    def screened(self, number: int, entries: Sequence[Entry]) -> None:
+        """Counts."""
+        self._board.screened(number, entries)
+        self._draw()
+
+    def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
+        """One row per training."""
+        self._board.training(stage, trainings)
+        self._doing = f"training {stage}"
+        self._draw()
 
     def tick(self) -> None:
         """Read what the workers have written."""
-        for bar, history in self._bars:
-            last = _last_line(history)
-            if last is not None and self._progress is not None:
-                done, total = last["epoch"] + 1, last["epochs"]
-                note = f"epoch {done}/{total}, validation {_score(last['best_score'])}"
-                self._progress.update(bar, completed=done, total=total, note=note)
+        self._draw()
 
     def trained(self) -> None:
-        """Bars stay as they ended."""
-        self.tick()
-        self._stop()
+        """The rows go."""
+        self._board.trained()
+        self._draw()
+
+    def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
+        """The best so far."""
+        self._board.standing(facts)
+        self._draw()
+
+    def entered(self, records: Sequence[Record]) -> None:
+        """Counts."""
+        self._board.entered(records)
+        self._draw()
 
     def measuring(self, what: str) -> None:
-        """One line."""
-        err.print(f"measuring: {what}")
+        """What is measured."""
+        self._doing = f"measuring {what}"
+        self._draw()
+
+    def close(self) -> None:
+        """Take the table away."""
+        self._live.stop()
+
+    def _draw(self) -> None:
+        if not self._live.is_started:
+            self._live.start()
+        self._live.update(self.picture(), refresh=True)
+
+    def picture(self) -> RenderableType:
+        """The table as it stands."""
+        board, trainings = self._board, self._board.trainings()
+        counts = [f"{n} {name}" for name, n in board.counts.items() if n]
+        parts: list[RenderableType] = [Text(self._doing + _left(trainings, self._workers))]
+        if counts:
+            by = f" (rejected by {_by(board.rejected_by)})" if board.rejected_by else ""
+            parts.append(Text(f"round {board.round + 1}: {', '.join(counts)}{by}"))
+        if board.best and board.budget.bounds:
+            parts.append(_bounds(board))
+        if trainings:
+            parts.append(_rows(trainings))
+        return Group(*parts)
+
+
+def _bounds(board: Board) -> Table:
+    """The best so far against each bound."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("best so far", "bound", "now"):
+        table.add_column(title)
+    for bound in board.budget.bounds:
+        value = board.best.get(bound.metric)
+        style = "" if value is None else "green" if bound.holds(value) else "red"
+        now = "" if value is None else format_value(bound.metric, value)
+        table.add_row(Text(bound.metric), str(bound), Text(now, style=style))
+    return table
+
+
+def _rows(trainings: Sequence[Progress]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    running = [t for t in trainings if 0 < t.done < t.epochs]
+    others = [t for t in trainings if t not in running]
+    for t in (running + others)[:ROWS]:
+        score = "" if t.score is None else f"validation {_score(t.score)}"
+        bar = ProgressBar(total=t.epochs, completed=t.done, width=24)
+        table.add_row(Text(t.title), bar, f"{t.done}/{t.epochs}", score)
+    if len(trainings) > ROWS:
+        table.add_row(f"and {len(trainings) - ROWS} more")
+    return table
+
+
+def _left(trainings: Sequence[Progress], workers: int) -> str:
+    seconds = seconds_left(trainings, workers)
+    return "" if seconds is None else f", about {_time(seconds)} left in this stage"
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _score(value: float) -> str:
@@ -111,9 +255,14 @@ def _score(value: float) -> str:
     return f"{100 * value:.1f} %" if value >= 0 else f"error {-value:.4f}"
 
 
-def _last_line(path: Path) -> dict[str, Any] | None:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return dict(json.loads(lines[-1])) if lines else None
-    except (OSError, ValueError):
-        return None  # not there yet, or half a line: the next tick sees more
+def _by(rejected: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in rejected.items())
+
+
+def _say(line: str) -> None:
+    err.print(line, markup=False, soft_wrap=True)
+
+
+def _log(event: str, **facts: object) -> None:
+    sys.stderr.write(json.dumps({"event": event, **facts}) + "\n")
+    sys.stderr.flush()

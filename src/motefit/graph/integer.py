@@ -12,6 +12,7 @@ of one; a build without the vector code differs from this by one step in about o
 import math
 from collections.abc import Mapping
 from functools import singledispatch
+from typing import Literal
 
 import numpy as np
 
@@ -44,14 +45,16 @@ CHUNK = 64
 ADD_SHIFT = 20
 
 Tensors = dict[str, np.ndarray]
+Machine = Literal["x86-64", "aarch64"]
 
 
-def run(graph: Graph, batch: np.ndarray) -> np.ndarray:
+def run(graph: Graph, batch: np.ndarray, *, machine: Machine = "x86-64") -> np.ndarray:
     """Outputs (n, *output_shape) of an int8 graph.
 
     Args:
         graph: in int8 form.
         batch: (n, *input_shape), int8; float32 where the graph begins with ``Quantize``.
+        machine: whose kernels.
 
     Returns:
         int8, or float32 where the graph ends with ``Dequantize``.
@@ -62,14 +65,16 @@ def run(graph: Graph, batch: np.ndarray) -> np.ndarray:
     batch = np.asarray(batch).reshape(-1, *graph.input_shape)
     _check_dtype(graph, batch)
     starts = range(0, len(batch), CHUNK)
-    parts = [run_all(graph, batch[s : s + CHUNK])[graph.output] for s in starts]
+    parts = [run_all(graph, batch[s : s + CHUNK], machine=machine)[graph.output] for s in starts]
     if not parts:
         dtype = np.int8 if graph.output in graph.quantisation else np.float32
         return np.zeros((0, *graph.output_shape), dtype)
     return np.concatenate(parts)
 
 
-def run_all(graph: Graph, batch: np.ndarray) -> Mapping[str, np.ndarray]:
+def run_all(
+    graph: Graph, batch: np.ndarray, *, machine: Machine = "x86-64"
+) -> Mapping[str, np.ndarray]:
     """Every activation by name, each (n, *shape), int8 (int16 for LSTM cells).
 
     Raises:
@@ -80,17 +85,20 @@ def run_all(graph: Graph, batch: np.ndarray) -> Mapping[str, np.ndarray]:
     _check_dtype(graph, batch)
     tensors: Tensors = {INPUT: batch}
     for op in graph.ops:
-        tensors.update(step(op, graph, tensors))
+        tensors.update(step(op, graph, tensors, machine=machine))
     return tensors
 
 
-def step(op: Op, graph: Graph, tensors: Tensors) -> Tensors:
+def step(op: Op, graph: Graph, tensors: Tensors, *, machine: Machine = "x86-64") -> Tensors:
     """What one operation makes of the activations so far; names and shapes as :func:`run_all`."""
     if isinstance(op, LSTM):
         hidden, cell = run_lstm(op, graph, tensors)
         return {op.output: hidden, f"{op.output}{CELL}": cell}
     if op in _before_quantize(graph):
         return dict(reference.step(op, graph, tensors))
+    if isinstance(op, Conv2D | Dense):
+        once = machine == "aarch64" and not _has_kernel_of_its_own(op, graph)
+        return {op.output: _finish(graph, op, _products(op, graph, tensors), once=once)}
     return {op.output: _compute(op, graph, tensors)}
 
 
@@ -142,10 +150,12 @@ def _finish(
     sums: np.ndarray,
     *,
     away: bool | np.ndarray = False,
+    once: bool = False,
 ) -> np.ndarray:
     """Bias, requantisation, rectifier: float64 sums of products (..., channels) to int8.
 
-    ``away`` says where halves are rounded away from zero instead of up, see fixedpoint.
+    ``away`` says where halves are rounded away from zero instead of up, ``once`` whether there is
+    one rounding instead of two, see fixedpoint.
     """
     accumulator = np.rint(sums).astype(np.int64)
     if len(op.inputs) == 3:
@@ -157,7 +167,12 @@ def _finish(
     else:
         real = source.astype(np.float64) * weight.astype(np.float64) / np.float64(out.scale[0])
     by = fixedpoint.multiplier(real)
-    scaled = fixedpoint.multiply(fixedpoint.wrap32(accumulator), by, away=away)
+    accumulator = fixedpoint.wrap32(accumulator)
+    scaled = (
+        fixedpoint.multiply_once(accumulator, by)
+        if once
+        else fixedpoint.multiply(accumulator, by, away=away)
+    )
     return _clamp(scaled, out, op.activation)
 
 
@@ -165,13 +180,22 @@ def _clamp(values: np.ndarray, out: Quantisation, kind: ActivationKind = "none")
     return np.asarray(np.clip(values + out.zero_point, *_limits(out, kind)), np.int8)
 
 
-@_compute.register
-def _conv(op: Conv2D, graph: Graph, tensors: Tensors) -> np.ndarray:
+def _products(op: Conv2D | Dense, graph: Graph, tensors: Tensors) -> np.ndarray:
+    """Sums of products of a matrix kernel, (n, ..., channels) float64."""
     weight = graph.constants[op.inputs[1]].astype(np.float64)
     x = _centred(graph, tensors, op.inputs[0])
+    if isinstance(op, Dense):
+        return np.asarray(x.reshape(len(x), -1) @ weight.T)
     window = reference.patches(op, x, (weight.shape[1], weight.shape[2]))
     flat = np.ascontiguousarray(window).reshape(*window.shape[:3], -1)
-    return _finish(graph, op, flat @ weight.reshape(len(weight), -1).T)
+    return np.asarray(flat @ weight.reshape(len(weight), -1).T)
+
+
+def _has_kernel_of_its_own(op: Conv2D | Dense, graph: Graph) -> bool:
+    """Whether aarch64 computes a matrix product as one of a matrix and a single column."""
+    rows, *depth = graph.shapes[op.inputs[1]]
+    columns = 1 if isinstance(op, Dense) else math.prod(graph.shapes[op.output][:2])
+    return columns == 1 and rows >= 4 and math.prod(depth) >= 8
 
 
 @_compute.register
@@ -185,13 +209,6 @@ def _depthwise(op: DepthwiseConv2D, graph: Graph, tensors: Tensors) -> np.ndarra
             sums += window[:, :, :, row, column] * weight[0, row, column]
     channels = sums.shape[-1]
     return _finish(graph, op, sums, away=np.arange(channels) >= channels // 8 * 8)
-
-
-@_compute.register
-def _dense(op: Dense, graph: Graph, tensors: Tensors) -> np.ndarray:
-    weight = graph.constants[op.inputs[1]].astype(np.float64)
-    x = _centred(graph, tensors, op.inputs[0]).reshape(len(tensors[op.inputs[0]]), -1)
-    return _finish(graph, op, x @ weight.T)
 
 
 @_compute.register

@@ -1,5 +1,6 @@
 """Layer by layer: what motefit's executors compute, and what LiteRT's builtin kernels do."""
 
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -82,7 +83,12 @@ def measure_parity(model: bytes, batch: np.ndarray) -> Parity:
     if INPUT in graph.quantisation:
         given = integer.quantise_array(given, graph.quantisation[INPUT])
     whole = INPUT in graph.quantisation or isinstance(graph.ops[0], Quantize)
-    ours = (integer if whole else reference).run_all(graph, given)
+    arm = platform.machine() == "aarch64"
+    ours = (
+        integer.run_all(graph, given, machine="aarch64" if arm else "x86-64")
+        if whole
+        else reference.run_all(graph, given)
+    )
     theirs = _run_litert(model, given)
     makers = _makers(model)
     last = {name: index for index, name in sorted(names.items()) if index in makers}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from motefit.pipeline.rounds import Entry
 from motefit.search.record import Record
+from motefit.spec.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,9 @@ class InTraining:
 
 class Listener:
     """Hears of each step; the base class keeps quiet. Subclass it to show progress."""
+
+    def began(self, recipe: Recipe) -> None:
+        """A run begins."""
 
     def loading(self, done: int, total: int) -> None:
         """Data are being decoded or synthesised."""

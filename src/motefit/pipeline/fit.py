@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from motefit import __version__
+from motefit.measure.profile import DeviceProfile, measure_profile
 from motefit.pipeline.datasets import load_dataset
 from motefit.pipeline.delivery import Delivery, deliver, rejected_by
 from motefit.pipeline.events import Listener
@@ -24,6 +25,7 @@ from motefit.search.engines import open_engine
 from motefit.search.screen import Screened, nearest_miss
 from motefit.search.space import Space
 from motefit.search.strategies import find_strategy
+from motefit.search.timing import Timing
 from motefit.spec.errors import MotefitError
 from motefit.spec.recipe import Recipe
 
@@ -76,6 +78,8 @@ class FitOptions:
         engine: where workers live: ``"local"`` or ``"ray"``.
         address: of the engine's cluster.
         storage: URL of an Optuna storage for the study; empty: a file in the run's folder.
+        profile: of the device that the model is for, see ``motefit bench --profile``; screening
+            then judges by its latency. None: by this machine's.
     """
 
     workers: int = 0
@@ -84,6 +88,7 @@ class FitOptions:
     engine: str = "local"
     address: str = ""
     storage: str = ""
+    profile: Path | None = None
 
 
 def fit(
@@ -114,9 +119,10 @@ def fit(
     find_strategy(recipe.search.strategy)
     task, space, folder = find_task(recipe.task), Space(recipe), RunFolder(out)
     folder.claim(recipe, overwrite=options.overwrite)
+    listener.began(recipe)
     dataset = load_dataset(task, recipe, data, progress=listener.loading)
     listener.loaded(notes_of(task.audit(dataset)))
-    judge = Judge(task, dataset)
+    judge = Judge(task, dataset, _timing(options))
     first: Round | None = None
     if options.overwrite or not folder.begun:
         first = propose(space, judge, (), 0)
@@ -197,6 +203,14 @@ def resume(
     """Go on with the run in a folder; arguments and errors as in :func:`fit`."""
     recipe, data = RunFolder(out).stored()
     return fit(recipe, data, out, options=options, listener=listener)
+
+
+def _timing(options: FitOptions) -> Timing:
+    if options.profile is None:
+        return Timing()
+    device = DeviceProfile.load(options.profile)
+    xnnpack = device.resolver == "xnnpack"
+    return Timing(scale=device.scale(measure_profile(xnnpack=xnnpack)), xnnpack=xnnpack)
 
 
 def _ledger(folder: RunFolder, space: Space, options: FitOptions) -> "Ledger":

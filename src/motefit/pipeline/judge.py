@@ -6,8 +6,9 @@ from typing import Any
 from motefit.pipeline.jobs import untrained
 from motefit.pipeline.rounds import Entry
 from motefit.pipeline.tasks import AnyTask
-from motefit.search.screen import Screened, screen
-from motefit.search.space import Candidate, Point
+from motefit.search.screen import Screened, screen_all
+from motefit.search.space import Candidate, Point, in_ways
+from motefit.search.timing import Timing
 
 
 class Judge:
@@ -16,26 +17,35 @@ class Judge:
     Args:
         task: of the recipe.
         dataset: as the task loaded it.
+        timing: measures latency.
     """
 
-    def __init__(self, task: AnyTask, dataset: Any) -> None:
-        self._task, self._dataset = task, dataset
+    def __init__(self, task: AnyTask, dataset: Any, timing: Timing) -> None:
+        self._task, self._dataset, self._timing = task, dataset, timing
         self._steps: dict[str, bool] = {}
         self.judged: list[Screened] = []
 
     def __call__(self, point: Point, candidate: Candidate) -> Entry:
         """What is known of the candidate at a point, and which bounds it cannot meet.
 
-        With several budgets, a candidate is rejected when it can meet none of them.
+        A candidate is rejected when it can meet none of the recipe's budgets in none of its ways.
 
         Raises:
             RecipeError: when a knob of its family does not take the value.
         """
         recipe = candidate.recipe
-        graph = untrained(recipe, candidate.seed, self._task.problem(recipe, self._dataset))
+        problem = self._task.problem(recipe, self._dataset)
+        graph = untrained(recipe, candidate.seed, problem)
         verdicts = [
-            screen(candidate, graph, budget, shrinks=self._shrinks(candidate.recipe.compress.steps))
-            for budget in recipe.all_budgets.values()
+            verdict
+            for way in in_ways(candidate)
+            for verdict in screen_all(
+                way,
+                graph,
+                recipe.all_budgets.values(),
+                shrinks=self._shrinks(way.recipe.compress.steps),
+                timing=self._timing,
+            )
         ]
         best = min(verdicts, key=lambda v: sum(_excess(v).values()))
         self.judged.append(best)

@@ -77,13 +77,22 @@ def _summary(targets: Table) -> str:
     rows = (
         (
             f"{name}: {target['note']}",
-            _verdict(target["certificates"].get("rebuilt")),
+            _values(target["certificates"].get("rebuilt")),
             f"`{target['answer']}`",
+            _values(target["certificates"].get("answer")),
             _verdict(target["certificates"].get("answer")),
         )
         for name, target in targets.items()
     )
-    return _lines(("published budget", "rebuilt", "motefit's answer", "verdict"), rows)
+    return _lines(("published budget", "rebuilt", "motefit's answer", "measured", "verdict"), rows)
+
+
+def _values(certificate: Table | None) -> str:
+    """What was measured of what the budget bounds."""
+    if certificate is None:
+        return "not trained"
+    lines = certificate["lines"]
+    return ", ".join(_figure(line["metric"], {line["metric"]: line["value"]}) for line in lines)
 
 
 def _verdict(certificate: Table | None) -> str:

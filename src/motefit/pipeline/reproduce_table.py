@@ -162,7 +162,7 @@ def _judged(
         if before.get("models") == models:
             timed = before["timed"]
         elif models.keys() <= bundles.keys():
-            timed = _timed(bundles, budget.reference)
+            timed = timed_together(bundles, budget.reference)
     certificates = {
         side: certify(
             {**run["facts"], **timed.get(side, {})},
@@ -175,8 +175,14 @@ def _judged(
     return {"models": models, "timed": timed, "certificates": encode(certificates)}
 
 
-def _timed(bundles: Mapping[str, Bundle], reference: str) -> Table:
-    """Latencies by side, measured against each other in one run."""
+def timed_together(bundles: Mapping[str, Bundle], reference: str) -> Table:
+    """Latency facts by name, measured against each other in one run.
+
+    Args:
+        bundles: by name.
+        reference: recipe of the reference pipeline that each bundle's saving is against; it is
+            timed too, as ``"reference"``. Empty for none.
+    """
     subjects = {
         side: find_task(bundle.card.task).subject(bundle.model, bundle.card.io)
         for side, bundle in bundles.items()

@@ -144,7 +144,10 @@ class PipeSource(Source):
                 f"no sound for {self._wait_s:g} s; the program that should send it has stalled"
             )
         wanted = max(round(self.rate_hz * CHUNK_SECONDS), 1) * 2 * self._channels
-        data = os.read(self._descriptor, wanted)
+        try:
+            data = os.read(self._descriptor, wanted)
+        except OSError as error:
+            raise self._lost(f"cannot be read: {error.strerror}") from None
         self._rest += data
         return bool(data)
 
@@ -185,4 +188,4 @@ def mono(data: bytes, channels: int) -> Int16Array:
     frames = np.frombuffer(data, "<i2").reshape(-1, channels)
     if channels == 1:
         return frames[:, 0].astype(np.int16)
-    return np.rint(frames.mean(axis=1)).astype(np.int16)
+    return np.asarray(np.rint(frames.mean(axis=1)), np.int16)

@@ -1,4 +1,4 @@
-"""A microphone through ALSA's ``arecord``: no package, only the program every Linux board can have."""
+"""A microphone through ALSA's ``arecord``, a program that every Linux board can have."""
 
 import os
 import re

@@ -20,9 +20,7 @@ class SoundDeviceSource(Source):
         DataError: when the package or the device is absent, or the rate is refused.
     """
 
-    def __init__(
-        self, device: str = "", *, rate_hz: int = 16_000, wait_s: float = WAIT_S
-    ) -> None:
+    def __init__(self, device: str = "", *, rate_hz: int = 16_000, wait_s: float = WAIT_S) -> None:
         super().__init__(f"sounddevice {device or 'default'}", rate_hz)
         try:
             self._package: Any = import_module("sounddevice")

@@ -157,9 +157,9 @@ class StreamingSpotter:
         self._window.push(hop)
         inputs = self._window.inputs() if self._gate.push(hop) else None
         probabilities = None if inputs is None else self.spotter.infer(inputs)[0]
-        now_s = self.heard_s
-        middle_s = now_s - self.spotter.io.frontend.seconds / 2
-        return self._decider.push(probabilities, middle_s=middle_s, now_s=now_s)
+        begin_s = self.heard_s - self.spotter.io.frontend.seconds
+        time_s = begin_s + self._gate.loudest_at() * self.spotter.io.frontend.seconds
+        return self._decider.push(probabilities, time_s=time_s, now_s=self.heard_s)
 
 
 def window_of(spotter: KeywordSpotter) -> Window:

@@ -24,9 +24,7 @@ class Decider:
         hop_s: seconds between two windows.
     """
 
-    def __init__(
-        self, labels: Sequence[str], settings: StreamingSettings, *, hop_s: float
-    ) -> None:
+    def __init__(self, labels: Sequence[str], settings: StreamingSettings, *, hop_s: float) -> None:
         self._labels = tuple(labels)
         self._settings = settings
         longest = max(round(settings.smoothing_ms / 1000 / hop_s), 1)
@@ -35,17 +33,17 @@ class Decider:
         self._held: int | None = None
 
     def push(
-        self, probabilities: Float32Array | None, *, middle_s: float, now_s: float
+        self, probabilities: Float32Array | None, *, time_s: float, now_s: float
     ) -> Detection | None:
         """Take one window.
 
         Args:
             probabilities: (labels,) float32; None where no word stands in the middle.
-            middle_s: time of the window's middle.
-            now_s: time of its end.
+            time_s: of the loudest stretch in the window.
+            now_s: of the window's end.
         """
         if probabilities is not None:
-            self._seen.append((middle_s, probabilities))
+            self._seen.append((time_s, probabilities))
             if len(self._seen) < self._seen.maxlen:  # type: ignore[operator]  # it has one
                 return None
         if not self._seen:
@@ -56,13 +54,15 @@ class Decider:
         return found
 
     def _decide(self, now_s: float) -> Detection | None:
-        mean = sum(probabilities for _, probabilities in self._seen) / np.float32(len(self._seen))
+        mean = np.zeros(len(self._labels), np.float32)
+        for _, probabilities in self._seen:
+            mean += probabilities / len(self._seen)
         chance = 1 / len(self._labels)
         certainty = (mean - chance) / (1 - chance)
         if self._held is not None and certainty[self._held] < self._settings.release:
             self._held = None
         best = int(mean.argmax())
-        time_s = sum(middle_s for middle_s, _ in self._seen) / len(self._seen)
+        time_s = sum(time_s for time_s, _ in self._seen) / len(self._seen)
         waiting = time_s - self._last_s < self._settings.refractory_ms / 1000
         if self._held is not None or waiting or certainty[best] < self._settings.threshold:
             return None
@@ -70,9 +70,7 @@ class Decider:
         word = self._labels[best]
         if word in self._settings.ignored:
             return None
-        return Detection(
-            word=word, probability=float(mean[best]), time_s=time_s, reported_s=now_s
-        )
+        return Detection(word=word, probability=float(mean[best]), time_s=time_s, reported_s=now_s)
 
     def reset(self) -> None:
         """Forget the windows seen; the time of the last report stays."""

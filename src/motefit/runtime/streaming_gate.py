@@ -67,6 +67,13 @@ class SpeechGate:
         self.is_open = self._is_loud() and self._share() >= share
         return self.is_open
 
+    def loudest_at(self) -> float:
+        """Centre of the window's loudness, as a share of the window: 0 its begin, 1 its end."""
+        loudness = np.sqrt(self._powers)
+        whole = float(loudness.sum())
+        places = np.arange(0.5, len(loudness)) / len(loudness)
+        return float(loudness @ places) / whole if whole else 0.5
+
     def _is_loud(self) -> bool:
         floor = max(min(power for power, _ in self._hops), self._quietest)
         loudest = float(self._powers.max())

@@ -33,15 +33,15 @@ class StreamingSettings:
 
     hop_ms: float = 100.0
     middle: float = 0.6
-    open_share: float = 0.70
-    close_share: float = 0.65
+    open_share: float = 0.75
+    close_share: float = 0.70
     above_floor_db: float = 9.0
     floor_ms: float = 2000.0
     quietest_dbfs: float = -70.0
     smoothing_ms: float = 300.0
     threshold: float = 0.45
     release: float = 0.3
-    refractory_ms: float = 700.0
+    refractory_ms: float = 500.0
     ignored: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -129,9 +129,9 @@ def in_ways(candidate: Candidate) -> tuple[Candidate, ...]:
     ways = candidate.recipe.search.ways
     found: dict[str, Candidate] = {}
     for combination in itertools.product(*ways.values()):
-        values = {**candidate.values, **dict(zip(ways, combination, strict=True))}
+        values = dict(zip(ways, combination, strict=True))
         way = Candidate(
-            values=values,
+            values={**candidate.values, **values},
             seed=candidate.seed,
             recipe=candidate.recipe.with_values(values) if ways else candidate.recipe,
         )

@@ -5,8 +5,8 @@ fresh network has all alike, are drawn so that they differ as they do after trai
 writer stores equal things once.
 """
 
+import itertools
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,10 +23,12 @@ from motefit.tflite.export import file_of, shipped_graph
 NO_EXAMPLES = np.zeros(0, np.float32)
 SPREAD = (0.5, 1.5)
 """Of drawn biases, statistics and ends of ranges; positive, as variances must be."""
+ZERO_POINTS = np.arange(20, 120)
+"""Steps below zero of drawn ranges, so that zero points are 20 - 128 to 119 - 128, none 0."""
 CONTAINER_BYTES = 122
 """Of a zip around the stream of its one member, ``model.tflite``."""
 DEFLATE_GAIN = 0.9
-"""Least part of zlib's level 9 that the search in ``tflite.deflate`` leaves."""
+"""Least part of zlib's level 6 that the search in ``tflite.deflate`` leaves."""
 LEAST_BITS = {"float32": 22.0, "float16": 9.0, "int8": 4.0, "int4": 2.0}
 """Bits that a trained weight takes at least in a zip, by how it is stored, when no step makes
 weights equal; ``benchmarks/screening/zip_bound.py`` compares with trained files."""
@@ -47,7 +49,7 @@ class Untrained:
     def zip_bytes_at_least(self, *, alike: bool = False) -> int:
         """What the zip of the trained file does not fall below.
 
-        Everything but the constants is packed by zlib and counts less than it gives; a weight
+        Everything but the constants is packed by zlib, of which :data:`DEFLATE_GAIN` counts; a weight
         counts :data:`LEAST_BITS`, a bias nothing.
 
         Args:
@@ -58,32 +60,26 @@ class Untrained:
         for name, array in self.form.constants.items():
             quantisation = self.form.quantisation.get(name)
             int4 = quantisation is not None and quantisation.bits == 4
-            for part in _stored(array, self.model, int4=int4):
-                _blank(rest, part)
+            _blank(rest, array, int4=int4)
             if array.ndim > 1 and not alike:
-                bits += array.size * LEAST_BITS["int4" if int4 else array.dtype.name]
+                bits += array.size * LEAST_BITS.get("int4" if int4 else array.dtype.name, 0.0)
         if alike:
             for quantisation in self.form.quantisation.values():
-                _blank(rest, quantisation.scale.tobytes())
-        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+                _blank(rest, quantisation.scale)
+        packer = zlib.compressobj(6, zlib.DEFLATED, -15)  # 9 takes four times as long over zeros
         packed = len(packer.compress(rest)) + len(packer.flush())
         return int(packed * DEFLATE_GAIN + bits / 8) + CONTAINER_BYTES
 
 
-def _stored(array: np.ndarray, model: bytes, *, int4: bool) -> Iterator[bytes]:
-    """The bytes of a constant: one buffer, or one for each gate of an LSTM."""
-    whole = (pack_int4("a weight", array) if int4 else array).tobytes()
-    if whole in model or array.ndim < 2:
-        yield whole
-    else:
-        for part in array:
-            yield from _stored(part, model, int4=int4)
-
-
-def _blank(data: bytearray, part: bytes) -> None:
+def _blank(data: bytearray, array: np.ndarray, *, int4: bool = False) -> None:
+    """Put zeros where an array stands: in one piece, or in one for each gate of an LSTM."""
+    part = (pack_int4("a weight", array) if int4 else array).tobytes()
     place = data.find(part)
     if place >= 0:
         data[place : place + len(part)] = bytes(len(part))
+    elif array.ndim > 1:
+        for gate in array:
+            _blank(data, gate, int4=int4)
 
 
 def write_untrained(graph: Graph, compress: CompressSpec, *, rng: np.random.Generator) -> Untrained:
@@ -100,9 +96,7 @@ def write_untrained(graph: Graph, compress: CompressSpec, *, rng: np.random.Gene
         RecipeError: for a precision that an operation of the graph does not have.
     """
     folded = fold(_with_drawn_constants(graph, rng))
-    form = shipped_graph(
-        folded, compress, examples=NO_EXAMPLES, ranges=_drawn_ranges(folded, rng)
-    )
+    form = shipped_graph(folded, compress, examples=NO_EXAMPLES, ranges=_drawn_ranges(folded, rng))
     return Untrained(form=form, model=file_of(form, compress))
 
 
@@ -118,13 +112,18 @@ def _with_drawn_constants(graph: Graph, rng: np.random.Generator) -> Graph:
 
 
 def _drawn_ranges(folded: Graph, rng: np.random.Generator) -> dict[str, tuple[float, float]]:
-    """A range for every activation and cell; from 0 behind a rectifier, as it would be found."""
-    ranges = {INPUT: (-float(rng.uniform(*SPREAD)), float(rng.uniform(*SPREAD)))}
-    ends = rng.uniform(*SPREAD, (2, len(folded.ops)))
-    for op, low, high in zip(folded.ops, *ends.tolist(), strict=True):
-        ranges[op.output] = (0.0 if _rectified(op) else -low, high)
-        if isinstance(op, LSTM):
-            ranges[f"{op.output}{CELL}"] = (-low, high)
+    """A range for every activation and cell; from 0 behind a rectifier, as it would be found.
+
+    The others have zero points that differ, while there are enough of them.
+    """
+    owners = {INPUT: False, **{op.output: _rectified(op) for op in folded.ops}}
+    owners |= {f"{op.output}{CELL}": False for op in folded.ops if isinstance(op, LSTM)}
+    widths = rng.uniform(*SPREAD, len(owners)).tolist()
+    shares = itertools.cycle((rng.permutation(ZERO_POINTS) / 255).tolist())
+    ranges = {}
+    for (name, rectified), width in zip(owners.items(), widths, strict=True):
+        low = 0.0 if rectified else -width * next(shares)
+        ranges[name] = (low, low + width)
     return ranges
 
 

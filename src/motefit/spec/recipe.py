@@ -329,7 +329,7 @@ class Recipe:
                 target = target.setdefault(part, {})
                 if not isinstance(target, dict):
                     raise RecipeError(f"{self.name}: {dotted!r} does not name a recipe key")
-            target[last] = value
+            target[last] = dict(value) if isinstance(value, Mapping) else value
         for key in named:
             if key not in SECTIONS[2:] or (key == "frontend" and self.frontend is None):
                 raise RecipeError(f"{self.name}: unknown section {key!r}{nearest(key, SECTIONS)}")

@@ -1,5 +1,6 @@
 """A TensorFlow Lite model as a list of tensors, buffers and operators, before its bytes."""
 
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ TYPES = {
     np.dtype(np.int16): TensorType.INT16,
     np.dtype(np.int32): TensorType.INT32,
 }
+LITTLE = {dtype: dtype.newbyteorder("<") for dtype in (*TYPES, np.dtype(np.uint8))}
 ABSENT = -1
 """Index of an optional input that is left out."""
 
@@ -117,7 +119,7 @@ class Draft:
             raise ModelFileError(
                 f"{name} holds NaN or infinity: the training diverged; lower its learning rate"
             )
-        return self._buffer_index(data.astype(data.dtype.newbyteorder("<")).tobytes())
+        return self._buffer_index(data.astype(LITTLE[data.dtype], copy=False).tobytes())
 
     def _buffer_index(self, data: bytes) -> int:
         """Index of the buffer with these bytes, added where there is none yet."""
@@ -212,11 +214,16 @@ def _operator(call: Call, codes: Sequence[tuple[Operator, int]]) -> Table:
 def _quantisation(quantisation: Quantisation | None) -> Table | None:
     if quantisation is None:
         return None
-    scale = quantisation.scale.astype("<f4")
-    zeros = np.full(len(scale), quantisation.zero_point, "<i8")
+    scale = quantisation.scale.astype(LITTLE[quantisation.scale.dtype], copy=False)
     fields: Fields = {
         QuantizationSlot.SCALE: Blob(scale.tobytes(), len(scale), shared=False),
-        QuantizationSlot.ZERO_POINT: Blob(zeros.tobytes(), len(zeros), align=8),
+        QuantizationSlot.ZERO_POINT: _zero_points(len(scale), quantisation.zero_point),
         QuantizationSlot.QUANTIZED_DIMENSION: Scalar("i", quantisation.axis or 0),
     }
     return table("quantization", fields)
+
+
+@functools.lru_cache(maxsize=1024)
+def _zero_points(count: int, value: int) -> Blob:
+    zeros = np.full(count, value, "<i8")
+    return Blob(zeros.tobytes(), count, align=8)

@@ -67,7 +67,10 @@ class Vector(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table: (slot, value) by slot. Equal content is one table, whatever its kind."""
+    """A table: (slot, value) by slot. Equal content is one table, whatever its kind.
+
+    The kind names a schema: at one slot, all tables of a kind have values of one type.
+    """
 
     kind: str = field(compare=False)
     fields: "tuple[tuple[int, Scalar | Blob | Vector | Table], ...]"
@@ -195,10 +198,9 @@ def _parents_first(root: Table) -> list[_Table | _Vector | _Leaf]:
         else:
             found = _Leaf(len(order), node)
             key = node
-        number = numbers.setdefault(key, found.number)
+        number = met[id(node)] = numbers.setdefault(key, found.number)
         if number == found.number:
             order.append(found)
-        met[id(node)] = number
         return number
 
     visit(root)
@@ -233,26 +235,27 @@ class _Layout(NamedTuple):
     packer: struct.Struct
 
 
-def _layout_of(slots: tuple[int, ...], parts: Sequence[Part]) -> _Layout:
-    return _layout(slots, "".join([p.code if isinstance(p, Scalar) else "I" for p in parts]))
+def _layout_of(fields: Iterable[tuple[int, Part]]) -> _Layout:
+    coded = [(slot, p.code if isinstance(p, Scalar) else "I") for slot, p in fields]
+    return _layout(tuple(coded))
 
 
 @functools.lru_cache(maxsize=4096)
-def _layout(slots: tuple[int, ...], codes: str) -> _Layout:
-    """The layout for slots and the codes of their fields, ``I`` for an offset."""
-    order = sorted(range(len(slots)), key=lambda i: (-SIZES[codes[i]], slots[i]))
+def _layout(fields: tuple[tuple[int, str], ...]) -> _Layout:
+    """The layout for slots and their codes, ``I`` for an offset."""
+    order = sorted(range(len(fields)), key=lambda i: (-SIZES[fields[i][1]], fields[i][0]))
     at, places = 4, []
     for i in order:
         places.append((at, i))
-        at += SIZES[codes[i]]
-    where = {slots[i]: place for place, i in places}
-    entries = [where.get(slot, 0) for slot in range(max(slots, default=-1) + 1)]
+        at += SIZES[fields[i][1]]
+    where = {fields[i][0]: place for place, i in places}
+    entries = [where.get(slot, 0) for slot in range(max(where, default=-1) + 1)]
     return _Layout(
         vtable=struct.pack(f"<{2 + len(entries)}H", 4 + 2 * len(entries), at, *entries),
         size=at,
-        wide=any(SIZES[code] == 8 for code in codes),
+        wide=any(SIZES[code] == 8 for _, code in fields),
         places=tuple(places),
-        packer=struct.Struct("<i" + "".join(codes[i] for i in order)),
+        packer=struct.Struct("<i" + "".join(fields[i][1] for i in order)),
     )
 
 
@@ -294,15 +297,15 @@ def _layouts(tables: Sequence[_Table]) -> dict[int, tuple[_Layout, tuple[Part, .
             key=lambda fields: 1000 if fields is None else len(fields),
             default=None,
         )
-        forms = [(_layout_of(slots, node.parts), node.parts) for node in members]
+        plain = list(zip(slots, members[0].parts, strict=True))
+        layout, defaults = _layout_of(plain), ()
         if extra:
-            wider = (*slots, *(slot for slot, _ in extra))
-            parts = [(*node.parts, *(value for _, value in extra)) for node in members]
-            padded = [(_layout_of(wider, some), some) for some in parts]
-            costs = [sum(_padded(layout.size) for layout, _ in some) for some in (forms, padded)]
-            if costs[1] < costs[0] + len(forms[0][0].vtable):
-                forms = padded
-        chosen.update(zip([node.number for node in members], forms, strict=True))
+            wider = _layout_of([*plain, *extra])
+            more = len(members) * (_padded(wider.size) - _padded(layout.size))
+            if more < len(layout.vtable):
+                layout, defaults = wider, tuple([value for _, value in extra])
+        for node in members:
+            chosen[node.number] = layout, node.parts + defaults
     return chosen
 
 

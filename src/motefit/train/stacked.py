@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from motefit.graph.counter import count
 from motefit.graph.graph import Graph
 from motefit.graph.ops import Dropout, Op
 from motefit.spec.codec import dumps_json, encode
@@ -34,10 +35,21 @@ from motefit.train.stacked_loss import losses
 from motefit.train.stacked_module import StackedModule
 from motefit.train.stacked_steps import is_stackable
 
+WORTHWHILE_MACS = 4_000_000
+"""Multiply-accumulates of a model's step up to which a stack of eight gained at least a third."""
+
 
 def can_stack(graph: Graph) -> bool:
     """Whether stacked training has a rule for every operation of a graph."""
     return all(is_stackable(op, graph) for op in graph.ops)
+
+
+def worth_stacking(graph: Graph, settings: TrainSpec) -> bool:
+    """Whether a stack of such trainings takes clearly less time than one after another.
+
+    It does where calling torch costs more than the arithmetic; see benchmarks/stacked.
+    """
+    return can_stack(graph) and count(graph).macs * settings.batch_size <= WORTHWHILE_MACS
 
 
 def stack_key(graph: Graph, settings: TrainSpec) -> str:

@@ -37,10 +37,15 @@ class StackedModule:
     def __init__(self, runs: Sequence[Run]) -> None:
         self.runs = runs
         modules = [run.module for run in runs]
-        graph = modules[0].graph
-        self._steps = _steps(runs)
+        self._stack = Stack(
+            graphs=[module.graph for module in modules],
+            generators=[generator_of(run.seed, run.done) for run in runs],
+        )
+        self._steps = _steps(self._stack)
         self._context = Context(NORM_MOMENTUM)
-        tensors = {n: [module.tensor(n) for module in modules] for n in used_constants(graph)}
+        tensors = {
+            n: [module.tensor(n) for module in modules] for n in used_constants(modules[0].graph)
+        }
         parameters = {n: own for n, own in tensors.items() if isinstance(own[0], nn.Parameter)}
         self._statistics = {
             n: torch.stack(own) for n, own in tensors.items() if n not in parameters
@@ -86,7 +91,7 @@ class StackedModule:
         Args:
             batch: (models, n, *input_shape) float32.
         """
-        tensors = {**self._parameters, **self._statistics, INPUT: stacked(batch)}
+        tensors = {**self._parameters, **self._statistics, INPUT: stacked(batch, self._stack)}
         name = INPUT
         for op, step in self._steps:
             name = op.output
@@ -115,11 +120,8 @@ class StackedModule:
                 run.load_moments([dict(zip(MOMENTS, (step, *pair), strict=True)) for pair in own])
 
 
-def _steps(runs: Sequence[Run]) -> list[tuple[Op, Step]]:
-    graphs = [run.module.graph for run in runs]
-    generators = [generator_of(run.seed, run.done) for run in runs]
-    stack = Stack(graphs=graphs, generators=generators)
-    ops = graphs[0].ops
+def _steps(stack: Stack) -> list[tuple[Op, Step]]:
+    ops = stack.graphs[0].ops
     ops = ops[:-1] if isinstance(ops[-1], Softmax) else ops  # the loss reads logits
     return [(op, stack_op(op, stack)) for op in ops]
 

@@ -76,9 +76,17 @@ def is_stackable(op: Op, graph: Graph) -> bool:
     return stack_op.dispatch(type(op)) is not stack_op.dispatch(Op)
 
 
-def stacked(x: Tensor) -> Tensor:
-    """Inputs (m, n, *shape) in the form that the steps take."""
-    return x.permute(1, 0, 4, 2, 3).flatten(1, 2) if x.ndim == 5 else x
+def stacked(x: Tensor, stack: Stack) -> Tensor:
+    """Inputs (m, n, *shape) in the form that the steps take.
+
+    Channels last in memory are faster, but with them the last bits of a norm and of a mean depend
+    on how many channels there are.
+    """
+    if x.ndim < 5:
+        return x
+    if any(isinstance(op, BatchNorm | AveragePool2D) for op in stack.graphs[0].ops):
+        return x.permute(1, 0, 4, 2, 3).flatten(1, 2)
+    return x.permute(1, 2, 3, 0, 4).flatten(3).permute(0, 3, 1, 2)
 
 
 def by_model(x: Tensor, models: int) -> Tensor:

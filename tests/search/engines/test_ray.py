@@ -10,7 +10,7 @@ import engine_jobs as jobs
 import pytest
 from engine_watch import PATIENCE_S, alive, wait_for
 
-from motefit.search.engines import open_engine
+from motefit.search.engines import WorkerLost, open_engine
 from motefit.search.engines.ray import import_ray
 from motefit.spec.errors import RecipeError
 
@@ -114,6 +114,20 @@ def test_closing_leaves_a_cluster_that_was_there(cluster, results):
         with open_engine("ray", workers=1, address=cluster.address) as engine:
             assert results(engine, jobs.divide, [2]) == {0: 0.5}
     assert alive(raylet_of(cluster.head_node))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("connects", [False, True], ids=["started", "connected"])
+def test_a_job_that_memory_never_suffices_for_is_lost(request, monkeypatch, connects):
+    # Ray kills every task where one percent is the most
+    monkeypatch.setenv("RAY_memory_usage_threshold", "0.01")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "50")
+    address = request.getfixturevalue("cluster").address if connects else ""
+    with open_engine("ray", workers=1, address=address) as engine:
+        (ended,) = engine.run(jobs.square_slowly, [1], poll=lambda: None)
+    assert isinstance(ended.error, WorkerLost)
+    assert "running low on memory" in str(ended.error)
+    assert "\n" not in str(ended.error)
 
 
 @pytest.mark.slow

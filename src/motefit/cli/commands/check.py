@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from motefit.cli.output import escape, out, print_json
-from motefit.cli.progress import LiveListener
+from motefit.cli.progress import open_progress
 from motefit.cli.verdict import print_differences, print_verdict, verdict_table
 from motefit.pipeline.check import check
 from motefit.pipeline.recipes import find_recipe
@@ -38,7 +38,7 @@ def check_command(
 
     Exit code 0: the budget is met and the card told the truth; 1: not so; 2: something to mend.
     """
-    with LiveListener() as listener:
+    with open_progress() as listener:
         result = check(
             model,
             data,

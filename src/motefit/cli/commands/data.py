@@ -8,7 +8,7 @@ import numpy as np
 import typer
 
 from motefit.cli.output import escape, out, print_json
-from motefit.cli.progress import LiveListener
+from motefit.cli.progress import open_progress
 from motefit.data.fetch.datasets import dataset_names
 from motefit.data.fetch.fetch import fetch
 from motefit.data.synth.climate import synthesise_climate
@@ -48,7 +48,7 @@ def synth(
         else:
             out.print(f"{series.rows} rows with {series.gaps} gaps in {escape(str(series.path))}")
         return
-    with LiveListener() as listener:
+    with open_progress() as listener:
         speech = synthesise_speech(
             _listed(words),
             out_path,
@@ -84,7 +84,7 @@ def fetch_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Download a published data set, with resume and checks of size and sha256."""
-    with LiveListener() as listener:
+    with open_progress() as listener:
         report = fetch(name, out_dir, progress=listener.loading, url=url or None)
     if as_json:
         print_json({**vars(report), "path": str(report.path)})
@@ -110,7 +110,7 @@ def audit_command(
 
     Exit code 0: the data can be used; 1: some files cannot; 2: something to mend.
     """
-    with LiveListener() as listener:
+    with open_progress() as listener:
         found = audit(data, recipe=find_recipe(recipe) if recipe else None, listener=listener)
     if as_json:
         broken = [{"path": str(item.path), "problem": item.problem} for item in found.broken]

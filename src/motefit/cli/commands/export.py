@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from motefit.cli.output import out, print_json
-from motefit.cli.progress import LiveListener
+from motefit.cli.progress import open_progress
 from motefit.cli.verdict import print_verdict, verdict_table
 from motefit.pipeline.export import Exported, export_in_graph
 from motefit.spec.codec import encode
@@ -39,7 +39,7 @@ def export_command(
     """
     form = FORMS[frontend]
     target = out_file or model.with_name(f"{model.stem}-audio.zip")
-    with LiveListener() as listener:
+    with open_progress() as listener:
         done = form(model, target, data=data, listener=listener)
     if as_json:
         print_json(_facts(done))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from motefit.cli.output import INTERRUPTED, escape, fail, out, print_json
-from motefit.cli.progress import LiveListener
+from motefit.cli.progress import Mode, open_progress
 from motefit.cli.verdict import print_obstacle, print_verdict, verdict_table
 from motefit.pipeline.delivery import Delivery
 from motefit.pipeline.fit import FitOptions, FitResult, fit, resume
@@ -45,9 +45,16 @@ def fit_command(
         str,
         typer.Option(help="URL of an Optuna storage for the study. Default: a file in the run."),
     ] = "",
+    profile: Annotated[
+        Path | None,
+        typer.Option(help="Screen by the latency of this device (motefit bench --profile)."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")
     ] = False,
+    progress: Annotated[
+        Mode, typer.Option(help="How progress is shown, on standard error.")
+    ] = Mode.AUTO,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Train the smallest model that meets a recipe's budget, and certify the file it ships.
@@ -61,10 +68,11 @@ def fit_command(
         engine=engine,
         address=address,
         storage=storage,
+        profile=profile,
     )
     folder = resume_dir or out_dir or Path("runs") / Path(recipe).name.removesuffix(".toml")
     try:
-        with LiveListener() as listener:
+        with open_progress(progress, workers=workers) as listener:
             if resume_dir is not None:
                 if recipe or data or out_dir or keep_names:
                     raise RecipeError("--resume takes recipe and data from the run: give it alone")

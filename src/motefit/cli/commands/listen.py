@@ -89,7 +89,11 @@ def _tell(text: str) -> None:
 
 
 def _until(sound: Iterator[Chunk], seconds: float) -> Iterator[Chunk]:
-    """Chunks up to so many seconds of sound."""
+    """The first chunks.
+
+    Yields:
+        chunks up to so many seconds of sound.
+    """
     heard_s = 0.0
     for chunk in sound:
         yield chunk

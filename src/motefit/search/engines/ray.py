@@ -31,6 +31,7 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a task of no GPU sees what the machine has
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # or each lost worker is a line of standard output
+    "RAY_task_oom_retries": str(RETRIES),  # or a job too large for the memory is tried for ever
 }
 """Environment variables that Ray reads when it is imported; what the user sets stays."""
 
@@ -154,9 +155,16 @@ class RayEngine(Engine):
             # perform() lets nothing out: the job or its result could not travel.
             reply = Reply(fault=str(error))
         except self._ray.exceptions.RayError as error:
-            text = f"{RETRIES + 1} Ray workers were lost at the same job, the last so: {error}"
-            return Ended(index=index, error=WorkerLost(text))
+            return Ended(index=index, error=_lost(str(error)))
         return reply.ended(index)
+
+
+def _lost(text: str) -> WorkerLost:
+    how = text.strip().partition("\n")[0]
+    return WorkerLost(
+        f"{RETRIES + 1} Ray workers were lost at the same job, the last so: {how} Run again to go on "
+        "where it stopped"
+    )
 
 
 register("ray", open_ray)

@@ -1,14 +1,15 @@
-"""The bundle of a recipe's network as it is before training."""
+"""Bundles that are not shipped: a recipe's network untrained, a model with its front end inside."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from motefit.graph.families import build
 from motefit.graph.problem import Problem
-from motefit.pipeline.export import sounds
+from motefit.pipeline.export import in_graph_file, sounds
 from motefit.pipeline.recipes import find_recipe
-from motefit.runtime.bundle import sha256, write_bundle
+from motefit.runtime.bundle import load_bundle, sha256, write_bundle
 from motefit.signal.features import features_of
 from motefit.spec.card import Card
 from motefit.spec.normalisation import Normalisation
@@ -45,3 +46,19 @@ def write_untrained(name: str, folder: Path) -> Path:
     table = {"name": recipe.name, **recipe.to_table()}
     card = Card(task=recipe.task, io=io, model_sha256=sha256(model), recipe=table)
     return write_bundle(folder / f"{name}.zip", model, card)
+
+
+def write_in_graph(path: Path, folder: Path) -> Path:
+    """Write the bundle of a keyword model with its front end inside.
+
+    Args:
+        path: of the bundle that takes features.
+        folder: to write to.
+
+    Returns:
+        Path of the new bundle.
+    """
+    plain = load_bundle(path)
+    file, io = in_graph_file(plain.model, plain.card.io)
+    card = replace(plain.card, io=io, model_sha256=sha256(file))
+    return write_bundle(folder / f"{path.stem}-in-graph.zip", file, card)

@@ -1,0 +1,113 @@
+"""``fit`` on a cluster ends in the same models as on this machine, also when a node dies."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from motefit.runtime import load_bundle
+from motefit.search.engines.ray import import_ray
+
+PATIENCE_S = 120
+STUDY = """
+task = "forecasting"
+[data]
+input_steps = 4
+output_steps = 2
+[model]
+family = "mlp"
+units = [4]
+[train]
+epochs = 25
+batch_size = 64
+[compress]
+precision = "int8-weights"
+[budget]
+mae."T (degC)" = "< 2.0"
+size.tflite_bytes = "< 3000 B"
+objective = "mae.rh (%)"
+[search]
+strategy = "grid"
+stack = 1
+[search.space]
+"model.units" = [[4], [6], [8]]
+"train.learning_rate" = [0.002, 0.005]
+"""
+
+
+def models_of(run: Path) -> Mapping[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in run.glob("candidates/*/model.tflite")}
+
+
+def standings_of(run: Path) -> set[str]:
+    return {str(path.relative_to(run)) for path in run.glob("candidates/*/epoch-*.json")}
+
+
+def children_of(pid: int) -> dict[int, bytes]:
+    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in pids}
+
+
+@pytest.mark.slow
+def test_ray_makes_the_model_that_local_processes_make(
+    climate_run, climate_csv, motefit_process, tmp_path
+):
+    done = motefit_process(
+        "fit", climate_run.recipe, "--data", climate_csv, "--out", tmp_path / "run",
+        "--engine", "ray", "--workers", 1,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    models = models_of(climate_run.folder)
+    assert models
+    assert models_of(tmp_path / "run") == models
+    bundle = tmp_path / "run" / climate_run.bundle.name
+    assert load_bundle(bundle).model == load_bundle(climate_run.bundle).model
+
+
+@pytest.mark.slow
+def test_a_study_whose_node_dies_ends_in_the_same_models(
+    climate_csv, motefit_process, command, environment, tmp_path
+):
+    recipe = tmp_path / "study.toml"
+    recipe.write_text(STUDY)
+    given = ("fit", recipe, "--data", climate_csv)
+    whole = motefit_process(*given, "--out", tmp_path / "whole", "--workers", 2)
+    assert whole.returncode == 0, whole.stderr
+    import_ray()
+    from ray.cluster_utils import Cluster  # noqa: PLC0415 - after its settings
+
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={
+            "num_cpus": 1,
+            "include_dashboard": False,
+            # else it takes half a minute until a node that went is missed
+            "_system_config": {"health_check_period_ms": 500, "health_check_failure_threshold": 3},
+        },
+    )
+    try:
+        node = cluster.add_node(num_cpus=2)
+        raylet = node.all_processes["raylet"][0].process.pid
+        running = subprocess.Popen(
+            [*command, *map(str, given), "--out", str(tmp_path / "run"),
+             "--engine", "ray", "--address", cluster.address],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        end = time.monotonic() + PATIENCE_S
+        while sum(b"ray::motefit" in name for name in children_of(raylet).values()) < 2:
+            assert time.monotonic() < end, "waited in vain"
+            assert running.poll() is None, running.communicate()
+            time.sleep(0.05)
+        for pid in (raylet, *children_of(raylet)):
+            os.kill(pid, signal.SIGKILL)
+        _, said = running.communicate(timeout=PATIENCE_S)
+    finally:
+        cluster.shutdown()
+    assert running.returncode == 0, said
+    assert standings_of(tmp_path / "run") == standings_of(tmp_path / "whole")
+    assert len(standings_of(tmp_path / "run")) >= 6
+    assert models_of(tmp_path / "run") == models_of(tmp_path / "whole")

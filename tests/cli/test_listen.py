@@ -1,0 +1,213 @@
+"""``motefit listen``: the command line on real pipes and processes."""
+
+import json
+import os
+import subprocess
+import sys
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from motefit.graph.builder import Builder
+from motefit.runtime.bundle import sha256, write_bundle
+from motefit.spec.card import Card
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.normalisation import Normalisation
+from motefit.spec.tasks.forecasting import SeriesIO
+from motefit.spec.tasks.keyword_spotting import SpeechIO
+from motefit.tflite.writer import write
+
+RATE_HZ = 8000
+PATIENCE_S = 120
+"""Far beyond what these tests wait for, on a busy machine too: beyond it, something hangs."""
+HERTZ = {"high": 2800.0, "low": 500.0}
+SAID = ("low", "high", "high", "low")
+PERIOD_S = 2
+FRONT_END = FrontEnd(
+    kind="spectrogram", rate_hz=RATE_HZ, frame_length=256, frame_step=160, mel_bins=0,
+    lower_hz=100.0, upper_hz=3800.0, coefficients=0,
+)  # fmt: skip
+ONE = Normalisation(mean=(0.0,), std=(1.0,))
+SPEECH = SpeechIO(labels=tuple(HERTZ), frontend=FRONT_END, normalisation=ONE)
+SERIES = SeriesIO(
+    inputs=("T",), targets=("T",), input_steps=3, output_steps=1, step_minutes=10.0,
+    normalisation=ONE,
+)  # fmt: skip
+
+
+def bundle_of(path: Path, task: str, io: SpeechIO | SeriesIO, weight: np.ndarray) -> Path:
+    """A dense layer of these weights, as a bundle."""
+    net = Builder((weight.shape[1],), rng=np.random.default_rng(0))
+    net.dense(len(weight), bias=False)
+    graph = net.build()
+    (name,) = graph.constants
+    model = write(graph.with_constants({name: weight.astype(np.float32)}))
+    return write_bundle(path, model, Card(task=task, io=io, model_sha256=sha256(model)))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """Hears "high" where the upper half of the spectrum is louder than the lower, else "low"."""
+    frames, features = FRONT_END.shape
+    row = np.tile(np.where(np.arange(features) < features // 2, -1.0, 1.0), frames) / frames
+    path = tmp_path_factory.mktemp("tones") / "tones.zip"
+    return bundle_of(path, "keyword-spotting", SPEECH, np.stack([row, -row]))
+
+
+@pytest.fixture(scope="module")
+def speech() -> np.ndarray:
+    """Tones of 0.4 s over faint noise, at 1.5 s, 3.5 s ...; int16."""
+    sound = np.random.default_rng(0).normal(0, 50, (len(SAID) * PERIOD_S + 1) * RATE_HZ)
+    length = round(0.4 * RATE_HZ)
+    for place, word in enumerate(SAID):
+        tone = np.sin(2 * np.pi * HERTZ[word] / RATE_HZ * np.arange(length))
+        first = round((place * PERIOD_S + 1.3) * RATE_HZ)
+        sound[first : first + length] += 9000 * np.hanning(length) * tone
+    return np.asarray(np.rint(sound), np.int16)
+
+
+@pytest.fixture(scope="module")
+def listen(environment, model) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """Run ``motefit listen`` on a model as a process of its own."""
+    tones = model
+
+    def run(
+        *options: object, sent: bytes = b"", path: str = "", model: Path = tones
+    ) -> subprocess.CompletedProcess[bytes]:
+        code = "from motefit.cli import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", code, "listen", str(model), *map(str, options)],
+            env={**environment, "PATH": path or os.environ["PATH"]},
+            input=sent, capture_output=True, timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+        assert b"Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def words(done: subprocess.CompletedProcess[bytes]) -> tuple[str, ...]:
+    assert done.returncode == 0, done.stderr
+    return tuple(line.split()[2] for line in done.stdout.decode().splitlines())
+
+
+def refusal(done: subprocess.CompletedProcess[bytes]) -> str:
+    assert done.returncode == 2
+    text, mark, said = done.stderr.decode().rpartition("error: ")
+    assert mark, text
+    return said
+
+
+def as_wav(path: Path, samples: np.ndarray, *, rate_hz: int) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(samples.tobytes())
+    return path
+
+
+def test_words_on_standard_input(listen, speech):
+    assert words(listen("--input", "-", sent=speech.tobytes())) == SAID
+
+
+def test_words_of_a_wav_file_at_another_rate_as_json(listen, speech, tmp_path):
+    path = as_wav(tmp_path / "said.wav", np.repeat(speech, 2), rate_hz=2 * RATE_HZ)
+    done = listen("--input", path, "--json")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["word"] for row in found] == list(SAID)
+    for place, row in enumerate(found):
+        assert abs(row["time_s"] - (place * PERIOD_S + 1.5)) < 0.2
+        assert row["reported_s"] > row["time_s"]
+        assert 0.5 < row["probability"] <= 1
+
+
+def test_options_are_obeyed(listen, speech):
+    data = speech.tobytes()
+    assert words(listen("--input", "-", "--seconds", 4.5, sent=data)) == SAID[:2]
+    assert words(listen("--input", "-", "--ignore", "low", sent=data)) == ("high", "high")
+    assert words(listen("--input", "-", "--hop-ms", 50, "--threshold", 0.2, sent=data)) == SAID
+    stereo = np.stack([speech, speech], axis=1)
+    assert words(listen("--input", "-", "--channels", 2, sent=stereo.tobytes())) == SAID
+    slow = np.repeat(speech, 3)
+    assert words(listen("--input", "-", "--rate", 24_000, sent=slow.tobytes())) == SAID
+
+
+def test_an_odd_byte_at_the_end_is_told(listen, speech):
+    done = listen("--input", "-", sent=speech.tobytes() + b"\0")
+    assert words(done) == SAID
+    assert b"ended within a sample: 1 byte(s) left out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--input", "-"], "ended without a sample"),
+        (["--input", "no-such-file"], "no input 'no-such-file'"),
+        (["--input", "-", "--rate", "10"], "1000..768000 Hz is needed, got 10"),
+        (["--input", "-", "--hop-ms", "0"], "hop_ms, floor_ms and smoothing_ms must be above 0"),
+        (["--input", "-", "--hop-ms", "5000"], "a shorter hop is needed"),
+        (["--input", "-", "--ignore", "hihg"], "no label of this model; it has high, low"),
+        (["--input", "arecord"], "arecord is not installed"),
+        ([], "no way to a microphone"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_mistakes(listen, tmp_path, options, said):
+    assert said in refusal(listen(*options, path=str(tmp_path)))
+
+
+def test_a_stalled_pipe_is_no_hang(environment, model):
+    read, write = os.pipe()
+    done = subprocess.run(
+        [sys.executable, "-c", "from motefit.cli import main; main()", "listen",
+         str(model), "--input", "-", "--wait", "0.5"],
+        env=environment, stdin=read, capture_output=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    os.close(write)
+    os.close(read)
+    assert "no sound for 0.5 s" in refusal(done)
+
+
+def test_a_microphone_that_is_unplugged_for_a_while(listen, speech, tmp_path):
+    """arecord dies after the second word and comes back with the others."""
+    program, turn = tmp_path / "arecord", tmp_path / "turn"
+    cut = 9 * RATE_HZ // 2
+    halves = {"first": speech[:cut], "second": speech[cut:]}
+    for name, samples in halves.items():
+        (tmp_path / name).write_bytes(samples.tobytes())
+    program.write_text(
+        f"#!/bin/sh\nif [ -e {turn} ]; then cat {tmp_path}/second; fi\n"
+        f"[ -e {turn} ] || cat {tmp_path}/first\ntouch {turn}\n"
+        "echo 'arecord: pcm_read:2221: read error: No such device' >&2\nexit 1\n"
+    )
+    program.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = listen("--input", "arecord:hw:1", "--seconds", 8, path=path)
+    assert words(done) == SAID
+    said = done.stderr.decode()
+    assert "arecord hw:1, after 4.5 s" in said
+    assert "No such device" in said
+    assert "trying again in 1 s (1 of 5)" in said
+    assert "sound is back" in said
+    (tmp_path / "second").unlink()
+    turn.unlink()
+    assert "gave up after 1 attempts" in refusal(
+        listen("--input", "arecord", "--retries", 1, path=path)
+    )
+
+
+def test_damaged_and_foreign_models(listen, model, tmp_path):
+    other = bundle_of(tmp_path / "other.zip", "forecasting", SERIES, np.ones((1, 3)))
+    assert "is a model for forecasting" in refusal(listen(model=other))
+    wrong = bundle_of(tmp_path / "wrong.zip", "keyword-spotting", SPEECH, np.ones((2, 9)))
+    assert "this card is not this model's" in refusal(listen(model=wrong))
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(model.read_bytes()[:-100])
+    assert str(cut) in refusal(listen("--input", "-", model=cut))
+    bare = tmp_path / "bare.tflite"
+    bare.write_bytes(b"\0\0\0\0TFL3")
+    assert "without a card" in refusal(listen("--input", "-", model=bare))

@@ -1,0 +1,45 @@
+"""``motefit reproduce`` and the published recipes, from the outside."""
+
+import json
+
+import pytest
+
+from motefit.pipeline.published import published_names, published_row
+from motefit.spec.recipe import Recipe
+
+
+@pytest.fixture(autouse=True)
+def no_data(monkeypatch):
+    monkeypatch.delenv("MOTEFIT_DATA", raising=False)
+
+
+def test_data_must_be_named(refused, tmp_path):
+    assert "MOTEFIT_DATA" in refused("reproduce", "--out", tmp_path)
+
+
+def test_an_unknown_row_is_said_before_anything_is_trained(refused, tmp_path):
+    arguments = ("--data", tmp_path, "--out", tmp_path / "runs", "--results", tmp_path / "docs")
+    assert "did you mean 'R1.climate'" in refused("reproduce", "--only", "R1.climat", *arguments)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_absent_data_are_said_before_anything_is_trained(refused, tmp_path):
+    arguments = ("--data", tmp_path, "--out", tmp_path / "runs", "--results", tmp_path / "docs")
+    said = refused("reproduce", "--only", "R4.final", *arguments)
+    assert "speech/" in said.splitlines()[-1]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_published_recipes_are_listed(invoke):
+    listed = json.loads(invoke("recipes", "--published", "--json").stdout)
+    assert [item["name"] for item in listed] == list(published_names())
+    assert all(item["description"] for item in listed)
+    assert "motefit recipes --published" in invoke("recipes").stdout
+
+
+@pytest.mark.parametrize("name", ["R0.only-alpha", "R4.narrowing"])
+def test_a_published_recipe_is_printed_with_what_its_report_leaves_open(invoke, name):
+    printed = invoke("recipes", name).stdout
+    assert Recipe.loads(printed, name=name).description
+    for choice in published_row(name)[0].choices:
+        assert f"# {choice}\n" in printed
