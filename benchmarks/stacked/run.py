@@ -154,13 +154,15 @@ def markdown(facts: dict) -> str:
     """The table."""
     text = f"""# Stacked training: {MODELS} models as one, against one after another
 
-Made by `python benchmarks/stacked/run.py --rounds {facts["rounds"]}` on {facts["machine"]}; one
-thread. n = {facts["rounds"]} rounds after one to warm up; load of the machine at the end
-{facts["load"]:.1f}. A ratio is the median of ratios within a round (quartiles in brackets).
+Made by `python benchmarks/stacked/run.py --rounds {facts["rounds"]}`
+on {facts["machine"]}; one thread.
+n = {facts["rounds"]} rounds after one to warm up, seeds 0 to {MODELS - 1}; load of the machine at
+the end {facts["load"]:.1f}. A ratio is the median of ratios within a round (quartiles in brackets).
 Climate nets: the windows of recipe climate-6, real data; word nets: noise in the features' shape.
-`differs`: largest difference of a validation score to the model trained alone.
+`differs`: largest difference of a validation score to the model trained alone. `stack`: whether
+`worth_stacking` says so.
 
-| net | MACs | batch | examples | alone, s an epoch | stacked, s an epoch | ratio | differs | stack |
+| net | MACs | batch | examples | alone, s / epoch | stacked, s / epoch | ratio | differs | stack |
 |---|---:|---:|---:|---:|---:|---:|---:|---|
 """
     for row in facts["results"]:

@@ -9,17 +9,10 @@ from hypothesis import strategies as st
 
 from motefit.graph.families import build
 from motefit.graph.problem import Problem
-from motefit.search.screen import (
-    NOISE,
-    TRIES,
-    Screened,
-    nearest_miss,
-    obstacles,
-    screen,
-    screen_all,
-)
+from motefit.measure.profile import LatencyScale
+from motefit.search.screen import Screened, nearest_miss, obstacles, screen, screen_all
 from motefit.search.space import Candidate
-from motefit.search.timing import INVOCATIONS, Timing
+from motefit.search.timing import INVOCATIONS, TRIES, TURNS, Timing
 from motefit.spec.budget import Budget
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import Recipe
@@ -140,16 +133,17 @@ def candidates(draw) -> tuple[Candidate, Problem]:
 @settings(max_examples=60)
 @given(found=candidates(), seed=st.integers(0, 99))
 def test_over_random_recipes_the_size_is_that_of_the_trained_file(found, seed):
-    """Within 12 bytes for each activation: two whose zero points are equal share one vector."""
+    """Within 16 bytes for each activation: two whose zero points are equal share one vector."""
     found, problem = found
     graph = graph_of(found, problem)
     screened = screen(found, graph, Budget())
     data = exported(found, graph_of(found, problem, seed + 1), seed=seed)
-    slack = 12 * len(graph.ops) if found.recipe.compress.precision in {"int8", "int4"} else 8
+    slack = 16 * (1 + len(graph.ops)) if found.recipe.compress.precision in {"int8", "int4"} else 8
     assert abs(screened.facts["size.tflite_bytes"] - len(data)) <= slack
     assert screened.facts["size.zip_bytes"] <= len(zip_bytes(data, thorough=False))
 
 
+ONCE = TURNS * TRIES
 BUDGET = Budget.from_table(
     {"size.tflite_bytes": "< 100 B", "macs": "< 1 M", "accuracy": "> 99 %"}, where="b"
 )
@@ -167,7 +161,8 @@ def test_bounds_that_need_no_training_are_judged():
 def test_several_budgets_are_judged_on_the_same_facts():
     found = candidate()
     first, second = screen_all(found, graph_of(found), (BUDGET, Budget()))
-    assert first.missed and not second.missed
+    assert first.missed
+    assert not second.missed
     assert first.facts == second.facts
 
 
@@ -190,7 +185,7 @@ def test_a_step_may_make_all_weights_alike():
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_not_even_equal_weights_zip_below_the_hard_bound(precision):
-    found = candidate(precision, extra=STEP)
+    found = candidate(precision, width=4, extra=STEP)
     graph = graph_of(found)
     equal = {n: np.full_like(a, 0.5) for n, a in graph.constants.items()}
     examples = np.random.default_rng(0).normal(size=(4, 20, 8)).astype(np.float32)
@@ -222,7 +217,7 @@ def slow(limit: str) -> Budget:
 def times(first: float, *others: float):
     """Durations in ns of tries of some milliseconds; rounding of the input takes none."""
     yield from [int(first * 1e6)] * INVOCATIONS
-    yield from [0] * 60
+    yield from [0] * ONCE
     for other in others:
         yield from [int(other * 1e6)] * INVOCATIONS
 
@@ -269,13 +264,12 @@ def test_a_time_rejects_only_what_is_slow_in_every_try(tries, rejected, timed):
     screened = screen(found, graph, slow("1 ms"), timing=Timing(clock=clock))
     assert bool(screened.missed) == rejected
     assert screened.facts["latency.inference_ms"] == min(tries)
-    assert clock.timed == timed * INVOCATIONS + 60
-    assert timed <= TRIES and NOISE > 1.2
+    assert clock.timed == timed * INVOCATIONS + ONCE
 
 
 def test_a_quarter_of_the_turns_being_quick_is_enough():
     found, graph = without_frontend()
-    durations = [9_000_000] * 14 + [500_000] * 6 + [0] * 60
+    durations = [9_000_000] * 14 + [500_000] * 6 + [0] * ONCE
     timing = Timing(clock=Clock(durations))
     assert screen(found, graph, slow("1 ms"), timing=timing).facts["latency.inference_ms"] == 0.5
 
@@ -290,11 +284,11 @@ def test_times_are_those_of_the_device_that_is_meant():
 
 
 def test_a_front_end_is_timed_once():
-    clock = Clock([7] * 60)
+    clock = Clock([7] * TURNS + [5] * TURNS + [9] * TURNS)
     timing = Timing(clock=clock)
     frontend = FrontEnd(seconds=0.1)
-    assert timing.frontend_ms(frontend) == timing.frontend_ms(FrontEnd(seconds=0.1)) == 7e-6
-    assert clock.timed == 60
+    assert timing.frontend_ms(frontend) == timing.frontend_ms(FrontEnd(seconds=0.1)) == 5e-6
+    assert clock.timed == ONCE
 
 
 def test_of_a_candidate_that_shrinks_the_front_end_alone_is_judged():

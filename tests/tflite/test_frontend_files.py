@@ -23,6 +23,8 @@ from motefit.signal.features import features_of
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalisation import Normalisation
+from motefit.spec.tasks.keyword_spotting import SpeechIO
+from motefit.tflite.in_graph import in_graph_file
 from motefit.tflite.inspect import inspect
 from motefit.tflite.read import read_graph
 from motefit.tflite.writer import write
@@ -155,11 +157,18 @@ def test_the_network_keeps_its_bytes():
     assert set(graph.quantisation) >= set(plain.quantisation) - {INPUT}
 
 
-def test_joined_from_a_file_that_was_read_again():
+@pytest.mark.parametrize("bias_quantisation", ["own", "borrowed", "none"])
+def test_joined_from_the_bytes_of_a_file(bias_quantisation):
     plain = network("tcnet", "int8", FRONT_END)
-    again = read_graph(write(plain))
-    file = write(with_frontend(again, FRONT_END, NORMALISATION))
-    assert file == write(with_frontend(plain, FRONT_END, NORMALISATION))
+    io = SpeechIO(labels=tuple("abcde"), frontend=FRONT_END, normalisation=NORMALISATION)
+    model, inside = in_graph_file(write(plain, bias_quantisation=bias_quantisation), io)
+    assert inside.input == "audio"
+    graph = with_frontend(plain, FRONT_END, NORMALISATION)
+    assert model == write(graph, bias_quantisation=bias_quantisation)
+    named, _ = in_graph_file(write(plain, keep_names=True), io, keep_names=True)
+    assert b"frontend.0" in named
+    with pytest.raises(ModelFileError, match="inside already"):
+        in_graph_file(model, inside)
 
 
 def test_reading_a_front_end_back_is_refused_by_name():

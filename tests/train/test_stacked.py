@@ -10,12 +10,12 @@ import pytest
 
 from motefit.graph.families import build, families
 from motefit.graph.graph import Graph
-from motefit.graph.ops import LSTM
+from motefit.graph.ops import LSTM, Activation, Add, AveragePool2D, Conv2D, Softmax
 from motefit.graph.problem import Problem
 from motefit.spec.errors import DataError, ModelFileError, RecipeError
 from motefit.spec.recipe import AugmentSpec, TrainSpec
 from motefit.train.loop import DivergedError, EpochReport, Trained, train
-from motefit.train.stacked import can_stack, stack_key, train_stacked
+from motefit.train.stacked import can_stack, stack_key, train_stacked, worth_stacking
 
 WORDS = Problem(input_shape=(12, 8), outputs=3)
 SERIES = Problem(input_shape=(4, 2), outputs=3, naive=(6, 7, 6))
@@ -160,6 +160,42 @@ def test_every_family_without_a_recurrence_can_be_stacked() -> None:
         net = build(name, FORMS.get(name, {}), problem=problem, rng=rng)
         assert can_stack(net) != any(isinstance(op, LSTM) for op in net.ops)
     assert {name for name in families() if name != "lstm"} == set(FORMS)
+
+
+def test_models_must_not_meet_along_the_channels() -> None:
+    """A sum over channels would mix models: an image's hold them all."""
+    pool = AveragePool2D(inputs=("input",), output="mean", window=(1, 1))
+    wide = Conv2D(inputs=("input", "weight"), output="wide")
+    graphs = {
+        True: [
+            pool,
+            Add(inputs=("input", "mean"), output="sum"),
+            Softmax(inputs=("sum",), output="p"),
+        ],
+        False: [wide, Add(inputs=("input", "wide"), output="sum")],
+    }
+    constants = {"weight": np.ones((3, 1, 1, 1), np.float32)}
+    for stackable, ops in graphs.items():
+        net = Graph(input_shape=(4, 5, 1), ops=tuple(ops), constants=constants)
+        assert net.shapes["sum"][2] == (1 if stackable else 3)
+        assert can_stack(net) == stackable
+    early = Graph(
+        input_shape=(5,),
+        ops=(Softmax(inputs=("input",), output="p"), Activation(inputs=("p",), output="q")),
+        constants={},
+    )
+    assert not can_stack(early)
+
+
+def test_a_stack_is_worth_while_for_small_nets_only() -> None:
+    assert worth_stacking(graph("linear", 0), replace(SETTINGS, batch_size=256))
+    assert worth_stacking(graph("mlp", 0), SETTINGS)
+    wide = graph("mlp", 0, units=(500, 500))
+    assert can_stack(wide)
+    assert not worth_stacking(wide, SETTINGS)
+    assert worth_stacking(wide, replace(SETTINGS, batch_size=4))
+    lstm = build("lstm", {"units": 3}, problem=SERIES, rng=np.random.default_rng(0))
+    assert not worth_stacking(lstm, SETTINGS)
 
 
 @pytest.mark.parametrize("family", FORMS)
@@ -331,7 +367,7 @@ def test_what_cannot_share_a_stack_is_refused() -> None:
 
 @pytest.mark.slow
 def test_eight_small_nets_train_twice_as_fast_as_one_after_another() -> None:
-    """About six times on a quiet machine; see benchmarks/stacked."""
+    """About five times; see benchmarks/stacked."""
     source = Toy(words=False, augmented=False, n=20_000)
     nets = [graph("linear", i) for i in range(8)]
     settings = [replace(SETTINGS, batch_size=256, epochs=2)] * 8

@@ -7,7 +7,7 @@ import numpy as np
 
 from motefit.graph.families import build
 from motefit.graph.problem import Problem
-from motefit.pipeline.export import in_graph_file, sounds
+from motefit.pipeline.export import sounds
 from motefit.pipeline.recipes import find_recipe
 from motefit.runtime.bundle import load_bundle, sha256, write_bundle
 from motefit.signal.features import features_of
@@ -15,6 +15,7 @@ from motefit.spec.card import Card
 from motefit.spec.normalisation import Normalisation
 from motefit.spec.tasks.keyword_spotting import SpeechIO
 from motefit.tflite.export import export
+from motefit.tflite.in_graph import in_graph_file
 
 
 def write_untrained(name: str, folder: Path) -> Path:

@@ -4,13 +4,15 @@ What is made (about 350 MB, under a minute) is kept in ``$MOTEFIT_CACHE/arm``. N
 """
 
 import compileall
+import contextlib
+import fcntl
 import hashlib
 import os
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -77,7 +79,6 @@ class Machine:
         Raises:
             RuntimeError: when the program fails, with what it said.
         """
-        self._describe(cpu)
         command = [*self.emulator.command, "-cpu", cpu, "-L", str(self.root)]
         command += ["-plugin", str(self.emulator.plugin)]
         command += [str(self.root / "usr" / "bin" / f"python{PYTHON}"), *arguments]
@@ -88,9 +89,12 @@ class Machine:
             "OPENBLAS_NUM_THREADS": "1",
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
+        with alone(self.root.parent):
+            self._describe(cpu)
+            done = subprocess.run(
+                command, env=environment, capture_output=True, text=True, timeout=timeout_s,
+                check=False,
+            )  # fmt: skip
         if done.returncode:
             raise RuntimeError(f"{' '.join(arguments)} on {cpu}: {done.stdout}{done.stderr}")
         lines = done.stderr.splitlines()
@@ -126,6 +130,20 @@ def machine(*, wheels: Sequence[str] = ()) -> Machine:
             be built.
     """
     folder = cache_folder() / "arm"
+    with alone(folder):
+        return _machine(folder, wheels)
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process makes the machine or runs on it: it has one /proc/cpuinfo."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _machine(folder: Path, wheels: Sequence[str]) -> Machine:
     pins = wheels or [f"{name}=={version(name)}" for name in WHEELS]
     name = hashlib.sha256(repr([*pins, PLATFORMS]).encode()).hexdigest()[:12]
     root = unpacked(folder / "device", "arm64", DEVICE_PACKAGES)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from motefit.graph.frontend import with_frontend
 from motefit.measure.in_graph import Agreement, compare
 from motefit.measure.latency import Latency, measure_latency
 from motefit.pipeline.check import recipe_of
@@ -18,11 +17,9 @@ from motefit.pipeline.tasks import find_task
 from motefit.runtime.bundle import Bundle, load_bundle, sha256, write_bundle
 from motefit.spec.card import Card
 from motefit.spec.codec import encode
-from motefit.spec.errors import ModelFileError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.tasks.keyword_spotting import NAME, SpeechIO
-from motefit.tflite.read import read_graph
-from motefit.tflite.writer import write
+from motefit.tflite.in_graph import in_graph_file
 from motefit.verify import Certificate
 
 SOUNDS = 64
@@ -47,23 +44,6 @@ class Exported:
     agreement: Agreement
     plain_bytes: int
     latency: dict[str, Latency]
-
-
-def in_graph_file(model: bytes, io: SpeechIO) -> tuple[bytes, SpeechIO]:
-    """A keyword model's file that takes samples, and the card's section that says so.
-
-    Args:
-        model: bytes of a .tflite file that takes features.
-        io: its section of the card.
-
-    Raises:
-        ModelFileError: when the front end is inside already, or the file cannot be read.
-        RecipeError: when the front end has no form inside a model.
-    """
-    if io.input == "audio":
-        raise ModelFileError("this model has its front end inside already")
-    graph = with_frontend(read_graph(model), io.frontend, io.normalisation)
-    return write(graph), replace(io, input="audio")
 
 
 def export_in_graph(

@@ -156,10 +156,11 @@ class StreamingSpotter:
         self._hops += 1
         self._window.push(hop)
         inputs = self._window.inputs() if self._gate.push(hop) else None
-        probabilities = None if inputs is None else self.spotter.infer(inputs)[0]
-        begin_s = self.heard_s - self.spotter.io.frontend.seconds
-        time_s = begin_s + self._gate.loudest_at() * self.spotter.io.frontend.seconds
-        return self._decider.push(probabilities, time_s=time_s, now_s=self.heard_s)
+        now_s = self.heard_s
+        if inputs is None:
+            return self._decider.close(now_s=now_s)
+        time_s = now_s - self.spotter.io.frontend.seconds * (1 - self._gate.loudest_at())
+        return self._decider.push(self.spotter.infer(inputs)[0], time_s=time_s, now_s=now_s)
 
 
 def window_of(spotter: KeywordSpotter) -> Window:

@@ -32,25 +32,27 @@ class Decider:
         self._last_s = -np.inf
         self._held: int | None = None
 
-    def push(
-        self, probabilities: Float32Array | None, *, time_s: float, now_s: float
-    ) -> Detection | None:
-        """Take one window.
+    def push(self, probabilities: Float32Array, *, time_s: float, now_s: float) -> Detection | None:
+        """Take a window that has a word in its middle.
 
         Args:
-            probabilities: (labels,) float32; None where no word stands in the middle.
+            probabilities: (labels,) float32.
             time_s: of the loudest stretch in the window.
             now_s: of the window's end.
         """
-        if probabilities is not None:
-            self._seen.append((time_s, probabilities))
-            if len(self._seen) < self._seen.maxlen:  # type: ignore[operator]  # it has one
-                return None
+        self._seen.append((time_s, probabilities))
+        return self._decide(now_s) if len(self._seen) == self._seen.maxlen else None
+
+    def close(self, *, now_s: float) -> Detection | None:
+        """Take a window without a word in its middle: the word, if there was one, has left.
+
+        Args:
+            now_s: time of its end.
+        """
         if not self._seen:
             return None
         found = self._decide(now_s)
-        if probabilities is None:
-            self.reset()
+        self.reset()
         return found
 
     def _decide(self, now_s: float) -> Detection | None:

@@ -47,8 +47,10 @@ class SpeechGate:
         self._above = 10 ** (settings.above_floor_db / 10)
         self._quietest = 10 ** (settings.quietest_dbfs / 10)
         floor_hops = max(round(settings.floor_ms / 1000 * rate_hz / hop_samples), 1)
-        self._hops: deque[tuple[float, Float32Array]] = deque(maxlen=floor_hops)
+        self._hops: deque[Float32Array] = deque(maxlen=floor_hops)
+        self._hop_powers: deque[float] = deque(maxlen=floor_hops)
         self._powers = np.zeros(blocks, np.float32)
+        self._places = np.arange(0.5, blocks, dtype=np.float32) / np.float32(blocks)
         self.is_open = False
 
     def push(self, hop: Float32Array) -> bool:
@@ -62,7 +64,8 @@ class SpeechGate:
         powers = np.einsum("bs,bs->b", blocks, blocks) * self._average[0] - mean * mean
         np.maximum(powers, 0, out=powers)
         self._powers = np.concatenate((self._powers, powers))[len(powers) :]
-        self._hops.append((float(powers.sum()) / self._blocks, hop))
+        self._hops.append(hop)
+        self._hop_powers.append(float(powers.sum()) / self._blocks)
         share = self._settings.close_share if self.is_open else self._settings.open_share
         self.is_open = self._is_loud() and self._share() >= share
         return self.is_open
@@ -71,11 +74,10 @@ class SpeechGate:
         """Centre of the window's loudness, as a share of the window: 0 its begin, 1 its end."""
         loudness = np.sqrt(self._powers)
         whole = float(loudness.sum())
-        places = np.arange(0.5, len(loudness)) / len(loudness)
-        return float(loudness @ places) / whole if whole else 0.5
+        return float(loudness @ self._places) / whole if whole else 0.5
 
     def _is_loud(self) -> bool:
-        floor = max(min(power for power, _ in self._hops), self._quietest)
+        floor = max(min(self._hop_powers), self._quietest)
         loudest = float(self._powers.max())
         return self._settings.above_floor_db == 0 or loudest >= floor * self._above
 
@@ -86,10 +88,11 @@ class SpeechGate:
 
     def room(self) -> Float32Array:
         """The quietest hop of late: what the room sounds like when nobody speaks."""
-        return min(self._hops, key=lambda hop: hop[0])[1]
+        return self._hops[self._hop_powers.index(min(self._hop_powers))]
 
     def reset(self) -> None:
         """Forget all sound."""
         self._hops.clear()
+        self._hop_powers.clear()
         self._powers[:] = 0
         self.is_open = False

@@ -1,5 +1,7 @@
 """The ledger of a study in an Optuna storage: each candidate is entered once, when it is done."""
 
+import re
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +17,7 @@ from motefit.search.space import Space
 from motefit.search.urls import without_password
 from motefit.spec.errors import OutputError, RecipeError
 
+TRIES, PAUSE_S = 5, 0.3
 ATTRIBUTES = ("recipe", "folder", "motefit")
 """User attributes of a study: the recipe's text, the run's folder, the version of motefit."""
 
@@ -26,9 +29,10 @@ def storage_errors(url: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, StorageInternalError, ImportError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        shown = without_password(url)
         raise OutputError(
-            f"the study's storage {without_password(url)} cannot be used: {reason}; give another with "
-            "--storage, e.g. sqlite:////path/of/studies.db or postgresql+psycopg://user@host/name "
+            f"the study's storage {shown} cannot be used: {reason}; give another with --storage, "
+            "e.g. sqlite:////path/of/studies.db or postgresql+psycopg://user@host/name "
             "(the latter needs the extra 'postgres')"
         ) from None
 
@@ -39,9 +43,17 @@ def open_storage(url: str) -> RDBStorage:
     Raises:
         OutputError: when it cannot be reached.
     """
+    # several processes write at once: wait for a lock instead of failing
+    waits = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
     with storage_errors(url):
-        # several processes write at once: wait for a lock instead of failing
-        waits = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+        for _ in range(TRIES):
+            try:
+                return RDBStorage(url, engine_kwargs=waits)
+            except (SQLAlchemyError, StorageInternalError) as error:
+                # another process made the tables at the same moment
+                if not re.search("already exists|duplicate|unique", str(error), re.IGNORECASE):
+                    raise
+                time.sleep(PAUSE_S)
         return RDBStorage(url, engine_kwargs=waits)
 
 
@@ -68,6 +80,14 @@ class Ledger:
     def __init__(self, url: str, name: str, space: Space, *, about: dict[str, Any]) -> None:
         self._url, self._terms = url, Terms(space)
         self._storage = open_storage(url)
+        try:
+            self._open(name, about)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, name: str, about: dict[str, Any]) -> None:
+        url = self._url
         with storage_errors(url):
             self._study = optuna.create_study(
                 study_name=name,

@@ -84,8 +84,12 @@ class Features:
         Raises:
             DataError: for another shape or dtype, NaN or infinite samples.
         """
+        return self.frames(as_float32(signal))
+
+    def frames(self, signal: Float32Array) -> Float32Array:
+        """As :meth:`whole`, of float32 samples that were checked before."""
         frontend, rows = self.frontend, self._spectrum.rows
-        frames = framed(as_float32(signal), frontend.frame_length, frontend.frame_step)
+        frames = framed(signal, frontend.frame_length, frontend.frame_step)
         out = np.empty((len(frames), frontend.features), np.float32)
         for first in range(0, len(frames), rows):
             out[first : first + rows] = self._finish(self._spectrum(frames[first : first + rows]))
@@ -142,7 +146,7 @@ class FeatureStream:
         chunk = as_float32(pcm)
         skipped = min(self._skip, len(chunk))
         signal = np.concatenate((self._rest, chunk[skipped:]))
-        out = self._features.whole(signal)
+        out = self._features.frames(signal)
         used = len(out) * self._features.frontend.frame_step
         self._skip += max(used - len(signal), 0) - skipped
         self._rest = signal[used:].copy()

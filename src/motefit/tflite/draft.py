@@ -33,7 +33,6 @@ TYPES = {
     np.dtype(np.int16): TensorType.INT16,
     np.dtype(np.int32): TensorType.INT32,
 }
-LITTLE = {dtype: dtype.newbyteorder("<") for dtype in (*TYPES, np.dtype(np.uint8))}
 ABSENT = -1
 """Index of an optional input that is left out."""
 
@@ -119,7 +118,7 @@ class Draft:
             raise ModelFileError(
                 f"{name} holds NaN or infinity: the training diverged; lower its learning rate"
             )
-        return self._buffer_index(data.astype(LITTLE[data.dtype], copy=False).tobytes())
+        return self._buffer_index(data.astype(data.dtype.newbyteorder("<"), copy=False).tobytes())
 
     def _buffer_index(self, data: bytes) -> int:
         """Index of the buffer with these bytes, added where there is none yet."""
@@ -214,7 +213,7 @@ def _operator(call: Call, codes: Sequence[tuple[Operator, int]]) -> Table:
 def _quantisation(quantisation: Quantisation | None) -> Table | None:
     if quantisation is None:
         return None
-    scale = quantisation.scale.astype(LITTLE[quantisation.scale.dtype], copy=False)
+    scale = quantisation.scale.astype("<f4", copy=False)
     fields: Fields = {
         QuantizationSlot.SCALE: Blob(scale.tobytes(), len(scale), shared=False),
         QuantizationSlot.ZERO_POINT: _zero_points(len(scale), quantisation.zero_point),

@@ -298,7 +298,7 @@ def _layouts(tables: Sequence[_Table]) -> dict[int, tuple[_Layout, tuple[Part, .
             default=None,
         )
         plain = list(zip(slots, members[0].parts, strict=True))
-        layout, defaults = _layout_of(plain), ()
+        layout, defaults = _layout_of(plain), tuple[Scalar, ...]()
         if extra:
             wider = _layout_of([*plain, *extra])
             more = len(members) * (_padded(wider.size) - _padded(layout.size))

@@ -100,7 +100,7 @@ class Trained:
         history: one report per epoch done.
         best_epoch: the one with the highest score; of equal scores, the one with the lower
             validation loss; of equal losses, the later one.
-        finished: False when ``stop`` ended it early.
+        finished: False when ``stop`` or ``until`` ended it early.
     """
 
     graph: Graph
@@ -154,6 +154,8 @@ def train(  # noqa: PLR0913 - one keyword per thing a caller decides, all but th
 
 class Run:
     """One training of one module: state, and the step from epoch to epoch.
+
+    ``module``, ``settings`` and ``seed`` stay as given.
 
     Args:
         module: to train, on its device.
@@ -356,11 +358,7 @@ class Run:
         return inputs.to(self._device), targets.to(self._device)
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint.
-
-        Raises:
-            OutputError: when it cannot be written.
-        """
+        """Write a checkpoint; errors are those of ``write_checkpoint``."""
         arrays = {f"now/{k}": _array(v) for k, v in self.module.state_dict().items()}
         arrays |= {f"best/{k}": _array(v) for k, v in self._best.state.items()}
         for index, moments in enumerate(self.moments()):
@@ -369,11 +367,7 @@ class Run:
         write_checkpoint(path, Checkpoint(identity=self._identity, facts=facts, arrays=arrays))
 
     def resume(self, path: Path) -> None:
-        """Go on from a checkpoint, if it is there.
-
-        Raises:
-            ModelFileError: for a damaged file, or the checkpoint of another training.
-        """
+        """Go on from a checkpoint, if it is there; errors are those of ``read_checkpoint``."""
         found = read_checkpoint(path, identity=self._identity)
         if found is None:
             return

@@ -117,13 +117,11 @@ def test_closing_leaves_a_cluster_that_was_there(cluster, results):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("connects", [False, True], ids=["started", "connected"])
-def test_a_job_that_memory_never_suffices_for_is_lost(request, monkeypatch, connects):
+def test_a_job_that_memory_never_suffices_for_is_lost(monkeypatch):
     # Ray kills every task where one percent is the most
     monkeypatch.setenv("RAY_memory_usage_threshold", "0.01")
     monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "50")
-    address = request.getfixturevalue("cluster").address if connects else ""
-    with open_engine("ray", workers=1, address=address) as engine:
+    with open_engine("ray", workers=1) as engine:
         (ended,) = engine.run(jobs.square_slowly, [1], poll=lambda: None)
     assert isinstance(ended.error, WorkerLost)
     assert "running low on memory" in str(ended.error)

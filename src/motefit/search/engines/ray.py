@@ -162,8 +162,8 @@ class RayEngine(Engine):
 def _lost(text: str) -> WorkerLost:
     how = text.strip().partition("\n")[0]
     return WorkerLost(
-        f"{RETRIES + 1} Ray workers were lost at the same job, the last so: {how} Run again to go on "
-        "where it stopped"
+        f"{RETRIES + 1} Ray workers were lost at the same job, the last so: {how} "
+        "Run again to go on where it stopped"
     )
 
 

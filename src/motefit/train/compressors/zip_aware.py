@@ -55,8 +55,8 @@ def zip_aware(
 
     The price of a bit is raised step by step; each time the whole file is made, zipped and scored
     in LiteRT on the validation part. With ``zip_bytes`` the lowest price that makes the zip so
-    small is taken, and validation decides nothing but whether a fine-tuning was good. Clustered
-    weights keep their values, and only biases change then; pruned ones stay 0.
+    small is taken, whatever validation says. Clustered weights keep their values, and only biases
+    change then; pruned ones stay 0.
 
     Args:
         model: trained; folded on the way.
@@ -144,7 +144,7 @@ def _offers(
 def _of_size(
     model: Model, layers: list[Layer], coach: Coach, *, lesson: Lesson, wanted: int
 ) -> Offer:
-    """The offer with the lowest price of a zip of ``wanted`` bytes, fine-tuned if that is better.
+    """The offer with the lowest price of a zip of ``wanted`` bytes, fine-tuned if it stays so.
 
     Raises:
         RecipeError: where no price makes the zip so small.
@@ -174,7 +174,7 @@ def _of_size(
         start = offer(math.log2(best.price * DEARER**attempt))
         tried = _fitted(start, layers, coach, lesson)
         if tried.size <= wanted:
-            return max(best, tried, key=lambda o: o.score)
+            return tried
     return best
 
 

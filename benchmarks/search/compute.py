@@ -1,0 +1,288 @@
+"""Compute to the same validation quality: motefit's search, and Optuna alone on the same space.
+
+Both draw candidates with Optuna's TPE. Optuna alone trains each to the end and learns afterwards
+that a file is too large; motefit screens before it trains and stops the worse at its rungs. First
+motefit's search runs to its end; the quality of its best candidate that fits is the goal. Then
+Optuna alone runs until it reaches that goal, or has spent CAP times as much. Compute is the time
+of the training epochs, on one thread; counted in epochs too, which no other load can move.
+
+    MOTEFIT_DATA=FOLDER python benchmarks/search/compute.py [--seeds 5] [--workers 4]
+
+Writes compute.json and compute.md beside this file.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from optuna import create_study
+from optuna.samplers import TPESampler
+
+from motefit.pipeline.datasets import load_dataset
+from motefit.pipeline.events import Listener
+from motefit.pipeline.jobs import HISTORY, Job, Work, diverged, standing_of
+from motefit.pipeline.judge import Judge
+from motefit.pipeline.provenance import machine
+from motefit.pipeline.rounds import Rounds
+from motefit.pipeline.study import Study
+from motefit.pipeline.tasks import find_task
+from motefit.pipeline.trainer import Trainer
+from motefit.pipeline.training import run_job
+from motefit.search.engines import open_engine
+from motefit.search.ledger import Ledger
+from motefit.search.optuna_terms import Terms
+from motefit.search.select import choose
+from motefit.search.space import Space
+from motefit.search.timing import Timing
+from motefit.spec.codec import dumps_json
+from motefit.spec.files import write_atomic
+from motefit.spec.metrics import metric
+from motefit.spec.recipe import Recipe
+
+HERE = Path(__file__).resolve().parent
+CAP = 12
+RECIPES = {
+    "climate-6, < 1200 B": """
+task = "forecasting"
+[data]
+repeated_rows = "drop"
+input_steps = 6
+output_steps = 6
+[model]
+family = "mlp"
+[train]
+epochs = 30
+weight_decay = 0.0
+[compress]
+precision = "int8-weights"
+per_channel = false
+[budget]
+size.tflite_bytes = "< 1200 B"
+objective = "mae.rh (%)"
+[search]
+strategy = "tpe"
+max_candidates = 24
+round_candidates = 12
+rungs = [0.1, 0.34]
+keep = 0.3
+stack = 1
+[search.space]
+"model.units" = [
+  [2], [4], [6], [8], [12], [16], [32], [64], [128], [4, 4], [8, 8], [32, 32], [128, 128],
+]
+"train.learning_rate" = {low = 1e-4, high = 0.2, log = true}
+"train.batch_size" = [64, 128, 256, 512]
+""",
+    "up and down, < 8 KB": """
+task = "keyword-spotting"
+[data]
+words = ["up", "down"]
+split = "published"
+[frontend]
+frame_length = 640
+frame_step = 320
+mel_bins = 40
+lower_hz = 20
+upper_hz = 7600
+coefficients = 0
+[model]
+family = "tcnet"
+first_kernel = 5
+first_stride = 2
+[train]
+epochs = 30
+[train.augment]
+time_masks = 2
+frequency_masks = 2
+[budget]
+size.tflite_bytes = "< 8 KB"
+objective = "accuracy"
+[search]
+strategy = "tpe"
+max_candidates = 24
+round_candidates = 12
+rungs = [0.1, 0.34]
+keep = 0.3
+stack = 1
+[search.space]
+"model.width" = {low = 8, high = 64, step = 4}
+"model.blocks" = {low = 2, high = 6}
+"model.kernels" = [[3], [5], [9], [13], [17]]
+"model.dropout" = [0.0, 0.1, 0.2]
+"train.learning_rate" = {low = 1e-4, high = 0.2, log = true}
+"train.batch_size" = [32, 64, 128]
+""",
+}
+"""Spaces as a person would write them before knowing what fits."""
+
+
+def spent(run: Path) -> tuple[float, int]:
+    """Seconds and epochs of all trainings of a run."""
+    reports = [
+        json.loads(line)
+        for path in run.glob(f"trainings/*/{HISTORY}")
+        for line in path.read_text().splitlines()
+    ]
+    return sum(r["seconds"] for r in reports), len(reports)
+
+
+def with_motefit(recipe: Recipe, data: Path, run: Path) -> dict[str, Any]:
+    """Search with screening and rungs, one worker; what it found and spent."""
+    task, space = find_task(recipe.task), Space(recipe)
+    dataset = load_dataset(task, recipe, data)
+    judge = Judge(task, dataset, Timing())
+    rounds, listener = Rounds(run), Listener()
+    ledger = Ledger(f"sqlite:///{run / 'study.db'}", "compute", space, about={})
+    begin = time.perf_counter()
+    with open_engine("local", workers=1) as engine:
+        trainer = Trainer(
+            task=task, dataset=dataset, engine=engine, folder=run, data=data, device="cpu",
+            listener=listener,
+        )  # fmt: skip
+        study = Study(
+            space=space, judge=judge, rounds=rounds, ledger=ledger, trainer=trainer,
+            listener=listener,
+        )  # fmt: skip
+        trained = study.run()
+    wall = time.perf_counter() - begin
+    facts = {t.candidate.key: t.facts for t in trained}
+    best = facts[choose(facts, recipe.budget)]
+    ledger.close()
+    seconds, epochs = spent(run)
+    return {
+        "quality": best[recipe.budget.objective],
+        "fits": all(b.holds(best[b.metric]) for b in recipe.budget.bounds),
+        "seconds": seconds,
+        "epochs": epochs,
+        "wall_s": wall,
+        "screened": len(judge.judged),
+        "rejected": sum(bool(s.missed) for s in judge.judged),
+        "trained": sum(r.epochs > 0 for r in ledger.records),
+    }
+
+
+def with_optuna(recipe: Recipe, data: Path, run: Path, goal: float, cap_s: float) -> dict[str, Any]:
+    """Train every candidate to the end until one that fits is as good as the goal."""
+    space = Space(recipe)
+    terms = Terms(space)
+    sampler = TPESampler(seed=recipe.search.seed, n_startup_trials=12, multivariate=True)
+    study = create_study(directions=terms.directions, sampler=sampler)
+    better = metric(recipe.budget.objective).higher_is_better
+    trials, reached, best = 0, False, None
+    known: set[str] = set()
+    while not reached and spent(run)[0] < cap_s:
+        trial = study.ask(terms.distributions)
+        candidate = space.candidate(terms.point(trial.params))
+        work, epochs = Work.of(candidate), candidate.recipe.train.epochs
+        run_job(Job(works=(work,), epochs=epochs, data=data, folder=run))
+        trials += candidate.key not in known
+        known.add(candidate.key)
+        facts = standing_of(run, work.key, epochs)
+        if diverged(run, work.training_key) is not None or facts is None:
+            study.tell(trial, [-1e30 if better else 1e30])
+            continue
+        for bound in recipe.budget.bounds:
+            trial.set_constraint(bound.metric, bound.excess(facts[bound.metric]))
+        value = facts[recipe.budget.objective]
+        study.tell(trial, [value])
+        if all(b.holds(facts[b.metric]) for b in recipe.budget.bounds):
+            best = value if best is None else max(best, value) if better else min(best, value)
+            reached = value >= goal if better else value <= goal
+    seconds, epochs = spent(run)
+    return {
+        "quality": best, "reached": reached, "seconds": seconds, "epochs": epochs, "trials": trials,
+    }  # fmt: skip
+
+
+def one(name: str, seed: int, data: Path) -> dict[str, Any]:
+    """Both ways with one seed."""
+    recipe = Recipe.loads(RECIPES[name], name="compute")
+    recipe = replace(
+        recipe,
+        search=replace(recipe.search, seed=seed),
+        train=replace(recipe.train, seeds=(seed,)),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        ours = with_motefit(recipe, data, _new(Path(folder) / "motefit"))
+        theirs = with_optuna(
+            recipe, data, _new(Path(folder) / "optuna"), ours["quality"], CAP * ours["seconds"]
+        )
+    return {"space": name, "seed": seed, "motefit": ours, "optuna": theirs}
+
+
+def _new(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def ratio(row: dict[str, Any], unit: str) -> float:
+    """How many times as much Optuna alone spent; a lower bound where it did not reach the goal."""
+    return row["optuna"][unit] / row["motefit"][unit]
+
+
+def report(rows: list[dict[str, Any]], where: str) -> str:
+    lines = [
+        "# Compute to the same validation quality",
+        "",
+        f"Written by `python benchmarks/search/compute.py` on {where}. Ratios are Optuna alone",
+        f"against motefit; Optuna alone was stopped at {CAP} times the seconds (then `>`).",
+    ]
+    for name in dict.fromkeys(row["space"] for row in rows):
+        own = [row for row in rows if row["space"] == name]
+        lines += [
+            "", f"## {name}", "",
+            "| seed | goal | screened, rejected, trained | motefit: s, epochs "
+            "| Optuna alone: trials, s, epochs | ratio in s | in epochs |",
+            "|---|---|---|---|---|---|---|",
+        ]  # fmt: skip
+        for row in own:
+            a, b = row["motefit"], row["optuna"]
+            mark = "" if b["reached"] else "> "
+            lines.append(
+                f"| {row['seed']} | {a['quality']:.4g} | {a['screened']}, {a['rejected']}, "
+                f"{a['trained']} | {a['seconds']:.0f}, {a['epochs']} | {b['trials']}, "
+                f"{b['seconds']:.0f}, {b['epochs']} | {mark}{ratio(row, 'seconds'):.1f} | "
+                f"{mark}{ratio(row, 'epochs'):.1f} |"
+            )
+        seconds = statistics.median(ratio(row, "seconds") for row in own)
+        epochs = statistics.median(ratio(row, "epochs") for row in own)
+        lines += [
+            "",
+            f"Median of {len(own)} seeds: {seconds:.1f} in seconds, {epochs:.1f} in epochs.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--only", default="", help="spaces whose name holds this")
+    options = parser.parse_args()
+    root = Path(os.environ["MOTEFIT_DATA"])
+    jobs = [(n, s) for n in RECIPES for s in range(options.seeds) if options.only in n]
+    data = {"c": next((root / "climate").glob("*.csv")), "u": root / "speech"}
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
+        found = [pool.submit(one, name, seed, data[name[0]]) for name, seed in jobs]
+        rows = []
+        for future in found:
+            rows.append(future.result())
+            print(json.dumps(rows[-1]), flush=True)
+    result = {"machine": machine(), "workers": options.workers, "cap": CAP, "rows": rows}
+    write_atomic(options.out / "compute.json", dumps_json(result))
+    write_atomic(options.out / "compute.md", report(rows, machine()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

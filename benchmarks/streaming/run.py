@@ -1,0 +1,188 @@
+"""What a stream costs per 20 ms, against computing the whole window anew, paired in one run.
+
+Usage: python benchmarks/streaming/run.py [MODEL ...]
+
+MODEL is a bundle, or the name of a shipped recipe, whose net is built with random weights: costs do
+not depend on them. All forms run on one core and one thread, in rounds of random order. A form's
+cost in a round is the 25th percentile of its cycles of up to 2 s of sound, a ratio is the median
+over rounds of ratios within a round. Writes results.json and results.md beside this file. Exit code 1:
+the promise was missed.
+
+The forms, each fed 20 ms at a time:
+- window: the last second kept, its features and the network: a 20 ms hop without a stream
+- open: the streaming spotter with its gate held open, so that the network runs at every hop
+- words: the same with its gate at work, on bursts of sound once in two seconds
+- noise: the same, on even noise
+- every 20 ms: as open, but with a hop of 20 ms: the network runs on every frame
+"""
+
+import argparse
+import json
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from motefit.graph.families import build
+from motefit.graph.problem import Problem
+from motefit.pipeline.provenance import machine
+from motefit.pipeline.recipes import find_recipe
+from motefit.runtime import KeywordSpotter
+from motefit.runtime.streaming import StreamingSettings, StreamingSpotter
+from motefit.spec.files import write_atomic
+from motefit.spec.normalisation import Normalisation
+from motefit.spec.tasks.keyword_spotting import SpeechIO
+from motefit.tflite.export import shipped_graph
+from motefit.tflite.writer import write
+
+HERE = Path(__file__).parent
+DEFAULT = ("quickstart", "up-down", "eight-words")
+PROMISE = 0.2
+STEP_S = 0.02
+CYCLE_S = 2
+CYCLES = 10
+STEPS = 10
+"""Short cycles: a pause of the machine spoils a cycle, and the 25th percentile leaves those out."""
+OPEN = StreamingSettings(above_floor_db=0, open_share=0, close_share=0)
+FORMS = ("window", "open", "words", "noise", "every 20 ms")
+
+
+def spotter_of(name: str) -> KeywordSpotter:
+    """A bundle, or the untrained net of a recipe in the form that it ships."""
+    if Path(name).is_file():
+        return KeywordSpotter.load(name)
+    recipe = find_recipe(name)
+    if recipe.frontend is None:
+        sys.exit(f"{name} is no recipe of keywords")
+    rng = np.random.default_rng(0)
+    words = tuple(sorted(recipe.data.words)) or ("a", "b")
+    problem = Problem(input_shape=recipe.frontend.shape, outputs=len(words))
+    graph = build(recipe.model.family, recipe.model.options, problem=problem, rng=rng)
+    examples = rng.standard_normal((64, *recipe.frontend.shape)).astype(np.float32)
+    model = write(shipped_graph(graph, recipe.compress, examples=examples))
+    normalisation = Normalisation(mean=(-2.0,), std=(3.0,))
+    io = SpeechIO(labels=words, frontend=recipe.frontend, normalisation=normalisation)
+    return KeywordSpotter(model, io)
+
+
+def noise_and_words(rate_hz: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Even noise, and the same with a burst of 0.5 s once in two seconds: int16 (samples,)."""
+    noise = rng.normal(0, 100, CYCLE_S * rate_hz)
+    burst = np.zeros_like(noise)
+    first = round(0.75 * rate_hz)
+    length = round(0.5 * rate_hz)
+    burst[first : first + length] = np.hanning(length) * rng.normal(0, 5000, length)
+    return noise.astype(np.int16), (noise + burst).astype(np.int16)
+
+
+def forms_of(spotter: KeywordSpotter) -> dict[str, Callable[[], float]]:
+    """For each form a function that runs a cycle and gives its seconds per 20 ms."""
+    frontend = spotter.io.frontend
+    noise, words = noise_and_words(frontend.rate_hz, np.random.default_rng(1))
+    step = round(STEP_S * frontend.rate_hz)
+    every = replace(OPEN, hop_ms=1000 * STEP_S)
+    streams = {
+        "open": (StreamingSpotter(spotter, settings=OPEN), words[: 5 * STEPS * step]),
+        "words": (StreamingSpotter(spotter), words),
+        "noise": (StreamingSpotter(spotter), noise),
+        "every 20 ms": (StreamingSpotter(spotter, settings=every), words[: STEPS * step]),
+    }
+
+    def window() -> float:
+        last = words[: frontend.clip_samples]
+        pieces = np.split(words, range(step, len(words), step))[:STEPS]
+        start = time.perf_counter()
+        for piece in pieces:
+            last = np.concatenate((last[len(piece) :], piece))
+            spotter.infer(spotter.inputs(last[np.newaxis]))
+        return (time.perf_counter() - start) / len(pieces)
+
+    def streamed(name: str) -> Callable[[], float]:
+        stream, pcm = streams[name]
+        pieces = np.split(pcm, range(step, len(pcm), step))
+
+        def cycle() -> float:
+            start = time.perf_counter()
+            for piece in pieces:
+                stream.push(piece)
+            return (time.perf_counter() - start) / len(pieces)
+
+        return cycle
+
+    return {"window": window, **{name: streamed(name) for name in FORMS[1:]}}
+
+
+def compare(spotter: KeywordSpotter, rounds: int, rng: random.Random) -> dict[str, dict]:
+    """Microseconds per 20 ms and ratios to the whole window, by form."""
+    forms = forms_of(spotter)
+    for cycle in forms.values():
+        cycle()
+    times: dict[str, list[float]] = {name: [] for name in forms}
+    for _ in range(rounds):
+        for name in rng.sample(list(forms), len(forms)):
+            cycles = [forms[name]() for _ in range(CYCLES)]
+            times[name].append(float(np.percentile(cycles, 25)))
+    table = {}
+    for name, values in times.items():
+        ratios = [own / whole for own, whole in zip(values, times["window"], strict=True)]
+        lower, middle, upper = statistics.quantiles(ratios, n=4)
+        table[name] = {
+            "percentile_25_us": 1e6 * float(np.percentile(values, 25)),
+            "ratio": middle,
+            "ratio_lower_quartile": lower,
+            "ratio_upper_quartile": upper,
+        }
+    return table
+
+
+def markdown(facts: dict) -> str:
+    text = (
+        "# What a stream costs\n\n"
+        f"Made by `python benchmarks/streaming/run.py` on {facts['machine']};\n"
+        f"one core, one thread, {facts['rounds']} rounds. Cost of 20 ms of sound, and its ratio to\n"
+        "computing the whole window anew (median over rounds, quartiles in brackets). *open*: the\n"
+        f"network runs at every hop of {StreamingSettings().hop_ms:g} ms; *words*: the gate is at\n"
+        "work, a burst in two seconds; *every 20 ms*: a hop of 20 ms, which saves only the front\n"
+        "end, and where the calls cost as much as the arithmetic.\n\n"
+        "| model | form | us per 20 ms | ratio |\n|---|---|---:|---:|\n"
+    )
+    for model, forms in facts["results"].items():
+        for name, row in forms.items():
+            spread = f"{row['ratio_lower_quartile']:.3f}..{row['ratio_upper_quartile']:.3f}"
+            text += (
+                f"| `{model}` | {name} | {row['percentile_25_us']:.1f} "
+                f"| {row['ratio']:.3f} ({spread}) |\n"
+            )
+    verdict = "met" if facts["met"] else "missed"
+    return f"{text}\nAt most {PROMISE:g} of the window, even with the gate open: **{verdict}**\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", default=DEFAULT, help="bundles or shipped recipes")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--out", type=Path, default=HERE, help="folder of results.json, results.md")
+    options = parser.parse_args()
+    where = machine()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    rng = random.Random(0)  # noqa: S311 - the order of turns
+    results = {
+        Path(name).stem: compare(spotter_of(name), options.rounds, rng) for name in options.models
+    }
+    met = all(forms["open"]["ratio"] <= PROMISE for forms in results.values())
+    facts = {"machine": where, "rounds": options.rounds, "results": results, "met": met}
+    write_atomic(options.out / "results.json", (json.dumps(facts, indent=1) + "\n").encode())
+    write_atomic(options.out / "results.md", markdown(facts).encode())
+    print(markdown(facts))
+    sys.exit(not met)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Are words in a long recording found, and found once?
+
+Usage: MOTEFIT_DATA=FOLDER python benchmarks/streaming/words.py [MODEL ...] [--part validation]
+
+MODEL is a bundle, or the name of a shipped recipe, which is trained first; left out: the recipes of
+two words. Each seed puts all clips of a part of the model's own data into one recording, in random
+order, 0 to 1 s apart, over a bed of background noise, and the streaming spotter listens to it with
+its default settings. Those were chosen with ``--part validation``. Also counted: reports in the
+noise recordings alone, and in words that the model does not know, because it has no other answer
+than its own words. Writes words.json and words.md beside this file; models that are not named
+keep their rows. Exit code 1: a promise was missed.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from recording import BED_DB, LONGEST_GAP_S, REACH_S, record, score
+
+from motefit.data.audio import fit_length, read_clip
+from motefit.data.speech import SpeechDataset, load_speech
+from motefit.pipeline.provenance import machine
+from motefit.runtime import KeywordSpotter, load_bundle
+from motefit.runtime.streaming import Detection, StreamingSettings, StreamingSpotter
+from motefit.spec.codec import decode, dumps_json, encode
+from motefit.spec.files import write_atomic
+from motefit.spec.tasks.keyword_spotting import NAME, SpeechData
+
+HERE = Path(__file__).parent
+DEFAULT = ("up-down", "yes-no", "go-stop")
+ONCE, TWICE = 0.95, 0.02
+CHUNK_SECONDS = 0.1
+
+
+def bundle(name: str, data: Path, folder: Path) -> Path:
+    """The bundle itself, or what ``motefit fit`` makes of the recipe."""
+    if Path(name).is_file():
+        return Path(name)
+    code = "from motefit.cli import main; main()"
+    command = [sys.executable, "-c", code, "fit", name, "--data", str(data)]
+    done = subprocess.run([*command, "--out", str(folder / name)], check=False)
+    if done.returncode > 1:
+        sys.exit(f"{name}: exit {done.returncode}")
+    return folder / name / f"{name}.zip"
+
+
+def listen(spotter: KeywordSpotter, pcm: np.ndarray) -> list[Detection]:
+    """What the streaming spotter reports, in chunks as a microphone would give them."""
+    stream = StreamingSpotter(spotter)
+    chunk = round(CHUNK_SECONDS * stream.rate_hz)
+    found = []
+    for first in range(0, len(pcm), chunk):
+        found += stream.push(pcm[first : first + chunk])
+    return found + stream.finish()
+
+
+def unknown_words(spotter: KeywordSpotter, folder: Path) -> dict[str, int]:
+    """How many clips of words that are no keywords are reported as one."""
+    files = sorted(folder.rglob("*.flac")) + sorted(folder.rglob("*.wav"))
+    rate_hz, samples = spotter.io.frontend.rate_hz, spotter.io.frontend.clip_samples
+    clips = [fit_length(read_clip(path, rate_hz=rate_hz), samples) for path in files]
+    return {"clips": len(clips), "reported": sum(bool(listen(spotter, clip)) for clip in clips)}
+
+
+def measure(path: Path, folder: Path, *, part: str, seeds: int) -> dict[str, object]:
+    """Counts of all recordings of one model."""
+    loaded = load_bundle(path, task=NAME)
+    spotter = KeywordSpotter(loaded.model, loaded.card.io)
+    frontend = spotter.io.frontend
+    data = decode(SpeechData, loaded.card.recipe["data"], where=f"{path}: card")
+    dataset = load_speech(folder, data, rate_hz=frontend.rate_hz, seconds=frontend.seconds)
+    counts, once, seconds = Counter[str](), [], 0.0
+    for seed in range(seeds):
+        recording = record(
+            dataset.parts[part],
+            dataset.labels,
+            dataset.noise,
+            rate_hz=dataset.rate_hz,
+            rng=np.random.default_rng(seed),
+        )
+        found = score(recording, listen(spotter, recording.pcm))
+        counts.update(found)
+        once.append(found["once"] / found["clips"])
+        seconds += recording.seconds
+    clips = dataset.parts[part]
+    right = spotter.classify_batch(np.array(clips.pcm)).argmax(axis=1) == clips.label
+    return {
+        "part": part,
+        "seeds": seeds,
+        "model_sha256": loaded.card.model_sha256,
+        "seconds": round(seconds, 1),
+        "counts": dict(counts),
+        "once_worst_seed": min(once),
+        "clip_accuracy": float(right.mean()),
+        "noise_alone": noise_alone(spotter, dataset),
+        "unknown_words": unknown_words(spotter, folder / "other_words"),
+        "machine": machine(),
+        "settings": encode(StreamingSettings()),
+    }
+
+
+def noise_alone(spotter: KeywordSpotter, dataset: SpeechDataset) -> dict[str, float]:
+    """Reports in the background noise recordings, end to end, at their own level."""
+    seconds = len(dataset.noise) / dataset.rate_hz
+    reports = len(listen(spotter, np.array(dataset.noise))) if seconds else 0
+    return {"seconds": round(seconds, 1), "reports": reports}
+
+
+def row(name: str, result: dict) -> str:
+    """One line of the table."""
+    counts, noise, other = result["counts"], result["noise_alone"], result["unknown_words"]
+    n = counts["clips"]
+    shares = [f"{100 * counts[key] / n:.2f} %" for key in ("once", "twice", "wrong", "missed")]
+    cells = [
+        f"`{name}`", f"{n // result['seeds']} x {result['seeds']}", *shares,
+        f"{100 * result['once_worst_seed']:.2f} %", f"{100 * counts['stray'] / n:.2f} %",
+        f"{100 * result['clip_accuracy']:.2f} %", f"{noise['reports']} in {noise['seconds']:.0f} s",
+        f"{other['reported']} of {other['clips']}",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def markdown(results: dict[str, dict], *, part: str) -> str:
+    return "\n".join([
+        "# Words in a long recording",
+        "",
+        f"Made by `python benchmarks/streaming/words.py`: every clip of the {part} part, in random",
+        f"order, 0 to {LONGEST_GAP_S:g} s apart, over background noise {-BED_DB:g} dB below the",
+        "clips; one recording a seed. A report belongs to the word whose loudest half second has",
+        f"its middle within {REACH_S:g} s. *Wrong*: a report of another word there, too or only;",
+        "*stray*: reports that belong to no word, per clip, most of them noises inside the clips.",
+        "Clip accuracy is that of the same file on the same clips, cut out and one by one.",
+        "",
+        "| model | clips x seeds | once | twice or more | wrong | missed | once, worst seed "
+        "| stray | clip accuracy | reports in noise alone | unknown words reported |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        *(row(name, results[name]) for name in sorted(results)),
+        "",
+    ])  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", default=DEFAULT, help="bundles or shipped recipes")
+    parser.add_argument("--part", choices=("validation", "test"), default="test")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=HERE)
+    options = parser.parse_args()
+    folder = Path(os.environ["MOTEFIT_DATA"]) / "speech"
+    stored = options.out / "words.json"
+    results = json.loads(stored.read_text(encoding="utf-8")) if stored.is_file() else {}
+    results = {name: kept for name, kept in results.items() if kept["part"] == options.part}
+    missed = False
+    with tempfile.TemporaryDirectory() as runs:
+        for name in options.models:
+            path = bundle(name, folder, Path(runs))
+            found = measure(path, folder, part=options.part, seeds=options.seeds)
+            results[path.stem] = found
+            counts = found["counts"]
+            shares = counts["once"] / counts["clips"], counts["twice"] / counts["clips"]
+            missed |= shares[0] < ONCE or shares[1] > TWICE
+            print(row(path.stem, found), flush=True)
+    write_atomic(stored, dumps_json(results).encode())
+    write_atomic(options.out / "words.md", markdown(results, part=options.part).encode())
+    sys.exit(missed)
+
+
+if __name__ == "__main__":
+    main()

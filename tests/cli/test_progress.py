@@ -1,0 +1,157 @@
+"""How a run is shown while it goes on."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from motefit.cli import progress
+from motefit.cli.board import Board, seconds_left
+from motefit.cli.board import Progress as Row
+from motefit.cli.progress import LiveTable, Mode, Shown, open_progress
+from motefit.pipeline.events import InTraining
+from motefit.pipeline.rounds import Entry
+from motefit.search.record import Record
+from motefit.spec.budget import Bound, Budget
+from motefit.spec.recipe import Recipe
+
+ENTRIES = (
+    Entry(point={"seed": 0}, facts={"macs": 1.0}),
+    Entry(point={"seed": 1}, excess={"size.tflite_bytes": 0.5, "macs": 1.0}, reason="too large"),
+    Entry(point={"seed": 2}, excess={"size.tflite_bytes": 0.1}, reason="too large"),
+    Entry(point={"seed": 3}, left_out=True),
+)
+BUDGET = Budget(
+    bounds=(
+        Bound(metric="accuracy", relation=">", limit=0.9),
+        Bound(metric="size.tflite_bytes", relation="<", limit=5000.0),
+    ),
+    objective="accuracy",
+)
+SCREENED = (
+    "screened: 1 to train, 2 rejected before training (size.tflite_bytes 2, macs 1), "
+    "1 left out by max_candidates"
+)
+RECORD = Record(
+    round=0, index=0, point={}, key="k", status="diverged", reason="the loss became nan"
+)
+
+
+def history(folder: Path, name: str, done: int, *, seconds: float = 2.0) -> InTraining:
+    path = folder / name
+    row = {"epoch": done - 1, "epochs": 10, "best_score": 0.75, "seconds": seconds}
+    path.write_text("" if not done else json.dumps(row) + "\n")
+    return InTraining(title=name, history=path, epochs=10)
+
+
+def test_the_board_counts_by_what_was_missed():
+    board = Board()
+    board.screened(0, ENTRIES)
+    board.screened(1, ENTRIES[:1])
+    board.entered([RECORD])
+    assert board.round == 1
+    assert board.counts == {"screened": 5, "rejected": 2, "left out": 1, "diverged": 1}
+    assert board.rejected_by == {"size.tflite_bytes": 2, "macs": 1}
+
+
+def test_the_board_keeps_the_best_for_the_budget():
+    board = Board()
+    board.budget = BUDGET
+    board.standing([{"accuracy": 0.99, "size.tflite_bytes": 9000.0}])
+    board.standing([{"accuracy": 0.93, "size.tflite_bytes": 4000.0}])
+    board.standing([{"accuracy": 0.91, "size.tflite_bytes": 3000.0}])
+    assert board.best == {"accuracy": 0.93, "size.tflite_bytes": 4000.0}
+    board.standing([])
+    assert board.best["accuracy"] == 0.93
+
+
+def test_the_time_left_is_that_of_the_epochs_left(tmp_path):
+    board = Board()
+    assert seconds_left(board.trainings(), 2) is None
+    board.training("", [history(tmp_path, "a", 5), history(tmp_path, "b", 0)])
+    assert [(t.done, t.score) for t in board.trainings()] == [(5, 0.75), (0, None)]
+    # five epochs of two seconds, and ten that are taken to last as long
+    assert seconds_left(board.trainings(), 1) == 30
+    assert seconds_left(board.trainings(), 2) == 20  # the longest is not shared
+    board.trained()
+    assert board.trainings() == []
+
+
+@pytest.mark.parametrize("line", ['{"epoch": 3', "", '{"epoch": 3}\n{"ep'])
+def test_half_a_line_is_read_at_the_next_look(tmp_path, line):
+    path = tmp_path / "history.jsonl"
+    path.write_text(line)
+    board = Board()
+    board.training("", [InTraining(title="t", history=path, epochs=9)])
+    assert board.trainings() == [Row(title="t", done=0, epochs=9, score=None, seconds=0)]
+
+
+def shown(monkeypatch, mode: Mode) -> tuple[Shown, io.StringIO]:
+    text = io.StringIO()
+    monkeypatch.setattr(progress, "err", Console(file=text, width=120))
+    monkeypatch.setattr(progress.sys, "stderr", text)
+    return open_progress(mode, workers=2), text
+
+
+def go_through(listener: Shown, folder: Path) -> None:
+    recipe = Recipe.loads('task = "forecasting"\n[model]\nfamily = "linear"', name="r")
+    with listener:
+        listener.began(recipe)
+        listener.loading(1, 2)
+        listener.loaded(["note"])
+        listener.screened(0, ENTRIES)
+        listener.training("up to 10% of the epochs", [history(folder, "width 8", 5)])
+        listener.tick()
+        listener.trained()
+        listener.standing([{"macs": 3.0}])
+        listener.entered([RECORD])
+        listener.measuring("the test part")
+
+
+def test_plain_lines(monkeypatch, tmp_path):
+    listener, text = shown(monkeypatch, Mode.PLAIN)
+    go_through(listener, tmp_path)
+    assert text.getvalue().splitlines() == [
+        SCREENED,
+        "training: 1 candidate(s), up to 10% of the epochs",
+        "diverged: the loss became nan",
+        "measuring: the test part",
+    ]
+
+
+def test_json_lines_are_one_object_each(monkeypatch, tmp_path):
+    listener, text = shown(monkeypatch, Mode.JSON)
+    go_through(listener, tmp_path)
+    events = [json.loads(line) for line in text.getvalue().splitlines()]
+    assert [e["event"] for e in events] == [
+        "screened", "training", "standing", "entered", "measuring",
+    ]  # fmt: skip
+    assert events[0]["rejected_by"] == {"size.tflite_bytes": 2, "macs": 1}
+    assert events[3]["candidates"][0]["reason"] == "the loss became nan"
+
+
+def test_quiet_says_nothing(monkeypatch, tmp_path):
+    listener, text = shown(monkeypatch, Mode.QUIET)
+    go_through(listener, tmp_path)
+    assert text.getvalue() == ""
+
+
+def test_auto_is_plain_where_there_is_no_terminal(monkeypatch):
+    listener, _ = shown(monkeypatch, Mode.AUTO)
+    assert isinstance(listener, progress.PlainLines)
+
+
+def test_the_live_table_shows_counts_bounds_and_trainings(monkeypatch, tmp_path):
+    text = io.StringIO()
+    console = Console(file=text, width=120, force_terminal=True, color_system=None)
+    monkeypatch.setattr(progress, "err", console)
+    listener = open_progress(Mode.AUTO, workers=2)
+    assert isinstance(listener, LiveTable)
+    go_through(listener, tmp_path)
+    printed = text.getvalue()
+    assert "about 10 s left in this stage" in printed
+    assert "rejected by size.tflite_bytes 2, macs 1" in printed
+    assert "validation 75.0 %" in printed
+    assert "1 diverged" in printed

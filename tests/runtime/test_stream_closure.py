@@ -1,0 +1,25 @@
+"""Listening on the device, too, needs numpy, LiteRT and the standard library only."""
+
+import json
+import subprocess
+import sys
+
+CODE = """
+import json, sys
+import {modules}
+roots = {{name.partition(".")[0] for name in sys.modules}}
+print(json.dumps(sorted(roots - sys.stdlib_module_names - {{"motefit", "__main__", "__mp_main__"}})))
+"""
+
+
+def loaded(modules: str) -> set[str]:
+    code = CODE.format(modules=modules)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+def test_microphone_and_spotter_import_nothing_else() -> None:
+    alone = loaded("numpy, ai_edge_litert.interpreter")
+    assert "numpy" in alone
+    assert loaded("motefit.runtime.streaming_listen") <= alone
