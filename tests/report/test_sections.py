@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from motefit.report.facts import ReportFacts
-from motefit.report.sections import accuracy, candidates, data, errors, latency, size, training
+from motefit.report.sections import (
+    accuracy,
+    candidates,
+    data,
+    errors,
+    latency,
+    seeds,
+    size,
+    training,
+)
 
 RUN = {"frontend_ms": 1.0, "inference_ms": 3.0, "total_ms": 4.0, "threads": 1}
 
@@ -120,3 +129,24 @@ def test_counts_by_part_and_word_become_one_table(words: ReportFacts) -> None:
     ]
     assert [(row.name, row.value) for row in view.rows] == [("Conflicting", "2")]
     assert view.notes == ("x",)
+
+
+def test_seeds_show_mean_and_spread_of_both_parts(words: ReportFacts) -> None:
+    moments = {"mean": 0.98, "sd": 0.01, "min": 0.97, "max": 0.99}
+    topic = {
+        "n": 3,
+        "seeds": [0, 1, 2],
+        "validation": {"accuracy": moments},
+        "test": {"accuracy": moments},
+    }
+    view = seeds.build(with_topic(words, "seeds", topic))
+    assert view is not None
+    assert view.seeds == 3
+    assert [(s.part, s.mean, s.deviation) for s in view.spreads] == [
+        ("test", "98.00 %", "1.00 %"), ("validation", "98.00 %", "1.00 %"),
+    ]  # fmt: skip
+
+
+def test_one_seed_has_no_spread(words: ReportFacts) -> None:
+    assert seeds.build(words) is None
+    assert seeds.build(with_topic(words, "seeds", {"n": 1})) is None

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from motefit.cli.output import escape, out
 from motefit.pipeline.check import CheckResult
+from motefit.pipeline.facts import is_quality
 from motefit.search.screen import Screened
 from motefit.spec.card import Card
 from motefit.spec.codec import encode
@@ -37,6 +38,8 @@ def print_verdict(card: Card, certificate: Certificate) -> None:
     out.print(table)
     if certificate.accuracy is not None:
         out.print(f"accuracy: {_accuracy(certificate.accuracy)}", soft_wrap=True)
+    for line in _spread(card):
+        out.print(line, soft_wrap=True)
     data = card.evidence.get("data")
     for note in data.get("notes", ()) if isinstance(data, Mapping) else ():
         out.print(f"data: {escape(str(note))}", soft_wrap=True)
@@ -54,6 +57,20 @@ def _baselines(card: Card) -> list[tuple[str, str]]:
             for column, value in facts.get("mae", {}).items()
         )
     return rows
+
+
+def _spread(card: Card) -> list[str]:
+    """Mean and spread over seeds of each quality, on the test part."""
+    seeds: Any = card.evidence.get("seeds")
+    if not isinstance(seeds, Mapping) or seeds["n"] < 2:
+        return []
+    return [
+        f"{escape(name)} over {seeds['n']} seeds: mean {format_value(name, moments['mean'])}, "
+        f"deviation {format_value(name, moments['sd'])}, {format_value(name, moments['min'])} to "
+        f"{format_value(name, moments['max'])}"
+        for name, moments in seeds["test"].items()
+        if is_quality(name)
+    ]
 
 
 def _accuracy(evidence: AccuracyEvidence) -> str:
