@@ -50,6 +50,10 @@ from motefit.spec.recipe import Recipe
 
 HERE = Path(__file__).resolve().parent
 CAP = 12
+HEAD = (
+    "| seed | goal | screened, rejected, trained | motefit: s, epochs "
+    "| Optuna alone: trials, s, epochs | ratio in s | in epochs |"
+)
 RECIPES = {
     "climate-6, < 1200 B": """
 task = "forecasting"
@@ -72,7 +76,7 @@ objective = "mae.rh (%)"
 strategy = "tpe"
 max_candidates = 24
 round_candidates = 12
-rungs = [0.1, 0.34]
+rungs = [0.07, 0.2, 0.5]
 keep = 0.3
 stack = 1
 [search.space]
@@ -110,7 +114,7 @@ objective = "accuracy"
 strategy = "tpe"
 max_candidates = 24
 round_candidates = 12
-rungs = [0.1, 0.34]
+rungs = [0.07, 0.2, 0.5]
 keep = 0.3
 stack = 1
 [search.space]
@@ -240,8 +244,7 @@ def report(rows: list[dict[str, Any]], where: str) -> str:
         own = [row for row in rows if row["space"] == name]
         lines += [
             "", f"## {name}", "",
-            "| seed | goal | screened, rejected, trained | motefit: s, epochs "
-            "| Optuna alone: trials, s, epochs | ratio in s | in epochs |",
+            HEAD,
             "|---|---|---|---|---|---|---|",
         ]  # fmt: skip
         for row in own:

@@ -1,6 +1,7 @@
 """Every registered strategy: what it proposes, and that it proposes it again."""
 
 import pytest
+
 from motefit.search.record import Record
 from motefit.search.space import Space
 from motefit.search.strategies import find_strategy, strategies
@@ -120,7 +121,9 @@ def test_narrowing_varies_one_key_a_round_around_the_best():
     first = proposed(space)
     assert [p["model.hidden"] for p in first] == [(2,), (4,), (8, 4)]
     assert {(p["train.batch_size"], p["seed"]) for p in first} == {(32, 0)}
-    history = [record(space, i, p, v) for (i, p), v in zip(enumerate(first), (5.0, 3.0, 9.0))]
+    history = [
+        record(space, i, p, v) for (i, p), v in zip(enumerate(first), (5.0, 3.0, 9.0), strict=True)
+    ]
     second = proposed(space, history, 1)
     assert [p["train.batch_size"] for p in second] == [32, 64, 96, 128]
     assert {(p["model.hidden"], p["seed"]) for p in second} == {((4,), 0)}

@@ -91,7 +91,7 @@ def seconds_left(trainings: Sequence[Progress], workers: int) -> float | None:
         return None
     mean = sum(known) / len(known)
     left = [(t.epochs - t.done) * (t.seconds or mean) for t in trainings]
-    return max(sum(left) / workers, max(left))
+    return max(sum(left) / workers, *left)
 
 
 def _progress(training: InTraining) -> Progress:

@@ -38,8 +38,8 @@ def print_verdict(card: Card, certificate: Certificate) -> None:
     out.print(table)
     if certificate.accuracy is not None:
         out.print(f"accuracy: {_accuracy(certificate.accuracy)}", soft_wrap=True)
-    for line in _spread(card):
-        out.print(line, soft_wrap=True)
+    for text in _spread(card):
+        out.print(text, soft_wrap=True)
     data = card.evidence.get("data")
     for note in data.get("notes", ()) if isinstance(data, Mapping) else ():
         out.print(f"data: {escape(str(note))}", soft_wrap=True)

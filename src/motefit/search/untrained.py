@@ -32,8 +32,8 @@ DEFLATE_GAIN = 0.9
 LEAST_BITS = {"float32": 26.0, "float16": 12.5, "int8": 6.0, "int4": 2.6}
 """Bits of a trained weight in a zip, by how it is stored, where no step makes weights equal.
 
-Over 69 trained files of six families ``benchmarks/screening/zip_bound.py`` found at least 29.7,
-14.7, 7.4 and 3.3; a sixth of that is left as a margin.
+Over 69 trained files of seven families ``benchmarks/screening/zip_bound.py`` found at least 29.7,
+14.7, 7.4 and 3.3; an eighth to a fifth of that is left as a margin.
 """
 
 
