@@ -188,7 +188,7 @@ def test_the_worse_stop_at_the_rung_and_the_diverged_are_entered_as_such(data, t
 def test_candidates_that_differ_in_compression_share_their_training(data, tmp_path, engine):
     text = TEXT.replace(
         '"train.learning_rate" = [0.01, 0.02, 1e30]',
-        '"compress.precision" = ["int8-weights", "float32"]',
+        '"compress.precision" = ["int8", "float32"]',
     ).replace("[[2], [4], [64], [4]]", "[[6]]")
     _, records = studied(recipe_of(text), data, tmp_path, engine)
     assert len(records) == 2

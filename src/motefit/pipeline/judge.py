@@ -1,6 +1,7 @@
 """Judge proposals before they are trained, against every budget of the recipe."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from motefit.pipeline.jobs import untrained
@@ -9,6 +10,7 @@ from motefit.pipeline.tasks import AnyTask
 from motefit.search.screen import Screened, screen_all
 from motefit.search.space import Candidate, Point, in_ways
 from motefit.search.timing import Timing
+from motefit.spec.codec import dumps_json
 
 
 class Judge:
@@ -23,6 +25,7 @@ class Judge:
     def __init__(self, task: AnyTask, dataset: Any, timing: Timing) -> None:
         self._task, self._dataset, self._timing = task, dataset, timing
         self._steps: dict[str, bool] = {}
+        self._verdicts: dict[str, Screened] = {}
         self.judged: list[Screened] = []
 
     def __call__(self, point: Point, candidate: Candidate) -> Entry:
@@ -33,6 +36,18 @@ class Judge:
         Raises:
             RecipeError: when a knob of its family does not take the value.
         """
+        recipe = candidate.recipe
+        # what only the training feels does not change what is judged
+        key = dumps_json([recipe.data, recipe.frontend, recipe.model, recipe.compress])
+        if key not in self._verdicts:
+            self._verdicts[key] = self._verdict(candidate)
+        verdict = replace(self._verdicts[key], candidate=candidate)
+        self.judged.append(verdict)
+        excess = {b.metric: b.excess(verdict.facts[b.metric]) for b in verdict.missed}
+        return Entry(point=point, facts=verdict.facts, excess=excess, reason=verdict.reason)
+
+    def _verdict(self, candidate: Candidate) -> Screened:
+        """The best way of a candidate for the budget it serves best."""
         recipe = candidate.recipe
         problem = self._task.problem(recipe, self._dataset)
         graph = untrained(recipe, candidate.seed, problem)
@@ -47,9 +62,7 @@ class Judge:
                 timing=self._timing,
             )
         ]
-        best = min(verdicts, key=lambda v: sum(_excess(v).values()))
-        self.judged.append(best)
-        return Entry(point=point, facts=best.facts, excess=_excess(best), reason=best.reason)
+        return min(verdicts, key=_distance)
 
     def _shrinks(self, steps: tuple[Mapping[str, object], ...]) -> bool:
         """Whether a compression step makes the file smaller than it begins."""
@@ -64,5 +77,6 @@ class Judge:
         return self._steps[repr(steps)]
 
 
-def _excess(screened: Screened) -> Mapping[str, float]:
-    return {b.metric: b.excess(screened.facts[b.metric]) for b in screened.missed}
+def _distance(screened: Screened) -> float:
+    """Sum of the excesses over the missed bounds; 0 where it may fit."""
+    return sum(b.excess(screened.facts[b.metric]) for b in screened.missed)
