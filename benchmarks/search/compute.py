@@ -84,15 +84,19 @@ strategy = "tpe"
 max_candidates = 48
 round_candidates = 24
 rungs = [0.07, 0.2, 0.5]
-keep = 0.3
+keep = 0.25
 stack = 1
 [search.space]
-"model.width" = {{low = 8, high = 64, step = 4}}
+"frontend.frame_length" = [128, 256, 512, 640, 1024]
+"frontend.frame_step" = [160, 320, 512]
+"frontend.mel_bins" = [10, 20, 30, 40]
+"frontend.upper_hz" = [2000, 4000, 7600]
+"model.width" = {{low = 8, high = 96, step = 8}}
 "model.blocks" = {{low = 2, high = 6}}
-"model.kernels" = [[3], [5], [9], [13], [17]]
-"model.dropout" = [0.0, 0.1, 0.2]
-"train.learning_rate" = {{low = 1e-4, high = 0.2, log = true}}
-"train.batch_size" = [32, 64, 128]
+"model.kernels" = [[3], [9], [17]]
+"model.dropout" = [0.0, 0.2, 0.5]
+"train.learning_rate" = {{low = 1e-5, high = 1.0, log = true}}
+"train.batch_size" = [32, 128]
 """
 RECIPES = {
     "up and down, < 8 KB": SPACE.format(words='["up", "down"]'),
@@ -240,12 +244,13 @@ def report(rows: list[dict[str, Any]], where: str) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=1, help="seed")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--out", type=Path, default=HERE)
     parser.add_argument("--only", default="", help="spaces whose name holds this")
     options = parser.parse_args()
     root = Path(os.environ["MOTEFIT_DATA"])
-    jobs = [(n, s) for n in RECIPES for s in range(1, options.seeds + 1) if options.only in n]
+    jobs = [(n, s) for n in RECIPES for s in range(options.first, options.first + options.seeds) if options.only in n]
     data = root / "speech"
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         found = [pool.submit(one, name, seed, data) for name, seed in jobs]

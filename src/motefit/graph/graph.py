@@ -30,7 +30,9 @@ class Quantisation:
 
     def __post_init__(self) -> None:
         scale = np.asarray(self.scale, np.float32).reshape(-1)
-        if scale.size and not (scale.min() > 0 and scale.max() < np.inf):
+        # a single number is compared as it is: numpy's reductions take microseconds
+        ends = scale.tolist() if scale.size < 2 else [scale.min(), scale.max()]
+        if ends and not 0 < ends[0] <= ends[-1] < np.inf:
             raise RecipeError(f"quantisation scales must be positive and finite, got {scale}")
         object.__setattr__(self, "scale", scale)
 

@@ -6,9 +6,9 @@ their input's parameters; a softmax has scale 1/256 and zero point -128; every o
 has the parameters of its calibrated range.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from motefit.graph.ops import (
     Quantize,
     Softmax,
 )
-from motefit.graph.quantise_lstm import CELL, HIDDEN, lstm_parameters
+from motefit.graph.quantise_lstm import CELL, HIDDEN, LSTMParameters, lstm_parameters
 from motefit.graph.quantise_scales import (
     activation_quantisation,
     bias_safe_scale,
@@ -38,6 +38,7 @@ from motefit.graph.quantise_scales import (
 from motefit.graph.weight_forms import check_shipped, weight_axes
 from motefit.spec.errors import RecipeError
 
+Weighted = Conv2D | DepthwiseConv2D | Dense
 WEIGHTED = (Conv2D, DepthwiseConv2D, Dense)
 SAME_PARAMETERS = (AveragePool2D, LastStep)
 # Kernels for Add hold the sum in output steps as an int16 that wraps around: the output's step must
@@ -68,16 +69,64 @@ def quantise(
             or an LSTM should have weights of 4 bits, for which LiteRT has no integer kernel.
     """
     check_shipped(graph)
-    work = _Quantising(graph=graph, ranges=ranges, per_channel=per_channel, weight_bits=weight_bits)
-    work.parameters[INPUT] = activation_quantisation(*work.range(INPUT))
+    numbers = _FromArrays(graph=graph, ranges=ranges, weight_bits=weight_bits)
+    parameters = parameters_of(graph.ops, numbers, per_channel=per_channel)
+    constants = dict(graph.constants)
     for op in graph.ops:
+        for place, name in enumerate(op.inputs):
+            if name in constants and name in parameters:
+                bias = place == len(op.inputs) - 1 and place > 1
+                change = quantise_bias if bias else quantise_weight
+                constants[name] = change(constants[name], parameters[name])
+    result = replace(graph, constants=constants, quantisation=parameters)
+    return with_float_edges(result) if io == "float32" else result
+
+
+class Numbers(Protocol):
+    """What the scales of a graph are chosen by.
+
+    Attributes:
+        weight_bits: 8 or 4.
+    """
+
+    weight_bits: int
+
+    def weight_scale(self, op: Weighted, axis: int | None, source: float) -> np.ndarray:
+        """Scales of a weight, float32 (n,) along an axis or (1,); ``source`` is its input's."""
+
+    def activation(self, name: str, least_scale: float = 0.0) -> Quantisation:
+        """Parameters of an activation, no finer than a scale."""
+
+    def lstm(self, op: LSTM, source: Quantisation) -> LSTMParameters:
+        """Parameters of an LSTM, whose input has these.
+
+        Raises:
+            RecipeError: for weights of 4 bits.
+        """
+
+
+def parameters_of(
+    ops: Sequence[Op], numbers: Numbers, *, per_channel: bool = True
+) -> dict[str, Quantisation]:
+    """Parameters of every tensor of the int8 form, by name.
+
+    Args:
+        ops: of the shipped float form.
+        numbers: chooses what rules leave open.
+        per_channel: as in :func:`quantise`.
+
+    Raises:
+        RecipeError: for an operation without an int8 form.
+    """
+    work = _Choosing(numbers=numbers, per_channel=per_channel)
+    work.parameters[INPUT] = numbers.activation(INPUT)
+    for op in ops:
         work.add(op)
-    constants = {**graph.constants, **work.constants}
-    result = replace(graph, constants=constants, quantisation=work.parameters)
-    return _with_float_edges(result) if io == "float32" else result
+    return work.parameters
 
 
-def _with_float_edges(graph: Graph) -> Graph:
+def with_float_edges(graph: Graph) -> Graph:
+    """The graph between a ``Quantize`` and a ``Dequantize``."""
     inner = f"{INPUT}.int8"
     parameters = dict(graph.quantisation)
     parameters[inner] = parameters.pop(INPUT)
@@ -90,19 +139,43 @@ def _with_float_edges(graph: Graph) -> Graph:
     return replace(graph, ops=(head, *ops, tail), quantisation=parameters)
 
 
-@dataclass(kw_only=True)
-class _Quantising:
+@dataclass(frozen=True, kw_only=True)
+class _FromArrays:
+    """Scales that fit the weights and calibrated ranges."""
+
     graph: Graph
     ranges: Mapping[str, tuple[float, float]]
-    per_channel: bool
     weight_bits: int
-    constants: dict[str, np.ndarray] = field(default_factory=dict)
-    parameters: dict[str, Quantisation] = field(default_factory=dict)
 
     def range(self, name: str) -> tuple[float, float]:
         if name not in self.ranges:
             raise RecipeError(f"no calibrated range for {name!r}; calibrate this same graph")
         return self.ranges[name]
+
+    def weight_scale(self, op: Weighted, axis: int | None, source: float) -> np.ndarray:
+        arrays = [self.graph.constants[name] for name in op.inputs[1:]]
+        scale = weight_scale(arrays[0], axis, bits=self.weight_bits)
+        return bias_safe_scale(scale, arrays[1], source) if len(arrays) == 2 else scale
+
+    def activation(self, name: str, least_scale: float = 0.0) -> Quantisation:
+        return activation_quantisation(*self.range(name), least_scale=least_scale)
+
+    def lstm(self, op: LSTM, source: Quantisation) -> LSTMParameters:
+        if self.weight_bits != 8:
+            raise RecipeError(
+                f"{op.output}: LiteRT has no integer LSTM with weights of {self.weight_bits} bits; "
+                'use precision "int8" or "int4-weights"'
+            )
+        arrays = [self.graph.constants[name] for name in op.inputs[1:]]
+        cell, hidden = self.range(f"{op.output}{CELL}"), self.range(op.output)
+        return lstm_parameters(arrays, source, cell=cell, hidden=hidden)
+
+
+@dataclass(kw_only=True)
+class _Choosing:
+    numbers: Numbers
+    per_channel: bool
+    parameters: dict[str, Quantisation] = field(default_factory=dict)
 
     def add(self, op: Op) -> None:
         if isinstance(op, WEIGHTED):
@@ -113,55 +186,36 @@ class _Quantising:
             self.parameters[op.output] = SOFTMAX
         elif isinstance(op, Add):
             scales = [float(self.parameters[name].scale[0]) for name in op.inputs]
-            self.parameters[op.output] = self._at_least(op.output, max(scales) * ADD_LEAST_STEP)
+            self._activation(op.output, max(scales) * ADD_LEAST_STEP)
         elif isinstance(op, LSTM):
             self._lstm(op)
         else:
             raise RecipeError(f"{op.output}: {type(op).__name__} has no int8 form")
 
-    def _weighted(self, op: Conv2D | DepthwiseConv2D | Dense) -> None:
+    def _weighted(self, op: Weighted) -> None:
         source = float(self.parameters[op.inputs[0]].scale[0])
         axis = weight_axes(op)[1] if self.per_channel else None
-        weight = self.graph.constants[op.inputs[1]]
-        scale = weight_scale(weight, axis, bits=self.weight_bits)
+        scale = self.numbers.weight_scale(op, axis, source)
+        bits = self.numbers.weight_bits
+        self.parameters[op.inputs[1]] = Quantisation(scale=scale, axis=axis, bits=bits)
         if len(op.inputs) == 3:
-            scale = bias_safe_scale(scale, self.graph.constants[op.inputs[2]], source)
-        self._constant(op.inputs[1], Quantisation(scale=scale, axis=axis, bits=self.weight_bits))
-        if len(op.inputs) == 3:
-            product = (np.float32(source) * scale).astype(np.float32)
-            parameters = Quantisation(scale=product, axis=None if axis is None else 0)
-            self.parameters[op.inputs[2]] = parameters
-            self.constants[op.inputs[2]] = quantise_bias(
-                self.graph.constants[op.inputs[2]], parameters
-            )
-        self.parameters[op.output] = self._at_least(op.output, source * float(scale.max()))
+            product = np.float32(source) * scale
+            bias_axis = None if axis is None else 0
+            self.parameters[op.inputs[2]] = Quantisation(scale=product, axis=bias_axis)
+        self._activation(op.output, source * float(scale.max()))
 
-    def _constant(self, name: str, parameters: Quantisation) -> None:
-        self.parameters[name] = parameters
-        self.constants[name] = quantise_weight(self.graph.constants[name], parameters)
-
-    def _at_least(self, name: str, least_scale: float) -> Quantisation:
-        """From the range, but no finer than the kernel's arithmetic.
+    def _activation(self, name: str, least_scale: float) -> None:
+        """No finer than the kernel's arithmetic.
 
         The kernels shift an accumulator left for a multiplier above 1, which overflows; nothing is
         lost, because the accumulator's own step is the coarser one.
         """
-        return activation_quantisation(*self.range(name), least_scale=least_scale)
+        self.parameters[name] = self.numbers.activation(name, least_scale)
 
     def _lstm(self, op: LSTM) -> None:
-        if self.weight_bits != 8:
-            raise RecipeError(
-                f"{op.output}: LiteRT has no integer LSTM with weights of {self.weight_bits} bits; "
-                'use precision "int8" or "int4-weights"'
-            )
-        arrays = [self.graph.constants[name] for name in op.inputs[1:]]
-        cell = self.range(f"{op.output}{CELL}")
-        source = self.parameters[op.inputs[0]]
-        chosen = lstm_parameters(arrays, source, cell=cell, hidden=self.range(op.output))
-        for name, parameters in zip(op.inputs[1:3], chosen.weights, strict=True):
-            self._constant(name, parameters)
+        chosen = self.numbers.lstm(op, self.parameters[op.inputs[0]])
+        self.parameters.update(zip(op.inputs[1:3], chosen.weights, strict=True))
         self.parameters[op.inputs[3]] = chosen.bias
-        self.constants[op.inputs[3]] = quantise_bias(arrays[2], chosen.bias)
         self.parameters[op.output] = chosen.hidden
         self.parameters[f"{op.output}{HIDDEN}"] = chosen.hidden
         self.parameters[f"{op.output}{CELL}"] = chosen.cell

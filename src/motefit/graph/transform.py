@@ -1,5 +1,6 @@
 """From the trained form of a Graph to the shipped form: norms folded, rectifiers fused."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,9 +15,11 @@ from motefit.graph.ops import (
     DepthwiseConv2D,
     Dropout,
     Op,
+    Shape,
 )
 from motefit.spec.errors import RecipeError
 
+Foldable = Conv2D | DepthwiseConv2D | Dense
 FOLDABLE = (Conv2D, DepthwiseConv2D, Dense)
 FUSABLE = (Conv2D, DepthwiseConv2D, Dense, Add)
 
@@ -32,7 +35,44 @@ def fold(graph: Graph) -> Graph:
             an operation that can take it in.
     """
     graph = _without_dropout(graph)
-    work = _Folding(constants=dict(graph.constants))
+    ops, norms = _folded(graph)
+    constants = dict(graph.constants)
+    for name, shape in _new_biases(graph, ops).items():
+        constants[name] = np.zeros(shape, np.float32)
+    for target, norm in norms:
+        _fold_norm(constants, target, norm)
+    used = {name for op in ops for name in op.inputs}
+    return replace(graph, ops=ops, constants={n: a for n, a in constants.items() if n in used})
+
+
+def folded_form(graph: Graph) -> tuple[tuple[Op, ...], Mapping[str, Shape]]:
+    """What :func:`fold` leaves, but for the numbers: operations, and shapes of their constants.
+
+    Raises:
+        RecipeError: as :func:`fold`.
+    """
+    graph = _without_dropout(graph)
+    ops, _ = _folded(graph)
+    shapes = {name: array.shape for name, array in graph.constants.items()}
+    shapes |= _new_biases(graph, ops)
+    used = dict.fromkeys(name for op in ops for name in op.inputs)
+    return ops, {name: shapes[name] for name in used if name in shapes}
+
+
+def _new_biases(graph: Graph, ops: Sequence[Op]) -> dict[str, Shape]:
+    """Shapes of the biases that folding adds."""
+    return {
+        op.inputs[2]: (
+            graph.constants[op.inputs[1]].shape[-1 if isinstance(op, DepthwiseConv2D) else 0],
+        )
+        for op in ops
+        if isinstance(op, FOLDABLE) and op.inputs[2] not in graph.constants
+    }
+
+
+def _folded(graph: Graph) -> tuple[tuple[Op, ...], Sequence[tuple[Foldable, BatchNorm]]]:
+    """The operations that stay, and the batch norms that go into their constants."""
+    work = _Folding()
     for op in graph.ops:
         if isinstance(op, BatchNorm | Activation):
             if len(graph.consumers(op.inputs[0])) != 1:
@@ -40,9 +80,7 @@ def fold(graph: Graph) -> Graph:
             work.take_in(op)
         else:
             work.append(op)
-    used = {name for op in work.ops.values() for name in op.inputs}
-    constants = {name: array for name, array in work.constants.items() if name in used}
-    return replace(graph, ops=tuple(work.ops.values()), constants=constants)
+    return tuple(work.ops.values()), work.norms
 
 
 def _without_dropout(graph: Graph) -> Graph:
@@ -55,31 +93,28 @@ def _without_dropout(graph: Graph) -> Graph:
         if isinstance(op, Dropout):
             alias[op.output] = inputs[0]
         else:
-            ops.append(replace(op, inputs=inputs))
+            ops.append(op if inputs == op.inputs else replace(op, inputs=inputs))
     return replace(graph, ops=tuple(ops))
 
 
 @dataclass(kw_only=True)
 class _Folding:
-    constants: dict[str, np.ndarray]
     ops: dict[str, Op] = field(default_factory=dict)
     alias: dict[str, str] = field(default_factory=dict)
+    norms: list[tuple[Foldable, BatchNorm]] = field(default_factory=list)
 
     def append(self, op: Op) -> None:
-        inputs = tuple(self.alias.get(name, name) for name in op.inputs)
+        inputs = tuple([self.alias.get(name, name) for name in op.inputs])
         if isinstance(op, FOLDABLE) and len(inputs) == 2:
             inputs = (*inputs, f"{op.output}.bias")
-            axis = -1 if isinstance(op, DepthwiseConv2D) else 0
-            channels = self.constants[inputs[1]].shape[axis]
-            self.constants[inputs[2]] = np.zeros(channels, np.float32)
-        self.ops[op.output] = replace(op, inputs=inputs)
+        self.ops[op.output] = op if inputs == op.inputs else replace(op, inputs=inputs)
 
     def take_in(self, op: BatchNorm | Activation) -> None:
         target = self.ops.get(self.alias.get(op.inputs[0], op.inputs[0]))
         if isinstance(op, BatchNorm):
             if not isinstance(target, FOLDABLE) or target.activation != "none":
                 raise RecipeError(f"{op.output}: a batch norm must follow a convolution or dense")
-            self._fold_norm(target, op)
+            self.norms.append((target, op))
         else:
             if not isinstance(target, FUSABLE) or target.activation != "none":
                 raise RecipeError(
@@ -88,12 +123,13 @@ class _Folding:
             self.ops[target.output] = replace(target, activation=op.kind)
         self.alias[op.output] = target.output
 
-    def _fold_norm(self, target: Conv2D | DepthwiseConv2D | Dense, norm: BatchNorm) -> None:
-        statistics = [self.constants[n].astype(np.float64) for n in norm.inputs[1:]]
-        gamma, beta, mean, variance = statistics
-        factor = gamma / np.sqrt(variance + norm.epsilon)
-        weight, bias = target.inputs[1:]
-        array = self.constants[weight]
-        shape = (-1,) if isinstance(target, DepthwiseConv2D) else (-1, *[1] * (array.ndim - 1))
-        self.constants[weight] = (array * factor.reshape(shape)).astype(np.float32)
-        self.constants[bias] = ((self.constants[bias] - mean) * factor + beta).astype(np.float32)
+
+def _fold_norm(constants: dict[str, np.ndarray], target: Foldable, norm: BatchNorm) -> None:
+    statistics = [constants[n].astype(np.float64) for n in norm.inputs[1:]]
+    gamma, beta, mean, variance = statistics
+    factor = gamma / np.sqrt(variance + norm.epsilon)
+    weight, bias = target.inputs[1:]
+    array = constants[weight]
+    shape = (-1,) if isinstance(target, DepthwiseConv2D) else (-1, *[1] * (array.ndim - 1))
+    constants[weight] = (array * factor.reshape(shape)).astype(np.float32)
+    constants[bias] = ((constants[bias] - mean) * factor + beta).astype(np.float32)

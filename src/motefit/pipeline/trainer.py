@@ -6,7 +6,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-from motefit.graph.counter import count
 from motefit.pipeline.events import InTraining, Listener
 from motefit.pipeline.jobs import (
     HISTORY,
@@ -26,9 +25,6 @@ from motefit.search.engines import Engine, WorkerLost
 from motefit.search.space import Candidate
 from motefit.spec.codec import dumps_json
 from motefit.spec.errors import ModelFileError
-
-STACKED_MACS = 50_000
-"""Networks of at most so many multiplications train faster as one: their steps are overhead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,13 +175,12 @@ class Trainer:
         """Equal for candidates that may train as one; empty for one that trains alone."""
         recipe = candidate.recipe
         graph = untrained(recipe, candidate.seed, self._task.problem(recipe, self._dataset))
-        small = count(graph).macs <= STACKED_MACS
-        if recipe.search.stack == 1 or self._device != "cpu" or not small:
+        if recipe.search.stack == 1 or self._device != "cpu":
             return ""
         # Here, because it imports torch, which takes a second.
-        from motefit.train.stacked import can_stack, stack_key  # noqa: PLC0415 - see above
+        from motefit.train.stacked import stack_key, worth_stacking  # noqa: PLC0415 - see above
 
-        if not can_stack(graph):
+        if not worth_stacking(graph, recipe.train):
             return ""
         return dumps_json([recipe.data, recipe.frontend, stack_key(graph, recipe.train)])
 
