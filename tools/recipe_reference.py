@@ -16,10 +16,11 @@ from typing import Any
 
 from motefit.graph.families import families
 from motefit.pipeline.recipes import find_recipe, recipe_names
+from motefit.spec.augment import AugmentSpec
 from motefit.spec.codec import dumps_toml, encode
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.metrics import MAE_PREFIX, METRIC_NAMES, UNIT_FACTORS, metric
-from motefit.spec.recipe import AugmentSpec, CompressSpec, TrainSpec
+from motefit.spec.recipe import CompressSpec, TrainSpec
 from motefit.spec.search import SearchSpec
 from motefit.spec.tasks import task_names, task_spec
 from motefit.train.compressors import compressors
@@ -174,6 +175,8 @@ def _kind(hint: Any) -> str:  # noqa: ANN401 - a type annotation
     names = {int: "integer", float: "number", bool: "true or false", str: "text"}
     if hint in names:
         return names[hint]
+    if dataclasses.is_dataclass(hint):
+        return f"{hint.__name__.lower()}: a table"
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Literal:
         return " or ".join(f"`{dumps_toml({'x': a})[4:].strip()}`" for a in arguments)

@@ -250,7 +250,12 @@ def main() -> int:
     parser.add_argument("--only", default="", help="spaces whose name holds this")
     options = parser.parse_args()
     root = Path(os.environ["MOTEFIT_DATA"])
-    jobs = [(n, s) for n in RECIPES for s in range(options.first, options.first + options.seeds) if options.only in n]
+    jobs = [
+        (n, s)
+        for n in RECIPES
+        for s in range(options.first, options.first + options.seeds)
+        if options.only in n
+    ]
     data = root / "speech"
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         found = [pool.submit(one, name, seed, data) for name, seed in jobs]

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 import motefit
+from motefit.measure.bench_machine import usable_cores
 from motefit.measure.latency import measure_latency
 from motefit.pipeline import provenance as provenance_module
 from motefit.pipeline.extras import require
-from motefit.pipeline.provenance import machine, provenance, usable_cores
+from motefit.pipeline.provenance import machine, provenance
 from motefit.pipeline.recipes import find_recipe, recipe_names
 from motefit.pipeline.reference import reference_subject
 from motefit.pipeline.synthetic import synthetic_folder

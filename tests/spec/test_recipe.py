@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import motefit.pipeline.recipes as shipped
+from motefit.spec.augment import AugmentSpec
 from motefit.spec.budget import Bound, Budget
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import (
-    AugmentSpec,
     CompressSpec,
     ModelSpec,
     Recipe,

@@ -3,14 +3,21 @@ import zipfile
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from motefit.spec.errors import ModelFileError
-from motefit.tflite.archive import read_model, zip_bytes
+from motefit.tflite.archive import is_as_packed, pack, read_model, zip_bytes
 from motefit.tflite.writer import write
 
 MODEL = st.binary(max_size=300).map(lambda data: b"\x10\0\0\0TFL3" + data)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text("ab", max_size=40) | st.text("abcdefgh", max_size=60), st.booleans())
+@example(text="bbbbaabbbaaab", thorough=True)  # with its last bits cleared it ends too, and says less
+def test_what_was_packed_is_as_packed(text, thorough):
+    assert is_as_packed(pack({"a": text.encode()}, thorough=thorough))
 
 
 @settings(deadline=None, max_examples=50)

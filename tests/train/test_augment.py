@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from motefit.spec.augment import AugmentSpec
 from motefit.spec.errors import DataError
-from motefit.spec.recipe import AugmentSpec
 from motefit.train.augment import (
     SPEEDS,
     Noise,

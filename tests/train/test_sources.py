@@ -15,10 +15,11 @@ from motefit.data.speech import Clips, SpeechDataset, load_speech
 from motefit.graph.families import build
 from motefit.graph.problem import Problem
 from motefit.signal.features import Features
+from motefit.spec.augment import AugmentSpec
 from motefit.spec.errors import DataError, OutputError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalisation import Normalisation
-from motefit.spec.recipe import AugmentSpec, TrainSpec
+from motefit.spec.recipe import TrainSpec
 from motefit.spec.tasks.forecasting import SeriesData
 from motefit.spec.tasks.keyword_spotting import SpeechData
 from motefit.train.loop import train

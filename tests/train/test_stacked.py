@@ -12,8 +12,9 @@ from motefit.graph.families import build, families
 from motefit.graph.graph import Graph
 from motefit.graph.ops import LSTM, Activation, Add, AveragePool2D, Conv2D, Softmax
 from motefit.graph.problem import Problem
+from motefit.spec.augment import AugmentSpec
 from motefit.spec.errors import DataError, ModelFileError, RecipeError
-from motefit.spec.recipe import AugmentSpec, TrainSpec
+from motefit.spec.recipe import TrainSpec
 from motefit.train.loop import DivergedError, EpochReport, Trained, train
 from motefit.train.stacked import can_stack, stack_key, train_stacked, worth_stacking
 

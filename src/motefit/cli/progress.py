@@ -15,9 +15,9 @@ from rich.text import Text
 
 from motefit.cli.board import Board, Progress, seconds_left
 from motefit.cli.output import err
+from motefit.measure.bench_machine import usable_cores
 from motefit.pipeline.events import InTraining, Listener
 from motefit.pipeline.rounds import Entry
-from motefit.search.engines.local import usable_cores
 from motefit.search.record import Record
 from motefit.spec.metrics import format_value
 from motefit.spec.recipe import Recipe

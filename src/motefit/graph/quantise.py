@@ -83,13 +83,11 @@ def quantise(
 
 
 class Numbers(Protocol):
-    """What the scales of a graph are chosen by.
+    """What the scales of a graph are chosen by."""
 
-    Attributes:
-        weight_bits: 8 or 4.
-    """
-
-    weight_bits: int
+    @property
+    def weight_bits(self) -> int:
+        """8 or 4."""
 
     def weight_scale(self, op: Weighted, axis: int | None, source: float) -> np.ndarray:
         """Scales of a weight, float32 (n,) along an axis or (1,); ``source`` is its input's."""
@@ -98,11 +96,7 @@ class Numbers(Protocol):
         """Parameters of an activation, no finer than a scale."""
 
     def lstm(self, op: LSTM, source: Quantisation) -> LSTMParameters:
-        """Parameters of an LSTM, whose input has these.
-
-        Raises:
-            RecipeError: for weights of 4 bits.
-        """
+        """Parameters of an LSTM, whose input has these."""
 
 
 def parameters_of(
@@ -116,7 +110,7 @@ def parameters_of(
         per_channel: as in :func:`quantise`.
 
     Raises:
-        RecipeError: for an operation without an int8 form.
+        RecipeError: for an operation without an int8 form, or an LSTM with weights of 4 bits.
     """
     work = _Choosing(numbers=numbers, per_channel=per_channel)
     work.parameters[INPUT] = numbers.activation(INPUT)
@@ -161,11 +155,6 @@ class _FromArrays:
         return activation_quantisation(*self.range(name), least_scale=least_scale)
 
     def lstm(self, op: LSTM, source: Quantisation) -> LSTMParameters:
-        if self.weight_bits != 8:
-            raise RecipeError(
-                f"{op.output}: LiteRT has no integer LSTM with weights of {self.weight_bits} bits; "
-                'use precision "int8" or "int4-weights"'
-            )
         arrays = [self.graph.constants[name] for name in op.inputs[1:]]
         cell, hidden = self.range(f"{op.output}{CELL}"), self.range(op.output)
         return lstm_parameters(arrays, source, cell=cell, hidden=hidden)
@@ -213,6 +202,12 @@ class _Choosing:
         self.parameters[name] = self.numbers.activation(name, least_scale)
 
     def _lstm(self, op: LSTM) -> None:
+        bits = self.numbers.weight_bits
+        if bits != 8:
+            raise RecipeError(
+                f"{op.output}: LiteRT has no integer LSTM with weights of {bits} bits; "
+                'use precision "int8" or "int4-weights"'
+            )
         chosen = self.numbers.lstm(op, self.parameters[op.inputs[0]])
         self.parameters.update(zip(op.inputs[1:3], chosen.weights, strict=True))
         self.parameters[op.inputs[3]] = chosen.bias

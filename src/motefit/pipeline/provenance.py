@@ -1,6 +1,5 @@
 """Where a figure comes from: command, commit, version, machine."""
 
-import os
 import platform
 import shlex
 import subprocess
@@ -8,6 +7,7 @@ import sys
 from pathlib import Path
 
 from motefit import __version__
+from motefit.measure.bench_machine import usable_cores
 from motefit.spec.card import Provenance
 
 
@@ -40,13 +40,6 @@ def machine() -> str:
     except OSError:
         pass  # no Linux: the platform's own name stays
     return f"{name}, {usable_cores()} cores, {platform.system()}"
-
-
-def usable_cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _commit() -> str:

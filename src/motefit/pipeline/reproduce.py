@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from motefit.measure.bench_machine import usable_cores
 from motefit.pipeline.extras import require_report, require_training
-from motefit.pipeline.provenance import usable_cores
 from motefit.pipeline.quiet import silence_litert
 from motefit.pipeline.recipes import find_recipe
 from motefit.pipeline.reproduce_page import page

@@ -1,20 +1,25 @@
 """The file of a network that is not trained yet: as large, and as slow, as the trained one.
 
-Weights are as the family drew them; biases, statistics and the ranges of activations, which a
-fresh network has all alike, are drawn so that they differ as they do after training, because the
-writer stores equal things once.
+Its numbers are drawn so that they differ as they do after training, because the writer stores equal
+things once: of an integer form the integers, scales and zero points themselves; of another form the
+biases and statistics, which a fresh network has all alike, beside the weights of the family.
 """
 
 import itertools
+import math
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from motefit.graph.graph import INPUT, Graph
-from motefit.graph.ops import LSTM, Op
-from motefit.graph.quantise_lstm import CELL
-from motefit.graph.transform import fold
+from motefit.graph.fixedpoint import INT8
+from motefit.graph.graph import Graph, Quantisation
+from motefit.graph.ops import LSTM, Op, Shape
+from motefit.graph.quantise import Weighted, parameters_of, with_float_edges
+from motefit.graph.quantise_lstm import LSTMParameters
+from motefit.graph.quantise_scales import weight_limit
+from motefit.graph.transform import folded_form
 from motefit.graph.weight_forms import weight_axes
 from motefit.spec.recipe import CompressSpec
 from motefit.tflite.draft import pack_int4
@@ -23,6 +28,8 @@ from motefit.tflite.export import file_of, shipped_graph
 NO_EXAMPLES = np.zeros(0, np.float32)
 SPREAD = (0.5, 1.5)
 """Of drawn biases, statistics and ends of ranges; positive, as variances must be."""
+BIASES = 2**15
+"""Bound of drawn biases."""
 ZERO_POINTS = np.arange(20, 120)
 """Steps below zero of drawn ranges, so that zero points are 20 - 128 to 119 - 128, none 0."""
 CONTAINER_BYTES = 122
@@ -57,14 +64,18 @@ class Untrained:
         Everything but the constants is packed by zlib; a weight counts :data:`LEAST_BITS`, a bias
         nothing.
         """
-        rest, bits = bytearray(self.model), 0.0
+        spans, bits = list[tuple[int, int]](), 0.0
         for name, array in self.form.constants.items():
             quantisation = self.form.quantisation.get(name)
             int4 = quantisation is not None and quantisation.bits == 4
-            _blank(rest, array, int4=int4)
+            spans += _places(self.model, array, int4=int4)
             if array.ndim > 1:
                 bits += array.size * LEAST_BITS.get("int4" if int4 else array.dtype.name, 0.0)
-        return _zipped(rest, bits)
+        spans.sort()
+        starts = [*(start for start, _ in spans), len(self.model)]
+        ends = itertools.accumulate((end for _, end in spans), max, initial=0)
+        rest = [self.model[a:b] for a, b in zip(ends, starts, strict=True)]
+        return _zipped(b"".join(rest), bits)
 
     def zip_bytes_with_all_alike(self) -> int:
         """What no step can bring the zip below: all weights are zero, and all scales one."""
@@ -77,21 +88,19 @@ class Untrained:
         return _zipped(file_of(alike, self.compress), 0.0)
 
 
-def _zipped(rest: bytes | bytearray, bits: float) -> int:
+def _zipped(rest: bytes, bits: float) -> int:
     packer = zlib.compressobj(6, zlib.DEFLATED, -15)  # 9 takes four times as long over zeros
     packed = len(packer.compress(rest)) + len(packer.flush())
     return int(packed * DEFLATE_GAIN + bits / 8) + CONTAINER_BYTES
 
 
-def _blank(data: bytearray, array: np.ndarray, *, int4: bool = False) -> None:
-    """Put zeros where an array stands: in one piece, or in one for each gate of an LSTM."""
+def _places(data: bytes, array: np.ndarray, *, int4: bool = False) -> list[tuple[int, int]]:
+    """Where an array stands, its first byte and its end: in one piece, or one for each gate."""
     part = (pack_int4("a weight", array) if int4 else array).tobytes()
     place = data.find(part)
     if place >= 0:
-        data[place : place + len(part)] = bytes(len(part))
-    elif array.ndim > 1:
-        for gate in array:
-            _blank(data, gate, int4=int4)
+        return [(place, place + len(part))]
+    return [p for gate in array for p in _places(data, gate, int4=int4)] if array.ndim > 1 else []
 
 
 def write_untrained(graph: Graph, compress: CompressSpec, *, rng: np.random.Generator) -> Untrained:
@@ -107,9 +116,69 @@ def write_untrained(graph: Graph, compress: CompressSpec, *, rng: np.random.Gene
     Raises:
         RecipeError: for a precision that an operation of the graph does not have.
     """
-    folded = fold(_with_drawn_constants(graph, rng))
-    form = shipped_graph(folded, compress, examples=NO_EXAMPLES, ranges=_drawn_ranges(folded, rng))
+    if compress.precision in {"int8", "int4"}:
+        form = _drawn_integers(graph, compress, rng)
+    else:
+        drawn = _with_drawn_constants(graph, rng)
+        form = shipped_graph(drawn, compress, examples=NO_EXAMPLES, ranges={})
     return Untrained(form=form, compress=compress, model=file_of(form, compress))
+
+
+def _drawn_integers(graph: Graph, compress: CompressSpec, rng: np.random.Generator) -> Graph:
+    """The integer form: as folding and quantising make it, with drawn integers."""
+    ops, shapes = folded_form(graph)
+    bits = 8 if compress.precision == "int8" else 4
+    weights = {op.inputs[place] for op in ops for place in weight_axes(op)}
+    constants: dict[str, np.ndarray] = {}
+    for dtype, limit in ((np.int8, weight_limit(bits)), (np.int32, BIASES)):
+        names = [name for name in shapes if (name in weights) == (dtype is np.int8)]
+        sizes = [math.prod(shapes[name]) for name in names]
+        integers = rng.integers(-limit, limit, sum(sizes), dtype, endpoint=True)
+        for name, end, size in zip(names, itertools.accumulate(sizes), sizes, strict=True):
+            constants[name] = integers[end - size : end].reshape(shapes[name])
+    numbers = _Drawn(ops=ops, shapes=shapes, weight_bits=bits, rng=rng)
+    parameters = parameters_of(ops, numbers, per_channel=compress.per_channel)
+    form = replace(graph, ops=ops, constants=constants, quantisation=parameters)
+    return with_float_edges(form) if compress.io == "float32" else form
+
+
+class _Drawn:
+    """Scales and zero points that differ, while there are enough of them."""
+
+    def __init__(
+        self, *, ops: Sequence[Op], shapes: Mapping[str, Shape], weight_bits: int,
+        rng: np.random.Generator,
+    ) -> None:  # fmt: skip
+        self.weight_bits = weight_bits
+        self._shapes = shapes
+        self._rectified = {op.output for op in ops if _rectified(op)}
+        many = sum(max(shape) for shape in shapes.values()) + 4 * len(ops) + 1  # enough of them
+        self._scales = rng.uniform(*SPREAD, many).astype(np.float32)
+        self._zero_points = itertools.cycle((INT8[0] + rng.permutation(ZERO_POINTS)).tolist())
+        self._at = 0
+
+    def weight_scale(self, op: Weighted, axis: int | None, source: float) -> np.ndarray:  # noqa: ARG002 - as the protocol has it
+        """Drawn, far below the activations' so that no multiplier is above 1."""
+        return self._next(1 if axis is None else self._shapes[op.inputs[1]][axis]) / 1000
+
+    def activation(self, name: str, least_scale: float = 0.0) -> Quantisation:  # noqa: ARG002 - as the protocol has it
+        """Drawn; a zero point at the end behind a rectifier, as it would be found."""
+        zero_point = INT8[0] if name in self._rectified else next(self._zero_points)
+        return Quantisation(scale=self._next(1) / 255, zero_point=zero_point)
+
+    def lstm(self, op: LSTM, source: Quantisation) -> LSTMParameters:  # noqa: ARG002 - as the protocol has it
+        """Drawn; a state is symmetric, a cell's scale a power of two."""
+        weight, recurrent = (Quantisation(scale=self._next(4) / 1000, axis=0) for _ in range(2))
+        return LSTMParameters(
+            weights=(weight, recurrent),
+            bias=Quantisation(scale=source.scale * weight.scale, axis=0),
+            hidden=Quantisation(scale=self._next(1) / 127),
+            cell=Quantisation(scale=np.array([2.0**-12])),
+        )
+
+    def _next(self, count: int) -> np.ndarray:
+        self._at += count
+        return self._scales[self._at - count : self._at]
 
 
 def _with_drawn_constants(graph: Graph, rng: np.random.Generator) -> Graph:
@@ -121,22 +190,6 @@ def _with_drawn_constants(graph: Graph, rng: np.random.Generator) -> Graph:
         drawn[name] = numbers[at : at + size].reshape(shape)
         at += size
     return graph.with_constants(drawn)
-
-
-def _drawn_ranges(folded: Graph, rng: np.random.Generator) -> dict[str, tuple[float, float]]:
-    """A range for every activation and cell; from 0 behind a rectifier, as it would be found.
-
-    The others have zero points that differ, while there are enough of them.
-    """
-    owners = {INPUT: False, **{op.output: _rectified(op) for op in folded.ops}}
-    owners |= {f"{op.output}{CELL}": False for op in folded.ops if isinstance(op, LSTM)}
-    widths = rng.uniform(*SPREAD, len(owners)).tolist()
-    shares = itertools.cycle((rng.permutation(ZERO_POINTS) / 255).tolist())
-    ranges = {}
-    for (name, rectified), width in zip(owners.items(), widths, strict=True):
-        low = 0.0 if rectified else -width * next(shares)
-        ranges[name] = (low, low + width)
-    return ranges
 
 
 def _rectified(op: Op) -> bool:

@@ -5,6 +5,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,19 +101,30 @@ class _Entry:
 
 
 def _ends_cleanly(entry: _Entry) -> bool:
-    """Whether a deflate stream has its end mark in its last byte, and zeros after it."""
+    """Whether a deflate stream has its end mark in its last byte, and zeros after it.
+
+    A shorter stream that ends too, but says less, is another matter: cleared bits may happen to
+    spell the end mark.
+    """
     if entry.method == 0:
         return True
     *_, last = entry.body
 
-    def ends(body: bytes) -> bool:
+    def content(body: bytes) -> bytes | None:
         unpacker = zlib.decompressobj(-15)
-        unpacker.decompress(body)
-        return unpacker.eof and not unpacker.unused_data
+        found = unpacker.decompress(body)
+        return found if unpacker.eof and not unpacker.unused_data else None
 
     shorter = {last & ((1 << bits) - 1) for bits in range(8)} - {last}
     trimmed = [entry.body[:-1], *(entry.body[:-1] + bytes([byte]) for byte in shorter)]
-    return ends(entry.body) and not any(map(ends, trimmed))
+    whole = content(entry.body)
+
+    def says_all(body: bytes) -> bool:
+        with suppress(zlib.error):
+            return content(body) == whole
+        return False
+
+    return whole is not None and not any(map(says_all, trimmed))
 
 
 def _container(entries: Sequence[_Entry]) -> bytes:

@@ -14,6 +14,7 @@ Format: https://flatbuffers.dev/internals/
 """
 
 import functools
+import operator
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,15 +81,17 @@ Node = Blob | Vector | Table
 
 
 Fields = Mapping[int, Scalar | Node | None]
+_SLOT = operator.itemgetter(0)
 
 
 def table(kind: str, fields: Fields) -> Table:
     """A table without its absent fields and without scalars at their default."""
-    kept = [
-        (slot, value)
-        for slot, value in sorted(fields.items())
-        if value is not None and not (isinstance(value, Scalar) and value.value == value.default)
-    ]
+    kept = []
+    for slot, value in fields.items():
+        if value is None or (type(value) is Scalar and value.value == value.default):
+            continue
+        kept.append((slot, value))
+    kept.sort(key=_SLOT)
     return Table(kind, tuple(kept))
 
 
@@ -115,10 +118,10 @@ def assemble(root: Table, identifier: bytes) -> bytes:
         root: the root table.
         identifier: four bytes that follow the root's offset.
     """
-    nodes = _parents_first(root)
+    nodes, leaves = _parents_first(root)
     layouts = _layouts([node for node in nodes if isinstance(node, _Table)])
     vtables = Region(HEADER)
-    for chain in overlap([layout.vtable for layout, _ in layouts.values()], grain=2):
+    for chain in _vtable_chains(frozenset([layout.vtable for layout, _ in layouts.values()])):
         vtables.place(chain)
     at: dict[int, int] = {}
     end = _padded(vtables.end)
@@ -128,21 +131,27 @@ def assemble(root: Table, identifier: bytes) -> bytes:
             end += -(end + 4) % 8 if layout.wide else 0
             at[node.number] = end
             end += _padded(layout.size)
-        elif isinstance(node, _Vector):
+        else:
             at[node.number] = end
             end += 4 + 4 * len(node.items)
-    leaves = _place_leaves([node for node in nodes if isinstance(node, _Leaf)], end, at)
-    out = bytearray(leaves.end)
+    region = _place_leaves(leaves, end, at)
+    out = bytearray(region.end)
     struct.pack_into("<I4s", out, 0, at[nodes[0].number], identifier)
-    for address, data in (*vtables.pieces, *leaves.pieces):
+    for address, data in (*vtables.pieces, *region.pieces):
         out[address : address + len(data)] = data
     for node in nodes:
-        if isinstance(node, _Vector):
-            _write_vector(out, node, at)
-        elif isinstance(node, _Table):
+        if isinstance(node, _Table):
             layout, parts = layouts[node.number]
             _write_table(out, (at[node.number], vtables.where[layout.vtable]), layout, parts, at)
+        else:
+            _write_vector(out, node, at)
     return bytes(out)
+
+
+@functools.lru_cache(maxsize=1024)
+def _vtable_chains(vtables: frozenset[bytes]) -> list[Chain]:
+    """Remembered, because networks of a kind have the same vtables."""
+    return overlap(vtables, grain=2)
 
 
 def _padded(size: int) -> int:
@@ -176,35 +185,42 @@ class _Leaf(NamedTuple):
     blob: Blob
 
 
-def _parents_first(root: Table) -> list[_Table | _Vector | _Leaf]:
+def _parents_first(root: Table) -> tuple[list[_Table | _Vector], list[_Leaf]]:
     """The nodes that differ in value; children are compared by their numbers, not once more."""
     numbers: dict[object, int] = {}
     met: dict[int, int] = {}
-    order: list[_Table | _Vector | _Leaf] = []
+    order: list[_Table | _Vector] = []
+    leaves: list[_Leaf] = []
 
     def visit(node: Node) -> int:
         if id(node) in met:
             return met[id(node)]
-        found: _Table | _Vector | _Leaf
+        next_number = len(numbers)
+        if isinstance(node, Blob):
+            number = numbers.setdefault(node, next_number)
+            if number == next_number:
+                leaves.append(_Leaf(number, node))
+            met[id(node)] = number
+            return number
+        found: _Table | _Vector
         if isinstance(node, Table):
-            slots = tuple([slot for slot, _ in node.fields])
-            parts = [v if isinstance(v, Scalar) else visit(v) for _, v in reversed(node.fields)]
-            found = _Table(len(order), node.kind, slots, tuple(reversed(parts)))
+            slots, parts = [], list[Part]()
+            for slot, value in reversed(node.fields):
+                slots.append(slot)
+                parts.append(value if isinstance(value, Scalar) else visit(value))
+            found = _Table(len(numbers), node.kind, tuple(slots[::-1]), tuple(parts[::-1]))
             key: object = found[2:]
-        elif isinstance(node, Vector):
-            items = [visit(item) for item in reversed(node.items)]
-            found = _Vector(len(order), tuple(reversed(items)))
-            key = found.items
         else:
-            found = _Leaf(len(order), node)
-            key = node
+            items = [visit(item) for item in reversed(node.items)]
+            found = _Vector(len(numbers), tuple(items[::-1]))
+            key = found.items
         number = met[id(node)] = numbers.setdefault(key, found.number)
         if number == found.number:
             order.append(found)
         return number
 
     visit(root)
-    return order[::-1]
+    return order[::-1], leaves[::-1]
 
 
 def _write_vector(out: bytearray, vector: _Vector, at: Mapping[int, int]) -> None:
@@ -287,13 +303,13 @@ def _layouts(tables: Sequence[_Table]) -> dict[int, tuple[_Layout, tuple[Part, .
     for node in tables:
         groups.setdefault((node.kind, node.slots), []).append(node)
     chosen: dict[int, tuple[_Layout, tuple[Part, ...]]] = {}
+    kinds: dict[str, list[tuple[frozenset[int], _Table]]] = {}
     for (kind, slots), members in groups.items():
+        kinds.setdefault(kind, []).append((frozenset(slots), members[0]))
+    for (kind, slots), members in groups.items():
+        own = frozenset(slots)
         extra = min(
-            (
-                _missing(slots, others[0])
-                for (other_kind, other_slots), others in groups.items()
-                if other_kind == kind and set(slots) < set(other_slots)
-            ),
+            [_missing(slots, other) for others, other in kinds[kind] if own < others],
             key=lambda fields: 1000 if fields is None else len(fields),
             default=None,
         )

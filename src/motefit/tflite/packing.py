@@ -126,10 +126,10 @@ def fill(sizes: Sequence[int], gap: int, align: int) -> tuple[int, ...]:
         Indices into ``sizes``: a total that reaches such a place exactly, else as much of the gap
         as can be filled.
     """
-    room = gap + FILL_STEPS * align
-    reached: dict[int, tuple[int, ...]] = {0: ()}
     if gap == 0:
         return ()
+    room = gap + FILL_STEPS * align
+    reached: dict[int, tuple[int, ...]] = {0: ()}
     for i, size in enumerate(sizes):
         for before in sorted(reached, reverse=True):
             if before + size <= room and before + size not in reached:

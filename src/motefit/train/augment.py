@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motefit.signal.pcm import INT16_SCALE, require_samples
-from motefit.spec.recipe import AugmentSpec
+from motefit.spec.augment import AugmentSpec
 
 Floats = NDArray[np.float32]
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from motefit.data.cache import cache_folder
 from motefit.data.speech import Clips, SpeechDataset
 from motefit.signal.features import Features
+from motefit.spec.augment import AugmentSpec
 from motefit.spec.codec import dumps_json
 from motefit.spec.errors import DataError, OutputError
 from motefit.spec.files import write_atomic
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalisation import Normalisation
-from motefit.spec.recipe import AugmentSpec
 from motefit.train.augment import Noise, augment_clips, augments_clips, mask_features
 from motefit.train.normalise import feature_normalisation, normalised
 

@@ -9,8 +9,8 @@ import engine_jobs as jobs
 import pytest
 from engine_watch import PATIENCE_S, alive, wait_for
 
+from motefit.measure.bench_machine import usable_cores
 from motefit.search.engines import WorkerLost, open_engine
-from motefit.search.engines.local import usable_cores
 from motefit.spec.errors import RecipeError
 
 

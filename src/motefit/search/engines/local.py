@@ -15,6 +15,7 @@ from multiprocessing.context import SpawnProcess
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
+from motefit.measure.bench_machine import usable_cores
 from motefit.search.engines import (
     POLL_S,
     RETRIES,
@@ -43,13 +44,6 @@ def open_local(*, workers: int, address: str) -> Engine:
             f"the engine 'local' has no address, got {address!r}; leave it out, or take 'ray'"
         )
     return LocalEngine(workers=workers or usable_cores())
-
-
-def usable_cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

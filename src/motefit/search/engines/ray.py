@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
+from motefit.measure.bench_machine import usable_cores
 from motefit.search.engines import (
     POLL_S,
     RETRIES,
@@ -24,7 +25,6 @@ from motefit.search.engines import (
     perform,
     register,
 )
-from motefit.search.engines.local import usable_cores
 from motefit.spec.errors import MissingExtraError, RecipeError
 
 SETTINGS = {
