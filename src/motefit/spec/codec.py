@@ -95,9 +95,14 @@ def flatten(table: Mapping[str, object], *, where: str) -> dict[str, object]:
     return flat
 
 
+@functools.cache
+def _form(hint: Any) -> tuple[Any, tuple[Any, ...], bool]:
+    """Origin and arguments of an annotation, and whether it is a dataclass."""
+    return typing.get_origin(hint), typing.get_args(hint), dataclasses.is_dataclass(hint)
+
+
 def _value(hint: Any, value: Any, *, where: str) -> Any:
-    origin = typing.get_origin(hint)
-    arguments = typing.get_args(hint)
+    origin, arguments, table = _form(hint)
     if origin in {typing.Union, types.UnionType}:
         if value is None and type(None) in arguments:
             return None
@@ -112,7 +117,7 @@ def _value(hint: Any, value: Any, *, where: str) -> Any:
         if not arguments:
             return _plain(value, where=where)
         return {str(k): _value(arguments[1], v, where=f"{where}.{k}") for k, v in value.items()}
-    if dataclasses.is_dataclass(hint):
+    if table:
         if isinstance(value, cast("type[Any]", hint)):
             return value
         return decode(cast("type[Any]", hint), value, where=where)
@@ -177,16 +182,20 @@ def _plain(value: Any, *, where: str) -> Any:
         return {str(k): _plain(v, where=f"{where}.{k}") for k, v in value.items()}
     if isinstance(value, list | tuple):
         return tuple(_plain(v, where=f"{where}[{i}]") for i, v in enumerate(value))
-    if value is None or isinstance(value, str | bool) or dataclasses.is_dataclass(value):
+    if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int | float):
         return _number(value, where=where, hint=type(value))
+    if dataclasses.is_dataclass(value):
+        return value
     kind = "a date or time" if isinstance(value, datetime.date | datetime.time) else repr(value)
     raise RecipeError(f"{where}: expected text, a number, true, false, a list or a table: {kind}")
 
 
 def encode(value: Any) -> Any:
     """Turn a dataclass into plain dicts, lists and scalars; keys that are None are left out."""
+    if value is None or isinstance(value, str | int | float):
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value) if f.init)
         return {name: encode(item) for name, item in pairs if item is not None}

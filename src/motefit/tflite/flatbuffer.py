@@ -31,6 +31,9 @@ SIZES = {
 """Bytes of the numbers in a table, by their :mod:`struct` code."""
 
 
+_LENGTH = struct.Struct("<I")
+
+
 class Scalar(NamedTuple):
     """A number inside a table; ``code`` is one of :data:`SIZES`."""
 
@@ -57,7 +60,8 @@ class Blob(NamedTuple):
 
     def encode(self) -> bytes:
         """The length, the elements, and zeros up to a multiple of 4."""
-        return struct.pack("<I", self.length) + self.data + bytes(-len(self.data) % 4)
+        data = self.data
+        return b"%b%b%b" % (_LENGTH.pack(self.length), data, bytes(-len(data) % 4))
 
 
 class Vector(NamedTuple):
@@ -341,7 +345,7 @@ def _place_leaves(leaves: Sequence[_Leaf], start: int, at: dict[int, int]) -> Re
     """Place vectors: aligned ones in order, the others in the gaps before them and at the end."""
     region = Region(start)
     codes = {leaf.number: leaf.blob.encode() for leaf in leaves}
-    wide = sorted((leaf for leaf in leaves if leaf.blob.align > 4), key=lambda n: -n.blob.align)
+    wide = sorted([leaf for leaf in leaves if leaf.blob.align > 4], key=lambda n: -n.blob.align)
     small = [leaf for leaf in leaves if leaf.blob.align == 4]
     hosts = Hosts()
     for leaf in reversed(wide):
@@ -354,12 +358,13 @@ def _place_leaves(leaves: Sequence[_Leaf], start: int, at: dict[int, int]) -> Re
     fillers += [Chain.of(codes[leaf.number]) for leaf in small if not leaf.blob.shared]
     sizes = [len(chain.data) for chain in fillers]
     for leaf in wide:
-        chosen = fill(sizes, -(region.end + 4) % leaf.blob.align, leaf.blob.align)
+        align = leaf.blob.align
+        chosen = fill(sizes, -(region.end + 4) % align, align)
         for i in chosen:
             region.place(fillers[i])
         for i in reversed(chosen):
             del fillers[i], sizes[i]
-        region.end += -(region.end + 4) % leaf.blob.align
+        region.end += -(region.end + 4) % align
         region.place(Chain.of(codes[leaf.number]))
     for chain in fillers:
         region.place(chain)

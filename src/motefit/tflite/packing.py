@@ -2,14 +2,13 @@
 
 import bisect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 FILL_STEPS = 16
 """How many places for aligned data lie within reach of one choice of pieces."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """Bytes that hold several pieces, and where each begins."""
 
     data: bytes
@@ -32,7 +31,8 @@ class Region:
     def place(self, chain: Chain) -> None:
         """Append a chain."""
         self.pieces.append((self.end, chain.data))
-        self.where.update({piece: self.end + start for piece, start in chain.starts.items()})
+        for piece, start in chain.starts.items():
+            self.where[piece] = self.end + start
         self.end += len(chain.data)
 
 
