@@ -96,13 +96,17 @@ def flatten(table: Mapping[str, object], *, where: str) -> dict[str, object]:
 
 
 @functools.cache
-def _form(hint: Any) -> tuple[Any, tuple[Any, ...], bool]:
-    """Origin and arguments of an annotation, and whether it is a dataclass."""
-    return typing.get_origin(hint), typing.get_args(hint), dataclasses.is_dataclass(hint)
+def _form(hint: Any) -> tuple[Any, bool]:
+    """Origin of an annotation, and whether it is a dataclass.
+
+    Its arguments are not remembered: unions in another order are equal to ``functools.cache``.
+    """
+    return typing.get_origin(hint), dataclasses.is_dataclass(hint)
 
 
 def _value(hint: Any, value: Any, *, where: str) -> Any:
-    origin, arguments, table = _form(hint)
+    origin, table = _form(hint)
+    arguments = typing.get_args(hint) if origin else ()
     if origin in {typing.Union, types.UnionType}:
         if value is None and type(None) in arguments:
             return None
