@@ -57,7 +57,7 @@ class Builder:
         return f"{kind}{number}"
 
     def _constant(self, name: str, value: np.ndarray) -> str:
-        self._constants[name] = value.astype(np.float32)
+        self._constants[name] = value.astype(np.float32, copy=False)
         return name
 
     def _uniform(self, shape: Shape, limit: float) -> np.ndarray:
@@ -120,7 +120,7 @@ class Builder:
         channels = self.shape[-1]
         inputs = [self.cursor]
         for part, value in (("gamma", 1.0), ("beta", 0.0), ("mean", 0.0), ("variance", 1.0)):
-            inputs.append(self._constant(f"{name}.{part}", np.full(channels, value)))
+            inputs.append(self._constant(f"{name}.{part}", np.full(channels, value, np.float32)))
         return self._append(BatchNorm(inputs=tuple(inputs), output=name, epsilon=epsilon))
 
     def relu(self) -> str:

@@ -39,7 +39,7 @@ from motefit.train.coach import Coach
 from motefit.train.compressors import compress
 from motefit.train.loop import DivergedError, EpochReport, Source, Trained, train
 from motefit.train.model import Model
-from motefit.train.stacked import train_stacked
+from motefit.train.stacked import train_stacked, worth_stacking
 
 STANDING_EXAMPLES = 128
 """Training examples that calibrate the file of a candidate that is still in training."""
@@ -121,7 +121,9 @@ def _trained(job: Job, benches: Sequence[_Bench], epochs: int) -> Sequence[Train
         untrained(b.recipe, b.work.seed, b.task.problem(b.recipe, b.dataset)) for b in benches
     ]
     logs = [_log(folder / HISTORY) for folder in folders]
-    if len(benches) > 1:
+    first = benches[0].recipe
+    if job.device == "cpu" and first.search.stack > 1 and worth_stacking(graphs[0], first.train):
+        # alone too: the bytes do not depend on the company, but they do on the way of training
         return train_stacked(
             graphs,
             benches[0].source,

@@ -106,12 +106,11 @@ def _places(data: bytes, array: np.ndarray, *, int4: bool = False) -> list[tuple
 def write_untrained(graph: Graph, compress: CompressSpec, *, rng: np.random.Generator) -> Untrained:
     """Write a network as it would ship, with numbers drawn where training would find them.
 
-    Integers of weights are the nearest ones; well-chosen ones take as many bytes.
-
     Args:
-        graph: in trained form, weights as drawn by its family.
+        graph: in trained form, weights as drawn by its family; where weights and activations ship
+            as integers, only their shapes matter.
         compress: the recipe's ``[compress]`` section.
-        rng: draws what families leave equal.
+        rng: draws the numbers.
 
     Raises:
         RecipeError: for a precision that an operation of the graph does not have.
