@@ -14,8 +14,8 @@ MODEL = st.binary(max_size=300).map(lambda data: b"\x10\0\0\0TFL3" + data)
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.text("ab", max_size=40) | st.text("abcdefgh", max_size=60), st.booleans())
-@example(text="bbbbaabbbaaab", thorough=True)  # with its last bits cleared it ends too, and says less
+@given(text=st.text("ab", max_size=40) | st.text("abcdefgh", max_size=60), thorough=st.booleans())
+@example(text="bbbbaabbbaaab", thorough=True)  # with cleared last bits it ends too, and says less
 def test_what_was_packed_is_as_packed(text, thorough):
     assert is_as_packed(pack({"a": text.encode()}, thorough=thorough))
 

@@ -29,7 +29,9 @@ class Quantisation:
     bits: int = 8
 
     def __post_init__(self) -> None:
-        scale = np.asarray(self.scale, np.float32).reshape(-1)
+        scale = np.asarray(self.scale, np.float32)
+        if scale.ndim != 1:
+            scale = scale.reshape(-1)
         # a single number is compared as it is: numpy's reductions take microseconds
         ends = scale.tolist() if scale.size < 2 else [scale.min(), scale.max()]
         if ends and not 0 < ends[0] <= ends[-1] < np.inf:

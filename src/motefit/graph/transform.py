@@ -45,18 +45,23 @@ def fold(graph: Graph) -> Graph:
     return replace(graph, ops=ops, constants={n: a for n, a in constants.items() if n in used})
 
 
-def folded_form(graph: Graph) -> tuple[tuple[Op, ...], Mapping[str, Shape]]:
-    """What :func:`fold` leaves, but for the numbers: operations, and shapes of their constants.
+def folded_form(graph: Graph) -> tuple[tuple[Op, ...], Mapping[str, Shape], frozenset[str]]:
+    """What :func:`fold` leaves, but for the numbers.
+
+    Returns:
+        The operations, the shapes of their constants, and the names of biases that are zero: those
+        that folding adds where no batch norm follows.
 
     Raises:
         RecipeError: as :func:`fold`.
     """
     graph = _without_dropout(graph)
-    ops, _ = _folded(graph)
-    shapes = {name: array.shape for name, array in graph.constants.items()}
-    shapes |= _new_biases(graph, ops)
+    ops, norms = _folded(graph)
+    added = _new_biases(graph, ops)
+    shapes = {**{name: array.shape for name, array in graph.constants.items()}, **added}
     used = dict.fromkeys(name for op in ops for name in op.inputs)
-    return ops, {name: shapes[name] for name in used if name in shapes}
+    zeros = added.keys() - {target.inputs[2] for target, _ in norms}
+    return ops, {name: shapes[name] for name in used if name in shapes}, frozenset(zeros)
 
 
 def _new_biases(graph: Graph, ops: Sequence[Op]) -> dict[str, Shape]:

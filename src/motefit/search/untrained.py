@@ -125,7 +125,7 @@ def write_untrained(graph: Graph, compress: CompressSpec, *, rng: np.random.Gene
 
 def _drawn_integers(graph: Graph, compress: CompressSpec, rng: np.random.Generator) -> Graph:
     """The integer form: as folding and quantising make it, with drawn integers."""
-    ops, shapes = folded_form(graph)
+    ops, shapes, zeros = folded_form(graph)
     bits = 8 if compress.precision == "int8" else 4
     weights = {op.inputs[place] for op in ops for place in weight_axes(op)}
     constants: dict[str, np.ndarray] = {}
@@ -135,6 +135,8 @@ def _drawn_integers(graph: Graph, compress: CompressSpec, rng: np.random.Generat
         integers = rng.integers(-limit, limit, sum(sizes), dtype, endpoint=True)
         for name, end, size in zip(names, itertools.accumulate(sizes), sizes, strict=True):
             constants[name] = integers[end - size : end].reshape(shapes[name])
+    for name in zeros:
+        constants[name] = np.zeros(shapes[name], np.int32)
     numbers = _Drawn(ops=ops, shapes=shapes, weight_bits=bits, rng=rng)
     parameters = parameters_of(ops, numbers, per_channel=compress.per_channel)
     form = replace(graph, ops=ops, constants=constants, quantisation=parameters)

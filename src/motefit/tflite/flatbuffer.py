@@ -291,10 +291,11 @@ def _write_table(
     values: list[float] = []
     for place, i in layout.places:
         part = parts[i]
-        if not isinstance(part, Scalar):
-            values.append(at[part] - start - place)
+        if isinstance(part, Scalar):
+            code, value, _ = part
+            values.append(value if code in "fd" else int(value))
         else:
-            values.append(part.value if part.code in "fd" else int(part.value))
+            values.append(at[part] - start - place)
     layout.packer.pack_into(out, start, start - vtable, *values)
 
 
@@ -365,7 +366,7 @@ def _place_leaves(leaves: Sequence[_Leaf], start: int, at: dict[int, int]) -> Re
         for i in reversed(chosen):
             del fillers[i], sizes[i]
         region.end += -(region.end + 4) % align
-        region.place(Chain.of(codes[leaf.number]))
+        region.put(codes[leaf.number])
     for chain in fillers:
         region.place(chain)
     for number, code in codes.items():

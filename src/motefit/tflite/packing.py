@@ -28,6 +28,12 @@ class Region:
         self.pieces: list[tuple[int, bytes]] = []
         self.where: dict[bytes, int] = {}
 
+    def put(self, piece: bytes) -> None:
+        """Append one piece."""
+        self.pieces.append((self.end, piece))
+        self.where[piece] = self.end
+        self.end += len(piece)
+
     def place(self, chain: Chain) -> None:
         """Append a chain."""
         self.pieces.append((self.end, chain.data))
