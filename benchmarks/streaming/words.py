@@ -36,6 +36,10 @@ HERE = Path(__file__).parent
 DEFAULT = ("up-down", "yes-no", "go-stop")
 ONCE, TWICE = 0.95, 0.02
 CHUNK_SECONDS = 0.1
+HEAD = (
+    "| model | clips x seeds | once | twice or more | wrong | missed | once, worst seed "
+    "| stray | clip accuracy | reports in noise alone | unknown words reported |"
+)
 
 
 def bundle(name: str, data: Path, folder: Path) -> Path:
@@ -137,8 +141,7 @@ def markdown(results: dict[str, dict], *, part: str) -> str:
         "*stray*: reports that belong to no word, per clip, most of them noises inside the clips.",
         "Clip accuracy is that of the same file on the same clips, cut out and one by one.",
         "",
-        "| model | clips x seeds | once | twice or more | wrong | missed | once, worst seed "
-        "| stray | clip accuracy | reports in noise alone | unknown words reported |",
+        HEAD,
         "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
         *(row(name, results[name]) for name in sorted(results)),
         "",

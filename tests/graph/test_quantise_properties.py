@@ -50,7 +50,8 @@ def test_inside_the_range_the_error_is_half_a_step(x, low, high):
     low, high = min(low, high), max(low, high)
     quantisation = activation_quantisation(low, high)
     scale = float(quantisation.scale[0])
-    inside = np.clip(x, min(low, 0), max(high, 0)) if high - low > 1e-9 else np.clip(x, 0, 1)
+    wide = max(high, 0) - min(low, 0) > 1e-9
+    inside = np.clip(x, min(low, 0), max(high, 0)) if wide else np.clip(x, 0, 1)
     back = dequantise_array(quantise_array(inside, quantisation), quantisation)
     # the zero point is rounded too: it may move an end of the range by half a step
     assert np.abs(back.astype(np.float64) - inside).max() <= scale * (1 + 1e-5)

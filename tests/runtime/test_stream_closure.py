@@ -7,8 +7,8 @@ import sys
 CODE = """
 import json, sys
 import {modules}
-roots = {{name.partition(".")[0] for name in sys.modules}}
-print(json.dumps(sorted(roots - sys.stdlib_module_names - {{"motefit", "__main__", "__mp_main__"}})))
+roots = {{name.partition(".")[0] for name in sys.modules}} - sys.stdlib_module_names
+print(json.dumps(sorted(roots - {{"motefit", "__main__", "__mp_main__"}})))
 """
 
 
