@@ -2,8 +2,8 @@
 
 Usage: MOTEFIT_DATA=FOLDER python benchmarks/streaming/words.py [MODEL ...] [--part validation]
 
-MODEL is a bundle, or the name of a shipped recipe, which is trained first; left out: the recipes of
-two words. Each seed puts all clips of a part of the model's own data into one recording, in random
+MODEL is a bundle, or the name of a shipped recipe, which is trained first; left out: all word
+models of the zoo. Each seed puts all clips of a part of the model's own data into one recording, in random
 order, 0 to 1 s apart, over a bed of background noise, and the streaming spotter listens to it with
 its default settings. Those were chosen with ``--part validation``. Also counted: reports in the
 noise recordings alone, and in words that the model does not know, because it has no other answer
@@ -33,7 +33,7 @@ from motefit.spec.files import write_atomic
 from motefit.spec.tasks.keyword_spotting import NAME, SpeechData
 
 HERE = Path(__file__).parent
-DEFAULT = ("up-down", "yes-no", "go-stop")
+ZOO = HERE.parents[1] / "zoo"
 ONCE, TWICE = 0.95, 0.02
 CHUNK_SECONDS = 0.1
 HEAD = (
@@ -150,7 +150,7 @@ def markdown(results: dict[str, dict], *, part: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="*", default=DEFAULT, help="bundles or shipped recipes")
+    parser.add_argument("models", nargs="*", default=sorted(map(str, ZOO.glob("*.zip"))), help="bundles or shipped recipes")
     parser.add_argument("--part", choices=("validation", "test"), default="test")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=HERE)

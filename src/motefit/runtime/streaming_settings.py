@@ -33,13 +33,13 @@ class StreamingSettings:
 
     hop_ms: float = 100.0
     middle: float = 0.6
-    open_share: float = 0.75
-    close_share: float = 0.70
+    open_share: float = 0.72
+    close_share: float = 0.68
     above_floor_db: float = 9.0
     floor_ms: float = 2000.0
     quietest_dbfs: float = -70.0
     smoothing_ms: float = 300.0
-    threshold: float = 0.45
+    threshold: float = 0.4
     release: float = 0.3
     refractory_ms: float = 500.0
     ignored: tuple[str, ...] = ()
