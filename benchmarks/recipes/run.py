@@ -88,6 +88,7 @@ def measured(name: str, data: Path) -> dict[str, object]:
 def row(name: str, result: dict) -> str:
     """One line of the table."""
     facts, evidence = result["facts"], result["evidence"]
+    seconds = "zoo" if result["seconds"] is None else f"{result['seconds']:.0f}"
     if "accuracy" in evidence:
         counts = evidence["accuracy"]
         part = f"{counts['n']} clips"
@@ -105,7 +106,7 @@ def row(name: str, result: dict) -> str:
     return (
         f"| `{name}` | {part} | {quality} | {spread(evidence.get('seeds'))} | "
         f"{facts['size.tflite_bytes']:,.0f} | {facts['size.zip_bytes']:,.0f} | "
-        f"{facts['latency.total_ms']:.2f} ms | {f'{result['seconds']:.0f}' if result['seconds'] else 'zoo'} | "
+        f"{facts['latency.total_ms']:.2f} ms | {seconds} | "
         f"{'met' if result['met'] else 'missed'} |"
     )
 
