@@ -4,6 +4,8 @@ set -u
 wanted=()
 command -v chromium >/dev/null || wanted+=(chromium)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || wanted+=(postgresql)
+PATH=$PATH:/usr/sbin command -v sshd >/dev/null || wanted+=(openssh-server)
+command -v ssh >/dev/null || wanted+=(openssh-client)
 [ ${#wanted[@]} = 0 ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}") \
