@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench docs lock clean
+.PHONY: demo test lint bench arm docs lock clean
 
 $(STAMP): requirements/lock.txt pyproject.toml
 	$(PYTHON) tools/check_python.py
@@ -28,12 +28,22 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/frontend/run.py
+	$(BIN)/python benchmarks/screening/run.py
+	$(BIN)/python benchmarks/streaming/run.py
+	$(BIN)/python benchmarks/search/kills.py
 	if [ -n "$$MOTEFIT_DATA" ]; then \
 	  $(BIN)/python benchmarks/compression/run.py --data "$$MOTEFIT_DATA" && \
-	  PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/recipes/run.py; \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/recipes/run.py && \
+	  $(BIN)/python benchmarks/stacked/run.py && \
+	  $(BIN)/python benchmarks/search/compute.py && \
+	  $(BIN)/python benchmarks/streaming/words.py && \
+	  $(BIN)/python benchmarks/in_graph/run.py --data "$$MOTEFIT_DATA/speech/mini_speech_commands"; \
 	else \
 	  $(BIN)/python benchmarks/compression/run.py --short; \
 	fi
+
+arm: $(STAMP)
+	$(BIN)/python tools/arm/run.py zoo/*.zip --in-graph --tensorflow
 
 docs: $(STAMP)
 	$(BIN)/python tools/cli_reference.py
