@@ -146,6 +146,35 @@ def test_a_drawn_round_has_as_many_as_asked_and_no_repeats(data):
     assert not {space.candidate(e.point).key for e in second.entries} & set(keys)
 
 
+def test_a_key_with_one_value_does_not_end_a_narrowing(data):
+    text = TEXT.replace('strategy = "grid"', 'strategy = "narrowing"').replace(
+        "[[2], [4], [64], [4]]", "[[2]]"
+    )
+    recipe = recipe_of(text)
+    space, judge = Space(recipe), judge_of(recipe, data)
+    first = propose(space, judge, (), 0)
+    assert [e.point["model.units"] for e in first.entries] == [(2,)]
+    history = [
+        Record(round=0, index=0, point=e.point, key=space.candidate(e.point).key, status="stopped")
+        for e in first.entries
+    ]
+    second = propose(space, judge, history, 1)
+    assert [e.point["train.learning_rate"] for e in second.entries] == [0.02, 1e30]
+    assert not second.last
+    assert propose(space, judge, history, 2).last
+
+
+def test_a_drawn_study_ends_where_nothing_more_fits(data):
+    text = TEXT.replace('strategy = "grid"', 'strategy = "random"').replace(
+        "[[2], [4], [64], [4]]", "[[64], [128]]"
+    )
+    recipe = recipe_of(text)
+    found = propose(Space(recipe), judge_of(recipe, data), (), 0)
+    assert found.last
+    assert len(found.entries) == 6  # each once
+    assert not any(e.trains for e in found.entries)
+
+
 def test_a_round_is_read_back_as_it_was_written(data, tmp_path):
     recipe = recipe_of()
     found = propose(Space(recipe), judge_of(recipe, data), (), 0)

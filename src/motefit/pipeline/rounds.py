@@ -39,9 +39,15 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """All proposals of a round, in order."""
+    """All proposals of a round, in order.
+
+    Attributes:
+        entries: the proposals.
+        last: nothing was proposed, or nothing more that fits was found: the study ends.
+    """
 
     entries: tuple[Entry, ...]
+    last: bool = False
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -55,7 +55,8 @@ def propose(space: Space, judge: Judge, history: Sequence[Record], number: int) 
             point = proposals.send(missed)
         except StopIteration:
             break
-    return Round(entries=tuple(_capped(entries, left)))
+    last = asked == 0 or (not strategy.whole and fitting == 0)
+    return Round(entries=tuple(_capped(entries, left)), last=last)
 
 
 def _capped(entries: Sequence[Entry], count: int) -> Iterable[Entry]:
@@ -114,9 +115,10 @@ class Study:
         number = 0
         while True:
             current = self._round(number)
-            if not current.entries:
+            if current.entries:
+                trained += self._train(number, current)
+            if current.last:
                 return tuple(trained)
-            trained += self._train(number, current)
             number += 1
 
     def _round(self, number: int) -> Round:
