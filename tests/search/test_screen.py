@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from motefit.graph.families import build
 from motefit.graph.problem import Problem
 from motefit.measure.profile import LatencyScale
-from motefit.search.screen import Screened, nearest_miss, obstacles, screen, screen_all
+from motefit.search.screen import Screened, nearest_miss, screen, screen_all
 from motefit.search.space import Candidate
 from motefit.search.timing import INVOCATIONS, TRIES, TURNS, Timing
 from motefit.spec.budget import Budget
@@ -320,9 +320,3 @@ def judged(size: float, macs: float) -> Screened:
 def test_the_worst_bound_counts():
     even, uneven = judged(2000, 2000), judged(1100, 9000)
     assert nearest_miss((uneven, even)) is even
-
-
-def test_obstacles_are_counted_by_bound_the_most_frequent_first():
-    found = (judged(2000, 1), judged(10, 9000), judged(10, 9000), judged(2000, 9000), judged(1, 1))
-    assert list(obstacles(found).items()) == [("macs", 3), ("size.tflite_bytes", 2)]
-    assert obstacles(()) == {}

@@ -1,7 +1,7 @@
 """The end of a run: the chosen files are measured on the test part, certified, and written."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from motefit.pipeline.ship import Shipped, ship
 from motefit.pipeline.tasks import AnyTask
 from motefit.report.render import write_report
 from motefit.runtime.bundle import write_bundle
-from motefit.search.record import Record
+from motefit.search.record import Record, rejected_by
 from motefit.spec.card import Card
 from motefit.spec.files import write_atomic
 from motefit.spec.recipe import Recipe
@@ -146,11 +146,6 @@ def _searched(recipe: Recipe, records: Sequence[Record]) -> Mapping[str, object]
         "rejected_by": rejected_by(r.excess for r in records if r.status == "rejected"),
         "epochs": sum(record.epochs for record in records),
     }
-
-
-def rejected_by(excesses: Iterable[Mapping[str, float]]) -> Mapping[str, int]:
-    """How many candidates missed each bound before training; one may miss several."""
-    return dict(Counter(name for excess in excesses for name in excess).most_common())
 
 
 def _rows(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from motefit import __version__
 from motefit.measure.profile import DeviceProfile, measure_profile
 from motefit.pipeline.datasets import load_dataset
-from motefit.pipeline.delivery import Delivery, deliver, rejected_by
+from motefit.pipeline.delivery import Delivery, deliver
 from motefit.pipeline.events import Listener
 from motefit.pipeline.extras import require_report, require_training
 from motefit.pipeline.finish import Finish
@@ -22,6 +22,7 @@ from motefit.pipeline.study import Study, propose
 from motefit.pipeline.tasks import find_task
 from motefit.pipeline.trainer import Trainer
 from motefit.search.engines import open_engine
+from motefit.search.record import rejected_by
 from motefit.search.screen import Screened, nearest_miss
 from motefit.search.space import Space
 from motefit.search.strategies import find_strategy

@@ -9,7 +9,7 @@ from motefit.pipeline.events import Listener
 from motefit.pipeline.judge import Judge
 from motefit.pipeline.rounds import Entry, Round, Rounds
 from motefit.pipeline.trainer import Failure, Trainer, epochs_of
-from motefit.search.record import Record, Status
+from motefit.search.record import WORST, Record, Status
 from motefit.search.select import survivors
 from motefit.search.space import Candidate, Space
 from motefit.search.strategies import find_strategy
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 200
 """Proposals per candidate of a round, before a strategy that draws them is taken to find none."""
-ROUND = 8
-WORST = 1e30
-"""Stands for an infinite excess where only numbers can be stored."""
 
 
 def propose(space: Space, judge: Judge, history: Sequence[Record], number: int) -> Round:
@@ -33,7 +30,7 @@ def propose(space: Space, judge: Judge, history: Sequence[Record], number: int) 
     search = space.recipe.search
     strategy = find_strategy(search.strategy)
     left = search.max_candidates - sum(r.status != "rejected" for r in history)
-    wanted = min(left, search.round_candidates or ROUND)
+    wanted = min(left, search.round_size)
     keys = {record.key for record in history}
     entries: list[Entry] = []
     proposals = strategy.propose(space, history, number)

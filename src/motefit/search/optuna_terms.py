@@ -15,7 +15,7 @@ from optuna.distributions import (
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from motefit.search.record import Record
+from motefit.search.record import WORST, Record
 from motefit.search.space import Point, Space
 from motefit.spec.codec import decode, encode
 from motefit.spec.metrics import metric
@@ -33,7 +33,6 @@ _STATES = {
     "trained": TrialState.COMPLETE,
 }
 """A candidate stopped at a rung keeps its values of then: they say that it was among the worse."""
-WORST = 1e30
 
 
 class Terms:

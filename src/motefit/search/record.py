@@ -1,6 +1,7 @@
 """What a study remembers of each candidate."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -9,6 +10,8 @@ from motefit.spec.codec import check_fields
 
 Status = Literal["rejected", "diverged", "lost", "stopped", "trained"]
 """Rejected before training; loss not finite; its workers died; stopped at a rung; to the end."""
+WORST = 1e30
+"""Stands for infinity where only finite numbers can be stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,3 +52,11 @@ class Record:
     def has_values(self) -> bool:
         """Whether training came to facts."""
         return self.status in {"stopped", "trained"}
+
+
+def rejected_by(excesses: Iterable[Mapping[str, float]]) -> Mapping[str, int]:
+    """How many candidates missed each bound before training, the most frequent first.
+
+    A candidate that misses several bounds counts for each.
+    """
+    return dict(Counter(name for excess in excesses for name in excess).most_common())

@@ -1,6 +1,5 @@
 """Judge a candidate before it is trained: sizes, counts and times need no training."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -151,12 +150,3 @@ def nearest_miss(screened: Iterable[Screened]) -> Screened:
         )
 
     return min(screened, key=excess)
-
-
-def obstacles(screened: Iterable[Screened]) -> Mapping[str, int]:
-    """How many candidates miss the bound on each metric, the most frequent first.
-
-    A candidate that misses several bounds counts for each. When nothing fits, the first is what
-    stands in the way.
-    """
-    return dict(Counter(b.metric for item in screened for b in item.missed).most_common())

@@ -8,7 +8,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from motefit.spec.errors import RecipeError
@@ -78,15 +78,24 @@ def _hints(cls: type) -> Mapping[str, Any]:
     return typing.get_type_hints(cls)
 
 
-def flatten(table: Mapping[str, object], *, where: str) -> dict[str, object]:
+def flatten(
+    table: Mapping[str, object], *, where: str, leaves: Collection[str] = ()
+) -> dict[str, object]:
     """Join the keys of nested tables with dots, so that ``a.b = 1`` and ``"a.b" = 1`` are the same.
+
+    Args:
+        table: of tables and values.
+        where: named in errors.
+        leaves: a table with any of these keys is a value.
 
     Raises:
         RecipeError: when a key is then there twice.
     """
     flat: dict[str, object] = {}
     for key, value in table.items():
-        nested = flatten(value, where=where) if isinstance(value, Mapping) else {"": value}
+        nested: Mapping[str, object] = {"": value}
+        if isinstance(value, Mapping) and not value.keys() & set(leaves):
+            nested = flatten(value, where=where, leaves=leaves)
         for rest, item in nested.items():
             name = f"{key}.{rest}" if rest else key
             if name in flat:

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.budget import Budget, check_names
-from motefit.spec.codec import check_fields, decode, dumps_toml, encode, nearest
+from motefit.spec.codec import check_fields, decode, dumps_toml, encode, flatten, nearest
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.metrics import metric
-from motefit.spec.search import SearchSpec, flat_dimensions
+from motefit.spec.search import SearchSpec
 from motefit.spec.tasks import TaskSpec, task_spec
 
 Precision = Literal[
@@ -354,10 +354,7 @@ def _search(given: object, *, where: str) -> Mapping[str, Any]:
     search = dict(_mapping(given, where=where))
     for key in ("space", "ways"):
         if isinstance(search.get(key), Mapping):
-            try:
-                search[key] = flat_dimensions(search[key])
-            except RecipeError as error:
-                raise RecipeError(f"{where}: {key}: {error}") from None
+            search[key] = flatten(search[key], where=f"{where}: {key}", leaves=("low", "high"))
     return search
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from motefit.spec.codec import check_fields
 from motefit.spec.errors import RecipeError
@@ -116,6 +115,11 @@ class SearchSpec:
         for name in self.objectives:
             metric(name)
 
+    @property
+    def round_size(self) -> int:
+        """Candidates of a round of a strategy that draws them."""
+        return self.round_candidates or 8
+
 
 def _check_keys(name: str, table: Mapping[str, Dimension], sections: tuple[str, ...]) -> None:
     for key, values in table.items():
@@ -125,22 +129,3 @@ def _check_keys(name: str, table: Mapping[str, Dimension], sections: tuple[str, 
             *others, last = (f"{section}." for section in sections)
             allowed = f"{', '.join(others)} or {last}" if others else last
             raise RecipeError(f"{name}: {key!r} must begin with {allowed}")
-
-
-def flat_dimensions(table: Mapping[str, Any]) -> dict[str, object]:
-    """Join the keys of nested tables with dots, down to lists and ranges.
-
-    Raises:
-        RecipeError: when a key is there twice.
-    """
-    flat: dict[str, object] = {}
-    for key, value in table.items():
-        inner = {"": value}
-        if isinstance(value, Mapping) and not {"low", "high"} & value.keys():
-            inner = flat_dimensions(value)
-        for rest, item in inner.items():
-            name = f"{key}.{rest}" if rest else key
-            if name in flat:
-                raise RecipeError(f"the key {name!r} is there twice; keep one")
-            flat[name] = item
-    return flat

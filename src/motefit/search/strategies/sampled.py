@@ -18,7 +18,6 @@ from motefit.search.strategies import Proposals, strategy
 
 MakeSampler = Callable[[int, int], BaseSampler]
 """From a seed and the number of candidates in a round."""
-ROUND = 8
 
 
 def _propose(make: MakeSampler, space: Space, history: Sequence[Record], number: int) -> Proposals:
@@ -26,9 +25,7 @@ def _propose(make: MakeSampler, space: Space, history: Sequence[Record], number:
     if sum(record.status != "rejected" for record in history) >= search.max_candidates:
         return
     seed = int(np.random.default_rng([search.seed, number, 3]).integers(2**31))
-    study: Study = create_study(
-        directions=terms.directions, sampler=make(seed, search.round_candidates or ROUND)
-    )
+    study: Study = create_study(directions=terms.directions, sampler=make(seed, search.round_size))
     study.add_trials([terms.trial(record) for record in history])
     distributions = terms.distributions
     while True:
