@@ -37,6 +37,7 @@ bench: $(STAMP)
 	  $(BIN)/python benchmarks/stacked/run.py && \
 	  $(BIN)/python benchmarks/search/compute.py && \
 	  $(BIN)/python benchmarks/streaming/words.py && \
+	  $(BIN)/python benchmarks/published/seeds.py && \
 	  $(BIN)/python benchmarks/in_graph/run.py --data "$$MOTEFIT_DATA/speech/mini_speech_commands"; \
 	else \
 	  $(BIN)/python benchmarks/compression/run.py --short; \
