@@ -8,6 +8,7 @@ import sys
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def render() -> str:
         usage = " ".join([name, *(p.usage for p in parameters)])
         lines = [f"## `{name}`", "", inspect.getdoc(function) or "", "", f"    {usage}", ""]
         lines += ["| argument or option | default | meaning |", "|---|---|---|"]
-        lines += [f"| `{p.name}` | {p.default} | {p.meaning} |" for p in parameters]
+        lines += [f"| `{_cell(p.name)}` | {p.default} | {_cell(p.meaning)} |" for p in parameters]
         parts.append("\n".join([*lines, ""]))
     return "\n".join(parts)
 
@@ -74,7 +75,7 @@ def _parameters(function: Callable[..., Any]) -> list[Parameter]:
         required = parameter.default is parameter.empty
         name = _name(parameter.name, kind, info)
         usage = f"{name}..." if typing.get_origin(kind) is list else name
-        meaning = info.help.replace("|", "\\|").replace("<", "&lt;")
+        meaning = info.help.replace("<", "&lt;")
         if info.min is not None:
             meaning += f" At least {info.min}."
         found.append(
@@ -96,9 +97,21 @@ def _name(name: str, kind: object, info: ParameterInfo) -> str:
     declared = declared or [f"--{name.replace('_', '-')}"]
     if kind is bool:
         return "/".join(declared)
-    kinds = {int: "N", float: "X", str: "TEXT"}
-    wanted = next((k for k in (kind, *typing.get_args(kind)) if k in kinds), None)
-    return f"{'/'.join(declared)} {kinds[wanted] if wanted else 'PATH'}"
+    return f"{'/'.join(declared)} {info.metavar or _value(kind) or 'PATH'}"
+
+
+def _value(kind: object) -> str:
+    """What stands for a value: its choices, where it has some; empty where nothing here does."""
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "|".join(kind)
+    if typing.get_origin(kind) is typing.Literal:
+        return "|".join(typing.get_args(kind))
+    inner = (_value(argument) for argument in typing.get_args(kind))
+    return {int: "N", float: "X", str: "TEXT"}.get(kind) or next(filter(None, inner), "")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _default(value: object) -> str:

@@ -74,6 +74,26 @@ def test_the_page_has_each_option_of_the_commands_own_help(name):
     assert set(listed) == shown
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("export", "--frontend in-graph"),
+        ("fit", "[--progress auto|live|plain|json|quiet]"),
+        ("latency", "[--protocol motefit|2020|2024]"),
+        ("latency", "[--rate N]"),
+        ("latency", "[--pause X]"),
+        ("latency", "[--model PATH]"),
+        ("listen", "[--input TEXT]"),
+        ("reproduce", "[--only TEXT]"),
+    ],
+)
+def test_the_page_says_what_an_option_takes(command, option):
+    section = _section("cli.md", f"## `motefit {command}`")
+    assert option in section.split(f"    motefit {command} ")[1].splitlines()[0]
+    cell = option.strip("[]").replace("|", "\\|")
+    assert f"\n| `{cell}` |" in section
+
+
 @pytest.mark.parametrize("name", sorted({*families(), *compressors()}))
 def test_every_family_and_compressor_has_its_knobs_listed(name):
     section = _section("recipe.md", f"### `{name}`")
@@ -126,7 +146,9 @@ def test_links_lead_somewhere(page):
 @each_page
 def test_commands_in_the_pages_exist(page):
     groups = {name.split()[1] for name in COMMANDS}
-    for line in re.findall(r"^    (?:\$ )?motefit (.*)", page.read_text("utf-8"), re.MULTILINE):
+    for line in re.findall(
+        r"^(?:    (?:\$ )?|\$ )motefit (.*)", page.read_text("utf-8"), re.MULTILINE
+    ):
         words = line.split("#")[0].split()
         assert words[0] in groups or words[0].startswith("-"), line
         name = f"motefit {' '.join(words[:2] if words[0] == 'data' else words[:1])}"
