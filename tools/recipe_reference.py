@@ -23,6 +23,7 @@ from motefit.spec.metrics import MAE_PREFIX, METRIC_NAMES, UNIT_FACTORS, metric
 from motefit.spec.recipe import CompressSpec, TrainSpec
 from motefit.spec.search import SearchSpec
 from motefit.spec.tasks import task_names, task_spec
+from motefit.spec.teacher import TeacherSpec
 from motefit.train.compressors import compressors
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -81,7 +82,12 @@ def recipe_page() -> str:
     for name, family in families().items():
         parts += [f"\n### `{name}`\n{_summary(family.build)} For {_listed(family.tasks)}.\n\n"]
         parts += _knobs(family.build)
-    sections = {"train": TrainSpec, "train.augment": AugmentSpec, "compress": CompressSpec}
+    sections = {
+        "train": TrainSpec,
+        "train.augment": AugmentSpec,
+        "train.teacher": TeacherSpec,
+        "compress": CompressSpec,
+    }
     for name, spec in sections.items():
         parts += [f"\n## `[{name}]`\n", *_keys(spec)]
     parts += [STEPS]
@@ -130,8 +136,8 @@ def _keys(cls: type) -> list[str]:
     hints = typing.get_type_hints(cls)
     items = []
     for field in dataclasses.fields(typing.cast("Any", cls)):
-        if dataclasses.is_dataclass(hints[field.name]):
-            continue  # a section of its own
+        if any(map(dataclasses.is_dataclass, (hint := hints[field.name], *typing.get_args(hint)))):
+            continue  # a section of its own, perhaps an optional one
         made = field.default_factory
         default = field.default if made is dataclasses.MISSING else made()
         items.append(_item(field.name, hints[field.name], default, texts[field.name]))
@@ -150,10 +156,12 @@ def _knobs(build: Callable[..., Any]) -> list[str]:
 
 
 def _item(name: str, hint: object, default: object, text: str) -> str:
-    value = dumps_toml({"x": encode(default)}).removeprefix("x = ").strip()
-    value = "{}" if default == {} else value
+    given = name  # a key that must be there
+    if default is not dataclasses.MISSING:
+        value = dumps_toml({"x": encode(default)}).removeprefix("x = ").strip()
+        given = f"{name} = {'{}' if default == {} else value}"
     first, *rest = _markdown(text).split("\n")
-    lines = [f"- `{name} = {value}` ({_kind(hint)}): {first}", *(f"  {line}" for line in rest)]
+    lines = [f"- `{given}` ({_kind(hint)}): {first}", *(f"  {line}" for line in rest)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 

@@ -1,8 +1,10 @@
-"""An environment with TensorFlow, for golden vectors and benchmarks; never for the product.
+"""An environment with TensorFlow, for references, golden vectors and benchmarks; not the product's.
 
 ``python tools/tensorflow_env.py SCRIPT [ARGUMENT...]`` runs a script in it; without a script it
-prints the path of its interpreter. The first call creates it (about 1.3 GB and a minute or two) in
-``$MOTEFIT_TF_ENV``, or in the user's cache.
+prints the path of its interpreter: ``motefit reproduce --reference "$(python
+tools/tensorflow_env.py)"``. The first call creates it (about 1.5 GB and a minute or two) in
+``$MOTEFIT_TF_ENV``, or in the user's cache. It has SciPy too, which the published scripts resample
+with.
 """
 
 import os
@@ -13,6 +15,7 @@ import venv
 from pathlib import Path
 
 VERSION = "2.20.0"
+SCIPY_VERSION = "1.17.1"
 
 
 def folder() -> Path:
@@ -23,31 +26,42 @@ def folder() -> Path:
     return Path(name) if name else cache / "motefit" / f"tensorflow-{VERSION}-py{python}"
 
 
-def requirement() -> str:
-    """The build without CUDA, where there is one."""
+def requirements() -> list[str]:
+    """TensorFlow, in the build without CUDA where there is one, and SciPy."""
     plain = platform.system() == "Linux" and platform.machine() == "x86_64"
-    return f"tensorflow-cpu=={VERSION}" if plain else f"tensorflow=={VERSION}"
+    name = "tensorflow-cpu" if plain else "tensorflow"
+    return [f"{name}=={VERSION}", f"scipy=={SCIPY_VERSION}"]
+
+
+def installed() -> Path | None:
+    """Interpreter of the environment; None where it is absent or incomplete."""
+    done = _mark()
+    there = done.exists() and done.read_text(encoding="utf-8").split() == requirements()
+    return folder() / "bin" / "python" if there else None
 
 
 def interpreter() -> Path:
     """Create the environment if it is absent or incomplete, and give its interpreter.
 
     Raises:
-        subprocess.CalledProcessError: when pip cannot install TensorFlow.
+        subprocess.CalledProcessError: when pip cannot install the packages.
     """
-    target = folder()
-    python = target / "bin" / "python"
-    done = target / f"tensorflow-{VERSION}.installed"
-    if done.exists():
+    if python := installed():
         return python
+    target, python = folder(), folder() / "bin" / "python"
     if target.exists() and not (target / "pyvenv.cfg").exists():
         sys.exit(f"{target} exists and is no virtual environment; name another: MOTEFIT_TF_ENV=...")
-    print(f"installing {requirement()} into {target}", file=sys.stderr)
+    print(f"installing {' and '.join(requirements())} into {target}", file=sys.stderr)
     venv.create(target, with_pip=True)
-    command = [str(python), "-m", "pip", "install", "--quiet", requirement()]
+    command = [str(python), "-m", "pip", "install", "--quiet", *requirements()]
     subprocess.run(command, check=True, stdout=sys.stderr)
-    done.touch()
+    _mark().write_text("\n".join(requirements()), encoding="utf-8")
     return python
+
+
+def _mark() -> Path:
+    """Says, once all is there, what."""
+    return folder() / f"tensorflow-{VERSION}.installed"
 
 
 if __name__ == "__main__":

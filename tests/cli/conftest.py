@@ -70,6 +70,29 @@ size.tflite_bytes = "< 10 KB"
 repeats = 1
 """
 
+EXTRAS = (
+    "torch", "soundfile", "soxr", "optuna", "sqlalchemy", "ray", "optuna_dashboard", "psycopg",
+    "espeakng_loader", "jinja2", "matplotlib", "tflite_micro", "sounddevice", "scipy", "tensorflow",
+)  # fmt: skip
+BASE = """
+# as where the extras are not installed
+import sys
+
+class Without:
+    def __init__(self, finder):
+        self._finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        hidden = name.partition(".")[0] in {extras!r}
+        return None if hidden else self._finder.find_spec(name, path, target)
+
+sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
+from motefit.cli import main
+main()
+"""
+
+Process = Callable[..., subprocess.CompletedProcess[str]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -237,3 +260,36 @@ def tones_run(
     done = motefit_process("fit", recipe, "--data", data, "--out", folder / "run", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     return Run(folder=folder / "run", recipe=recipe, data=data, printed=done.stdout)
+
+
+@pytest.fixture(scope="session")
+def extras() -> tuple[str, ...]:
+    """Modules that the base install does without."""
+    return EXTRAS
+
+
+@pytest.fixture
+def base(environment: Mapping[str, str]) -> Process:
+    """Run the command line as after ``pip install motefit``."""
+    return runner([sys.executable, "-c", BASE.format(extras=EXTRAS)], environment)
+
+
+@pytest.fixture
+def clean(clean_python: Path, tmp_path: Path) -> Process:
+    """Run the command of a new environment that has the base install and nothing else."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    environment["MOTEFIT_CACHE"] = str(tmp_path / "cache")
+    return runner([str(clean_python.with_name("motefit"))], environment)
+
+
+def runner(command: list[str], environment: Mapping[str, str]) -> Process:
+    def run(*arguments: object, sent: Path = Path(os.devnull)) -> subprocess.CompletedProcess[str]:
+        with sent.open("rb") as pipe:
+            done = subprocess.run(
+                [*command, *map(str, arguments)], stdin=pipe,
+                env=environment, capture_output=True, text=True, timeout=120, check=False,
+            )  # fmt: skip
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run

@@ -3,15 +3,19 @@
 import json
 import re
 import zipfile
+from pathlib import Path
 
 import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as official
 
+from motefit.graph.calibration import calibrate
 from motefit.graph.families import build
 from motefit.graph.problem import Problem
+from motefit.graph.quantise import quantise
 from motefit.graph.transform import fold
+from motefit.graph.weight_forms import dynamic_range
 from motefit.measure.bench_result import Bench
 from motefit.measure.profile import DeviceProfile
 from motefit.runtime.bundle import sha256, write_bundle
@@ -65,6 +69,14 @@ def bundle(tmp_path, mfcc_model):
 
 
 @pytest.fixture
+def large(tmp_path):
+    """A network of some milliseconds, so that what the protocols leave out is small beside it."""
+    model = network("cnn", (49, 10), 3, filters=(256, 256, 256))
+    card = Card(task="keyword-spotting", io=SPEECH, model_sha256=sha256(model))
+    return write_bundle(tmp_path / "large.zip", model, card)
+
+
+@pytest.fixture
 def series(tmp_path):
     model = network("mlp", (6, 2), 3, units=(4,))
     card = Card(task="forecasting", io=SERIES, model_sha256=sha256(model))
@@ -93,6 +105,43 @@ def test_a_protocol_prints_its_lines_and_nothing_else(invoke, bundle, protocol):
         assert re.fullmatch(pattern, line), line
     assert f"protocol {protocol}, XNNPACK, 1 thread; " in result.stderr
     assert "governor" in result.stderr
+
+
+def shapes(lines) -> list[str]:
+    """Lines without their figures."""
+    return [re.sub(r"\d+", "9", line.strip()) for line in lines if line.strip()]
+
+
+@pytest.mark.parametrize("protocol", LINES)
+def test_a_protocol_prints_the_documented_lines(invoke, bundle, protocol):
+    """docs/cli.md has them from the command's own text."""
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+    documented = re.search(rf"^{protocol} prints .*?:\n\n((?:    .+\n)+)", page, re.MULTILINE)
+    assert documented is not None
+    result = invoke("latency", "--model", bundle, "--protocol", protocol, *NO_PAUSE[protocol])
+    assert shapes(printed(result)) == shapes(documented[1].splitlines())
+
+
+def test_the_protocols_agree_with_bench(invoke, large):
+    """The least of some runs, since other work only ever adds; the ranges are those of a busy
+    machine. benchmarks/protocols has them in one run."""
+
+    def json_of(*arguments):
+        return json.loads("\n".join(printed(invoke(*arguments, "--json"))))
+
+    found = {"bench": [], "2020": [], "2024": []}
+    for _ in range(3):
+        bench = json_of("bench", large, "--rounds", 20, "--threads", 1)["models"][0]["xnnpack"]
+        found["bench"].append((bench["inference_p25_ms"], bench["total_p25_ms"]))
+        for protocol in ("2020", "2024"):
+            arguments = ["--model", large, "--protocol", protocol, "--pause", 0]
+            result = json_of("latency", *arguments)["result"]
+            found[protocol].append((result["inference_ms"], result["total_ms"]))
+    least = {name: np.min(rows, axis=0) for name, rows in found.items()}
+    for protocol in ("2020", "2024"):
+        assert 1 / 2 < least[protocol][0] / least["bench"][0] < 2
+    assert 1 / 2 < least["2024"][1] / least["bench"][1] < 2
+    assert least["2020"][1] > least["2020"][0]
 
 
 @pytest.mark.parametrize("protocol", LINES)
@@ -256,6 +305,51 @@ def test_the_json_of_a_bench_is_read_back(invoke, bundle, bare):
     assert [m.has_frontend for m in found.models] == [True, False, False]
     assert found.models[0].xnnpack.frontend_p25_ms > 10 * found.models[1].xnnpack.frontend_p25_ms
     assert found.profile is None
+
+
+@pytest.fixture(scope="module")
+def forms(tmp_path_factory):
+    """One network in four forms, as bare files."""
+    folder, rng = tmp_path_factory.mktemp("forms"), np.random.default_rng(0)
+    problem = Problem(input_shape=(49, 10), outputs=3)
+    graph = fold(build("dscnn", {"width": 8, "blocks": 1}, problem=problem, rng=rng))
+    examples = rng.standard_normal((8, 49, 10, 1)).astype(np.float32)
+    whole = quantise(graph, calibrate(graph, examples))
+    made = {
+        "float32": write(graph),
+        "int8": write(whole),
+        "no-scales": write(whole, bias_quantisation="none"),
+        "dynamic-range": write(dynamic_range(graph)),
+    }
+    for name, model in made.items():
+        (folder / f"{name}.tflite").write_bytes(model)
+    return [folder / f"{name}.tflite" for name in made]
+
+
+def test_a_bench_warns_of_what_it_finds(invoke, forms):
+    """What is seen in the bytes is always said; what is seen in times, where they say so."""
+    done = invoke("bench", *forms, "--rounds", 30, "--threads", 4, "--json")
+    found = decode(Bench, json.loads("\n".join(printed(done))), where="bench")
+    said = {(trap.model, trap.kind) for trap in found.traps}
+    times = {model.name: model for model in found.models}
+    twin = times["float32.tflite"].xnnpack.inference_p25_ms
+    expected = {
+        ("no-scales.tflite", "bias-without-scale"),
+        ("dynamic-range.tflite", "dynamic-range"),
+    }
+    for name, model in times.items():
+        one, many = model.one_thread.inference_p25_ms, model.many_threads.inference_p25_ms
+        here, builtin = model.xnnpack.inference_p25_ms, model.builtin.inference_p25_ms
+        is_int8 = model.precision == "int8"
+        slow = {
+            "threads": many > 1.05 * one,
+            "xnnpack-slower": here > 1.05 * builtin,
+            "int8-slower": is_int8 and here > 1.05 * twin,
+        }
+        expected |= {(name, kind) for kind, is_slow in slow.items() if is_slow}
+    assert said == expected
+    text = "\n".join(printed(invoke("bench", forms[2], "--rounds", 4, "--threads", 1)))
+    assert "no-scales.tflite: its int32 biases have no scales" in text
 
 
 def test_a_profile_is_written_without_any_model(invoke, tmp_path):

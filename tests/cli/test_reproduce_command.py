@@ -30,6 +30,17 @@ def test_absent_data_are_said_before_anything_is_trained(refused, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("python", ["python", "."], ids=["absent", "folder"])
+def test_a_reference_that_is_no_python_is_said_before_anything_is_trained(
+    refused, tmp_path, python
+):
+    arguments = ("--data", tmp_path, "--out", tmp_path / "runs", "--results", tmp_path / "docs")
+    said = refused("reproduce", "--only", "R4.final", *arguments, "--reference", tmp_path / python)
+    assert "--reference must name a Python with TensorFlow and SciPy" in said.splitlines()[-1]
+    assert "tools/tensorflow_env.py" in said
+    assert not (tmp_path / "runs").exists()
+
+
 def test_published_recipes_are_listed(invoke):
     listed = json.loads(invoke("recipes", "--published", "--json").stdout)
     assert [item["name"] for item in listed] == list(published_names())

@@ -16,7 +16,7 @@ from motefit.spec.errors import RecipeError
 
 NETS = {
     "dscnn": {"width": 6, "blocks": 2},
-    "tcnet": {"width": 6, "blocks": 2, "kernels": (3,)},
+    "tcnet": {"width": 6, "blocks": 2, "kernels": (3,), "padding": "valid"},
     "bcresnet": {"channels": (4, 6), "blocks": (2,), "first_channels": 5, "head_channels": 7},
     "cnn": {"filters": (5, 6), "pointwise_depthwise": True},
     "mlp": {"units": (6, 5)},

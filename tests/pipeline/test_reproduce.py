@@ -15,21 +15,15 @@ import pytest
 
 import motefit
 from motefit.data.synth.climate import synthesise_climate
-from motefit.graph.families import build
-from motefit.graph.problem import Problem
 from motefit.pipeline.published import published_names, published_row, published_targets
 from motefit.pipeline.recipes import find_recipe
 from motefit.pipeline.reproduce import Reproduced, reproduce
 from motefit.pipeline.reproduce_page import page
 from motefit.pipeline.reproduce_plan import data_of, is_begun, is_done, plan
 from motefit.pipeline.reproduce_rows import RowJob, train_rows
-from motefit.pipeline.reproduce_table import collect, timed_together
-from motefit.runtime.bundle import Bundle, load_bundle, sha256
-from motefit.spec.card import Card
+from motefit.pipeline.reproduce_table import collect
+from motefit.runtime.bundle import load_bundle
 from motefit.spec.errors import DataError, ModelFileError, RecipeError
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.keyword_spotting import SpeechIO
-from motefit.tflite.export import export
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 ROW = "R3.climate.3-mlp-w0.03"
@@ -127,7 +121,10 @@ def test_the_page_names_all_rows_and_budgets_before_anything_is_trained(nothing)
     for name in published_targets():
         assert f"\n### Budget {name}\n" in text
     assert "Trained so far: 0 of" in text
-    assert text.count("not trained") == 5 * len(published_targets())
+    for name in published_targets():
+        section = text.split(f"\n### Budget {name}\n")[1].split("\n#")[0]
+        assert section.count("not trained") == 2
+    assert f"{len(published_targets())} not trained yet." in text
 
 
 def fake(accuracy: float) -> dict:
@@ -160,31 +157,6 @@ def test_a_stored_run_stands_in_until_its_recipe_changes(nothing, tmp_path):
     stored = copy.deepcopy(nothing)
     stored["rows"]["R4.final"]["run"] = fake(0.995) | {"recipe": "another"}
     assert collect(tmp_path, stored)["rows"]["R4.final"]["run"] is None
-
-
-def untrained(name: str) -> Bundle:
-    """The network of a keyword-spotting row as it was drawn."""
-    recipe = find_recipe(name)
-    problem = Problem(input_shape=recipe.frontend.shape, outputs=len(recipe.data.words))
-    rng = np.random.default_rng(0)
-    graph = build(recipe.model.family, recipe.model.options, problem=problem, rng=rng)
-    model = export(graph, recipe.compress, examples=np.zeros((1, *graph.input_shape), np.float32))
-    io = SpeechIO(
-        labels=tuple(sorted(recipe.data.words)),
-        frontend=recipe.frontend,
-        normalisation=Normalisation(),
-    )
-    card = Card(task=recipe.task, io=io, model_sha256=sha256(model))
-    return Bundle(model=model, card=card, bundle_bytes=0)
-
-
-def test_savings_are_against_the_reference_timed_in_the_same_run():
-    facts = timed_together({"rebuilt": untrained("R2.final")}, "R2.reference")
-    ours, reference = (facts[n]["latency.total_ms"] for n in ("rebuilt", "reference"))
-    saving = facts["rebuilt"]["latency.saving_percent"]
-    assert saving == pytest.approx(100 * (1 - ours / reference))
-    assert 0 < saving < 100
-    assert "latency.saving_percent" not in facts["reference"]
 
 
 @pytest.mark.slow

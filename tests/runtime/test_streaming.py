@@ -117,7 +117,7 @@ def test_other_rates_are_resampled(spotter, rate_hz):
     assert_heard(hear(stream, np.split(pcm16, range(999, len(pcm16), 999))), SAID)
 
 
-@pytest.mark.parametrize("hop_ms", [20.0, 50.0, 200.0])
+@pytest.mark.parametrize("hop_ms", [20.0, 50.0, 200.0, 400.0])
 def test_other_hops(spotter, hop_ms):
     stream = StreamingSpotter(spotter, settings=StreamingSettings(hop_ms=hop_ms))
     assert stream.hop_s == pytest.approx(hop_ms / 1000, abs=0.011)
@@ -182,14 +182,38 @@ def test_labels_may_be_ignored(spotter):
         StreamingSpotter(spotter, settings=StreamingSettings(ignored=("lo",)))
 
 
-def test_without_the_gate_a_long_sound_is_reported_once(spotter):
-    """Hysteresis: again only after its certainty fell; another word needs no pause."""
-    open_ = StreamingSettings(above_floor_db=0, open_share=0, close_share=0)
-    n = np.arange(6 * RATE_HZ)
-    hertz = np.where(n < 3 * RATE_HZ, WORDS["low"], WORDS["high"])
-    pcm = (0.3 * np.sin(2 * np.pi * hertz / RATE_HZ * n)).astype(np.float32)
-    found = hear(StreamingSpotter(spotter, settings=open_), [pcm])
-    assert [detection.word for detection in found] == ["low", "high"]
+@pytest.mark.parametrize("level", [1.0, 0.2])
+def test_a_quiet_word_beside_a_loud_one(spotter, level):
+    """Each is a swell of its own."""
+    for gap_s in (0.8, 0.9, 1.1):
+        words = [(1.5, "low"), (1.5 + gap_s, "high")]
+        pcm = sound(words[:1], 4) + np.float32(level) * sound(words[1:], 4)
+        assert_heard(hear(StreamingSpotter(spotter), [pcm]), words)
+
+
+def test_a_held_sound_is_no_word(spotter):
+    """It swells nowhere, however long it lasts and however sure the network is."""
+    pcm = sound([], 9)
+    n = np.arange(4 * RATE_HZ)
+    pcm[2 * RATE_HZ : 6 * RATE_HZ] += 0.3 * np.sin(2 * np.pi * WORDS["low"] / RATE_HZ * n)
+    assert hear(StreamingSpotter(spotter), [pcm]) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "noises"),
+    [
+        ({}, True, False),
+        ({"prominence": -1.0, "threshold": 0.0}, True, True),
+        ({"threshold": 5.0}, False, False),
+        ({"prominence": 4.0}, False, False),
+    ],
+    ids=str,
+)
+def test_threshold_and_prominence(spotter, given, words, noises):
+    noise = np.random.default_rng(1).normal(0, 0.1, 9 * RATE_HZ).astype(np.float32)
+    chosen = StreamingSettings(**given)
+    for pcm, expected in ((sound(SAID, 9), words), (noise, noises)):
+        assert bool(hear(StreamingSpotter(spotter, settings=chosen), [pcm])) == expected
 
 
 def test_reset_forgets_the_sound_and_keeps_the_clock(spotter):
@@ -219,14 +243,12 @@ def test_bad_chunks_leave_the_stream_as_it_was(spotter):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"hop_ms": 0.0}, "hop_ms, floor_ms and smoothing_ms must be above 0"),
-        ({"smoothing_ms": float("inf")}, "inf"),
-        ({"refractory_ms": -1.0}, "refractory_ms at least 0"),
-        ({"open_share": 0.5, "close_share": 0.6}, "close_share <= open_share"),
-        ({"middle": 0.0}, "middle must lie in"),
-        ({"threshold": 1.5}, "release <= threshold <= 1"),
-        ({"release": 0.9}, "release <= threshold <= 1"),
-        ({"quietest_dbfs": 3.0}, "quietest_dbfs at most 0"),
+        ({"hop_ms": 0.0}, "hop_ms must be above 0"),
+        ({"hop_ms": float("inf")}, "inf"),
+        ({"prominence": -1.5}, "prominence must be at least -1"),
+        ({"threshold": -0.1}, "threshold at least 0"),
+        ({"threshold": float("nan")}, "nan"),
+        ({"quietest_dbfs": 3.0}, "quietest_dbfs must be at most 0"),
         ({"threshold": "high"}, "threshold"),
     ],
     ids=str,

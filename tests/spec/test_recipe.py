@@ -2,6 +2,7 @@
 
 import dataclasses
 import tomllib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from motefit.spec.recipe import (
 from motefit.spec.search import Range, SearchSpec
 from motefit.spec.tasks.forecasting import SeriesData
 from motefit.spec.tasks.keyword_spotting import SpeechData
+from motefit.spec.teacher import TeacherSpec
 
 SPEECH = """
 task = "keyword-spotting"
@@ -29,6 +31,9 @@ words = ["up", "down"]
 [model]
 family = "dscnn"
 width = 16
+"""
+TEACHER = """[train.teacher]
+model = {family = "dscnn", width = 32}
 """
 SERIES = """
 task = "forecasting"
@@ -59,6 +64,15 @@ trains = st.builds(
     schedule=st.sampled_from(["one-cycle", "linear", "constant"]),
     seeds=st.sets(st.integers(0, 99), min_size=1, max_size=4).map(tuple),
     augment=augments,
+)
+teachers = st.builds(
+    TeacherSpec,
+    model=st.fixed_dictionaries({"family": texts, "width": st.integers(1, 99)}),
+    words=st.lists(texts, max_size=2).map(tuple),
+    weight=st.floats(0.01, 1),
+)
+taught = st.builds(
+    lambda train, teacher: replace(train, teacher=teacher), trains, st.none() | teachers
 )
 compresses = st.builds(
     CompressSpec,
@@ -104,7 +118,7 @@ speech = st.builds(
     budget=st.builds(
         lambda limit: Budget(bounds=(Bound(metric="accuracy", relation=">", limit=limit),)), shares
     ),
-    **common,
+    **(common | {"train": taught}),
 )
 columns = st.lists(texts.filter(bool), min_size=1, max_size=3, unique=True).map(tuple)
 series = st.builds(
@@ -120,6 +134,11 @@ series = st.builds(
     shares,
     **common,
 )
+
+
+def test_no_teacher_leaves_no_trace_in_the_text():
+    """So that a run of before there were teachers is still known by its recipe."""
+    assert "teacher" not in Recipe.loads(SPEECH, name="r").to_toml()
 
 
 @given(speech | series)
@@ -168,6 +187,12 @@ def test_what_is_left_out_takes_its_default():
         (SPEECH + "[train.augment]\nnoise_snr_db = [9, 1]", r"noise_snr_db must be \[low, high\]"),
         (SPEECH + "[train.augment]\ntime_masks = -1", "time_masks must not be negative"),
         (SPEECH + "[train.augment]\nnoise_probability = 2.0", "noise_probability must be 0..1"),
+        (SPEECH + "[train.teacher]\nepochs = 3", "teacher: the key 'model' is missing"),
+        (SPEECH + "[train.teacher]\nmodel = {width = 3}", "model needs the family of a network"),
+        (SPEECH + TEACHER + "weight = 0.0", "weight must be above 0 and at most 1, got 0"),
+        (SPEECH + TEACHER + "epochs = 0", "teacher: epochs must be positive, got 0"),
+        (SPEECH + TEACHER + "seed = -1", "seed must not be negative, got -1"),
+        (SERIES + TEACHER, "the task forecasting has no classes that a teacher tells"),
         (SPEECH + '[compress]\nprecision = "int9"', r"\[compress\]: precision: got 'int9'"),
         (
             SPEECH + "[compress]\ncalibration_examples = 0",

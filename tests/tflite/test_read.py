@@ -22,7 +22,7 @@ INT8_FORMS = ("int8", "int8-tensor", "int8-float-edges")
 GOLDEN = Path(__file__).parent.parent / "golden" / "converters"
 REFUSED = {
     "lstm-unrolled.int8": "LOGISTIC, SPLIT, TANH, UNPACK",
-    "lstm.litert-torch": "LOGISTIC, SLICE, TANH",
+    "lstm.litert-torch": "LOGISTIC, TANH",
     "lstm-while.float32": "WHILE",
 }
 READ = sorted({path.stem for path in GOLDEN.glob("*.tflite")} - set(REFUSED))

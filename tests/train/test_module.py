@@ -39,6 +39,8 @@ VARIANTS = [
     ("cnn", {"filters": (8, 6), "strides": (3, 2), "first_padding": "same", "softmax": True}),
     ("dscnn", {"width": 6, "first_kernel": (4, 2), "strides": (2, 1), "norm_between": False}),
     ("tcnet", {"width": 8, "dilations": (1, 2, 4), "first_kernel": 4}),
+    ("tcnet", {"width": 8, "blocks": 2, "padding": "valid", "kernels": (3,)}),
+    ("tcnet", {"width": 8, "padding": "causal", "dilations": (1, 2), "strides": (1, 2)}),
     ("conv1d", {"padding": "same", "strides": (2,), "kernels": (2,), "filters": (4, 4)}),
     ("lstm", {"units": 3, "flatten": True}),
 ]

@@ -15,6 +15,7 @@ from motefit.graph.problem import Problem
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.errors import DataError, ModelFileError, RecipeError
 from motefit.spec.recipe import TrainSpec
+from motefit.spec.teacher import TeacherSpec
 from motefit.train.loop import DivergedError, EpochReport, Trained, train
 from motefit.train.stacked import can_stack, stack_key, train_stacked, worth_stacking
 
@@ -28,7 +29,15 @@ FORMS: Mapping[str, Mapping[str, object]] = {
     "dscnn": {"width": 6, "blocks": 2, "dropout": 0.1, "first_kernel": (4, 2)},
     "linear": {},
     "mlp": {"units": (9, 7), "dropout": 0.2},
-    "tcnet": {"width": 8, "blocks": 2, "dilations": (1, 2), "first_kernel": 4, "dropout": 0.1},
+    "tcnet": {
+        "width": 8,
+        "blocks": 2,
+        "kernels": (2,),
+        "dilations": (1, 2),
+        "first_kernel": 4,
+        "dropout": 0.1,
+        "padding": "valid",
+    },
 }
 DISTANCE = 2e-4
 """Largest difference of a weight to the one trained alone, after three epochs; weights whose
@@ -191,6 +200,8 @@ def test_models_must_not_meet_along_the_channels() -> None:
 def test_a_stack_is_worth_while_for_small_nets_only() -> None:
     assert worth_stacking(graph("linear", 0), replace(SETTINGS, batch_size=256))
     assert worth_stacking(graph("mlp", 0), SETTINGS)
+    teacher = TeacherSpec(model={"family": "mlp"})
+    assert not worth_stacking(graph("mlp", 0), replace(SETTINGS, teacher=teacher))
     wide = graph("mlp", 0, units=(500, 500))
     assert can_stack(wide)
     assert not worth_stacking(wide, SETTINGS)

@@ -1,7 +1,8 @@
 """What runs on the Arm machine, and on this one to compare with: all models on given inputs.
 
 ``python device.py BUNDLES.json INPUTS.npz OUTPUTS.npz``: for each bundle the outputs of both sets
-of kernels and of the whole pipeline. Prints the names of the counted stages as JSON.
+of kernels and of the whole pipeline, numpy's features, and those of a front end inside the model.
+Prints the names of the counted stages as JSON.
 """
 
 import json
@@ -12,6 +13,9 @@ import numpy as np
 from marks import Stages
 
 from motefit.runtime import Forecaster, KeywordSpotter, load_bundle
+from motefit.runtime.interpreter import Interpreter
+from motefit.runtime.normalise import Normaliser
+from motefit.signal.features import features_of
 from motefit.spec.tasks.keyword_spotting import NAME as KEYWORDS
 
 KERNELS = ("builtin", "xnnpack")
@@ -22,6 +26,15 @@ def open_bundle(path: Path, *, xnnpack: bool) -> KeywordSpotter | Forecaster:
     bundle = load_bundle(path)
     kind = KeywordSpotter if bundle.card.task == KEYWORDS else Forecaster
     return kind(bundle.model, bundle.card.io, xnnpack=xnnpack)
+
+
+def features(runner: KeywordSpotter | Forecaster, raw: np.ndarray) -> np.ndarray:
+    """What numpy makes of clips or windows for the network, wherever the front end is."""
+    if not isinstance(runner, KeywordSpotter):
+        return runner.inputs(raw)
+    frontend = runner.io.frontend
+    normaliser = Normaliser(runner.io.normalisation, columns=frontend.features)
+    return normaliser.apply(features_of(frontend).batch(raw))
 
 
 def main() -> None:
@@ -38,7 +51,11 @@ def main() -> None:
             found[f"answer-{kernels}{number}"] = runner.infer(runner.inputs(raw))
             one = runner.inputs(raw[:1])
             stages.count(f"{kernels}{number}", lambda r=runner, x=one: r.infer(x))
-        found[f"features{number}"] = runner.inputs(raw)
+            alone = given[f"inside{number}"].tobytes()
+            if alone:
+                made = Interpreter(alone, xnnpack=kernels == "xnnpack").run(runner.inputs(raw))
+                found[f"made-{kernels}{number}"] = made
+        found[f"features{number}"] = features(runner, raw)
         stages.count(f"frontend{number}", lambda r=runner, x=raw[:1]: r.inputs(x))
     np.savez(outputs, **found)
     print(json.dumps(stages.names))

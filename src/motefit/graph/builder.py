@@ -15,11 +15,12 @@ from motefit.graph.ops import (
     Dropout,
     LastStep,
     Op,
-    Padding,
     Pair,
     Shape,
     Softmax,
+    TimePadding,
 )
+from motefit.graph.ops_signal import Slice
 
 
 class Builder:
@@ -70,7 +71,7 @@ class Builder:
         *,
         stride: Pair = (1, 1),
         dilation: Pair = (1, 1),
-        padding: Padding = "same",
+        padding: TimePadding = "same",
         bias: bool = False,
     ) -> str:
         """Append a convolution; without bias where a batch norm follows."""
@@ -92,7 +93,7 @@ class Builder:
         *,
         stride: Pair = (1, 1),
         dilation: Pair = (1, 1),
-        padding: Padding = "same",
+        padding: TimePadding = "same",
     ) -> str:
         """Append a depthwise convolution without bias (a batch norm or convolution follows)."""
         name = self._name("depthwise")
@@ -150,6 +151,14 @@ class Builder:
     def add(self, left: str, right: str) -> str:
         """Append the sum of two named tensors."""
         return self._append(Add(inputs=(left, right), output=self._name("add")))
+
+    def last_rows(self, name: str, rows: int) -> str:
+        """Append the last rows of a named tensor; the tensor itself where it has no more."""
+        size = self._shapes[name][0]
+        if rows == size:
+            return name
+        out = self._name("rows")
+        return self._append(Slice(inputs=(name,), output=out, axis=0, start=size - rows, stop=size))
 
     def lstm(self, units: int) -> str:
         """Append an LSTM over a (steps, features) sequence; forget bias 1 as Keras has it."""

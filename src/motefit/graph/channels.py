@@ -24,9 +24,10 @@ from motefit.graph.ops import (
     LastStep,
     Op,
 )
+from motefit.graph.ops_signal import Slice
 from motefit.spec.errors import RecipeError
 
-PASSING = (Elementwise, AveragePool2D, DepthwiseConv2D, LastStep)
+PASSING = (Elementwise, AveragePool2D, DepthwiseConv2D, LastStep, Slice)
 Keep = Mapping[str, np.ndarray]
 """For some spaces, by name: a bool array, False for the channels that go."""
 
@@ -119,7 +120,9 @@ def cut(graph: Graph, keep: Keep, arrays: Mapping[str, np.ndarray]) -> dict[str,
 def _spaces(graph: Graph) -> tuple[Space, ...]:
     first: dict[str, str] = {INPUT: INPUT}
     for op in graph.ops:
-        first[op.output] = first[op.inputs[0]] if isinstance(op, PASSING) else op.output
+        source, sizes = op.inputs[0], graph.shapes
+        passes = isinstance(op, PASSING) and sizes[source][-1] == sizes[op.output][-1]
+        first[op.output] = first[source] if passes else op.output
         if isinstance(op, Add):
             _join(graph, op, first)
     uses: dict[str, list[Use]] = {}

@@ -58,7 +58,8 @@ def _peak_bytes(graph: Graph) -> int:
     }
     last_use = {name: i for i, op in enumerate(graph.ops) for name in op.inputs if name in size}
     last_use[graph.output] = len(graph.ops)
-    alive = {INPUT}
+    last_use |= {state.after: len(graph.ops) for state in graph.states}
+    alive = {INPUT, *(state.name for state in graph.states)}
     peak = 0
     for i, op in enumerate(graph.ops):
         alive.add(op.output)

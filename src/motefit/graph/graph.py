@@ -47,6 +47,23 @@ class Quantisation:
         return self.scale.reshape(shape)
 
 
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """A tensor that outlives a run: what one run leaves is what the next one finds.
+
+    Before the first run it holds what padding would be: 0, which int8 has at the zero point.
+
+    Attributes:
+        name: under which operations read it.
+        shape: of one example, without the batch.
+        after: name of the activation that the next run finds in its place.
+    """
+
+    name: str
+    shape: Shape
+    after: str
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Graph:
     """A network: the single description that is trained, counted, run, written and shipped.
@@ -57,15 +74,19 @@ class Graph:
         constants: weights, biases and statistics by name: float32, or int8/int32 when quantised.
         quantisation: of tensors that hold integers, by name. An activation named here is int8
             (int16 for an LSTM's cell state, named ``"<output>.cell"``), any other float32.
+        states: further inputs, and further outputs that become them in the next run; in files
+            they stand in this order behind the input and the output. Only the streaming form of a
+            network has any, see :mod:`motefit.graph.streaming`.
     """
 
     input_shape: Shape
     ops: tuple[Op, ...]
     constants: Mapping[str, np.ndarray]
     quantisation: Mapping[str, Quantisation] = field(default_factory=dict)
+    states: tuple[State, ...] = ()
 
     def __post_init__(self) -> None:
-        known = {INPUT, *self.constants}
+        known = {INPUT, *self.constants, *(state.name for state in self.states)}
         for op in self.ops:
             missing = [name for name in op.inputs if name not in known]
             if missing:
@@ -75,6 +96,9 @@ class Graph:
             known.add(op.output)
         if not self.ops:
             raise RecipeError("a graph needs at least one operation")
+        lost = [state.after for state in self.states if state.after not in known]
+        if lost:
+            raise RecipeError(f"states would become {lost}, which no operation makes")
 
     @property
     def output(self) -> str:
@@ -86,12 +110,16 @@ class Graph:
         """Shape of every tensor by name.
 
         Raises:
-            RecipeError: when an operation does not fit its inputs.
+            RecipeError: when an operation does not fit its inputs, or a state changes its shape.
         """
         shapes: dict[str, Shape] = {INPUT: tuple(self.input_shape)}
         shapes.update({name: array.shape for name, array in self.constants.items()})
+        shapes.update({state.name: state.shape for state in self.states})
         for op in self.ops:
             shapes[op.output] = op.infer([shapes[name] for name in op.inputs])
+        for state in self.states:
+            if shapes[state.after] != state.shape:
+                raise RecipeError(f"{state.name}: {state.shape} becomes {shapes[state.after]}")
         return shapes
 
     @property
@@ -100,8 +128,8 @@ class Graph:
         return self.shapes[self.output]
 
     def activations(self) -> tuple[str, ...]:
-        """Names of the input and every operation's output, in order."""
-        return (INPUT, *(op.output for op in self.ops))
+        """Names of the input, the states and every operation's output, in order."""
+        return (INPUT, *(s.name for s in self.states), *(op.output for op in self.ops))
 
     def consumers(self, name: str) -> tuple[Op, ...]:
         """Operations that read a tensor."""

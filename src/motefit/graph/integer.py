@@ -11,6 +11,7 @@ of one; a build without the vector code differs from this by one step in about o
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import singledispatch
 from typing import Literal
 
@@ -35,6 +36,7 @@ from motefit.graph.ops import (
     Shape,
     Softmax,
 )
+from motefit.graph.ops_signal import Concatenate, Slice
 from motefit.graph.quantise_lstm import CELL
 from motefit.graph.quantise_scales import dequantise_array, quantise_array
 from motefit.spec.errors import DataError, ModelFileError
@@ -73,9 +75,19 @@ def run(graph: Graph, batch: np.ndarray, *, machine: Machine = "x86-64") -> np.n
 
 
 def run_all(
-    graph: Graph, batch: np.ndarray, *, machine: Machine = "x86-64"
+    graph: Graph,
+    batch: np.ndarray,
+    states: Mapping[str, np.ndarray] = reference.NO_STATES,
+    *,
+    machine: Machine = "x86-64",
 ) -> Mapping[str, np.ndarray]:
     """Every activation by name, each (n, *shape), int8 (int16 for LSTM cells).
+
+    Args:
+        graph: in int8 form.
+        batch: as in :func:`run`.
+        states: of a graph that has some, by name, each (n, *shape) int8.
+        machine: whose kernels.
 
     Raises:
         DataError: when the batch has another dtype than the graph's input.
@@ -83,7 +95,7 @@ def run_all(
     """
     batch = np.asarray(batch).reshape(-1, *graph.input_shape)
     _check_dtype(graph, batch)
-    tensors: Tensors = {INPUT: batch}
+    tensors: Tensors = {INPUT: batch, **states}
     for op in graph.ops:
         tensors.update(step(op, graph, tensors, machine=machine))
     return tensors
@@ -328,6 +340,18 @@ def _dequantize(op: Dequantize, graph: Graph, tensors: Tensors) -> np.ndarray:
     shape = integers.shape[1:]
     vector = _full_blocks(shape, math.prod(shape), 8)
     return np.asarray(np.where(vector, in_vector_code, in_scalar_code), np.float32)
+
+
+@_compute.register
+def _slice(op: Slice, graph: Graph, tensors: Tensors) -> np.ndarray:  # noqa: ARG001
+    return tensors[op.inputs[0]][(slice(None),) * (op.axis + 1) + (slice(op.start, op.stop),)]
+
+
+@_compute.register
+def _concatenate(op: Concatenate, graph: Graph, tensors: Tensors) -> np.ndarray:
+    if not all(same_parameters(replace(op, inputs=(name,)), graph) for name in op.inputs):
+        raise ModelFileError(f"{op.output}: its inputs have other scales than its output")
+    return np.concatenate([tensors[name] for name in op.inputs], axis=op.axis + 1)
 
 
 @_compute.register

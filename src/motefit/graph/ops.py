@@ -2,6 +2,8 @@
 
 Shapes leave the batch dimension out. Images are (height, width, channels): for speech, height is
 time in frames and width is frequency. ``"same"`` padding is TensorFlow's: the smaller half first.
+``"causal"`` padding is as much, but along the height, which is time, all of it first: a row of the
+output depends on no later row of the input, and the last one ends with the input's last row.
 Constants are TensorFlow Lite's layouts: convolution OHWI, depthwise 1HWC, dense OI.
 """
 
@@ -15,6 +17,7 @@ from motefit.spec.errors import RecipeError
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
 Padding = Literal["same", "valid"]
+TimePadding = Literal["same", "valid", "causal"]
 ActivationKind = Literal["none", "relu", "relu6"]
 
 
@@ -40,7 +43,7 @@ class Windowed(Op):
 
     stride: Pair = (1, 1)
     dilation: Pair = (1, 1)
-    padding: Padding = "same"
+    padding: TimePadding = "same"
 
     def slide(self, size: Shape, window: Pair) -> Pair:
         """Height and width of the output.
@@ -51,7 +54,7 @@ class Windowed(Op):
         result = []
         for n, k, s, d in zip(size[:2], window, self.stride, self.dilation, strict=True):
             reach = (k - 1) * d + 1
-            out = -(-n // s) if self.padding == "same" else (n - reach) // s + 1
+            out = (n - reach) // s + 1 if self.padding == "valid" else -(-n // s)
             if out < 1:
                 raise RecipeError(
                     f"{self.output}: a window of {reach} does not fit an input of {n}; use a "
@@ -68,6 +71,8 @@ class Windowed(Op):
         for n, k, s, d in zip(size[:2], window, self.stride, self.dilation, strict=True):
             total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
             pairs.append((total // 2, total - total // 2))
+        if self.padding == "causal":
+            pairs[0] = sum(pairs[0]), 0
         return pairs[0], pairs[1]
 
 
@@ -118,7 +123,7 @@ class AveragePool2D(Windowed):
     """Mean over a window; padding does not count. Inputs: x (h, w, c)."""
 
     window: Pair
-    padding: Padding = "valid"
+    padding: TimePadding = "valid"
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
         """Shape (h', w', c)."""

@@ -1,7 +1,9 @@
-"""The operations of a front end inside the model: float32 only, written by ``graph.frontend``.
+"""The operations of a front end inside the model, float32 only, written by ``graph.frontend``.
 
-They are not trained: a front end is joined to a network that is in the form that ships. Shapes
-leave the batch dimension out, and so do axes: axis 0 is the first one behind the batch.
+They are not trained: a front end is joined to a network that is in the form that ships. But
+``Slice`` belongs to networks too, and it and ``Concatenate``, of which the streaming form is made
+(``graph.streaming``), move int8 as well. Shapes leave the batch dimension out, and so do axes: axis
+0 is the first one behind the batch.
 """
 
 import math

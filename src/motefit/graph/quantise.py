@@ -1,8 +1,8 @@
 """From the shipped float form of a Graph to its int8 form, or its int4 form.
 
 Rules: LiteRT's 8-bit quantisation specification. Convolutions and dense layers have symmetric
-int8 weights, per channel, and int32 biases; an average pool and the choice of the last step keep
-their input's parameters; a softmax has scale 1/256 and zero point -128; every other activation
+int8 weights, per channel, and int32 biases; an average pool, and what takes a part of its input,
+keep their input's parameters; a softmax has scale 1/256 and zero point -128; every other activation
 has the parameters of its calibrated range.
 """
 
@@ -27,6 +27,7 @@ from motefit.graph.ops import (
     Quantize,
     Softmax,
 )
+from motefit.graph.ops_signal import Slice
 from motefit.graph.quantise_lstm import CELL, HIDDEN, LSTMParameters, lstm_parameters
 from motefit.graph.quantise_scales import (
     activation_quantisation,
@@ -40,7 +41,7 @@ from motefit.spec.errors import RecipeError
 
 Weighted = Conv2D | DepthwiseConv2D | Dense
 WEIGHTED = (Conv2D, DepthwiseConv2D, Dense)
-SAME_PARAMETERS = (AveragePool2D, LastStep)
+SAME_PARAMETERS = (AveragePool2D, LastStep, Slice)
 # Kernels for Add hold the sum in output steps as an int16 that wraps around: the output's step must
 # not be under 1/64 of an input's; finer than 1/32 says nothing that the inputs hold.
 ADD_LEAST_STEP = 1 / 32

@@ -11,6 +11,7 @@ order of sums, to 1e-5 of the greatest; XNNPACK rounds by rules of its own, and 
 
 from collections.abc import Callable, Mapping
 from functools import singledispatch
+from types import MappingProxyType
 
 import numpy as np
 
@@ -38,6 +39,7 @@ from motefit.graph.ops_signal import Concatenate, Function, MatMul, Multiply, Re
 from motefit.spec.errors import ModelFileError
 
 CHUNK = 64
+NO_STATES: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 def run(graph: Graph, batch: np.ndarray) -> np.ndarray:
@@ -50,14 +52,21 @@ def run(graph: Graph, batch: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def run_all(graph: Graph, batch: np.ndarray) -> Mapping[str, np.ndarray]:
+def run_all(
+    graph: Graph, batch: np.ndarray, states: Mapping[str, np.ndarray] = NO_STATES
+) -> Mapping[str, np.ndarray]:
     """Every activation by name, each (n, *shape) float32; LSTM cells as ``"<output>.cell"``.
+
+    Args:
+        graph: to run.
+        batch: (n, *input_shape).
+        states: of a graph that has some, by name, each (n, *shape) float32.
 
     Raises:
         ModelFileError: for an operation this executor does not know.
     """
     batch = np.asarray(batch, np.float32).reshape(-1, *graph.input_shape)
-    tensors: dict[str, np.ndarray] = {INPUT: batch}
+    tensors: dict[str, np.ndarray] = {INPUT: batch, **states}
     for op in graph.ops:
         tensors.update(step(op, graph, tensors))
     return tensors

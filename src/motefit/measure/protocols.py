@@ -6,7 +6,7 @@ input, which the scripts cannot feed, has its input rounded where they set it.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,10 @@ from motefit.spec.frontend import FrontEnd
 Float32Array = NDArray[np.float32]
 Inputs = Callable[[np.ndarray], np.ndarray]
 """A front end: (1, samples) float32 at its rate -> the model's input, in real numbers."""
+Turn = Callable[[], Sequence[int]]
+"""One loop of a pipeline: the nanoseconds of its stages."""
+Clock = Callable[[], int]
+"""Nanoseconds, rising."""
 
 MICROPHONE_HZ = 48_000
 LOOPS_2020 = 100
@@ -44,6 +48,22 @@ class Latency2020:
     total_ms: float
     loops: int
     pause_s: float
+
+    @classmethod
+    def of(cls, times_ns: np.ndarray, *, pause_s: float) -> "Latency2020":
+        """What the turns of :func:`turn_2020` come to.
+
+        Args:
+            times_ns: (loops, 2): model, everything.
+            pause_s: after each loop.
+        """
+        inference_ms, total_ms = np.mean(times_ns / 1e6, axis=0)
+        return cls(
+            inference_ms=float(inference_ms),
+            total_ms=float(total_ms),
+            loops=len(times_ns),
+            pause_s=pause_s,
+        )
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -78,6 +98,27 @@ class Latency2024:
     loops: int
     pause_s: float
 
+    @classmethod
+    def of(cls, times_ns: np.ndarray, *, pause_s: float) -> "Latency2024":
+        """What the turns of :func:`turn_2024` come to, the first 100 left out.
+
+        Args:
+            times_ns: (loops, 3): front end, model, both.
+            pause_s: after each loop.
+        """
+        counted = times_ns[DROPPED_2024:] / 1e6
+        medians, deviations = np.median(counted, axis=0), counted.std(axis=0)
+        return cls(
+            frontend_ms=float(medians[0]),
+            frontend_std_ms=float(deviations[0]),
+            inference_ms=float(medians[1]),
+            inference_std_ms=float(deviations[1]),
+            total_ms=float(medians[2]),
+            total_std_ms=float(deviations[2]),
+            loops=len(counted),
+            pause_s=pause_s,
+        )
+
     @property
     def lines(self) -> tuple[str, ...]:
         """As the published script prints them."""
@@ -95,7 +136,7 @@ def measure_2020(
     *,
     rng: np.random.Generator,
     pause_s: float = PAUSE_S,
-    clock: Callable[[], int] = time.perf_counter_ns,
+    clock: Clock = time.perf_counter_ns,
 ) -> Latency2020:
     """100 loops, each on new uniform noise of 48 kHz that is resampled within the measured time.
 
@@ -111,29 +152,9 @@ def measure_2020(
     Raises:
         DataError: when the front end does not give what the model takes, or for a negative pause.
     """
-    _require_pause(pause_s)
-    samples, rate_hz = round(MICROPHONE_HZ * frontend.seconds), frontend.rate_hz
-    inference_ns, total_ns = [], []
-    for _ in range(LOOPS_2020):
-        noise = rng.random(samples).astype(np.float32)
-        start = clock()
-        values = inputs(resample(noise, MICROPHONE_HZ, rate_hz)[np.newaxis])
-        if interpreter is not None:
-            _put(interpreter, values)
-        middle = clock()
-        if interpreter is not None:
-            interpreter.invoke()
-            interpreter.take()
-        end = clock()
-        total_ns.append(end - start)
-        inference_ns.append(end - middle if interpreter is not None else 0)
-        time.sleep(pause_s)
-    return Latency2020(
-        inference_ms=float(np.mean(inference_ns)) / 1e6,
-        total_ms=float(np.mean(total_ns)) / 1e6,
-        loops=LOOPS_2020,
-        pause_s=pause_s,
-    )
+    turn = turn_2020(inputs, interpreter, frontend, rng=rng, clock=clock)
+    times_ns = take_turns({"model": turn}, loops=LOOPS_2020, pause_s=pause_s)["model"]
+    return Latency2020.of(times_ns, pause_s=pause_s)
 
 
 def measure_2024(
@@ -143,7 +164,7 @@ def measure_2024(
     *,
     rng: np.random.Generator,
     pause_s: float = PAUSE_S,
-    clock: Callable[[], int] = time.perf_counter_ns,
+    clock: Clock = time.perf_counter_ns,
 ) -> Latency2024:
     """200 loops on the same normal noise; the first 100 do not count.
 
@@ -158,35 +179,88 @@ def measure_2024(
     Raises:
         DataError: as :func:`measure_2020`.
     """
-    _require_pause(pause_s)
+    turn = turn_2024(inputs, interpreter, frontend, rng=rng, clock=clock)
+    times_ns = take_turns({"model": turn}, loops=LOOPS_2024, pause_s=pause_s)["model"]
+    return Latency2024.of(times_ns, pause_s=pause_s)
+
+
+def turn_2020(
+    inputs: Inputs,
+    interpreter: Interpreter | None,
+    frontend: FrontEnd,
+    *,
+    rng: np.random.Generator,
+    clock: Clock = time.perf_counter_ns,
+) -> Turn:
+    """One loop of :func:`measure_2020`: nanoseconds of the model, and of everything."""
+    samples, rate_hz = round(MICROPHONE_HZ * frontend.seconds), frontend.rate_hz
+
+    def turn() -> tuple[int, int]:
+        noise = rng.random(samples).astype(np.float32)
+        start = clock()
+        values = inputs(resample(noise, MICROPHONE_HZ, rate_hz)[np.newaxis])
+        if interpreter is not None:
+            _put(interpreter, values)
+        middle = clock()
+        if interpreter is not None:
+            interpreter.invoke()
+            interpreter.take()
+        end = clock()
+        return end - middle if interpreter is not None else 0, end - start
+
+    return turn
+
+
+def turn_2024(
+    inputs: Inputs,
+    interpreter: Interpreter,
+    frontend: FrontEnd,
+    *,
+    rng: np.random.Generator,
+    clock: Clock = time.perf_counter_ns,
+) -> Turn:
+    """One loop of :func:`measure_2024`: nanoseconds of front end, model and both."""
     noise = rng.standard_normal((1, frontend.clip_samples)).astype(np.float32)
-    times_ns = np.empty((LOOPS_2024, 3))
-    for loop in range(LOOPS_2024):
+
+    def turn() -> tuple[int, int, int]:
         start = clock()
         values = inputs(noise / INT16_MAX)
         middle = clock()
         _put(interpreter, values)
         interpreter.invoke()
         end = clock()
-        times_ns[loop] = middle - start, end - middle, end - start
-        time.sleep(pause_s)
-    counted = times_ns[DROPPED_2024:] / 1e6
-    medians, deviations = np.median(counted, axis=0), counted.std(axis=0)
-    return Latency2024(
-        frontend_ms=float(medians[0]),
-        frontend_std_ms=float(deviations[0]),
-        inference_ms=float(medians[1]),
-        inference_std_ms=float(deviations[1]),
-        total_ms=float(medians[2]),
-        total_std_ms=float(deviations[2]),
-        loops=len(counted),
-        pause_s=pause_s,
-    )
+        return middle - start, end - middle, end - start
+
+    return turn
 
 
-def _require_pause(pause_s: float) -> None:
+def take_turns(turns: Mapping[str, Turn], *, loops: int, pause_s: float) -> dict[str, np.ndarray]:
+    """Time pipelines against each other: in each loop each has one turn, and a pause after it.
+
+    So whatever slows the machine slows all of them, and each turn follows a pause as it does in the
+    scripts. Each loop begins one pipeline later than the one before.
+
+    Args:
+        turns: one loop of each pipeline, as :func:`turn_2020` makes it.
+        loops: of each.
+        pause_s: after each turn.
+
+    Returns:
+        (loops, stages) float64 by name: nanoseconds.
+
+    Raises:
+        DataError: for a negative pause.
+    """
     if not 0 <= pause_s < float("inf"):
         raise DataError(f"the pause must be 0 s or more, got {pause_s}")
+    times_ns: dict[str, list[Sequence[int]]] = {name: [] for name in turns}
+    names = list(turns)
+    for loop in range(loops):
+        first = loop % len(names)
+        for name in (*names[first:], *names[:first]):
+            times_ns[name].append(turns[name]())
+            time.sleep(pause_s)
+    return {name: np.asarray(times, float) for name, times in times_ns.items()}
 
 
 def _put(interpreter: Interpreter, values: np.ndarray) -> None:

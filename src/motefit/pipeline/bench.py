@@ -106,7 +106,7 @@ def _packed(path: Path) -> bytes:
         model = read_model(path)
         Interpreter(model)
         return model
-    Interpreter(bundle.model)
+    find_task(bundle.card.task).subject(bundle.model, bundle.card.io)
     return bundle_bytes(bundle.model, bundle.card)
 
 

@@ -5,19 +5,27 @@ from pathlib import Path
 
 import numpy as np
 
+from motefit.data.speech import SpeechDataset
+from motefit.graph.frontend import choose_layout
 from motefit.measure.in_graph import Agreement, compare
 from motefit.measure.latency import Latency, measure_latency
 from motefit.pipeline.check import recipe_of
+from motefit.pipeline.datasets import load_dataset
 from motefit.pipeline.events import Listener
 from motefit.pipeline.facts import measure_cost
 from motefit.pipeline.provenance import provenance
 from motefit.pipeline.quiet import silence_litert
-from motefit.pipeline.ship import ship
-from motefit.pipeline.tasks import find_task
+from motefit.pipeline.run_folder import IN_GRAPH, RunFolder
+from motefit.pipeline.ship import Shipped, ship
+from motefit.pipeline.tasks import Part, find_task
+from motefit.report.render import write_report
 from motefit.runtime.bundle import Bundle, load_bundle, sha256, write_bundle
 from motefit.spec.card import Card
 from motefit.spec.codec import encode
+from motefit.spec.errors import RecipeError
+from motefit.spec.files import write_atomic
 from motefit.spec.frontend import FrontEnd
+from motefit.spec.recipe import Recipe
 from motefit.spec.tasks.keyword_spotting import NAME, SpeechIO
 from motefit.tflite.in_graph import in_graph_file
 from motefit.verify import Certificate
@@ -33,7 +41,7 @@ class Exported:
         bundle: path of the zip.
         card: facts measured on the new bytes; without data only what the file costs.
         certificate: against the recipe's budget; None without data.
-        agreement: with the plain form, on the test part, or on generated sound without data.
+        agreement: with the plain form, on one part of the data, or on generated sound without.
         plain_bytes: size of the plain form's .tflite file.
         latency: of both forms, by name: ``plain``, ``in-graph`` and ``in-graph, builtin kernels``.
     """
@@ -63,58 +71,126 @@ def export_in_graph(
     """
     listener = listener or Listener()
     silence_litert()
-    old = load_bundle(model, task=NAME)
-    recipe, task = recipe_of(old.card, model), find_task(NAME)
-    file, io = in_graph_file(old.model, old.card.io)
-    certificate = None
-    if data is None:
-        listener.measuring("the file; without data no accuracy")
-        pcm = sounds(io.frontend, SOUNDS, rng=np.random.default_rng(0))
-        facts = measure_cost(task, recipe, file, io)
-        card = replace(
-            old.card,
-            io=io,
-            model_sha256=sha256(file),
-            facts=facts.values,
-            evidence=facts.evidence,
-            provenance=provenance(seed=old.card.provenance.seed, data_sha256=""),
-        )
-    else:
-        dataset = task.load(recipe, data, progress=listener.loading)
-        task.require_fit(io, dataset)
+    plain = load_bundle(model, task=NAME)
+    recipe = recipe_of(plain.card, model)
+    form = _Form.of(plain, recipe)
+    if data is not None:
+        dataset = find_task(NAME).load(recipe, data, progress=listener.loading)
         listener.measuring("the file on the test part")
-        made = provenance(seed=old.card.provenance.seed, data_sha256=task.data_key(dataset))
-        shipped = ship(task, recipe, file, io, dataset, provenance=made)
-        card, certificate, pcm = shipped.card, shipped.certificate, dataset.test.pcm
-    agreement = compare(old.model, file, old.card.io, pcm)
-    latency = _side_by_side(old, file, io)
-    evidence = {
-        "plain_model_sha256": old.card.model_sha256,
-        "plain_tflite_bytes": len(old.model),
-        "agreement": encode(agreement),
-        "sound": "generated" if data is None else "test part",
-        "latency": encode(latency),
-    }
-    card = replace(card, evidence={**card.evidence, "in_graph": evidence})
-    return Exported(
-        bundle=write_bundle(out, file, card),
-        card=card,
-        certificate=certificate,
-        agreement=agreement,
-        plain_bytes=len(old.model),
-        latency=latency,
+        return form.measured(dataset, out, part="test")
+    listener.measuring("the file; without data no accuracy")
+    facts = measure_cost(find_task(NAME), recipe, form.model, form.io)
+    card = replace(
+        plain.card,
+        io=form.io,
+        model_sha256=sha256(form.model),
+        facts=facts.values,
+        evidence=facts.evidence,
+        provenance=provenance(seed=plain.card.provenance.seed, data_sha256=""),
     )
+    pcm = sounds(form.io.frontend, SOUNDS, rng=np.random.default_rng(0))
+    return form.written(out, card, None, pcm, sound="generated")
 
 
-def _side_by_side(old: Bundle, file: bytes, io: SpeechIO) -> dict[str, Latency]:
-    task = find_task(NAME)
-    return measure_latency(
-        {
-            "plain": task.subject(old.model, old.card.io),
-            "in-graph": task.subject(file, io),
-            "in-graph, builtin kernels": task.subject(file, io, xnnpack=False),
+def require_in_graph(recipe: Recipe) -> None:
+    """Refuse, before anything is trained, a recipe whose model cannot hold its front end.
+
+    Raises:
+        RecipeError: for another task than keyword spotting, or a frame length without factors.
+    """
+    if recipe.frontend is None:
+        raise RecipeError(
+            f"a model for {recipe.task} has no front end that could be inside it; leave out "
+            "--frontend in-graph"
+        )
+    choose_layout(recipe.frontend)
+
+
+def deliver_in_graph(folder: RunFolder, name: str, data: Path | None) -> Exported:
+    """Write, beside a bundle of a run, the same model with its front end inside.
+
+    Both forms hear the clips of the validation part; the test part is measured as of any file that
+    ships. Certificate and report are the form's own.
+
+    Args:
+        folder: of the run.
+        name: of the bundle.
+        data: folder of the words; None: the embedded default.
+
+    Raises:
+        RecipeError: when the front end has no form inside a model.
+        OutputError: when something cannot be written.
+    """
+    path, own = folder.bundle_path(name), f"{name}{IN_GRAPH}"
+    plain = load_bundle(path, task=NAME)
+    recipe = recipe_of(plain.card, path)
+    form = _Form.of(plain, recipe)
+    folder.log_read("validation", f"agreement of {own} with {name}")
+    folder.log_read("test", f"final measurement of {own}")
+    dataset = load_dataset(find_task(NAME), recipe, data)
+    done = form.measured(dataset, folder.bundle_path(own), part="validation")
+    if done.certificate is not None:
+        shipped = Shipped(
+            model=form.model, card=done.card, certificate=done.certificate, name=recipe.name
+        )
+        write_atomic(folder.certificate_path(own), done.certificate.to_json())
+        write_report(folder.report_path(own), shipped.report())
+    return done
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Form:
+    """A bundle, and the same model with its front end inside."""
+
+    plain: Bundle
+    recipe: Recipe
+    model: bytes
+    io: SpeechIO
+
+    @classmethod
+    def of(cls, plain: Bundle, recipe: Recipe) -> "_Form":
+        model, io = in_graph_file(plain.model, plain.card.io, keep_names=recipe.compress.keep_names)
+        return cls(plain=plain, recipe=recipe, model=model, io=io)
+
+    def measured(self, dataset: SpeechDataset, out: Path, *, part: Part) -> Exported:
+        """Certified on the test part, compared with the plain form on a part, written."""
+        task = find_task(NAME)
+        task.require_fit(self.io, dataset)
+        made = provenance(seed=self.plain.card.provenance.seed, data_sha256=task.data_key(dataset))
+        shipped = ship(task, self.recipe, self.model, self.io, dataset, provenance=made)
+        pcm, sound = dataset.parts[part].pcm, f"{part} part"
+        return self.written(out, shipped.card, shipped.certificate, pcm, sound=sound)
+
+    def written(
+        self, out: Path, card: Card, certificate: Certificate | None, pcm: np.ndarray, *, sound: str
+    ) -> Exported:
+        """Compared with the plain form, timed beside it, and written as a bundle."""
+        task, plain = find_task(NAME), self.plain
+        agreement = compare(plain.model, self.model, plain.card.io, pcm)
+        latency = measure_latency(
+            {
+                "plain": task.subject(plain.model, plain.card.io),
+                "in-graph": task.subject(self.model, self.io),
+                "in-graph, builtin kernels": task.subject(self.model, self.io, xnnpack=False),
+            }
+        )
+        evidence = {
+            "plain_model_sha256": plain.card.model_sha256,
+            "plain_tflite_bytes": len(plain.model),
+            "agreement": encode(agreement),
+            "proven": agreement.proven,
+            "sound": sound,
+            "latency": encode(latency),
         }
-    )
+        card = replace(card, evidence={**card.evidence, "in_graph": evidence})
+        return Exported(
+            bundle=write_bundle(out, self.model, card),
+            card=card,
+            certificate=certificate,
+            agreement=agreement,
+            plain_bytes=len(plain.model),
+            latency=latency,
+        )
 
 
 def sounds(frontend: FrontEnd, count: int, *, rng: np.random.Generator) -> np.ndarray:

@@ -1,16 +1,17 @@
 """``fit``: a recipe and data in, certified bundles out."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from motefit import __version__
 from motefit.measure.profile import DeviceProfile, measure_profile
 from motefit.pipeline.datasets import load_dataset
 from motefit.pipeline.delivery import Delivery, deliver
 from motefit.pipeline.events import Listener
+from motefit.pipeline.export import Exported, deliver_in_graph, require_in_graph
 from motefit.pipeline.extras import require_report, require_training
 from motefit.pipeline.finish import Finish
 from motefit.pipeline.judge import Judge
@@ -19,10 +20,10 @@ from motefit.pipeline.rounds import Round, Rounds
 from motefit.pipeline.run_folder import RunFolder
 from motefit.pipeline.ship import notes_of
 from motefit.pipeline.study import Study, propose
-from motefit.pipeline.tasks import find_task
+from motefit.pipeline.tasks import AnyTask, find_task
 from motefit.pipeline.trainer import Trainer
 from motefit.search.engines import open_engine
-from motefit.search.record import rejected_by
+from motefit.search.record import Record, rejected_by
 from motefit.search.screen import Screened, nearest_miss
 from motefit.search.space import Space
 from motefit.search.strategies import find_strategy
@@ -46,6 +47,7 @@ class FitResult:
         folder: of the run.
         deliveries: by name, one per budget, the recipe's own first; empty when no candidate could
             meet a budget.
+        in_graph: by the same names, the same models with their front ends inside, where asked for.
         obstacle: the nearest miss, when no candidate could meet a budget.
         judged: how many candidates were screened.
         rejected: how many candidates were dropped before training, by the bound they missed.
@@ -53,6 +55,7 @@ class FitResult:
 
     folder: Path
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
+    in_graph: Mapping[str, Exported] = field(default_factory=dict)
     obstacle: Screened | None = None
     judged: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
@@ -64,8 +67,15 @@ class FitResult:
 
     @property
     def met(self) -> bool:
-        """Whether every line of every budget holds on the shipped bytes."""
-        return bool(self.deliveries) and all(d.certificate.met for d in self.deliveries.values())
+        """Whether every line of every budget holds on the shipped bytes, and further forms agree.
+
+        A form with its front end inside has a certificate of its own, which does not count here.
+        """
+        return (
+            bool(self.deliveries)
+            and all(d.certificate.met for d in self.deliveries.values())
+            and all(form.agreement.proven for form in self.in_graph.values())
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +91,7 @@ class FitOptions:
         storage: URL of an Optuna storage for the study; empty: a file in the run's folder.
         profile: of the device that the model is for, see ``motefit bench --profile``; screening
             then judges by its latency. None: by this machine's.
+        in_graph: deliver the models with their front ends inside, too.
     """
 
     workers: int = 0
@@ -90,6 +101,7 @@ class FitOptions:
     address: str = ""
     storage: str = ""
     profile: Path | None = None
+    in_graph: bool = False
 
 
 def fit(
@@ -118,6 +130,8 @@ def fit(
     require_report()
     silence_litert()
     find_strategy(recipe.search.strategy)
+    if options.in_graph:
+        require_in_graph(recipe)
     task, space, folder = find_task(recipe.task), Space(recipe), RunFolder(out)
     folder.claim(recipe, overwrite=options.overwrite)
     listener.began(recipe)
@@ -135,8 +149,18 @@ def fit(
                 judged=len(first.entries),
                 rejected=rejected_by(entry.excess for entry in first.entries),
             )
-    with ExitStack() as stack:
-        stack.enter_context(folder.locked())
+    sitting = _Sitting(
+        recipe=recipe,
+        data=data,
+        folder=folder,
+        task=task,
+        dataset=dataset,
+        space=space,
+        judge=judge,
+        options=options,
+        listener=listener,
+    )
+    with folder.locked():
         folder.begin(
             recipe,
             data,
@@ -146,53 +170,90 @@ def fit(
         )
         if first is not None:
             Rounds(out).write(0, first)
+        with closing(_ledger(folder, space, options)) as ledger:
+            finish, chosen = sitting.search(ledger)
+            return sitting.deliver(finish, chosen, ledger.records)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sitting:
+    """What a run works with while its folder is locked."""
+
+    recipe: Recipe
+    data: Path | None
+    folder: RunFolder
+    task: AnyTask
+    dataset: Any
+    space: Space
+    judge: Judge
+    options: FitOptions
+    listener: Listener
+
+    def search(self, ledger: "Ledger") -> tuple[Finish, Mapping[str, str]]:
+        """Train, and choose: the finished files, and the key of the chosen by name of the bundle.
+
+        Raises:
+            NothingTrainedError: when no candidate came to its end.
+        """
+        options, folder = self.options, self.folder
         with open_engine(
             options.engine, workers=options.workers, address=options.address
         ) as engine:
             trainer = Trainer(
-                task=task,
-                dataset=dataset,
+                task=self.task,
+                dataset=self.dataset,
                 engine=engine,
-                folder=out,
-                data=data,
+                folder=folder.path,
+                data=self.data,
                 device=options.device,
-                listener=listener,
+                listener=self.listener,
             )
-            ledger = stack.enter_context(closing(_ledger(folder, space, options)))
             folder.log_read("train", "training of the candidates")
             folder.log_read("validation", "best epoch of each candidate, and choice among them")
             trained = Study(
-                space=space,
-                judge=judge,
-                rounds=Rounds(out),
+                space=self.space,
+                judge=self.judge,
+                rounds=Rounds(folder.path),
                 ledger=ledger,
                 trainer=trainer,
-                listener=listener,
+                listener=self.listener,
             ).run()
             if not trained:
                 reasons = dict.fromkeys(r.reason for r in ledger.records if r.epochs)
                 raise NothingTrainedError(
                     f"no candidate came to the end of its training: {'; '.join(reasons)}"
                 )
-            finish = Finish(recipe=recipe, task=task, trainer=trainer, listener=listener)
-            chosen = finish.run(trained)
-        listener.measuring("the chosen files on the test part")
+            finish = Finish(
+                recipe=self.recipe, task=self.task, trainer=trainer, listener=self.listener
+            )
+            return finish, finish.run(trained)
+
+    def deliver(
+        self, finish: Finish, chosen: Mapping[str, str], records: Sequence[Record]
+    ) -> FitResult:
+        """Measure the chosen files on the test part, and write what ships."""
+        self.listener.measuring("the chosen files on the test part")
         deliveries = deliver(
-            recipe,
-            data,
-            folder,
-            task=task,
+            self.recipe,
+            self.data,
+            self.folder,
+            task=self.task,
             finish=finish,
             chosen=chosen,
-            records=ledger.records,
+            records=records,
         )
-        folder.clear_checkpoints()
-    return FitResult(
-        folder=out,
-        deliveries=deliveries,
-        judged=len(ledger.records),
-        rejected=rejected_by(r.excess for r in ledger.records if r.status == "rejected"),
-    )
+        in_graph: Mapping[str, Exported] = {}
+        if self.options.in_graph:
+            self.listener.measuring("the form with its front end inside")
+            in_graph = {n: deliver_in_graph(self.folder, n, self.data) for n in deliveries}
+        self.folder.clear_checkpoints()
+        return FitResult(
+            folder=self.folder.path,
+            deliveries=deliveries,
+            in_graph=in_graph,
+            judged=len(records),
+            rejected=rejected_by(r.excess for r in records if r.status == "rejected"),
+        )
 
 
 def resume(

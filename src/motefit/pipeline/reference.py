@@ -19,7 +19,17 @@ from motefit.tflite.export import export
 
 
 def reference_subject(name: str) -> Subject:
-    """The reference pipeline a budget names, ready to be timed.
+    """The reference pipeline a budget names, ready to be timed in motefit's runtime.
+
+    Raises:
+        RecipeError: as :func:`reference_model`.
+    """
+    model, io = reference_model(name)
+    return find_task(find_recipe(name).task).subject(model, io)
+
+
+def reference_model(name: str) -> tuple[bytes, SpeechIO]:
+    """The model file of the reference pipeline a budget names, and what goes in and out.
 
     Args:
         name: of a keyword-spotting recipe that lists its words.
@@ -42,4 +52,4 @@ def reference_subject(name: str) -> Subject:
         frontend=recipe.frontend,
         normalisation=Normalisation(),
     )
-    return find_task(recipe.task).subject(model, io)
+    return model, io

@@ -13,6 +13,7 @@ from motefit.measure.bench_machine import usable_cores
 from motefit.pipeline.extras import require_report, require_training
 from motefit.pipeline.quiet import silence_litert
 from motefit.pipeline.recipes import find_recipe
+from motefit.pipeline.reproduce_latency import merged, require_reference, time_rows
 from motefit.pipeline.reproduce_page import page
 from motefit.pipeline.reproduce_plan import Plan, data_of, is_begun, is_done, plan
 from motefit.pipeline.reproduce_rows import RowJob, Tell, train_rows
@@ -54,12 +55,13 @@ def reproduce(
     only: Sequence[str] = (),
     workers: int = 0,
     resume: bool = False,
+    reference: Path | None = None,
     tell: Tell,
 ) -> Reproduced:
     """Train what is missing, certify, and write ``results.json`` and ``results.md``.
 
     A row is missing when there is no finished run of its recipe as it is now. Rows that were not
-    asked for keep what is known of them.
+    asked for keep what is known of them; so do latencies, unless a reference is given.
 
     Args:
         data: folder that holds ``speech/`` and ``climate/``.
@@ -68,6 +70,9 @@ def reproduce(
         only: beginnings of names, see :func:`~motefit.pipeline.reproduce_plan.plan`.
         workers: training processes; 0 takes one per usable core.
         resume: go on with interrupted rows; otherwise they begin anew.
+        reference: Python of an environment with TensorFlow and SciPy: the rows with words are then
+            timed against the published pipelines, see
+            :mod:`~motefit.pipeline.reproduce_latency`; None leaves that out.
         tell: hears a line when something begins or ends.
 
     Raises:
@@ -77,13 +82,23 @@ def reproduce(
     require_report()
     chosen = plan(only)
     make_writable(results)
+    if reference is not None:
+        tell(f"reference pipelines: {require_reference(reference)}")
     failed = _train_missing(chosen, data, out, workers or usable_cores(), resume=resume, tell=tell)
     silence_litert()
     table = collect(out, read_json(results / JSON) or {})
+    _write(table, results)
+    if reference is not None:
+        new = time_rows(chosen.rows, out, reference, tell=tell)
+        table = collect(out, {**table, "latency": merged(table["latency"], new)})
+        _write(table, results)
+    return Reproduced(plan=chosen, table=table, failed=failed, page=results / PAGE)
+
+
+def _write(table: Mapping[str, Any], results: Path) -> None:
     # the order of the reports, and None where nothing is known: not as spec.codec writes JSON
     write_atomic(results / JSON, json.dumps(table, indent=1, allow_nan=False) + "\n")
     write_atomic(results / PAGE, page(table))
-    return Reproduced(plan=chosen, table=table, failed=failed, page=results / PAGE)
 
 
 def _train_missing(

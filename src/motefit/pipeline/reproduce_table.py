@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from motefit.measure.latency import measure_latency, saving_percent
+from motefit.measure.latency import measure_latency
 from motefit.pipeline.published import (
     published_figures,
     published_names,
@@ -19,7 +19,14 @@ from motefit.pipeline.published import (
     systems,
 )
 from motefit.pipeline.recipes import find_recipe
-from motefit.pipeline.reference import reference_subject
+from motefit.pipeline.reproduce_latency import (
+    SAVING,
+    SAVING_PROTOCOL,
+    answer_of,
+    kept,
+    savings,
+    words_of,
+)
 from motefit.pipeline.reproduce_plan import digest, is_done, recipe_of
 from motefit.pipeline.run_folder import RunFolder
 from motefit.pipeline.tasks import find_task
@@ -55,12 +62,15 @@ def collect(out: Path, stored: Mapping[str, Any]) -> Table:
         target.answer: _run(recipe_of(target.answer), target.answer, out, before)
         for _, target, _ in targets.values()
     }
+    shipped = {n: run["model_sha256"] for n, run in (rows | answers).items() if run is not None}
+    latency = kept(stored.get("latency", {}), shipped)
     table = {
         "systems": {
             n: {"title": s.title, "choices": list(s.choices)} for n, s in systems().items()
         },
         "rows": {name: {**_described(name), "run": run} for name, run in rows.items()},
         "answers": answers,
+        "latency": latency,
         "targets": {
             name: {
                 "note": target.note,
@@ -72,6 +82,7 @@ def collect(out: Path, stored: Mapping[str, Any]) -> Table:
                     dict(zip(SIDES, (rows[winner], answers[target.answer]), strict=True)),
                     _bundles(out, winner, target.answer),
                     stored.get("targets", {}).get(name, {}),
+                    _saved(latency, winner, budget.reference),
                 ),
             }
             for name, (winner, target, budget) in targets.items()
@@ -83,7 +94,13 @@ def collect(out: Path, stored: Mapping[str, Any]) -> Table:
 
 def _described(name: str) -> Table:
     _, row = published_row(name)
-    return {"note": row.note, "on_request": row.on_request, "figures": published_figures(name)}
+    return {
+        "note": row.note,
+        "on_request": row.on_request,
+        "words": len(words_of(name)),
+        "answer": answer_of(name),
+        "figures": published_figures(name),
+    }
 
 
 def _run(recipe: str, bundle: str, out: Path, before: Mapping[str, Any]) -> Table | None:
@@ -148,50 +165,65 @@ def _bundles(out: Path, winner: str, answer: str) -> dict[str, Bundle]:
     }
 
 
+def _saved(latency: Mapping[str, Any], winner: str, reference: str) -> Table:
+    """What a budget's saving is against, and how much it is by side; empty without a reference."""
+    percent = savings(latency, winner, reference) if reference else {}
+    if not percent:
+        return {}
+    run = latency["rows"][winner]["run"]
+    return {"reference": reference, "protocol": SAVING_PROTOCOL, "run": run, "percent": percent}
+
+
 def _judged(
     budget: Budget,
     runs: Mapping[str, Table | None],
     bundles: Mapping[str, Bundle],
     before: Mapping[str, Any],
+    saved: Mapping[str, Any],
 ) -> Table:
-    """Certificates of both sides; where the budget bounds times, both are timed in one run."""
+    """Certificates of both sides; where the budget bounds times, both are timed in one run.
+
+    A saving is one against TensorFlow, or none.
+    """
     there = {side: run for side, run in runs.items() if run is not None}
     models = {side: run["model_sha256"] for side, run in there.items()}
     timed: Table = {}
-    if any(name.startswith(TIMING_PREFIX) for name in budget.metrics):
+    if any(name.startswith(TIMING_PREFIX) and name != SAVING for name in budget.metrics):
         if before.get("models") == models:
             timed = before["timed"]
         elif models.keys() <= bundles.keys():
-            timed = timed_together(bundles, budget.reference)
+            timed = timed_together(bundles)
+    percent = saved.get("percent", {})
+    facts = {
+        side: {
+            **{metric: value for metric, value in run["facts"].items() if metric != SAVING},
+            **timed.get(side, {}),
+            **({SAVING: percent[side]} if side in percent else {}),
+        }
+        for side, run in there.items()
+    }
     certificates = {
         side: certify(
-            {**run["facts"], **timed.get(side, {})},
-            budget,
-            evidence=run["evidence"],
-            model_sha256=run["model_sha256"],
+            facts[side], budget, evidence=run["evidence"], model_sha256=run["model_sha256"]
         )
         for side, run in there.items()
     }
-    return {"models": models, "timed": timed, "certificates": encode(certificates)}
+    return {
+        "models": models,
+        "timed": timed,
+        "saved": dict(saved),
+        "certificates": encode(certificates),
+    }
 
 
-def timed_together(bundles: Mapping[str, Bundle], reference: str) -> Table:
+def timed_together(bundles: Mapping[str, Bundle]) -> Table:
     """Latency facts by name, measured against each other in one run.
 
     Args:
         bundles: by name.
-        reference: recipe of the reference pipeline that each bundle's saving is against; it is
-            timed too, as ``"reference"``. Empty for none.
     """
     subjects = {
         side: find_task(bundle.card.task).subject(bundle.model, bundle.card.io)
         for side, bundle in bundles.items()
     }
-    if reference:
-        subjects["reference"] = reference_subject(reference)
-    measured = measure_latency(subjects)
-    facts: Table = {side: dict(latency.facts) for side, latency in measured.items()}
-    for side in bundles if reference else ():
-        saving = saving_percent(measured["reference"], measured[side])
-        facts[side]["latency.saving_percent"] = saving
-    return facts
+    return {side: dict(latency.facts) for side, latency in measure_latency(subjects).items()}

@@ -13,7 +13,8 @@
     RUN/report.html        for people
 
 A recipe with further budgets has a bundle for each, ``<recipe>-<budget>.zip``, and its verdict and
-report under that name.
+report under that name. A form with its front end inside the model, where it was asked for, has the
+plain one's name and ``.in-graph``.
 """
 
 import fcntl
@@ -34,6 +35,8 @@ from motefit.spec.recipe import Recipe
 
 WORK = ("trainings", "candidates", "rounds")
 """Folders of a run that its workers and its study write."""
+IN_GRAPH = ".in-graph"
+"""What the form with its front end inside has after its name."""
 
 
 class RunFolder:
@@ -229,7 +232,7 @@ class RunFolder:
         with suppress(RecipeError):  # damaged, or of another version: its own bundle goes
             names = Recipe.loads(self._recipe_text(), name=state["name"]).all_budgets
         files = [self.path / "study.db", self.reads_path]
-        for name in names:
+        for name in (f"{name}{form}" for name in names for form in ("", IN_GRAPH)):
             files += [self.certificate_path(name), self.report_path(name), self.bundle_path(name)]
         files += [self.recipe_path, self.state_path]
         try:

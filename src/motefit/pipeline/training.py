@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,11 +30,12 @@ from motefit.pipeline.jobs import (
 )
 from motefit.pipeline.quiet import silence_litert
 from motefit.pipeline.tasks import AnyTask, Parts, find_task
+from motefit.pipeline.teaching import taught
 from motefit.runtime.bundle import sha256
 from motefit.spec.codec import encode
 from motefit.spec.errors import OutputError
 from motefit.spec.files import write_atomic, write_json
-from motefit.spec.recipe import Recipe
+from motefit.spec.recipe import Recipe, TrainSpec
 from motefit.tflite.export import export
 from motefit.train.coach import Coach
 from motefit.train.compressors import compress
@@ -53,6 +55,7 @@ class Examples(Source, Parts, Protocol):
 class _Bench:
     """What a candidate is trained and measured with."""
 
+    job: Job
     work: Work
     recipe: Recipe
     task: AnyTask
@@ -62,6 +65,20 @@ class _Bench:
     @property
     def loss(self) -> str:
         return self.task.loss(self.recipe)
+
+    @property
+    def settings(self) -> TrainSpec:
+        """The training's; what a teacher says is smooth already."""
+        settings = self.recipe.train
+        return settings if settings.teacher is None else replace(settings, label_smoothing=0.0)
+
+    @cached_property
+    def examples(self) -> Source:
+        """The examples as the training sees them: with a teacher's targets, where there is one."""
+        if self.recipe.train.teacher is None:
+            return self.source
+        lessons = self.task.lessons(self.recipe, self.dataset, self.source, self.job.data)
+        return taught(self.recipe, self.source, lessons=lessons, device=self.job.device)
 
 
 def run_job(job: Job) -> None:
@@ -84,9 +101,8 @@ def _bench(job: Job, work: Work) -> _Bench:
     recipe = work.recipe()
     task = find_task(recipe.task)
     dataset = load_dataset(task, recipe, job.data)
-    return _Bench(
-        work=work, recipe=recipe, task=task, dataset=dataset, source=task.source(recipe, dataset)
-    )
+    source = task.source(recipe, dataset)
+    return _Bench(job=job, work=work, recipe=recipe, task=task, dataset=dataset, source=source)
 
 
 def _train(job: Job, epochs: int) -> None:
@@ -137,8 +153,8 @@ def _trained(job: Job, benches: Sequence[_Bench], epochs: int) -> Sequence[Train
     try:
         trained = train(
             graphs[0],
-            benches[0].source,
-            benches[0].recipe.train,
+            benches[0].examples,
+            benches[0].settings,
             loss=benches[0].loss,
             seed=benches[0].work.seed,
             checkpoint=folders[0] / CHECKPOINT,
@@ -193,8 +209,8 @@ def _to_file(job: Job, bench: _Bench, trained: Trained) -> tuple[bytes, tuple[Ep
     """The .tflite bytes, after the steps that the recipe asks for, and their epochs."""
     recipe, source = bench.recipe, bench.source
     coach = Coach(
-        source,
-        recipe.train,
+        bench.examples,
+        bench.settings,
         recipe.compress,
         loss=bench.loss,
         examples=_sample(source.part("train")[0], recipe.compress.calibration_examples),

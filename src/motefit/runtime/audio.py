@@ -7,6 +7,9 @@ import numpy as np
 
 from motefit.spec.errors import DataError
 
+COMPRESSED = {b"fLaC": "FLAC", b"OggS": "OGG"}
+"""Formats that are often met, by the first bytes of a file."""
+
 
 def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
     """Read a PCM WAV file as one channel.
@@ -57,9 +60,9 @@ def _samples(data: bytes, width: int) -> np.ndarray:
 def _not_wav(path: Path, reason: str) -> str:
     with path.open("rb") as file:
         mark = file.read(4)
-    if mark in {b"fLaC", b"OggS"}:
+    if mark in COMPRESSED:
         return (
-            f"{path} is {'FLAC' if mark == b'fLaC' else 'OGG'}; the device runtime reads PCM WAV "
+            f"{path} is {COMPRESSED[mark]}; the device runtime reads PCM WAV "
             "only: convert it, or install the extra: pip install 'motefit[train]'"
         )
     return f"{path} is not a PCM WAV file: {reason}"

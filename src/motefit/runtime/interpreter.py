@@ -7,6 +7,7 @@ package (2.3) has no setting that silences it, so it is left alone.
 import math
 import platform
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +33,13 @@ except ImportError as error:
     ) from error
 
 Float32Array = NDArray[np.float32]
-INTEGERS = (np.dtype(np.int8), np.dtype(np.uint8))
+Details = Sequence[Mapping[str, Any]]
+"""LiteRT's description of some tensors."""
+LIMITS = {np.dtype(np.int8): (-128, 127), np.dtype(np.uint8): (0, 255)}
 BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0.0))
 IDENTIFIER = b"TFL3"
+LACKING = ("unresolved custom op", "Didn't find op")
+"""What LiteRT says of an operation that it does not have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +92,9 @@ def quantise(
     steps += np.copysign(BELOW_HALF, steps)
     np.trunc(steps, out=steps)
     steps += np.float32(zero_point)
-    limits = np.iinfo(dtype)
-    np.maximum(steps, limits.min, out=steps)  # a third of the time of numpy.clip on one clip
-    np.minimum(steps, limits.max, out=steps)
+    least, greatest = LIMITS[dtype]
+    np.maximum(steps, least, out=steps)  # a third of the time of numpy.clip on one clip
+    np.minimum(steps, greatest, out=steps)
     return steps.astype(dtype)
 
 
@@ -124,9 +129,21 @@ class Interpreter:
             )
             self._litert.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ModelFileError(f"LiteRT cannot load this model: {_reason(error)}") from None
-        self._input = _edge("input", self._litert.get_input_details())
-        self._output = _edge("output", self._litert.get_output_details())
+            reason = _reason(error)
+            raise ModelFileError(
+                f"LiteRT cannot load this model: {reason}; {_remedy(reason)}"
+            ) from None
+        inputs, outputs = self._litert.get_input_details(), self._litert.get_output_details()
+        self._input, self._output = self._edges(inputs, outputs)
+
+    def _edges(self, inputs: Details, outputs: Details) -> tuple[Edge, Edge]:
+        """Where examples go in and results come out."""
+        for side, details in (("input", inputs), ("output", outputs)):
+            if len(details) != 1:
+                raise ModelFileError(
+                    f"a model with one {side} is needed, this one has {len(details)}"
+                )
+        return edge_of("input", inputs[0]), edge_of("output", outputs[0])
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -176,7 +193,7 @@ class Interpreter:
         outputs = np.empty((len(batch), *self.output_shape), self.output_dtype)
         for i, example in enumerate(inputs):
             outputs[i] = self.run_raw(example)
-        return self._output.dequantise(outputs)
+        return self.to_real(outputs)
 
     def run_raw(self, example: np.ndarray) -> np.ndarray:
         """Output of one example in the file's own types; states of an LSTM start at zero.
@@ -198,6 +215,10 @@ class Interpreter:
     def to_input(self, values: Float32Array) -> np.ndarray:
         """Real numbers in :attr:`input_dtype`; see :func:`quantise`."""
         return self._input.quantise(values)
+
+    def to_real(self, values: np.ndarray) -> Float32Array:
+        """Values of :attr:`output_dtype` as real numbers."""
+        return self._output.dequantise(values)
 
     def put(self, example: np.ndarray) -> None:
         """The first step of :meth:`run_raw`: set the input, and the states to zero.
@@ -231,16 +252,27 @@ class Interpreter:
 
 
 def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return " ".join(str(error).split()).rstrip(".")
 
 
-def _edge(side: str, details: list[dict[str, Any]]) -> Edge:
-    if len(details) != 1:
-        raise ModelFileError(f"a model with one {side} is needed, this one has {len(details)}")
-    tensor = details[0]
+def _remedy(reason: str) -> str:
+    if any(words in reason for words in LACKING):
+        return (
+            "this LiteRT lacks an operation of it: update LiteRT (pip install --upgrade "
+            "ai-edge-litert), or export the model without that operation"
+        )
+    return "copy or export the file again"
+
+
+def edge_of(side: str, tensor: Mapping[str, Any]) -> Edge:
+    """An input or output from LiteRT's description of it.
+
+    Raises:
+        ModelFileError: when its type or shape is not one that the runtime takes.
+    """
     dtype = np.dtype(tensor["dtype"])
     scale, zero_point = tensor["quantization"]
-    if dtype != np.float32 and (dtype not in INTEGERS or not scale > 0):
+    if dtype != np.float32 and (dtype not in LIMITS or not scale > 0):
         raise ModelFileError(
             f"the model's {side} must be float32, or int8 or uint8 with a scale; "
             f"it is {dtype} with scale {scale}"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.normalise import Normaliser
+from motefit.runtime.streaming_state import StateInterpreter
 from motefit.signal.features import features_of
 from motefit.signal.pcm import as_float32, require_samples
 from motefit.signal.resample import resample
@@ -52,7 +53,12 @@ class KeywordSpotter:
         self, model: bytes, io: SpeechIO, *, threads: int = 1, xnnpack: bool = True
     ) -> None:
         self.io = io
-        self.interpreter = Interpreter(model, threads=threads, xnnpack=xnnpack)
+        if io.input == "stream":
+            self.interpreter: Interpreter = StateInterpreter(
+                model, frames=io.frontend.frames, threads=threads, xnnpack=xnnpack
+            )
+        else:
+            self.interpreter = Interpreter(model, threads=threads, xnnpack=xnnpack)
         self._features = features_of(io.frontend)
         self._normaliser = Normaliser(io.normalisation, columns=io.frontend.features)
         sizes = math.prod(self.interpreter.input_shape), math.prod(self.interpreter.output_shape)
@@ -100,7 +106,11 @@ class KeywordSpotter:
         Returns:
             (n, labels) float32.
         """
-        scores = self.interpreter.run(inputs).reshape(len(inputs), len(self.io.labels))
+        return self.probabilities(self.interpreter.run(inputs))
+
+    def probabilities(self, outputs: Float32Array) -> Float32Array:
+        """Probabilities (n, labels) from outputs (n, ...) of the model file, float32."""
+        scores = outputs.reshape(len(outputs), len(self.io.labels))
         return softmax(scores) if self.io.output == "logits" else scores
 
     def classify(self, pcm: np.ndarray, rate_hz: int) -> Classification:

@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from motefit.runtime.audio import COMPRESSED
 from motefit.spec.errors import DataError
 
 Int16Array = NDArray[np.int16]
@@ -155,6 +156,12 @@ class PipeSource(Source):
         """Take in a WAV header, if there is one."""
         while len(self._rest) < 12 and self._more():
             pass
+        if self._rest[:4] in COMPRESSED:
+            raise self._lost(
+                f"this is {COMPRESSED[self._rest[:4]]}, and listening takes 16-bit PCM or WAV: "
+                "sox FILE -t wav -b 16 - | motefit listen MODEL --input -; or, for whole clips, "
+                "motefit kws MODEL FILE with: pip install 'motefit[train]'"
+            )
         if self._rest[:4] != b"RIFF" or self._rest[8:12] != b"WAVE":
             return
         self._take(12)

@@ -1,80 +1,75 @@
-"""From the probabilities of overlapping windows to words, each reported once."""
+"""From swells and the probabilities of the windows around them to words, each reported once."""
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from motefit.runtime.streaming_gate import REACH, Swell
 from motefit.runtime.streaming_settings import Detection, StreamingSettings
 
 Float32Array = NDArray[np.float32]
 
 
 class Decider:
-    """Averages probabilities while a word stands in the window's middle, then decides once.
+    """Averages the probabilities of the windows that have a swell in their middle.
 
-    It decides when the word leaves the middle, or after ``smoothing_ms`` if it stays. What was
-    reported is not reported again before the word has left, or its average has fallen below
-    ``release``; and no word within ``refractory_ms`` of the last.
+    Each swell gives one report at most: where the certainty of the likeliest word, and the swell's
+    prominence, together are evidence enough.
 
     Args:
         labels: of the model's outputs, in order.
-        settings: thresholds and times.
+        settings: threshold, and labels to ignore.
         hop_s: seconds between two windows.
+        clip_s: length of a window in seconds.
     """
 
-    def __init__(self, labels: Sequence[str], settings: StreamingSettings, *, hop_s: float) -> None:
+    def __init__(
+        self, labels: Sequence[str], settings: StreamingSettings, *, hop_s: float, clip_s: float
+    ) -> None:
         self._labels = tuple(labels)
         self._settings = settings
-        longest = max(round(settings.smoothing_ms / 1000 / hop_s), 1)
-        self._seen: deque[tuple[float, Float32Array]] = deque(maxlen=longest)
-        self._last_s = -np.inf
-        self._held: int | None = None
+        self._hop_s, self._clip_s = hop_s, clip_s
+        self._heard: deque[Float32Array | None] = deque(maxlen=int(clip_s / hop_s) + 2)
 
-    def push(self, probabilities: Float32Array, *, time_s: float, now_s: float) -> Detection | None:
-        """Take a window that has a word in its middle.
-
-        Args:
-            probabilities: (labels,) float32.
-            time_s: of the loudest stretch in the window.
-            now_s: of the window's end.
-        """
-        self._seen.append((time_s, probabilities))
-        return self._decide(now_s) if len(self._seen) == self._seen.maxlen else None
-
-    def close(self, *, now_s: float) -> Detection | None:
-        """Take a window without a word in its middle: the word, if there was one, has left.
+    def push(
+        self, heard: Float32Array | None, swells: Sequence[Swell], *, now_s: float
+    ) -> list[Detection]:
+        """Take what was heard at one hop.
 
         Args:
-            now_s: time of its end.
+            heard: (labels,) float32, probabilities of the window that the hop ends; None where the
+                network was not asked.
+            swells: that are certain since this hop.
+            now_s: time of the hop's end.
         """
-        if not self._seen:
+        self._heard.appendleft(heard)
+        return [word for swell in swells if (word := self._decide(swell, now_s)) is not None]
+
+    def _decide(self, swell: Swell, now_s: float) -> Detection | None:
+        reach_s = max(REACH * self._clip_s, self._hop_s / 2) + 1e-9
+        near = [
+            heard
+            for hops, heard in enumerate(self._heard)
+            if heard is not None
+            and abs(self._clip_s / 2 + hops * self._hop_s - swell.ago_s) <= reach_s
+        ]
+        if not near:
             return None
-        found = self._decide(now_s)
-        self.reset()
-        return found
-
-    def _decide(self, now_s: float) -> Detection | None:
-        mean = np.zeros(len(self._labels), np.float32)
-        for _, probabilities in self._seen:
-            mean += probabilities / len(self._seen)
-        chance = 1 / len(self._labels)
-        certainty = (mean - chance) / (1 - chance)
-        if self._held is not None and certainty[self._held] < self._settings.release:
-            self._held = None
+        mean = np.mean(near, axis=0)
         best = int(mean.argmax())
-        time_s = sum(time_s for time_s, _ in self._seen) / len(self._seen)
-        waiting = time_s - self._last_s < self._settings.refractory_ms / 1000
-        if self._held is not None or waiting or certainty[best] < self._settings.threshold:
+        word, probability = self._labels[best], float(mean[best])
+        labels = max(len(self._labels), 2)
+        certainty = math.log(probability * labels) / math.log(labels)
+        if certainty + swell.prominence < self._settings.threshold:
             return None
-        self._held, self._last_s = best, time_s
-        word = self._labels[best]
         if word in self._settings.ignored:
             return None
-        return Detection(word=word, probability=float(mean[best]), time_s=time_s, reported_s=now_s)
+        time_s = now_s - swell.ago_s
+        return Detection(word=word, probability=probability, time_s=time_s, reported_s=now_s)
 
     def reset(self) -> None:
-        """Forget the windows seen; the time of the last report stays."""
-        self._seen.clear()
-        self._held = None
+        """Forget the windows."""
+        self._heard.clear()

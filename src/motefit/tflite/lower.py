@@ -27,9 +27,9 @@ from motefit.graph.ops import (
     Dropout,
     LastStep,
     Op,
-    Padding,
     Quantize,
     Softmax,
+    TimePadding,
 )
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.draft import ABSENT, Call, Draft
@@ -37,7 +37,8 @@ from motefit.tflite.flatbuffer import Scalar
 from motefit.tflite.schema import Operator, Options
 
 ACTIVATIONS: dict[ActivationKind, int] = {"none": 0, "relu": 1, "relu6": 3}
-PADDINGS: dict[Padding, int] = {"same": 0, "valid": 1}
+PADDINGS: dict[TimePadding, int] = {"same": 0, "valid": 1, "causal": 1}
+"""Of causal ones only what is left to do after a PAD."""
 TANH = 4
 GATES = ("input", "forget", "cell", "output")
 
@@ -108,6 +109,7 @@ MEAN = Kernel(Operator.MEAN, 1, 2, Options.REDUCER)
 ADD = Kernel(Operator.ADD, 1, 2, Options.ADD)
 SOFTMAX = Kernel(Operator.SOFTMAX, 1, 2, Options.SOFTMAX)
 GATHER = Kernel(Operator.GATHER, 1, 2, Options.GATHER)
+PAD = Kernel(Operator.PAD, 1, 2)
 QUANTIZE = Kernel(Operator.QUANTIZE, 1, 1)
 DEQUANTIZE = Kernel(Operator.DEQUANTIZE, 2, 2)
 DEQUANTIZE_FLOAT16 = Kernel(Operator.DEQUANTIZE, 3, 3)
@@ -137,6 +139,8 @@ def call(
         settings: further inputs behind the operation's own, int32 constants.
     """
     inputs = sources(op, graph, draft)
+    if isinstance(op, Conv2D | DepthwiseConv2D) and op.padding == "causal":
+        inputs[0] = _padded(op, graph, draft)
     for number, value in enumerate(settings):
         data = np.array(value, np.int32)
         inputs.append(draft.tensor(f"{op.output}.{number}", data.shape, np.int32, data=data))
@@ -185,7 +189,29 @@ def _depthwise(op: DepthwiseConv2D, graph: Graph, draft: Draft) -> None:
         5: Scalar("i", op.dilation[1], 1),
         6: Scalar("i", op.dilation[0], 1),
     }
-    call(op, graph, draft, DEPTHWISE if op.dilation == (1, 1) else DEPTHWISE_DILATED, options)
+    kernel = DEPTHWISE if op.dilation == (1, 1) else DEPTHWISE_DILATED
+    call(op, graph, draft, kernel, options)
+
+
+def _padded(op: Conv2D | DepthwiseConv2D, graph: Graph, draft: Draft) -> int:
+    """The tensor that a PAD makes of the input, where one is needed."""
+    x, weight = (graph.shapes[name] for name in op.inputs[:2])
+    pads = op.pads(x, (weight[1], weight[2]))
+    if pads == ((0, 0), (0, 0)):
+        return draft.index[op.inputs[0]]
+    table = np.array([(0, 0), *pads, (0, 0)], np.int32)
+    name = f"{op.output}.padded"
+    inputs = [
+        draft.index[op.inputs[0]],
+        draft.tensor(f"{name}.pads", table.shape, np.int32, data=table),
+    ]
+    size = [n + sum(pad) for n, pad in zip(x, (*pads, (0, 0)), strict=True)]
+    quantisation = graph.quantisation.get(op.inputs[0])
+    dtype = np.float32 if quantisation is None else np.int8
+    output = draft.tensor(name, (1, *size), dtype, quantisation=quantisation)
+    version = PAD.float32 if quantisation is None else PAD.int8
+    draft.calls.append(Call(code=PAD.code, version=version, inputs=inputs, output=output))
+    return output
 
 
 @lower.register
@@ -195,6 +221,8 @@ def _dense(op: Dense, graph: Graph, draft: Draft) -> None:
 
 @lower.register
 def _average_pool(op: AveragePool2D, graph: Graph, draft: Draft) -> None:
+    if op.padding == "causal":
+        raise ModelFileError(f"{op.output}: an average pool is not written with causal padding")
     if not same_parameters(op, graph):
         _mean(op, graph, draft)
         return

@@ -1,4 +1,7 @@
-"""The operations of a front end inside the model as TensorFlow Lite operators, float32."""
+"""The operations of a front end inside the model as TensorFlow Lite operators.
+
+Float32, but for those that move the columns of a streaming form.
+"""
 
 from motefit.graph.graph import Graph
 from motefit.graph.ops_signal import (
@@ -15,11 +18,11 @@ from motefit.tflite.flatbuffer import Scalar
 from motefit.tflite.lower import Kernel, call, lower
 from motefit.tflite.schema import Operator, Options
 
-CONCATENATION = Kernel(Operator.CONCATENATION, 1, 1, Options.CONCATENATION)
+CONCATENATION = Kernel(Operator.CONCATENATION, 1, 2, Options.CONCATENATION)
 MATMUL = Kernel(Operator.BATCH_MATMUL, 1, 1)
 MUL = Kernel(Operator.MUL, 1, 1)
 RESHAPE = Kernel(Operator.RESHAPE, 1, 1)
-SLICE = Kernel(Operator.SLICE, 1, 1)
+SLICE = Kernel(Operator.SLICE, 1, 2)
 FUNCTIONS: dict[FunctionKind, Kernel] = {
     "square-root": Kernel(Operator.SQRT, 1, 1),
     "logarithm": Kernel(Operator.LOG, 1, 1),

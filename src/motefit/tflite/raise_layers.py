@@ -122,11 +122,16 @@ def _with_pads(
 ) -> Conv2D | DepthwiseConv2D:
     """The convolution that pads as a PAD before it does.
 
-    ``"same"`` puts the larger half behind; other pads come from a kernel that grows by zeros.
+    ``"causal"`` puts all before the input, ``"same"`` the larger half behind it; other pads come
+    from a kernel that grows by zeros.
     """
     if made.padding != "valid":
         raise op.refuse("it pads a second time after a PAD")
     kernel = state.constants.get(made.inputs[1])
+    size = state.shapes[made.inputs[1]] if kernel is None else kernel.shape
+    causal = replace(made, padding="causal")
+    if causal.pads(shape, (size[1], size[2])) == tuple(pads):
+        return causal
     if kernel is None:
         raise op.refuse("a PAD before a weight behind a DEQUANTIZE")
     grown = [_growth(made, i, shape[i], kernel.shape[1 + i], pads[i]) for i in (0, 1)]

@@ -4,6 +4,7 @@ The counterpart of :mod:`motefit.tflite.lower`, for the forms that other convert
 """
 
 from motefit.graph.ops import AveragePool2D, Dequantize, LastStep, Quantize, Softmax
+from motefit.graph.ops_signal import Slice
 from motefit.tflite.content import FileOp
 from motefit.tflite.raise_layers import padding, positive
 from motefit.tflite.raising import Raising, equal, raises
@@ -147,6 +148,22 @@ def _slice(state: Raising, op: FileOp) -> None:
         _last_step(state, op)
     else:
         raise op.refuse("only the last step of a sequence is read")
+
+
+@raises("SLICE")
+def _rows(state: Raising, op: FileOp) -> None:
+    """Some rows of an image."""
+    source = state.source(op)
+    rows, *rest = state.image(op, op.inputs[0])
+    begin, size = (state.value(op, i).reshape(-1).tolist() for i in (1, 2))
+    count = size[1] if len(size) == 4 and size[1] >= 0 else -1
+    if begin[2:] != [0, 0] or size[2:] != rest or not 0 < count <= rows - begin[1]:
+        raise op.refuse(f"its begin {begin} and size {size} are not some rows of an image")
+    if not equal(*(state.tensor(i).quantisation for i in (op.inputs[0], op.outputs[0]))):
+        raise op.refuse("its output has other scales than its input")
+    stop = begin[1] + count
+    name = state.activation(op, "rows")
+    state.add(op, Slice(inputs=(source,), output=name, axis=0, start=begin[1], stop=stop))
 
 
 @raises("GATHER")

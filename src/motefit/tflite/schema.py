@@ -47,6 +47,7 @@ class Operator(IntEnum):
     MUL = 18
     RESHAPE = 22
     SOFTMAX = 25
+    PAD = 34
     GATHER = 36
     MEAN = 40
     UNIDIRECTIONAL_SEQUENCE_LSTM = 44

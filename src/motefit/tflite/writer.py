@@ -26,7 +26,7 @@ def write(
     """Write a graph in shipped float, int8 or int8-weights form.
 
     Args:
-        graph: folded; one input, one output, a batch of one.
+        graph: folded; one input, one output, and its states behind them; a batch of one.
         keep_names: write the names of tensors, for people who look at the file.
         metadata: bytes by name, for files that must describe themselves.
         bias_quantisation: what the file says about the scales of int32 biases; the integers are
@@ -46,13 +46,16 @@ def write(
     if bias_quantisation != "own":
         graph = _with_biases(graph, borrow=bias_quantisation == "borrowed")
     draft = Draft(keep_names=keep_names)
-    add_activation(INPUT, graph, draft)
+    inputs = [INPUT, *(state.name for state in graph.states)]
+    for name in inputs:
+        add_activation(name, graph, draft)
     for op in graph.ops:
         lower(op, graph, draft)
     size = sum(array.nbytes for array in graph.constants.values())
     if size > MAX_BYTES:
         raise ModelFileError(f"constants of {size} bytes do not fit a .tflite file (2 GiB)")
-    root = draft.model(INPUT, graph.output, metadata or {})
+    outputs = [graph.output, *(state.after for state in graph.states)]
+    root = draft.model(inputs, outputs, metadata or {})
     return assemble(root, schema.IDENTIFIER)
 
 

@@ -40,8 +40,8 @@ class DivergedError(MotefitError, ArithmeticError):
 class Source(Protocol):
     """Examples to train on: normalised inputs and targets.
 
-    Targets are class indices (n,) int64 for the cross-entropy, otherwise float32 of the size of
-    the outputs, in standard units.
+    Targets are class indices (n,) int64 for the cross-entropy, in training also probabilities
+    (n, classes) float32; otherwise float32 of the size of the outputs, in standard units.
     """
 
     @property
@@ -342,7 +342,7 @@ class Run:
             DataError: when they do not fit the graph; the message names the ``part``.
         """
         size = math.prod(self._shape)
-        classes = self._loss == CLASSIFICATION
+        classes = self._loss == CLASSIFICATION and y.ndim == 1
         wanted = len(x) if classes else len(x) * self._outputs
         if len(x) == 0 or x.size != len(x) * size or y.size != wanted:
             raise DataError(

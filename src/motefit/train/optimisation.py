@@ -25,8 +25,9 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def loss_function(name: str, *, label_smoothing: float = 0.0) -> Loss:
     """A mean loss of outputs (n, ...) and targets.
 
-    Targets are class indices (n,) int64 for ``"cross-entropy"``, which reads logits; otherwise
-    float32 of the outputs' size. ``"huber"`` turns from square to straight at an error of 1.
+    Targets are class indices (n,) int64 or probabilities (n, classes) float32 for
+    ``"cross-entropy"``, which reads logits; otherwise float32 of the outputs' size. ``"huber"``
+    turns from square to straight at an error of 1.
 
     Raises:
         RecipeError: for an unknown name.

@@ -48,8 +48,11 @@ def can_stack(graph: Graph) -> bool:
 def worth_stacking(graph: Graph, settings: TrainSpec) -> bool:
     """Whether a stack of such trainings takes clearly less time than one after another.
 
-    It does where calling torch costs more than the arithmetic; see benchmarks/stacked.
+    It does where calling torch costs more than the arithmetic; see benchmarks/stacked. What a
+    teacher targets is trained alone: each training has a teacher of its own.
     """
+    if settings.teacher is not None:
+        return False
     return can_stack(graph) and count(graph).macs * settings.batch_size <= WORTHWHILE_MACS
 
 

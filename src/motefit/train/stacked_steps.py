@@ -28,6 +28,7 @@ from motefit.graph.ops import (
     Shape,
     Softmax,
 )
+from motefit.graph.ops_signal import Slice
 from motefit.spec.errors import ModelFileError
 from motefit.train.steps import Context, Step, compile_op, convolution, depthwise, rectify
 
@@ -73,6 +74,8 @@ def is_stackable(op: Op, graph: Graph) -> bool:
     if isinstance(op, Add):
         left, right = (graph.shapes[name] for name in op.inputs)
         return left[-1] == right[-1]  # channels hold the models: nothing is repeated along them
+    if isinstance(op, Slice):
+        return len(graph.shapes[op.output]) == 3 and op.axis < 2  # and nothing is taken of them
     return stack_op.dispatch(type(op)) is not stack_op.dispatch(Op)
 
 
@@ -131,6 +134,7 @@ def _dense(op: Dense, stack: Stack) -> Step:
 @stack_op.register(Activation)
 @stack_op.register(Add)
 @stack_op.register(AveragePool2D)
+@stack_op.register(Slice)
 def _one_by_one(op: Op, stack: Stack) -> Step:
     return compile_op(op, stack.graphs[0])
 

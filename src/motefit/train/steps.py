@@ -27,6 +27,7 @@ from motefit.graph.ops import (
     Softmax,
     Windowed,
 )
+from motefit.graph.ops_signal import Slice
 from motefit.spec.errors import ModelFileError
 
 
@@ -303,6 +304,13 @@ def _lstm(op: LSTM, graph: Graph) -> Step:
         return out
 
     return step
+
+
+@compile_op.register
+def _slice(op: Slice, graph: Graph) -> Step:
+    image = len(graph.shapes[op.inputs[0]]) == 3
+    axis = (2, 3, 1)[op.axis] if image else op.axis + 1
+    return lambda inputs, _: inputs[0].narrow(axis, op.start, op.stop - op.start)
 
 
 @compile_op.register

@@ -19,7 +19,9 @@ from motefit.train.model import Model
 
 FAMILIES: Mapping[str, Mapping[str, object]] = {
     "dscnn": {"width": 8, "blocks": 1},
-    "tcnet": {"width": 8, "blocks": 2, "kernels": (3,)},
+    "tcnet": {
+        "width": 8, "blocks": 2, "first_kernel": 3, "kernels": (3,), "padding": "valid",
+    },
     "bcresnet": {
         "channels": (4, 6), "blocks": (1,), "first_channels": 6, "head_channels": 8,
         "first_kernel": (3, 3),

@@ -2,14 +2,16 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from motefit.cli.forms import forms_table, print_forms
 from motefit.cli.output import INTERRUPTED, escape, fail, out, print_json
 from motefit.cli.progress import Mode, open_progress
 from motefit.cli.verdict import print_obstacle, print_verdict, verdict_table
 from motefit.pipeline.delivery import Delivery
+from motefit.pipeline.export import Exported
 from motefit.pipeline.fit import FitOptions, FitResult, fit, resume
 from motefit.pipeline.recipes import find_recipe
 from motefit.pipeline.run_folder import RunFolder
@@ -36,6 +38,10 @@ def fit_command(
     keep_names: Annotated[
         bool, typer.Option("--keep-names", help="Keep the names of tensors in the file.")
     ] = False,
+    frontend: Annotated[
+        Literal["in-graph"] | None,
+        typer.Option(help="in-graph: also deliver each model with its front end inside."),
+    ] = None,
     device: Annotated[str, typer.Option(help="Where torch trains: cpu or cuda.")] = "cpu",
     engine: Annotated[str, typer.Option(help="Where workers live: local or ray.")] = "local",
     address: Annotated[
@@ -69,6 +75,7 @@ def fit_command(
         address=address,
         storage=storage,
         profile=profile,
+        in_graph=frontend is not None,
     )
     folder = resume_dir or out_dir or Path("runs") / Path(recipe).name.removesuffix(".toml")
     try:
@@ -104,6 +111,17 @@ def _print(result: FitResult, *, as_json: bool) -> None:
             out.print(f"\n[bold]{escape(name)}[/]")
         print_verdict(delivery.card, delivery.certificate)
         out.print(f"\nbundle  {delivery.bundle}\nreport  {delivery.report}", soft_wrap=True)
+        if name in result.in_graph:
+            _print_in_graph(result.in_graph[name])
+
+
+def _print_in_graph(form: Exported) -> None:
+    out.print("\nwith its front end inside:")
+    print_forms(form)
+    if form.certificate is not None:
+        missed = [line.metric for line in form.certificate.lines if line.verdict != "pass"]
+        verdict = f"budget not met: {', '.join(missed)}" if missed else "budget met"
+        out.print(f"certificate of this form: {escape(verdict)}", soft_wrap=True)
 
 
 def _table(result: FitResult) -> dict[str, object]:
@@ -114,6 +132,8 @@ def _table(result: FitResult) -> dict[str, object]:
         "rejected": dict(result.rejected),
     }
     tables = {name: _delivery(delivery) for name, delivery in result.deliveries.items()}
+    for name, form in result.in_graph.items():
+        tables[name]["in_graph"] = forms_table(form)
     if result.main is not None:
         table |= next(iter(tables.values()))
     if len(tables) > 1:

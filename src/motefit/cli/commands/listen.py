@@ -44,7 +44,9 @@ def listen_command(
     threshold: Annotated[
         float,
         typer.Option(
-            min=0, max=1, help="Certainty that a word needs, from chance (0) to certainty (1)."
+            min=0,
+            help="Evidence that a word needs: the network's certainty, from chance (0) to 1, and "
+            "how much the sound stands out.",
         ),
     ] = DEFAULTS.threshold,
     hop_ms: Annotated[
@@ -67,12 +69,7 @@ def listen_command(
     """
     silence_litert()
     ignored = tuple(word.strip() for word in ignore.split(",") if word.strip())
-    settings = StreamingSettings(
-        hop_ms=hop_ms,
-        threshold=threshold,
-        release=min(DEFAULTS.release, threshold),
-        ignored=ignored,
-    )
+    settings = StreamingSettings(hop_ms=hop_ms, threshold=threshold, ignored=ignored)
     spotter = StreamingSpotter(KeywordSpotter.load(model), settings=settings)
     connect = connector(source, rate_hz=rate or spotter.rate_hz, channels=channels, wait_s=wait)
     sound = chunks(connect, tell=_tell, retries=retries)

@@ -7,6 +7,9 @@ import typer
 
 from motefit.cli.output import err, escape, fail, out, print_json
 from motefit.pipeline.reproduce import Reproduced, reproduce
+from motefit.pipeline.reproduce_page import standing
+from motefit.pipeline.reproduce_page_latency import PROTOCOLS
+from motefit.pipeline.reproduce_page_latency import verdict as tenth
 from motefit.spec.errors import DataError
 
 
@@ -38,6 +41,15 @@ def reproduce_command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with interrupted rows, which else begin anew.")
     ] = False,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PYTHON",
+            help="Time the rows with words against the published pipelines in TensorFlow, run by "
+            "this Python: one with TensorFlow and SciPy, such as python tools/tensorflow_env.py "
+            "makes and names.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Train the published systems and motefit's answers to their budgets, and compare them.
@@ -57,6 +69,7 @@ def reproduce_command(
         only=only or (),
         workers=workers,
         resume=resume,
+        reference=reference,
         tell=lambda line: err.print(escape(line), soft_wrap=True),
     )
     if as_json:
@@ -72,15 +85,18 @@ def _print(result: Reproduced) -> None:
     for name in result.plan.targets:
         target = result.table["targets"][name]
         certificate = target["certificates"].get("answer")
-        verdict = "[yellow]not trained[/]"
-        if certificate is not None:
-            verdict = "[green]met[/]" if certificate["met"] else "[bold red]not met[/]"
-        out.print(f"{escape(name)}: {verdict} by {escape(target['answer'])}: {target['note']}")
+        colour = "yellow" if certificate is None else "green" if certificate["met"] else "bold red"
+        verdict = escape(standing(certificate).replace("*", ""))
+        answer, note = escape(target["answer"]), escape(target["note"])
+        out.print(f"{escape(name)} by {answer}: [{colour}]{verdict}[/] ({note})")
     runs = [row["run"] for row in result.table["rows"].values()] + list(
         result.table["answers"].values()
     )
     done = [run for run in runs if run is not None]
     out.print(f"{len(done)} runs; each opened its test part once, by its own log")
+    for protocol in PROTOCOLS if result.table["latency"]["rows"] else ():
+        said = escape(tenth(result.table, protocol).replace("*", "").replace("`", ""))
+        out.print(f"protocol {protocol}, at most a tenth of TensorFlow's total latency: {said}")
     out.print(f"\nresults  {result.page}", soft_wrap=True)
 
 

@@ -1,6 +1,7 @@
 """1-D time-channel separable net: mel bands are channels, convolutions run over time only.
 
-Sources: MatchboxNet, arXiv:2004.08531; TC-ResNet, arXiv:1904.03814.
+Sources: MatchboxNet, arXiv:2004.08531; TC-ResNet, arXiv:1904.03814; causal convolutions that
+stream: Rybakov et al., arXiv:2005.06720.
 """
 
 import numpy as np
@@ -9,6 +10,7 @@ from motefit.graph.builder import Builder
 from motefit.graph.families import family
 from motefit.graph.families.scaling import per_layer
 from motefit.graph.graph import Graph
+from motefit.graph.ops import TimePadding
 from motefit.graph.problem import Problem
 
 
@@ -27,6 +29,7 @@ def tcnet(
     residual: bool = True,
     dropout: float = 0.0,
     softmax: bool = False,
+    padding: TimePadding = "same",
 ) -> Graph:
     """A convolution over time, then blocks of depthwise (time) and pointwise convolution.
 
@@ -43,10 +46,14 @@ def tcnet(
         residual: add each block's input to its output where the shapes are equal.
         dropout: after every block and after pooling.
         softmax: end in probabilities instead of logits.
+        padding: of all convolutions over time. With ``"valid"`` none pads, with ``"causal"`` none
+            looks ahead: both have a streaming form. That of a ``"valid"`` network says just what
+            the network says of the window; that of a ``"causal"`` one sees sound before the window
+            where training had padding.
     """
     frames, features = problem.input_shape
     net = Builder((frames, 1, features), rng=rng)
-    net.conv(width, (first_kernel, 1), stride=(first_stride, 1))
+    net.conv(width, (first_kernel, 1), stride=(first_stride, 1), padding=padding)
     net.batch_norm()
     net.relu()
     for block in range(blocks):
@@ -55,11 +62,13 @@ def tcnet(
             (per_layer(kernels, block), 1),
             stride=(per_layer(strides, block), 1),
             dilation=(per_layer(dilations, block), 1),
+            padding=padding,
         )
         net.conv(width, (1, 1))
         net.batch_norm()
-        if residual and net.shape == before:
-            net.add(start, net.cursor)
+        if residual and (per_layer(strides, block), *net.shape[1:]) == (1, *before[1:]):
+            inner = net.cursor
+            net.add(net.last_rows(start, net.shape[0]), inner)
         net.relu()
         net.dropout(dropout)
     return net.classify(problem.outputs, dropout=dropout, softmax=softmax)

@@ -42,6 +42,23 @@ class Measurement:
     evidence: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lessons:
+    """What the teacher of a recipe learns.
+
+    Attributes:
+        source: of its examples, a ``motefit.train.loop.Source``.
+        problem: its input and output shapes.
+        classes: the model's classes among the teacher's; None: they are the same.
+        view: from the model's normalised inputs to the teacher's; None: they are the same.
+    """
+
+    source: Any
+    problem: Problem
+    classes: tuple[int, ...] | None = None
+    view: Callable[[np.ndarray], np.ndarray] | None = None
+
+
 class Parts(Protocol):
     """Examples that can be had clean, by part; a task's source of training examples is one."""
 
@@ -89,6 +106,23 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
         Raises:
             MissingExtraError: without torch.
         """
+
+    def lessons(
+        self, recipe: Recipe, dataset: Dataset, source: Examples, data: Path | None
+    ) -> Lessons:
+        """What a teacher learns; the training examples themselves, where nothing else is said.
+
+        Args:
+            recipe: with a ``[train.teacher]``.
+            dataset: of the recipe.
+            source: of the training examples.
+            data: as in :meth:`load`.
+
+        Raises:
+            RecipeError: when the recipe asks for what the task or the data do not have.
+        """
+        del data
+        return Lessons(source=source, problem=self.problem(recipe, dataset))
 
     @abstractmethod
     def io(self, recipe: Recipe, dataset: Dataset, source: Examples) -> IO:

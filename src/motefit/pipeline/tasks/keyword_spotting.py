@@ -1,11 +1,13 @@
 """Keyword spotting at each step of the pipeline."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
+from motefit.data.apart import apart
 from motefit.data.audit import audit_speech
 from motefit.data.speech import BrokenFile, SpeechDataset, find_broken, load_speech
 from motefit.data.synth.speech import synthesise_speech
@@ -14,7 +16,7 @@ from motefit.measure.accuracy import Accuracy, measure_accuracy
 from motefit.measure.baselines import majority_class
 from motefit.measure.latency import Subject
 from motefit.pipeline.synthetic import synthetic_folder
-from motefit.pipeline.tasks import Measurement, Part, Progress, Task, register
+from motefit.pipeline.tasks import Lessons, Measurement, Part, Progress, Task, register
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.spec.codec import dumps_json, encode
 from motefit.spec.errors import RecipeError
@@ -93,6 +95,36 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
 
         return SpeechSource(dataset, _frontend(recipe), augment=recipe.train.augment)
 
+    def lessons(
+        self, recipe: Recipe, dataset: SpeechDataset, source: "SpeechSource", data: Path | None
+    ) -> Lessons:
+        """The teacher's words, apart from all clips that judge the model."""
+        words = recipe.train.teacher.words if recipe.train.teacher is not None else ()
+        if not words:
+            return super().lessons(recipe, dataset, source, data)
+        # Here, because they import torch; see motefit.pipeline.tasks.
+        from motefit.train.normalise import normalised  # noqa: PLC0415 - see above
+        from motefit.train.speech import SpeechSource  # noqa: PLC0415 - see above
+
+        if unknown := sorted(set(dataset.labels) - set(words)):
+            raise RecipeError(
+                f"[train]: teacher: words must name the recipe's own too: {', '.join(unknown)}"
+            )
+        wider = apart(self.load(_with_words(recipe, words), data), dataset)
+        examples = SpeechSource(wider, _frontend(recipe), augment=recipe.train.augment)
+
+        def view(inputs: np.ndarray) -> np.ndarray:
+            own = source.normalisation
+            features = inputs * np.asarray(own.std, np.float32) + np.asarray(own.mean, np.float32)
+            return normalised(features, examples.normalisation)
+
+        return Lessons(
+            source=examples,
+            problem=self.problem(recipe, wider),
+            classes=tuple(wider.labels.index(word) for word in dataset.labels),
+            view=view,
+        )
+
     def io(self, recipe: Recipe, dataset: SpeechDataset, source: "SpeechSource") -> SpeechIO:
         """Labels, front end and normalisation."""
         softmax = bool(recipe.model.options.get("softmax", False))
@@ -165,6 +197,10 @@ def _frontend(recipe: Recipe) -> FrontEnd:
     if recipe.frontend is None:
         raise RecipeError(f"{recipe.name}: keyword spotting needs a [frontend] section")
     return recipe.frontend
+
+
+def _with_words(recipe: Recipe, words: tuple[str, ...]) -> Recipe:
+    return replace(recipe, data=replace(recipe.data, words=words))
 
 
 def _measurement(result: Accuracy) -> Measurement:

@@ -67,15 +67,17 @@ class SpeechIO:
         frontend: how a clip becomes features.
         normalisation: of the features, per feature column.
         output: whether the model file gives logits (the runtime applies softmax) or probabilities.
-        input: what the model file takes: ``"features"``, normalised, or ``"audio"``: the samples of
-            a clip as float32 with full scale 1.0, where front end and normalisation are inside.
+        input: what the model file takes: ``"features"``, normalised; or ``"audio"``: the samples of
+            a clip as float32 with full scale 1.0, where front end and normalisation are inside; or
+            ``"stream"``: the next normalised frames, and states that hold what it needs of those
+            before.
     """
 
     labels: tuple[str, ...]
     frontend: FrontEnd
     normalisation: Normalisation
     output: Literal["logits", "probabilities"] = "logits"
-    input: Literal["features", "audio"] = "features"
+    input: Literal["features", "audio", "stream"] = "features"
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -1,0 +1,100 @@
+"""Train the teacher of a recipe, and let it have its say in the targets of the training."""
+
+import fcntl
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from motefit.data.cache import cache_folder
+from motefit.graph.graph import Graph
+from motefit.pipeline.jobs import untrained
+from motefit.pipeline.tasks import Lessons
+from motefit.spec.codec import dumps_json
+from motefit.spec.errors import OutputError
+from motefit.spec.recipe import ModelSpec, Recipe
+from motefit.spec.teacher import TeacherSpec
+from motefit.train.loop import Source, train
+from motefit.train.optimisation import CLASSIFICATION
+from motefit.train.taught import Taught
+
+
+def taught(
+    recipe: Recipe,
+    source: Source,
+    *,
+    lessons: Lessons,
+    device: str = "cpu",
+    cache: Path | None = None,
+) -> Source:
+    """The examples of a training as the recipe's teacher targets them.
+
+    Args:
+        recipe: of the candidate, with a teacher.
+        source: of the candidate's examples.
+        lessons: what the teacher learns.
+        device: of torch.
+        cache: folder of the cache; default ``$MOTEFIT_CACHE`` or ``~/.cache/motefit``.
+
+    Raises:
+        OutputError: when the cache cannot be written.
+        MotefitError: as ``train.loop.train``.
+    """
+    spec = recipe.train.teacher
+    if spec is None:
+        return source
+    teacher = _teacher(recipe, spec, lessons, device=device, folder=cache_folder(cache))
+    return Taught(
+        source,
+        teacher,
+        weight=spec.weight,
+        classes=lessons.classes,
+        view=lessons.view,
+        device=device,
+    )
+
+
+def _teacher(
+    recipe: Recipe, spec: TeacherSpec, lessons: Lessons, *, device: str, folder: Path
+) -> Graph:
+    """The teacher, trained by whichever process comes first; others wait for it."""
+    settings = replace(
+        recipe.train,
+        epochs=spec.epochs,
+        learning_rate=spec.learning_rate,
+        seeds=(spec.seed,),
+        teacher=None,
+    )
+    knobs = {key: value for key, value in spec.model.items() if key != "family"}
+    model = ModelSpec(family=str(spec.model["family"]), options=knobs)
+    graph = untrained(replace(recipe, model=model), spec.seed, lessons.problem)
+    facts = dumps_json([settings, model, lessons.source.key, device])
+    checkpoint = folder / "teachers" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.npz"
+    with _alone(checkpoint):
+        trained = train(
+            graph,
+            lessons.source,
+            settings,
+            loss=CLASSIFICATION,
+            seed=spec.seed,
+            checkpoint=checkpoint,
+            device=device,
+        )
+    return trained.graph
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other processes of this machine from the same file while the block lasts."""
+    lock = path.with_suffix(".lock")
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {lock.parent}: {error.strerror}; the environment variable MOTEFIT_CACHE "
+            "names the folder of the cache"
+        ) from None

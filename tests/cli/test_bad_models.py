@@ -1,0 +1,150 @@
+"""Every command of a device on models that cannot be used: words, exit code 2, nothing written."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import flatbuffers
+import pytest
+from ai_edge_litert import schema_py_generated as official
+
+from motefit.runtime import load_bundle
+from motefit.runtime.bundle import sha256, write_bundle
+from motefit.tflite.archive import pack
+
+COMMANDS = {
+    "kws": ["kws", "{model}", "{clip}"],
+    "listen": ["listen", "{model}", "--input", "{clip}"],
+    "check": ["check", "{model}", "--data", "{data}", "--out", "{out}"],
+    "latency": ["latency", "--model", "{model}"],
+    "bench": ["bench", "{model}", "--rounds", "4"],
+    "export": ["export", "{model}", "--frontend", "in-graph", "--out", "{out}"],
+}
+
+
+def altered(path: Path, change: Callable[[official.ModelT], None]) -> None:
+    """A whole bundle, its card included, of a model with another operation."""
+    bundle = load_bundle(path)
+    table = official.ModelT.InitFromObj(official.Model.GetRootAs(bundle.model))
+    change(table)
+    builder = flatbuffers.Builder()
+    builder.Finish(table.Pack(builder), b"TFL3")
+    model = bytes(builder.Output())
+    write_bundle(path, model, replace(bundle.card, model_sha256=sha256(model)))
+
+
+def custom(table: official.ModelT) -> None:
+    """The first kind of operation becomes one that this runtime never heard of."""
+    code = table.operatorCodes[0]
+    code.builtinCode = code.deprecatedBuiltinCode = official.BuiltinOperator.CUSTOM
+    code.customCode = b"FancyOp"
+    for operator in table.subgraphs[0].operators:
+        if operator.opcodeIndex == 0:
+            operator.builtinOptions, operator.builtinOptionsType = None, 0
+
+
+def newer(table: official.ModelT) -> None:
+    """An operation of a later version than this runtime has."""
+    table.operatorCodes[0].version = 99
+
+
+def lacking_an_operation(path: Path) -> None:
+    altered(path, custom)
+
+
+def of_a_newer_runtime(path: Path) -> None:
+    altered(path, newer)
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def with_a_truncated_model(path: Path) -> None:
+    bundle = load_bundle(path)
+    model = bundle.model[: len(bundle.model) // 2]
+    write_bundle(path, model, replace(bundle.card, model_sha256=sha256(model)))
+
+
+def with_the_card_of_another(path: Path) -> None:
+    bundle = load_bundle(path)
+    card = replace(bundle.card, model_sha256="0" * 64)
+    path.write_bytes(pack({"model.tflite": bundle.model, "card.json": card.to_json().encode()}))
+
+
+def with_a_card_of_other_words(path: Path) -> None:
+    bundle = load_bundle(path)
+    card = json.loads(bundle.card.to_json())
+    card["io"]["labels"] = ["a", "b", "c"]
+    text = json.dumps(card).encode()
+    path.write_bytes(pack({"model.tflite": bundle.model, "card.json": text}))
+
+
+def with_a_card_of_another_window(path: Path) -> None:
+    bundle = load_bundle(path)
+    card = json.loads(bundle.card.to_json())
+    card["io"]["input_steps"] += 1
+    text = json.dumps(card).encode()
+    path.write_bytes(pack({"model.tflite": bundle.model, "card.json": text}))
+
+
+def absent(path: Path) -> None:
+    path.unlink()
+
+
+def text(path: Path) -> None:
+    path.write_text("no model " * 40)
+
+
+LACKS = "lacks an operation of it: update LiteRT"
+SPOILS = {
+    lacking_an_operation: f"FancyOp.*{LACKS}|operators that motefit does not read: FancyOp",
+    of_a_newer_runtime: f"'CONV_2D' version '99'.*{LACKS}",
+    truncated: "model.zip is damaged: .*copy it again",
+    with_a_truncated_model: "(not a valid Flatbuffer|damaged .tflite file).*copy or export",
+    with_the_card_of_another: "model.zip: refused: .*changed after",
+    with_a_card_of_other_words: "this card is not this model's|the model knows a, b, c",
+    absent: "cannot read the model .*No such file",
+    text: "is no TensorFlow Lite model; give",
+}
+
+
+@pytest.fixture(scope="module", params=SPOILS, ids=lambda spoil: spoil.__name__)
+def spoilt(request, tones_run, tmp_path_factory) -> tuple[Path, str]:
+    """A spoilt bundle, and what must be said of it."""
+    model = tmp_path_factory.mktemp("spoilt") / "model.zip"
+    model.write_bytes(tones_run.bundle.read_bytes())
+    request.param(model)
+    return model, SPOILS[request.param]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_keyword_model(refused, tones_run, tmp_path, spoilt, name):
+    model, said = spoilt
+    clip, out = next((tones_run.data / "low").iterdir()), tmp_path / "out"
+    names = {"model": model, "clip": clip, "data": tones_run.data, "out": out}
+    told = refused(*(word.format(**names) for word in COMMANDS[name]))
+    assert re.search(said, told), told
+    assert not out.is_file()
+
+
+FORECASTER = {
+    of_a_newer_runtime: f"'FULLY_CONNECTED' version '99'.*{LACKS}",
+    truncated: SPOILS[truncated],
+    with_the_card_of_another: SPOILS[with_the_card_of_another],
+    with_a_card_of_another_window: "this card is not this model's",
+    absent: SPOILS[absent],
+}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"), FORECASTER.items(), ids=lambda v: getattr(v, "__name__", "")
+)
+def test_a_forecaster(refused, climate_run, tmp_path, spoil, said):
+    model = tmp_path / "model.zip"
+    model.write_bytes(climate_run.bundle.read_bytes())
+    spoil(model)
+    told = refused("forecast", model, climate_run.data)
+    assert re.search(said, told), told

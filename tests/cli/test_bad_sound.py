@@ -1,0 +1,98 @@
+"""Microphones, pipes and files that a device cannot hear: words and an end, within seconds."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import wave
+
+import pytest
+import soundfile
+import soxr
+
+PATIENCE_S = 120
+"""Far beyond what is waited for, on a busy machine too: beyond it, something hangs."""
+
+
+@pytest.fixture
+def listen(command, environment, tones_run, tmp_path):
+    """``motefit listen`` as a process of its own; ``arecord`` is a script where one is given."""
+
+    def run(*options: object, arecord: str = "", sent: bytes = b"") -> str:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        if arecord:
+            (folder / "arecord").write_text(f"#!/bin/sh\n{arecord}\n")
+            (folder / "arecord").chmod(0o755)
+        done = subprocess.run(
+            [*command, "listen", tones_run.bundle, "--wait", "1", *map(str, options)],
+            env={**environment, "PATH": f"{folder}:{os.environ['PATH']}"},
+            input=sent, capture_output=True, timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+        said = done.stderr.decode()
+        assert done.returncode == 2, said
+        assert "Traceback" not in said
+        return said
+
+    return run
+
+
+REFUSED = "arecord: set_params:1387: Sample format non available"
+UNPLUGGED = "arecord: pcm_read:2221: read error: No such device"
+HALF_A_SECOND = "head -c 8000 /dev/zero"
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "said"),
+    [
+        (f"echo '{REFUSED}' >&2; exit 1", (), "Sample format non available"),
+        ("echo 'no soundcards found...' >&2; exit 1", (), "no soundcards found"),
+        (f"{HALF_A_SECOND}; echo '{UNPLUGGED}' >&2; exit 1", ("--retries", 0), "No such device"),
+        (f"{HALF_A_SECOND}; sleep 600", ("--retries", 0), "no sound for 1 s"),
+        ("sleep 600", (), "no sound for 1 s"),
+    ],
+    ids=["rate-or-format-unsupported", "no-card", "unplugged", "stops", "never-begins"],
+)
+def test_a_microphone(listen, script, options, said):
+    assert said in listen("--input", "arecord", *options, arecord=script)
+
+
+def wav(*, rate_hz: int, width: int = 2) -> bytes:
+    whole = io.BytesIO()
+    with wave.open(whole, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(width)
+        file.setframerate(rate_hz)
+        file.writeframes(bytes(width * 4000))
+    return whole.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (wav(rate_hz=100), "1000..768000 Hz is needed, got 100\\b"),
+        (wav(rate_hz=16_000, width=3), "WAV of 24 bits .* cannot be streamed"),
+        (b"", "ended without a sample"),
+        (b"fLaC" + bytes(9000), "this is FLAC, and listening takes 16-bit PCM or WAV"),
+        (b"OggS" + bytes(9000), "this is OGG.*pip install 'motefit\\[train\\]'"),
+    ],
+    ids=["rate", "24-bit", "nothing", "flac", "ogg"],
+)
+def test_a_pipe(listen, sent, said):
+    assert re.search(said, listen("--input", "-", sent=sent))
+
+
+@pytest.mark.parametrize("rate_hz", [11_025, 16_000, 22_050, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("word", ["low", "high"])
+def test_a_clip_is_heard_alike_at_any_rate(invoke, tones_run, tmp_path, rate_hz, word):
+    """Aliases are measured in tests/signal/test_resample.py."""
+    clip = min((tones_run.data / word).iterdir())
+    samples, own_hz = soundfile.read(clip)
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, soxr.resample(samples, own_hz, rate_hz), rate_hz, subtype="PCM_16")
+    (before,), (after,) = (
+        json.loads(invoke("kws", tones_run.bundle, file, "--json").stdout) for file in (clip, path)
+    )
+    assert after["label"] == before["label"] == word
+    assert abs(after["probability"] - before["probability"]) < 0.1

@@ -1,0 +1,117 @@
+"""Processes that time one loop on request; no test looks at an absolute time."""
+
+import itertools
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from motefit.measure.protocols import take_turns
+from motefit.measure.workers import process
+from motefit.measure.workers.process import motefit_worker, tensorflow_worker
+from motefit.measure.workers.tensorflow_worker import probe
+from motefit.runtime.bundle import load_bundle
+from motefit.signal.features import features_of
+from motefit.spec.errors import ModelFileError, RecipeError
+from motefit.spec.frontend import FrontEnd
+
+ZOO = Path(__file__).resolve().parents[2] / "zoo"
+REMEDY = "make an environment"
+
+
+def program(folder: Path, text: str) -> Path:
+    """A program that stands where a Python is expected."""
+    path = folder / "python"
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_all_have_a_turn_in_each_loop_and_none_is_always_the_first():
+    said: list[str] = []
+    count = itertools.count()
+
+    def turn(name):
+        def taken():
+            said.append(name)
+            return [next(count)]
+
+        return taken
+
+    times = take_turns({name: turn(name) for name in "abc"}, loops=4, pause_s=0)
+    assert ["".join(said[i : i + 3]) for i in range(0, 12, 3)] == ["abc", "bca", "cab", "abc"]
+    assert {name: times[name].shape for name in times} == dict.fromkeys("abc", (4, 1))
+    assert times["a"].ravel().tolist() == [0, 5, 7, 9]
+
+
+def test_each_turn_is_followed_by_a_pause(monkeypatch):
+    slept = []
+    monkeypatch.setattr("motefit.measure.protocols.time.sleep", slept.append)
+    take_turns({"a": lambda: [1], "b": lambda: [2]}, loops=3, pause_s=0.25)
+    assert slept == [0.25] * 6
+
+
+@pytest.fixture(scope="module")
+def own():
+    with motefit_worker() as worker:
+        yield worker
+
+
+def test_a_bundle_is_timed_by_both_protocols(own):
+    bundle = ZOO / "climate-6.zip"
+    with pytest.raises(ModelFileError, match=r"with .*climate-6"):
+        own.add("climate", bundle, FrontEnd())
+    bundle = ZOO / "up-down.zip"
+    frontend = load_bundle(bundle).card.io.frontend
+    features = own.add("up-down", bundle, frontend)
+    noise = probe(frontend.clip_samples)
+    np.testing.assert_array_equal(features, features_of(frontend).clip(noise))
+    inference, total = own.turn("up-down", "2020")()
+    assert 0 < inference < total
+    front, model, both = own.turn("up-down", "2024")()
+    assert 0 < max(front, model) < both == front + model
+
+
+def test_a_model_that_is_not_there_is_told_and_the_worker_goes_on(own, tmp_path):
+    with pytest.raises(ModelFileError, match=r"nothing\.zip"):
+        own.add("none", tmp_path / "nothing.zip", FrontEnd())
+    frontend = load_bundle(ZOO / "go-stop.zip").card.io.frontend
+    assert own.add("go-stop", ZOO / "go-stop.zip", frontend).shape == frontend.shape
+
+
+def test_a_python_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(RecipeError, match=r"cannot start .*nothing: No such file.*; make an env"):
+        tensorflow_worker(tmp_path / "nothing", remedy=REMEDY)
+
+
+def test_a_python_without_tensorflow_is_said(tmp_path):
+    bare = program(tmp_path, f'exec {sys.executable} -S -E "$@"')  # without site-packages
+    with pytest.raises(RecipeError, match=r"No module named .*; make an environment"):
+        tensorflow_worker(bare, remedy=REMEDY)
+
+
+@pytest.mark.parametrize(
+    ("does", "message"),
+    [
+        ("echo hello", "gave no answer"),
+        ("echo 3", "gave no answer"),
+        ("echo broken >&2; exit 3", r"gave no answer \(broken\)"),
+        ("sleep 60", "gave no answer in"),
+    ],
+    ids=["text", "number", "failure", "silence"],
+)
+def test_a_program_that_is_no_such_python_is_said(tmp_path, monkeypatch, does, message):
+    monkeypatch.setattr(process, "PATIENCE_S", 0.5)
+    with pytest.raises(RecipeError, match=message):
+        tensorflow_worker(program(tmp_path, does), remedy=REMEDY)
+
+
+def test_a_worker_that_dies_is_said(tmp_path):
+    told = '{"versions": "none"}'
+    mortal = program(tmp_path, f"echo '{told}'; read line; echo gone >&2")
+    with (
+        tensorflow_worker(mortal, remedy=REMEDY) as worker,
+        pytest.raises(RecipeError, match=r"gave no answer \(gone\); make an environment"),
+    ):
+        worker.turn("any", "2020")()
