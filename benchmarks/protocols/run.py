@@ -108,8 +108,8 @@ Made by `python benchmarks/protocols/run.py` on
 {facts["loops"]} loops in which all three take turns; noise: how far apart those of bench's even and
 odd loops are. Each times a model in its own way: bench from checked real numbers to probabilities,
 2024 without reading the output, 2020 without setting the input instead. What they leave out costs
-the same for every model, some tens of microseconds ("bench less"): half of what the smallest take,
-a few percent of a large one.
+some tens of microseconds a call ("bench less"): half of what the smallest models take, a few
+percent of a large one.
 
 | model | pause s | bench: model ms | 2020 | 2024 | bench less 2020, us | bench less 2024, us \
 | 2024 / bench | noise | bench: total ms | 2024 | 2024 / bench | noise |
