@@ -181,6 +181,7 @@ def test_a_read_only_place_is_said(refused, bundle, climate_run):
 
 def test_the_card_says_how_it_was_made(climate_run):
     card: Card = load_bundle(climate_run.bundle).card
-    assert "fit" in card.provenance.command
+    recipe, data = climate_run.recipe, climate_run.data
+    assert card.provenance.command == f"motefit fit {recipe.stem}.toml --data {data.name}"
     assert card.provenance.seed == 0
     assert len(card.provenance.data_sha256) == 64

@@ -13,7 +13,7 @@ from motefit.measure.bench_machine import usable_cores
 from motefit.measure.latency import measure_latency
 from motefit.pipeline import provenance as provenance_module
 from motefit.pipeline.extras import require
-from motefit.pipeline.provenance import machine, provenance
+from motefit.pipeline.provenance import fit_command, machine, provenance
 from motefit.pipeline.recipes import find_recipe, recipe_names
 from motefit.pipeline.reference import reference_subject
 from motefit.pipeline.synthetic import synthetic_folder
@@ -25,6 +25,20 @@ def test_provenance_names_command_machine_and_data():
     assert (found.seed, found.data_sha256, found.version) == (4, "d", motefit.__version__)
     assert found.command.split()[0] == Path(sys.argv[0]).name
     assert f"{usable_cores()} cores" in found.machine == machine()
+
+
+def test_of_the_paths_of_a_command_line_names_are_kept(monkeypatch):
+    given = ["/opt/bin/motefit", "check", "/home/me/a b.zip", "--data", "words", "--rounds=3"]
+    monkeypatch.setattr(sys, "argv", given)
+    assert provenance(seed=0, data_sha256="").command == (
+        "motefit check 'a b.zip' --data words --rounds=3"
+    )
+
+
+def test_the_command_makes_the_model_again_wherever_the_data_lie():
+    assert fit_command("up-down", Path("/x/speech")) == "motefit fit up-down --data speech"
+    assert fit_command("R4.final", None) == "motefit fit R4.final"
+    assert fit_command("mine", Path("a b.csv")) == "motefit fit mine.toml --data 'a b.csv'"
 
 
 def test_the_commit_is_this_checkouts():

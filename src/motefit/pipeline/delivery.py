@@ -8,7 +8,7 @@ from pathlib import Path
 from motefit.pipeline.datasets import load_dataset
 from motefit.pipeline.facts import Facts, is_quality, measure_file
 from motefit.pipeline.finish import Finish, Finished, spread
-from motefit.pipeline.provenance import provenance
+from motefit.pipeline.provenance import fit_command, provenance
 from motefit.pipeline.run_folder import RunFolder
 from motefit.pipeline.ship import Shipped, ship
 from motefit.pipeline.tasks import AnyTask
@@ -84,6 +84,7 @@ def deliver(
             finish.finished[key],
             data,
             facts=replace(facts[key], evidence={**facts[key].evidence, **evidence}),
+            command=fit_command(recipe.name, data),
         )
         rows = _rows(records, finish, key)
         deliveries[name] = _write(folder, name, finish.finished[key], shipped, rows)
@@ -105,7 +106,13 @@ def _test_quality(task: AnyTask, finished: Finished, data: Path | None) -> Mappi
 
 
 def _shipped(
-    recipe: Recipe, task: AnyTask, finished: Finished, data: Path | None, *, facts: Facts
+    recipe: Recipe,
+    task: AnyTask,
+    finished: Finished,
+    data: Path | None,
+    *,
+    facts: Facts,
+    command: str,
 ) -> Shipped:
     candidate = finished.candidate
     dataset = load_dataset(task, candidate.recipe, data)
@@ -115,7 +122,9 @@ def _shipped(
         finished.outcome.model,
         finished.io,
         dataset,
-        provenance=provenance(seed=candidate.seed, data_sha256=task.data_key(dataset)),
+        provenance=provenance(
+            seed=candidate.seed, data_sha256=task.data_key(dataset), command=command
+        ),
         facts=facts,
     )
 

@@ -8,25 +8,45 @@ from pathlib import Path
 
 from motefit import __version__
 from motefit.measure.bench_machine import usable_cores
+from motefit.pipeline.published import published_names
+from motefit.pipeline.recipes import recipe_names
 from motefit.spec.card import Provenance
 
 
-def provenance(*, seed: int, data_sha256: str) -> Provenance:
+def provenance(*, seed: int, data_sha256: str, command: str = "") -> Provenance:
     """Facts about this process, for a card.
 
     Args:
         seed: of the candidate.
         data_sha256: content hash of the data.
+        command: that makes the same again; empty: the command line of this process, of whose paths
+            only names are kept: a card is for others.
     """
-    arguments = [Path(sys.argv[0]).name, *sys.argv[1:]]
     return Provenance(
-        command=shlex.join(arguments),
+        command=command or _typed(),
         commit=_commit(),
         version=__version__,
         seed=seed,
         machine=machine(),
         data_sha256=data_sha256,
     )
+
+
+def fit_command(recipe: str, data: Path | None) -> str:
+    """The command line that makes the same model again, wherever the data lie there.
+
+    Args:
+        recipe: its name.
+        data: folder or file of the data; None where they are made.
+    """
+    shipped = recipe in {*recipe_names(), *published_names()}
+    parts = ["motefit", "fit", recipe if shipped else f"{recipe}.toml"]
+    return shlex.join([*parts, *(["--data", data.name] if data is not None else [])])
+
+
+def _typed() -> str:
+    names = [Path(given).name if Path(given).is_absolute() else given for given in sys.argv]
+    return shlex.join([Path(names[0]).name, *names[1:]])
 
 
 def machine() -> str:

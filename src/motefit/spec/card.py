@@ -17,7 +17,7 @@ class Provenance:
     """How a model came to be.
 
     Attributes:
-        command: the command line that made it.
+        command: the command line that makes it; of paths, names alone.
         commit: of the motefit checkout, empty when not in one.
         version: of motefit.
         seed: of the winning candidate.
