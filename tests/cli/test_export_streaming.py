@@ -34,7 +34,7 @@ def plain(tones_run, tmp_path_factory):
 def exported(plain, tones_run, invoke):
     """Path of the new bundle, and what the command printed."""
     done = invoke("export", plain, "--streaming", "--data", tones_run.data, "--json")
-    return plain.with_name("plain-stream.zip"), done
+    return plain.with_name("plain.stream.zip"), done
 
 
 def test_the_new_bytes_are_measured_and_certified(exported, plain):

@@ -154,6 +154,16 @@ def test_synthetic_speech_needs_words():
         find_task(recipe.task).load(recipe, None)
 
 
+def test_synthetic_speech_has_no_published_lists():
+    recipe = Recipe.loads(
+        'task = "keyword-spotting"\n[data]\nwords = ["a", "b"]\nsplit = "published"\n'
+        '[frontend]\n[model]\nfamily = "dscnn"\n[budget]\naccuracy = "> 90 %"',
+        name="r",
+    )
+    with pytest.raises(RecipeError, match="no published lists: give --data"):
+        find_task("keyword-spotting").load(recipe, None)
+
+
 def test_only_speech_lists_broken_files(tmp_path: Path):
     recipe = Recipe.loads(SMALL["keyword-spotting"], name="r")
     for word in ("no", "yes"):

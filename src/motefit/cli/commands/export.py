@@ -34,7 +34,7 @@ def export_command(
     out_file: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="Bundle to write. Default: MODEL-audio.zip, or MODEL-stream.zip."
+            "--out", help="Bundle to write. Default: MODEL.in-graph.zip, or MODEL.stream.zip."
         ),
     ] = None,
     data: Annotated[
@@ -58,7 +58,7 @@ def export_command(
     if frontend is None:
         _stream(model, out_file, data, as_json=as_json)
     form = FORMS[frontend]
-    target = out_file or model.with_name(f"{model.stem}-audio.zip")
+    target = out_file or model.with_name(f"{model.stem}.in-graph.zip")
     with open_progress() as listener:
         done = form(model, target, data=data, listener=listener)
     if as_json:
@@ -72,7 +72,7 @@ def export_command(
 
 
 def _stream(model: Path, out_file: Path | None, data: Path | None, *, as_json: bool) -> NoReturn:
-    target = out_file or model.with_name(f"{model.stem}-stream.zip")
+    target = out_file or model.with_name(f"{model.stem}.stream.zip")
     with open_progress() as listener:
         done = export_streaming(model, target, data=data, listener=listener)
     if as_json:

@@ -58,6 +58,11 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         words, clips, seed = recipe.data.words, recipe.data.synthetic_clips, recipe.data.seed
         if not words:
             raise RecipeError("synthetic speech needs words = [...] in [data], or give --data")
+        if recipe.data.split == "published" and not recipe.data.lists:
+            raise RecipeError(
+                'the recipe asks for split = "published", and synthetic speech has no published '
+                'lists: give --data, or use split = "stratified"'
+            )
         folder = synthetic_folder("speech", words, clips, seed, _frontend(recipe).rate_hz)
         synthesise_speech(
             words,
