@@ -19,6 +19,7 @@ from pathlib import Path
 
 from motefit.pipeline.provenance import machine
 from motefit.pipeline.recipes import find_recipe
+from motefit.runtime.bundle import load_bundle
 from motefit.spec.codec import dumps_json
 from motefit.spec.files import write_atomic
 from motefit.spec.metrics import MAE_PREFIX
@@ -73,7 +74,8 @@ def measured(name: str, data: Path) -> dict[str, object]:
     if done.returncode > 1:
         sys.exit(f"{name}: exit {done.returncode}")
     found = json.loads(done.stdout)
-    kept = {k: v for k, v in found["evidence"].items() if k in KEPT}
+    own = load_bundle(bundle).card.evidence  # what only its run can know: the seeds, the search
+    kept = {k: v for k, v in {**own, **found["evidence"]}.items() if k in KEPT}
     return {
         "machine": machine(),
         "seconds": None,
