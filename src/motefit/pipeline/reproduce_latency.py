@@ -2,8 +2,9 @@
 
 Each row is timed three ways: its file behind the published front end in TensorFlow, as the
 published scripts run it (``"tensorflow"``), its file in motefit's runtime (``"rebuilt"``), and
-motefit's answer for the same words (``"answer"``). In every loop of a protocol every pipeline has
-one turn, so that what slows the machine slows all of them.
+motefit's answer for the same words (``"answer"``). In every loop of a protocol each of them has one
+turn, so that what slows the machine slows all of them; and nobody else has, since dozens of others
+would leave each turn with cold caches.
 """
 
 import tempfile
@@ -146,13 +147,16 @@ def time_rows(
         own = stack.enter_context(motefit_worker())
         entries = {name: _Entry(name, out, folder, published, own) for name in rows}
         pipelines = len({key for entry in entries.values() for key in entry.keys.values()})
-        tell(f"latencies: {pipelines} pipelines of {len(rows)} rows take turns")
-        for protocol, loops in PROTOCOLS.items():
-            turns = {k: t for e in entries.values() for k, t in e.turns(protocol).items()}
-            pause = 0.0 if protocol == "motefit" else pause_s
-            times_ns = take_turns(turns, loops=loops, pause_s=pause)
-            for entry in entries.values():
-                entry.facts[protocol] = entry.figures(protocol, times_ns, pause_s=pause)
+        tell(f"latencies: {pipelines} pipelines of {len(rows)} rows")
+        for group in _groups(rows):
+            tell(f"latencies: {', '.join(group)}")
+            together = [entries[name] for name in group]
+            for protocol, loops in PROTOCOLS.items():
+                turns = {k: t for entry in together for k, t in entry.turns(protocol).items()}
+                pause = 0.0 if protocol == "motefit" else pause_s
+                times_ns = take_turns(turns, loops=loops, pause_s=pause)
+                for entry in together:
+                    entry.facts[protocol] = entry.figures(protocol, times_ns, pause_s=pause)
         versions = published.versions
     facts = {
         "machine": encode(machine),
@@ -167,6 +171,15 @@ def time_rows(
         "runs": {run: facts},
         "rows": {name: {"run": run, **entry.facts} for name, entry in entries.items()},
     }
+
+
+def _groups(rows: Iterable[str]) -> list[list[str]]:
+    """Rows that are timed together: each alone, but a reference pipeline with its row."""
+    groups = {name: [name] for name in rows if name not in references()}
+    for name, winner in references().items():
+        if winner in groups:
+            groups[winner].append(name)
+    return list(groups.values())
 
 
 def merged(before: Mapping[str, Any], new: Mapping[str, Any]) -> Table:

@@ -25,9 +25,9 @@ thread:
 - *Answer*: motefit's answer for the same words.
 
 2020: 100 loops, resampling from 48 kHz included, means. 2024: 200 loops, the first 100 dropped,
-medians and standard deviations. motefit: the steps of 2024 without pauses. In each loop every
-pipeline has one turn; in the published protocols a pause follows it, shorter than the scripts'
-0.1 s, and the turn after a pause finds cold caches. *Ratio* is answer / TensorFlow of these
+medians and standard deviations. motefit: the steps of 2024 without pauses. In each loop each of the
+three has one turn; in the published protocols a pause follows it, shorter than the scripts' 0.1 s,
+and the turn after a pause finds cold caches. *Ratio* is answer / TensorFlow of these
 figures, *p25* that of the 25th percentiles of the same 100 loops: the verdict goes by it, because
 other work on the machine interrupts the longer of two pipelines more often. *Published* are the
 reports' own figures, on a Raspberry Pi. `-`: not measured.
@@ -94,7 +94,7 @@ def _run(begun: str, facts: Table) -> str:
         f"Run of {begun[:16].replace('T', ' ')} UTC: {machine['processor']}, {machine['cores']} "
         f"cores, {machine['system']}, load {load:.1f} when it began; "
         f"{machine['versions']}; {facts['tensorflow']}; {facts['threads']} thread, "
-        f"{facts['resolver']}; {facts['pipelines']} pipelines in turn, pauses of "
+        f"{facts['resolver']}; {facts['pipelines']} pipelines, pauses of "
         f"{facts['pause_s']:g} s, {facts['seconds']:.0f} s in all."
         f"{BUSY if load > QUIET_LOAD else ''}\n"
     )
