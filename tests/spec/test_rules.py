@@ -22,6 +22,7 @@ from motefit.spec.search import Range
 from motefit.spec.tasks import TaskSpec
 from motefit.spec.tasks.forecasting import SeriesIO
 from motefit.spec.tasks.keyword_spotting import SpeechIO
+from motefit.spec.teacher import TeacherSpec
 
 BY_PROGRAMMERS = {KindSpec, TaskSpec, Metric}
 """Written in this package alone, never by a user: mypy checks them."""
@@ -52,6 +53,7 @@ EXAMPLES = {
         step_minutes=1.0,
         normalisation=Normalisation(),
     ),
+    TeacherSpec: lambda: TeacherSpec(model={"family": "tcnet"}),
     Card: lambda: Card(task="keyword-spotting", io=EXAMPLES[SpeechIO](), model_sha256=""),
 }
 """Of every specification that has a key without a default."""
