@@ -90,7 +90,7 @@ def measured(name: str, data: Path) -> dict[str, object]:
 def row(name: str, result: dict) -> str:
     """One line of the table."""
     facts, evidence = result["facts"], result["evidence"]
-    seconds = "zoo" if result["seconds"] is None else f"{result['seconds']:.0f}"
+    seconds = f"{result['seconds']:.0f}" if result.get("seconds") else "zoo"
     if "accuracy" in evidence:
         counts = evidence["accuracy"]
         part = f"{counts['n']} clips"

@@ -1,4 +1,4 @@
-"""How a model with its front end inside looks beside its plain form, in a terminal."""
+"""How a further form of a model looks beside its plain form, in a terminal and for programs."""
 
 from typing import Any
 
@@ -8,20 +8,13 @@ from motefit.cli.output import out
 from motefit.cli.verdict import verdict_table
 from motefit.measure.in_graph import TOLERANCE
 from motefit.pipeline.export import Exported
+from motefit.pipeline.export_streaming import Streaming
 from motefit.spec.codec import encode
 
 
 def print_forms(done: Exported) -> None:
     """Print size and latency of both forms, whether they agree, and where the new one is."""
-    table = Table(box=None, pad_edge=False)
-    for title in ("", "bytes", "front end ms", "inference ms", "total ms"):
-        table.add_column(title, justify="right" if title else "left")
-    sizes = {"plain": done.plain_bytes}
-    for name, times in done.latency.items():
-        size = sizes.get(name, int(done.card.facts["size.tflite_bytes"]))
-        row = (times.frontend_p25_ms, times.inference_p25_ms, times.total_p25_ms)
-        table.add_row(name, str(size), *(f"{value:.3f}" for value in row))
-    out.print(table)
+    print_costs(done, plain="plain")
     found = done.agreement
     out.print(
         f"{found.same_label} of {found.clips} clips have the same label in both forms; "
@@ -35,7 +28,38 @@ def print_forms(done: Exported) -> None:
     out.print(f"wrote {done.bundle}", soft_wrap=True, markup=False)
 
 
-def forms_table(done: Exported) -> dict[str, Any]:
+def print_streaming(done: Streaming) -> None:
+    """Print size and latency of both forms, whether they agree, and where the new one is."""
+    print_costs(done, plain="window")
+    found = done.agreement
+    out.print(
+        f"a step takes {done.step_ms:g} ms of sound; after a reset {found.equal} of {found.clips} "
+        f"clips are heard bit for bit as by the plain form (builtin kernels), {found.same_label} "
+        f"have the same label with XNNPACK, probabilities {found.probability_difference:.1e} apart "
+        "at most",
+        soft_wrap=True,
+    )
+    out.print(f"wrote {done.bundle}", soft_wrap=True, markup=False)
+
+
+def print_costs(done: Exported | Streaming, *, plain: str) -> None:
+    """Print size and latency of both forms as a table.
+
+    Args:
+        done: what was exported.
+        plain: name of the plain form among the latencies.
+    """
+    table = Table(box=None, pad_edge=False)
+    for title in ("", "bytes", "front end ms", "inference ms", "total ms"):
+        table.add_column(title, justify="right" if title else "left")
+    for name, times in done.latency.items():
+        size = done.plain_bytes if name == plain else int(done.card.facts["size.tflite_bytes"])
+        row = (times.frontend_p25_ms, times.inference_p25_ms, times.total_p25_ms)
+        table.add_row(name, str(size), *(f"{value:.3f}" for value in row))
+    out.print(table)
+
+
+def forms_table(done: Exported | Streaming) -> dict[str, Any]:
     """The same for programs."""
     table: dict[str, Any] = {"facts": dict(done.card.facts)}
     if done.certificate is not None:
@@ -47,4 +71,5 @@ def forms_table(done: Exported) -> dict[str, Any]:
         "proven": done.agreement.proven,
         "plain_tflite_bytes": done.plain_bytes,
         "latency": encode(done.latency),
+        **({"step_ms": done.step_ms} if isinstance(done, Streaming) else {}),
     }

@@ -1,17 +1,16 @@
 """``motefit export``: the same network in another form of file."""
 
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 
-from motefit.cli.forms import forms_table, print_forms
+from motefit.cli.forms import forms_table, print_forms, print_streaming
 from motefit.cli.output import print_json
 from motefit.cli.progress import open_progress
-from motefit.cli.streaming_form import print_streaming, streaming_table
 from motefit.cli.verdict import print_verdict
-from motefit.pipeline.export import export_in_graph
-from motefit.pipeline.export_streaming import export_streaming
+from motefit.pipeline.export import Exported, export_in_graph
+from motefit.pipeline.export_streaming import Streaming, export_streaming
 from motefit.spec.errors import RecipeError
 
 FORMS = {"in-graph": export_in_graph}
@@ -55,30 +54,22 @@ def export_command(
     """
     if (frontend is None) is not streaming:
         raise RecipeError("one form is needed: --frontend in-graph, or --streaming")
-    if frontend is None:
-        _stream(model, out_file, data, as_json=as_json)
-    form = FORMS[frontend]
-    target = out_file or model.with_name(f"{model.stem}.in-graph.zip")
+    target = out_file or model.with_name(f"{model.stem}.{frontend or 'stream'}.zip")
+    done: Exported | Streaming
     with open_progress() as listener:
-        done = form(model, target, data=data, listener=listener)
+        if frontend is None:
+            done = export_streaming(model, target, data=data, listener=listener)
+        else:
+            done = FORMS[frontend](model, target, data=data, listener=listener)
     if as_json:
         print_json(forms_table(done))
     else:
         if done.certificate is not None:
             print_verdict(done.card, done.certificate)
-        print_forms(done)
-    met = done.certificate is None or done.certificate.met
-    raise typer.Exit(0 if met and done.agreement.proven else 1)
-
-
-def _stream(model: Path, out_file: Path | None, data: Path | None, *, as_json: bool) -> NoReturn:
-    target = out_file or model.with_name(f"{model.stem}.stream.zip")
-    with open_progress() as listener:
-        done = export_streaming(model, target, data=data, listener=listener)
-    if as_json:
-        print_json(streaming_table(done))
-    else:
-        print_streaming(done)
+        if isinstance(done, Streaming):
+            print_streaming(done)
+        else:
+            print_forms(done)
     met = done.certificate is None or done.certificate.met
     raise typer.Exit(0 if met and done.agreement.proven else 1)
 
