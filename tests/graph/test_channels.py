@@ -16,7 +16,8 @@ from motefit.spec.errors import RecipeError
 
 NETS = {
     "dscnn": {"width": 6, "blocks": 2},
-    "tcnet": {"width": 6, "blocks": 2, "kernels": (3,), "padding": "valid"},
+    "tcnet": {"width": 6, "blocks": 2, "kernels": (3,)},
+    "tcnet without padding": {"width": 6, "blocks": 2, "kernels": (3,), "padding": "valid"},
     "bcresnet": {"channels": (4, 6), "blocks": (2,), "first_channels": 5, "head_channels": 7},
     "cnn": {"filters": (5, 6), "pointwise_depthwise": True},
     "mlp": {"units": (6, 5)},
@@ -26,10 +27,10 @@ NETS = {
 
 
 def net(name, rng):
-    speech = name in {"dscnn", "tcnet", "bcresnet", "cnn"}
+    speech = name.partition(" ")[0] in {"dscnn", "tcnet", "bcresnet", "cnn"}
     shape, outputs = ((15, 10), 3) if speech else ((6, 2), 4)
     problem = Problem(input_shape=shape, outputs=outputs)
-    graph = build(name, NETS[name], problem=problem, rng=rng)
+    graph = build(name.partition(" ")[0], NETS[name], problem=problem, rng=rng)
     drawn = {n: a + rng.uniform(0.05, 0.5, a.shape) for n, a in graph.constants.items()}
     return graph.with_constants({n: a.astype(np.float32) for n, a in drawn.items()})
 

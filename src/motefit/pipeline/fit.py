@@ -126,12 +126,8 @@ def fit(
         MotefitError: for anything the user can mend; the text says what and how.
     """
     listener = listener or Listener()
-    require_training()
-    require_report()
+    _require(recipe, options)
     silence_litert()
-    find_strategy(recipe.search.strategy)
-    if options.in_graph:
-        require_in_graph(recipe)
     task, space, folder = find_task(recipe.task), Space(recipe), RunFolder(out)
     folder.claim(recipe, overwrite=options.overwrite)
     listener.began(recipe)
@@ -173,6 +169,15 @@ def fit(
         with closing(_ledger(folder, space, options)) as ledger:
             finish, chosen = sitting.search(ledger)
             return sitting.deliver(finish, chosen, ledger.records)
+
+
+def _require(recipe: Recipe, options: FitOptions) -> None:
+    """What can be refused before anything is loaded."""
+    require_training()
+    require_report()
+    find_strategy(recipe.search.strategy)
+    if options.in_graph:
+        require_in_graph(recipe)
 
 
 @dataclass(frozen=True, kw_only=True)

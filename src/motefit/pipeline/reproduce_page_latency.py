@@ -30,7 +30,8 @@ three has one turn; in the published protocols a pause follows it, shorter than 
 and the turn after a pause finds cold caches. *Ratio* is answer / TensorFlow of these
 figures, *p25* that of the 25th percentiles of the same 100 loops: the verdict goes by it, because
 other work on the machine interrupts the longer of two pipelines more often. *Published* are the
-reports' own figures, on a Raspberry Pi. `-`: not measured.
+reports' own figures, on a Raspberry Pi. `-`: not measured. Other ways to measure gave other
+figures: [decision 11](decisions/0011-latency-beside-tensorflow.md).
 """
 
 
