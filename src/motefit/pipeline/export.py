@@ -79,17 +79,9 @@ def export_in_graph(
         listener.measuring("the file on the test part")
         return form.measured(dataset, out, part="test")
     listener.measuring("the file; without data no accuracy")
-    facts = measure_cost(find_task(NAME), recipe, form.model, form.io)
-    card = replace(
-        plain.card,
-        io=form.io,
-        model_sha256=sha256(form.model),
-        facts=facts.values,
-        evidence=facts.evidence,
-        provenance=provenance(seed=plain.card.provenance.seed, data_sha256=""),
-    )
+    card, certificate = remeasured(plain, recipe, form.model, form.io, None)
     pcm = sounds(form.io.frontend, SOUNDS, rng=np.random.default_rng(0))
-    return form.written(out, card, None, pcm, sound="generated")
+    return form.written(out, card, certificate, pcm, sound="generated")
 
 
 def require_in_graph(recipe: Recipe) -> None:
@@ -154,12 +146,9 @@ class _Form:
 
     def measured(self, dataset: SpeechDataset, out: Path, *, part: Part) -> Exported:
         """Certified on the test part, compared with the plain form on a part, written."""
-        task = find_task(NAME)
-        task.require_fit(self.io, dataset)
-        made = provenance(seed=self.plain.card.provenance.seed, data_sha256=task.data_key(dataset))
-        shipped = ship(task, self.recipe, self.model, self.io, dataset, provenance=made)
+        card, certificate = remeasured(self.plain, self.recipe, self.model, self.io, dataset)
         pcm, sound = dataset.parts[part].pcm, f"{part} part"
-        return self.written(out, shipped.card, shipped.certificate, pcm, sound=sound)
+        return self.written(out, card, certificate, pcm, sound=sound)
 
     def written(
         self, out: Path, card: Card, certificate: Certificate | None, pcm: np.ndarray, *, sound: str
@@ -191,6 +180,39 @@ class _Form:
             plain_bytes=len(plain.model),
             latency=latency,
         )
+
+
+def remeasured(
+    plain: Bundle, recipe: Recipe, model: bytes, io: SpeechIO, dataset: SpeechDataset | None
+) -> tuple[Card, Certificate | None]:
+    """Card of a bundle's model in another form, and the verdict on its budget.
+
+    Args:
+        plain: the bundle.
+        recipe: of it.
+        model: the new form's bytes.
+        io: the new form's section of the card.
+        dataset: whose test part is measured; None: costs alone, and no verdict.
+
+    Raises:
+        DataError: when the data are not what the model is for.
+    """
+    task, seed = find_task(NAME), plain.card.provenance.seed
+    if dataset is not None:
+        task.require_fit(io, dataset)
+        made = provenance(seed=seed, data_sha256=task.data_key(dataset))
+        shipped = ship(task, recipe, model, io, dataset, provenance=made)
+        return shipped.card, shipped.certificate
+    facts = measure_cost(task, recipe, model, io)
+    card = replace(
+        plain.card,
+        io=io,
+        model_sha256=sha256(model),
+        facts=facts.values,
+        evidence=facts.evidence,
+        provenance=provenance(seed=seed, data_sha256=""),
+    )
+    return card, None
 
 
 def sounds(frontend: FrontEnd, count: int, *, rng: np.random.Generator) -> np.ndarray:

@@ -10,13 +10,10 @@ from motefit.measure.streaming import StreamAgreement, compare_streaming, step_l
 from motefit.pipeline.check import recipe_of
 from motefit.pipeline.datasets import load_dataset
 from motefit.pipeline.events import Listener
-from motefit.pipeline.export import SOUNDS, sounds
-from motefit.pipeline.facts import measure_cost
-from motefit.pipeline.provenance import provenance
+from motefit.pipeline.export import SOUNDS, remeasured, sounds
 from motefit.pipeline.quiet import silence_litert
-from motefit.pipeline.ship import ship
 from motefit.pipeline.tasks import find_task
-from motefit.runtime.bundle import load_bundle, sha256, write_bundle
+from motefit.runtime.bundle import load_bundle, write_bundle
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.runtime.streaming import window_of
 from motefit.spec.card import Card
@@ -68,28 +65,17 @@ def export_streaming(
     listener = listener or Listener()
     silence_litert()
     plain, task = load_bundle(model, task=NAME), find_task(NAME)
-    recipe, seed = recipe_of(plain.card, model), plain.card.provenance.seed
+    recipe, rng = recipe_of(plain.card, model), np.random.default_rng(0)
     file, io = streaming_file(plain.model, plain.card.io, keep_names=recipe.compress.keep_names)
-    certificate, rng = None, np.random.default_rng(0)
     if data is None:
-        listener.measuring("the file; without data no accuracy")
-        facts = measure_cost(task, recipe, file, io)
-        card = replace(
-            plain.card,
-            io=io,
-            model_sha256=sha256(file),
-            facts=facts.values,
-            evidence=facts.evidence,
-            provenance=provenance(seed=seed, data_sha256=""),
-        )
+        dataset = None
         pcm = sounds(io.frontend, SOUNDS, rng=rng)
+        listener.measuring("the file; without data no accuracy")
     else:
         dataset = load_dataset(task, recipe, data, progress=listener.loading)
-        task.require_fit(io, dataset)
+        pcm = dataset.validation.pcm
         listener.measuring("the file on the test part")
-        made = provenance(seed=seed, data_sha256=task.data_key(dataset))
-        shipped = ship(task, recipe, file, io, dataset, provenance=made)
-        card, certificate, pcm = shipped.card, shipped.certificate, dataset.validation.pcm
+    card, certificate = remeasured(plain, recipe, file, io, dataset)
     agreement = compare_streaming(plain.model, plain.card.io, file, io, pcm)
     spotter = KeywordSpotter(file, io)
     latency = step_latency(task.subject(plain.model, plain.card.io), spotter, rng=rng)

@@ -90,11 +90,12 @@ def _alone(path: Path) -> Iterator[None]:
     lock = path.with_suffix(".lock")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        with lock.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        file = lock.open("w")
     except OSError as error:
         raise OutputError(
             f"cannot write {lock.parent}: {error.strerror}; the environment variable MOTEFIT_CACHE "
             "names the folder of the cache"
         ) from None
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
