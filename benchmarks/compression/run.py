@@ -24,9 +24,9 @@ from motefit.pipeline.recipes import find_recipe
 from motefit.pipeline.tasks import find_task
 from motefit.spec.files import write_atomic
 from motefit.spec.recipe import Recipe
+from motefit.spec.worker_environment import worker_environment
 
 HERE = Path(__file__).parent
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 DSCNN = {"family": "dscnn", "width": 24, "blocks": 3, "first_stride": [2, 2]}
 CLIMATE = "climate/jena_10min_2009_2020_2021.csv"
 MASKS = ("time_masks", "time_mask_frames", "frequency_masks", "frequency_mask_bins")
@@ -96,7 +96,7 @@ def main() -> int:
     """Run what is not done, then measure latency, one file at a time, and write the table."""
     options = arguments()
     options.cache.mkdir(parents=True, exist_ok=True)
-    os.environ.update(dict.fromkeys(THREADS, "1"))
+    os.environ.update(worker_environment())
     todo = jobs(options.data, options.cache, short=options.short)
     rows: list[dict[str, Any]] = []
     with multiprocessing.get_context("spawn").Pool(options.workers) as pool:

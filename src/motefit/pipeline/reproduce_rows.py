@@ -15,8 +15,8 @@ from pathlib import Path
 
 from motefit.pipeline.fit import FitOptions, fit
 from motefit.pipeline.recipes import find_recipe
-from motefit.search.engines import THREADS
 from motefit.spec.errors import MotefitError
+from motefit.spec.worker_environment import ONE_THREAD
 
 Tell = Callable[[str], None]
 
@@ -105,7 +105,7 @@ class _Busy:
 def _train(job: RowJob, said: "Connection[str, str]") -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    os.environ.update(dict.fromkeys(THREADS, "1"))
+    os.environ.update(ONE_THREAD)
     options = FitOptions(workers=job.workers, overwrite=job.overwrite)
     try:
         result = fit(find_recipe(job.name), job.data, job.folder, options=options)

@@ -4,7 +4,14 @@ Raises:
     MissingExtraError: on import, when torch is not installed.
 """
 
+import os
+
 from motefit.spec.errors import MissingExtraError
+from motefit.spec.worker_environment import equal_arithmetic
+
+# Workers have these from their start; a process that trains by itself, here at the latest.
+for _name, _value in equal_arithmetic().items():
+    os.environ.setdefault(_name, _value)
 
 try:
     import torch as _torch  # noqa: F401 - asked for here, so that the error names the extra

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,5 +52,7 @@ class StackedAdam:
         # Both corrections of the moments' bias stand in the length of the step.
         first = 1 - BETAS[0] ** module.steps
         second = math.sqrt(1 - BETAS[1] ** module.steps)
-        torch.sqrt(square, out=change).add_(EPSILON * second)
+        # torch's root is MKL's: not rounded exactly, and another on another processor
+        np.sqrt(square.numpy(), out=change.numpy())
+        change.add_(EPSILON * second)
         values.addcdiv_(mean * rate, change, value=-second / first)

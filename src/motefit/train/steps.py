@@ -1,6 +1,7 @@
 """What each operation of a Graph is in torch; images are (n, c, h, w), channels last in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import singledispatch
 from typing import Any
 
@@ -275,6 +276,20 @@ def _softmax(op: Softmax, graph: Graph) -> Step:
     return lambda inputs, _: torch.softmax(inputs[0], axis)
 
 
+@contextmanager
+def _without_onednn() -> Iterator[None]:
+    """Leave an operation to torch's own kernels.
+
+    oneDNN's LSTM could not be shown to give equal bytes on Intel and AMD: the emulated processor
+    of ``tools/equal_bytes.py`` computes it wrongly.
+    """
+    before = torch.backends.mkldnn.set_flags(_enabled=False)
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.set_flags(*before[:1])
+
+
 @compile_op.register
 def _lstm(op: LSTM, graph: Graph) -> Step:
     units = graph.shapes[op.inputs[1]][1]
@@ -290,17 +305,18 @@ def _lstm(op: LSTM, graph: Graph) -> Step:
             bias,
             torch.zeros_like(bias),
         )
-        out, _, _ = torch.lstm(
-            x,
-            (zero, zero),
-            weights,
-            has_biases=True,
-            num_layers=1,
-            dropout=0.0,
-            train=context.training,
-            bidirectional=False,
-            batch_first=True,
-        )
+        with _without_onednn():
+            out, _, _ = torch.lstm(
+                x,
+                (zero, zero),
+                weights,
+                has_biases=True,
+                num_layers=1,
+                dropout=0.0,
+                train=context.training,
+                bidirectional=False,
+                batch_first=True,
+            )
         return out
 
     return step

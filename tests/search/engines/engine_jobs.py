@@ -4,10 +4,10 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from motefit.pipeline.jobs import Job, candidate_folder, training_folder
-from motefit.search.engines import THREADS
 from motefit.spec.errors import DataError, MissingExtraError
 
 
@@ -22,9 +22,9 @@ def square_slowly(number: int) -> tuple[int, int]:
     return square(number)
 
 
-def environment(_: object) -> tuple[list[str | None], int]:
-    """The thread settings a worker has, and the signals it holds back."""
-    return [os.environ.get(name) for name in THREADS], os.getpid()
+def environment(names: Collection[str]) -> tuple[dict[str, str | None], int]:
+    """The environment variables a worker has, and its process."""
+    return {name: os.environ.get(name) for name in names}, os.getpid()
 
 
 def refuse_odd(number: int) -> int:

@@ -10,13 +10,13 @@ from engine_watch import alive, wait_for
 from motefit.search.engines import (
     POLL_S,
     RETRIES,
-    THREADS,
     WorkerFault,
     WorkerLost,
     engine_names,
     open_engine,
 )
 from motefit.spec.errors import DataError, MissingExtraError, RecipeError
+from motefit.spec.worker_environment import worker_environment
 
 
 def nothing() -> None:
@@ -56,9 +56,13 @@ def test_no_jobs(engine, results):
     assert results(engine, jobs.square, []) == {}
 
 
-def test_workers_have_one_thread(engine, results):
-    ((threads, pid),) = results(engine, jobs.environment, [None]).values()
-    assert threads == ["1"] * len(THREADS)
+def test_workers_have_one_thread_and_fixed_arithmetic(engine, results, monkeypatch):
+    monkeypatch.setenv("MKL_CBWR", "AVX512")  # what a user has set must not change the bytes
+    wanted = worker_environment()
+    ((found, pid),) = results(engine, jobs.environment, [tuple(wanted)]).values()
+    assert found == wanted
+    assert os.environ["MKL_CBWR"] == "AVX512"
+    assert wanted["OMP_NUM_THREADS"] == "1"
     assert pid != os.getpid()
 
 

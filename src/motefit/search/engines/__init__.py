@@ -20,8 +20,6 @@ R = TypeVar("R")
 POLL_S = 0.2
 RETRIES = 2
 """How often a job whose worker died begins anew, on another worker."""
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""Environment variables that are 1 in a worker: many processes of one thread beat few of many."""
 
 
 class WorkerLost(MotefitError, RuntimeError):  # noqa: N818 - says what happened

@@ -19,7 +19,6 @@ from motefit.measure.bench_machine import usable_cores
 from motefit.search.engines import (
     POLL_S,
     RETRIES,
-    THREADS,
     Ended,
     Engine,
     J,
@@ -31,6 +30,7 @@ from motefit.search.engines import (
     register,
 )
 from motefit.spec.errors import RecipeError
+from motefit.spec.worker_environment import worker_environment
 
 
 def open_local(*, workers: int, address: str) -> Engine:
@@ -131,7 +131,7 @@ class LocalEngine(Engine):
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
         process = context.Process(target=_serve, args=(there,), daemon=True)
-        with _one_thread_each(), _interrupts_held_back():
+        with _environment_of_workers(), _interrupts_held_back():
             process.start()
         there.close()
         worker = _Worker(process=process, connection=here)
@@ -165,9 +165,11 @@ def _lost(code: int) -> WorkerLost:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
+def _environment_of_workers() -> Iterator[None]:
+    """A process that starts inherits the variables, which libraries read as they are loaded."""
+    settings = worker_environment()
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
     try:
         yield
     finally:

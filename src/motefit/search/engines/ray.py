@@ -14,7 +14,6 @@ from motefit.measure.bench_machine import usable_cores
 from motefit.search.engines import (
     POLL_S,
     RETRIES,
-    THREADS,
     Ended,
     Engine,
     J,
@@ -26,6 +25,7 @@ from motefit.search.engines import (
     register,
 )
 from motefit.spec.errors import MissingExtraError, RecipeError
+from motefit.spec.worker_environment import worker_environment
 
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
@@ -114,7 +114,7 @@ class RayEngine(Engine):
             name="motefit",
             num_cpus=1,
             max_retries=RETRIES,
-            runtime_env={"env_vars": dict.fromkeys(THREADS, "1")},
+            runtime_env={"env_vars": worker_environment()},
         )
 
     def run(
