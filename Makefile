@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench arm docs lock clean
+.PHONY: demo test proof lint bench arm docs lock clean
 
 $(STAMP): requirements/lock.txt pyproject.toml
 	$(PYTHON) tools/check_python.py
@@ -19,6 +19,11 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+# The slow proofs: before a release, and after changing what they prove.
+proof: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m proof $(PYTEST_ARGS)
+	$(BIN)/python tools/equal_bytes.py --emulate Haswell-noTSX
 
 lint: $(STAMP)
 	$(BIN)/ruff check src tests tools benchmarks

@@ -139,7 +139,7 @@ def motefit_process(
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*command, *map(str, arguments)],
-            env=environment, capture_output=True, text=True, timeout=300, check=False,
+            env=environment, capture_output=True, text=True, timeout=1200, check=False,
         )  # fmt: skip
 
     return run
@@ -287,7 +287,7 @@ def runner(command: list[str], environment: Mapping[str, str]) -> Process:
         with sent.open("rb") as pipe:
             done = subprocess.run(
                 [*command, *map(str, arguments)], stdin=pipe,
-                env=environment, capture_output=True, text=True, timeout=120, check=False,
+                env=environment, capture_output=True, text=True, timeout=1200, check=False,
             )  # fmt: skip
         assert "Traceback" not in done.stderr
         return done

@@ -12,7 +12,7 @@ import pytest
 from motefit.runtime import load_bundle
 from motefit.search.engines.ray import import_ray
 
-PATIENCE_S = 120
+PATIENCE_S = 1200
 STUDY = """
 task = "forecasting"
 [data]

@@ -34,7 +34,7 @@ def program(environment):
     def run(body, *arguments):
         return subprocess.run(
             [sys.executable, "-c", PROGRAM.format(body=body), *arguments],
-            env=environment, capture_output=True, text=True, check=False, timeout=60,
+            env=environment, capture_output=True, text=True, check=False, timeout=1200,
         )  # fmt: skip
 
     return run

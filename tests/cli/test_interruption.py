@@ -16,7 +16,7 @@ from motefit.runtime import load_bundle
 
 EPOCHS = 400
 """Some five seconds, so that the run has written a checkpoint (after two) when it is stopped."""
-PATIENCE_S = 60
+PATIENCE_S = 1200
 
 
 @dataclass(frozen=True, kw_only=True)

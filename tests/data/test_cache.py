@@ -113,7 +113,7 @@ def test_processes_that_start_together_get_the_same_data(words, tmp_path):
     for process in running:
         process.stdin.write("go\n")
         process.stdin.flush()
-    results = [process.communicate(timeout=60)[0] for process in running]
+    results = [process.communicate(timeout=1200)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0]
     mine = load(words, cache)
     assert set(results) == {f"{mine.key} {int(mine.train.pcm.astype(int).sum())}\n"}

@@ -27,7 +27,7 @@ from motefit.spec.errors import DataError, ModelFileError, RecipeError
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 ROW = "R3.climate.3-mlp-w0.03"
-PATIENCE_S = 120
+PATIENCE_S = 1200
 
 
 def climate(folder: Path, *, days: int) -> Path:

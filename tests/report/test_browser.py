@@ -82,7 +82,7 @@ def look(page: str, theme: str, folder: Path) -> dict[int, dict[str, object]]:
         f"--blink-settings=preferredColorScheme={int(theme == 'light')}",
         "--virtual-time-budget=5000", "--dump-dom", wrapper.as_uri(),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=True)
     body = re.search(r"<body>(.*)</body>", done.stdout, re.DOTALL)
     assert body is not None, done.stderr[-2000:]
     return dict(zip(WIDTHS, json.loads(html.unescape(body[1])), strict=True))

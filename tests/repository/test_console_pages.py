@@ -55,7 +55,7 @@ console_pages = _tool()
 
 def run(*arguments):
     return subprocess.run(
-        [sys.executable, TOOL, *arguments], capture_output=True, text=True, timeout=900, check=False
+        [sys.executable, TOOL, *arguments], capture_output=True, text=True, timeout=1200, check=False
     )
 
 

@@ -58,7 +58,7 @@ def postgres_server() -> Iterator[str]:
             with (folder.parent / f"{folder.name}.log").open("ab") as log:
                 return subprocess.run(
                     [str(programs / program), "--pgdata", str(folder / "data"), *arguments],
-                    cwd=folder, stdout=log, stderr=log, timeout=120, check=False, **login,
+                    cwd=folder, stdout=log, stderr=log, timeout=1200, check=False, **login,
                 )  # fmt: skip
 
         made = call(

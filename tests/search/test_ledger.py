@@ -170,7 +170,7 @@ def test_two_processes_at_once_do_not_disturb_each_other(url, space):
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:
-        process.communicate(timeout=120)
+        process.communicate(timeout=1200)
         assert process.returncode == 0
     for study in read_studies(url):
         assert [r.index for r in study.records] == list(range(20))

@@ -71,9 +71,9 @@ def die_always(marker: Path | None) -> str:
 
 
 def begin_and_wait(marker: Path) -> None:
-    """Say which process this is, then take a minute."""
+    """Say which process this is, then take an hour."""
     marker.write_text(str(os.getpid()))
-    time.sleep(60)
+    time.sleep(3600)
 
 
 def begin_and_finish(job: tuple[Path, float]) -> str:
