@@ -42,6 +42,23 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnseenSpeakers:
+    """The accuracy on test clips of speakers who are not in training.
+
+    Attributes:
+        n: such clips; may be 0.
+        correct: of them classified correctly.
+        low: lower limit of the exact 95 % binomial interval, a fraction; 0 without clips.
+        high: upper limit; 1 without clips.
+    """
+
+    n: int
+    correct: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccuracyEvidence:
     """How far the test clips carry the accuracy.
 
@@ -53,6 +70,8 @@ class AccuracyEvidence:
         confidence: ``"shown"`` when the interval lies inside the bound; ``"met, not shown at
             95 %"`` when only the value does; ``"missed"``; None without a bound.
         clips_to_show: clips that would show the bound at this accuracy; None: no number would.
+        unseen_speakers: of the test clips of speakers who are not in training; None where speakers
+            are unknown.
     """
 
     n: int
@@ -61,6 +80,7 @@ class AccuracyEvidence:
     high: float
     confidence: Confidence | None = None
     clips_to_show: int | None = None
+    unseen_speakers: UnseenSpeakers | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +89,14 @@ class DataFacts:
 
     Attributes:
         test_examples: clips or windows of the test part.
+        unknown_speakers: clips whose speaker is not known.
         shared_speakers: speakers in both the training and the test part.
         test_clips_shared: test clips of those speakers.
         duplicates_across: clips that are, bit for bit, in another part too.
     """
 
     test_examples: int | None = None
+    unknown_speakers: int | None = None
     shared_speakers: int | None = None
     test_clips_shared: int | None = None
     duplicates_across: int | None = None
@@ -151,7 +173,7 @@ def certify(
         lines=lines,
         objective=budget.objective,
         objective_value=_finite(facts.get(budget.objective)),
-        accuracy=_accuracy(counts, budget) if counts else None,
+        accuracy=_accuracy(counts, budget, evidence) if counts else None,
         data=_data_facts(evidence, counts),
         model_sha256=model_sha256,
     )
@@ -209,7 +231,9 @@ def _counts(evidence: Mapping[str, Any]) -> tuple[int, int] | None:
     return correct, n
 
 
-def _accuracy(counts: tuple[int, int], budget: Budget) -> AccuracyEvidence:
+def _accuracy(
+    counts: tuple[int, int], budget: Budget, evidence: Mapping[str, Any]
+) -> AccuracyEvidence:
     correct, n = counts
     low, high = interval(correct, n)
     bound = next((b for b in budget.bounds if b.metric == "accuracy"), None)
@@ -226,7 +250,21 @@ def _accuracy(counts: tuple[int, int], budget: Budget) -> AccuracyEvidence:
         high=high,
         confidence=confidence,
         clips_to_show=clips_to_show(correct, n, bound.limit) if bound else None,
+        unseen_speakers=_unseen(evidence["accuracy"].get("unseen_speakers"), counts),
     )
+
+
+def _unseen(table: object, counts: tuple[int, int]) -> UnseenSpeakers | None:
+    """The interval recomputed from counts that fit those of all clips; else None."""
+    if not isinstance(table, Mapping):
+        return None
+    correct, n = table.get("correct"), table.get("n")
+    if not isinstance(correct, int) or not isinstance(n, int) or not 0 <= correct <= n:
+        return None
+    if correct > counts[0] or n - correct > counts[1] - counts[0]:
+        return None
+    low, high = interval(correct, n) if n else (0.0, 1.0)
+    return UnseenSpeakers(n=n, correct=correct, low=low, high=high)
 
 
 def _data_facts(evidence: Mapping[str, Any], counts: tuple[int, int] | None) -> DataFacts:
@@ -234,7 +272,7 @@ def _data_facts(evidence: Mapping[str, Any], counts: tuple[int, int] | None) -> 
     audit = audit if isinstance(audit, Mapping) else {}
     windows = audit.get("windows")
     test = windows.get("test") if isinstance(windows, Mapping) else None
-    names = ("shared_speakers", "test_clips_shared", "duplicates_across")
+    names = ("unknown_speakers", "shared_speakers", "test_clips_shared", "duplicates_across")
     return DataFacts(
         test_examples=counts[1] if counts else test if isinstance(test, int) else None,
         **{name: audit[name] for name in names if isinstance(audit.get(name), int)},

@@ -38,11 +38,12 @@ def print_verdict(card: Card, certificate: Certificate) -> None:
     out.print(table)
     if certificate.accuracy is not None:
         out.print(f"accuracy: {_accuracy(certificate.accuracy)}", soft_wrap=True)
+        for text in _unseen(card, certificate.accuracy):
+            out.print(text, soft_wrap=True)
     for text in _spread(card):
         out.print(text, soft_wrap=True)
-    data = card.evidence.get("data")
-    for note in data.get("notes", ()) if isinstance(data, Mapping) else ():
-        out.print(f"data: {escape(str(note))}", soft_wrap=True)
+    for text in _about_data(card):
+        out.print(text, soft_wrap=True)
     out.print("[bold green]budget met[/]" if certificate.met else "[bold red]budget not met[/]")
 
 
@@ -83,6 +84,31 @@ def _accuracy(evidence: AccuracyEvidence) -> str:
     if evidence.confidence == "met, not shown at 95 %" and evidence.clips_to_show:
         text += f" ({evidence.clips_to_show} clips at this accuracy would show it)"
     return text
+
+
+def _unseen(card: Card, evidence: AccuracyEvidence) -> list[str]:
+    """Accuracy on clips of speakers who are not in training, where the card speaks of it."""
+    topic: Any = card.evidence.get("accuracy")
+    if "unseen_speakers" not in topic:
+        return []
+    start, unseen = "accuracy on speakers who are not in training: ", evidence.unseen_speakers
+    if unseen is None:
+        return [start + "speakers unknown"]
+    if not unseen.n:
+        return [start + f"none of the {evidence.n} test clips"]
+    counted = f"{unseen.correct} of {unseen.n} test clips"
+    limits = f"{100 * unseen.low:.2f}..{100 * unseen.high:.2f} %"
+    return [f"{start}{100 * unseen.correct / unseen.n:.2f} %, {counted}; 95 % interval {limits}"]
+
+
+def _about_data(card: Card) -> list[str]:
+    """What the audit says of the data, warnings last."""
+    data = card.evidence.get("data")
+    audit: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
+    return [
+        *(f"data: {escape(str(text))}" for text in audit.get("notes", ())),
+        *(f"[yellow]warning[/]: {escape(str(text))}" for text in audit.get("warnings", ())),
+    ]
 
 
 def print_obstacle(nearest: Screened, rejected: Mapping[str, int], *, judged: int) -> None:

@@ -29,7 +29,7 @@ def apart(wider: SpeechDataset, judged: SpeechDataset) -> SpeechDataset:
     """
     test = (wider.test, judged.test)
     held = (wider.validation, judged.validation, *test)
-    by_speaker = not set(judged.train.speakers) & set(judged.test.speakers)
+    by_speaker = not set(judged.train.speakers) & set(judged.test.speakers)  # None in both: unknown
     train = _without(wider.train, held, speakers=by_speaker)
     validation = _without(wider.validation, test, speakers=by_speaker)
     nothing = _chosen(wider.test, np.zeros(len(wider.test), bool))
@@ -58,4 +58,5 @@ def _chosen(clips: Clips, keep: NDArray[np.bool_]) -> Clips:
         speakers=tuple(clips.speakers[i] for i in rows),
         lengths=clips.lengths[rows],
         digests=tuple(clips.digests[i] for i in rows),
+        recordings=tuple(clips.recordings[i] for i in rows) if clips.recordings else (),
     )

@@ -7,6 +7,8 @@ the standard library, to the same samples, and other rates go through motefit's 
 import importlib.util
 import io
 import struct
+import wave
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,23 @@ _STREAMED_BYTES = 0x7FFFF000
 """A WAV header written to a pipe states at least this many bytes: the length is unknown."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Decoded:
+    """A decoded file, and how it was recorded.
+
+    Attributes:
+        pcm: int16 (samples,), mono, at the rate asked for.
+        rate_hz: of the file.
+        channels: of the file.
+        encoding: container and encoding by libsndfile's names, e.g. ``"WAV PCM_16"``.
+    """
+
+    pcm: npt.NDArray[np.int16]
+    rate_hz: int
+    channels: int
+    encoding: str
+
+
 def file_bytes(path: Path) -> bytes:
     """All bytes of a file.
 
@@ -37,6 +56,11 @@ def file_bytes(path: Path) -> bytes:
 
 
 def read_clip(path: Path, *, rate_hz: int) -> npt.NDArray[np.int16]:
+    """Decode one WAV, FLAC or OGG file; as :func:`decode_clip`, the samples alone."""
+    return decode_clip(path, rate_hz=rate_hz).pcm
+
+
+def decode_clip(path: Path, *, rate_hz: int) -> Decoded:
     """Decode one WAV, FLAC or OGG file.
 
     Channels are averaged; another rate is resampled with soxr (``HQ``: no alias), without it by
@@ -48,7 +72,7 @@ def read_clip(path: Path, *, rate_hz: int) -> npt.NDArray[np.int16]:
         rate_hz: rate of the result.
 
     Returns:
-        int16 samples of any length, at least one.
+        samples of any length, at least one, and how they were recorded.
 
     Raises:
         DataError: empty, truncated or undecodable file, a file without samples, or NaN samples.
@@ -58,7 +82,7 @@ def read_clip(path: Path, *, rate_hz: int) -> npt.NDArray[np.int16]:
     if not content:
         raise DataError(f"{path}: the file is empty (0 bytes); replace or remove it")
     _check_complete(path, content)
-    samples, file_rate_hz = _decode(path, content)
+    samples, file_rate_hz, encoding = _decode(path, content)
     if not len(samples):
         raise DataError(f"{path}: the file holds no audio samples; replace or remove it")
     if not np.isfinite(samples).all():
@@ -67,7 +91,12 @@ def read_clip(path: Path, *, rate_hz: int) -> npt.NDArray[np.int16]:
     if file_rate_hz != rate_hz:
         mono = _resample(mono, file_rate_hz, rate_hz)
     scaled = np.clip(np.rint(mono * np.float32(_SCALE)), -_SCALE, _SCALE - 1)
-    return np.asarray(scaled, np.int16)
+    return Decoded(
+        pcm=np.asarray(scaled, np.int16),
+        rate_hz=file_rate_hz,
+        channels=_wav_channels(content) or samples.shape[1],
+        encoding=encoding,
+    )
 
 
 def fit_length(clip: npt.NDArray[np.int16], samples: int) -> npt.NDArray[np.int16]:
@@ -77,8 +106,8 @@ def fit_length(clip: npt.NDArray[np.int16], samples: int) -> npt.NDArray[np.int1
     return fitted
 
 
-def _decode(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int]:
-    """Samples as float32 (n, channels) and the file's rate.
+def _decode(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int, str]:
+    """Samples as float32 (n, channels), the file's rate, container and encoding.
 
     Always float: libsndfile reads a float file as int16 without scaling, that is, as silence;
     16-bit values survive the way through float32 exactly. In blocks: a header may promise more
@@ -91,6 +120,7 @@ def _decode(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int]:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             promised = int(file.frames)
             rate_hz, blocks = int(file.samplerate), []
+            encoding = f"{file.format.replace('WAVEX', 'WAV')} {file.subtype}"
             while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
                 blocks.append(block)
             samples = np.concatenate(blocks) if blocks else np.empty((0, 1), np.float32)
@@ -105,7 +135,7 @@ def _decode(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int]:
             f"{path}: the file is truncated: its header promises {promised} samples, "
             f"{len(samples)} could be read; replace or remove it"
         )
-    return samples, rate_hz
+    return samples, rate_hz, encoding
 
 
 def _resample(mono: npt.NDArray[np.float32], from_hz: int, to_hz: int) -> npt.NDArray[np.float32]:
@@ -124,14 +154,22 @@ def resampler() -> str:
     return "soxr" if importlib.util.find_spec("soxr") is not None else "motefit"
 
 
-def _decode_wav(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int]:
+def _decode_wav(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int, str]:
     """As :func:`_decode`, with the standard library."""
     if content[:4] != b"RIFF":
         raise MissingExtraError("soundfile", "train", f"reading {path.name}, which is no WAV file,")
     samples, rate_hz = read_wav(path)
     if samples.dtype == np.int16:
         samples = samples * np.float32(1 / _SCALE)
-    return np.asarray(samples, np.float32)[:, np.newaxis], rate_hz
+    with wave.open(io.BytesIO(content)) as file:
+        encoding = f"WAV PCM_{'U8' if file.getsampwidth() == 1 else 8 * file.getsampwidth()}"
+    return np.asarray(samples, np.float32)[:, np.newaxis], rate_hz, encoding
+
+
+def _wav_channels(content: bytes) -> int:
+    """Channels that a WAV file's header states; 0 for other files."""
+    at = content.find(b"fmt ", 12) if content[:4] == b"RIFF" else -1
+    return int(struct.unpack_from("<H", content, at + 10)[0]) if 0 < at < len(content) - 12 else 0
 
 
 def _import_soundfile() -> Any:  # noqa: ANN401 - a module without types, None where it is absent

@@ -5,16 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from motefit.data.series import SeriesDataset
+from motefit.data.speakers import unseen
 from motefit.data.speech import Clips, SpeechDataset
-
-SILENT_PEAK = 32
-"""A clip whose largest absolute sample is below this (-60 dB of full scale) is silent."""
-CLIPPED_SAMPLES = 10
-"""A clip with at least this many samples at full scale is clipped."""
-_BLOCK = 512
+from motefit.data.words import WordFacts, word_facts, word_warnings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +19,10 @@ class SpeechAudit:
     Attributes:
         key: of the data set.
         clips: per part and word, the number of clips.
-        speakers: per part, the number of speakers.
-        shared_speakers: speakers in both the training and the test part.
+        unknown_speakers: clips whose speaker is not known, in any part.
+        speakers: per part, the number of known speakers.
+        shared_speakers: speakers in both the training and the test part; None, as the next two,
+            where a speaker of either part is not known.
         test_clips_shared: test clips whose speaker is also in the training part.
         test_shared_percent: the same, in percent of all test clips.
         duplicates_across: clips of the validation and test part whose samples are, bit for bit,
@@ -38,14 +35,18 @@ class SpeechAudit:
         listed_missing: ids that a published list names and the folder lacks.
         unlisted: number of clips that no published list names.
         noise_seconds: length of the background noise.
+        unused: audio files that are neither clips nor noise, by reason; hidden ones too.
+        words: how the clips of each word were recorded.
+        warnings: how words differ in their recordings and losses, one sentence each.
     """
 
     key: str
     clips: Mapping[str, Mapping[str, int]]
+    unknown_speakers: int
     speakers: Mapping[str, int]
-    shared_speakers: int
-    test_clips_shared: int
-    test_shared_percent: float
+    shared_speakers: int | None
+    test_clips_shared: int | None
+    test_shared_percent: float | None
     duplicates_across: int
     duplicates_within: Mapping[str, int]
     conflicting: int
@@ -55,6 +56,9 @@ class SpeechAudit:
     listed_missing: tuple[str, ...]
     unlisted: int
     noise_seconds: float
+    unused: Mapping[str, int]
+    words: Mapping[str, WordFacts]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,25 +97,31 @@ class SeriesAudit:
 def audit_speech(dataset: SpeechDataset) -> SpeechAudit:
     """Count what makes a speech score look better, or worse, than it is."""
     parts = dataset.parts
-    training = set(dataset.train.speakers)
-    shared = sum(speaker in training for speaker in dataset.test.speakers)
-    loudness = {part: _silent_and_clipped(clips.pcm) for part, clips in parts.items()}
+    strangers = unseen(dataset.train, dataset.test)
+    shared = None if strangers is None else len(dataset.test) - int(strangers.sum())
+    both = set(dataset.train.speakers) & set(dataset.test.speakers)
+    recordings = {part: clips.recordings for part, clips in parts.items()}
+    words = word_facts(dataset)
     return SpeechAudit(
         key=dataset.key,
         clips={part: _per_word(clips, dataset.labels) for part, clips in parts.items()},
-        speakers={part: len(set(clips.speakers)) for part, clips in parts.items()},
-        shared_speakers=len(training & set(dataset.test.speakers)),
+        unknown_speakers=sum(clips.speakers.count(None) for clips in parts.values()),
+        speakers={part: len(set(clips.speakers) - {None}) for part, clips in parts.items()},
+        shared_speakers=None if shared is None else len(both),
         test_clips_shared=shared,
-        test_shared_percent=100 * shared / len(dataset.test),
+        test_shared_percent=None if shared is None else 100 * shared / len(dataset.test),
         duplicates_across=_duplicates_across(dataset),
         duplicates_within={p: len(c) - len(set(c.digests)) for p, c in parts.items()},
         conflicting=_conflicting(dataset),
         short={p: int((c.lengths < c.pcm.shape[1]).sum()) for p, c in parts.items()},
-        silent={part: silent for part, (silent, _) in loudness.items()},
-        clipped={part: clipped for part, (_, clipped) in loudness.items()},
+        silent={part: sum(r.silent for r in rows) for part, rows in recordings.items()},
+        clipped={part: sum(r.clipped for r in rows) for part, rows in recordings.items()},
         listed_missing=dataset.listed_missing,
         unlisted=len(dataset.unlisted),
         noise_seconds=len(dataset.noise) / dataset.rate_hz,
+        unused={reason: sum(counts.values()) for reason, counts in dataset.unused.items()},
+        words=words,
+        warnings=word_warnings(words),
     )
 
 
@@ -155,16 +165,3 @@ def _conflicting(dataset: SpeechDataset) -> int:
     ]
     words = Counter(digest for digest, _ in set(pairs))
     return sum(words[digest] > 1 for digest, _ in pairs)
-
-
-def _silent_and_clipped(pcm: npt.NDArray[np.int16]) -> tuple[int, int]:
-    """Counts of silent and clipped clips; block by block, as the clips are a memory map."""
-    silent = clipped = 0
-    for start in range(0, len(pcm), _BLOCK):
-        block = pcm[start : start + _BLOCK]
-        high, low = block.max(axis=1), block.min(axis=1)
-        silent += int(((high < SILENT_PEAK) & (low > -SILENT_PEAK)).sum())
-        suspects = block[(high == 32767) | (low == -32768)]
-        full = ((suspects == 32767) | (suspects == -32768)).sum(axis=1)
-        clipped += int((full >= CLIPPED_SAMPLES).sum())
-    return silent, clipped

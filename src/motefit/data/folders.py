@@ -1,16 +1,29 @@
 """Find what a speech folder holds: word folders, split lists, background noise."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from motefit.data.audio import AUDIO_SUFFIXES
-from motefit.spec.codec import nearest
+from motefit.data.layout import (
+    LIST_FOLDER_NAMES,
+    NOISE_NAMES,
+    choose_root,
+    listing,
+    require_word,
+    require_words,
+    word_folders,
+)
+from motefit.data.splits import read_list, word_of
+from motefit.data.tree import Tree, composed, hidden_name, is_hidden, is_readable, read_tree
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.keyword_spotting import SpeechData
+from motefit.spec.tasks.keyword_spotting import SPEAKER_FOLDERS, SpeechData
 
-NOISE_NAMES = ("background_noise", "_background_noise_")
-LIST_FOLDER_NAMES = ("splits", "split", "lists")
 LIST_PATTERNS = {"train": "*train*.txt", "validation": "*val*.txt", "test": "*test*.txt"}
+ELSEWHERE = ""
+"""Stands for the word of files that lie in no word's folder."""
+HIDDEN = "hidden"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,15 +32,19 @@ class SpeechFolder:
 
     Attributes:
         root: the folder that directly holds the word folders.
-        clips: per word (sorted) the files by clip id ``"word/stem"`` (sorted).
+        clips: per word (sorted) the files by clip id (sorted): ``"word/stem"``, or
+            ``"word/speaker/stem"`` where folders name the speakers; names are in form NFC.
         lists: per part the list of its clips; empty unless the split is published.
         noise: background noise recordings, sorted by name; may be empty.
+        unused: audio files below the folder given that are neither clips nor noise: by reason, and
+            by word (:data:`ELSEWHERE` for those in no word's folder), their number.
     """
 
     root: Path
     clips: dict[str, dict[str, Path]]
     lists: dict[str, Path]
     noise: tuple[Path, ...]
+    unused: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def files(self) -> dict[str, Path]:
@@ -38,9 +55,9 @@ class SpeechFolder:
 def find_speech(folder: Path, data: SpeechData) -> SpeechFolder:
     """Find word folders, lists and noise in ``folder``, its direct sub-folders or beside it.
 
-    Word folders are looked for in ``folder`` itself and in each of its sub-folders; the place that
-    holds most of ``data.words`` (all words: most word folders) is taken. Lists and noise are looked
-    for in ``folder``, in that place and beside it.
+    Word folders are looked for in ``folder`` itself and in each of its sub-folders. What could be
+    read in two ways is refused, unless ``data.words`` names folders of one place. Lists and noise
+    are looked for in ``folder``, in that place and beside it.
 
     Raises:
         DataError: see the message; it names the folder, what was found and what to do.
@@ -59,100 +76,82 @@ def find_speech(folder: Path, data: SpeechData) -> SpeechFolder:
 
 def audio_files(folder: Path) -> list[Path]:
     """The WAV, FLAC and OGG files directly in a folder, sorted by name; none that is hidden."""
-    return sorted(filter(_is_audio, folder.iterdir()))
+    return sorted(filter(is_readable, folder.iterdir()))
 
 
 def _find(folder: Path, data: SpeechData) -> SpeechFolder:
-    root = _find_root(folder, data.words)
-    present = _subfolders(root)
+    tree = read_tree(folder)
+    root = choose_root(tree, data, listed=lambda: _listed_words(folder, data))
+    require_words(root, data)
+    present = word_folders(root, data)
     words = sorted(data.words or present)
-    clips: dict[str, dict[str, Path]] = {}
-    for word in words:
-        if word not in present:
-            raise DataError(
-                f"{root}: there is no folder for the word {word!r}{nearest(word, present)}; "
-                f"words there: {', '.join(present)}"
-            )
-        clips[word] = _clips_of(word, present[word])
+    folders = {word: require_word(word, root, present) for word in words}
+    clips = {word: _clips_of(word, found, data) for word, found in folders.items()}
     if len(words) < 2:
-        raise DataError(f"{root}: one word only ({', '.join(words)}); at least two are needed")
-    places = list(dict.fromkeys((folder, root, root.parent)))
+        raise DataError(f"{root.path}: one word only ({', '.join(words)}); at least two are needed")
+    places = list(dict.fromkeys((folder, root.path, root.path.parent)))
+    noise = _find_noise(folder, places, data)
+    used = {path for found in clips.values() for path in found.values()} | set(noise)
     return SpeechFolder(
-        root=root,
+        root=root.path,
         clips=clips,
         lists=_find_lists(folder, places, data) if data.split == "published" else {},
-        noise=_find_noise(folder, places, data),
+        noise=noise,
+        unused=_count_unused(tree, root, folders, used),
     )
 
 
-def _subfolders(folder: Path) -> dict[str, Path]:
-    """Sub-folders that may be words: not hidden, no noise and no lists."""
-    reserved = {*NOISE_NAMES, *LIST_FOLDER_NAMES}
-    return {
-        p.name: p
-        for p in sorted(folder.iterdir())
-        if p.is_dir() and p.name not in reserved and not p.name.startswith((".", "__"))
-    }
-
-
-def _find_root(folder: Path, words: tuple[str, ...]) -> Path:
-    def holds_words(place: Path) -> int:
-        folders = _subfolders(place)
-        if words:
-            return len(set(words) & set(folders))
-        return sum(1 for p in folders.values() if _has_audio(p))
-
-    places = [folder, *_subfolders(folder).values()]
-    counts = {place: holds_words(place) for place in places}
-    most = max(counts.values())
-    best = [place for place, count in counts.items() if count == most]
-    if most == 0 and words:
-        # None of the words is there: complain about the place that holds most words of any name.
-        any_words = {place: sum(map(_has_audio, _subfolders(place).values())) for place in places}
-        best = [max(any_words, key=lambda place: any_words[place])]
-        most = any_words[best[0]]
-    if most == 0:
-        raise DataError(
-            f"{folder}: no word folders found; expected one folder per word with "
-            f"{', '.join(AUDIO_SUFFIXES)} files in it, here or one level down; "
-            f"found: {_listing(folder)}"
-        )
-    if len(best) > 1 and folder not in best:
-        names = ", ".join(str(p) for p in best)
-        raise DataError(f"{folder}: several folders hold the words: {names}; give one of them")
-    return folder if folder in best else best[0]
-
-
-def _is_audio(path: Path) -> bool:
-    return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
-
-
-def _has_audio(folder: Path) -> bool:
-    return any(map(_is_audio, folder.iterdir()))
-
-
-def _listing(folder: Path) -> str:
-    names = sorted(p.name for p in folder.iterdir())
-    shown = ", ".join(names[:6]) or "nothing"
-    return f"{shown}, ... ({len(names)} entries)" if len(names) > 6 else shown
-
-
-def _clips_of(word: str, folder: Path) -> dict[str, Path]:
+def _clips_of(word: str, folder: Tree, data: SpeechData) -> dict[str, Path]:
+    by_speaker = data.speaker == SPEAKER_FOLDERS
+    found = [(word, path) for path in folder.clips]
+    if by_speaker:
+        speakers = {n: f for n, f in folder.folders.items() if not hidden_name(n)}
+        found += [(f"{word}/{n}", path) for n, f in speakers.items() for path in f.clips]
     clips: dict[str, Path] = {}
-    for path in audio_files(folder):
-        name = f"{word}/{path.stem}"
+    for start, path in found:
+        name = f"{start}/{composed(path.stem)}"
         if name in clips:
             raise DataError(
                 f"{path}: the clip is there twice, also as {clips[name].name}; remove one"
             )
         clips[name] = path
     if not clips:
+        deeper = [n for n, inner in folder.folders.items() if inner.holds_sound()]
+        hint = f'; if {listing(deeper)} are speakers, give [data] speaker = "{SPEAKER_FOLDERS}"'
         raise DataError(
-            f"{folder}: the word {word!r} has no clips (no {', '.join(AUDIO_SUFFIXES)} file; "
-            f"found: {_listing(folder)}); add some, or name the words to use in the recipe's "
-            "[data] words"
+            f"{folder.path}: the word {word!r} has no clips (no {', '.join(AUDIO_SUFFIXES)} file; "
+            f"found: {listing(sorted(p.name for p in folder.path.iterdir()))}); add some, or name "
+            f"the words to use in the recipe's [data] words"
+            + (hint if deeper and not by_speaker else "")
         )
     return dict(sorted(clips.items()))
+
+
+def _count_unused(
+    tree: Tree, root: Tree, words: Mapping[str, Tree], used: set[Path]
+) -> dict[str, dict[str, int]]:
+    """Every audio file below the folder given that is not used, by reason and word."""
+    homes = {path: word for word, folder in words.items() for path in folder.below()}
+    others = {
+        path
+        for name, folder in root.folders.items()
+        if name not in words and name not in NOISE_NAMES
+        for path in folder.below()
+    }
+    counts: dict[str, Counter[str]] = {}
+    for path in tree.below():
+        if path in used:
+            continue
+        if is_hidden(path, tree.path):
+            reason = HIDDEN
+        elif path.suffix.lower() not in AUDIO_SUFFIXES:
+            reason = f"{path.suffix.lower()} is not read"
+        elif path in homes:
+            reason = "in a folder inside the word's"
+        else:
+            reason = "of other words" if path in others else "outside the word folders"
+        counts.setdefault(reason, Counter())[homes.get(path, ELSEWHERE)] += 1
+    return {reason: dict(sorted(counts[reason].items())) for reason in sorted(counts)}
 
 
 def _find_noise(folder: Path, places: list[Path], data: SpeechData) -> tuple[Path, ...]:
@@ -171,6 +170,17 @@ def _find_noise(folder: Path, places: list[Path], data: SpeechData) -> tuple[Pat
             if (place / name).is_dir() and (found := audio_files(place / name)):
                 return tuple(found)
     return ()
+
+
+def _listed_words(folder: Path, data: SpeechData) -> set[str]:
+    """Words of the published lists in or beside the folder; empty where there are none."""
+    if data.split != "published" or data.words:
+        return set()
+    try:
+        lists = _find_lists(folder, [folder, folder.parent], data)
+    except DataError:  # reported where the lists are needed
+        return set()
+    return {word_of(name) for path in lists.values() for name in read_list(path)}
 
 
 def _find_lists(folder: Path, places: list[Path], data: SpeechData) -> dict[str, Path]:

@@ -2,22 +2,24 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.audio import file_bytes, fit_length, read_clip, resampler
+from motefit.data.audio import decode_clip, file_bytes, fit_length, read_clip, resampler
 from motefit.data.cache import cache_folder, read_entry, write_entry
 from motefit.data.folders import SpeechFolder, find_speech
+from motefit.data.recordings import Recording, describe, from_row
+from motefit.data.speakers import describe_speakers, speaker_finder
 from motefit.data.splits import (
     PARTS,
     Split,
     published_split,
-    speaker_of,
     speaker_split,
     stratified_split,
     word_of,
@@ -26,7 +28,7 @@ from motefit.spec.errors import DataError
 from motefit.spec.tasks.keyword_spotting import SpeechData
 
 Progress = Callable[[int, int], None]
-_FORMAT = 1
+_FORMAT = 2
 _SHOWN_PROBLEMS = 5
 
 
@@ -37,18 +39,21 @@ class Clips:
     Attributes:
         pcm: int16 (n, samples), read-only; a slice of a memory map that all processes share.
         label: int64 (n,), index into the data set's labels.
-        ids: ``"word/stem"``, sorted, e.g. ``"up/0132a06d_nohash_2"``.
-        speakers: what stands before ``_nohash_`` in the stem, else the whole stem.
+        ids: ``"word/stem"``, sorted, e.g. ``"up/0132a06d_nohash_2"``; ``"word/speaker/stem"`` where
+            folders name the speakers.
+        speakers: as the names say; None where they do not, and the speaker is unknown.
         lengths: int64 (n,), samples before padding or cropping.
         digests: SHA-256 (hex) of each clip's samples; equal clips have equal digests.
+        recordings: how each clip was recorded; empty for clips that are from no files.
     """
 
     pcm: npt.NDArray[np.int16]
     label: npt.NDArray[np.int64]
     ids: tuple[str, ...]
-    speakers: tuple[str, ...]
+    speakers: tuple[str | None, ...]
     lengths: npt.NDArray[np.int64]
     digests: tuple[str, ...]
+    recordings: tuple[Recording, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -69,6 +74,9 @@ class SpeechDataset:
             whatever (lossless) format they have.
         listed_missing: ids that a published list names and the folder lacks.
         unlisted: ids in the folder that no published list names.
+        taken: what was taken as word, part and speaker; one sentence each.
+        unused: audio files of the folder that are in no part and no noise, by reason and word; the
+            word is empty for those in no word's folder.
     """
 
     labels: tuple[str, ...]
@@ -80,6 +88,8 @@ class SpeechDataset:
     key: str
     listed_missing: tuple[str, ...] = ()
     unlisted: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
+    unused: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def parts(self) -> dict[str, Clips]:
@@ -133,8 +143,10 @@ def load_speech(
         MissingExtraError: FLAC or OGG files, and soundfile is not installed.
     """
     found = find_speech(folder, data)
-    split = _split(found, data)
     files = found.files
+    find = speaker_finder(data.speaker)
+    speakers = {name: find(name) for name in files}
+    split = _split(found, data, speakers)
     sources = [(name, files[name]) for names in split.parts.values() for name in names]
     samples = round(rate_hz * seconds)
     content = {
@@ -155,7 +167,10 @@ def load_speech(
         opened = read_entry(entry)
         if opened is None:
             raise DataError(f"{entry}: was written and cannot be read back; is the disk failing?")
-    return _dataset(*opened, split=split, rate_hz=rate_hz, samples=samples)
+    dataset = _dataset(*opened, split=split, speakers=speakers, rate_hz=rate_hz, samples=samples)
+    return replace(
+        dataset, taken=_taken(dataset, found, data, speakers), unused=_unused(found, split)
+    )
 
 
 def find_broken(folder: Path, data: SpeechData) -> tuple[BrokenFile, ...]:
@@ -174,19 +189,45 @@ def find_broken(folder: Path, data: SpeechData) -> tuple[BrokenFile, ...]:
     return tuple(broken)
 
 
-def _split(found: SpeechFolder, data: SpeechData) -> Split:
+def _split(found: SpeechFolder, data: SpeechData, speakers: Mapping[str, str | None]) -> Split:
     try:
         if data.split == "published":
             return published_split(found.files, found.lists)
         draw = stratified_split if data.split == "stratified" else speaker_split
         return draw(
-            found.files,
+            speakers,
             train_percent=data.train_percent,
             validation_percent=data.validation_percent,
             seed=data.seed,
         )
     except DataError as error:
         raise DataError(f"{found.root}: {error}") from None
+
+
+def _taken(
+    dataset: SpeechDataset,
+    found: SpeechFolder,
+    data: SpeechData,
+    speakers: Mapping[str, str | None],
+) -> tuple[str, ...]:
+    """What was taken as word, part and speaker."""
+    how = f"drawn by speaker, seed {data.seed}"
+    if data.split == "published":
+        how = f"published lists {', '.join(path.name for path in found.lists.values())}"
+    elif data.split == "stratified":
+        how = f"drawn clip by clip within each word, seed {data.seed}"
+    counts = ", ".join(f"{part} {len(clips)}" for part, clips in dataset.parts.items())
+    return (
+        f"words: {', '.join(dataset.labels)} (folder names)",
+        f"split: {how}: {counts}",
+        describe_speakers(speakers, data.speaker),
+    )
+
+
+def _unused(found: SpeechFolder, split: Split) -> Mapping[str, Mapping[str, int]]:
+    """What the folder left out, and clips that no list names."""
+    unlisted = Counter(map(word_of, split.unlisted))
+    return {**found.unused, **({"in no list": dict(unlisted)} if unlisted else {})}
 
 
 def _file_digest(path: Path) -> str:
@@ -216,6 +257,7 @@ class _Builder:
         self._progress = progress
         self._lengths: list[int] = []
         self._digests: list[str] = []
+        self._recordings: list[list[object]] = []
         self._noise_digest = hashlib.sha256()
 
     def blocks(self) -> Iterator[npt.NDArray[np.int16]]:
@@ -230,12 +272,15 @@ class _Builder:
             if self._progress and done % 50 == 0:
                 self._progress(done, total)
             try:
-                pcm = read_clip(path, rate_hz=self._rate_hz)
+                decoded = decode_clip(path, rate_hz=self._rate_hz)
             except DataError as error:
                 problems.append(str(error))
                 continue
+            pcm = decoded.pcm
             if done < len(self._clips):
                 self._lengths.append(len(pcm))
+                recording = describe(decoded, rate_hz=self._rate_hz, samples=self._samples)
+                self._recordings.append(recording.row())
                 pcm = fit_length(pcm, self._samples)
                 self._digests.append(hashlib.sha256(pcm.astype("<i2").tobytes()).hexdigest())
             else:
@@ -251,6 +296,7 @@ class _Builder:
         return {
             "lengths": self._lengths,
             "digests": self._digests,
+            "recordings": self._recordings,
             "noise_digest": self._noise_digest.hexdigest(),
         }
 
@@ -271,6 +317,7 @@ def _dataset(
     trailer: Mapping[str, Any],
     *,
     split: Split,
+    speakers: Mapping[str, str | None],
     rate_hz: int,
     samples: int,
 ) -> SpeechDataset:
@@ -285,9 +332,10 @@ def _dataset(
             pcm=pcm[start:stop],
             label=np.array([labels.index(word_of(name)) for name in names], np.int64),
             ids=names,
-            speakers=tuple(speaker_of(name) for name in names),
+            speakers=tuple(speakers[name] for name in names),
             lengths=np.array(trailer["lengths"][start:stop], np.int64),
             digests=tuple(trailer["digests"][start:stop]),
+            recordings=tuple(map(from_row, trailer["recordings"][start:stop])),
         )
         start = stop
     content = {

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import numpy.typing as npt
 
+from motefit.data.speakers import SPEAKER_REMEDY
+from motefit.data.tree import composed
 from motefit.spec.errors import DataError
 
 PARTS = ("train", "validation", "test")
-_SPEAKER_MARK = "_nohash_"
+_NAMED = 3
+"""Clips without a speaker that an error names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,17 +40,6 @@ class Split:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
-def speaker_of(clip_id: str) -> str:
-    """The speaker of a clip: what stands before ``_nohash_``, else the whole stem.
-
-    A file named otherwise therefore counts as a speaker of its own.
-
-    >>> speaker_of("up/0132a06d_nohash_2"), speaker_of("up/anna-3")
-    ('0132a06d', 'anna-3')
-    """
-    return clip_id.rpartition("/")[2].partition(_SPEAKER_MARK)[0]
-
-
 def word_of(clip_id: str) -> str:
     """The word of a clip id ``"word/stem"``."""
     return clip_id.partition("/")[0]
@@ -71,7 +63,7 @@ def published_split(ids: Iterable[str], lists: Mapping[str, Path]) -> Split:
     words = {word_of(name) for name in present}
     home: dict[str, str] = {}
     for part, path in lists.items():
-        for name in _read_list(path):
+        for name in read_list(path):
             if word_of(name) not in words:
                 continue
             if home.setdefault(name, part) != part:
@@ -124,7 +116,11 @@ def stratified_split(
 
 
 def speaker_split(
-    ids: Iterable[str], *, train_percent: float, validation_percent: float, seed: int
+    speakers: Mapping[str, str | None],
+    *,
+    train_percent: float,
+    validation_percent: float,
+    seed: int,
 ) -> Split:
     """Draw parts that share no speaker, as balanced by word as whole speakers allow.
 
@@ -132,21 +128,23 @@ def speaker_split(
     most of what the speaker has (iterative stratification: Sechidis et al., ECML PKDD 2011).
 
     Args:
-        ids: clip ids, in any order; :func:`speaker_of` tells the speaker.
+        speakers: the speaker of each clip id; None where it is not known.
         train_percent: share of the training part.
         validation_percent: share of the validation part; the rest is the test part.
         seed: same seed and ids: same split.
 
     Raises:
-        DataError: fewer than three speakers, or a word without a training clip.
+        DataError: a clip whose speaker is not known, fewer than three speakers, or a word without a
+            training clip.
     """
+    _require_known(speakers)
     groups: dict[str, list[str]] = {}
-    for name in sorted(ids):
-        groups.setdefault(speaker_of(name), []).append(name)
+    for name in sorted(speakers):
+        groups.setdefault(str(speakers[name]), []).append(name)
     if len(groups) < len(PARTS):
         raise DataError(
-            f"a speaker split needs at least 3 speakers, the clips are from {len(groups)} "
-            '(the name before "_nohash_"); use split = "stratified"'
+            f"a speaker split needs at least 3 speakers, the clips are from {len(groups)}; "
+            'correct [data] speaker, or use split = "stratified"'
         )
     columns = {word: i for i, word in enumerate(_by_word(n for g in groups.values() for n in g))}
     counts = np.zeros((len(groups), len(columns) + 1))
@@ -159,6 +157,17 @@ def speaker_split(
     for home, names in zip(homes, groups.values(), strict=True):
         parts[PARTS[home]] += names
     return _checked({part: sorted(names) for part, names in parts.items()})
+
+
+def _require_known(speakers: Mapping[str, str | None]) -> None:
+    unknown = sorted(name for name, speaker in speakers.items() if speaker is None)
+    if unknown:
+        shown = ", ".join(unknown[:_NAMED]) + (", ..." if len(unknown) > _NAMED else "")
+        raise DataError(
+            f'split = "speaker" needs the speaker of every clip, and speakers are unknown for '
+            f"{len(unknown)} of {len(speakers)} clips: {shown}. {SPEAKER_REMEDY}, or use "
+            'split = "stratified"'
+        )
 
 
 def _assign(
@@ -198,7 +207,12 @@ def _by_word(ids: Iterable[str]) -> dict[str, list[str]]:
     return words
 
 
-def _read_list(path: Path) -> list[str]:
+def read_list(path: Path) -> list[str]:
+    """Clip ids (``"word/stem"``, in form NFC) of a list of paths, one a line.
+
+    Raises:
+        DataError: a line that is no path, or a file that is no text.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
@@ -212,7 +226,7 @@ def _read_list(path: Path) -> list[str]:
             raise DataError(
                 f"{path}, line {number}: expected a path that ends in word/file, got {line!r}"
             )
-        names.append(f"{pieces[-2]}/{Path(pieces[-1]).stem}")
+        names.append(composed(f"{pieces[-2]}/{PurePath(pieces[-1]).stem}"))
     return names
 
 

@@ -12,6 +12,25 @@ CHUNK_CLIPS = 256
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnseenSpeakers:
+    """What a classifier does on the clips of speakers who are not in training.
+
+    Attributes:
+        n: such clips; may be 0.
+        correct: of them classified correctly.
+        accuracy: ``correct / n``; None without clips.
+        low: lower limit of the exact 95 % binomial interval; 0 without clips.
+        high: upper limit; 1 without clips.
+    """
+
+    n: int
+    correct: int
+    accuracy: float | None
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Accuracy:
     """What a classifier does on labelled clips.
 
@@ -24,6 +43,8 @@ class Accuracy:
         high: upper limit.
         confusion: clips by true label (row) and heard label (column).
         recalls: per label the share of its clips heard correctly; None for a label without clips.
+        unseen_speakers: of the clips of speakers who are not in training; None where speakers are
+            unknown, or nobody asked.
     """
 
     labels: tuple[str, ...]
@@ -34,6 +55,7 @@ class Accuracy:
     high: float
     confusion: tuple[tuple[int, ...], ...]
     recalls: tuple[float | None, ...]
+    unseen_speakers: UnseenSpeakers | None = None
 
     @property
     def facts(self) -> dict[str, float]:
@@ -41,13 +63,20 @@ class Accuracy:
         return {"accuracy": self.accuracy}
 
 
-def measure_accuracy(spotter: KeywordSpotter, pcm: np.ndarray, labels: np.ndarray) -> Accuracy:
+def measure_accuracy(
+    spotter: KeywordSpotter,
+    pcm: np.ndarray,
+    labels: np.ndarray,
+    *,
+    unseen: np.ndarray | None = None,
+) -> Accuracy:
     """Classify clips through the runtime and count.
 
     Args:
         spotter: the model, as it ships.
         pcm: (n, samples) int16 or float32 at the front end's rate; may be memory-mapped.
         labels: (n,) index of each clip's label in ``spotter.io.labels``.
+        unseen: bool (n,), clips of speakers who are not in training; None: not known.
 
     Raises:
         DataError: for no clips, or labels that do not fit.
@@ -57,16 +86,23 @@ def measure_accuracy(spotter: KeywordSpotter, pcm: np.ndarray, labels: np.ndarra
         for start in range(0, len(pcm), CHUNK_CLIPS)
     ]
     guesses = np.concatenate([np.empty(0, np.int64), *heard])
-    return score(spotter.io.labels, guesses, labels)
+    return score(spotter.io.labels, guesses, labels, unseen=unseen)
 
 
-def score(names: tuple[str, ...], guesses: np.ndarray, labels: np.ndarray) -> Accuracy:
+def score(
+    names: tuple[str, ...],
+    guesses: np.ndarray,
+    labels: np.ndarray,
+    *,
+    unseen: np.ndarray | None = None,
+) -> Accuracy:
     """Count right and wrong answers.
 
     Args:
         names: of the labels.
         guesses: (n,) index of the label heard.
         labels: (n,) index of the true label.
+        unseen: bool (n,), clips of speakers who are not in training; None: not known.
 
     Raises:
         DataError: for no clips, other lengths, or indices that no label has.
@@ -96,4 +132,12 @@ def score(names: tuple[str, ...], guesses: np.ndarray, labels: np.ndarray) -> Ac
         high=high,
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         recalls=tuple(right / clips if clips else None for right, clips in rows),
+        unseen_speakers=None if unseen is None else _unseen((guesses == labels)[unseen]),
     )
+
+
+def _unseen(right: np.ndarray) -> UnseenSpeakers:
+    n, correct = len(right), int(right.sum())
+    low, high = interval(correct, n) if n else (0.0, 1.0)
+    accuracy = correct / n if n else None
+    return UnseenSpeakers(n=n, correct=correct, accuracy=accuracy, low=low, high=high)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -17,6 +17,9 @@ from motefit.data.synth.voices import ENGLISH_ACCENTS
 from motefit.pipeline.audit import audit
 from motefit.pipeline.recipes import find_recipe
 from motefit.spec.errors import RecipeError
+
+_SENTENCES = {"notes": "note", "warnings": "[yellow]warning[/]"}
+"""Facts that are sentences, and what stands before each."""
 
 data_app = typer.Typer(no_args_is_help=True, help="Synthesise, fetch and audit data.")
 
@@ -119,8 +122,40 @@ def audit_command(
         for item in found.broken:
             out.print(f"[bold red]broken[/] {escape(item.problem)}", soft_wrap=True)
         for key, value in found.facts.items():
-            out.print(f"{key}: {escape(_text(value))}", soft_wrap=True)
+            for line in _lines(key, value):
+                out.print(line, soft_wrap=True)
     raise typer.Exit(1 if found.broken else 0)
+
+
+def _lines(key: str, value: object) -> list[str]:
+    """One fact; sentences and words on a line each."""
+    if key in _SENTENCES and isinstance(value, list | tuple):
+        return [f"{_SENTENCES[key]}: {escape(str(item))}" for item in value]
+    if key == "words" and isinstance(value, Mapping):
+        return [f"word {escape(word)}: {escape(_word(facts))}" for word, facts in value.items()]
+    return [f"{key}: {escape(_text(value))}"]
+
+
+def _word(facts: Mapping[str, Any]) -> str:
+    """How the clips of one word were recorded."""
+    kinds = (
+        _kinds(facts["rates_hz"], " Hz"),
+        _kinds(facts["channels"], " channel"),
+        _kinds(facts["encodings"], ""),
+    )
+    return (
+        f"{facts['clips']} clips; {'; '.join(kinds)}; {facts['median_ms'] / 1000:.2f} s "
+        f"({facts['min_ms'] / 1000:.2f}..{facts['max_ms'] / 1000:.2f}; {facts['shorter']} padded, "
+        f"{facts['longer']} cropped); level {facts['level_dbfs']:.1f} dBFS, {facts['clipped']} "
+        f"clipped; up to {facts['bandwidth_hz']:.0f} Hz; {facts['unused']} files not used"
+    )
+
+
+def _kinds(counts: Mapping[str, int], unit: str) -> str:
+    """Values with their counts; the count is left out where all clips are alike."""
+    if len(counts) == 1:
+        return f"{next(iter(counts))}{unit}"
+    return ", ".join(f"{value}{unit} {count}" for value, count in counts.items())
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -129,7 +164,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+        return ", ".join(f"{key} {_text(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list | tuple):
         return "; ".join(map(_text, value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)

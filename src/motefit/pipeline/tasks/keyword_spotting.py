@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from motefit.data.apart import apart
-from motefit.data.audit import audit_speech
+from motefit.data.audit import SpeechAudit, audit_speech
+from motefit.data.speakers import unseen
 from motefit.data.speech import BrokenFile, SpeechDataset, find_broken, load_speech
 from motefit.data.synth.speech import synthesise_speech
+from motefit.data.tree import composed
 from motefit.graph.problem import Problem
 from motefit.measure.accuracy import Accuracy, measure_accuracy
 from motefit.measure.baselines import majority_class
@@ -25,6 +27,9 @@ from motefit.spec.normalisation import Normalisation
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks.keyword_spotting import NAME, SpeechIO
 from motefit.tflite.inspect import inspect
+
+SPEAKERS_UNKNOWN = "speakers unknown"
+"""What a card says in place of an accuracy on unseen speakers."""
 
 if TYPE_CHECKING:
     from motefit.train.speech import SpeechSource
@@ -111,7 +116,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         from motefit.train.normalise import normalised  # noqa: PLC0415 - see above
         from motefit.train.speech import SpeechSource  # noqa: PLC0415 - see above
 
-        if unknown := sorted(set(dataset.labels) - set(words)):
+        if unknown := sorted(set(dataset.labels) - set(map(composed, words))):
             raise RecipeError(
                 f"[train]: teacher: words must name the recipe's own too: {', '.join(unknown)}"
             )
@@ -163,7 +168,11 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
     ) -> Measurement:
         """Accuracy of the file on one part."""
         clips = dataset.parts[part]
-        return _measurement(measure_accuracy(KeywordSpotter(model, io), clips.pcm, clips.label))
+        strangers = unseen(dataset.train, clips)
+        spotter = KeywordSpotter(model, io)
+        result = measure_accuracy(spotter, clips.pcm, clips.label, unseen=strangers)
+        unknown = {"unseen_speakers": SPEAKERS_UNKNOWN} if strangers is None else {}
+        return _measurement(result, **unknown)
 
     def baselines(self, dataset: SpeechDataset, part: Part) -> Mapping[str, Measurement]:
         """Always saying the most frequent word."""
@@ -176,13 +185,18 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         """Counts, shared speakers and duplicate clips."""
         audit = audit_speech(dataset)
         facts: dict[str, object] = encode(audit)
-        facts["notes"] = self._notes(dataset, audit.test_clips_shared)
+        facts["notes"] = self._notes(dataset, audit)
         return facts
 
-    def _notes(self, dataset: SpeechDataset, shared: int) -> list[str]:
-        n, words = len(dataset.test), len(dataset.labels)
+    def _notes(self, dataset: SpeechDataset, audit: SpeechAudit) -> list[str]:
+        n, words, shared = len(dataset.test), len(dataset.labels), audit.test_clips_shared
         speakers = f"{shared} of them are from speakers who are also in the training part"
-        notes = [f"the test part has {n} clips of {words} words; {speakers}"]
+        if shared is None:
+            speakers = "speakers unknown, so they may all be in the training part too"
+        notes = [*dataset.taken, f"the test part has {n} clips of {words} words; {speakers}"]
+        if audit.unused:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in audit.unused.items())
+            notes.append(f"audio files not used: {sum(audit.unused.values())} ({reasons})")
         if dataset.listed_missing:
             missing = ", ".join(dataset.listed_missing)
             count = len(dataset.listed_missing)
@@ -208,8 +222,8 @@ def _with_words(recipe: Recipe, words: tuple[str, ...]) -> Recipe:
     return replace(recipe, data=replace(recipe.data, words=words))
 
 
-def _measurement(result: Accuracy) -> Measurement:
-    table = encode(result)
+def _measurement(result: Accuracy, **more: str) -> Measurement:
+    table = {**encode(result), **more}
     table["recall"] = dict(zip(table.pop("labels"), table.pop("recalls"), strict=True))
     return Measurement(facts=result.facts, evidence={"accuracy": table})
 

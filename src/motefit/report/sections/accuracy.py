@@ -50,6 +50,7 @@ class AccuracyView:
     accuracy: str
     counted: tuple[str, str] | None
     interval: tuple[str, str] | None
+    unseen: str
     strip: Strip | None
     labels: tuple[str, ...]
     matrix: tuple[MatrixRow, ...]
@@ -77,6 +78,7 @@ def build(facts: ReportFacts) -> AccuracyView | None:
         accuracy=percent(value),
         counted=None if counted is None else (grouped(counted.correct), grouped(counted.n)),
         interval=None if counted is None else (percent(counted.low), percent(counted.high)),
+        unseen=_unseen(topic, counted),
         strip=None
         if counted is None
         else _strip(value, counted, accuracy_bound(facts.certificate)),
@@ -86,6 +88,21 @@ def build(facts: ReportFacts) -> AccuracyView | None:
         turned=len(labels) > 6 and max(map(len, labels), default=0) > 3,
         recall=() if matrix else tuple((k, percent(v)) for k, v in recalls.items()),
         methods=_methods(facts, value),
+    )
+
+
+def _unseen(topic: Mapping[str, object], counted: AccuracyEvidence | None) -> str:
+    """Accuracy on clips of speakers who are not in training; empty where the card is silent."""
+    if "unseen_speakers" not in topic or counted is None:
+        return ""
+    unseen = counted.unseen_speakers
+    if unseen is None:
+        return "speakers unknown"
+    if not unseen.n:
+        return f"none of the {grouped(counted.n)} test clips"
+    return (
+        f"{percent(unseen.correct / unseen.n)}, {grouped(unseen.correct)} of {grouped(unseen.n)} "
+        f"test clips right; 95 % interval {percent(unseen.low)} to {percent(unseen.high)}"
     )
 
 

@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from motefit.report.facts import ReportFacts, number, table
 from motefit.report.rows import Row, rows
 from motefit.report.sections import Section, register
-from motefit.report.text import grouped, phrase
+from motefit.report.text import grouped, phrase, plain
 
 PARTS = ("train", "validation", "test")
+WORD_COLUMNS = (
+    "clips", "rate, Hz", "channels", "encoding", "length, s", "padded", "cropped", "level, dBFS",
+    "clipped", "bandwidth, Hz", "not used",
+)  # fmt: skip
+_DRAWN = frozenset({"notes", "warnings", "words"})
 _NAMES = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
@@ -22,6 +27,14 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WordRow:
+    """How the clips of one word were recorded, in the order of ``WORD_COLUMNS``."""
+
+    word: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataView:
     """What the template shows."""
 
@@ -29,6 +42,9 @@ class DataView:
     counts: tuple[Counts, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    word_columns: tuple[str, ...] = ()
+    words: tuple[WordRow, ...] = ()
 
 
 def build(facts: ReportFacts) -> DataView | None:
@@ -44,15 +60,56 @@ def build(facts: ReportFacts) -> DataView | None:
     for key, value in topic.items():
         if _by_part(value):
             counts.extend(_rows(key, table(value)))
-        elif key not in own and key != "notes" and value != facts.card.provenance.data_sha256:
+        elif key not in own and key not in _DRAWN and value != facts.card.provenance.data_sha256:
             left[key] = value
-    notes = topic.get("notes")
     return DataView(
         parts=tuple(_NAMES[part] for part in PARTS),
         counts=tuple(counts),
         rows=rows(left),
-        notes=tuple(map(str, notes)) if isinstance(notes, list | tuple) else (),
+        notes=_sentences(topic.get("notes")),
+        warnings=_sentences(topic.get("warnings")),
+        word_columns=WORD_COLUMNS,
+        words=tuple(_word(word, table(facts)) for word, facts in table(topic.get("words")).items()),
     )
+
+
+def _sentences(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
+
+
+def _word(word: str, facts: Mapping[str, object]) -> WordRow:
+    def count(key: str) -> str:
+        value = number(facts.get(key))
+        return "" if value is None else grouped(value)
+
+    def seconds(key: str) -> str:
+        return f"{(number(facts.get(key)) or 0) / 1000:.2f}"
+
+    lengths = f"{seconds('median_ms')} ({seconds('min_ms')}..{seconds('max_ms')})"
+    return WordRow(
+        word=word,
+        values=(
+            count("clips"),
+            _kinds(facts.get("rates_hz")),
+            _kinds(facts.get("channels")),
+            _kinds(facts.get("encodings")),
+            lengths,
+            count("shorter"),
+            count("longer"),
+            plain(facts.get("level_dbfs", "")),
+            count("clipped"),
+            count("bandwidth_hz"),
+            count("unused"),
+        ),
+    )
+
+
+def _kinds(value: object) -> str:
+    """Values with their counts; the count is left out where all clips are alike."""
+    kinds = table(value)
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return ", ".join(f"{kind} ({plain(count)})" for kind, count in kinds.items())
 
 
 def _by_part(value: object) -> bool:

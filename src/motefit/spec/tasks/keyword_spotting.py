@@ -1,5 +1,7 @@
 """Keyword spotting: which words, how they are split, and what the model hears and says."""
 
+import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +12,8 @@ from motefit.spec.normalisation import Normalisation
 from motefit.spec.tasks import TaskSpec, register
 
 NAME = "keyword-spotting"
+SPEAKER_FOLDERS = "folder"
+"""Value of ``speaker`` where folders name the speakers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +22,14 @@ class SpeechData:
 
     Attributes:
         words: folders to use, in any order (labels are always sorted); empty means all folders.
+            Kept and compared in Unicode's form NFC.
         split: ``"published"`` reads lists of files, ``"stratified"`` draws a seeded split within
-            each word, ``"speaker"`` a seeded split in which no speaker is in two parts.
+            each word, ``"speaker"`` a seeded split in which no speaker is in two parts; that needs
+            the speaker of every clip.
+        speaker: where the speaker of a clip is named. Empty: in file names
+            ``<speaker>_nohash_<number>``, as in Speech Commands. ``"folder"``: files lie in
+            word/speaker/file. Else a regular expression with one group, the speaker, searched in
+            ``word/file`` (without its ending). A clip that names none has an unknown speaker.
         train_percent: share of the training part (seeded splits).
         validation_percent: share of the validation part; the rest is the test part.
         seed: of a seeded split.
@@ -30,6 +40,7 @@ class SpeechData:
 
     words: tuple[str, ...] = ()
     split: Literal["published", "stratified", "speaker"] = "stratified"
+    speaker: str = ""
     train_percent: float = 80.0
     validation_percent: float = 10.0
     seed: int = 0
@@ -39,6 +50,9 @@ class SpeechData:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        words = tuple(unicodedata.normalize("NFC", word) for word in self.words)
+        object.__setattr__(self, "words", words)
+        _check_speaker(self.speaker, self.split)
         if len(set(self.words)) != len(self.words):
             raise RecipeError(f"a word stands twice in words: {', '.join(self.words)}")
         if len(self.words) == 1:
@@ -56,6 +70,28 @@ class SpeechData:
             raise RecipeError(
                 f"synthetic_clips must be at least 10 per word, got {self.synthetic_clips}"
             )
+
+
+def _check_speaker(speaker: str, split: str) -> None:
+    if speaker == SPEAKER_FOLDERS and split == "published":
+        raise RecipeError(
+            f'published lists name clips as word/file; with speaker = "{SPEAKER_FOLDERS}" use '
+            'split = "speaker" or "stratified"'
+        )
+    if not speaker or speaker == SPEAKER_FOLDERS:
+        return
+    try:
+        groups = re.compile(speaker).groups
+    except (re.error, OverflowError, RecursionError) as error:
+        raise RecipeError(
+            f"speaker is no regular expression: {error}; got {speaker!r}. It is searched in "
+            "word/file, without the file's ending"
+        ) from None
+    if groups != 1:
+        raise RecipeError(
+            f"speaker must have one group, the speaker, got {groups} in {speaker!r}; for example "
+            f"'/([^_]+)_'; or \"{SPEAKER_FOLDERS}\" where the files lie in word/speaker/file"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,96 @@
+"""How each clip was recorded: native rate, channels, encoding, level, bandwidth.
+
+Collected once, when a file is decoded. Where words differ in any of these, a model may tell the
+recordings apart instead of the words.
+"""
+
+import itertools
+import math
+from dataclasses import astuple, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from motefit.data.audio import Decoded
+
+SILENT_PEAK = 32
+"""A clip whose largest absolute sample is below this (-60 dB of full scale) is silent."""
+CLIPPED_SAMPLES = 10
+"""A clip with at least this many samples at full scale is clipped."""
+LOWEST_DBFS = -100.0
+"""The level of a clip without any sound."""
+BANDS = 80
+"""The spectrum is looked at in this many bands of equal width."""
+BAND_FLOOR_DB = 60.0
+"""A band this far below the strongest one holds nothing. Under it lie what a good resampler leaves
+(100 dB) and the rounding to 16 bits of a clip of usual level (80 dB); a microphone's own noise lies
+over it in nearly all clips of Speech Commands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """How one clip was recorded.
+
+    Attributes:
+        encoding: container and encoding, e.g. ``"WAV PCM_16"``.
+        rate_hz: of the file.
+        channels: of the file.
+        level_dbfs: root mean square in dB of full scale, at least :data:`LOWEST_DBFS`.
+        bandwidth_hz: upper edge of the highest band within :data:`BAND_FLOOR_DB` of the strongest.
+        silent: no sample over -60 dB of full scale.
+        clipped: ten samples or more at full scale.
+    """
+
+    encoding: str
+    rate_hz: int
+    channels: int
+    level_dbfs: float
+    bandwidth_hz: float
+    silent: bool
+    clipped: bool
+
+    def row(self) -> list[object]:
+        """The values in the order of the fields, as JSON."""
+        return list(astuple(self))
+
+
+def describe(decoded: Decoded, *, rate_hz: int, samples: int) -> Recording:
+    """Measure one clip.
+
+    Args:
+        decoded: the file.
+        rate_hz: of ``decoded.pcm``.
+        samples: of the clip that is used; what comes after is not looked at.
+    """
+    pcm = decoded.pcm[:samples]
+    peak = max(int(pcm.max()), -int(pcm.min()))
+    full = int(((pcm == 32767) | (pcm == -32768)).sum())
+    wave = pcm.astype(np.float64)
+    return Recording(
+        encoding=decoded.encoding,
+        rate_hz=decoded.rate_hz,
+        channels=decoded.channels,
+        level_dbfs=round(_decibels(float(np.mean(wave**2)) / 32768**2), 2),
+        bandwidth_hz=_bandwidth_hz(wave, rate_hz),
+        silent=int(pcm.max()) < SILENT_PEAK and int(pcm.min()) > -SILENT_PEAK,
+        clipped=peak > 0 and full >= CLIPPED_SAMPLES,
+    )
+
+
+def from_row(row: list[object]) -> Recording:
+    """The inverse of :meth:`Recording.row`."""
+    names = Recording.__dataclass_fields__
+    return Recording(**dict(zip(names, row, strict=True)))  # type: ignore[arg-type]
+
+
+def _decibels(power: float) -> float:
+    return max(10 * math.log10(power), LOWEST_DBFS) if power > 0 else LOWEST_DBFS
+
+
+def _bandwidth_hz(wave: npt.NDArray[np.float64], rate_hz: int) -> float:
+    power = np.abs(np.fft.rfft(wave * np.hanning(len(wave)))) ** 2
+    power[: max(1, len(power) // BANDS)] = 0  # rumble and offset are no sound
+    edges = np.linspace(0, len(power), BANDS + 1).astype(int)
+    bands = np.array([power[a:b].sum() for a, b in itertools.pairwise(edges)])
+    held = np.flatnonzero(bands > bands.max() * 10 ** (-BAND_FLOOR_DB / 10))
+    return float((held[-1] + 1) * rate_hz / 2 / BANDS) if len(held) else 0.0

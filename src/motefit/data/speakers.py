@@ -1,0 +1,87 @@
+"""Who speaks in a clip: known where a name says so, else unknown; never guessed.
+
+A clip whose speaker is not known cannot be said to be by another speaker than the rest.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from motefit.spec.tasks.keyword_spotting import SPEAKER_FOLDERS
+
+SPEAKER_REMEDY = (
+    "Say where the speaker stands: name files <speaker>_nohash_<number>, or give [data] speaker, a "
+    "regular expression with one group that is searched in word/file (without its ending), e.g. "
+    f"""speaker = '/([^_]+)_', or speaker = "{SPEAKER_FOLDERS}" for word/speaker/file"""
+)
+_NOHASH = re.compile(r"[^/]+/(?:.*/)?([^/]+?)_nohash_\d+")
+
+
+class HasSpeakers(Protocol):
+    """Clips that say who speaks."""
+
+    @property
+    def speakers(self) -> tuple[str | None, ...]:
+        """The speaker of each clip; None where it is not known."""
+        ...
+
+
+def speaker_finder(rule: str) -> Callable[[str], str | None]:
+    """How the speaker is read from a clip id.
+
+    Args:
+        rule: as ``[data] speaker``: empty for names as in Speech Commands, ``"folder"``, or a
+            regular expression with one group.
+
+    Returns:
+        a function from a clip id to its speaker; None where the id does not say.
+
+    >>> speaker_finder("")("up/0132a06d_nohash_2"), speaker_finder("")("up/anna-3")
+    ('0132a06d', None)
+    >>> speaker_finder("/([a-z]+)-")("up/anna-3"), speaker_finder("folder")("up/anna/3")
+    ('anna', 'anna')
+    """
+    if rule == SPEAKER_FOLDERS:
+        return _from_folder
+    search = re.compile(rule).search if rule else _NOHASH.fullmatch
+
+    def find(clip_id: str) -> str | None:
+        match = search(clip_id)
+        return (match[1] or None) if match else None
+
+    return find
+
+
+def _from_folder(clip_id: str) -> str | None:
+    pieces = clip_id.split("/")
+    return pieces[1] if len(pieces) == 3 else None
+
+
+def describe_speakers(speakers: Mapping[str, str | None], rule: str) -> str:
+    """One line: where speakers are named, and how many there are; or that they are unknown."""
+    unknown = [name for name, speaker in speakers.items() if speaker is None]
+    source = {"": "from the file names", SPEAKER_FOLDERS: "from the folders"}.get(
+        rule, f"by speaker = {rule!r}"
+    )
+    known = len(set(speakers.values()) - {None})
+    if not unknown:
+        return f"speakers: {source}, {known}"
+    return (
+        f"speakers unknown for {len(unknown)} of {len(speakers)} clips ({source}), e.g. "
+        f"{min(unknown)}; [data] speaker says where they are named"
+    )
+
+
+def unseen(train: HasSpeakers, judged: HasSpeakers) -> npt.NDArray[np.bool_] | None:
+    """Which clips are by speakers who are not in training.
+
+    Returns:
+        bool, one per clip of ``judged``; None where a speaker of either is not known.
+    """
+    voices = set(train.speakers)
+    if None in voices or None in judged.speakers:
+        return None
+    return np.array([speaker not in voices for speaker in judged.speakers], bool)
