@@ -144,7 +144,8 @@ def test_words_lists_and_noise_are_found_from_both_places(tmp_path, load, noise_
 def test_named_words_are_found_in_the_folder_that_has_them(tmp_path, load):
     write_words(tmp_path / "s" / "many", {"up": 8, "down": 8, "left": 8})
     write_words(tmp_path / "s" / "few", {"cat": 8, "dog": 8})
-    assert load(tmp_path / "s").labels == ("down", "left", "up")
+    with pytest.raises(DataError, match=r"few \(2: cat, dog\); many \(3: down, left, up\); give"):
+        load(tmp_path / "s")
     assert load(tmp_path / "s", SpeechData(words=("dog", "cat"))).labels == ("cat", "dog")
     assert load(tmp_path / "s", SpeechData(words=("up", "left"))).labels == ("left", "up")
 

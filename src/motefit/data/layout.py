@@ -6,6 +6,7 @@ A split or a speaker taken for a word gives a certificate of nothing: a model th
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from motefit.data.audio import AUDIO_SUFFIXES
 from motefit.data.tree import Tree, hidden_name
@@ -17,12 +18,13 @@ NOISE_NAMES = ("background_noise", "_background_noise_")
 LIST_FOLDER_NAMES = ("splits", "split", "lists")
 _SPLIT_NAME = re.compile(
     r"(train|training|trn|test|testing|tst|val|valid|validate|validation|dev|development|eval"
-    r"|evaluation|holdout)([-_ .]?(set|data|audio|split|part|clips|words|\d+))?",
+    r"|evaluation|holdout)([-_ .]?(set|data|audio|wavs?|split|part|clips|words|\d+))?"
+    r"|(fold|part|batch|session|chunk|shard)[-_ .]?\d+",
     re.IGNORECASE,
 )
 _SPEAKER_NAME = re.compile(
     r"(speakers?|spkr?|sp|user|person|people|subject|participant|recorder|voice|talker|client|id"
-    r"|[spfm])[-_ .]?\d+|0\d+|(?=.*\d)[0-9a-f]{7,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    r"|[spfm])[-_ .]?\d+|\d{2,}|(?=.*\d)[0-9a-f]{7,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     re.IGNORECASE,
 )
 _SHOWN = 8
@@ -55,12 +57,20 @@ def choose_root(tree: Tree, data: SpeechData, *, listed: Callable[[], Collection
     rivals = several[1:] + [
         path
         for path, names in found.items()
-        if path not in several
-        and (set(names) & set(found[best]) or any(map(is_split_name, (path.name, *names))))
+        if path not in several and _is_rival(path, names, tree, found[best])
     ]
     if rivals:
         raise _several(tree, {places[path].path.name: found[path] for path in (best, *rivals)})
     return places[best]
+
+
+def _is_rival(path: Path, names: Sequence[str], tree: Tree, best: Sequence[str]) -> bool:
+    """Whether another place could be meant as well as the best.
+
+    It holds clips and the best lies in it, or it holds a word of the best, or is a part of a split.
+    """
+    shared = set(names) & set(best)
+    return path == tree.path or bool(shared) or any(map(is_split_name, (path.name, *names)))
 
 
 def word_folders(tree: Tree, data: SpeechData) -> dict[str, Tree]:
@@ -212,9 +222,12 @@ def _several(tree: Tree, found: Mapping[str, Sequence[str]]) -> DataError:
 
 def _nothing_found(tree: Tree) -> DataError:
     names = sorted(path.name for path in tree.path.iterdir())
+    deeper = next((path.parent for path in tree.below() if path.parent != tree.path), None)
+    hint = f"; audio files lie deeper, as in {deeper}" if deeper else ""
     return DataError(
         f"{tree.path}: no word folders found; expected one folder per word with "
-        f"{', '.join(AUDIO_SUFFIXES)} files in it, here or one level down; found: {listing(names)}"
+        f"{', '.join(AUDIO_SUFFIXES)} files in it, here or one level down; "
+        f"found: {listing(names)}{hint}"
     )
 
 
