@@ -10,7 +10,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motefit.data.audio import fit_length, read_clip, resampler
+from motefit.data.audio import decode_clip, fit_length, read_clip, resampler
 from motefit.spec.errors import DataError, MissingExtraError
 
 RATE = 16_000
@@ -194,3 +194,37 @@ def test_fit_length_pads_and_crops_at_the_end(length, samples):
     expected = (clip.tolist() + [0] * samples)[:samples]
     assert fitted.dtype == np.int16
     assert fitted.tolist() == expected
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize(
+    ("subtype", "channels", "rate"),
+    [("PCM_16", 1, 16_000), ("PCM_U8", 2, 8000), ("PCM_24", 2, 44_100), ("PCM_32", 1, 48_000)],
+)
+def test_how_a_wav_was_recorded_is_known_with_and_without_soundfile(
+    tmp_path, monkeypatch, hidden, subtype, channels, rate
+):
+    path = tmp_path / "a.wav"
+    sound = np.random.default_rng(0).uniform(-0.9, 0.9, (1000, channels))
+    soundfile.write(path, sound, rate, subtype=subtype, format="WAV")
+    if hidden:
+        monkeypatch.setitem(sys.modules, "soundfile", None)
+    found = decode_clip(path, rate_hz=RATE)
+    assert (found.encoding, found.rate_hz, found.channels) == (f"WAV {subtype}", rate, channels)
+    np.testing.assert_array_equal(found.pcm, read_clip(path, rate_hz=RATE))
+
+
+@pytest.mark.parametrize(
+    ("fmt", "subtype", "named"),
+    [
+        ("WAVEX", "PCM_24", "WAV PCM_24"),
+        ("FLAC", "PCM_16", "FLAC PCM_16"),
+        ("OGG", "VORBIS", "OGG VORBIS"),
+    ],
+)
+def test_other_containers_are_named(tmp_path, fmt, subtype, named):
+    path = tmp_path / f"a.{named[:4].strip().lower()}"
+    sound = np.random.default_rng(0).uniform(-0.9, 0.9, (4000, 2))
+    soundfile.write(path, sound, 22_050, subtype=subtype, format=fmt)
+    found = decode_clip(path, rate_hz=RATE)
+    assert (found.encoding, found.rate_hz, found.channels) == (named, 22_050, 2)

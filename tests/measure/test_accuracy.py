@@ -67,3 +67,21 @@ def test_majority_class():
     result = majority_class(NAMES, train=np.array([2, 2, 1]), test=np.array([0, 2, 2, 1]))
     assert result.accuracy == 0.5
     assert [row[2] for row in result.confusion] == [1, 1, 2]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.booleans()), min_size=1))
+def test_unseen_speakers_are_counted_apart(rows):
+    truth, guesses, unseen = np.array(rows).T
+    result = score(NAMES, guesses, truth, unseen=unseen.astype(bool)).unseen_speakers
+    alone = [(t, g) for t, g, u in rows if u]
+    assert result.n == len(alone)
+    assert result.correct == sum(t == g for t, g in alone)
+    if alone:
+        assert result.accuracy == result.correct / result.n
+        assert (result.low, result.high) == interval(result.correct, result.n)
+    else:
+        assert (result.accuracy, result.low, result.high) == (None, 0.0, 1.0)
+
+
+def test_where_speakers_are_unknown_nothing_is_said_of_them():
+    assert score(NAMES, np.array([0, 1]), np.array([0, 0])).unseen_speakers is None

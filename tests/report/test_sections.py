@@ -15,6 +15,7 @@ from motefit.report.sections import (
     size,
     training,
 )
+from motefit.verify import recheck
 
 RUN = {"frontend_ms": 1.0, "inference_ms": 3.0, "total_ms": 4.0, "threads": 1}
 
@@ -150,3 +151,45 @@ def test_seeds_show_mean_and_spread_of_both_parts(words: ReportFacts) -> None:
 def test_one_seed_has_no_spread(words: ReportFacts) -> None:
     assert seeds.build(words) is None
     assert seeds.build(with_topic(words, "seeds", {"n": 1})) is None
+
+
+def test_words_and_warnings_of_the_data_are_shown(words: ReportFacts) -> None:
+    one = {
+        "clips": 20, "rates_hz": {"16000": 12, "8000": 8}, "channels": {"1": 20},
+        "encodings": {"WAV PCM_16": 20}, "median_ms": 980, "min_ms": 500, "max_ms": 1000,
+        "shorter": 6, "longer": 0, "level_dbfs": -24.5, "clipped": 0, "bandwidth_hz": 7500,
+        "unused": 22,
+    }  # fmt: skip
+    topic = {"words": {"go": one}, "warnings": ["words differ"], "unused": {".mp3 is not read": 22}}
+    view = data.build(with_topic(words, "data", topic))
+    assert view is not None
+    assert view.warnings == ("words differ",)
+    (row,) = view.words
+    assert dict(zip(view.word_columns, row.values, strict=True)) == {
+        "clips": "20", "rate, Hz": "16000 (12), 8000 (8)", "channels": "1",
+        "encoding": "WAV PCM_16", "length, s": "0.98 (0.50..1.00)", "padded": "6", "cropped": "0",
+        "level, dBFS": "-24.5", "clipped": "0", "bandwidth, Hz": "7 500", "not used": "22",
+    }  # fmt: skip
+    assert [(r.name, r.value) for r in view.rows] == [("Unused: .mp3 is not read", "22")]
+
+
+@pytest.mark.parametrize(
+    ("stored", "said"),
+    [
+        ({"n": 59, "correct": 57}, "96.61 %, 57 of 59 test clips right; 95 % interval 88.29 % to"),
+        ({"n": 0, "correct": 0}, "none of the 800 test clips"),
+        ("speakers unknown", "speakers unknown"),
+    ],
+)
+def test_accuracy_on_unseen_speakers_is_a_sentence(
+    words: ReportFacts, stored: object, said: str
+) -> None:
+    topic = {**words.topic("accuracy"), "unseen_speakers": stored}
+    facts = with_topic(words, "accuracy", topic)
+    certificate = recheck(facts.card)
+    view = accuracy.build(replace(facts, certificate=certificate))
+    assert view is not None
+    assert view.unseen.startswith(said)
+    silent = accuracy.build(words)
+    assert silent is not None
+    assert silent.unseen == ""

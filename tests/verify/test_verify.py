@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from motefit.spec.binomial import interval
 from motefit.spec.budget import Budget
 from motefit.spec.card import Card
 from motefit.spec.errors import ModelFileError
@@ -152,3 +153,40 @@ def test_a_budget_without_bounds_is_met_with_no_lines():
     certificate = recheck(_card(recipe={}))
     assert certificate.met
     assert certificate.lines == ()
+
+
+@pytest.mark.parametrize(
+    ("stored", "counted"),
+    [
+        ({"n": 50, "correct": 48, "low": 0.0, "high": 1.0}, (50, 48)),
+        ({"n": 0, "correct": 0}, (0, 0)),
+        ({"n": 200, "correct": 199}, (200, 199)),
+        ("speakers unknown", None),
+        (None, None),
+        ({"n": 50, "correct": 51}, None),
+        ({"n": 50}, None),
+        ({"n": 201, "correct": 199}, None),  # more than all clips
+        ({"n": 50, "correct": 48, "accuracy": 0.5}, (50, 48)),  # recomputed from the counts
+        ({"n": 50, "correct": 30}, None),  # more wrong than of all clips
+    ],
+)
+def test_accuracy_on_unseen_speakers_is_recomputed_from_counts(stored, counted):
+    accuracy = {"n": 200, "correct": 198, "unseen_speakers": stored}
+    if counted == (200, 199):
+        accuracy["correct"] = 199
+    certificate = certify(FACTS, BUDGET, evidence={"accuracy": accuracy})
+    unseen = certificate.accuracy.unseen_speakers
+    assert (unseen and (unseen.n, unseen.correct)) == counted
+    if unseen and unseen.n:
+        assert (unseen.low, unseen.high) == interval(unseen.correct, unseen.n)
+    assert Certificate.from_json(certificate.to_json()) == certificate
+
+
+def test_unknown_speakers_stay_unknown():
+    evidence = {**EVIDENCE, "data": {"unknown_speakers": 12, "duplicates_across": 0}}
+    facts = certify(FACTS, BUDGET, evidence=evidence).data
+    assert (facts.unknown_speakers, facts.shared_speakers, facts.test_clips_shared) == (
+        12,
+        None,
+        None,
+    )
