@@ -1,7 +1,7 @@
 """Find what a speech folder holds: word folders, split lists, background noise."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,29 +128,26 @@ def _clips_of(word: str, folder: Tree, data: SpeechData) -> dict[str, Path]:
 
 
 def _count_unused(
-    tree: Tree, root: Tree, words: Mapping[str, Tree], used: set[Path]
+    tree: Tree, root: Tree, words: Collection[str], used: set[Path]
 ) -> dict[str, dict[str, int]]:
     """Every audio file below the folder given that is not used, by reason and word."""
-    homes = {path: word for word, folder in words.items() for path in folder.below()}
-    others = {
-        path
-        for name, folder in root.folders.items()
-        if name not in words and name not in NOISE_NAMES
-        for path in folder.below()
-    }
     counts: dict[str, Counter[str]] = {}
     for path in tree.below():
         if path in used:
             continue
+        inside = path.relative_to(root.path).parts if path.is_relative_to(root.path) else ()
+        home = composed(inside[0]) if len(inside) > 1 else ELSEWHERE
         if is_hidden(path, tree.path):
             reason = HIDDEN
         elif path.suffix.lower() not in AUDIO_SUFFIXES:
             reason = f"{path.suffix.lower()} is not read"
-        elif path in homes:
+        elif home in words:
             reason = "in a folder inside the word's"
+        elif home and home not in NOISE_NAMES:
+            reason = "of other words"
         else:
-            reason = "of other words" if path in others else "outside the word folders"
-        counts.setdefault(reason, Counter())[homes.get(path, ELSEWHERE)] += 1
+            reason = "outside the word folders"
+        counts.setdefault(reason, Counter())[home if home in words else ELSEWHERE] += 1
     return {reason: dict(sorted(counts[reason].items())) for reason in sorted(counts)}
 
 

@@ -22,9 +22,8 @@ LOWEST_DBFS = -100.0
 BANDS = 80
 """The spectrum is looked at in this many bands of equal width."""
 BAND_FLOOR_DB = 60.0
-"""A band this far below the strongest one holds nothing. Under it lie what a good resampler leaves
-(100 dB) and the rounding to 16 bits of a clip of usual level (80 dB); a microphone's own noise lies
-over it in nearly all clips of Speech Commands."""
+"""A band this far below the strongest one holds nothing: half the clips of each word of Mini Speech
+Commands hold something at 7,400 Hz and above, and none that was resampled from 8 kHz over 4,000."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -226,7 +226,8 @@ def read_list(path: Path) -> list[str]:
             raise DataError(
                 f"{path}, line {number}: expected a path that ends in word/file, got {line!r}"
             )
-        names.append(composed(f"{pieces[-2]}/{PurePath(pieces[-1]).stem}"))
+        stem, dot, _ = pieces[-1].rpartition(".")
+        names.append(composed(f"{pieces[-2]}/{stem if dot and stem else pieces[-1]}"))
     return names
 
 

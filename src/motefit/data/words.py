@@ -18,7 +18,7 @@ deviations."""
 LENGTH_POINTS = 25.0
 """The same for clips that are shorter, or longer, than the model hears: words differ in length."""
 LEVEL_DB = 10.0
-"""Median levels that are further apart are a warning: 3 dB apart in Mini Speech Commands."""
+"""Median levels that are further apart are a warning: 1.3 dB apart in Mini Speech Commands."""
 BANDWIDTH_RATIO = 1.5
 """Median bandwidths that differ by more are a warning: 1.07 in Mini Speech Commands, 2 between
 recordings at 8 and at 16 kHz."""
