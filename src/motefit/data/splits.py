@@ -162,7 +162,8 @@ def speaker_split(
 def _require_known(speakers: Mapping[str, str | None]) -> None:
     unknown = sorted(name for name, speaker in speakers.items() if speaker is None)
     if unknown:
-        shown = ", ".join(unknown[:_NAMED]) + (", ..." if len(unknown) > _NAMED else "")
+        more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+        shown = ", ".join(unknown[:_NAMED]) + more
         raise DataError(
             f'split = "speaker" needs the speaker of every clip, and speakers are unknown for '
             f"{len(unknown)} of {len(speakers)} clips: {shown}. {SPEAKER_REMEDY}, or use "
