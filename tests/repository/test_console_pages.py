@@ -54,9 +54,8 @@ console_pages = _tool()
 
 
 def run(*arguments):
-    return subprocess.run(
-        [sys.executable, TOOL, *arguments], capture_output=True, text=True, timeout=1200, check=False
-    )
+    command = [sys.executable, TOOL, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
 
 
 @pytest.fixture

@@ -97,6 +97,7 @@ def test_known_numbers_of_clips():
     assert clips_to_show(199, 200, 0.98) == 359
     assert clips_to_show(196, 200, 0.98) is None
     assert clips_to_show(1, 1, 1.0) is None
+    assert clips_to_show(16, 33, 0.3046875) <= 33  # as many as 38 by bisection alone
 
 
 @pytest.mark.parametrize("pair", [(0, 0), (-1, 5), (6, 5)])

@@ -83,7 +83,10 @@ def clips_to_show(
         largest = MOST_CLIPS * wrong // n
         errors = _first(1, largest, lambda e: shown(e, most_clips(e)))
     clips = _first(errors + 1, most_clips(errors), lambda c: shown(errors, c))
-    return clips if clips <= most_clips(errors) and clips <= MOST_CLIPS else None
+    found = clips if clips <= most_clips(errors) and clips <= MOST_CLIPS else None
+    if shown(wrong, n):  # shares of whole clips jump: the clips at hand may be fewer
+        return min(n, found or n)
+    return found
 
 
 def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:

@@ -283,11 +283,12 @@ def _without_onednn() -> Iterator[None]:
     oneDNN's LSTM could not be shown to give equal bytes on Intel and AMD: the emulated processor
     of ``tools/equal_bytes.py`` computes it wrongly.
     """
-    before = torch.backends.mkldnn.set_flags(_enabled=False)
+    flags = torch.backends.mkldnn.set_flags
+    before = flags(_enabled=False)  # type: ignore[no-untyped-call]  # torch has no types here
     try:
         yield
     finally:
-        torch.backends.mkldnn.set_flags(*before[:1])
+        flags(*before[:1])  # type: ignore[no-untyped-call]  # as above
 
 
 @compile_op.register
