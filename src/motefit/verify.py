@@ -93,6 +93,8 @@ class DataFacts:
         shared_speakers: speakers in both the training and the test part.
         test_clips_shared: test clips of those speakers.
         duplicates_across: clips that are, bit for bit, in another part too.
+        filled_inputs_percent: share of the input values of the test windows that were missing
+            and are held from earlier rows.
     """
 
     test_examples: int | None = None
@@ -100,6 +102,7 @@ class DataFacts:
     shared_speakers: int | None = None
     test_clips_shared: int | None = None
     duplicates_across: int | None = None
+    filled_inputs_percent: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,8 +275,11 @@ def _data_facts(evidence: Mapping[str, Any], counts: tuple[int, int] | None) -> 
     audit = audit if isinstance(audit, Mapping) else {}
     windows = audit.get("windows")
     test = windows.get("test") if isinstance(windows, Mapping) else None
+    filled = audit.get("filled_inputs_percent")
+    share = filled.get("test") if isinstance(filled, Mapping) else None
     names = ("unknown_speakers", "shared_speakers", "test_clips_shared", "duplicates_across")
     return DataFacts(
         test_examples=counts[1] if counts else test if isinstance(test, int) else None,
+        filled_inputs_percent=_finite(share) if isinstance(share, int | float) else None,
         **{name: audit[name] for name in names if isinstance(audit.get(name), int)},
     )

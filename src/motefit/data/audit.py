@@ -73,7 +73,10 @@ class SeriesAudit:
         runs: gap-free stretches.
         gaps: places where the series was split.
         missing_rows: rows left out because a value was missing.
-        filled_values: missing values that were interpolated.
+        filled_values: missing values in usable rows, where an earlier value is held.
+        filled_inputs_percent: per part, the share of the windows' input values that are held.
+        filled_columns_percent: the same per input column, of the windows of all parts.
+        windows_left_out: per part and reason, windows that are not used for a missing value.
         repeated_rows: rows left out because they repeat an earlier one.
         first: time of the first window's last input row, ISO 8601.
         last: time of the last window's last input row, ISO 8601.
@@ -88,6 +91,9 @@ class SeriesAudit:
     gaps: int
     missing_rows: int
     filled_values: int
+    filled_inputs_percent: Mapping[str, float]
+    filled_columns_percent: Mapping[str, float]
+    windows_left_out: Mapping[str, Mapping[str, int]]
     repeated_rows: int
     first: str
     last: str
@@ -129,6 +135,9 @@ def audit_series(dataset: SeriesDataset) -> SeriesAudit:
     """Count rows, windows, gaps and what was left out or filled."""
     parts = dataset.parts
     times = np.concatenate([windows.times for windows in parts.values()])
+    filled = {part: windows.filled_inputs for part, windows in parts.items()}
+    shown = {part: len(windows) * dataset.input_steps for part, windows in parts.items()}
+    columns = zip(dataset.inputs, zip(*filled.values(), strict=True), strict=True)
     return SeriesAudit(
         key=dataset.key,
         rows=dataset.rows,
@@ -138,6 +147,13 @@ def audit_series(dataset: SeriesDataset) -> SeriesAudit:
         gaps=dataset.gaps,
         missing_rows=dataset.missing_rows,
         filled_values=dataset.filled_values,
+        filled_inputs_percent={
+            part: 100 * sum(counts) / (shown[part] * len(counts)) for part, counts in filled.items()
+        },
+        filled_columns_percent={
+            name: 100 * sum(counts) / sum(shown.values()) for name, counts in columns
+        },
+        windows_left_out={part: windows.left_out for part, windows in parts.items()},
         repeated_rows=dataset.repeated_rows,
         first=str(times.min()),
         last=str(times.max()),

@@ -1,23 +1,23 @@
 """Series in CSV files as windows: gaps and missing values split them, parts never share a row."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
+from motefit.data.holding import Floats, Mask, Segment, hold, without_outside_values
 from motefit.data.splits import PARTS
 from motefit.data.table import Table, Times, read_table
 from motefit.spec.errors import DataError
 from motefit.spec.normalisation import Normalisation
 from motefit.spec.tasks.forecasting import SeriesData
 
-Floats = npt.NDArray[np.float64]
-Segment = tuple[int, int]
-"""First row and the row after the last one."""
+TARGET_MISSING = "a target is missing"
+INPUT_MISSING = "the newest input row is incomplete"
 _CONSTANT = 1e-9
 """A spread below this share of the mean is rounding noise of a constant column."""
 
@@ -29,22 +29,37 @@ class Series:
     Attributes:
         path: of the file.
         inputs: names of the columns.
-        times: datetime64[s] (rows,), strictly rising.
+        file_times: datetime64[s] (file rows,) of all rows, usable or not, strictly rising; in UTC
+            where the file states zones.
+        file_zones: int64 (file rows,), seconds that each row's clock is ahead of UTC; None where
+            the file states no zone.
+        usable: bool (file rows,); the other attributes are of these rows alone.
         values: float64 (rows, columns), finite, in the columns' own units.
+        filled: bool (rows, columns), where a value was missing and the last known one is held;
+            that one lies in the same run.
         runs: gap-free stretches of rows, in order; together they hold every row.
-        missing_rows: rows left out because a value was missing.
-        filled_values: missing values that were interpolated.
         repeated_rows: rows left out because they repeat an earlier row's time and values.
     """
 
     path: Path
     inputs: tuple[str, ...]
-    times: Times
+    file_times: Times
+    file_zones: npt.NDArray[np.int64] | None
+    usable: Mask
     values: Floats
+    filled: Mask
     runs: tuple[Segment, ...]
-    missing_rows: int
-    filled_values: int
     repeated_rows: int
+
+    @property
+    def times(self) -> Times:
+        """datetime64[s] (rows,) of the usable rows."""
+        return self.file_times[self.usable]
+
+    @property
+    def missing_rows(self) -> int:
+        """Rows left out because a value was missing."""
+        return int((~self.usable).sum())
 
     @property
     def gaps(self) -> int:
@@ -56,18 +71,56 @@ class Series:
 class Windows:
     """Windows of one part; no window spans a gap or reaches into another part.
 
+    A missing value that was filled may be among the inputs, but not in the newest input row, and
+    never among the targets. Windows overlap, so they are kept as places in one table of rows.
+
     Attributes:
-        inputs: float32 (n, input_steps, columns), in the columns' own units.
-        targets: float32 (n, output_steps, targets), in the targets' own units.
+        rows: float64 (rows, columns), the whole series in the columns' own units.
+        filled: bool (rows, columns), where ``rows`` holds an earlier value.
+        first: int64 (n,), the row that each window starts at.
+        input_steps: rows a model sees.
+        output_steps: rows a model predicts.
+        target_columns: index of each target among the columns.
         times: datetime64[s] (n,), of each window's last input row.
+        left_out: windows that would lie in the part and are not used, by reason.
     """
 
-    inputs: npt.NDArray[np.float32]
-    targets: npt.NDArray[np.float32]
+    rows: Floats
+    filled: Mask
+    first: npt.NDArray[np.int64]
+    input_steps: int
+    output_steps: int
+    target_columns: tuple[int, ...]
     times: Times
+    left_out: Mapping[str, int]
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.first)
+
+    @property
+    def input_rows(self) -> npt.NDArray[np.int64]:
+        """Row numbers (n, input_steps)."""
+        return self.first[:, np.newaxis] + np.arange(self.input_steps)
+
+    @property
+    def target_rows(self) -> npt.NDArray[np.int64]:
+        """Row numbers (n, output_steps)."""
+        return self.first[:, np.newaxis] + self.input_steps + np.arange(self.output_steps)
+
+    @property
+    def inputs(self) -> Floats:
+        """(n, input_steps, columns) float64, in the columns' own units; a new copy."""
+        return self.rows[self.input_rows]
+
+    @property
+    def targets(self) -> Floats:
+        """(n, output_steps, targets) float64, in the targets' own units; a new copy."""
+        return self.rows[:, list(self.target_columns)][self.target_rows]
+
+    @property
+    def filled_inputs(self) -> tuple[int, ...]:
+        """Per column, how many of the n * input_steps values that a model sees were filled."""
+        return tuple(self.filled[self.input_rows].sum(axis=(0, 1)).tolist())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,8 +136,8 @@ class SeriesDataset:
         train: the training part.
         validation: the validation part.
         test: the test part.
-        normalisation: mean and standard deviation per input column over all rows of the training
-            part; the standard deviation of a constant column is 1.
+        normalisation: mean and standard deviation per input column over all known values of the
+            training part; the standard deviation of a constant column is 1.
         ranges: per input column, smallest and largest value of the whole series.
         rows: usable rows.
         part_rows: rows per part, in the order train, validation, test.
@@ -92,7 +145,7 @@ class SeriesDataset:
         gaps: places where the series was split, by a time step other than ``step_minutes`` or by a
             row left out.
         missing_rows: rows left out because a value was missing.
-        filled_values: missing values that were interpolated.
+        filled_values: missing values in usable rows, where an earlier value is held.
         repeated_rows: rows left out because they repeat an earlier one.
         key: SHA-256 (hex) of columns, steps, rows and split; the same wherever the file lies.
     """
@@ -129,11 +182,14 @@ def load_series(path: Path, data: SeriesData) -> SeriesDataset:
         DataError: an unusable file (see :func:`read_series`), or a part without a single window.
     """
     series = read_series(path, data)
-    segments = split_segments(series.runs, data)
+    segments = {
+        part: _inside(stretches, series.filled)
+        for part, stretches in split_segments(series.runs, data).items()
+    }
     windows = {part: _windows(series, segments[part], data) for part in PARTS}
     for part in PARTS:
         if not len(windows[part]):
-            raise _too_few_rows(series, segments, part, data)
+            raise _no_windows(series, segments, part, data, left_out=windows[part].left_out)
     return SeriesDataset(
         inputs=data.inputs,
         targets=data.targets,
@@ -150,7 +206,7 @@ def load_series(path: Path, data: SeriesData) -> SeriesDataset:
         runs=len(series.runs),
         gaps=series.gaps,
         missing_rows=series.missing_rows,
-        filled_values=series.filled_values,
+        filled_values=int(series.filled.sum()),
         repeated_rows=series.repeated_rows,
         key=_key(series, segments, data),
     )
@@ -160,7 +216,8 @@ def read_series(path: Path, data: SeriesData) -> Series:
     """Read the input columns of a CSV file and find its gap-free runs.
 
     A value that is empty, NaN or one of ``data.sentinels`` is missing, and ``data.missing`` says
-    what follows.
+    what follows. A row that is not in the file at all splits the series, whatever ``data.missing``
+    says.
 
     Raises:
         DataError: no such file, a folder, an empty file, an unknown column, a field that is no
@@ -170,25 +227,41 @@ def read_series(path: Path, data: SeriesData) -> Series:
     table = read_table(path, time=data.time, time_format=data.time_format, columns=data.inputs)
     table.values[np.isin(table.values, data.sentinels)] = np.nan
     table, repeated = _in_order(table, data)
-    values, filled = table.values, 0
+    values, filled = table.values, np.zeros(table.values.shape, np.bool_)
     if data.missing == "error":
         _refuse_missing(table, data)
-    elif data.missing == "interpolate":
-        values, filled = _interpolate(table, data)
-    present = ~np.isnan(values).any(axis=1)
-    if not present.any():
+    elif data.holds:
+        runs = _runs(table.times, data.step_minutes)
+        values, filled = hold(values, runs, steps=data.max_filled_steps)
+    usable = _usable(table.times, values, filled, data)
+    if not usable.any():
         raise DataError(f"{path}: every row has a missing value in {', '.join(data.inputs)}")
-    times = table.times[present]
     return Series(
         path=path,
         inputs=data.inputs,
-        times=times,
-        values=values[present],
-        runs=_runs(times, data.step_minutes),
-        missing_rows=int((~present).sum()),
-        filled_values=filled,
+        file_times=table.times,
+        file_zones=table.zones,
+        usable=usable,
+        values=values[usable],
+        filled=filled[usable],
+        runs=_runs(table.times[usable], data.step_minutes),
         repeated_rows=repeated,
     )
+
+
+def _usable(times: Times, values: Floats, filled: Mask, data: SeriesData) -> Mask:
+    """Rows (rows,) with a value in every column, and none held from before a row without."""
+    complete = np.flatnonzero(~np.isnan(values).any(axis=1))
+    usable = np.zeros(len(times), np.bool_)
+    for segment in _inside(_runs(times[complete], data.step_minutes), filled[complete]):
+        usable[complete[slice(*segment)]] = True
+    return usable
+
+
+def _inside(segments: tuple[Segment, ...], filled: Mask) -> tuple[Segment, ...]:
+    """The stretches without the rows at their heads that hold a value from before them."""
+    kept = (without_outside_values(segment, filled) for segment in segments)
+    return tuple((start, stop) for start, stop in kept if stop > start)
 
 
 def split_segments(runs: tuple[Segment, ...], data: SeriesData) -> dict[str, tuple[Segment, ...]]:
@@ -223,12 +296,7 @@ def _in_order(table: Table, data: SeriesData) -> tuple[Table, int]:
     late = np.concatenate([[False], table.times[1:] <= latest[:-1]])
     if not late.any():
         return table, 0
-    kept = Table(
-        path=table.path,
-        times=table.times[~late],
-        values=table.values[~late],
-        lines=table.lines[~late],
-    )
+    kept = table.rows(~late)
     place = np.searchsorted(kept.times, table.times[late])
     same = np.isclose(kept.values[place], table.values[late], rtol=0, atol=0, equal_nan=True)
     repeats = (kept.times[place] == table.times[late]) & same.all(axis=1)
@@ -258,54 +326,48 @@ def _refuse_missing(table: Table, data: SeriesData) -> None:
         raise DataError(
             f"{table.path}, line {table.lines[rows[0]]}: the value of {data.inputs[columns[0]]!r} "
             f"is missing (empty, NaN or a sentinel; {len(rows)} in the file); correct it, or set "
-            '[data] missing = "gap" or "interpolate"'
+            '[data] missing = "gap" or "hold"'
         )
-
-
-def _interpolate(table: Table, data: SeriesData) -> tuple[Floats, int]:
-    """Fill up to ``max_filled_steps`` missing values in a row, linearly, between two neighbours."""
-    values, filled = table.values.copy(), 0
-    for start, stop in _runs(table.times, data.step_minutes):
-        for column in range(values.shape[1]):
-            known = np.flatnonzero(~np.isnan(values[start:stop, column])) + start
-            holes = np.diff(known) - 1
-            for at in np.flatnonzero((holes > 0) & (holes <= data.max_filled_steps)):
-                left, right = known[at], known[at + 1]
-                line = np.linspace(values[left, column], values[right, column], right - left + 1)
-                values[left : right + 1, column] = line
-                filled += int(holes[at])
-    return values, filled
 
 
 def _runs(times: Times, step_minutes: float) -> tuple[Segment, ...]:
     step = np.timedelta64(round(step_minutes * 60), "s")
+    if not len(times):
+        return ()
     edges = [0, *(np.flatnonzero(np.diff(times) != step) + 1).tolist(), len(times)]
     return tuple(pairwise(edges))
 
 
 def _windows(series: Series, segments: tuple[Segment, ...], data: SeriesData) -> Windows:
     steps, span = data.input_steps, data.input_steps + data.output_steps
-    columns = [data.inputs.index(name) for name in data.targets]
-    values = series.values.astype(np.float32)
-    inputs = [np.empty((0, steps, len(data.inputs)), np.float32)]
-    targets = [np.empty((0, data.output_steps, len(columns)), np.float32)]
-    times = [series.times[:0]]
-    for start, stop in segments:
-        if stop - start >= span:
-            windows = sliding_window_view(values[start:stop], span, axis=0).swapaxes(1, 2)
-            inputs.append(windows[:, :steps])
-            targets.append(windows[:, steps:, columns])
-            times.append(series.times[start + steps - 1 : stop - data.output_steps])
+    columns = tuple(data.inputs.index(name) for name in data.targets)
+    starts = [np.arange(start, stop - span + 1) for start, stop in segments]
+    first = np.concatenate([np.empty(0, np.int64), *starts])
+    newest = first + steps - 1
+    unknown = np.concatenate([[0], series.filled[:, list(columns)].any(axis=1).cumsum()])
+    no_target = unknown[newest + 1 + data.output_steps] > unknown[newest + 1]
+    incomplete = series.filled.any(axis=1)[newest]
+    used = ~(no_target | incomplete)
+    left_out = {
+        TARGET_MISSING: int(no_target.sum()),
+        INPUT_MISSING: int((incomplete & ~no_target).sum()),
+    }
     return Windows(
-        inputs=np.concatenate(inputs),
-        targets=np.concatenate(targets),
-        times=np.concatenate(times),
+        rows=series.values,
+        filled=series.filled,
+        first=first[used],
+        input_steps=steps,
+        output_steps=data.output_steps,
+        target_columns=columns,
+        times=series.times[newest[used]],
+        left_out=left_out,
     )
 
 
 def _normalisation(series: Series, segments: tuple[Segment, ...]) -> Normalisation:
     rows = np.concatenate([series.values[start:stop] for start, stop in segments])
-    mean, std = rows.mean(axis=0), rows.std(axis=0)
+    known = ~np.concatenate([series.filled[start:stop] for start, stop in segments])
+    mean, std = rows.mean(axis=0, where=known), rows.std(axis=0, where=known)
     std = np.where(std > _CONSTANT * np.abs(mean), std, 1.0)
     return Normalisation(mean=tuple(mean.tolist()), std=tuple(std.tolist()))
 
@@ -320,9 +382,20 @@ def _part_rows(segments: dict[str, tuple[Segment, ...]]) -> tuple[int, int, int]
     return train, validation, test
 
 
-def _too_few_rows(
-    series: Series, segments: dict[str, tuple[Segment, ...]], part: str, data: SeriesData
+def _no_windows(
+    series: Series,
+    segments: dict[str, tuple[Segment, ...]],
+    part: str,
+    data: SeriesData,
+    *,
+    left_out: Mapping[str, int],
 ) -> DataError:
+    if any(left_out.values()):
+        reasons = ", ".join(f"{count} as {reason}" for reason, count in left_out.items() if count)
+        return DataError(
+            f"{series.path}: no window of the {part} part can be used; left out: {reasons}; give "
+            "data with fewer missing values, or fewer output_steps"
+        )
     span = data.input_steps + data.output_steps
     longest = max((stop - start for start, stop in segments[part]), default=0)
     return DataError(
@@ -339,4 +412,6 @@ def _key(series: Series, segments: dict[str, tuple[Segment, ...]], data: SeriesD
     digest.update(repr((facts, segments)).encode())
     digest.update(series.times.astype("<i8").tobytes())
     digest.update(series.values.astype("<f8").tobytes())
+    if series.filled.any():
+        digest.update(series.filled.tobytes())
     return digest.hexdigest()

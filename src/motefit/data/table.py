@@ -29,14 +29,27 @@ class Table:
     Attributes:
         path: of the file; names it in errors.
         times: datetime64[s] (rows,).
+        zones: int64 (rows,), seconds that each row's clock is ahead of UTC; None where the file
+            states no zone.
         values: float64 (rows, columns); NaN where a field is empty, "NaN", "NA" or "null".
         lines: int64 (rows,), line number of each row in the file, from 1.
     """
 
     path: Path
     times: Times
+    zones: npt.NDArray[np.int64] | None
     values: npt.NDArray[np.float64]
     lines: npt.NDArray[np.int64]
+
+    def rows(self, chosen: npt.NDArray[np.bool_]) -> "Table":
+        """The table of some rows: where ``chosen`` (rows,) is true."""
+        return Table(
+            path=self.path,
+            times=self.times[chosen],
+            zones=None if self.zones is None else self.zones[chosen],
+            values=self.values[chosen],
+            lines=self.lines[chosen],
+        )
 
 
 def read_table(path: Path, *, time: str, time_format: str, columns: Sequence[str]) -> Table:
@@ -49,7 +62,7 @@ def read_table(path: Path, *, time: str, time_format: str, columns: Sequence[str
         path: of the file.
         time: name of the time column.
         time_format: ``strptime`` format of times; empty means ISO 8601. Times with a zone become
-            UTC, times without are taken as they are.
+            UTC, times without are taken as they are; a file has either the ones or the others.
         columns: names of the number columns.
 
     Raises:
@@ -74,8 +87,9 @@ def read_table(path: Path, *, time: str, time_format: str, columns: Sequence[str
     values = np.empty((len(numbers), len(columns)))
     for column, name in enumerate(columns):
         values[:, column] = _floats(path, name, texts[column + 1], numbers)
-    times = _times(path, texts[0], time_format, numbers)
-    return Table(path=path, times=times, values=values, lines=np.array(numbers, np.int64))
+    times, zones = _times(path, texts[0], time_format, numbers)
+    lines_read = np.array(numbers, np.int64)
+    return Table(path=path, times=times, zones=zones, values=values, lines=lines_read)
 
 
 def _fields(
@@ -168,17 +182,27 @@ def _not_a_number(path: Path, name: str, text: str, line: int) -> DataError:
     )
 
 
-def _times(path: Path, texts: list[str], time_format: str, numbers: list[int]) -> Times:
+def parse_time(text: str, time_format: str) -> datetime:
+    """Read one time by a ``strptime`` format, or as ISO 8601 where that is empty.
+
+    Raises:
+        ValueError: for another form.
+    """
+    if time_format:
+        return datetime.strptime(text.strip(), time_format)  # noqa: DTZ007 - a zone is optional
+    return datetime.fromisoformat(text.strip())
+
+
+def _times(
+    path: Path, texts: list[str], time_format: str, numbers: list[int]
+) -> tuple[Times, npt.NDArray[np.int64] | None]:
+    """Times in UTC where they have a zone, else as they are; and the zones."""
     if time_format and (fast := _fixed_width_times(texts, time_format)) is not None:
-        return fast
-    stamps = []
+        return fast, None
+    stamps: list[datetime] = []
     for text, line in zip(texts, numbers, strict=True):
         try:
-            stamp = (
-                datetime.strptime(text.strip(), time_format)  # noqa: DTZ007 - zone is optional, see below
-                if time_format
-                else datetime.fromisoformat(text.strip())
-            )
+            stamps.append(parse_time(text, time_format))
         except ValueError:
             wanted = f"the format {time_format!r}" if time_format else "ISO 8601"
             example = _EXAMPLE.strftime(time_format or "%Y-%m-%d %H:%M:%S")
@@ -186,8 +210,20 @@ def _times(path: Path, texts: list[str], time_format: str, numbers: list[int]) -
                 f"{path}, line {line}: the time {text!r} is not in {wanted} (example: {example}); "
                 "correct the line or [data] time_format"
             ) from None
-        stamps.append(stamp.astimezone(UTC).replace(tzinfo=None) if stamp.tzinfo else stamp)
-    return np.array(stamps, "datetime64[s]")
+    offsets = [stamp.utcoffset() for stamp in stamps]
+    zoned = offsets[0] is not None
+    odd = next((i for i, offset in enumerate(offsets) if (offset is not None) != zoned), None)
+    if odd is not None:
+        first, other = ("a zone", "none") if zoned else ("no zone", "one")
+        raise DataError(
+            f"{path}, line {numbers[odd]}: the time {texts[0]!r} of line {numbers[0]} has {first}, "
+            f"{texts[odd]!r} has {other}; write all times with a zone, or all without"
+        )
+    clock = np.array([stamp.replace(tzinfo=None) for stamp in stamps], "datetime64[s]")
+    if not zoned:
+        return clock, None
+    zones = np.array([round(o.total_seconds()) for o in offsets if o is not None], np.int64)
+    return clock - zones.astype("timedelta64[s]"), zones
 
 
 def _fixed_width_times(texts: list[str], time_format: str) -> Times | None:

@@ -13,10 +13,13 @@ from motefit.spec.errors import DataError, ModelFileError
 from motefit.spec.tasks.forecasting import NAME, SeriesIO
 
 Float32Array = NDArray[np.float32]
+Float64Array = NDArray[np.float64]
 
 
 class Forecaster:
     """A forecasting model. The file's output is standardised like its input, step by step.
+
+    Columns are standardised, and turned back, in float64; the file itself computes in float32.
 
     Args:
         model: bytes of the .tflite file; its output holds ``output_steps x targets`` values, the
@@ -34,7 +37,9 @@ class Forecaster:
     ) -> None:
         self.io = io
         self.interpreter = Interpreter(model, threads=threads, xnnpack=xnnpack)
-        self._normaliser = Normaliser(io.normalisation, columns=len(io.inputs))
+        self._normaliser = Normaliser(
+            io.normalisation, columns=len(io.inputs), precision=np.float64
+        )
         self._window = io.input_steps, len(io.inputs)
         self._prediction = io.output_steps, len(io.targets)
         sizes = math.prod(self.interpreter.input_shape), math.prod(self.interpreter.output_shape)
@@ -79,28 +84,28 @@ class Forecaster:
             raise DataError(
                 "a window with NaN or infinite values cannot be used; fill or drop such rows"
             )
-        return self._normaliser.apply(windows.astype(np.float32))
+        return self._normaliser.apply(windows)
 
-    def infer(self, inputs: Float32Array) -> Float32Array:
+    def infer(self, inputs: Float32Array) -> Float64Array:
         """Predictions in the columns' own units from standardised windows.
 
         Args:
             inputs: (n, input_steps, inputs) as :meth:`inputs` gives them.
 
         Returns:
-            (n, output_steps, targets) float32.
+            (n, output_steps, targets) float64.
         """
         outputs = self.interpreter.run(inputs).reshape(-1, *self._prediction)
         return self._normaliser.undo(outputs, self.io.target_columns)
 
-    def predict(self, window: np.ndarray) -> Float32Array:
+    def predict(self, window: np.ndarray) -> Float64Array:
         """Predict the steps that follow one window.
 
         Args:
             window: (input_steps, inputs), oldest first, in the columns' own units.
 
         Returns:
-            (output_steps, targets) float32, in the columns' own units.
+            (output_steps, targets) float64, in the columns' own units.
 
         Raises:
             DataError: for another shape or dtype, NaN or infinite values.
@@ -108,14 +113,14 @@ class Forecaster:
         (prediction,) = self.predict_batch(np.asarray(window)[np.newaxis])
         return np.asarray(prediction)
 
-    def predict_batch(self, windows: np.ndarray) -> Float32Array:
+    def predict_batch(self, windows: np.ndarray) -> Float64Array:
         """Predict the steps that follow each of many windows.
 
         Args:
             windows: (n, input_steps, inputs), in the columns' own units.
 
         Returns:
-            (n, output_steps, targets) float32, in the columns' own units.
+            (n, output_steps, targets) float64, in the columns' own units.
 
         Raises:
             DataError: as :meth:`predict`.

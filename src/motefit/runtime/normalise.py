@@ -1,4 +1,4 @@
-"""Standardisation as the card states it, in float32."""
+"""Standardisation as the card states it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,6 +7,7 @@ from motefit.spec.errors import ModelFileError
 from motefit.spec.normalisation import Normalisation
 
 Float32Array = NDArray[np.float32]
+Precision = type[np.float32] | type[np.float64]
 
 
 class Normaliser:
@@ -15,32 +16,37 @@ class Normaliser:
     Args:
         normalisation: one mean and std for all columns, or one per column.
         columns: length of the last axis.
+        precision: of the arithmetic. Features of a front end are float32 as they are made; columns
+            of a series need float64, since float32 rounds 20,000,001 to 20,000,000 before the mean
+            is taken off.
 
     Raises:
         ModelFileError: when there are other than 1 or ``columns`` values.
     """
 
-    def __init__(self, normalisation: Normalisation, *, columns: int) -> None:
+    def __init__(
+        self, normalisation: Normalisation, *, columns: int, precision: Precision = np.float32
+    ) -> None:
         if len(normalisation.mean) not in {1, columns}:
             raise ModelFileError(
                 f"the card has {len(normalisation.mean)} means for {columns} columns; "
                 f"1 or {columns} are needed"
             )
-        self._mean = np.asarray(normalisation.mean, np.float32)
-        self._std = np.asarray(normalisation.std, np.float32)
+        self._precision = precision
+        self._mean = np.asarray(normalisation.mean, precision)
+        self._std = np.asarray(normalisation.std, precision)
 
-    def apply(self, values: Float32Array) -> Float32Array:
-        """Standardise (..., columns) float32."""
-        return (values - self._mean) / self._std
+    def apply(self, values: np.ndarray) -> Float32Array:
+        """Standardise (..., columns) real numbers; the result is float32."""
+        exact = np.asarray(values, self._precision)
+        return np.asarray((exact - self._mean) / self._std, np.float32)
 
-    def undo(self, values: Float32Array, columns: tuple[int, ...]) -> Float32Array:
-        """Turn standardised values back.
+    def undo(self, values: Float32Array, columns: tuple[int, ...]) -> np.ndarray:
+        """Turn standardised values back, in the precision of the arithmetic.
 
         Args:
             values: (..., k) float32.
             columns: which of the normalised columns each of the k is.
         """
-        if len(self._mean) == 1:
-            return values * self._std + self._mean
-        pick = list(columns)
-        return values * self._std[pick] + self._mean[pick]
+        pick = [0] * len(columns) if len(self._mean) == 1 else list(columns)
+        return values.astype(self._precision) * self._std[pick] + self._mean[pick]

@@ -3,15 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from motefit.runtime.normalise import Normaliser, Precision
 from motefit.spec.normalisation import Normalisation
 
 Floats = NDArray[np.float32]
 
 
-def normalised(x: Floats, normalisation: Normalisation) -> Floats:
-    """``(x - mean) / std`` along the last axis, float32."""
-    mean = np.asarray(normalisation.mean, np.float32)
-    return np.asarray((x - mean) / np.asarray(normalisation.std, np.float32), np.float32)
+def normalised(
+    x: np.ndarray, normalisation: Normalisation, *, precision: Precision = np.float32
+) -> Floats:
+    """``(x - mean) / std`` along the last axis, float32; by the code that the runtime runs."""
+    return Normaliser(normalisation, columns=x.shape[-1], precision=precision).apply(x)
 
 
 def feature_normalisation(features: Floats) -> Normalisation:

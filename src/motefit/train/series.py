@@ -47,5 +47,6 @@ class SeriesSource:
     def part(self, name: str) -> tuple[Floats, Floats]:
         """As :meth:`epoch`, of a part by name."""
         windows = self._dataset.parts[name]
-        targets = normalised(windows.targets, self.target_normalisation)
-        return normalised(windows.inputs, self.normalisation), targets.reshape(len(windows), -1)
+        rows = normalised(windows.rows, self.normalisation, precision=np.float64)
+        targets = rows[:, list(windows.target_columns)][windows.target_rows]
+        return rows[windows.input_rows], targets.reshape(len(windows), -1)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from motefit.data.audit import audit_series
-from motefit.data.series import SeriesDataset, load_series
+from motefit.data.audit import SeriesAudit, audit_series
+from motefit.data.series import INPUT_MISSING, TARGET_MISSING, SeriesDataset, load_series
 from motefit.data.synth.climate import synthesise_climate
 from motefit.graph.problem import Problem
 from motefit.measure.baselines import forecast_baselines
@@ -111,19 +111,13 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
     def audit(self, dataset: SeriesDataset) -> Mapping[str, object]:
         """Rows, gaps and windows."""
         audit = audit_series(dataset)
-        facts: dict[str, object] = encode(audit)
-        windows = audit.windows
-        facts["notes"] = [
-            f"{audit.rows} rows in {audit.runs} gap-free runs; windows: "
-            + ", ".join(f"{count} {part}" for part, count in windows.items())
-        ]
-        return facts
+        return {**encode(audit), "notes": _notes(audit)}
 
     def subject(
         self, model: bytes, io: SeriesIO, *, threads: int = 1, xnnpack: bool = True
     ) -> Subject:
         """The model with a window at the training mean."""
-        window = np.tile(np.asarray(io.normalisation.mean, np.float32), (1, io.input_steps, 1))
+        window = np.tile(np.asarray(io.normalisation.mean), (1, io.input_steps, 1))
         forecaster = Forecaster(model, io, threads=threads, xnnpack=xnnpack)
         return Subject(pipeline=forecaster, example=window)
 
@@ -137,6 +131,28 @@ def _io(dataset: SeriesDataset) -> SeriesIO:
         step_minutes=dataset.step_minutes,
         normalisation=dataset.normalisation,
     )
+
+
+def _notes(audit: SeriesAudit) -> list[str]:
+    """What the data are, and what was done about missing values."""
+    notes = [
+        f"{audit.rows} rows in {audit.runs} gap-free runs; windows: "
+        + ", ".join(f"{count} {part}" for part, count in audit.windows.items())
+    ]
+    if audit.missing_rows:
+        notes.append(f"{audit.missing_rows} rows left out: a value is missing there")
+    if audit.filled_values:
+        shares = audit.filled_inputs_percent.items()
+        notes.append(
+            "filled inputs, where the last known value is held: "
+            + ", ".join(f"{share:.1f} % of {part}" for part, share in shares)
+        )
+    for reason in (TARGET_MISSING, INPUT_MISSING):
+        counts = {part: found[reason] for part, found in audit.windows_left_out.items()}
+        if any(counts.values()):
+            left = ", ".join(f"{count} {part}" for part, count in counts.items())
+            notes.append(f"windows left out, as {reason}: {left}")
+    return notes
 
 
 def _measurement(errors: ForecastErrors) -> Measurement:

@@ -134,7 +134,7 @@ def _rows(key: str, parts: Mapping[str, object]) -> list[Counts]:
 def _row(name: str, parts: Mapping[str, object], *, inner: bool = False) -> Counts:
     values = (number(parts.get(part)) for part in PARTS)
     return Counts(
-        name=name, values=tuple("" if n is None else grouped(n) for n in values), inner=inner
+        name=name, values=tuple("" if n is None else plain(n) for n in values), inner=inner
     )
 
 

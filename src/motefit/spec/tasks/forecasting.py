@@ -28,9 +28,12 @@ class SeriesData:
         validation_percent: share of the validation part; the rest is the test part.
         split: ``"whole"`` cuts the series once, ``"per-run"`` cuts each gap-free run.
         sentinels: values that mean "missing", e.g. -9999.
-        missing: what a missing value does: ``"gap"`` splits the series there, ``"interpolate"``
-            fills up to ``max_filled_steps`` steps linearly, ``"error"`` refuses the file.
-        max_filled_steps: longest run of missing steps that ``"interpolate"`` fills.
+        missing: what a missing value does: ``"gap"`` splits the series there, ``"hold"`` shows the
+            model the column's last known value for up to ``max_filled_steps`` steps, ``"error"``
+            refuses the file. ``"interpolate"`` is read as ``"hold"``: a line between two known
+            values would show the model the future.
+        max_filled_steps: steps for which ``"hold"`` repeats a value; after them the series is
+            split. No target is a repeated value, and no window ends at one.
         repeated_rows: what a row does whose time is not after the time before: ``"error"`` refuses
             the file, ``"drop"`` leaves the row out if an earlier row has the same time and values.
         synthetic_days: length of the series made where no data file is given.
@@ -47,7 +50,7 @@ class SeriesData:
     validation_percent: float = 20.0
     split: Literal["whole", "per-run"] = "per-run"
     sentinels: tuple[float, ...] = (-9999.0,)
-    missing: Literal["gap", "interpolate", "error"] = "gap"
+    missing: Literal["gap", "hold", "interpolate", "error"] = "gap"
     max_filled_steps: int = 3
     repeated_rows: Literal["error", "drop"] = "error"
     synthetic_days: int = 365
@@ -69,6 +72,11 @@ class SeriesData:
                 "train_percent and validation_percent must be positive and leave a test part, "
                 f"got {self.train_percent} and {self.validation_percent}"
             )
+
+    @property
+    def holds(self) -> bool:
+        """Whether missing values are filled with the last known one."""
+        return self.missing in {"hold", "interpolate"}
 
 
 @dataclass(frozen=True, kw_only=True)
