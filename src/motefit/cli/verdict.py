@@ -131,7 +131,7 @@ def print_differences(result: CheckResult) -> None:
             soft_wrap=True,
         )
     elif not result.differences:
-        out.print("every size, accuracy and error of the card was reproduced exactly")
+        out.print("every size, accuracy and error of the card was reproduced")
     for item in result.differences:
         measured = "nothing" if item.measured is None else format_value(item.metric, item.measured)
         out.print(

@@ -72,6 +72,7 @@ class SeriesAudit:
         windows: per part, the number of windows.
         runs: gap-free stretches.
         gaps: places where the series was split.
+        missing: what a missing value does, as the recipe spells it.
         missing_rows: rows left out because a value was missing.
         filled_values: missing values in usable rows, where an earlier value is held.
         filled_inputs_percent: per part, the share of the windows' input values that are held.
@@ -89,6 +90,7 @@ class SeriesAudit:
     windows: Mapping[str, int]
     runs: int
     gaps: int
+    missing: str
     missing_rows: int
     filled_values: int
     filled_inputs_percent: Mapping[str, float]
@@ -145,6 +147,7 @@ def audit_series(dataset: SeriesDataset) -> SeriesAudit:
         windows={part: len(windows) for part, windows in parts.items()},
         runs=dataset.runs,
         gaps=dataset.gaps,
+        missing=dataset.missing,
         missing_rows=dataset.missing_rows,
         filled_values=dataset.filled_values,
         filled_inputs_percent={

@@ -139,6 +139,7 @@ class SeriesDataset:
         normalisation: mean and standard deviation per input column over all known values of the
             training part; the standard deviation of a constant column is 1.
         ranges: per input column, smallest and largest value of the whole series.
+        missing: what a missing value does, as the recipe spells it.
         rows: usable rows.
         part_rows: rows per part, in the order train, validation, test.
         runs: gap-free stretches.
@@ -160,6 +161,7 @@ class SeriesDataset:
     test: Windows
     normalisation: Normalisation
     ranges: tuple[tuple[float, float], ...]
+    missing: str
     rows: int
     part_rows: tuple[int, int, int]
     runs: int
@@ -201,6 +203,7 @@ def load_series(path: Path, data: SeriesData) -> SeriesDataset:
         test=windows["test"],
         normalisation=_normalisation(series, segments["train"]),
         ranges=_ranges(series.values),
+        missing=data.missing,
         rows=len(series.times),
         part_rows=_part_rows(segments),
         runs=len(series.runs),
@@ -346,7 +349,7 @@ def _windows(series: Series, segments: tuple[Segment, ...], data: SeriesData) ->
     newest = first + steps - 1
     unknown = np.concatenate([[0], series.filled[:, list(columns)].any(axis=1).cumsum()])
     no_target = unknown[newest + 1 + data.output_steps] > unknown[newest + 1]
-    incomplete = series.filled.any(axis=1)[newest]
+    incomplete = series.filled[newest].any(axis=1)
     used = ~(no_target | incomplete)
     left_out = {
         TARGET_MISSING: int(no_target.sum()),

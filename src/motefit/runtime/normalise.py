@@ -1,5 +1,7 @@
 """Standardisation as the card states it."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,12 +35,12 @@ class Normaliser:
                 f"1 or {columns} are needed"
             )
         self._precision = precision
-        self._mean = np.asarray(normalisation.mean, precision)
-        self._std = np.asarray(normalisation.std, precision)
+        self._mean: NDArray[Any] = np.asarray(normalisation.mean, precision)
+        self._std: NDArray[Any] = np.asarray(normalisation.std, precision)
 
     def apply(self, values: np.ndarray) -> Float32Array:
         """Standardise (..., columns) real numbers; the result is float32."""
-        exact = np.asarray(values, self._precision)
+        exact: NDArray[Any] = np.asarray(values, self._precision)
         return np.asarray((exact - self._mean) / self._std, np.float32)
 
     def undo(self, values: Float32Array, columns: tuple[int, ...]) -> np.ndarray:
@@ -49,4 +51,5 @@ class Normaliser:
             columns: which of the normalised columns each of the k is.
         """
         pick = [0] * len(columns) if len(self._mean) == 1 else list(columns)
-        return values.astype(self._precision) * self._std[pick] + self._mean[pick]
+        exact: NDArray[Any] = np.asarray(values, self._precision)
+        return np.asarray(exact * self._std[pick] + self._mean[pick])

@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motefit.data.series import SeriesDataset
-from motefit.spec.normalisation import Normalisation
 from motefit.train.normalise import normalised
 
 Floats = NDArray[np.float32]
@@ -23,11 +22,6 @@ class SeriesSource:
     def __init__(self, dataset: SeriesDataset) -> None:
         self._dataset = dataset
         self.normalisation = dataset.normalisation
-        columns = [dataset.inputs.index(name) for name in dataset.targets]
-        self.target_normalisation = Normalisation(
-            mean=tuple(dataset.normalisation.mean[i] for i in columns),
-            std=tuple(dataset.normalisation.std[i] for i in columns),
-        )
         self.key = dataset.key
         self._train = self.part("train")
 

@@ -139,6 +139,11 @@ def _notes(audit: SeriesAudit) -> list[str]:
         f"{audit.rows} rows in {audit.runs} gap-free runs; windows: "
         + ", ".join(f"{count} {part}" for part, count in audit.windows.items())
     ]
+    if audit.missing == "interpolate":
+        notes.append(
+            '[data] missing = "interpolate" is read as "hold", since a line between two known '
+            'values would show the model the future; write missing = "hold"'
+        )
     if audit.missing_rows:
         notes.append(f"{audit.missing_rows} rows left out: a value is missing there")
     if audit.filled_values:
