@@ -40,7 +40,7 @@ def run_all(run, tones_run, climate_run, folder) -> None:
     clip = next((tones_run.data / "low").iterdir())
     assert printed(run("kws", tones_run.bundle, clip)).startswith("low")
     forecast = printed(run("forecast", climate_run.bundle, climate_run.data))
-    assert len(forecast.splitlines()) == 1 + 2
+    assert len(forecast.splitlines()) == 2 + 2
     bench = run("bench", tones_run.bundle, climate_run.bundle, "--rounds", 4, "--json")
     assert len(json.loads(printed(bench))["models"]) == 2
     lines = run("latency", "--model", tones_run.bundle, "--protocol", "2024", "--pause", 0)

@@ -151,7 +151,8 @@ def try_series(run, bundle: Path, card: Card, series: Path, folder: Path) -> Non
     if found["same_data"]:
         assert found["met"]
     lines = printed(run("forecast", bundle, series)).splitlines()
-    assert len(lines) == 1 + card.io.output_steps
+    assert lines[0].startswith("input ends ")
+    assert len(lines) == 2 + card.io.output_steps
 
 
 def try_bundle(run, bundle: Path, sound: Sound, series: Path, folder: Path) -> None:

@@ -1,16 +1,23 @@
 """``motefit kws``, ``forecast``, ``inspect`` and ``recipes``."""
 
 import json
+import re
 import shutil
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from motefit.runtime import Forecaster, load_bundle
+from motefit.runtime import Forecaster, load_bundle, write_bundle
 from motefit.spec.recipe import Recipe
+
+
+def lost(line: str) -> str:
+    """A row of the climate file without its temperature."""
+    return line.split(",", maxsplit=1)[0] + ",-9999,50,1000"
 
 
 def clips(run, word: str) -> list[Path]:
@@ -75,11 +82,18 @@ def test_a_forecast_follows_the_last_rows(invoke, climate_run):
     window = np.array([[float(v) for v in line.split(",")[1:3]] for line in lines])
     expected = Forecaster.load(climate_run.bundle).predict(window)
     found = [[row["T (degC)"], row["rh (%)"]] for row in rows]
-    np.testing.assert_array_equal(np.float32(found), expected)
+    np.testing.assert_array_equal(found, expected)
+    assert {row["input_end"] for row in rows} == {str(last)}
+    assert {(row["zone"], row["filled_inputs"]) for row in rows} == {("", 0)}
 
 
 def test_a_forecast_in_words(invoke, climate_run):
-    head, *rows = invoke("forecast", climate_run.bundle, climate_run.data).stdout.splitlines()
+    origin, head, *rows = invoke(
+        "forecast", climate_run.bundle, climate_run.data
+    ).stdout.splitlines()
+    assert re.fullmatch(
+        r"input ends \S+ \S+, the newest row; times as in the file, which states no zone", origin
+    )
     assert [name.strip() for name in head.split("  ")[-2:]] == ["T (degC)", "rh (%)"]
     assert len(rows) == 2
 
@@ -87,12 +101,15 @@ def test_a_forecast_in_words(invoke, climate_run):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        pytest.param(lambda rows: rows[:3], "ends with 2 such rows", id="few rows"),
-        pytest.param(lambda rows: [*rows[:-3], *rows[-2:]], "ends with 2 such rows", id="gap"),
         pytest.param(
-            lambda rows: [*rows[:-2], rows[-2].split(",")[0] + ",-9999,50,1000", rows[-1]],
-            "ends with 1 such rows",
-            id="sentinel",
+            lambda rows: rows[:3],
+            "has 2 such rows up to there, behind a gap, a missing value or the start of the file; "
+            "no earlier row can be used either",
+            id="few rows",
+        ),
+        pytest.param(lambda rows: [*rows[:-3], *rows[-2:]], "has 2 such rows up to", id="gap"),
+        pytest.param(
+            lambda rows: [*rows[:-2], lost(rows[-2]), rows[-1]], "has 1 such rows", id="sentinel"
         ),
         pytest.param(
             lambda rows: [rows[0].replace("T (degC)", "T"), *rows[1:]],
@@ -109,15 +126,84 @@ def test_a_series_that_cannot_be_used(refused, climate_run, tmp_path, spoil, sai
     assert said in refused("forecast", climate_run.bundle, path)
 
 
-def test_a_row_that_is_missing_at_the_end_is_left_out(invoke, climate_run, tmp_path):
+@pytest.fixture
+def stale(climate_run, tmp_path) -> tuple[Path, Path, str]:
+    """A file whose three newest rows lack a value, the same without them, and its last time."""
     lines = climate_run.data.read_text().splitlines()
-    shorter, marked = tmp_path / "shorter.csv", tmp_path / "marked.csv"
-    shorter.write_text("\n".join(lines[:-1]) + "\n")
-    marked.write_text("\n".join([*lines[:-1], lines[-1].split(",")[0] + ",-9999,50,1000"]) + "\n")
-    first, second = (
-        invoke("forecast", climate_run.bundle, path).stdout for path in (shorter, marked)
+    marked, shorter = tmp_path / "marked.csv", tmp_path / "shorter.csv"
+    marked.write_text("\n".join([*lines[:-3], *map(lost, lines[-3:])]) + "\n")
+    shorter.write_text("\n".join(lines[:-3]) + "\n")
+    last = datetime.strptime(lines[-4].split(",")[0], "%d.%m.%Y %H:%M:%S")  # noqa: DTZ007
+    return marked, shorter, str(last)
+
+
+def test_stale_rows_are_refused_and_the_last_usable_one_is_named(refused, climate_run, stale):
+    marked, _, last = stale
+    said = refused("forecast", climate_run.bundle, marked)
+    assert "a value is missing there (empty, NaN or a sentinel)" in said
+    assert (
+        f'the last usable row is {last}: give newer rows, or forecast from that one with --at "'
+        in said
     )
-    assert first == second != ""
+
+
+def test_a_forecast_from_an_earlier_row_is_as_where_the_file_ends_there(invoke, climate_run, stale):
+    marked, shorter, last = stale
+    wanted = json.loads(invoke("forecast", climate_run.bundle, shorter, "--json").stdout)
+    whole = climate_run.data
+    for options in ([marked, "--stale-ok"], [marked, "--at", last], [whole, "--at", last]):
+        found = invoke("forecast", climate_run.bundle, *options, "--json")
+        assert json.loads(found.stdout) == wanted
+        said = invoke("forecast", climate_run.bundle, *options).stdout
+        assert said.startswith(f"input ends {last}, not at the newest row, ")
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("2009-01-20 00:05:00", "no row has the time '2009-01-20 00:05:00'; the rows go from 2009"),
+        ("yesterday", "--at 'yesterday' is not a time in ISO 8601 nor in '%d.%m.%Y %H:%M:%S'"),
+        ("2009-01-20T00:00:00+01:00", "has a zone, the times of"),
+        ("2009-01-01 00:20:00", "has 2 such rows up to there"),
+    ],
+)
+def test_a_time_that_no_forecast_starts_from(refused, climate_run, at, said):
+    assert said in refused("forecast", climate_run.bundle, climate_run.data, "--at", at)
+
+
+def test_a_forecast_keeps_the_zone_of_the_row_it_starts_from(
+    invoke, refused, climate_run, tmp_path
+):
+    """Four rows before and four after the clock goes back; 02:50 is there twice."""
+    card = load_bundle(climate_run.bundle).card
+    recipe = {**card.recipe, "data": {**card.recipe["data"], "time_format": ""}}
+    bundle = tmp_path / "zoned.zip"
+    write_bundle(bundle, load_bundle(climate_run.bundle).model, replace(card, recipe=recipe))
+    utc = [datetime(2024, 10, 27, 0, 20, tzinfo=UTC) + timedelta(minutes=10 * i) for i in range(12)]
+    zoned = [t.astimezone(timezone(timedelta(hours=2 if t.hour < 1 else 1))) for t in utc]
+    path = tmp_path / "zoned.csv"
+    path.write_text(
+        "\n".join(
+            [
+                "Date Time,T (degC),rh (%)",
+                *(f"{t.isoformat()},{i},{50 + i}" for i, t in enumerate(zoned)),
+            ]
+        )
+    )
+    rows = json.loads(invoke("forecast", bundle, path, "--json").stdout)
+    assert [row["time"] for row in rows] == [
+        "2024-10-27 03:20:00+01:00", "2024-10-27 03:30:00+01:00",
+    ]  # fmt: skip
+    assert {row["zone"] for row in rows} == {"+01:00"}
+    said = refused("forecast", bundle, path, "--at", "2024-10-27 02:50:00")
+    assert "2 rows have the time" in said
+    assert '--at "2024-10-27 02:50:00+02:00"' in said
+    for at in ("2024-10-27 02:50:00+02:00", "2024-10-27T00:50:00Z"):
+        first = invoke("forecast", bundle, path, "--at", at).stdout.splitlines()
+        assert first[0] == (
+            "input ends 2024-10-27 02:50:00+02:00, not at the newest row, 2024-10-27 04:10:00+02:00"
+        )
+        assert first[2].startswith("2024-10-27 03:00:00+02:00")
 
 
 def test_inspect_tells_where_the_bytes_go(invoke, climate_run, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from motefit.data.audit import audit_series, audit_speech
-from motefit.data.series import load_series
+from motefit.data.series import INPUT_MISSING, TARGET_MISSING, load_series
 from motefit.data.speech import load_speech
 from motefit.spec.codec import dumps_json
 from motefit.spec.tasks.forecasting import SeriesData
@@ -118,6 +118,35 @@ def test_series_audit(tmp_path):
     assert audit.windows == {part: len(w) for part, w in dataset.parts.items()}
     assert (audit.first, audit.last) == ("2020-01-01T00:50:00", "2020-01-02T23:10:00")
     assert (audit.filled_values, audit.repeated_rows) == (0, 0)
+    assert set(audit.filled_inputs_percent.values()) == {0.0}
+
+
+def test_series_audit_tells_what_was_filled_and_left_out(tmp_path):
+    start = datetime(2020, 1, 1)  # noqa: DTZ001 - series are in local, unzoned time
+    lines = [
+        f"{start + timedelta(minutes=10 * i)},{'' if i == 20 else i},{'' if i == 260 else i}"
+        for i in range(300)
+    ]
+    path = tmp_path / "s.csv"
+    path.write_text("\n".join(["t,a,b", *lines]))
+    data = SeriesData(
+        time="t", time_format="", inputs=("a", "b"), targets=("b",), output_steps=2,
+        missing="hold", train_percent=60.0, validation_percent=20.0,
+    )  # fmt: skip
+    audit = audit_series(load_series(path, data))
+    assert (audit.rows, audit.missing_rows, audit.filled_values) == (300, 0, 2)
+    # a at row 20 is in 5 windows of 6 rows, and the newest row of another, that is left out; b at
+    # row 260 is in as many, and a target of two
+    assert audit.windows_left_out == {
+        "train": {TARGET_MISSING: 0, INPUT_MISSING: 1},
+        "validation": {TARGET_MISSING: 0, INPUT_MISSING: 0},
+        "test": {TARGET_MISSING: 2, INPUT_MISSING: 1},
+    }
+    assert audit.windows == {"train": 172, "validation": 53, "test": 50}
+    assert audit.filled_inputs_percent == pytest.approx(
+        {"train": 100 * 5 / (172 * 12), "validation": 0.0, "test": 100 * 5 / (50 * 12)}
+    )
+    assert audit.filled_columns_percent == pytest.approx(dict.fromkeys("ab", 100 * 5 / (275 * 6)))
 
 
 def test_audits_are_json(speech):

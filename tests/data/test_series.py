@@ -67,7 +67,7 @@ def test_windows_of_an_unbroken_series(write):
     assert [len(w) for w in data.parts.values()] == [46, 21, 21]
     assert data.train.inputs.shape == (46, 3, 2)
     assert data.train.targets.shape == (46, 2, 1)
-    assert data.train.inputs.dtype == data.train.targets.dtype == np.float32
+    assert data.train.inputs.dtype == data.train.targets.dtype == np.float64
     assert data.train.times.dtype == np.dtype("datetime64[s]")
     assert str(data.train.times[0]) == (START + timedelta(minutes=20)).isoformat()
     assert_window_values(data)
@@ -162,27 +162,6 @@ def test_a_sentinel_counts_in_input_columns_only_and_can_be_changed(write):
     assert load_series(path, spec()).missing_rows == 0
     with pytest.raises(DataError, match="too few rows"):
         load_series(path, spec(sentinels=tuple(float(i) for i in range(90))))
-
-
-def test_interpolation_fills_short_holes_only(write):
-    lines = rows(range(100))
-    for i in (10, 11, 40, 41, 42, 60):
-        lines[i] = f"{stamp(i)},,{1000 + i}"
-    path = write(lines)
-    options = spec(missing="interpolate", max_filled_steps=2)
-    series = read_series(path, options)
-    assert (series.filled_values, series.missing_rows, len(series.runs)) == (3, 3, 2)
-    np.testing.assert_allclose(series.values[:40, 0], np.arange(40), rtol=1e-12)
-    assert_window_values(load_series(path, spec(missing="interpolate", max_filled_steps=3)))
-
-
-def test_interpolation_needs_a_neighbour_on_both_sides_and_no_gap(write):
-    steps = [*range(30), *range(40, 100)]
-    lines = rows(steps)
-    for at in (0, 29, 89):
-        lines[at] = f"{stamp(steps[at])},,{1000 + steps[at]}"
-    series = read_series(write(lines), spec(missing="interpolate"))
-    assert (series.filled_values, series.missing_rows) == (0, 3)
 
 
 def test_missing_error_names_line_column_and_count(write):

@@ -138,6 +138,18 @@ def test_zoned_times_become_utc(write):
     series = read_series(write(lines), spec(step_minutes=60.0))
     assert len(series.runs) == 1
     assert str(series.times[0]) == "2020-03-28T23:00:00"
+    assert series.file_zones.tolist() == [3600, 3600, 7200, 7200]
+
+
+def test_times_without_a_zone_have_none(write):
+    assert read_series(write(rows(range(9))), spec()).file_zones is None
+
+
+@pytest.mark.parametrize("zones", [("", "+02:00"), ("Z", "")])
+def test_a_zone_on_some_times_only_is_refused(write, zones):
+    lines = [f"2020-03-29T0{h}:00:00{zone},1,2" for h, zone in enumerate(zones)]
+    with pytest.raises(DataError, match=r"line 3: .* of line 2 has .*all times with a zone, or"):
+        read_series(write(lines), spec(step_minutes=60.0))
 
 
 @pytest.mark.parametrize(

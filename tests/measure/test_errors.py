@@ -76,6 +76,24 @@ def test_least_squares_needs_data_and_survives_constant_columns():
     np.testing.assert_allclose(LeastSquares.fit(windows, targets).predict(windows), targets)
 
 
+def test_least_squares_near_twenty_million(tmp_path):
+    """Steps of 0.1, of which float32 holds none there."""
+    start = np.datetime64("2020-01-01T00:00")
+    lines = [f"{start + i * np.timedelta64(10, 'm')},{2e7 + i / 10:.1f}" for i in range(500)]
+    path = tmp_path / "s.csv"
+    path.write_text("\n".join(["time,x", *lines]))
+    data = SeriesData(time="time", time_format="", inputs=("x",), targets=("x",))
+    dataset = load_series(path, data)
+    found = forecast_baselines(
+        dataset.targets,
+        (0,),
+        train=(dataset.train.inputs, dataset.train.targets),
+        test=(dataset.test.inputs, dataset.test.targets),
+    )
+    assert found["least squares"].mae[0] < 1e-6
+    assert found["persistence"].mae == pytest.approx((0.35,), abs=1e-6)
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("steps", "naive", "linear"),

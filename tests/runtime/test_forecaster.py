@@ -20,27 +20,39 @@ def forecaster(series_bundle, tmp_path):
 def windows(series_bundle):
     norm = series_bundle.card.io.normalisation
     unit = np.random.default_rng(6).standard_normal((20, 6, 3))
-    return (unit * norm.std + norm.mean).astype(np.float32)
+    return unit * norm.std + norm.mean
 
 
 def test_predictions_are_in_the_targets_own_units_and_order(forecaster, series_graph, windows):
     norm = forecaster.io.normalisation
-    unit = (windows - np.float32(norm.mean)) / np.float32(norm.std)
+    unit = ((windows - norm.mean) / norm.std).astype(np.float32)
     outputs = reference.run(series_graph, unit).reshape(20, 3, 2)
     wanted = outputs * np.array([16.0, 8.0]) + np.array([72.0, 9.0])  # rh first, then T
     predictions = forecaster.predict_batch(windows)
-    assert predictions.dtype == np.float32
+    assert predictions.dtype == np.float64
     np.testing.assert_allclose(predictions, wanted, atol=1e-3)
     np.testing.assert_array_equal(forecaster.predict(windows[7]), predictions[7])
     assert forecaster.predict_batch(windows[:0]).shape == (0, 3, 2)
 
 
 def test_other_number_types_are_read(forecaster, windows):
-    whole = np.round(windows)
+    whole = np.round(windows.astype(np.float32))
     wanted = forecaster.predict_batch(whole)
     for dtype in (np.float64, np.int32):
         np.testing.assert_array_equal(forecaster.predict_batch(whole.astype(dtype)), wanted)
     np.testing.assert_array_equal(forecaster.predict(whole[0].tolist()), wanted[0])
+
+
+@pytest.mark.parametrize("offset", [0.0, 2e7, 3e12])
+def test_large_columns_keep_their_digits(series_bundle, windows, offset):
+    """The same windows further up give the same predictions further up."""
+    io = series_bundle.card.io
+    higher = tuple(mean + offset for mean in io.normalisation.mean)
+    far = dataclasses.replace(io, normalisation=dataclasses.replace(io.normalisation, mean=higher))
+    windows = np.round(windows * 512) / 512  # exact, also on top of the offset
+    near = Forecaster(series_bundle.model, io).predict_batch(windows)
+    found = Forecaster(series_bundle.model, far).predict_batch(windows + offset)
+    np.testing.assert_allclose(found - offset, near, atol=2e-3)
 
 
 def test_unfit_windows_are_data_errors(forecaster, windows):

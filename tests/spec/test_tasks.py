@@ -66,7 +66,10 @@ def test_speech_data_out_of_range(change, message):
         ({"max_filled_steps": -1}, "max_filled_steps at least 0"),
         ({"train_percent": 80.0}, "leave a test part, got 80.0 and 20.0"),
         ({"split": "per_run"}, r"split: got 'per_run' \(did you mean 'per-run'"),
-        ({"missing": "drop"}, "missing: got 'drop'; allowed: 'gap', 'interpolate', 'error'"),
+        (
+            {"missing": "drop"},
+            "missing: got 'drop'; allowed: 'gap', 'hold', 'interpolate', 'error'",
+        ),
         ({"repeated_rows": "keep"}, "repeated_rows: got 'keep'"),
         ({"sentinels": (float("inf"),)}, r"sentinels\[0\]: expected a finite number"),
     ],

@@ -10,18 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motefit.data.series import SeriesDataset, load_series
+from motefit.data.series import SeriesDataset, Windows, load_series
 from motefit.data.speech import Clips, SpeechDataset, load_speech
 from motefit.graph.families import build
 from motefit.graph.problem import Problem
+from motefit.graph.transform import fold
+from motefit.runtime import Forecaster
 from motefit.signal.features import Features
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.errors import DataError, OutputError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalisation import Normalisation
 from motefit.spec.recipe import TrainSpec
-from motefit.spec.tasks.forecasting import SeriesData
+from motefit.spec.tasks.forecasting import SeriesData, SeriesIO
 from motefit.spec.tasks.keyword_spotting import SpeechData
+from motefit.tflite.writer import write
 from motefit.train.loop import train
 from motefit.train.normalise import feature_normalisation, normalised
 from motefit.train.series import SeriesSource
@@ -31,6 +34,16 @@ FRONT_END = FrontEnd(
     rate_hz=8000, seconds=0.4, frame_length=256, frame_step=128, mel_bins=16, coefficients=8
 )
 SAMPLES = FRONT_END.clip_samples
+LINEAR = write(
+    fold(
+        build(
+            "linear",
+            {},
+            problem=Problem(input_shape=(4, 2), outputs=3, naive=(7, 7, 7)),
+            rng=np.random.default_rng(0),
+        )
+    )
+)
 
 
 def tones(n: int, seed: int) -> Clips:
@@ -194,12 +207,48 @@ def test_series_targets_are_standardised_by_their_own_column(series: SeriesDatas
     n = len(series.train)
     assert x.shape == (n, 6, 2)
     assert y.shape == (n, 3)
-    damp = Normalisation(mean=series.normalisation.mean[1:], std=series.normalisation.std[1:])
-    assert source.target_normalisation == damp
-    back = y.reshape(n, 3, 1) * np.float32(damp.std[0]) + np.float32(damp.mean[0])
+    back = y.reshape(n, 3, 1) * series.normalisation.std[1] + series.normalisation.mean[1]
     np.testing.assert_allclose(back, series.train.targets, rtol=1e-5, atol=1e-4)
     # The last input row and the first target row of the next window are the same measurement.
-    np.testing.assert_allclose(x[1:, -1, 1], y[:-1, 0], atol=1e-5)
+    np.testing.assert_array_equal(x[1:, -1, 1], y[:-1, 0])
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    offset=st.sampled_from([0.0, -40.0, 1e5, 2e7, -3e9, 1e12]),
+    scale=st.sampled_from([1e-3, 1.0, 1e4]),
+)
+def test_training_and_runtime_standardise_alike_to_the_last_bit(seed, offset, scale) -> None:
+    rng = np.random.default_rng(seed)
+    rows = offset + scale * rng.standard_normal((30, 2)).cumsum(axis=0)
+    windows = Windows(
+        rows=rows,
+        filled=np.zeros(rows.shape, np.bool_),
+        first=np.arange(23),
+        input_steps=4,
+        output_steps=3,
+        target_columns=(1,),
+        times=np.arange(23).astype("datetime64[s]"),
+        left_out={},
+    )
+    means = Normalisation(mean=tuple(rows.mean(axis=0)), std=tuple(rows.std(axis=0)))
+    dataset = SeriesDataset(
+        inputs=("a", "b"), targets=("b",), input_steps=4, output_steps=3, step_minutes=1.0,
+        train=windows, validation=windows, test=windows, normalisation=means, ranges=(),
+        missing="gap", rows=30, part_rows=(30, 30, 30), runs=1, gaps=0, missing_rows=0,
+        filled_values=0, repeated_rows=0, key="rows",
+    )  # fmt: skip
+    trained, targets = SeriesSource(dataset).part("train")
+    shipped = Forecaster(LINEAR, SeriesIO(
+        inputs=("a", "b"), targets=("b",), input_steps=4, output_steps=3, step_minutes=1.0,
+        normalisation=means,
+    ))  # fmt: skip
+    assert trained.dtype == targets.dtype == np.float32
+    np.testing.assert_array_equal(trained, shipped.inputs(windows.inputs))
+    # nothing is rounded before the mean is taken off
+    np.testing.assert_allclose(trained, (windows.inputs - means.mean) / means.std, atol=1e-6)
+    back = targets.reshape(-1, 3, 1).astype(np.float64) * means.std[1] + means.mean[1]
+    np.testing.assert_allclose(back, windows.targets, rtol=0, atol=1e-6 * np.ptp(rows))
 
 
 def test_a_network_learns_a_series(series: SeriesDataset) -> None:

@@ -131,7 +131,8 @@ def print_differences(result: CheckResult) -> None:
             soft_wrap=True,
         )
     elif not result.differences:
-        out.print("every size, accuracy and error of the card was reproduced")
+        digits = " to one part in a million" if result.rounded else " exactly"
+        out.print(f"every size, accuracy and error of the card was reproduced{digits}")
     for item in result.differences:
         measured = "nothing" if item.measured is None else format_value(item.metric, item.measured)
         out.print(

@@ -44,6 +44,7 @@ class CheckResult:
         differences: facts the bundle's card states otherwise; timings are left out, since they
             are the machine's, and so is the arena where it cannot be measured. None when there is
             no card to compare with.
+        rounded: whether an error agrees to one part in a million only, not to the last digit.
         same_data: whether the data are those the card was measured on; if not, accuracy and
             errors are not compared.
         report: path of the report; None where the extra ``report`` is not installed.
@@ -52,6 +53,7 @@ class CheckResult:
     card: Card
     certificate: Certificate
     differences: tuple[Difference, ...] | None
+    rounded: bool
     same_data: bool
     report: Path | None
 
@@ -118,6 +120,7 @@ def check(
         differences=None
         if card is None
         else _differences(card.facts, shipped, same_data=same_data),
+        rounded=card is not None and _rounded(card.facts, shipped, same_data=same_data),
         same_data=same_data,
         report=report,
     )
@@ -154,6 +157,16 @@ def _differences(
         Difference(metric=name, stated=value, measured=found.get(name))
         for name, value in sorted(stated.items())
         if _comparable(name, found, same_data=same_data) and not _same(name, value, found.get(name))
+    )
+
+
+def _rounded(stated: Mapping[str, float], shipped: Shipped, *, same_data: bool) -> bool:
+    found = shipped.card.facts
+    return any(
+        found.get(name) != value
+        and _comparable(name, found, same_data=same_data)
+        and _same(name, value, found.get(name))
+        for name, value in stated.items()
     )
 
 

@@ -54,7 +54,7 @@ def forecast_command(
     if as_json:
         origin = {
             "input_end": _written(found.input_end, found),
-            "zone": found.zone or None,
+            "zone": found.zone,
             "filled_inputs": found.filled_inputs,
         }
         rows = [
