@@ -8,8 +8,9 @@ import pytest
 import soundfile
 
 from motefit.data.audit import audit_series, audit_speech
-from motefit.data.series import INPUT_MISSING, TARGET_MISSING, load_series
+from motefit.data.series import load_series
 from motefit.data.speech import load_speech
+from motefit.data.windows import INPUT_MISSING, TARGET_MISSING
 from motefit.spec.codec import dumps_json
 from motefit.spec.tasks.forecasting import SeriesData
 from motefit.spec.tasks.keyword_spotting import SpeechData

@@ -135,6 +135,11 @@ def test_what_comes_later_changes_nothing_before(tmp_path_factory, data, held, c
         assume("every row has a missing value" not in str(error))
         raise
     late = read_series(data.write(folder), options)
+    for start, _ in late.runs:  # nothing is held across a row without a value
+        row = data.times.index(late.times[start].item())
+        for column in np.flatnonzero(late.filled[start]):
+            between = range(data.source(row, column), row)
+            assert all(0 <= r - data.source(r, c) <= held for r in between for c in range(2))
     np.testing.assert_array_equal(late.usable[:count], early.usable)
     np.testing.assert_array_equal(late.values[: len(early.values)], early.values)
     np.testing.assert_array_equal(late.filled[: len(early.values)], early.filled)

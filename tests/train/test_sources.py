@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motefit.data.series import SeriesDataset, Windows, load_series
+from motefit.data.series import SeriesDataset, load_series
 from motefit.data.speech import Clips, SpeechDataset, load_speech
+from motefit.data.windows import Windows
 from motefit.graph.families import build
 from motefit.graph.problem import Problem
 from motefit.graph.transform import fold

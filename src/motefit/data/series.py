@@ -12,12 +12,11 @@ import numpy.typing as npt
 from motefit.data.holding import Floats, Mask, Segment, hold, without_outside_values
 from motefit.data.splits import PARTS
 from motefit.data.table import Table, Times, read_table
+from motefit.data.windows import Windows, cut_windows
 from motefit.spec.errors import DataError
 from motefit.spec.normalisation import Normalisation
 from motefit.spec.tasks.forecasting import SeriesData
 
-TARGET_MISSING = "a target is missing"
-INPUT_MISSING = "the newest input row is incomplete"
 _CONSTANT = 1e-9
 """A spread below this share of the mean is rounding noise of a constant column."""
 
@@ -36,7 +35,7 @@ class Series:
         usable: bool (file rows,); the other attributes are of these rows alone.
         values: float64 (rows, columns), finite, in the columns' own units.
         filled: bool (rows, columns), where a value was missing and the last known one is held;
-            that one lies in the same run.
+            between the two, every row of the file has a known or a held value in every column.
         runs: gap-free stretches of rows, in order; together they hold every row.
         repeated_rows: rows left out because they repeat an earlier row's time and values.
     """
@@ -65,62 +64,6 @@ class Series:
     def gaps(self) -> int:
         """Places where two rows that follow each other are not one step apart."""
         return len(self.runs) - 1
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Windows:
-    """Windows of one part; no window spans a gap or reaches into another part.
-
-    A missing value that was filled may be among the inputs, but not in the newest input row, and
-    never among the targets. Windows overlap, so they are kept as places in one table of rows.
-
-    Attributes:
-        rows: float64 (rows, columns), the whole series in the columns' own units.
-        filled: bool (rows, columns), where ``rows`` holds an earlier value.
-        first: int64 (n,), the row that each window starts at.
-        input_steps: rows a model sees.
-        output_steps: rows a model predicts.
-        target_columns: index of each target among the columns.
-        times: datetime64[s] (n,), of each window's last input row.
-        left_out: windows that would lie in the part and are not used, by reason.
-    """
-
-    rows: Floats
-    filled: Mask
-    first: npt.NDArray[np.int64]
-    input_steps: int
-    output_steps: int
-    target_columns: tuple[int, ...]
-    times: Times
-    left_out: Mapping[str, int]
-
-    def __len__(self) -> int:
-        return len(self.first)
-
-    @property
-    def input_rows(self) -> npt.NDArray[np.int64]:
-        """Row numbers (n, input_steps)."""
-        return self.first[:, np.newaxis] + np.arange(self.input_steps)
-
-    @property
-    def target_rows(self) -> npt.NDArray[np.int64]:
-        """Row numbers (n, output_steps)."""
-        return self.first[:, np.newaxis] + self.input_steps + np.arange(self.output_steps)
-
-    @property
-    def inputs(self) -> Floats:
-        """(n, input_steps, columns) float64, in the columns' own units; a new copy."""
-        return self.rows[self.input_rows]
-
-    @property
-    def targets(self) -> Floats:
-        """(n, output_steps, targets) float64, in the targets' own units; a new copy."""
-        return self.rows[:, list(self.target_columns)][self.target_rows]
-
-    @property
-    def filled_inputs(self) -> tuple[int, ...]:
-        """Per column, how many of the n * input_steps values that a model sees were filled."""
-        return tuple(self.filled[self.input_rows].sum(axis=(0, 1)).tolist())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -188,7 +131,10 @@ def load_series(path: Path, data: SeriesData) -> SeriesDataset:
         part: _inside(stretches, series.filled)
         for part, stretches in split_segments(series.runs, data).items()
     }
-    windows = {part: _windows(series, segments[part], data) for part in PARTS}
+    windows = {
+        part: cut_windows(series.times, series.values, series.filled, segments[part], data)
+        for part in PARTS
+    }
     for part in PARTS:
         if not len(windows[part]):
             raise _no_windows(series, segments, part, data, left_out=windows[part].left_out)
@@ -339,32 +285,6 @@ def _runs(times: Times, step_minutes: float) -> tuple[Segment, ...]:
         return ()
     edges = [0, *(np.flatnonzero(np.diff(times) != step) + 1).tolist(), len(times)]
     return tuple(pairwise(edges))
-
-
-def _windows(series: Series, segments: tuple[Segment, ...], data: SeriesData) -> Windows:
-    steps, span = data.input_steps, data.input_steps + data.output_steps
-    columns = tuple(data.inputs.index(name) for name in data.targets)
-    starts = [np.arange(start, stop - span + 1) for start, stop in segments]
-    first = np.concatenate([np.empty(0, np.int64), *starts])
-    newest = first + steps - 1
-    unknown = np.concatenate([[0], series.filled[:, list(columns)].any(axis=1).cumsum()])
-    no_target = unknown[newest + 1 + data.output_steps] > unknown[newest + 1]
-    incomplete = series.filled[newest].any(axis=1)
-    used = ~(no_target | incomplete)
-    left_out = {
-        TARGET_MISSING: int(no_target.sum()),
-        INPUT_MISSING: int((incomplete & ~no_target).sum()),
-    }
-    return Windows(
-        rows=series.values,
-        filled=series.filled,
-        first=first[used],
-        input_steps=steps,
-        output_steps=data.output_steps,
-        target_columns=columns,
-        times=series.times[newest[used]],
-        left_out=left_out,
-    )
 
 
 def _normalisation(series: Series, segments: tuple[Segment, ...]) -> Normalisation:

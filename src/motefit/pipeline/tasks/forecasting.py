@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from motefit.data.audit import SeriesAudit, audit_series
-from motefit.data.series import INPUT_MISSING, TARGET_MISSING, SeriesDataset, load_series
+from motefit.data.series import SeriesDataset, load_series
 from motefit.data.synth.climate import synthesise_climate
+from motefit.data.windows import INPUT_MISSING, TARGET_MISSING
 from motefit.graph.problem import Problem
 from motefit.measure.baselines import forecast_baselines
 from motefit.measure.errors import ForecastErrors, measure_errors

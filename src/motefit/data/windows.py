@@ -1,0 +1,107 @@
+"""Windows of a series: which rows go in, which are to come out, and what is left out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from motefit.data.holding import Floats, Mask, Segment
+from motefit.data.table import Times
+from motefit.spec.tasks.forecasting import SeriesData
+
+TARGET_MISSING = "a target is missing"
+INPUT_MISSING = "the newest input row is incomplete"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Windows:
+    """Windows of one part; no window spans a gap or reaches into another part.
+
+    A missing value that was filled may be among the inputs, but not in the newest input row, and
+    never among the targets. Windows overlap, so they are kept as places in one table of rows.
+
+    Attributes:
+        rows: float64 (rows, columns), the whole series in the columns' own units.
+        filled: bool (rows, columns), where ``rows`` holds an earlier value.
+        first: int64 (n,), the row that each window starts at.
+        input_steps: rows a model sees.
+        output_steps: rows a model predicts.
+        target_columns: index of each target among the columns.
+        times: datetime64[s] (n,), of each window's last input row.
+        left_out: windows that would lie in the part and are not used, by reason.
+    """
+
+    rows: Floats
+    filled: Mask
+    first: npt.NDArray[np.int64]
+    input_steps: int
+    output_steps: int
+    target_columns: tuple[int, ...]
+    times: Times
+    left_out: Mapping[str, int]
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @property
+    def input_rows(self) -> npt.NDArray[np.int64]:
+        """Row numbers (n, input_steps)."""
+        return self.first[:, np.newaxis] + np.arange(self.input_steps)
+
+    @property
+    def target_rows(self) -> npt.NDArray[np.int64]:
+        """Row numbers (n, output_steps)."""
+        return self.first[:, np.newaxis] + self.input_steps + np.arange(self.output_steps)
+
+    @property
+    def inputs(self) -> Floats:
+        """(n, input_steps, columns) float64, in the columns' own units; a new copy."""
+        return self.rows[self.input_rows]
+
+    @property
+    def targets(self) -> Floats:
+        """(n, output_steps, targets) float64, in the targets' own units; a new copy."""
+        return self.rows[:, list(self.target_columns)][self.target_rows]
+
+    @property
+    def filled_inputs(self) -> tuple[int, ...]:
+        """Per column, how many of the n * input_steps values that a model sees were filled."""
+        return tuple(self.filled[self.input_rows].sum(axis=(0, 1)).tolist())
+
+
+def cut_windows(
+    times: Times, rows: Floats, filled: Mask, segments: tuple[Segment, ...], data: SeriesData
+) -> Windows:
+    """Windows of the stretches of rows that belong to one part.
+
+    Args:
+        times: datetime64[s] (rows,).
+        rows: float64 (rows, columns), finite.
+        filled: bool (rows, columns), where ``rows`` holds an earlier value.
+        segments: stretches of rows, one step apart.
+        data: columns and steps.
+    """
+    steps, span = data.input_steps, data.input_steps + data.output_steps
+    columns = tuple(data.inputs.index(name) for name in data.targets)
+    starts = [np.arange(start, stop - span + 1) for start, stop in segments]
+    first = np.concatenate([np.empty(0, np.int64), *starts])
+    newest = first + steps - 1
+    unknown = np.concatenate([[0], filled[:, list(columns)].any(axis=1).cumsum()])
+    no_target = unknown[newest + 1 + data.output_steps] > unknown[newest + 1]
+    incomplete = filled[newest].any(axis=1)
+    used = ~(no_target | incomplete)
+    left_out = {
+        TARGET_MISSING: int(no_target.sum()),
+        INPUT_MISSING: int((incomplete & ~no_target).sum()),
+    }
+    return Windows(
+        rows=rows,
+        filled=filled,
+        first=first[used],
+        input_steps=steps,
+        output_steps=data.output_steps,
+        target_columns=columns,
+        times=times[newest[used]],
+        left_out=left_out,
+    )
