@@ -75,7 +75,8 @@ class EpochReport:
         epochs: how many there will be.
         train_loss: mean over the epoch's examples, while the weights were moving.
         validation_loss: of the epoch's final weights, without label smoothing.
-        score: on the validation part: accuracy (0..1), or minus the mean absolute error.
+        score: on the validation part: accuracy (0..1; the balanced one where training is balanced),
+            or minus the mean absolute error.
         best_score: highest score so far.
         learning_rate: at the epoch's last step.
         seconds: from the epoch's begin to the end of its validation.
@@ -333,7 +334,9 @@ class Run:
 
     def judge(self, outputs: Tensor, targets: Tensor) -> tuple[float, float]:
         """Mean loss without smoothing, and score, of logits (n, ...)."""
-        return float(self._plain_loss(outputs, targets)), score(self._loss, outputs, targets)
+        balanced = self.settings.balance != "none"
+        value = score(self._loss, outputs, targets, balanced=balanced)
+        return float(self._plain_loss(outputs, targets)), value
 
     def tensors(self, x: np.ndarray, y: np.ndarray, *, part: str) -> tuple[Tensor, Tensor]:
         """Copies of examples on the device: float32 (n, *input_shape) and targets.

@@ -98,9 +98,7 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         """Errors of the file on one part, in real units, and what persistence makes of it."""
         windows = dataset.parts[part]
         errors = measure_errors(Forecaster(model, io), windows.inputs, windows.targets)
-        guess = persistence(
-            windows.inputs, columns=io.target_columns, output_steps=io.output_steps
-        )
+        guess = persistence(windows.inputs, columns=io.target_columns, output_steps=io.output_steps)
         naive = score_forecast(io.targets, guess, windows.targets)
         measured = _measurement(errors)
         return replace(measured, facts={**measured.facts, **errors.skill_facts(naive)})

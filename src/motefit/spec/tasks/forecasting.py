@@ -123,7 +123,9 @@ def _check_window(window: SeriesData | SeriesIO) -> None:
 
 
 def _metrics(data: SeriesData) -> tuple[str, ...]:
-    return tuple(f"{prefix}{name}" for prefix in (MAE_PREFIX, SKILL_PREFIX) for name in data.targets)
+    return tuple(
+        f"{prefix}{name}" for prefix in (MAE_PREFIX, SKILL_PREFIX) for name in data.targets
+    )
 
 
 register(TaskSpec(name=NAME, data=SeriesData, io=SeriesIO, has_frontend=False, metrics=_metrics))
