@@ -143,7 +143,13 @@ class Weakness:
                 format_value(self.metric, number) for number in (self.value, self.baseline_value)
             )
             return f"{column}{value} against {baseline}"
-        return "" if self.clips is None else f"none of its {self.clips} test clips"
+        if self.clips is None:
+            return ""
+        return (
+            "not in its only test clip"
+            if self.clips == 1
+            else f"none of its {self.clips} test clips"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
