@@ -11,27 +11,12 @@ from motefit.spec.budget import Bound, Budget
 from motefit.spec.card import Card
 from motefit.spec.codec import decode, dumps_json
 from motefit.spec.errors import ModelFileError, RecipeError
-from motefit.spec.metrics import (
-    MAE_PREFIX,
-    RECALL_MIN,
-    RECALL_PREFIX,
-    SKILL_PREFIX,
-    format_value,
-)
+from motefit.spec.evidence import agrees, implied, why_absent
+from motefit.spec.metrics import format_value
+from motefit.spec.weakness import Weakness, statements, weaknesses
 
 Verdict = Literal["pass", "fail", "not measured"]
 Confidence = Literal["shown", "met, not shown at 95 %", "missed"]
-Claim = Literal[
-    "no better than",
-    "not shown to be better than",
-    "never recognizes",
-    "no training clip of",
-    "no test clip of",
-]
-PERSISTENCE, MAJORITY = "persistence", "majority class"
-"""Baselines that a card's evidence names, and that a sentence may say in other words."""
-DIGITS = 4
-"""Significant digits to which two errors are compared, and printed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,58 +86,6 @@ class AccuracyEvidence:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Weakness:
-    """What makes a model of little use, whether it meets its budget or not.
-
-    Attributes:
-        claim: what is said of it, of a baseline or of a word.
-        metric: that was compared, e.g. ``"mae.T (degC)"``.
-        value: the model's; None where there is none.
-        baseline: name of the naive baseline; empty for a claim of a word alone.
-        baseline_value: the baseline's value of the metric.
-        word: what the baseline always says, or the word that the claim is of.
-        clips: of the word in the test part, where they are counted.
-    """
-
-    claim: Claim
-    metric: str
-    value: float | None = None
-    baseline: str = ""
-    baseline_value: float | None = None
-    word: str = ""
-    clips: int | None = None
-
-    @property
-    def statement(self) -> str:
-        """Without figures, e.g. ``no better than persistence``, ``never recognizes 'left'``."""
-        if self.baseline == MAJORITY:
-            said = _quoted(self.word) if self.word else "the most frequent word"
-            return f"{self.claim} always saying {said}"
-        return f"{self.claim} {self.baseline or _quoted(self.word)}"
-
-    @property
-    def figures(self) -> str:
-        """What the statement rests on; empty where it says everything."""
-        if self.value is not None and self.baseline_value is not None:
-            column = (
-                f"{self.metric.removeprefix(MAE_PREFIX)} "
-                if self.metric.startswith(MAE_PREFIX)
-                else ""
-            )
-            value, baseline = (
-                format_value(self.metric, number) for number in (self.value, self.baseline_value)
-            )
-            return f"{column}{value} against {baseline}"
-        if self.clips is None:
-            return ""
-        return (
-            "not in its only test clip"
-            if self.clips == 1
-            else f"none of its {self.clips} test clips"
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
 class DataFacts:
     """What about the data makes a figure better than it is; None: not known.
 
@@ -203,13 +136,7 @@ class Certificate:
     @property
     def reservations(self) -> tuple[str, ...]:
         """The weaknesses in words, e.g. ``no better than persistence (T 0.41 against 0.33)``."""
-        figures: dict[str, list[str]] = {}
-        for weakness in self.weaknesses:
-            figures.setdefault(weakness.statement, []).append(weakness.figures)
-        return tuple(
-            f"{statement} ({', '.join(filter(None, found))})" if any(found) else statement
-            for statement, found in figures.items()
-        )
+        return statements(self.weaknesses)
 
     def to_json(self) -> str:
         """The certificate as JSON with sorted keys."""
@@ -260,11 +187,7 @@ def certify(
         objective_value=_finite(facts.get(budget.objective)),
         accuracy=_accuracy(counts, budget, evidence) if counts else None,
         data=_data_facts(evidence, counts),
-        weaknesses=(
-            *_weak_forecasts(facts, evidence),
-            *_weak_answers(facts, evidence, counts),
-            *_weak_words(evidence),
-        ),
+        weaknesses=weaknesses(facts, evidence, counts),
         model_sha256=model_sha256,
     )
 
@@ -297,168 +220,16 @@ def _line(
     verdict: Verdict = "fail"
     reason = ""
     if bound.metric not in facts:
-        verdict, reason = "not measured", _why_absent(bound.metric, evidence)
+        verdict, reason = "not measured", why_absent(bound.metric, evidence)
     elif value is None:
         reason = f"measured as {facts[bound.metric]}"
     elif bound.metric == "accuracy" and counts and not _agree(value, counts):
         reason = f"the evidence counts {counts[0]} of {counts[1]} clips, which is another accuracy"
-    elif not _near(value, _implied(bound.metric, evidence)):
+    elif not agrees(value, implied(bound.metric, evidence)):
         reason = "the evidence beside it gives another value"
     elif bound.holds(value):
         verdict = "pass"
     return Line(metric=bound.metric, bound=str(bound), value=value, verdict=verdict, reason=reason)
-
-
-def _why_absent(metric: str, evidence: Mapping[str, Any]) -> str:
-    """Why a metric was not measured, where the evidence tells."""
-    if metric.startswith(SKILL_PREFIX):
-        if _naive_error(metric.removeprefix(SKILL_PREFIX), evidence) == 0:
-            return "persistence makes no error on these windows"
-    elif metric.startswith(RECALL_PREFIX):
-        missing = _words_without(evidence, "test")
-        if metric != RECALL_MIN:
-            missing = [word for word in missing if metric == f"{RECALL_PREFIX}{word}"]
-        if missing:
-            return f"no test clip of {', '.join(map(_quoted, missing))}"
-    return "no measured value"
-
-
-def _implied(metric: str, evidence: Mapping[str, Any]) -> float | None:
-    """The value of a skill, a recall or the balanced accuracy that the evidence comes to."""
-    if metric.startswith(SKILL_PREFIX):
-        column = metric.removeprefix(SKILL_PREFIX)
-        own, naive = _numbers(evidence, "errors", "mae").get(column), _naive_error(column, evidence)
-        return None if own is None or not naive else 1 - own / naive
-    recalls = _numbers(evidence, "accuracy", "recall")
-    if metric == RECALL_MIN:
-        return min(recalls.values(), default=None)
-    if metric == "balanced_accuracy":
-        return sum(recalls.values()) / len(recalls) if recalls else None
-    return (
-        recalls.get(metric.removeprefix(RECALL_PREFIX))
-        if metric.startswith(RECALL_PREFIX)
-        else None
-    )
-
-
-def _near(value: float, implied: float | None) -> bool:
-    return implied is None or math.isclose(value, implied, rel_tol=1e-9, abs_tol=1e-9)
-
-
-def _naive_error(column: str, evidence: Mapping[str, Any]) -> float | None:
-    """Mean absolute error of persistence on a column."""
-    return _numbers(evidence, "baselines", PERSISTENCE, "mae").get(column)
-
-
-def _words_without(evidence: Mapping[str, Any], part: str) -> list[str]:
-    """The words of which a part of the data has no clip, sorted."""
-    clips = _numbers(evidence, "data", "clips", part)
-    return sorted(word for word, count in clips.items() if count == 0)
-
-
-def _weak_forecasts(
-    facts: Mapping[str, float], evidence: Mapping[str, Any]
-) -> tuple[Weakness, ...]:
-    """The naive forecasts that a model does not beat, column by column."""
-    return tuple(
-        Weakness(
-            claim="no better than",
-            metric=f"{MAE_PREFIX}{column}",
-            value=value,
-            baseline=name,
-            baseline_value=error,
-        )
-        for name in _baselines(evidence)
-        for column, error in _numbers(evidence, "baselines", name, "mae").items()
-        if (value := _finite(facts.get(f"{MAE_PREFIX}{column}"))) is not None
-        and not _rounded(value) < _rounded(error)
-    )
-
-
-def _weak_answers(
-    facts: Mapping[str, float], evidence: Mapping[str, Any], counts: tuple[int, int] | None
-) -> tuple[Weakness, ...]:
-    """The naive guesses that a classifier does not beat, or is not shown to beat."""
-    value = counts[0] / counts[1] if counts else _finite(facts.get("accuracy"))
-    if value is None:
-        return ()
-    shown = interval(*counts)[0] if counts else value
-    return tuple(
-        Weakness(
-            claim="not shown to be better than" if value > guess else "no better than",
-            metric="accuracy",
-            value=value,
-            baseline=name,
-            baseline_value=guess,
-            word=_only_answer(evidence, name),
-        )
-        for name in _baselines(evidence)
-        if (guess := _numbers(evidence, "baselines", name).get("accuracy")) is not None
-        and shown <= guess
-    )
-
-
-def _only_answer(evidence: Mapping[str, Any], baseline: str) -> str:
-    """The word that a guess always says: the one it always gets right. Empty: it never does."""
-    recalls = _numbers(evidence, "baselines", baseline, "recall")
-    return next((word for word, recall in recalls.items() if recall == 1), "")
-
-
-def _weak_words(evidence: Mapping[str, Any]) -> tuple[Weakness, ...]:
-    """Words that are never heard as what they are, or that no clip was there for."""
-    clips = _numbers(evidence, "data", "clips", "test")
-    deaf = tuple(
-        Weakness(
-            claim="never recognizes",
-            metric=f"{RECALL_PREFIX}{word}",
-            value=0.0,
-            word=word,
-            clips=int(clips[word]) if word in clips else None,
-        )
-        for word, recall in _numbers(evidence, "accuracy", "recall").items()
-        if recall == 0
-    )
-    parts: tuple[tuple[str, Claim], ...] = (
-        ("train", "no training clip of"),
-        ("test", "no test clip of"),
-    )
-    return deaf + tuple(
-        Weakness(claim=claim, metric=f"{RECALL_PREFIX}{word}", word=word)
-        for part, claim in parts
-        for word in _words_without(evidence, part)
-    )
-
-
-def _baselines(evidence: Mapping[str, Any]) -> list[str]:
-    """Names of the naive baselines: persistence, then by name, as a card is sorted by keys."""
-    return sorted(_table(evidence, "baselines"), key=lambda name: (name != PERSISTENCE, name))
-
-
-def _rounded(error: float) -> float:
-    """An error as it is printed: what looks equal is no better."""
-    return float(f"{error:.{DIGITS}g}")
-
-
-def _quoted(word: str) -> str:
-    """A word in quotation marks."""
-    return f"'{word}'"
-
-
-def _table(evidence: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    """A table inside tables; empty where there is none."""
-    found: Any = evidence
-    for key in path:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
-
-
-def _numbers(evidence: Mapping[str, Any], *path: str) -> dict[str, float]:
-    """The finite numbers of a table inside tables, sorted by name."""
-    return {
-        str(name): value
-        for name, value in sorted(_table(evidence, *path).items())
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    }
 
 
 def _finite(value: float | None) -> float | None:
