@@ -59,8 +59,8 @@ class TrainSpec:
         loss: ``"cross-entropy"``, ``"mae"``, ``"mse"`` or ``"huber"``; empty: the task's own.
         label_smoothing: of the cross-entropy.
         balance: of the words in training: ``"none"`` takes the clips as they are, ``"sampling"``
-            draws as many clips of each word in every epoch, the rare ones several times (each time
-            augmented differently), and keeps the epoch with the best balanced accuracy.
+            draws as many clips of each word in every epoch, the rare ones several times, each time
+            augmented anew, and keeps the epoch with the best balanced accuracy.
         seeds: one candidate is trained per seed.
         augment: of training clips.
         teacher: a larger network to learn from, of a task with cross-entropy; None for none.
