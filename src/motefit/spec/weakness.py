@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from motefit.spec.binomial import interval
+from motefit.spec.codec import check_fields
 from motefit.spec.evidence import (
     MAJORITY,
     PERSISTENCE,
@@ -48,6 +49,9 @@ class Weakness:
     baseline_value: float | None = None
     word: str = ""
     clips: int | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def statement(self) -> str:
