@@ -19,7 +19,7 @@ from motefit.pipeline.recipes import find_recipe, recipe_names
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.codec import dumps_toml, encode
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.metrics import MAE_PREFIX, METRIC_NAMES, UNIT_FACTORS, metric
+from motefit.spec.metrics import METRIC_NAMES, PATTERNS, UNIT_FACTORS, metric
 from motefit.spec.recipe import CompressSpec, TrainSpec
 from motefit.spec.search import SearchSpec
 from motefit.spec.tasks import task_names, task_spec
@@ -49,12 +49,14 @@ order written, each on the model that the step before has left.
 BUDGET = """
 ## `[budget]`
 A line is a metric with a relation, a number and a unit. Without a unit the number counts bytes,
-milliseconds or, for accuracy, a fraction. 1 KB is 1024 bytes. A dotted key, a quoted key and a
-nested table are the same: `size.zip_bytes = "< 25 KB"`, `mae."T (degC)" = "< 0.5"`.
+milliseconds or, for accuracy, recall and skill, a fraction. 1 KB is 1024 bytes. A dotted key, a
+quoted key and a nested table are the same: `size.zip_bytes = "< 25 KB"`,
+`mae."T (degC)" = "< 0.5"`.
 
 `objective` names the metric to improve once all bounds hold (default `"size.zip_bytes"`).
 `reference` names the recipe that `latency.saving_percent` is a saving against. Errors and accuracy
-are those of the [data]'s own targets: another column's bound is refused before training.
+are those of the [data]'s own targets and words: a bound on another column or word is refused before
+training.
 
 | metric | bound | units | known before training |
 |---|---|---|---|
@@ -62,6 +64,12 @@ are those of the [data]'s own targets: another column's bound is refused before 
 METRIC_NOTES = """
 - `accuracy` is a keyword spotter's; `mae.<column>` a forecaster's mean absolute error on one target
   column, over all windows and all steps ahead, in the column's own unit.
+- `skill.<column>` is the share of persistence's mean absolute error that a forecaster saves on the
+  same windows, `1 - mae / mae of persistence`: below zero where "nothing changes" is the better
+  forecast, and not measured where persistence makes no error.
+- `recall.<word>` is the share of a word's clips that are recognized, `recall.min` the lowest of all
+  words, `balanced_accuracy` their mean. A word without test clips has no recall, and then
+  `recall.min` is not measured either; the mean is that of the words with clips.
 - `size.tflite_bytes` is the .tflite file; `size.zip_bytes` a zip that holds this file alone,
   without its [card](card.md).
 - `latency.*_ms` are medians for one example, on one thread of the machine that measures.
@@ -201,7 +209,7 @@ def _kind(hint: Any) -> str:  # noqa: ANN401 - a type annotation
 
 def _metrics() -> list[str]:
     rows = []
-    for name in (*METRIC_NAMES, f"{MAE_PREFIX}<column>"):
+    for name in (*METRIC_NAMES, *PATTERNS):
         known = metric(name)
         units = ", ".join(f"`{u}`" for u in UNIT_FACTORS[known.unit] if u) or "the column's own"
         bound = "`>` or `>=`" if known.higher_is_better else "`<` or `<=`"

@@ -11,7 +11,9 @@ from motefit.spec.budget import Bound, Budget
 from motefit.spec.card import Card
 from motefit.spec.codec import decode, dumps_json
 from motefit.spec.errors import ModelFileError, RecipeError
+from motefit.spec.evidence import agrees, implied, why_absent
 from motefit.spec.metrics import format_value
+from motefit.spec.weakness import Weakness, statements, weaknesses
 
 Verdict = Literal["pass", "fail", "not measured"]
 Confidence = Literal["shown", "met, not shown at 95 %", "missed"]
@@ -116,6 +118,8 @@ class Certificate:
         objective_value: its value; None where it was not measured.
         accuracy: of a classifier with counted test clips.
         data: facts of the data the figures come from.
+        weaknesses: what speaks against the model, be the budget met or not: naive baselines that it
+            does not beat, and words that it does not know. They decide nothing about ``met``.
         model_sha256: of the model file, where known.
     """
 
@@ -125,11 +129,17 @@ class Certificate:
     objective_value: float | None = None
     accuracy: AccuracyEvidence | None = None
     data: DataFacts = DataFacts()
+    weaknesses: tuple[Weakness, ...] = ()
     model_sha256: str = ""
 
     def __post_init__(self) -> None:
         if self.met != all(line.verdict == "pass" for line in self.lines):
             raise RecipeError("a certificate is met exactly when all its lines pass")
+
+    @property
+    def reservations(self) -> tuple[str, ...]:
+        """The weaknesses in words, e.g. ``no better than persistence (T 0.41 against 0.33)``."""
+        return statements(self.weaknesses)
 
     def to_json(self) -> str:
         """The certificate as JSON with sorted keys."""
@@ -158,19 +168,21 @@ def certify(
     """Hold measured facts against a budget.
 
     A value that is missing or not finite never passes. An accuracy whose evidence counts other
-    clips than it claims fails.
+    clips than it claims fails, and so does a recall or a skill that the evidence contradicts.
 
     Args:
         facts: value by metric name, in the metrics' base units.
         budget: the bounds.
-        evidence: of the card: ``"accuracy"`` with ``n`` and ``correct``, ``"data"`` with the facts
-            of an audit (:class:`DataFacts`); other topics are not looked at.
+        evidence: of the card: ``"accuracy"`` with ``n``, ``correct`` and ``recall``, ``"errors"``
+            with ``mae``, ``"baselines"`` with the same of each naive baseline, ``"data"`` with the
+            facts of an audit (:class:`DataFacts`, and clips by part and word); other topics are not
+            looked at.
         model_sha256: of the model file the facts belong to.
     """
     evidence = evidence or {}
     counts = _counts(evidence)
     bounds = sorted(budget.bounds, key=lambda bound: bound.metric)
-    lines = tuple(_line(bound, facts, counts) for bound in bounds)
+    lines = tuple(_line(bound, facts, evidence, counts) for bound in bounds)
     return Certificate(
         met=all(line.verdict == "pass" for line in lines),
         lines=lines,
@@ -178,6 +190,7 @@ def certify(
         objective_value=_finite(facts.get(budget.objective)),
         accuracy=_accuracy(counts, budget, evidence) if counts else None,
         data=_data_facts(evidence, counts),
+        weaknesses=weaknesses(facts, evidence, counts),
         model_sha256=model_sha256,
     )
 
@@ -200,16 +213,23 @@ def recheck(card: Card) -> Certificate:
     return certify(card.facts, budget, evidence=card.evidence, model_sha256=card.model_sha256)
 
 
-def _line(bound: Bound, facts: Mapping[str, float], counts: tuple[int, int] | None) -> Line:
+def _line(
+    bound: Bound,
+    facts: Mapping[str, float],
+    evidence: Mapping[str, Any],
+    counts: tuple[int, int] | None,
+) -> Line:
     value = _finite(facts.get(bound.metric))
     verdict: Verdict = "fail"
     reason = ""
     if bound.metric not in facts:
-        verdict, reason = "not measured", "no measured value"
+        verdict, reason = "not measured", why_absent(bound.metric, evidence)
     elif value is None:
         reason = f"measured as {facts[bound.metric]}"
     elif bound.metric == "accuracy" and counts and not _agree(value, counts):
         reason = f"the evidence counts {counts[0]} of {counts[1]} clips, which is another accuracy"
+    elif not agrees(value, implied(bound.metric, evidence)):
+        reason = "the evidence beside it gives another value"
     elif bound.holds(value):
         verdict = "pass"
     return Line(metric=bound.metric, bound=str(bound), value=value, verdict=verdict, reason=reason)

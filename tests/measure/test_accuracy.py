@@ -29,7 +29,10 @@ def test_every_clip_is_classified_by_the_runtime(spotter, clips, monkeypatch):
     assert (result.n, result.correct, result.accuracy) == (7, 6, 6 / 7)
     assert result.confusion[truth[2]][heard[2]] == 1
     assert (result.low, result.high) == interval(6, 7)
-    assert result.facts == {"accuracy": 6 / 7}
+    recalls = {f"recall.{name}": r for name, r in zip(NAMES, result.recalls, strict=True)}
+    known = {name: recall for name, recall in recalls.items() if recall is not None}
+    assert known.items() <= result.facts.items()
+    assert result.facts["accuracy"] == 6 / 7
     assert decode(module.Accuracy, encode(result), where="card") == result
 
 
@@ -45,7 +48,21 @@ def test_counts_add_up(pairs):
 
 
 def test_a_label_without_clips_has_no_recall_rather_than_a_perfect_one():
-    assert score(NAMES, np.array([0, 1]), np.array([0, 0])).recalls == (0.5, None, None)
+    result = score(NAMES, np.array([0, 1, 2]), np.array([0, 0, 2]))
+    assert result.recalls == (0.5, None, 1.0)
+    assert result.facts == {
+        "accuracy": 2 / 3, "balanced_accuracy": 0.75, "recall.down": 0.5, "recall.up": 1.0,
+    }  # fmt: skip
+
+
+def test_the_lowest_recall_is_a_metric_even_where_a_word_is_called_so():
+    labels = np.array([0, 0, 1, 1, 2, 2])
+    result = score(("max", "min", "no"), np.array([0, 0, 1, 1, 2, 0]), labels)
+    assert result.facts["recall.min"] == 0.5
+    assert result.facts["balanced_accuracy"] == pytest.approx(2.5 / 3)
+    assert set(result.facts) == {
+        "accuracy", "balanced_accuracy", "recall.max", "recall.min", "recall.no",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

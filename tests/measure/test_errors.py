@@ -34,6 +34,21 @@ def test_errors_by_hand():
     assert result.rmse == pytest.approx((3.0, 2.0))
 
 
+def test_skill_is_the_share_of_the_naive_error_that_is_saved():
+    targets = np.zeros((2, 1, 2))
+    model = score_forecast(COLUMNS, np.full((2, 1, 2), [1.0, 3.0]), targets)
+    naive = score_forecast(COLUMNS, np.full((2, 1, 2), [4.0, 2.0]), targets)
+    assert model.skill_facts(naive) == {"skill.rh (%)": 0.75, "skill.T (degC)": -0.5}
+    assert naive.skill_facts(naive) == {"skill.rh (%)": 0.0, "skill.T (degC)": 0.0}
+
+
+def test_without_a_naive_error_there_is_no_skill_rather_than_a_perfect_one():
+    targets = np.zeros((2, 1, 2))
+    naive = score_forecast(COLUMNS, np.full((2, 1, 2), [0.0, 2.0]), targets)
+    perfect = score_forecast(COLUMNS, targets, targets)
+    assert perfect.skill_facts(naive) == {"skill.T (degC)": 1.0}
+
+
 @pytest.mark.parametrize(
     ("shape", "value", "reason"),
     [

@@ -15,6 +15,7 @@ from motefit.spec.metrics import format_value, metric
 NAMES = (
     "accuracy", "size.tflite_bytes", "size.zip_bytes", "latency.frontend_ms", "latency.total_ms",
     "latency.inference_ms", "latency.saving_percent", "ram.arena_bytes", "macs", "mae.T (degC)",
+    "balanced_accuracy", "recall.min", "recall.up", "skill.T (degC)",
 )  # fmt: skip
 
 
@@ -38,6 +39,10 @@ NAMES = (
         ("macs", "< 20 k", "<", 20_000),
         ("mae.T (degC)", "< 0.3", "<", 0.3),
         ("mae.T (degC)", "< 3e-1", "<", 0.3),
+        ("skill.T (degC)", "> 10 %", ">", 0.1),
+        ("recall.up", ">= 90 %", ">=", 0.9),
+        ("recall.min", "> 0.5", ">", 0.5),
+        ("balanced_accuracy", ">= 95 %", ">=", 0.95),
     ],
 )
 def test_units(name, text, relation, limit):
@@ -66,7 +71,12 @@ def test_units(name, text, relation, limit):
         ("size.zip_byte", "< 1 KB", r"unknown metric 'size.zip_byte' \(did you mean 'size.zip_b"),
         ("acuracy", "> 1 %", r"did you mean 'accuracy'\?"),
         ("mae", "< 1", r"unknown metric 'mae' \(did you mean 'mae.<column>'"),
-        ("mae.", "< 1", "unknown metric 'mae.'"),
+        ("mae.", "< 1", r"unknown metric 'mae.' \(did you mean 'mae.<column>'"),
+        ("skill", "> 1 %", r"unknown metric 'skill' \(did you mean 'skill.<column>'"),
+        ("skil.T", "> 1 %", r"unknown metric 'skil.T' \(did you mean 'skill.<column>'"),
+        ("recal.up", "> 1 %", r"unknown metric 'recal.up' \(did you mean 'recall.<word>'"),
+        ("skill.T", "< 10 %", r"skill.T: upper bound given .*higher is better"),
+        ("recall.up", "> 101 %", "recall.up: '> 101 %' lies outside 0..100 %"),
     ],
 )
 def test_lines_that_cannot_be_read(name, text, message):
@@ -79,7 +89,7 @@ bounds = st.sampled_from(NAMES).flatmap(
         Bound,
         metric=st.just(name),
         relation=st.sampled_from([">", ">="] if metric(name).higher_is_better else ["<", "<="]),
-        limit=st.floats(0, 1) if name == "accuracy" else st.floats(0, 1e12),
+        limit=st.floats(0, 1) if metric(name).unit == "fraction" else st.floats(0, 1e12),
     )
 )
 budgets = st.builds(
@@ -157,6 +167,8 @@ def test_holds_is_the_relation_it_names(bound, value):
         ("latency.saving_percent", 66.81, "66.8 %"),
         ("macs", 1_234_567, "1 234 567"),
         ("mae.T (degC)", 0.17961, "0.1796"),
+        ("skill.T (degC)", -0.2424, "-24.24 %"),
+        ("recall.up", 0.5, "50.00 %"),
     ],
 )
 def test_values_for_people(name, value, text):

@@ -208,6 +208,19 @@ def test_what_is_left_out_takes_its_default():
         ),
         (SERIES + '[budget]\naccuracy = "> 1 %"', "accuracy is not measured here"),
         (SERIES + '[budget]\nmae."T (degc)" = "< 1"', r"did you mean 'mae.T \(degC\)'\?"),
+        (SERIES + '[budget]\nskill."T (degc)" = "> 1 %"', r"did you mean 'skill.T \(degC\)'\?"),
+        (SERIES + '[budget]\nrecall.up = "> 1 %"', "recall.up is not measured here"),
+        (SPEECH + '[budget]\nskill.T = "> 1 %"', "skill.T is not measured here"),
+        (
+            SPEECH + '[budget]\nrecall.dwn = "> 1 %"',
+            r"recall.dwn is not measured here \(did you mean 'recall.down'\?\)",
+        ),
+        (
+            SPEECH + '[search]\nobjectives = ["recall.no"]',
+            r"\[search\]: recall.no is not measured here",
+        ),
+        (SERIES + '[train]\nbalance = "sampling"', "balance: the task forecasting has no classes"),
+        (SPEECH + '[train]\nbalance = "smapling"', "did you mean 'sampling'"),
         (
             SPEECH + "[search.space]\nwidth = [1]",
             "space: 'width' must begin with frontend., model.",

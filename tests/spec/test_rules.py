@@ -23,6 +23,7 @@ from motefit.spec.tasks import TaskSpec
 from motefit.spec.tasks.forecasting import SeriesIO
 from motefit.spec.tasks.keyword_spotting import SpeechIO
 from motefit.spec.teacher import TeacherSpec
+from motefit.spec.weakness import Weakness
 
 BY_PROGRAMMERS = {KindSpec, TaskSpec, Metric}
 """Written in this package alone, never by a user: mypy checks them."""
@@ -54,6 +55,7 @@ EXAMPLES = {
         normalisation=Normalisation(),
     ),
     TeacherSpec: lambda: TeacherSpec(model={"family": "tcnet"}),
+    Weakness: lambda: Weakness(claim="never recognizes", metric="recall.up", word="up"),
     Card: lambda: Card(task="keyword-spotting", io=EXAMPLES[SpeechIO](), model_sha256=""),
 }
 """Of every specification that has a key without a default."""

@@ -22,8 +22,14 @@ IO = {
 def test_tasks_by_name():
     assert task_names() == ("forecasting", "keyword-spotting")
     assert [task_spec(name).name for name in task_names()] == list(task_names())
-    assert task_spec("keyword-spotting").metrics(SpeechData()) == ("accuracy",)
-    assert task_spec("forecasting").metrics(SeriesData()) == ("mae.T (degC)", "mae.rh (%)")
+    whole = ("accuracy", "balanced_accuracy", "recall.min")
+    metrics = task_spec("keyword-spotting").metrics
+    assert metrics(SpeechData()) == (*whole, "recall.<word>")
+    assert metrics(SpeechData(words=("up", "no"))) == (*whole, "recall.up", "recall.no")
+    columns = ("T (degC)", "rh (%)")
+    assert task_spec("forecasting").metrics(SeriesData()) == tuple(
+        f"{kind}.{column}" for kind in ("mae", "skill") for column in columns
+    )
     with pytest.raises(
         RecipeError, match=r"unknown task 'forcasting' \(did you mean 'forecasting'"
     ):

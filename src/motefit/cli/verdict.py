@@ -11,7 +11,7 @@ from motefit.pipeline.facts import is_quality
 from motefit.search.screen import Screened
 from motefit.spec.card import Card
 from motefit.spec.codec import encode
-from motefit.spec.metrics import MAE_PREFIX, format_value
+from motefit.spec.metrics import MAE_PREFIX, RECALL_MIN, RECALL_PREFIX, format_value
 from motefit.verify import AccuracyEvidence, Certificate
 
 MARKS = {
@@ -19,6 +19,9 @@ MARKS = {
     "fail": "[bold red]FAIL[/]",
     "not measured": "[yellow]not measured[/]",
 }
+
+MOST_RESERVATIONS = 4
+"""In the line of the verdict; report and certificate have all."""
 
 
 def print_verdict(card: Card, certificate: Certificate) -> None:
@@ -31,7 +34,7 @@ def print_verdict(card: Card, certificate: Certificate) -> None:
         note = f" ({escape(line.reason)})" if line.reason else ""
         table.add_row(escape(line.metric), line.bound, line.measured, MARKS[line.verdict] + note)
     for name, value in sorted(card.facts.items()):
-        if name not in bounded:
+        if name not in bounded and (name == RECALL_MIN or not name.startswith(RECALL_PREFIX)):
             table.add_row(f"[dim]{escape(name)}[/]", "", f"[dim]{format_value(name, value)}[/]", "")
     for name, row in _baselines(card):
         table.add_row(f"[dim]{escape(name)}[/]", "", f"[dim]{row}[/]", "[dim]baseline[/]")
@@ -44,7 +47,30 @@ def print_verdict(card: Card, certificate: Certificate) -> None:
         out.print(text, soft_wrap=True)
     for text in _about_data(card):
         out.print(text, soft_wrap=True)
-    out.print("[bold green]budget met[/]" if certificate.met else "[bold red]budget not met[/]")
+    out.print(
+        f"[bold {_color(certificate)}]{escape(verdict_words(certificate))}[/]", soft_wrap=True
+    )
+
+
+def verdict_words(certificate: Certificate) -> str:
+    """The verdict in one line, with what speaks against the model.
+
+    For example ``budget met, but no better than persistence (T (degC) 0.41 against 0.33)``.
+    """
+    words = "budget met" if certificate.met else "budget not met"
+    found = certificate.reservations
+    if not found:
+        return words
+    more = f"; and {len(found) - MOST_RESERVATIONS} more" if len(found) > MOST_RESERVATIONS else ""
+    but = "but" if certificate.met else "and"
+    return f"{words}, {but} {'; '.join(found[:MOST_RESERVATIONS])}{more}"
+
+
+def _color(certificate: Certificate) -> str:
+    """Green is for what is good without a "but"."""
+    if not certificate.met:
+        return "red"
+    return "yellow" if certificate.weaknesses else "green"
 
 
 def _baselines(card: Card) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """Accuracy of a shipped keyword model, clip by clip through the runtime."""
 
+import statistics
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.spec.binomial import interval
 from motefit.spec.errors import DataError
+from motefit.spec.metrics import RECALL_MIN, RECALL_PREFIX
 
 CHUNK_CLIPS = 256
 
@@ -59,8 +61,19 @@ class Accuracy:
 
     @property
     def facts(self) -> dict[str, float]:
-        """Values by metric name."""
-        return {"accuracy": self.accuracy}
+        """Values by metric name.
+
+        ``balanced_accuracy`` is the mean recall of the words that have clips. A word without clips
+        has no recall, and then there is no lowest one either.
+        """
+        recalls = dict(zip(self.labels, self.recalls, strict=True))
+        known = {label: recall for label, recall in recalls.items() if recall is not None}
+        facts = {f"{RECALL_PREFIX}{label}": recall for label, recall in known.items()}
+        facts.pop(RECALL_MIN, None)  # of a word called "min"
+        if len(known) == len(recalls):
+            facts[RECALL_MIN] = min(known.values())
+        balanced = statistics.fmean(known.values())
+        return {"accuracy": self.accuracy, "balanced_accuracy": balanced, **facts}
 
 
 def measure_accuracy(

@@ -1,12 +1,13 @@
 """Errors of a shipped forecaster, window by window through the runtime."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from motefit.runtime.forecaster import Forecaster
 from motefit.spec.errors import DataError
-from motefit.spec.metrics import MAE_PREFIX
+from motefit.spec.metrics import MAE_PREFIX, SKILL_PREFIX
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,19 @@ class ForecastErrors:
     def facts(self) -> dict[str, float]:
         """Values by metric name: ``mae.<column>``."""
         return {f"{MAE_PREFIX}{c}": e for c, e in zip(self.columns, self.mae, strict=True)}
+
+    def skill_facts(self, naive: "ForecastErrors") -> dict[str, float]:
+        """Values of ``skill.<column>``: the share of a naive forecast's error that is saved.
+
+        That is ``1 - mae / mae of the naive forecast``; below zero where the naive forecast is
+        better. A column on which the naive forecast makes no error has no skill.
+
+        Args:
+            naive: errors of the naive forecast on the same windows.
+        """
+        pairs = zip(self.columns, self.mae, naive.mae, strict=True)
+        skills = {f"{SKILL_PREFIX}{c}": 1 - own / error for c, own, error in pairs if error > 0}
+        return {name: skill for name, skill in skills.items() if math.isfinite(skill)}
 
 
 def measure_errors(

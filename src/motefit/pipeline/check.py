@@ -95,6 +95,7 @@ def check(
     folder = out or model.with_name(f"{model.stem}-check")
     make_writable(folder)
     dataset = task.load(recipe, data, progress=listener.loading)
+    task.require_measured(recipe, dataset)
     listener.loaded(notes_of(task.audit(dataset)))
     io = card.io if card is not None else task.foreign_io(recipe, dataset, content)
     task.require_fit(io, dataset)

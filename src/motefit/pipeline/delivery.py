@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from motefit.pipeline.datasets import load_dataset
-from motefit.pipeline.facts import Facts, is_quality, measure_file
+from motefit.pipeline.facts import Facts, is_quality, is_summary, measure_file
 from motefit.pipeline.finish import Finish, Finished, spread
 from motefit.pipeline.provenance import fit_command, provenance
 from motefit.pipeline.run_folder import RunFolder
@@ -187,5 +187,5 @@ def _row(
         "reason": reason,
         "tflite_bytes": facts.get("size.tflite_bytes"),
         "macs": facts.get("macs"),
-        "validation": {k: v for k, v in facts.items() if is_quality(k)},
+        "validation": {k: v for k, v in facts.items() if is_summary(k)},
     }

@@ -11,7 +11,7 @@ from motefit.measure.size import measure_size
 from motefit.pipeline.reference import reference_subject
 from motefit.pipeline.tasks import AnyTask, Part
 from motefit.spec.codec import encode
-from motefit.spec.metrics import TIMING_PREFIX, metric
+from motefit.spec.metrics import RECALL_MIN, RECALL_PREFIX, SKILL_PREFIX, TIMING_PREFIX, metric
 from motefit.spec.recipe import Recipe
 from motefit.tflite.inspect import inspect
 
@@ -19,6 +19,15 @@ from motefit.tflite.inspect import inspect
 def is_quality(name: str) -> bool:
     """Whether a metric says how good a model is, as opposed to what it costs."""
     return metric(name).unit in {"fraction", "column"}
+
+
+def is_summary(name: str) -> bool:
+    """Whether a metric is a quality of the whole, as tables of many models show it.
+
+    The recall of a single word is not, and a skill says what the error beside it says.
+    """
+    single = name.startswith((SKILL_PREFIX, RECALL_PREFIX)) and name != RECALL_MIN
+    return is_quality(name) and not single
 
 
 def is_timing(name: str) -> bool:

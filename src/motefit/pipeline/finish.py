@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from motefit.pipeline.events import Listener
-from motefit.pipeline.facts import is_quality, measure_cost
+from motefit.pipeline.facts import is_summary, measure_cost
 from motefit.pipeline.jobs import Outcome
 from motefit.pipeline.study import Trained
 from motefit.pipeline.tasks import AnyTask
@@ -151,11 +151,11 @@ def spread(
 
 
 def _moments(facts: Sequence[Mapping[str, float]]) -> Mapping[str, object]:
-    """Mean, standard deviation (n - 1), least and greatest of each quality and size."""
+    """Mean, standard deviation (n - 1), least and greatest of each summary quality and size."""
     names = [
         name
         for name in facts[0]
-        if (is_quality(name) or name.startswith("size."))
+        if (is_summary(name) or name.startswith("size."))
         and all(math.isfinite(f.get(name, math.nan)) for f in facts)
     ]
     return {

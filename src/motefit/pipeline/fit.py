@@ -132,6 +132,7 @@ def fit(
     folder.claim(recipe, overwrite=options.overwrite)
     listener.began(recipe)
     dataset = load_dataset(task, recipe, data, progress=listener.loading)
+    task.require_measured(recipe, dataset)
     listener.loaded(notes_of(task.audit(dataset)))
     judge = Judge(task, dataset, _timing(options))
     first: Round | None = None

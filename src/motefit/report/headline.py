@@ -7,6 +7,7 @@ from motefit.report.facts import ReportFacts
 from motefit.report.text import inside, metric_name, metric_unit
 from motefit.report.verdict import Tone, VerdictLine, verdict_lines
 from motefit.spec.metrics import MAE_PREFIX, format_value
+from motefit.verify import Certificate
 
 _FIGURES = (
     "accuracy",
@@ -31,7 +32,7 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Headline:
-    """What the head of the page shows."""
+    """What the head of the page shows; ``reservations`` speak against the model, met or not."""
 
     name: str
     task: str
@@ -39,6 +40,7 @@ class Headline:
     verdict: str
     tone: Tone
     sentence: str
+    reservations: tuple[str, ...]
     figures: tuple[Figure, ...]
 
 
@@ -49,6 +51,8 @@ def headline(facts: ReportFacts) -> Headline:
     about = str(facts.card.recipe.get("description") or "")
     lines = verdict_lines(facts.certificate)
     verdict, tone, sentence = _verdict(lines)
+    if tone == "good" and facts.certificate.weaknesses:
+        verdict, tone = f"{verdict}, but {_but(facts.certificate)}", "open"
     name = facts.name or about or task
     return Headline(
         name=name,
@@ -57,6 +61,7 @@ def headline(facts: ReportFacts) -> Headline:
         verdict=verdict,
         tone=tone,
         sentence=sentence,
+        reservations=facts.certificate.reservations,
         figures=_figures(facts.card.facts),
     )
 
@@ -84,6 +89,13 @@ def _verdict(lines: Sequence[VerdictLine]) -> tuple[str, Tone, str]:
     else:
         sentences.insert(0, f"All {_lines(lines)} hold.")
     return "Budget met", "good", " ".join(sentences)
+
+
+def _but(certificate: Certificate) -> str:
+    """The first weakness, without figures, and how many there are besides."""
+    statements = list(dict.fromkeys(w.statement for w in certificate.weaknesses))
+    more = f" (and {len(statements) - 1} more)" if len(statements) > 1 else ""
+    return f"{statements[0]}{more}"
 
 
 def _lines(lines: Sequence[VerdictLine]) -> str:

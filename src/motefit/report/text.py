@@ -3,10 +3,18 @@
 import math
 import re
 
-from motefit.spec.metrics import MAE_PREFIX, format_value
+from motefit.spec.metrics import (
+    MAE_PREFIX,
+    RECALL_MIN,
+    RECALL_PREFIX,
+    SKILL_PREFIX,
+    format_value,
+)
 
 _NAMES = {
     "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    RECALL_MIN: "Lowest recall of a word",
     "size.tflite_bytes": "Model file",
     "size.zip_bytes": "Model file, zipped",
     "latency.frontend_ms": "Latency, front end",
@@ -33,9 +41,16 @@ def metric_name(name: str) -> str:
 
     >>> metric_name("mae.rh (%)"), metric_name("size.zip_bytes")
     ('Mean absolute error, rh', 'Model file, zipped')
+    >>> metric_name("skill.rh (%)"), metric_name("recall.up"), metric_name("recall.min")
+    ('Skill against persistence, rh', 'Recall, up', 'Lowest recall of a word')
     """
     if name.startswith(MAE_PREFIX):
         return f"Mean absolute error, {split_column(name[len(MAE_PREFIX) :])[0]}"
+    if name.startswith(SKILL_PREFIX):
+        column = split_column(name[len(SKILL_PREFIX) :])[0]
+        return f"Skill against persistence, {column}"
+    if name.startswith(RECALL_PREFIX) and name not in _NAMES:
+        return f"Recall, {name[len(RECALL_PREFIX) :]}"
     return _NAMES.get(name, name)
 
 

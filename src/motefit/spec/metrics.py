@@ -1,5 +1,6 @@
 """The metrics a budget can bound: name, unit, and which way is better."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +42,7 @@ _METRICS = {
     m.name: m
     for m in (
         Metric(name="accuracy", unit="fraction", higher_is_better=True, quality=True),
+        Metric(name="balanced_accuracy", unit="fraction", higher_is_better=True, quality=True),
         Metric(name="size.tflite_bytes", unit="bytes", before_training=True),
         Metric(name="size.zip_bytes", unit="bytes"),
         Metric(name="latency.frontend_ms", unit="ms"),
@@ -52,28 +54,51 @@ _METRICS = {
     )
 }
 METRIC_NAMES = tuple(_METRICS)
-"""Of every model file; those of forecasts are :data:`MAE_PREFIX` and a column."""
+"""Those without a column or word in their name; :data:`PATTERNS` are the others."""
 MAE_PREFIX = "mae."
+SKILL_PREFIX = "skill."
+RECALL_PREFIX = "recall."
+RECALL_MIN = f"{RECALL_PREFIX}min"
+"""The lowest recall of all words; a word called "min" has no recall of its own."""
+PATTERNS = (f"{MAE_PREFIX}<column>", f"{SKILL_PREFIX}<column>", f"{RECALL_PREFIX}<word>")
+"""One metric for every column or word."""
 TIMING_PREFIX = "latency."
 """Metrics that differ from machine to machine and from run to run."""
 
 
 def metric(name: str) -> Metric:
-    """Look a metric up; ``mae.<column>`` exists for every column.
+    """Look a metric up; those of :data:`PATTERNS` exist for every column or word.
 
     Raises:
         RecipeError: for an unknown name.
     """
-    if name.startswith(MAE_PREFIX) and len(name) > len(MAE_PREFIX):
+    if name in _METRICS:
+        return _METRICS[name]
+    kind, dot, rest = name.partition(".")
+    prefix = kind + dot
+    if prefix == MAE_PREFIX and rest:
         return Metric(name=name, unit="column", quality=True)
-    if name not in _METRICS:
-        column = f"{MAE_PREFIX}<column>"
-        meant = f" (did you mean {column!r}?)" if name.startswith("mae") else ""
-        allowed = ", ".join([*_METRICS, column])
-        raise RecipeError(
-            f"unknown metric {name!r}{meant or nearest(name, _METRICS)}; allowed: {allowed}"
-        )
-    return _METRICS[name]
+    if prefix in {SKILL_PREFIX, RECALL_PREFIX} and rest:
+        return Metric(name=name, unit="fraction", higher_is_better=True, quality=True)
+    kinds = {pattern.partition(".")[0]: pattern for pattern in PATTERNS}
+    meant = "" if kind in kinds else nearest(name, _METRICS)
+    if not meant and (near := nearest(kind, kinds)):
+        meant = next(near.replace(k, pattern) for k, pattern in kinds.items() if repr(k) in near)
+    allowed = ", ".join([*_METRICS, *PATTERNS])
+    raise RecipeError(f"unknown metric {name!r}{meant}; allowed: {allowed}")
+
+
+def is_among(name: str, names: Iterable[str]) -> bool:
+    """Whether a name is one of the names, or fits one of them that ends in a placeholder.
+
+    >>> is_among("recall.up", ["accuracy", "recall.<word>"]), is_among("recall.", ["recall.<word>"])
+    (True, False)
+    """
+    return any(
+        name == known
+        or (known in PATTERNS and name.startswith(stem := known.partition("<")[0]) and name != stem)
+        for known in names
+    )
 
 
 def format_value(name: str, value: float) -> str:

@@ -11,7 +11,7 @@ from motefit.spec.budget import Budget, check_names
 from motefit.spec.codec import check_fields, decode, dumps_toml, encode, flatten, nearest
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.metrics import metric
+from motefit.spec.metrics import is_among, metric
 from motefit.spec.search import SearchSpec
 from motefit.spec.tasks import TaskSpec, task_spec
 from motefit.spec.teacher import TeacherSpec
@@ -58,6 +58,9 @@ class TrainSpec:
         weight_decay: decoupled, on weights of two and more dimensions.
         loss: ``"cross-entropy"``, ``"mae"``, ``"mse"`` or ``"huber"``; empty: the task's own.
         label_smoothing: of the cross-entropy.
+        balance: of the words in training: ``"none"`` takes the clips as they are, ``"sampling"``
+            draws as many clips of each word in every epoch, the rare ones several times, each time
+            augmented anew, and keeps the epoch with the best balanced accuracy.
         seeds: one candidate is trained per seed.
         augment: of training clips.
         teacher: a larger network to learn from, of a task with cross-entropy; None for none.
@@ -72,6 +75,7 @@ class TrainSpec:
     weight_decay: float = 0.01
     loss: Literal["", "cross-entropy", "mae", "mse", "huber"] = ""
     label_smoothing: float = 0.0
+    balance: Literal["none", "sampling"] = "none"
     seeds: tuple[int, ...] = (0,)
     augment: AugmentSpec = field(default_factory=AugmentSpec)
     teacher: TeacherSpec | None = None
@@ -193,20 +197,29 @@ class Recipe:
         measured = task.metrics(self.data)
         if self.train.teacher is not None and "accuracy" not in measured:
             raise RecipeError(f"[train]: the task {task.name} has no classes that a teacher tells")
-        self._check_metrics(measured)
+        if self.train.balance != "none" and "accuracy" not in measured:
+            raise RecipeError(f"[train]: balance: the task {task.name} has no classes to balance")
+        self.require_measured(measured)
 
     @property
     def all_budgets(self) -> Mapping[str, Budget]:
         """Every budget by the name of the bundle that answers it; the recipe's own comes first."""
         return {self.name: self.budget, **{f"{self.name}-{k}": b for k, b in self.budgets.items()}}
 
-    def _check_metrics(self, measured: tuple[str, ...]) -> None:
-        """Refuse a bound or objective on a quality that another task or column would have."""
+    def require_measured(self, measured: tuple[str, ...]) -> None:
+        """Refuse a bound or objective on a quality that another task, column or word would have.
+
+        Args:
+            measured: names of the quality metrics, as from ``TaskSpec.metrics``.
+
+        Raises:
+            RecipeError: naming the section, the metric and those there are.
+        """
         wanted = [("search", name) for name in self.search.objectives]
         for section, budget in {"budget": self.budget, **self.budgets}.items():
             wanted += [(section, name) for name in (*budget.metrics, budget.objective)]
         for section, name in wanted:
-            if name not in measured and metric(name).quality:
+            if metric(name).quality and not is_among(name, measured):
                 raise RecipeError(
                     f"[{section}]: {name} is not measured here{nearest(name, measured)}; the task "
                     f"{self.task} with this [data] measures: {', '.join(measured)}"

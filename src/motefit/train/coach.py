@@ -156,7 +156,8 @@ class Coach:
         x, y = self.source.validation() if part is None else part
         outputs = torch.from_numpy(Interpreter(file).run(x))
         outputs = outputs.reshape(len(x), -1)
-        return score(self.loss, outputs, torch.from_numpy(np.asarray(y)))
+        balanced = self.settings.balance != "none"
+        return score(self.loss, outputs, torch.from_numpy(np.asarray(y)), balanced=balanced)
 
     def loss_of_score(self, before: float, after: float) -> float:
         """How much worse a score is: accuracy lost, or the share by which the error grew."""

@@ -75,7 +75,7 @@ class EpochReport:
         epochs: how many there will be.
         train_loss: mean over the epoch's examples, while the weights were moving.
         validation_loss: of the epoch's final weights, without label smoothing.
-        score: on the validation part: accuracy (0..1), or minus the mean absolute error.
+        score: on the validation part, see ``train.optimisation.score``; higher is better.
         best_score: highest score so far.
         learning_rate: at the epoch's last step.
         seconds: from the epoch's begin to the end of its validation.
@@ -328,12 +328,12 @@ class Run:
         self.module.eval()
         with torch.no_grad():
             parts = [self.module.logits(part) for part in torch.split(inputs, EVALUATION_BATCH)]
-        outputs = torch.cat(parts)
-        return self.judge(outputs, targets)
+        return self.judge(torch.cat(parts), targets)
 
     def judge(self, outputs: Tensor, targets: Tensor) -> tuple[float, float]:
         """Mean loss without smoothing, and score, of logits (n, ...)."""
-        return float(self._plain_loss(outputs, targets)), score(self._loss, outputs, targets)
+        loss, balanced = self._plain_loss(outputs, targets), self.settings.balance != "none"
+        return float(loss), score(self._loss, outputs, targets, balanced=balanced)
 
     def tensors(self, x: np.ndarray, y: np.ndarray, *, part: str) -> tuple[Tensor, Tensor]:
         """Copies of examples on the device: float32 (n, *input_shape) and targets.

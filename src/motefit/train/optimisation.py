@@ -47,10 +47,21 @@ def loss_function(name: str, *, label_smoothing: float = 0.0) -> Loss:
     return losses[name]
 
 
-def score(loss: str, outputs: Tensor, targets: Tensor) -> float:
-    """Higher is better: accuracy (0..1) for cross-entropy, else minus the mean absolute error."""
+def score(loss: str, outputs: Tensor, targets: Tensor, *, balanced: bool = False) -> float:
+    """Higher is better: accuracy (0..1) for cross-entropy, else minus the mean absolute error.
+
+    Args:
+        loss: name of the loss.
+        outputs: (n, ...) of the network.
+        targets: as of :func:`loss_function`, classes and not probabilities.
+        balanced: the accuracy is the mean of the recalls of all classes that occur.
+    """
     if loss == CLASSIFICATION:
-        return float((outputs.argmax(1) == targets).double().mean())
+        right = (outputs.argmax(1) == targets).double()
+        if balanced:
+            clips, hits = torch.bincount(targets), torch.bincount(targets, weights=right)
+            return float((hits[clips > 0] / clips[clips > 0]).mean())
+        return float(right.mean())
     return -float((outputs - targets.reshape(outputs.shape)).abs().double().mean())
 
 

@@ -3,12 +3,13 @@
 import hashlib
 import io
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motefit.data.cache import cache_folder
-from motefit.data.speech import Clips, SpeechDataset
+from motefit.data.speech import SpeechDataset
 from motefit.signal.features import Features
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.codec import dumps_json
@@ -32,6 +33,7 @@ class SpeechSource:
         dataset: clips in parts, at the front end's rate.
         frontend: how clips become features.
         augment: of training clips.
+        balance: ``"sampling"`` takes as many clips of each word into an epoch; see ``TrainSpec``.
         normalisation: of the features, per column; None takes that of the clean training part.
         cache: folder of the cache of clean features, which processes share through memory maps;
             default ``$MOTEFIT_CACHE`` or ``~/.cache/motefit``.
@@ -47,6 +49,7 @@ class SpeechSource:
         frontend: FrontEnd,
         *,
         augment: AugmentSpec | None = None,
+        balance: Literal["none", "sampling"] = "none",
         normalisation: Normalisation | None = None,
         cache: Path | None = None,
     ) -> None:
@@ -58,10 +61,11 @@ class SpeechSource:
         self._dataset = dataset
         self._features = Features(frontend)
         self._augment = augment or AugmentSpec()
+        self._balanced = balance == "sampling"
         self._cache = cache_folder(cache)
         self.normalisation = normalisation or feature_normalisation(self.features("train"))
         facts = (frontend, self._augment, self.normalisation)
-        self.key = f"{dataset.key} {dumps_json(facts)}"
+        self.key = f"{dataset.key} {dumps_json(facts)}{' balanced' if self._balanced else ''}"
 
     def epoch(
         self,
@@ -71,11 +75,13 @@ class SpeechSource:
     ) -> tuple[Floats, NDArray[np.int64]]:
         """Features float32 (n, frames, features) and labels (n,) of the training part."""
         clips = self._dataset.train
+        # a slice, not places, where all are taken: features stay a map of the cache
+        chosen = balanced_places(clips.label, rng=rng) if self._balanced else slice(None)
         if augments_clips(self._augment):
-            x = self._normalised(self._augmented(clips, rng))
+            x = self._normalised(self._augmented(clips.pcm, chosen, rng))
         else:
-            x = self._normalised(self.features("train"))
-        return mask_features(x, self._augment, rng=rng), clips.label
+            x = self._normalised(self.features("train")[chosen])
+        return mask_features(x, self._augment, rng=rng), clips.label[chosen]
 
     def validation(self) -> tuple[Floats, NDArray[np.int64]]:
         """Features float32 (n, frames, features) and labels (n,) of the validation part."""
@@ -114,14 +120,17 @@ class SpeechSource:
         digest.update(f"{self._dataset.key} {part} {dumps_json(frontend)}".encode())
         return digest.hexdigest()[:32]
 
-    def _augmented(self, clips: Clips, rng: np.random.Generator) -> Floats:
+    def _augmented(
+        self, pcm: NDArray[np.int16], chosen: NDArray[np.int64] | slice, rng: np.random.Generator
+    ) -> Floats:
         noise = None
         if self._augment.noise_probability > 0:
-            noise = Noise(self._dataset.noise, clips.pcm.shape[1], rng=rng)
-        out = np.empty((len(clips), *self._features.frontend.shape), np.float32)
-        for start in range(0, len(clips), BLOCK):
+            noise = Noise(self._dataset.noise, pcm.shape[1], rng=rng)
+        places = np.arange(len(pcm))[chosen]
+        out = np.empty((len(places), *self._features.frontend.shape), np.float32)
+        for start in range(0, len(places), BLOCK):
             sound = augment_clips(
-                clips.pcm[start : start + BLOCK],
+                pcm[places[start : start + BLOCK]],
                 self._augment,
                 rate_hz=self._dataset.rate_hz,
                 noise=noise,
@@ -132,6 +141,29 @@ class SpeechSource:
 
     def _normalised(self, features: Floats) -> Floats:
         return normalised(features, self.normalisation)
+
+
+def balanced_places(labels: NDArray[np.int64], *, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Places of as many examples as there are, as evenly over the labels as their number allows.
+
+    Of each label every example is taken equally often, give or take one: the rare ones several
+    times, of the frequent ones a part, drawn without repetition.
+
+    Args:
+        labels: (n,), each label at least once.
+        rng: draws which examples are taken once more, and which labels where n does not divide.
+
+    Returns:
+        (n,) indices of examples, by label.
+    """
+    found = rng.permutation(np.unique(labels))
+    counts = len(labels) // len(found) + (np.arange(len(found)) < len(labels) % len(found))
+    places = []
+    for label, count in zip(found, counts, strict=True):
+        own = np.flatnonzero(labels == label)
+        whole, rest = divmod(int(count), len(own))
+        places += [np.tile(own, whole), rng.choice(own, rest, replace=False)]
+    return np.concatenate(places)
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> Floats | None:

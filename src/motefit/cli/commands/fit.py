@@ -9,7 +9,7 @@ import typer
 from motefit.cli.forms import forms_table, print_forms
 from motefit.cli.output import INTERRUPTED, escape, fail, out, print_json
 from motefit.cli.progress import Mode, open_progress
-from motefit.cli.verdict import print_obstacle, print_verdict, verdict_table
+from motefit.cli.verdict import print_obstacle, print_verdict, verdict_table, verdict_words
 from motefit.pipeline.delivery import Delivery
 from motefit.pipeline.export import Exported
 from motefit.pipeline.fit import FitOptions, FitResult, fit, resume
@@ -120,7 +120,9 @@ def _print_in_graph(form: Exported) -> None:
     print_forms(form)
     if form.certificate is not None:
         missed = [line.metric for line in form.certificate.lines if line.verdict != "pass"]
-        verdict = f"budget not met: {', '.join(missed)}" if missed else "budget met"
+        verdict = verdict_words(form.certificate)
+        if missed:
+            verdict = verdict.replace("budget not met", f"budget not met: {', '.join(missed)}", 1)
         out.print(f"certificate of this form: {escape(verdict)}", soft_wrap=True)
 
 

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from motefit.cli.output import escape, out, print_json
-from motefit.pipeline.facts import is_quality
+from motefit.pipeline.facts import is_summary
 from motefit.pipeline.studies import export_study, find_studies, open_dashboard
 from motefit.search.record import Record
 from motefit.spec.codec import encode
@@ -161,7 +161,7 @@ def _facts(facts: Mapping[str, float]) -> str:
 
 
 def _is_shown(name: str) -> bool:
-    return is_quality(name) or name in SHOWN
+    return is_summary(name) or name in SHOWN
 
 
 def _best_value(study: "StoredStudy", name: str) -> str:

@@ -136,6 +136,13 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
     def require_fit(self, io: IO, dataset: Dataset) -> None:
         """Raise a RecipeError when a card and a dataset do not speak of the same things."""
 
+    def require_measured(self, recipe: Recipe, dataset: Dataset) -> None:
+        """Raise a RecipeError when a budget bounds what these data do not have.
+
+        What the recipe alone tells, it has refused itself.
+        """
+        del recipe, dataset
+
     @abstractmethod
     def measure(self, model: bytes, io: IO, dataset: Dataset, part: Part) -> Measurement:
         """Run the shipped bytes on one part of the data."""

@@ -1,6 +1,7 @@
 """Forecasting at each step of the pipeline."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,8 +12,8 @@ from motefit.data.series import SeriesDataset, load_series
 from motefit.data.synth.climate import synthesise_climate
 from motefit.data.windows import INPUT_MISSING, TARGET_MISSING
 from motefit.graph.problem import Problem
-from motefit.measure.baselines import forecast_baselines
-from motefit.measure.errors import ForecastErrors, measure_errors
+from motefit.measure.baselines import forecast_baselines, persistence
+from motefit.measure.errors import ForecastErrors, measure_errors, score_forecast
 from motefit.measure.latency import Subject
 from motefit.pipeline.synthetic import synthetic_folder
 from motefit.pipeline.tasks import Measurement, Part, Progress, Task, register
@@ -95,9 +96,13 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
     def measure(
         self, model: bytes, io: SeriesIO, dataset: SeriesDataset, part: Part
     ) -> Measurement:
-        """Errors of the file on one part, in real units."""
+        """Errors of the file on one part, in real units, and what persistence makes of it."""
         windows = dataset.parts[part]
-        return _measurement(measure_errors(Forecaster(model, io), windows.inputs, windows.targets))
+        errors = measure_errors(Forecaster(model, io), windows.inputs, windows.targets)
+        guess = persistence(windows.inputs, columns=io.target_columns, output_steps=io.output_steps)
+        naive = score_forecast(io.targets, guess, windows.targets)
+        measured = _measurement(errors)
+        return replace(measured, facts={**measured.facts, **errors.skill_facts(naive)})
 
     def baselines(self, dataset: SeriesDataset, part: Part) -> Mapping[str, Measurement]:
         """Persistence and least squares."""

@@ -25,6 +25,7 @@ from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalisation import Normalisation
 from motefit.spec.recipe import Recipe
+from motefit.spec.tasks import task_spec
 from motefit.spec.tasks.keyword_spotting import NAME, SpeechIO
 from motefit.tflite.inspect import inspect
 
@@ -33,6 +34,9 @@ SPEAKERS_UNKNOWN = "speakers unknown"
 
 if TYPE_CHECKING:
     from motefit.train.speech import SpeechSource
+
+UNBALANCED = 3
+"""A note is worth it where the most frequent word has more than so many times the clips."""
 
 
 class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
@@ -103,7 +107,10 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         """Augmented clips through the front end."""
         from motefit.train.speech import SpeechSource  # noqa: PLC0415 - see motefit.pipeline.tasks
 
-        return SpeechSource(dataset, _frontend(recipe), augment=recipe.train.augment)
+        train = recipe.train
+        return SpeechSource(
+            dataset, _frontend(recipe), augment=train.augment, balance=train.balance
+        )
 
     def lessons(
         self, recipe: Recipe, dataset: SpeechDataset, source: "SpeechSource", data: Path | None
@@ -112,16 +119,15 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         words = recipe.train.teacher.words if recipe.train.teacher is not None else ()
         if not words:
             return super().lessons(recipe, dataset, source, data)
-        # Here, because they import torch; see motefit.pipeline.tasks.
+        # Here, because it imports torch; see motefit.pipeline.tasks.
         from motefit.train.normalise import normalised  # noqa: PLC0415 - see above
-        from motefit.train.speech import SpeechSource  # noqa: PLC0415 - see above
 
         if unknown := sorted(set(dataset.labels) - set(map(composed, words))):
             raise RecipeError(
                 f"[train]: teacher: words must name the recipe's own too: {', '.join(unknown)}"
             )
         wider = apart(self.load(_with_words(recipe, words), data), dataset)
-        examples = SpeechSource(wider, _frontend(recipe), augment=recipe.train.augment)
+        examples = self.source(recipe, wider)
 
         def view(inputs: np.ndarray) -> np.ndarray:
             own = source.normalisation
@@ -163,6 +169,11 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
                 f"{', '.join(dataset.labels)} at {dataset.rate_hz} Hz"
             )
 
+    def require_measured(self, recipe: Recipe, dataset: SpeechDataset) -> None:
+        """A recall of a word needs the word."""
+        words = replace(recipe.data, words=dataset.labels)
+        recipe.require_measured(task_spec(NAME).metrics(words))
+
     def measure(
         self, model: bytes, io: SpeechIO, dataset: SpeechDataset, part: Part
     ) -> Measurement:
@@ -201,6 +212,14 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
             missing = ", ".join(dataset.listed_missing)
             count = len(dataset.listed_missing)
             notes.append(f"{count} clips that the published lists name are missing: {missing}")
+        counts = np.bincount(dataset.train.label, minlength=words)
+        rare, frequent = int(counts.argmin()), int(counts.argmax())
+        if counts[frequent] > UNBALANCED * counts[rare]:
+            notes.append(
+                f"the training part has {counts[frequent]} clips of {dataset.labels[frequent]} and "
+                f"{counts[rare]} of {dataset.labels[rare]}: a rare word may never be answered; "
+                '[train] balance = "sampling" trains on as many clips of each'
+            )
         return notes
 
     def subject(

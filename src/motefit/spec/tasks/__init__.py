@@ -20,7 +20,8 @@ class TaskSpec:
         data: dataclass of the recipe's ``[data]`` section.
         io: dataclass of the card's ``io`` section: what goes in and comes out of the model.
         has_frontend: whether a recipe has a ``[frontend]`` section.
-        metrics: names of the quality metrics that a model is measured by, given ``data``.
+        metrics: names of the quality metrics that a model is measured by, given ``data``; or one
+            of ``spec.metrics.PATTERNS`` where only the data themselves say which.
     """
 
     name: str

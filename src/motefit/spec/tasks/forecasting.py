@@ -5,7 +5,7 @@ from typing import Literal
 
 from motefit.spec.codec import check_fields
 from motefit.spec.errors import RecipeError
-from motefit.spec.metrics import MAE_PREFIX
+from motefit.spec.metrics import MAE_PREFIX, SKILL_PREFIX
 from motefit.spec.normalisation import Normalisation
 from motefit.spec.tasks import TaskSpec, register
 
@@ -131,7 +131,9 @@ def _check_window(window: SeriesData | SeriesIO) -> None:
 
 
 def _metrics(data: SeriesData) -> tuple[str, ...]:
-    return tuple(f"{MAE_PREFIX}{name}" for name in data.targets)
+    return tuple(
+        f"{prefix}{name}" for prefix in (MAE_PREFIX, SKILL_PREFIX) for name in data.targets
+    )
 
 
 register(TaskSpec(name=NAME, data=SeriesData, io=SeriesIO, has_frontend=False, metrics=_metrics))

@@ -8,6 +8,7 @@ from typing import Literal
 from motefit.spec.codec import check_fields
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
+from motefit.spec.metrics import RECALL_MIN, RECALL_PREFIX
 from motefit.spec.normalisation import Normalisation
 from motefit.spec.tasks import TaskSpec, register
 
@@ -127,12 +128,17 @@ class SpeechIO:
             raise RecipeError(f"two or more different labels are needed, got {list(self.labels)}")
 
 
+def _metrics(data: SpeechData) -> tuple[str, ...]:
+    words = data.words or ("<word>",)  # which words, only the folder says
+    return ("accuracy", "balanced_accuracy", RECALL_MIN, *(f"{RECALL_PREFIX}{w}" for w in words))
+
+
 register(
     TaskSpec(
         name=NAME,
         data=SpeechData,
         io=SpeechIO,
         has_frontend=True,
-        metrics=lambda _data: ("accuracy",),
+        metrics=_metrics,
     )
 )

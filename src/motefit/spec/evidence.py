@@ -1,0 +1,80 @@
+"""What a card's evidence says about a metric; whatever the evidence holds, nothing here fails."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from motefit.spec.metrics import RECALL_MIN, RECALL_PREFIX, SKILL_PREFIX
+
+PERSISTENCE, MAJORITY = "persistence", "majority class"
+"""Names of naive baselines among the evidence."""
+Evidence = Mapping[str, Any]
+"""Of a card: tables by topic."""
+
+
+def table(evidence: Evidence, *path: str) -> Mapping[str, Any]:
+    """A table inside tables; empty where there is none."""
+    found: Any = evidence
+    for key in path:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def numbers(evidence: Evidence, *path: str) -> dict[str, float]:
+    """The finite numbers of a table inside tables, sorted by name."""
+    return {
+        str(name): value
+        for name, value in sorted(table(evidence, *path).items())
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    }
+
+
+def why_absent(metric: str, evidence: Evidence) -> str:
+    """Why a metric was not measured, where the evidence tells."""
+    if metric.startswith(SKILL_PREFIX):
+        if _naive_error(metric.removeprefix(SKILL_PREFIX), evidence) == 0:
+            return "persistence makes no error on these windows"
+    elif metric.startswith(RECALL_PREFIX):
+        missing = words_without(evidence, "test")
+        if metric != RECALL_MIN:
+            missing = [word for word in missing if metric == f"{RECALL_PREFIX}{word}"]
+        if missing:
+            return f"no test clip of {', '.join(map(quoted, missing))}"
+    return "no measured value"
+
+
+def implied(metric: str, evidence: Evidence) -> float | None:
+    """The value of a skill, a recall or the balanced accuracy that the evidence comes to."""
+    if metric.startswith(SKILL_PREFIX):
+        column = metric.removeprefix(SKILL_PREFIX)
+        own, naive = numbers(evidence, "errors", "mae").get(column), _naive_error(column, evidence)
+        return None if own is None or not naive else 1 - own / naive
+    recalls = numbers(evidence, "accuracy", "recall")
+    if metric == RECALL_MIN:
+        return min(recalls.values(), default=None)
+    if metric == "balanced_accuracy":
+        return sum(recalls.values()) / len(recalls) if recalls else None
+    if metric.startswith(RECALL_PREFIX):
+        return recalls.get(metric.removeprefix(RECALL_PREFIX))
+    return None
+
+
+def agrees(value: float, wanted: float | None) -> bool:
+    """Whether a value is what the evidence comes to, where that says anything."""
+    return wanted is None or math.isclose(value, wanted, rel_tol=1e-9, abs_tol=1e-9)
+
+
+def _naive_error(column: str, evidence: Evidence) -> float | None:
+    """Mean absolute error of persistence on a column."""
+    return numbers(evidence, "baselines", PERSISTENCE, "mae").get(column)
+
+
+def words_without(evidence: Evidence, part: str) -> list[str]:
+    """The words of which a part of the data has no clip, sorted."""
+    clips = numbers(evidence, "data", "clips", part)
+    return sorted(word for word, count in clips.items() if count == 0)
+
+
+def quoted(word: str) -> str:
+    """A word in quotation marks."""
+    return f"'{word}'"
