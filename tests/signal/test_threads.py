@@ -1,4 +1,4 @@
-"""One thread in every matrix product of the runtime, whatever the environment and the caller say."""
+"""One thread in every matrix product of the runtime, whatever the environment says."""
 
 import json
 import os

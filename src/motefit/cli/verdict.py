@@ -18,6 +18,7 @@ MARKS = {
     "pass": "[green]pass[/]",
     "fail": "[bold red]FAIL[/]",
     "not measured": "[yellow]not measured[/]",
+    "not judged": "[yellow]not judged[/]",
 }
 
 
@@ -43,7 +44,16 @@ def print_verdict(card: Card, certificate: Certificate) -> None:
     data = card.evidence.get("data")
     for note in data.get("notes", ()) if isinstance(data, Mapping) else ():
         out.print(f"data: {escape(str(note))}", soft_wrap=True)
-    out.print("[bold green]budget met[/]" if certificate.met else "[bold red]budget not met[/]")
+    out.print(_outcome(certificate))
+
+
+def _outcome(certificate: Certificate) -> str:
+    if certificate.met:
+        return "[bold green]budget met[/]"
+    verdicts = {line.verdict for line in certificate.lines} - {"pass"}
+    if verdicts == {"not judged"}:
+        return "[bold yellow]budget not judged[/]: the machine was too busy"
+    return "[bold red]budget not met[/]"
 
 
 def _baselines(card: Card) -> list[tuple[str, str]]:
