@@ -19,6 +19,8 @@ Confidence = Literal["shown", "met, not shown at 95 %", "missed"]
 
 BUSY = 3.0
 """Median over 25th percentile above which a latency is not judged."""
+WAITED = 1.5
+"""Median over processor time above which a latency is not judged; alone they are equal."""
 _JUDGED_BY = {
     "latency.frontend_ms": (("xnnpack", "frontend"),),
     "latency.inference_ms": (("xnnpack", "inference"),),
@@ -219,20 +221,20 @@ def too_busy(latency: Mapping[str, Any], stage: str) -> str:
     """Why a measured latency says nothing of the model; empty where it does.
 
     Where the median is more than :data:`BUSY` times the 25th percentile, something else had the
-    cores. What takes longer than a time slice is interrupted every time and has no such quartiles;
-    there the median is as much longer than the processor time of front end and model together.
+    cores half of the time. What takes longer than a time slice is interrupted every time, and its
+    quartiles are alike; it then takes more than :data:`WAITED` times its processor time.
 
     Args:
         latency: of a run, as ``measure.latency.Latency`` has it.
         stage: ``"frontend"``, ``"inference"`` or ``"total"``.
     """
     median = latency.get(f"{stage}_ms")
-    least = {
-        "25th percentile": latency.get(f"{stage}_p25_ms"),
-        "processor time": latency.get("total_cpu_ms"),
-    }
-    for name, value in least.items():
-        if isinstance(median, float) and isinstance(value, float) and 0 < BUSY * value < median:
+    limits = (
+        ("25th percentile", latency.get(f"{stage}_p25_ms"), BUSY),
+        ("processor time", latency.get("total_cpu_ms"), WAITED),
+    )
+    for name, value, times in limits:
+        if isinstance(median, float) and isinstance(value, float) and 0 < times * value < median:
             return (
                 f"machine too busy to judge: median {median:.3g} ms, {name} {value:.3g} ms; "
                 "run again on a quiet machine"

@@ -45,8 +45,8 @@ def serve(
     ``{"add": name, ...}`` makes a pipeline and answers ``{"features": [...]}`` of the noise of
     :func:`probe`; ``{"turn": name, "protocol": "2020"}`` answers ``{"ns": [...]}``;
     ``{"call": text}`` answers ``{"value": text}``. What cannot be done answers
-    ``{"error": "..."}``. Standard output is for answers alone: what else is printed goes to standard
-    error.
+    ``{"error": "..."}``. Standard output is for answers alone: what else is printed goes to
+    standard error.
 
     Args:
         ready: the first line: ``versions``, or what is ``missing``.
