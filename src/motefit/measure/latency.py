@@ -66,14 +66,14 @@ class Latency:
         frontend_p25_ms: 25th percentile of the front end.
         inference_p25_ms: 25th percentile of the model.
         total_p25_ms: 25th percentile of both.
-        total_cpu_ms: median of the processor time that both took, of all threads together; less
-            than ``total_ms`` where the process had to wait for a core.
         reference_p25_ms: 25th percentile of the reference workload in the same run.
         total_over_reference: ``total_p25_ms / reference_p25_ms``.
         rounds: timed rounds.
         threads: of LiteRT.
         resolver: ``"xnnpack"`` (LiteRT's default) or ``"builtin"``.
         protocol: always ``"motefit"``.
+        total_cpu_ms: median of the processor time that both took, of all threads together; less
+            than ``total_ms`` where the process had to wait for a core. 0: not counted.
     """
 
     frontend_ms: float
@@ -82,13 +82,13 @@ class Latency:
     frontend_p25_ms: float
     inference_p25_ms: float
     total_p25_ms: float
-    total_cpu_ms: float
     reference_p25_ms: float
     total_over_reference: float
     rounds: int
     threads: int
     resolver: Resolver
     protocol: Literal["motefit"] = "motefit"
+    total_cpu_ms: float = 0.0
 
     @property
     def facts(self) -> dict[str, float]:
