@@ -33,7 +33,8 @@ HERE = Path(__file__).parent
 ZOO = sorted((HERE.parents[1] / "zoo").glob("*.zip"))
 PROMISE = 3.0
 PROCESSES = 8
-TURNS, CALLS, WARM_UP_CALLS = 5, 100, 10
+CALLS, WARM_UP_CALLS = 100, 10
+TURNS = {"one": 5, "left": 1}
 MODES = {"one": "one thread", "left": "BLAS left alone"}
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GOTO_NUM_THREADS")
 
@@ -99,11 +100,11 @@ def measure(mode: str) -> dict[str, dict[str, list[float]]]:
             for name, row in json.loads(process.stdout.readline()).items():
                 timed[name][state] += row
 
-        for number in range(TURNS):
+        for number in range(TURNS[mode]):
             turn("alone")
             with busy(PROCESSES):
                 turn("beside")
-            print(f"{mode}: turn {number + 1} of {TURNS}", file=sys.stderr)
+            print(f"{mode}: turn {number + 1} of {TURNS[mode]}", file=sys.stderr)
         process.stdin.close()
     return timed
 
@@ -123,15 +124,16 @@ def summary(timed: dict[str, list[float]]) -> dict[str, float]:
 def markdown(facts: dict[str, Any]) -> str:
     """The results as a page."""
     ratios = [row["ratio"] for row in facts["results"]["one"].values()]
+    n = facts["n"]
     kept = "kept" if max(ratios) <= PROMISE else "missed"
     text = f"""# One answer beside {facts["processes"]} busy processes
 
-`python benchmarks/busy/run.py`, on {facts["machine"]}; n = {facts["n"]} calls of each model,
-alone and beside {facts["processes"]} processes that only compute, in {facts["turns"]} turns; the
-environment names no number of threads. Milliseconds are medians of `KeywordSpotter.classify` or
-`Forecaster.predict`. *BLAS left alone*: without what keeps the runtime's matrix products to one
-thread ([decision 14](../../docs/decisions/0014-latency-on-a-busy-machine.md)); a forecaster has
-none.
+`python benchmarks/busy/run.py`, on {facts["machine"]}, load {facts["load"]:.1f} before;
+alone and beside {facts["processes"]} processes that only compute, in turns of {CALLS} calls;
+n = {n["one"]} calls of each model ({n["left"]} with BLAS left alone). The environment names no
+number of threads. Milliseconds are medians of `KeywordSpotter.classify` or `Forecaster.predict`.
+*BLAS left alone*: without what keeps the runtime's matrix products to one thread
+([decision 14](../../docs/decisions/0014-latency-on-a-busy-machine.md)); a forecaster has none.
 
 Promise: at most {PROMISE:g} times the quiet median. Greatest: {max(ratios):.2f} ({kept}).
 
@@ -156,6 +158,7 @@ def main() -> None:
     if options.serve:
         serve(options.serve)
         return
+    load = os.getloadavg()[0]
     timed = {mode: measure(mode) for mode in MODES}
     results = {
         mode: {name: summary(row) for name, row in found.items()} for mode, found in timed.items()
@@ -163,8 +166,9 @@ def main() -> None:
     facts = {
         "machine": machine(),
         "processes": PROCESSES,
+        "load": load,
         "turns": TURNS,
-        "n": TURNS * CALLS,
+        "n": {mode: turns * CALLS for mode, turns in TURNS.items()},
         "results": results,
     }
     write_json(options.out / "results.json", facts)
