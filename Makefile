@@ -36,6 +36,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/screening/run.py
 	$(BIN)/python benchmarks/streaming/run.py
 	$(BIN)/python benchmarks/protocols/run.py
+	$(BIN)/python benchmarks/busy/run.py
 	$(BIN)/python benchmarks/search/kills.py
 	if [ -n "$$MOTEFIT_DATA" ]; then \
 	  $(BIN)/python benchmarks/compression/run.py --data "$$MOTEFIT_DATA" && \

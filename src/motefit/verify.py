@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from motefit.spec.binomial import clips_to_show, interval, shows
@@ -15,8 +15,21 @@ from motefit.spec.evidence import agrees, implied, why_absent
 from motefit.spec.metrics import format_value
 from motefit.spec.weakness import Weakness, statements, weaknesses
 
-Verdict = Literal["pass", "fail", "not measured"]
+Verdict = Literal["pass", "fail", "not measured", "not judged"]
 Confidence = Literal["shown", "met, not shown at 95 %", "missed"]
+
+
+BUSY = 3.0
+"""Median over 25th percentile above which a latency is not judged."""
+WAITED = 1.5
+"""Median over processor time above which a latency is not judged; alone they are equal."""
+_JUDGED_BY = {
+    "latency.frontend_ms": (("xnnpack", "frontend"),),
+    "latency.inference_ms": (("xnnpack", "inference"),),
+    "latency.total_ms": (("xnnpack", "total"),),
+    "latency.saving_percent": (("xnnpack", "total"), ("reference", "total")),
+}
+"""The runs and stages whose times a metric is made of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +40,8 @@ class Line:
         metric: name of the metric.
         bound: as written for people, e.g. ``"> 98.00 %"``.
         value: measured, in the metric's unit; None where it is absent or not a finite number.
-        verdict: ``"pass"``, ``"fail"`` or ``"not measured"``, which is no pass.
+        verdict: ``"pass"``, ``"fail"``, ``"not measured"``, which is no pass, or ``"not judged"``,
+            which is neither pass nor fail: the machine was too busy for a latency.
         reason: why it is no pass, where the numbers alone do not say; otherwise empty.
     """
 
@@ -182,7 +196,7 @@ def certify(
     evidence = evidence or {}
     counts = _counts(evidence)
     bounds = sorted(budget.bounds, key=lambda bound: bound.metric)
-    lines = tuple(_line(bound, facts, evidence, counts) for bound in bounds)
+    lines = tuple(_unless_busy(_line(bound, facts, evidence, counts), evidence) for bound in bounds)
     return Certificate(
         met=all(line.verdict == "pass" for line in lines),
         lines=lines,
@@ -233,6 +247,44 @@ def _line(
     elif bound.holds(value):
         verdict = "pass"
     return Line(metric=bound.metric, bound=str(bound), value=value, verdict=verdict, reason=reason)
+
+
+def _unless_busy(line: Line, evidence: Mapping[str, Any]) -> Line:
+    """The line, not judged where its latency was measured on a machine that was too busy."""
+    timed = evidence.get("latency")
+    if line.value is None or not isinstance(timed, Mapping):
+        return line
+    for run, stage in _JUDGED_BY.get(line.metric, ()):
+        found = timed.get(run)
+        reason = too_busy(found, stage) if isinstance(found, Mapping) else ""
+        if reason:
+            return replace(line, verdict="not judged", reason=reason)
+    return line
+
+
+def too_busy(latency: Mapping[str, Any], stage: str) -> str:
+    """Why a measured latency says nothing of the model; empty where it does.
+
+    Where the median is more than :data:`BUSY` times the 25th percentile, something else had the
+    cores half of the time. What takes longer than a time slice is interrupted every time, and its
+    quartiles are alike; it then takes more than :data:`WAITED` times its processor time.
+
+    Args:
+        latency: of a run, as ``measure.latency.Latency`` has it.
+        stage: ``"frontend"``, ``"inference"`` or ``"total"``.
+    """
+    median = latency.get(f"{stage}_ms")
+    limits = (
+        ("25th percentile", latency.get(f"{stage}_p25_ms"), BUSY),
+        ("processor time", latency.get("total_cpu_ms"), WAITED),
+    )
+    for name, value, times in limits:
+        if isinstance(median, float) and isinstance(value, float) and 0 < times * value < median:
+            return (
+                f"machine too busy to judge: median {median:.3g} ms, {name} {value:.3g} ms; "
+                "run again on a quiet machine"
+            )
+    return ""
 
 
 def _finite(value: float | None) -> float | None:

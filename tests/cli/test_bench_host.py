@@ -112,7 +112,7 @@ def ssh(keys) -> Iterator[str]:
     log = (keys / "log").open("w")
     process = subprocess.Popen([server, "-D", "-e", "-f", keys / "sshd_config"], stderr=log)
     try:
-        for _ in range(100):
+        for _ in range(2000):
             if answers(port) or process.poll() is not None:
                 break
             time.sleep(0.05)
@@ -120,7 +120,7 @@ def ssh(keys) -> Iterator[str]:
         yield shlex.join(["ssh", "-F", str(keys / "ssh_config")])
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=100)
         log.close()
 
 

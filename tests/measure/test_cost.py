@@ -142,3 +142,28 @@ def test_a_lower_bound_alone_is_no_fact(speech_model, monkeypatch):
 def test_damaged_bytes_have_no_memory(speech_model):
     with pytest.raises(ModelFileError):
         measure_ram(speech_model[:100])
+
+
+def test_more_rounds_are_timed_until_the_medians_settle(spotter):
+    """Every second time is ten times the other at first, and never after the 40th round."""
+    clock = {"now": 0}
+
+    def ticking():
+        clock["now"] += 1000
+        return clock["now"]
+
+    def rounds(disturbed, **options):
+        frontend = itertools.chain(
+            itertools.islice(itertools.cycle([1_000_000, 10_000_000]), disturbed),
+            itertools.repeat(1_000_000),
+        )
+        pipeline = Timed(spotter, clock, frontend, itertools.repeat(1_000_000))
+        subject = Subject(pipeline=pipeline, example=CLIP)
+        options = {"rounds": 20, "warm_up_rounds": 0, "clock": ticking, **options}
+        return measure_latency({"a": subject}, **options)["a"].rounds
+
+    assert rounds(0, most_rounds=200) == 20
+    assert rounds(20, most_rounds=200) == 40  # the median of 40 is a quick one
+    assert rounds(10**6, most_rounds=200) == 200
+    assert rounds(10**6, most_rounds=50) == 50
+    assert rounds(10**6) == 20

@@ -92,17 +92,17 @@ def test_a_python_without_tensorflow_is_said(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("does", "message"),
+    ("does", "patience_s", "message"),
     [
-        ("echo hello", "gave no answer"),
-        ("echo 3", "gave no answer"),
-        ("echo broken >&2; exit 3", r"gave no answer \(broken\)"),
-        ("sleep 60", "gave no answer in"),
+        ("echo hello", 60, r"gave no answer;"),
+        ("echo 3", 60, r"gave no answer;"),
+        ("echo broken >&2; exit 3", 60, r"gave no answer \(broken\)"),
+        ("sleep 600", 0.5, "gave no answer in"),
     ],
     ids=["text", "number", "failure", "silence"],
 )
-def test_a_program_that_is_no_such_python_is_said(tmp_path, monkeypatch, does, message):
-    monkeypatch.setattr(process, "PATIENCE_S", 0.5)
+def test_a_program_that_is_no_such_python_is_said(tmp_path, monkeypatch, does, patience_s, message):
+    monkeypatch.setattr(process, "PATIENCE_S", patience_s)
     with pytest.raises(RecipeError, match=message):
         tensorflow_worker(program(tmp_path, does), remedy=REMEDY)
 

@@ -21,7 +21,7 @@ print(json.dumps({"third": sorted(third), "ours": sorted(ours)}))
 """
 BARE = "import numpy, ai_edge_litert.interpreter"
 ALONE = BARE + REPORT
-IMPORT_LIMIT_S = 0.25
+IMPORT_RATIO = 2.0
 DEVICE = (
     """
 import sys
@@ -85,7 +85,7 @@ def _quickest(codes, *, runs):
 
 def test_the_import_costs_little_beside_numpy_and_litert():
     bare, ours = _quickest([BARE, BARE + "; import motefit.runtime"], runs=12)
-    assert ours - bare < IMPORT_LIMIT_S
+    assert ours < IMPORT_RATIO * bare
 
 
 @pytest.mark.slow

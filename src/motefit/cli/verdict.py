@@ -18,6 +18,7 @@ MARKS = {
     "pass": "[green]pass[/]",
     "fail": "[bold red]FAIL[/]",
     "not measured": "[yellow]not measured[/]",
+    "not judged": "[yellow]not judged[/]",
 }
 
 MOST_RESERVATIONS = 4
@@ -57,7 +58,7 @@ def verdict_words(certificate: Certificate) -> str:
 
     For example ``budget met, but no better than persistence (T (degC) 0.41 against 0.33)``.
     """
-    words = "budget met" if certificate.met else "budget not met"
+    words = _outcome(certificate)
     found = certificate.reservations
     if not found:
         return words
@@ -66,10 +67,23 @@ def verdict_words(certificate: Certificate) -> str:
     return f"{words}, {but} {'; '.join(found[:MOST_RESERVATIONS])}{more}"
 
 
+def _outcome(certificate: Certificate) -> str:
+    if certificate.met:
+        return "budget met"
+    if _too_busy(certificate):
+        return "budget not judged: the machine was too busy"
+    return "budget not met"
+
+
+def _too_busy(certificate: Certificate) -> bool:
+    """Whether nothing but the load of the machine keeps the budget from being met."""
+    return {line.verdict for line in certificate.lines} - {"pass"} == {"not judged"}
+
+
 def _color(certificate: Certificate) -> str:
     """Green is for what is good without a "but"."""
     if not certificate.met:
-        return "red"
+        return "yellow" if _too_busy(certificate) else "red"
     return "yellow" if certificate.weaknesses else "green"
 
 

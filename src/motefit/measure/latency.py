@@ -3,8 +3,8 @@
 One example, one thread, no pause. Every round times a fixed reference workload and then each
 pipeline once, so that whatever slows the machine slows all of them; the round's order rotates.
 Reported are the median and the 25th percentile, and the latter as a multiple of the reference's,
-which repeats far better between runs than milliseconds do. Keep the process to one thread
-(``OMP_NUM_THREADS=1``): numpy's matrix products would otherwise take more where there are more.
+which repeats far better between runs than milliseconds do. ``measure.workers.pinned`` does it in a
+process of its own, as every command does.
 """
 
 import time
@@ -18,6 +18,12 @@ from motefit.runtime.interpreter import Interpreter
 from motefit.spec.errors import DataError
 
 ROUNDS = 200
+MOST_ROUNDS = 10 * ROUNDS
+"""Of a measurement that is judged: a busy machine is asked for longer."""
+MOST_SECONDS = 10.0
+"""After which a judged measurement asks for no further rounds."""
+SETTLED = 1.5
+"""Median over 25th percentile up to which a measurement needs no further rounds."""
 WARM_UP_ROUNDS = 20
 Resolver = Literal["xnnpack", "builtin"]
 
@@ -66,6 +72,8 @@ class Latency:
         threads: of LiteRT.
         resolver: ``"xnnpack"`` (LiteRT's default) or ``"builtin"``.
         protocol: always ``"motefit"``.
+        total_cpu_ms: median of the processor time that both took, of all threads together; less
+            than ``total_ms`` where the process had to wait for a core. 0: not counted.
     """
 
     frontend_ms: float
@@ -80,6 +88,7 @@ class Latency:
     threads: int
     resolver: Resolver
     protocol: Literal["motefit"] = "motefit"
+    total_cpu_ms: float = 0.0
 
     @property
     def facts(self) -> dict[str, float]:
@@ -101,6 +110,7 @@ def measure_latency(
     subjects: Mapping[str, Subject],
     *,
     rounds: int = ROUNDS,
+    most_rounds: int = 0,
     warm_up_rounds: int = WARM_UP_ROUNDS,
     clock: Callable[[], int] = time.perf_counter_ns,
 ) -> dict[str, Latency]:
@@ -109,6 +119,9 @@ def measure_latency(
     Args:
         subjects: pipelines by name, e.g. the same model with and without XNNPACK.
         rounds: timed rounds, at least 4.
+        most_rounds: where it is more than ``rounds``, so many are added again and again while a
+            median is more than :data:`SETTLED` times its 25th percentile, up to this number and
+            for :data:`MOST_SECONDS`. All rounds count.
         warm_up_rounds: rounds before them that do not count.
         clock: nanoseconds, rising.
 
@@ -120,22 +133,60 @@ def measure_latency(
     """
     if rounds < 4 or warm_up_rounds < 0:
         raise DataError(f"at least 4 rounds are needed for a quartile, got {rounds}")
-    reference = reference_workload()
-    names = list(subjects)
-    reference_ns = np.empty(rounds)
-    stages_ns = np.empty((rounds, len(names), 2))
-    for turn in range(-warm_up_rounds, rounds):
-        row = max(turn, 0)  # warm-up rounds write where the first timed round overwrites
-        start = clock()
-        reference()
-        reference_ns[row] = clock() - start
-        for place in range(len(names)):
-            index = (place + turn) % len(names)
-            stages_ns[row, index] = _time(subjects[names[index]], clock)
-    return {
-        name: _latency(stages_ns[:, i], reference_ns, subjects[name].pipeline)
-        for i, name in enumerate(names)
-    }
+    race = _Race(subjects, clock)
+    race.run(warm_up_rounds)
+    race.forget()
+    start = clock()
+    race.run(rounds)
+    while race.rounds < most_rounds and not race.settled and clock() - start < 1e9 * MOST_SECONDS:
+        race.run(min(rounds, most_rounds - race.rounds))
+    return race.latencies()
+
+
+class _Race:
+    """Rounds of pipelines and the reference workload, and the times that they took."""
+
+    def __init__(self, subjects: Mapping[str, Subject], clock: Callable[[], int]) -> None:
+        self._subjects, self._clock = subjects, clock
+        self._reference = reference_workload()
+        self._turn = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Leave out what was timed so far."""
+        self._reference_ns: list[int] = []
+        self._stages_ns: dict[str, list[tuple[int, int, int]]] = {n: [] for n in self._subjects}
+
+    @property
+    def rounds(self) -> int:
+        """Timed rounds."""
+        return len(self._reference_ns)
+
+    @property
+    def settled(self) -> bool:
+        """Whether no median is far from its 25th percentile."""
+        found = self.latencies().values()
+        return all(one.total_ms <= SETTLED * one.total_p25_ms for one in found)
+
+    def run(self, rounds: int) -> None:
+        """Time further rounds; each begins one pipeline later than the one before."""
+        clock, names = self._clock, list(self._subjects)
+        for _ in range(rounds):
+            start = clock()
+            self._reference()
+            self._reference_ns.append(clock() - start)
+            for place in range(len(names)):
+                name = names[(place + self._turn) % len(names)]
+                self._stages_ns[name].append(_time(self._subjects[name], clock))
+            self._turn += 1
+
+    def latencies(self) -> dict[str, Latency]:
+        """What all timed rounds come to, by name."""
+        reference_ns = np.array(self._reference_ns, float)
+        return {
+            name: _latency(np.array(times, float), reference_ns, self._subjects[name].pipeline)
+            for name, times in self._stages_ns.items()
+        }
 
 
 def saving_percent(reference: Latency, ours: Latency) -> float:
@@ -147,16 +198,20 @@ def saving_percent(reference: Latency, ours: Latency) -> float:
     return 100 * (reference.total_ms - ours.total_ms) / reference.total_ms
 
 
-def _time(subject: Subject, clock: Callable[[], int]) -> tuple[int, int]:
+def _time(subject: Subject, clock: Callable[[], int]) -> tuple[int, int, int]:
+    """Nanoseconds of front end and model, and of the processor in both."""
+    processor = time.process_time_ns()
     start = clock()
     inputs = subject.pipeline.inputs(subject.example)
     middle = clock()
     subject.pipeline.infer(inputs)
-    return middle - start, clock() - middle
+    end = clock()
+    return middle - start, end - middle, time.process_time_ns() - processor
 
 
-def _latency(stages_ns: np.ndarray, reference_ns: np.ndarray, pipeline: Pipeline) -> Latency:
-    columns = (stages_ns[:, 0], stages_ns[:, 1], stages_ns.sum(axis=1))
+def _latency(times_ns: np.ndarray, reference_ns: np.ndarray, pipeline: Pipeline) -> Latency:
+    """Times (rounds, 3) as :func:`_time` gives them."""
+    columns = (times_ns[:, 0], times_ns[:, 1], times_ns[:, :2].sum(axis=1))
     medians = [float(np.median(column)) / 1e6 for column in columns]
     quartiles = [float(np.percentile(column, 25)) / 1e6 for column in columns]
     reference = float(np.percentile(reference_ns, 25)) / 1e6
@@ -167,6 +222,7 @@ def _latency(stages_ns: np.ndarray, reference_ns: np.ndarray, pipeline: Pipeline
         frontend_p25_ms=quartiles[0],
         inference_p25_ms=quartiles[1],
         total_p25_ms=quartiles[2],
+        total_cpu_ms=float(np.median(times_ns[:, 2])) / 1e6,
         reference_p25_ms=reference,
         total_over_reference=quartiles[2] / reference,
         rounds=len(reference_ns),

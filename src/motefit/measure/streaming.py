@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motefit.measure.latency import Latency, Subject, measure_latency
+from motefit.measure.latency import Subject
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.runtime.streaming_window import StateWindow, window_of
@@ -95,16 +95,13 @@ class Step:
         return np.zeros((1, 0), np.float32) if said is None else said[np.newaxis]
 
 
-def step_latency(
-    plain: Subject, streaming: KeywordSpotter, *, rng: np.random.Generator
-) -> dict[str, Latency]:
-    """A whole window and a step of the stream in one run, by name: ``window`` and ``step``.
+def step_subject(model: bytes, io: SpeechIO) -> Subject:
+    """A step of a model in streaming form, with the noise of its next frames.
 
     Args:
-        plain: the model that takes clips.
-        streaming: the same in streaming form.
-        rng: of the noise that a step hears.
+        model: bytes of the .tflite file.
+        io: its labels, front end and normalisation.
     """
-    step = Step(streaming)
-    noise = rng.normal(0, 0.05, (1, step.samples)).astype(np.float32)
-    return measure_latency({"window": plain, "step": Subject(pipeline=step, example=noise)})
+    step = Step(KeywordSpotter(model, io))
+    noise = np.random.default_rng(0).normal(0, 0.05, (1, step.samples)).astype(np.float32)
+    return Subject(pipeline=step, example=noise)

@@ -12,6 +12,7 @@ from motefit.measure.bench_remote import Host, bench_on
 from motefit.measure.bench_result import Bench
 from motefit.measure.latency import ROUNDS, Resolver, Subject
 from motefit.measure.profile import measure_profile
+from motefit.measure.workers.pinned import call_pinned
 from motefit.pipeline.quiet import silence_litert
 from motefit.pipeline.tasks import find_task
 from motefit.runtime.bundle import bundle_bytes, load_bundle
@@ -27,7 +28,7 @@ def bench(
     rounds: int = ROUNDS,
     profile: bool = False,
 ) -> Bench:
-    """Time models on this machine.
+    """Time models on this machine, in the pinned worker.
 
     Args:
         models: bundles, .tflite files, or zips whose first member is one. With a card the front
@@ -39,7 +40,11 @@ def bench(
     Raises:
         ModelFileError: for a model that cannot be used.
     """
-    silence_litert()
+    return call_pinned(bench_here, tuple(models), threads=threads, rounds=rounds, profile=profile)
+
+
+def bench_here(models: Sequence[Path], *, threads: int | None, rounds: int, profile: bool) -> Bench:
+    """What :func:`bench` does in the worker."""
     names = shown_names(models)
     found = time_all(
         [_open(path, name) for path, name in zip(models, names, strict=True)],

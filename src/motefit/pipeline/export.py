@@ -1,6 +1,7 @@
 """``export``: the same network in another form of file."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import numpy as np
 from motefit.data.speech import SpeechDataset
 from motefit.graph.frontend import choose_layout
 from motefit.measure.in_graph import Agreement, compare
-from motefit.measure.latency import Latency, measure_latency
+from motefit.measure.latency import Latency
+from motefit.measure.workers.pinned import pinned_latency
 from motefit.pipeline.check import recipe_of
 from motefit.pipeline.datasets import load_dataset
 from motefit.pipeline.events import Listener
@@ -156,11 +158,12 @@ class _Form:
         """Compared with the plain form, timed beside it, and written as a bundle."""
         task, plain = find_task(NAME), self.plain
         agreement = compare(plain.model, self.model, plain.card.io, pcm)
-        latency = measure_latency(
+        form = partial(task.subject, self.model, self.io)
+        latency = pinned_latency(
             {
-                "plain": task.subject(plain.model, plain.card.io),
-                "in-graph": task.subject(self.model, self.io),
-                "in-graph, builtin kernels": task.subject(self.model, self.io, xnnpack=False),
+                "plain": partial(task.subject, plain.model, plain.card.io),
+                "in-graph": form,
+                "in-graph, builtin kernels": partial(form, xnnpack=False),
             }
         )
         evidence = {

@@ -1,12 +1,14 @@
 """``export --streaming``: the same network as a step in a stream, with its past as states."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from motefit.measure.latency import Latency
-from motefit.measure.streaming import StreamAgreement, compare_streaming, step_latency
+from motefit.measure.streaming import StreamAgreement, compare_streaming, step_subject
+from motefit.measure.workers.pinned import pinned_latency
 from motefit.pipeline.check import recipe_of
 from motefit.pipeline.datasets import load_dataset
 from motefit.pipeline.events import Listener
@@ -78,7 +80,12 @@ def export_streaming(
     card, certificate = remeasured(plain, recipe, file, io, dataset)
     agreement = compare_streaming(plain.model, plain.card.io, file, io, pcm)
     spotter = KeywordSpotter(file, io)
-    latency = step_latency(task.subject(plain.model, plain.card.io), spotter, rng=rng)
+    latency = pinned_latency(
+        {
+            "window": partial(task.subject, plain.model, plain.card.io),
+            "step": partial(step_subject, file, io),
+        }
+    )
     step_samples = window_of(spotter).step_frames * io.frontend.frame_step
     step_ms = 1000 * step_samples / io.frontend.rate_hz
     evidence = {

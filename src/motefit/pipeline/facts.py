@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from motefit.measure.claims import read_claims
-from motefit.measure.latency import measure_latency, saving_percent
+from motefit.measure.latency import saving_percent
 from motefit.measure.ram import measure_ram
 from motefit.measure.size import measure_size
+from motefit.measure.workers.pinned import Opener, pinned_latency
 from motefit.pipeline.reference import reference_subject
 from motefit.pipeline.tasks import AnyTask, Part
 from motefit.spec.codec import encode
@@ -76,13 +78,13 @@ def measure_cost(task: AnyTask, recipe: Recipe, model: bytes, io: Any) -> Facts:
     """What a model file costs: sizes, latency of both resolvers in one run, memory, MACs."""
     size = measure_size(model)
     ram = measure_ram(model)
-    subjects = {
-        "xnnpack": task.subject(model, io),
-        "builtin": task.subject(model, io, xnnpack=False),
+    subjects: dict[str, Opener] = {
+        "xnnpack": partial(task.subject, model, io),
+        "builtin": partial(task.subject, model, io, xnnpack=False),
     }
     if recipe.budget.reference:
-        subjects["reference"] = reference_subject(recipe.budget.reference)
-    timed = measure_latency(subjects)
+        subjects["reference"] = partial(reference_subject, recipe.budget.reference)
+    timed = pinned_latency(subjects)
     values = {
         **size.facts,
         **ram.facts,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from motefit import __version__
 from motefit.measure.profile import DeviceProfile, measure_profile
+from motefit.measure.workers.pinned import call_pinned
 from motefit.pipeline.datasets import load_dataset
 from motefit.pipeline.delivery import Delivery, deliver
 from motefit.pipeline.events import Listener
@@ -278,7 +279,8 @@ def _timing(options: FitOptions) -> Timing:
         return Timing()
     device = DeviceProfile.load(options.profile)
     xnnpack = device.resolver == "xnnpack"
-    return Timing(scale=device.scale(measure_profile(xnnpack=xnnpack)), xnnpack=xnnpack)
+    here = call_pinned(measure_profile, xnnpack=xnnpack)
+    return Timing(scale=device.scale(here), xnnpack=xnnpack)
 
 
 def _ledger(folder: RunFolder, space: Space, options: FitOptions) -> "Ledger":

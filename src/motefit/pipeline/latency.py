@@ -17,7 +17,7 @@ from motefit.measure.protocols import (
     measure_2024,
     scripted_inputs,
 )
-from motefit.pipeline.quiet import silence_litert
+from motefit.measure.workers.pinned import call_pinned
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.keyword_spotter import KeywordSpotter
@@ -124,7 +124,7 @@ def latency(
     threads: int = 1,
     xnnpack: bool = True,
 ) -> Measured:
-    """Measure a model file by a protocol.
+    """Measure a model file by a protocol, in the pinned worker.
 
     Args:
         model: bundle, .tflite file, or zip whose first member is one; None times the front end
@@ -142,7 +142,27 @@ def latency(
     """
     if protocol == "motefit" and pause_s is not None:
         raise RecipeError("the motefit protocol does not pause; give --protocol 2020 or 2024")
-    silence_litert()
+    return call_pinned(
+        latency_here,
+        model,
+        flags,
+        protocol=protocol,
+        pause_s=_or(pause_s, PAUSE_S),
+        threads=threads,
+        xnnpack=xnnpack,
+    )
+
+
+def latency_here(
+    model: Path | None,
+    flags: Flags,
+    *,
+    protocol: ProtocolName,
+    pause_s: float,
+    threads: int,
+    xnnpack: bool,
+) -> Measured:
+    """What :func:`latency` does in the worker."""
     machine = this_machine()
     resize, card = 0, _card(model)
     pipeline: Pipeline | None = None
@@ -156,9 +176,7 @@ def latency(
             pipeline = Chain(frontend, interpreter, resize=resize)
     return Measured(
         protocol=protocol,
-        result=_measure(
-            pipeline, frontend, resize, protocol=protocol, pause_s=_or(pause_s, PAUSE_S)
-        ),
+        result=_measure(pipeline, frontend, resize, protocol=protocol, pause_s=pause_s),
         frontend=frontend,
         resize=resize,
         from_card=card is not None,

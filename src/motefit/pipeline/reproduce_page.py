@@ -111,7 +111,8 @@ def standing(certificate: Table | None) -> str:
     if certificate is None:
         return "not trained"
     if not certificate["met"]:
-        open_ = any(line["verdict"] == "not measured" for line in certificate["lines"])
+        undecided = {"not measured", "not judged"}
+        open_ = any(line["verdict"] in undecided for line in certificate["lines"])
         failed = any(line["verdict"] == "fail" for line in certificate["lines"])
         return "not all measured" if open_ and not failed else "**not met**"
     accuracy = certificate.get("accuracy") or {}

@@ -7,10 +7,11 @@ opened here.
 import json
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from motefit.measure.latency import measure_latency
+from motefit.measure.workers.pinned import pinned_latency
 from motefit.pipeline.published import (
     published_figures,
     published_names,
@@ -223,7 +224,7 @@ def timed_together(bundles: Mapping[str, Bundle]) -> Table:
         bundles: by name.
     """
     subjects = {
-        side: find_task(bundle.card.task).subject(bundle.model, bundle.card.io)
+        side: partial(find_task(bundle.card.task).subject, bundle.model, bundle.card.io)
         for side, bundle in bundles.items()
     }
-    return {side: dict(latency.facts) for side, latency in measure_latency(subjects).items()}
+    return {side: dict(latency.facts) for side, latency in pinned_latency(subjects).items()}

@@ -70,7 +70,8 @@ def _verdict(lines: Sequence[VerdictLine]) -> tuple[str, Tone, str]:
     """Verdict, its tone, and what it means, from the lines of the certificate."""
     missed = [line for line in lines if line.tone == "bad"]
     unmeasured = [line for line in lines if line.tone == "open" and not line.value]
-    unshown = [line for line in lines if line.tone == "open" and line.value]
+    unjudged = [line for line in lines if line.word == "not judged"]
+    unshown = [x for x in lines if x.tone == "open" and x.value and x not in unjudged]
     if not lines:
         return "No budget to meet", "open", "The recipe sets no bound; the figures stand alone."
     sentences = []
@@ -78,11 +79,13 @@ def _verdict(lines: Sequence[VerdictLine]) -> tuple[str, Tone, str]:
         sentences.append(f"{len(missed)} of {_lines(lines)} missed: {_names(missed)}.")
     if unmeasured:
         sentences.append(f"Not measured: {_names(unmeasured)}.")
+    if unjudged:
+        sentences.append(f"Measured on a machine too busy to judge: {_names(unjudged)}.")
     if unshown:
         sentences.append(f"Not shown at 95 % with this many clips: {_names(unshown)}.")
     if missed:
         return "Budget not met", "bad", " ".join(sentences)
-    if unmeasured:
+    if unmeasured or unjudged:
         return "Budget not decided", "open", " ".join(sentences)
     if len(lines) == 1:
         sentences.insert(0, "Its one line holds.")

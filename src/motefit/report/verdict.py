@@ -47,7 +47,7 @@ def accuracy_bound(certificate: Certificate) -> float | None:
 
 def _line(line: Line, accuracy: AccuracyEvidence | None) -> VerdictLine:
     unit = metric_unit(line.metric)
-    tone: Tone = {"pass": "good", "fail": "bad", "not measured": "open"}[line.verdict]  # type: ignore[assignment]  # the values are tones
+    tone: Tone = {"pass": "good", "fail": "bad"}.get(line.verdict, "open")  # type: ignore[assignment]  # the values are tones
     word = {"pass": "met", "fail": "missed"}.get(line.verdict, line.verdict)
     notes = [line.reason]
     if line.metric == "accuracy" and accuracy is not None and accuracy.confidence is not None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motefit.runtime.streaming_settings import StreamingSettings
+from motefit.signal.threads import ONE_THREAD
 
 Float32Array = NDArray[np.float32]
 
@@ -90,14 +91,16 @@ class SpeechGate:
             are certain since this hop, oldest first.
         """
         blocks = hop[: self._blocks * self._length].reshape(-1, self._length)
-        mean = blocks @ self._average
+        with ONE_THREAD:
+            mean = blocks @ self._average
         powers = np.einsum("bs,bs->b", blocks, blocks) * self._average[0] - mean * mean
         loudness = np.sqrt(np.sqrt(np.maximum(powers, 0) + self._quietest))
         if not self._hops:
             self._loudness[:] = self._smooth[:] = loudness.min()
         self._hops.append((float(powers.sum()), hop))
         self._loudness = np.concatenate((self._loudness, loudness))[self._blocks :]
-        smooth = self._word @ self._loudness[-self._word.shape[1] :]
+        with ONE_THREAD:
+            smooth = self._word @ self._loudness[-self._word.shape[1] :]
         self._smooth = np.concatenate((self._smooth, smooth))[self._blocks :]
         return self._is_near(), self._swells()
 

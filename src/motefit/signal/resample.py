@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from motefit.signal.pcm import as_float32
 from motefit.signal.spectrum import framed
+from motefit.signal.threads import ONE_THREAD
 from motefit.spec.errors import DataError
 
 Float32Array = NDArray[np.float32]
@@ -144,9 +145,10 @@ class _Filter:
                 np.einsum("ok,ok->o", inputs[columns], self.taps, out=row)
             return out.reshape(-1)
         block = max(BLOCK_SAMPLES // self.window, 1)
-        for first in range(0, len(windows), block):
-            part = np.ascontiguousarray(windows[first : first + block])
-            np.matmul(part, self.matrix, out=out[first : first + block])
+        with ONE_THREAD:
+            for first in range(0, len(windows), block):
+                part = np.ascontiguousarray(windows[first : first + block])
+                np.matmul(part, self.matrix, out=out[first : first + block])
         return out.reshape(-1)
 
 

@@ -36,7 +36,8 @@ def check_command(
 ) -> None:
     """Measure a model file on the test part of the data, from its bytes alone.
 
-    Exit code 0: the budget is met and the card told the truth; 1: not so; 2: something to mend.
+    Exit code 0: the budget is met and the card told the truth; 1: not so, or the machine is too
+    busy to judge a latency; 2: something to mend.
     """
     with open_progress() as listener:
         result = check(

@@ -1,5 +1,12 @@
-"""motefit's own pipelines in a process of one thread, beside those in TensorFlow."""
+"""motefit's own pipelines in a process of one thread: calls, and loops beside TensorFlow.
 
+What a call sends and gets is pickled: both ends are the same motefit, joined by a pipe.
+"""
+
+import base64
+import os
+import pickle  # noqa: TID251 - between two processes of one program, never a file
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,5 +36,21 @@ class Own:
         }
 
 
+def call(text: str) -> str:
+    """Call a function in a folder, as :meth:`~.process.Worker.call` asks for it.
+
+    Returns:
+        Whether it returned, and what it returned or raised; pickled, in base 64.
+    """
+    try:
+        folder, function, args, options = pickle.loads(base64.b64decode(text))  # noqa: S301 - ours
+        os.chdir(folder)
+        answer = True, function(*args, **options)
+    except Exception as error:  # noqa: BLE001 - raised on the other side
+        error.add_note(traceback.format_exc())
+        answer = False, error
+    return base64.b64encode(pickle.dumps(answer)).decode()
+
+
 if __name__ == "__main__":
-    serve({"versions": "motefit"}, Own)
+    serve({"versions": "motefit"}, Own, call)

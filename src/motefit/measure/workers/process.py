@@ -1,16 +1,18 @@
 """The near side of the workers: start one, give it pipelines, ask it for loops."""
 
+import base64
 import contextlib
 import json
 import os
+import pickle  # noqa: TID251 - between two processes of one program, never a file
 import select
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
@@ -31,12 +33,18 @@ ALONE = {
 """One thread, no GPU."""
 SOURCE = Path(__file__).parents[3]
 WORKERS = Path(__file__).parent
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Worker:
     """A process that times loops of pipelines; use it in a ``with`` statement.
 
     Ctrl-C does not reach it; it ends with its standard input.
+
+    Attributes:
+        idle: whether it has answered all that it was asked; if not, it is of no more use.
+        versions: of what it measures with, in words.
 
     Args:
         command: that starts it.
@@ -51,6 +59,7 @@ class Worker:
         self, command: Sequence[str], environment: Mapping[str, str], *, remedy: str
     ) -> None:
         self._name, self._remedy = command[0], remedy
+        self.idle = True
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the user's own Python, no shell
@@ -95,6 +104,30 @@ class Worker:
         asked = {"turn": name, "protocol": protocol}
         return lambda: self._ask(asked)["ns"]
 
+    def call(self, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+        """Call a function there, in this process's folder; for workers of motefit itself.
+
+        It may take as long as it needs.
+
+        Args:
+            function: of a module of motefit; it, what it takes and what it returns are pickled.
+            *args: of it.
+            **options: of it.
+
+        Returns:
+            What it returns.
+
+        Raises:
+            RecipeError: when the worker ends.
+            Exception: what the function raises.
+        """
+        sent = base64.b64encode(pickle.dumps((Path.cwd(), function, args, options)))
+        answer = self._ask({"call": sent.decode()}, patient=True)
+        returned, value = pickle.loads(base64.b64decode(answer["value"]))  # noqa: S301 - ours
+        if not returned:
+            raise value
+        return value  # type: ignore[no-any-return]  # what a pickle holds has no type
+
     def close(self) -> None:
         """Stop the process, and what it may have started: its session is its own."""
         with contextlib.suppress(ProcessLookupError):
@@ -115,21 +148,25 @@ class Worker:
             raise RecipeError(f"{self._name} cannot be used: {found['missing']}; {self._remedy}")
         return str(found["versions"])
 
-    def _ask(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask(self, asked: Mapping[str, Any], *, patient: bool = False) -> dict[str, Any]:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        self.idle = False
         try:
             print(json.dumps(asked), file=self._process.stdin, flush=True)
         except BrokenPipeError:
             raise self._fault("ended by itself") from None
-        answer = self._answer()
+        answer = self._answer(patient=patient)
+        self.idle = True
         if "error" in answer:
-            raise ModelFileError(f"{self._name} with {asked}: {answer['error']}")
+            told = {name: value for name, value in asked.items() if name != "call"}
+            raise ModelFileError(f"{self._name} with {told}: {answer['error']}")
         return answer
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self, *, patient: bool = False) -> dict[str, Any]:
         """The next line; the other side has said nothing more than was asked."""
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        if not select.select([self._process.stdout], [], [], PATIENCE_S)[0]:
+        wait_s = None if patient else PATIENCE_S
+        if not select.select([self._process.stdout], [], [], wait_s)[0]:
             raise self._fault(f"gave no answer in {PATIENCE_S:.0f} s")
         try:
             answer = json.loads(self._process.stdout.readline())
@@ -168,6 +205,6 @@ def motefit_worker() -> Worker:
         RecipeError: when it cannot be started.
     """
     paths = [str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-m", "motefit.measure.workers.motefit_worker"]
+    command = [sys.executable, "-P", "-m", "motefit.measure.workers.motefit_worker"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     return Worker(command, environment, remedy="install motefit again")

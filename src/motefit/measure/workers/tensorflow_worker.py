@@ -35,17 +35,23 @@ class Timed(Protocol):
         """(frames, features) of (samples,) float32 noise."""
 
 
-def serve(ready: Mapping[str, str], make: Callable[[Mapping[str, Any]], Timed]) -> None:
+def serve(
+    ready: Mapping[str, str],
+    make: Callable[[Mapping[str, Any]], Timed],
+    call: Callable[[str], str] | None = None,
+) -> None:
     """Answer requests on standard input, a JSON object a line, until it ends.
 
     ``{"add": name, ...}`` makes a pipeline and answers ``{"features": [...]}`` of the noise of
-    :func:`probe`; ``{"turn": name, "protocol": "2020"}`` answers ``{"ns": [...]}``. What cannot be
-    done answers ``{"error": "..."}``. Standard output is for answers alone: what else is printed
-    goes to standard error.
+    :func:`probe`; ``{"turn": name, "protocol": "2020"}`` answers ``{"ns": [...]}``;
+    ``{"call": text}`` answers ``{"value": text}``. What cannot be done answers
+    ``{"error": "..."}``. Standard output is for answers alone: what else is printed goes to
+    standard error.
 
     Args:
         ready: the first line: ``versions``, or what is ``missing``.
         make: a pipeline from its request.
+        call: the answer to a call; None: of a worker that takes none.
     """
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
@@ -55,7 +61,10 @@ def serve(ready: Mapping[str, str], make: Callable[[Mapping[str, Any]], Timed]) 
             asked = json.loads(line)
             answer: Mapping[str, object]
             try:
-                answer = _answer(asked, pipelines, make)
+                if call is not None and "call" in asked:
+                    answer = {"value": call(asked["call"])}
+                else:
+                    answer = _answer(asked, pipelines, make)
             except Exception as error:  # noqa: BLE001 - told to the other side, which stops
                 answer = {"error": f"{type(error).__name__}: {error}"}
             print(json.dumps(answer), file=answers, flush=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from motefit.signal.threads import ONE_THREAD
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.registry import Registry
 
@@ -62,8 +63,9 @@ class FeatureKind:
         stages = self.stages(frontend)
 
         def finish(magnitude: Float32Array) -> Float32Array:
-            for stage in stages:
-                magnitude = stage(magnitude)
+            with ONE_THREAD:
+                for stage in stages:
+                    magnitude = stage(magnitude)
             return magnitude
 
         return finish
