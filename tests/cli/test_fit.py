@@ -105,7 +105,7 @@ def test_compression_steps_are_trained_and_shipped(invoke, tmp_path, tones_run):
     (stored,) = (out / "candidates").glob("*/result.json")
     epochs = [report["epoch"] for report in json.loads(stored.read_text())["history"]]
     assert epochs == list(range(12 + 3))
-    assert not list(out.rglob("*.npz"))
+    assert not list(out.rglob("*.checkpoint"))
 
 
 @pytest.mark.slow

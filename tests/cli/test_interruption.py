@@ -51,7 +51,7 @@ def training(
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
-    wait_for(lambda: list(out.glob("trainings/*/training.npz")), process)
+    wait_for(lambda: list(out.glob("trainings/*/training.checkpoint")), process)
     yield process
     if process.poll() is None:
         process.kill()
@@ -132,9 +132,9 @@ def copied(climate_run, tmp_path) -> Path:
 def test_a_damaged_checkpoint_is_named_and_never_used(copied, refused):
     (training,) = (copied / "trainings").iterdir()
     shutil.rmtree(copied / "candidates")
-    (training / "training.npz").write_bytes(b"PK\x03\x04 half a checkpoint")
+    (training / "training.checkpoint").write_bytes(b"PK\x03\x04 half a checkpoint")
     said = refused("fit", "--resume", copied)
-    assert str(training / "training.npz") in said
+    assert str(training / "training.checkpoint") in said
     assert "delete it" in said
 
 
