@@ -5,6 +5,7 @@ measuring and writing the outputs, so that an interruption there costs no furthe
 test part, and an output that is lost or damaged later is written again as it was.
 """
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -100,6 +101,9 @@ def write_outputs(
     Raises:
         OutputError: when something cannot be written.
     """
+    # As they will be read again, so that a later sitting shows and writes the very same.
+    stored = _from_table(json.loads(dumps_json(measured)), where="what was measured")
+    measured = {name: stored[name] for name in measured}
     reports = {name: m.report(outcomes[m.key]) for name, m in measured.items()}
     kept = {
         name: replace(m, report_sha256=sha256(reports[name].encode()))
@@ -149,13 +153,14 @@ def _kept(folder: RunFolder) -> Mapping[str, Measured] | None:
         table = read_sealed(path)
         if table is None:
             return None
-        return {
-            name: Measured.from_table(one, where=str(path))
-            for name, one in table["bundles"].items()
-        }
+        return _from_table(table["bundles"], where=str(path))
     except (DamagedFileError, ModelFileError) as error:
         _log.warning("the test part is measured again: %s", error)
         return None
+
+
+def _from_table(table: Mapping[str, Any], *, where: str) -> dict[str, Measured]:
+    return {name: Measured.from_table(one, where=where) for name, one in table.items()}
 
 
 def _lost(folder: RunFolder, name: str, measured: Measured) -> list[Path]:
