@@ -73,8 +73,8 @@ METRIC_NOTES = """
 - `size.tflite_bytes` is the .tflite file; `size.zip_bytes` a zip that holds this file alone,
   without its [card](card.md).
 - `latency.*_ms` are medians for one example, on one thread of the machine that measures.
-- `ram.arena_bytes` is the whole arena of TensorFlow Lite Micro, measured with the extra `micro`;
-  `macs` the multiply-accumulates of one run.
+- `ram.arena_bytes` is the smallest arena that TensorFlow Lite Micro allocates and runs with, found
+  by running on this 64-bit host with the extra `micro`; `macs` the multiply-accumulates of one run.
 """
 
 

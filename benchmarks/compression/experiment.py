@@ -144,7 +144,7 @@ def _plain(job: Job, recipe: Recipe, problem: Problem, source: Source) -> Graph:
         recipe.train,
         loss=task.loss(recipe),
         seed=job.seed,
-        checkpoint=job.cache / f"plain-{name}.npz",
+        checkpoint=job.cache / f"plain-{name}.checkpoint",
     )
     return trained.graph
 

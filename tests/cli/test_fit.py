@@ -15,8 +15,8 @@ from motefit.tflite.inspect import inspect
 def test_forecasting_ends_in_a_bundle_whose_budget_is_met(climate_run):
     names = {path.name for path in climate_run.folder.iterdir()}
     assert names == {
-        "candidates", "certificate.json", "reads.jsonl", "recipe.toml", "report.html", "rounds",
-        "run.json", "study.db", "tiny-climate.zip", "trainings",
+        "candidates", "certificate.json", "measured.json", "reads.jsonl", "recipe.toml",
+        "report.html", "rounds", "run.json", "study.db", "tiny-climate.zip", "trainings",
     }  # fmt: skip
     bundle = load_bundle(climate_run.bundle)
     assert bundle.card.facts["size.tflite_bytes"] == len(bundle.model) < 1100
@@ -105,7 +105,7 @@ def test_compression_steps_are_trained_and_shipped(invoke, tmp_path, tones_run):
     (stored,) = (out / "candidates").glob("*/result.json")
     epochs = [report["epoch"] for report in json.loads(stored.read_text())["history"]]
     assert epochs == list(range(12 + 3))
-    assert not list(out.rglob("*.npz"))
+    assert not list(out.rglob("*.checkpoint"))
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ def training(
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
-    wait_for(lambda: list(out.glob("trainings/*/training.npz")), process)
+    wait_for(lambda: list(out.glob("trainings/*/training.checkpoint")), process)
     yield process
     if process.poll() is None:
         process.kill()
@@ -124,17 +124,19 @@ def test_a_killed_worker_costs_nothing_but_time(training, long, tmp_path):
 
 @pytest.fixture
 def copied(climate_run, tmp_path) -> Path:
-    """A copy of a finished run, to be spoilt."""
-    return Path(shutil.copytree(climate_run.folder, tmp_path / "run"))
+    """A copy of a run that was stopped before the test part was opened, to be spoilt."""
+    folder = Path(shutil.copytree(climate_run.folder, tmp_path / "run"))
+    (folder / "measured.json").unlink()
+    return folder
 
 
 @pytest.mark.slow
 def test_a_damaged_checkpoint_is_named_and_never_used(copied, refused):
     (training,) = (copied / "trainings").iterdir()
     shutil.rmtree(copied / "candidates")
-    (training / "training.npz").write_bytes(b"PK\x03\x04 half a checkpoint")
+    (training / "training.checkpoint").write_bytes(b"PK\x03\x04 half a checkpoint")
     said = refused("fit", "--resume", copied)
-    assert str(training / "training.npz") in said
+    assert str(training / "training.checkpoint") in said
     assert "delete it" in said
 
 
@@ -159,14 +161,6 @@ def test_a_full_disk_leaves_the_old_bundle_intact(copied, command, environment):
     assert not [p for p in copied.iterdir() if p.name.startswith(".")]
 
 
-@pytest.mark.slow
-def test_a_candidate_whose_model_was_changed_is_trained_again(copied, invoke, climate_run):
-    for model in copied.glob("candidates/*/model.tflite"):
-        model.write_bytes(model.read_bytes()[:-1] + b"\x55")
-    assert invoke("fit", "--resume", copied, "--workers", 2).exit_code == 0
-    assert load_bundle(copied / "tiny-climate.zip").model == load_bundle(climate_run.bundle).model
-
-
 @pytest.mark.parametrize("damage", ["", "{}", "[1", '{"name": 1}'])
 def test_a_run_whose_state_is_damaged_is_no_run(copied, refused, damage):
     (copied / "run.json").write_text(damage)
@@ -176,7 +170,7 @@ def test_a_run_whose_state_is_damaged_is_no_run(copied, refused, damage):
 
 def test_a_run_whose_recipe_is_damaged_is_said(copied, refused):
     (copied / "recipe.toml").write_text("task = ")
-    assert "not valid TOML" in refused("fit", "--resume", copied)
+    assert "recipe.toml is damaged" in refused("fit", "--resume", copied)
 
 
 def test_resume_of_a_folder_that_is_no_run(refused, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from motefit.graph.counter import count
 from motefit.measure.latency import Subject, measure_latency, saving_percent
-from motefit.measure.ram import activation_bytes, measure_ram
+from motefit.measure.ram import MEASURED, activation_bytes, measure_ram
 from motefit.measure.size import measure_size
 from motefit.spec.errors import DataError, ModelFileError
 from motefit.tflite.inspect import inspect
@@ -123,7 +123,7 @@ def test_the_activation_bound_is_the_counters(make_graph, family):
 def test_the_arena_is_measured_by_micro(speech_model):
     pytest.importorskip("tflite_micro")
     ram = measure_ram(speech_model)
-    assert ram.method == "tflite-micro"
+    assert ram.method == MEASURED
     assert ram.arena_bytes == arena_bytes(speech_model)
     assert ram.arena_bytes > ram.activation_bytes
     assert ram.facts == {"ram.arena_bytes": ram.arena_bytes}

@@ -240,7 +240,7 @@ class TestRun:
             env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
         end = time.monotonic() + PATIENCE_S
-        while not list(stopped.glob(f"{ROW}/trainings/*/training.npz")):
+        while not list(stopped.glob(f"{ROW}/trainings/*/training.checkpoint")):
             assert time.monotonic() < end, "waited in vain"
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)

@@ -2,7 +2,6 @@
 
 import copy
 import importlib.util
-import json
 import re
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from motefit.pipeline.reproduce_table import collect
 from motefit.runtime.bundle import sha256, write_bundle
 from motefit.spec.card import Card
 from motefit.spec.errors import RecipeError
+from motefit.spec.files import write_sealed
 from motefit.spec.normalisation import Normalisation
 from motefit.spec.tasks.keyword_spotting import SpeechIO
 from motefit.tflite.export import export
@@ -348,7 +348,7 @@ def finished(out: Path, name: str) -> str:
     write_bundle(folder / f"{name}.zip", model, card)
     (folder / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
     state = {"name": name, "data": "", "data_sha256": ""}
-    (folder / "run.json").write_text(json.dumps(state), encoding="utf-8")
+    write_sealed(folder / "run.json", state)
     assert is_done(folder, recipe)
     return card.model_sha256
 

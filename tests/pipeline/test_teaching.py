@@ -89,7 +89,7 @@ def test_a_teacher_is_trained_once(recipe, parts, tmp_path):
     task, dataset, source = parts
     lessons = task.lessons(recipe, dataset, source, None)
     first = taught(recipe, source, lessons=lessons, cache=tmp_path)
-    (checkpoint,) = (tmp_path / "teachers").glob("*.npz")
+    (checkpoint,) = (tmp_path / "teachers").glob("*.checkpoint")
     written = checkpoint.stat().st_mtime_ns
     student = replace(recipe.train, epochs=9, learning_rate=0.5, seeds=(7,))
     again = taught(replace(recipe, train=student), source, lessons=lessons, cache=tmp_path)
@@ -97,7 +97,7 @@ def test_a_teacher_is_trained_once(recipe, parts, tmp_path):
     assert checkpoint.stat().st_mtime_ns == written
     other = replace(recipe, train=_with(recipe, seed=1))
     assert taught(other, source, lessons=lessons, cache=tmp_path).key != first.key
-    assert len(list((tmp_path / "teachers").glob("*.npz"))) == 2
+    assert len(list((tmp_path / "teachers").glob("*.checkpoint"))) == 2
 
 
 def test_without_a_teacher_the_examples_are_as_they_are(recipe, parts):

@@ -1,27 +1,42 @@
-"""A cache of decoded audio: one checked, memory-mapped file per content, shared by all processes.
+"""A cache of arrays: one checked, memory-mapped file per content, shared by all processes.
 
-Layout of a file: a header (magic, place and length of the trailer, CRC-32 of trailer and payload),
-the int16 little-endian payload from byte 64 on, a JSON trailer. Its name is a hash of what went in,
-so an entry never goes stale. It is written beside and renamed: it is whole or absent, and processes
-that make the same entry at the same time write the same bytes. Each opening checks both sums; a
-damaged file counts as absent.
+Layout of a file: 64 bytes of header (magic, place and length of the trailer, CRC-32 of all that
+follows the header, zeros, CRC-32 of the header's other bytes), the payload, a JSON trailer with
+dtype, shape and facts. No bit is outside a sum, so that every flipped bit is noticed. Its name is a
+hash of what went in, so an entry never goes stale. It is written beside and renamed: it is whole or
+absent, and processes that make the same entry at the same time write the same bytes. Each opening
+checks both sums; a damaged file is reported and counts as absent.
 """
 
+import fcntl
 import json
+import logging
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from motefit.spec.files import replacing
+from motefit.spec.errors import OutputError
+from motefit.spec.files import DamagedFileError, replacing
 
-_MAGIC = b"motepcm1"
-_HEADER = struct.Struct("<8sQQII")
+Array = npt.NDArray[Any]
+
+SUFFIX = ".checked"
+"""Of every entry; files of other formats have other names and are not looked at."""
+
+_MAGIC = b"motechk1"
+_FIELDS = struct.Struct("<8sQQI")
+_SUM = struct.Struct("<I")
 _PAYLOAD_START = 64
+_PADDING = bytes(_PAYLOAD_START - _FIELDS.size - _SUM.size)
+_REMEDY = "the environment variable MOTEFIT_CACHE names the folder of the cache"
+_log = logging.getLogger(__name__)
 
 
 def cache_folder(chosen: Path | None = None) -> Path:
@@ -31,58 +46,120 @@ def cache_folder(chosen: Path | None = None) -> Path:
     return Path(os.environ.get("MOTEFIT_CACHE") or Path.home() / ".cache" / "motefit")
 
 
-def read_entry(path: Path) -> tuple[npt.NDArray[np.int16], dict[str, object]] | None:
-    """Open an entry.
+def read_entry(path: Path) -> tuple[Array, dict[str, Any]] | None:
+    """Open an entry of the cache; one that is damaged is reported and counts as absent.
 
     Returns:
-        the payload, a read-only memory map of int16 (values,), and the trailer; None if the file is
-        absent, truncated or damaged.
+        the array, a read-only memory map, and the facts; None if the file is absent or damaged.
     """
     try:
-        with path.open("rb") as file:
-            fields = _HEADER.unpack(file.read(_HEADER.size))
-            magic, trailer_at, trailer_bytes, trailer_crc, payload_crc = fields
-            whole = magic == _MAGIC and path.stat().st_size == trailer_at + trailer_bytes
-            if not whole:
-                return None
-            file.seek(trailer_at)
-            trailer = file.read(trailer_bytes)
-        values = (trailer_at - _PAYLOAD_START) // 2
-        payload = np.memmap(path, "<i2", mode="r", offset=_PAYLOAD_START, shape=(values,))
-    except (OSError, ValueError, struct.error):
+        return open_checked(path)
+    except FileNotFoundError:
         return None
-    if zlib.crc32(trailer) != trailer_crc or zlib.crc32(payload.data) != payload_crc:
+    except (OSError, DamagedFileError):
+        report_damage(path)
         return None
-    return np.asarray(payload), json.loads(trailer)
 
 
-def write_entry(
+def report_damage(path: Path) -> None:
+    """Tell the user, on standard error unless logging is configured, what is made again."""
+    _log.warning("a damaged cache file is rebuilt: %s", path)
+
+
+def open_checked(path: Path) -> tuple[Array, dict[str, Any]]:
+    """Open a file that :func:`write_checked` wrote.
+
+    Returns:
+        the array, a read-only memory map, and the facts.
+
+    Raises:
+        DamagedFileError: for a file with any other byte, or of another length.
+        OSError: when it cannot be read, e.g. FileNotFoundError.
+    """
+    with path.open("rb") as file:
+        header = file.read(_PAYLOAD_START)
+        size = os.fstat(file.fileno()).st_size
+        trailer_at, trailer_bytes, content_crc = _fields(header)
+        if trailer_at < _PAYLOAD_START or size != trailer_at + trailer_bytes:
+            raise DamagedFileError(f"{path}: its length is not what its header says")
+        content = np.memmap(file, np.uint8, mode="r")[_PAYLOAD_START:]
+    if zlib.crc32(content.data) != content_crc:
+        raise DamagedFileError(f"{path}: its bytes are not those that were written")
+    at = trailer_at - _PAYLOAD_START
+    trailer = json.loads(content[at:].tobytes())
+    array = np.asarray(content[:at]).view(trailer["dtype"]).reshape(trailer["shape"])
+    return array, trailer["facts"]
+
+
+def _fields(header: bytes) -> tuple[int, int, int]:
+    if len(header) < _PAYLOAD_START:
+        raise DamagedFileError("the header is cut off")
+    checked = header[: -_SUM.size]
+    magic, trailer_at, trailer_bytes, content_crc = _FIELDS.unpack_from(header)
+    if magic != _MAGIC or _SUM.pack(zlib.crc32(checked)) != header[-_SUM.size :]:
+        raise DamagedFileError("the header is damaged")
+    return trailer_at, trailer_bytes, content_crc
+
+
+def write_checked(
     path: Path,
-    blocks: Iterable[npt.NDArray[np.int16]],
-    trailer: Callable[[], Mapping[str, object]],
+    blocks: Iterable[Array],
+    facts: Callable[[], Mapping[str, object]] = dict,
+    *,
+    what: str = "the cache file",
+    remedy: str = f"free some space, or choose another folder: {_REMEDY}",
 ) -> None:
-    """Write an entry atomically, block by block, so that memory stays small.
+    """Write a checked file atomically, block by block, so that memory stays small.
 
     Args:
-        path: of the entry.
-        blocks: the payload in order.
-        trailer: gives the JSON trailer; called once all blocks are drawn.
+        path: of the file.
+        blocks: the array in order along its first axis; one or more, alike in dtype and in their
+            other axes.
+        facts: gives JSON values to keep beside the array; called once all blocks are drawn.
+        what: the file is, for the error's text.
+        remedy: for the error's text.
 
     Raises:
         OutputError: when the folder cannot be written or the disk is full.
     """
-    remedy = (
-        "free some space, or name a folder that can be written in the environment variable "
-        "MOTEFIT_CACHE"
-    )
-    with replacing(path, what="the cache of decoded audio", remedy=remedy) as file:
+    with replacing(path, what=what, remedy=remedy) as file:
         file.write(bytes(_PAYLOAD_START))
-        payload_crc, size = 0, _PAYLOAD_START
+        crc, size, rows = 0, _PAYLOAD_START, 0
+        form: tuple[np.dtype[Any], tuple[int, ...]] | None = None
         for block in blocks:
-            data = block.astype("<i2", copy=False).tobytes()
-            payload_crc = zlib.crc32(data, payload_crc)
+            form = form or (block.dtype.newbyteorder("<"), block.shape[1:])
+            if (block.dtype, block.shape[1:]) != (form[0].newbyteorder("="), form[1]):
+                raise ValueError(f"a block of {block.dtype} {block.shape} among others of {form}")
+            data = block.astype(form[0], copy=False).tobytes()
+            crc = zlib.crc32(data, crc)
             size += file.write(data)
-        text = json.dumps(trailer()).encode()
+            rows += len(block)
+        if form is None:
+            raise ValueError("an entry needs at least one block")
+        trailer = {"dtype": form[0].str, "shape": [rows, *form[1]], "facts": dict(facts())}
+        text = json.dumps(trailer).encode()
         file.write(text)
+        fields = _FIELDS.pack(_MAGIC, size, len(text), zlib.crc32(text, crc)) + _PADDING
         file.seek(0)
-        file.write(_HEADER.pack(_MAGIC, size, len(text), zlib.crc32(text), payload_crc))
+        file.write(fields + _SUM.pack(zlib.crc32(fields)))
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other processes of this machine from making the same thing while the block lasts.
+
+    Args:
+        path: of what is made; the lock is a file beside it.
+
+    Raises:
+        OutputError: when the folder cannot be written.
+    """
+    lock = path.with_suffix(".lock")
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise OutputError(f"cannot write {lock.parent}: {error.strerror}; {_REMEDY}") from None
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motefit.data.audio import decode_clip, file_bytes, fit_length, read_clip, resampler
-from motefit.data.cache import cache_folder, read_entry, write_entry
+from motefit.data.cache import SUFFIX, cache_folder, read_entry, write_checked
 from motefit.data.folders import SpeechFolder, find_speech
 from motefit.data.recordings import Recording, describe, from_row
 from motefit.data.speakers import describe_speakers, speaker_finder
@@ -159,11 +159,11 @@ def load_speech(
     }
     if resampler() != "soxr":
         content["resampler"] = resampler()
-    entry = cache_folder(cache) / "speech" / f"{_hash_json(content)[:32]}.pcm"
+    entry = cache_folder(cache) / "speech" / f"{_hash_json(content)[:32]}{SUFFIX}"
     opened = read_entry(entry)
     if opened is None:
         builder = _Builder(found, [path for _, path in sources], rate_hz, samples, progress)
-        write_entry(entry, builder.blocks(), builder.trailer)
+        write_checked(entry, builder.blocks(), builder.facts)
         opened = read_entry(entry)
         if opened is None:
             raise DataError(f"{entry}: was written and cannot be read back; is the disk failing?")
@@ -239,7 +239,7 @@ def _hash_json(value: object) -> str:
 
 
 class _Builder:
-    """Decodes all files in order; collects per-clip facts for the trailer."""
+    """Decodes all files in order; collects per-clip facts."""
 
     def __init__(
         self,
@@ -292,7 +292,7 @@ class _Builder:
         if self._progress:
             self._progress(total, total)
 
-    def trailer(self) -> Mapping[str, object]:
+    def facts(self) -> Mapping[str, object]:
         return {
             "lengths": self._lengths,
             "digests": self._digests,
@@ -314,7 +314,7 @@ def _broken_error(root: Path, problems: Sequence[str], total: int) -> DataError:
 
 def _dataset(
     payload: npt.NDArray[np.int16],
-    trailer: Mapping[str, Any],
+    facts: Mapping[str, Any],
     *,
     split: Split,
     speakers: Mapping[str, str | None],
@@ -322,7 +322,7 @@ def _dataset(
     samples: int,
 ) -> SpeechDataset:
     labels = tuple(sorted({word_of(name) for names in split.parts.values() for name in names}))
-    total = len(trailer["digests"])
+    total = len(facts["digests"])
     pcm = payload[: total * samples].reshape(total, samples)
     parts: dict[str, Clips] = {}
     start = 0
@@ -333,9 +333,9 @@ def _dataset(
             label=np.array([labels.index(word_of(name)) for name in names], np.int64),
             ids=names,
             speakers=tuple(speakers[name] for name in names),
-            lengths=np.array(trailer["lengths"][start:stop], np.int64),
-            digests=tuple(trailer["digests"][start:stop]),
-            recordings=tuple(map(from_row, trailer["recordings"][start:stop])),
+            lengths=np.array(facts["lengths"][start:stop], np.int64),
+            digests=tuple(facts["digests"][start:stop]),
+            recordings=tuple(map(from_row, facts["recordings"][start:stop])),
         )
         start = stop
     content = {
@@ -343,7 +343,7 @@ def _dataset(
         "samples": samples,
         "labels": labels,
         "parts": {p: list(zip(parts[p].ids, parts[p].digests, strict=True)) for p in PARTS},
-        "noise": trailer["noise_digest"],
+        "noise": facts["noise_digest"],
     }
     return SpeechDataset(
         labels=labels,

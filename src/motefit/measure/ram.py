@@ -8,6 +8,7 @@ from motefit.spec.errors import ModelFileError
 from motefit.tflite.inspect import Inspection, TensorInfo, inspect
 from motefit.tflite.micro import arena_bytes
 
+MEASURED = "smallest arena that tflite-micro allocates and runs with, on a 64-bit host"
 ABSENT = "the tflite-micro wheel is not installed: pip install 'motefit[micro]'"
 
 
@@ -16,8 +17,9 @@ class Ram:
     """Working memory in bytes.
 
     Attributes:
-        arena_bytes: the whole arena of TensorFlow Lite Micro: activations, scratch buffers and
-            bookkeeping; None where it could not be measured.
+        arena_bytes: the smallest arena that TensorFlow Lite Micro allocates and runs with:
+            activations, scratch buffers, bookkeeping, and what planning needs for a while; None
+            where it could not be measured.
         activation_bytes: largest sum of activations alive at once, a lower bound of any arena.
         method: where ``arena_bytes`` comes from, or why there is none.
     """
@@ -46,7 +48,7 @@ def measure_ram(model: bytes) -> Ram:
         arena = arena_bytes(model)
     except ModelFileError as error:
         return Ram(arena_bytes=None, activation_bytes=bound, method=str(error))
-    method = ABSENT if arena is None else "tflite-micro"
+    method = ABSENT if arena is None else MEASURED
     return Ram(arena_bytes=arena, activation_bytes=bound, method=method)
 
 

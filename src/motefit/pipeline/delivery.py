@@ -1,44 +1,23 @@
-"""The end of a run: the chosen files are measured on the test part, certified, and written."""
+"""The end of a run: the chosen files are measured on the test part, and certified."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from motefit.pipeline.datasets import load_dataset
 from motefit.pipeline.facts import Facts, is_quality, is_summary, measure_file
 from motefit.pipeline.finish import Finish, Finished, spread
+from motefit.pipeline.finished import Delivery, Measured, write_outputs
 from motefit.pipeline.provenance import fit_command, provenance
 from motefit.pipeline.run_folder import RunFolder
 from motefit.pipeline.ship import Shipped, ship
 from motefit.pipeline.tasks import AnyTask
-from motefit.report.render import write_report
-from motefit.runtime.bundle import write_bundle
 from motefit.search.record import Record, rejected_by
-from motefit.spec.card import Card
-from motefit.spec.files import write_atomic
 from motefit.spec.recipe import Recipe
-from motefit.verify import Certificate
 
 MOST_ROWS = 300
 """Candidates in a report; of those that were rejected, the first."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Delivery:
-    """One bundle, with what is said of it.
-
-    Attributes:
-        bundle: path of the zip.
-        card: of the bundle.
-        certificate: the verdict on one budget.
-        report: path of the report.
-    """
-
-    bundle: Path
-    card: Card
-    certificate: Certificate
-    report: Path
 
 
 def deliver(
@@ -67,15 +46,13 @@ def deliver(
     """
     keys = tuple(dict.fromkeys(chosen.values()))
     repeats = {key: finish.seeds(key) for key in keys}
-    folder.log_read(
-        "test", f"final measurement of {', '.join(keys)} and their repeats on all seeds"
-    )
+    folder.log_read("test", "final measurement of the chosen files and their repeats on all seeds")
     facts = {key: _test_facts(task, finish.finished[key], data) for key in keys}
     quality: dict[str, Mapping[str, float]] = {key: f.values for key, f in facts.items()}
     for finished in (f for alike in repeats.values() for f in alike):
         quality.setdefault(finished.candidate.key, _test_quality(task, finished, data))
     searched = _searched(recipe, records)
-    deliveries = {}
+    measured = {}
     for name, key in chosen.items():
         evidence = {"search": searched, "seeds": spread(repeats[key], quality)}
         shipped = _shipped(
@@ -86,9 +63,13 @@ def deliver(
             facts=replace(facts[key], evidence={**facts[key].evidence, **evidence}),
             command=fit_command(recipe.name, data),
         )
-        rows = _rows(records, finish, key)
-        deliveries[name] = _write(folder, name, finish.finished[key], shipped, rows)
-    return deliveries
+        measured[name] = Measured(
+            key=key,
+            card=shipped.card,
+            certificate=shipped.certificate,
+            rows=_rows(records, finish, key),
+        )
+    return write_outputs(folder, measured, {key: finish.finished[key].outcome for key in keys})
 
 
 def _test_facts(task: AnyTask, finished: Finished, data: Path | None) -> Facts:
@@ -126,22 +107,6 @@ def _shipped(
             seed=candidate.seed, data_sha256=task.data_key(dataset), command=command
         ),
         facts=facts,
-    )
-
-
-def _write(
-    folder: RunFolder,
-    name: str,
-    finished: Finished,
-    shipped: Shipped,
-    rows: Sequence[Mapping[str, object]],
-) -> Delivery:
-    bundle = write_bundle(folder.bundle_path(name), shipped.model, shipped.card)
-    write_atomic(folder.certificate_path(name), shipped.certificate.to_json())
-    report = folder.report_path(name)
-    write_report(report, shipped.report(history=finished.outcome.history, candidates=rows))
-    return Delivery(
-        bundle=bundle, card=shipped.card, certificate=shipped.certificate, report=report
     )
 
 

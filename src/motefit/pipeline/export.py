@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,14 +24,14 @@ from motefit.pipeline.tasks import Part, find_task
 from motefit.report.render import write_report
 from motefit.runtime.bundle import Bundle, load_bundle, sha256, write_bundle
 from motefit.spec.card import Card
-from motefit.spec.codec import encode
-from motefit.spec.errors import RecipeError
+from motefit.spec.codec import decode, encode
+from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.files import write_atomic
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks.keyword_spotting import NAME, SpeechIO
 from motefit.tflite.in_graph import in_graph_file
-from motefit.verify import Certificate
+from motefit.verify import Certificate, recheck
 
 SOUNDS = 64
 
@@ -130,6 +131,33 @@ def deliver_in_graph(folder: RunFolder, name: str, data: Path | None) -> Exporte
         write_atomic(folder.certificate_path(own), done.certificate.to_json())
         write_report(folder.report_path(own), shipped.report())
     return done
+
+
+def stored_in_graph(folder: RunFolder, name: str) -> Exported | None:
+    """What :func:`deliver_in_graph` wrote; None when it is not there, or damaged."""
+    own = f"{name}{IN_GRAPH}"
+    path = folder.bundle_path(own)
+    try:
+        plain, bundle = load_bundle(folder.bundle_path(name), task=NAME), load_bundle(path)
+        found: Any = bundle.card.evidence["in_graph"]
+        certificate = Certificate.from_json(folder.certificate_path(own).read_text("utf-8"))
+        whole = (
+            found["plain_model_sha256"] == plain.card.model_sha256
+            and certificate == recheck(bundle.card)
+            and folder.report_path(own).is_file()
+        )
+        if not whole:
+            return None
+        return Exported(
+            bundle=path,
+            card=bundle.card,
+            certificate=certificate,
+            agreement=decode(Agreement, found["agreement"], where=str(path)),
+            plain_bytes=found["plain_tflite_bytes"],
+            latency={k: decode(Latency, v, where=str(path)) for k, v in found["latency"].items()},
+        )
+    except (ModelFileError, RecipeError, OSError, ValueError, KeyError):
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

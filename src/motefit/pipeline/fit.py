@@ -10,11 +10,12 @@ from motefit import __version__
 from motefit.measure.profile import DeviceProfile, measure_profile
 from motefit.measure.workers.pinned import call_pinned
 from motefit.pipeline.datasets import load_dataset
-from motefit.pipeline.delivery import Delivery, deliver
+from motefit.pipeline.delivery import deliver
 from motefit.pipeline.events import Listener
-from motefit.pipeline.export import Exported, deliver_in_graph, require_in_graph
+from motefit.pipeline.export import Exported, deliver_in_graph, require_in_graph, stored_in_graph
 from motefit.pipeline.extras import require_report, require_training
 from motefit.pipeline.finish import Finish
+from motefit.pipeline.finished import Delivery, finished
 from motefit.pipeline.judge import Judge
 from motefit.pipeline.quiet import silence_litert
 from motefit.pipeline.rounds import Round, Rounds
@@ -52,6 +53,7 @@ class FitResult:
         obstacle: the nearest miss, when no candidate could meet a budget.
         judged: how many candidates were screened.
         rejected: how many candidates were dropped before training, by the bound they missed.
+        already_done: the run was finished before, and nothing was measured now but further forms.
     """
 
     folder: Path
@@ -60,6 +62,7 @@ class FitResult:
     obstacle: Screened | None = None
     judged: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
+    already_done: bool = False
 
     @property
     def main(self) -> Delivery | None:
@@ -118,8 +121,9 @@ def fit(
     Args:
         recipe: what to make.
         data: folder or file; None synthesises the embedded default.
-        out: folder of the run; a run of the same recipe and data in it is picked up. Nothing in it
-            is changed before the data are loaded and a candidate is found that may meet the budget.
+        out: folder of the run; a run of the same recipe and data in it is picked up, and answers
+            with its stored verdict when it is finished. Nothing in it is changed before the data
+            are loaded and a candidate is found that may meet the budget.
         options: how to run.
         listener: hears of progress.
 
@@ -168,6 +172,8 @@ def fit(
         )
         if first is not None:
             Rounds(out).write(0, first)
+        elif (done := finished(folder, recipe)) is not None:
+            return sitting.answer(done)
         with closing(_ledger(folder, space, options)) as ledger:
             finish, chosen = sitting.search(ledger)
             return sitting.deliver(finish, chosen, ledger.records)
@@ -249,18 +255,32 @@ class _Sitting:
             chosen=chosen,
             records=records,
         )
-        in_graph: Mapping[str, Exported] = {}
-        if self.options.in_graph:
-            self.listener.measuring("the form with its front end inside")
-            in_graph = {n: deliver_in_graph(self.folder, n, self.data) for n in deliveries}
+        return self._result(deliveries, already_done=False)
+
+    def answer(self, deliveries: Mapping[str, Delivery]) -> FitResult:
+        """Of a run that is finished: what is stored, and further forms that are asked for now."""
+        return self._result(deliveries, already_done=True)
+
+    def _result(self, deliveries: Mapping[str, Delivery], *, already_done: bool) -> FitResult:
+        in_graph = {name: self._in_graph(name) for name in deliveries if self.options.in_graph}
         self.folder.clear_checkpoints()
+        searched: Any = next(iter(deliveries.values())).card.evidence["search"]
         return FitResult(
             folder=self.folder.path,
             deliveries=deliveries,
             in_graph=in_graph,
-            judged=len(records),
-            rejected=rejected_by(r.excess for r in records if r.status == "rejected"),
+            judged=searched["candidates"],
+            rejected=searched["rejected_by"],
+            already_done=already_done,
         )
+
+    def _in_graph(self, name: str) -> Exported:
+        """The stored form with its front end inside, or a new one."""
+        stored = stored_in_graph(self.folder, name)
+        if stored is not None:
+            return stored
+        self.listener.measuring("the form with its front end inside")
+        return deliver_in_graph(self.folder, name, self.data)
 
 
 def resume(

@@ -2,11 +2,12 @@
 
 ::
 
-    RUN/trainings/<training key>/   history.jsonl, training.npz (checkpoint), diverged.json
+    RUN/trainings/<training key>/   history.jsonl, training.checkpoint, diverged.json
     RUN/candidates/<key>/           epoch-<n>.json: facts of the file it would make then;
                                     model.tflite and result.json: the file it was made into
 
-Everything that is there is whole, and is not done again.
+Everything that is there is whole, and is not done again; what was damaged since is removed, and so
+done again.
 """
 
 from collections.abc import Mapping
@@ -16,17 +17,18 @@ from typing import Any
 
 import numpy as np
 
+from motefit.data.cache import report_damage
 from motefit.graph.families import build
 from motefit.graph.graph import Graph
 from motefit.graph.problem import Problem
 from motefit.runtime.bundle import sha256
 from motefit.search.space import Candidate
 from motefit.spec.errors import ModelFileError
-from motefit.spec.files import read_json
+from motefit.spec.files import DamagedFileError, read_sealed
 from motefit.spec.recipe import Recipe
 
 MODEL, RESULT, HISTORY = "model.tflite", "result.json", "history.jsonl"
-CHECKPOINT, DIVERGED = "training.npz", "diverged.json"
+CHECKPOINT, DIVERGED = "training.checkpoint", "diverged.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,25 +138,41 @@ def standing_path(run: Path, key: str, epochs: int) -> Path:
 
 def standing_of(run: Path, key: str, epochs: int) -> Mapping[str, float] | None:
     """Facts of the file that a candidate would make after so many epochs; None: not there yet."""
-    table = read_json(standing_path(run, key, epochs))
+    table = _stored(standing_path(run, key, epochs))
     return None if table is None else table["facts"]
+
+
+def _stored(path: Path) -> Mapping[str, Any] | None:
+    """What a sealed file holds; None when there is none, or it is damaged, and then removed."""
+    try:
+        return read_sealed(path)
+    except DamagedFileError:
+        _remove_damaged(path)
+        return None
+
+
+def _remove_damaged(path: Path) -> None:
+    """Say so, once; what is gone is made again."""
+    report_damage(path)
+    path.unlink(missing_ok=True)
 
 
 def diverged(run: Path, training_key: str) -> str | None:
     """Why a training came to nothing; None when it did not."""
-    table = read_json(training_folder(run, training_key) / DIVERGED)
+    table = _stored(training_folder(run, training_key) / DIVERGED)
     return None if table is None else str(table["reason"])
 
 
 def outcome_of(run: Path, key: str) -> Outcome | None:
     """The outcome stored for a candidate; None when it is not finished, or damaged."""
     folder = candidate_folder(run, key)
-    result = read_json(folder / RESULT)
+    result = _stored(folder / RESULT)
     if result is None:
         return None
     try:
         model = (folder / MODEL).read_bytes()
         if sha256(model) != result["model_sha256"]:
+            _remove_damaged(folder / MODEL)
             return None
         return Outcome(
             model=model,

@@ -7,7 +7,7 @@ from pathlib import Path
 from motefit.search.space import Candidate, Point, Space
 from motefit.spec.codec import check_fields, decode
 from motefit.spec.errors import OutputError, RecipeError
-from motefit.spec.files import read_json, write_json
+from motefit.spec.files import DamagedFileError, read_sealed, write_sealed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +78,11 @@ class Rounds:
             OutputError: when it is damaged.
         """
         path = self._path(number)
-        table = read_json(path)
-        if table is None:
-            if path.exists():
-                raise OutputError(f"{path} is damaged; delete it, and the round is proposed anew")
-            return None
         try:
-            return decode(Round, table, where=str(path))
-        except RecipeError as error:
-            raise OutputError(f"{error}; delete the file, and the round is proposed anew") from None
+            table = read_sealed(path)
+            return None if table is None else decode(Round, table, where=str(path))
+        except (DamagedFileError, RecipeError) as error:
+            raise OutputError(f"{error}; delete it, and the round is proposed again") from None
 
     def write(self, number: int, stored: Round) -> None:
         """Store a round.
@@ -94,7 +90,7 @@ class Rounds:
         Raises:
             OutputError: when it cannot be written.
         """
-        write_json(self._path(number), stored)
+        write_sealed(self._path(number), stored)
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number}.json"

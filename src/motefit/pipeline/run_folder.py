@@ -8,6 +8,7 @@
     RUN/rounds/<n>.json    what was proposed, and screened
     RUN/trainings/, RUN/candidates/   see motefit.pipeline.jobs
     RUN/reads.jsonl        which part of the data was opened when, and for what
+    RUN/measured.json      what the test part said of the chosen files
     RUN/<recipe>.zip       the bundle: model.tflite and card.json
     RUN/certificate.json   the verdict
     RUN/report.html        for people
@@ -18,6 +19,7 @@ plain one's name and ``.in-graph``.
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -30,11 +32,13 @@ from pathlib import Path
 
 from motefit.search.urls import HIDDEN, without_password
 from motefit.spec.errors import OutputError, RecipeError
-from motefit.spec.files import read_json, write_atomic, write_json
+from motefit.spec.files import DamagedFileError, read_sealed, write_atomic, write_sealed
 from motefit.spec.recipe import Recipe
 
 WORK = ("trainings", "candidates", "rounds")
 """Folders of a run that its workers and its study write."""
+AGAIN = "; again, since what it said was lost in an interruption or by damage"
+"""What a line of the log says of a test part that is opened for the same purpose once more."""
 IN_GRAPH = ".in-graph"
 """What the form with its front end inside has after its name."""
 
@@ -76,6 +80,11 @@ class RunFolder:
     def reads_path(self) -> Path:
         """The log of opened parts."""
         return self.path / "reads.jsonl"
+
+    @property
+    def measured_path(self) -> Path:
+        """What the test part said; there as soon as it is known."""
+        return self.path / "measured.json"
 
     def bundle_path(self, name: str) -> Path:
         """The bundle of the recipe of that name."""
@@ -167,10 +176,11 @@ class RunFolder:
             "name": recipe.name,
             "data": path,
             "data_sha256": data_sha256,
+            "recipe_sha256": _digest(recipe.to_toml()),
             "study": f"{recipe.name}-{secrets.token_hex(4)}",
             "storage": without_password(storage),
         }
-        write_json(self.state_path, state)
+        write_sealed(self.state_path, state)
 
     def study(self, storage: str) -> tuple[str, str]:
         """URL of the storage and name of the study of the run in this folder.
@@ -196,15 +206,26 @@ class RunFolder:
         state = self._state()
         if state is None or not self.recipe_path.is_file():
             raise RecipeError(f"{self.path} holds no run that could be resumed")
-        recipe = Recipe.loads(self._recipe_text(), name=state["name"])
+        text = self._recipe_text()
+        if state.get("recipe_sha256", _digest(text)) != _digest(text):
+            raise RecipeError(
+                f"{self.recipe_path} is damaged or was changed: the run began with another recipe; "
+                "put that back, or start another run with --out"
+            )
+        recipe = Recipe.loads(text, name=state["name"])
         return recipe, Path(state["data"]) if state["data"] else None
 
     def log_read(self, part: str, purpose: str) -> None:
         """Note that a part of the data was opened, so that anyone can see how often.
 
+        Where the test part was opened for the same purpose before, and what it said was lost since,
+        the line says so.
+
         Raises:
             OutputError: when the log cannot be written.
         """
+        if part == "test" and self._was_read(part, purpose):
+            purpose += AGAIN
         line = {"at": datetime.now(UTC).isoformat(), "part": part, "purpose": purpose}
         try:
             with self.reads_path.open("a", encoding="utf-8") as file:
@@ -212,13 +233,25 @@ class RunFolder:
         except OSError as error:
             raise OutputError(f"cannot write {self.reads_path}: {error.strerror}") from None
 
+    def _was_read(self, part: str, purpose: str) -> bool:
+        with suppress(OSError):
+            for text in self.reads_path.read_text("utf-8", errors="replace").splitlines():
+                with suppress(ValueError, TypeError, KeyError):
+                    line = json.loads(text)
+                    if line["part"] == part and line["purpose"].removesuffix(AGAIN) == purpose:
+                        return True
+        return False
+
     def clear_checkpoints(self) -> None:
         """Remove what only an unfinished run needs."""
-        for checkpoint in self.path.glob("trainings/*/*.npz"):
+        for checkpoint in self.path.glob("trainings/*/*.checkpoint"):
             checkpoint.unlink(missing_ok=True)
 
     def _state(self) -> dict[str, str] | None:
-        state = read_json(self.state_path)
+        try:
+            state = read_sealed(self.state_path)
+        except DamagedFileError:
+            return None
         if state is None or not {"name", "data", "data_sha256"} <= state.keys():
             return None
         return {key: str(value) for key, value in state.items()}
@@ -231,7 +264,7 @@ class RunFolder:
         names: Iterable[str] = [state["name"]]
         with suppress(RecipeError):  # damaged, or of another version: its own bundle goes
             names = Recipe.loads(self._recipe_text(), name=state["name"]).all_budgets
-        files = [self.path / "study.db", self.reads_path]
+        files = [self.path / "study.db", self.reads_path, self.measured_path]
         for name in (f"{name}{form}" for name in names for form in ("", IN_GRAPH)):
             files += [self.certificate_path(name), self.report_path(name), self.bundle_path(name)]
         files += [self.recipe_path, self.state_path]
@@ -243,6 +276,10 @@ class RunFolder:
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"cannot replace {self.path}: {error.strerror}") from None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def make_writable(folder: Path) -> None:

@@ -1,20 +1,17 @@
 """Train the teacher of a recipe, and let it have its say in the targets of the training."""
 
-import fcntl
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from motefit.data.cache import cache_folder
+from motefit.data.cache import alone, cache_folder, read_entry
 from motefit.graph.graph import Graph
 from motefit.pipeline.jobs import untrained
 from motefit.pipeline.tasks import Lessons
 from motefit.spec.codec import dumps_json
-from motefit.spec.errors import OutputError
 from motefit.spec.recipe import ModelSpec, Recipe
 from motefit.spec.teacher import TeacherSpec
+from motefit.train.checkpoint import SUFFIX
 from motefit.train.loop import Source, train
 from motefit.train.optimisation import CLASSIFICATION
 from motefit.train.taught import Taught
@@ -70,8 +67,10 @@ def _teacher(
     model = ModelSpec(family=str(spec.model["family"]), options=knobs)
     graph = untrained(replace(recipe, model=model), spec.seed, lessons.problem)
     facts = dumps_json([settings, model, lessons.source.key, device])
-    checkpoint = folder / "teachers" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.npz"
-    with _alone(checkpoint):
+    checkpoint = folder / "teachers" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}{SUFFIX}"
+    with alone(checkpoint):
+        if read_entry(checkpoint) is None:
+            checkpoint.unlink(missing_ok=True)  # damaged: it is trained again
         trained = train(
             graph,
             lessons.source,
@@ -82,20 +81,3 @@ def _teacher(
             device=device,
         )
     return trained.graph
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other processes of this machine from the same file while the block lasts."""
-    lock = path.with_suffix(".lock")
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("w")
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {lock.parent}: {error.strerror}; the environment variable MOTEFIT_CACHE "
-            "names the folder of the cache"
-        ) from None
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

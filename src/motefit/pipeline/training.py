@@ -34,7 +34,7 @@ from motefit.pipeline.teaching import taught
 from motefit.runtime.bundle import sha256
 from motefit.spec.codec import encode
 from motefit.spec.errors import OutputError
-from motefit.spec.files import write_atomic, write_json
+from motefit.spec.files import write_atomic, write_sealed
 from motefit.spec.recipe import Recipe, TrainSpec
 from motefit.tflite.export import export
 from motefit.train.coach import Coach
@@ -120,10 +120,10 @@ def _train(job: Job, epochs: int) -> None:
         result = results.get(bench.work.training_key)
         if isinstance(result, DivergedError):
             path = training_folder(job.folder, bench.work.training_key) / DIVERGED
-            write_json(path, {"reason": str(result)})
+            write_sealed(path, {"reason": str(result)})
         elif result is not None and standing_of(job.folder, bench.work.key, epochs) is None:
             path = standing_path(job.folder, bench.work.key, epochs)
-            write_json(path, {"facts": _standing(bench, result)})
+            write_sealed(path, {"facts": _standing(bench, result)})
 
 
 def _trained(job: Job, benches: Sequence[_Bench], epochs: int) -> Sequence[Trained | DivergedError]:
@@ -191,7 +191,7 @@ def _finish(job: Job, work: Work) -> None:
     io = bench.task.io(bench.recipe, bench.dataset, bench.source)
     training = sum(report.seconds for report in trained.history)
     write_atomic(folder / MODEL, model)
-    write_json(
+    write_sealed(
         folder / RESULT,
         {
             "io": encode(io),
@@ -201,7 +201,7 @@ def _finish(job: Job, work: Work) -> None:
             "seconds": training + time.perf_counter() - start,
         },
     )
-    for checkpoint in folder.glob("*.npz"):
+    for checkpoint in folder.glob("*.checkpoint"):
         checkpoint.unlink()
 
 

@@ -1,6 +1,10 @@
-"""Files written atomically: a reader sees the old file or the new one, never half."""
+"""Files written atomically: a reader sees the old file or the new one, never half.
+
+A *sealed* file is JSON that holds a checksum of itself, for what a later run trusts.
+"""
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -8,10 +12,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from motefit.spec.codec import dumps_json
+from motefit.spec.codec import dumps_json, encode
 from motefit.spec.errors import OutputError
 
+SEAL = "sha256"
+"""Key of the checksum in a sealed file."""
 REMEDY = "free some space or choose another folder"
+
+
+class DamagedFileError(ValueError):
+    """A file that is there, and is not as it was written."""
 
 
 @contextlib.contextmanager
@@ -80,3 +90,41 @@ def read_json(path: Path) -> Mapping[str, Any] | None:
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def write_sealed(path: Path, value: object) -> None:
+    """Write a JSON object with a checksum of itself under ``"sha256"``, atomically.
+
+    Raises:
+        OutputError: as :func:`replacing`.
+        ValueError: when the object has such a key already.
+    """
+    table = encode(value)
+    if SEAL in table:
+        raise ValueError(f"{path}: the key {SEAL!r} is for the checksum")
+    write_atomic(path, _sealed_text(table))
+
+
+def read_sealed(path: Path) -> dict[str, Any] | None:
+    """Read what :func:`write_sealed` wrote, without the checksum; None when the file is absent.
+
+    Raises:
+        DamagedFileError: when any byte is another than was written, or it cannot be read.
+    """
+    try:
+        text = path.read_bytes()
+        table = json.loads(text)
+        del table[SEAL]
+        whole = _sealed_text(table).encode() == text
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DamagedFileError(f"{path} is damaged: {error}") from None
+    if not whole:
+        raise DamagedFileError(f"{path} is damaged: it is not as it was written")
+    return dict(table)
+
+
+def _sealed_text(table: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(dumps_json(table).encode()).hexdigest()
+    return dumps_json({**table, SEAL: digest})

@@ -1,10 +1,11 @@
-"""Checkpoints of a training: plain ``.npz`` files without pickles, written whole or not at all."""
+"""Checkpoints of a training: arrays without pickles in a checked file, whole or not at all.
+
+Every bit of the file is under a checksum (see ``motefit.data.cache``), so that a damaged one is
+refused and never trained on.
+"""
 
 import hashlib
 import io
-import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from motefit.data.cache import open_checked, write_checked
 from motefit.graph.graph import Graph
 from motefit.spec.errors import ModelFileError
-from motefit.spec.files import write_atomic
+from motefit.spec.files import REMEDY, DamagedFileError
 
-FORMAT = 1
-_FACTS = "facts.json"
-_DAMAGE = (OSError, TypeError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+FORMAT = 2
+SUFFIX = ".checkpoint"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +44,10 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         OutputError: when the file cannot be written.
     """
     facts = {"format": FORMAT, "identity": checkpoint.identity, **checkpoint.facts}
-    text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **{_FACTS: text}, **dict(checkpoint.arrays))
-    write_atomic(path, buffer.getvalue())
+    np.savez(buffer, allow_pickle=False, **dict(checkpoint.arrays))
+    archive = np.frombuffer(buffer.getbuffer(), np.uint8)
+    write_checked(path, [archive], lambda: facts, what="the checkpoint", remedy=REMEDY)
 
 
 def read_checkpoint(path: Path, *, identity: str) -> Checkpoint | None:
@@ -62,19 +63,19 @@ def read_checkpoint(path: Path, *, identity: str) -> Checkpoint | None:
     if not path.is_file():
         return None
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        facts = json.loads(arrays.pop(_FACTS).tobytes())
-        found = (facts.pop("format"), facts.pop("identity"))
-    except _DAMAGE as error:
+        stored, facts = open_checked(path)
+    except (OSError, DamagedFileError) as error:
         raise ModelFileError(
             f"{path}: the checkpoint is damaged ({error}); delete it to start over"
         ) from None
+    found = (facts.pop("format", None), facts.pop("identity", None))
     if found != (FORMAT, identity):
         raise ModelFileError(
             f"{path}: this checkpoint is of another training (other data, network, settings or "
             "seed); delete it to start over, or choose another output folder"
         )
+    with np.load(io.BytesIO(stored.tobytes()), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
     return Checkpoint(identity=identity, facts=facts, arrays=arrays)
 
 

@@ -15,6 +15,7 @@ from motefit.runtime.interpreter import Interpreter
 from motefit.spec.codec import dumps_json
 from motefit.spec.recipe import CompressSpec, TrainSpec
 from motefit.tflite.export import file_of, shipped_graph
+from motefit.train.checkpoint import SUFFIX
 from motefit.train.loop import EpochReport, Run, Source
 from motefit.train.model import Model
 from motefit.train.module import GraphModule, select_device
@@ -192,7 +193,7 @@ class Coach:
         return replace(self.settings, epochs=lesson.epochs, learning_rate=rate, weight_decay=0.0)
 
     def _checkpoint(self) -> Path | None:
-        return None if self._folder is None else self._folder / f"tuning-{self._lessons}.npz"
+        return None if self._folder is None else self._folder / f"tuning-{self._lessons}{SUFFIX}"
 
     def _reporter(self, done: int) -> Callable[[EpochReport], None] | None:
         progress = self._progress

@@ -1,20 +1,18 @@
 """Clips of words as a source of training examples: features, cached clean, augmented anew."""
 
 import hashlib
-import io
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motefit.data.cache import cache_folder
+from motefit.data.cache import SUFFIX, cache_folder, read_entry, write_checked
 from motefit.data.speech import SpeechDataset
 from motefit.signal.features import Features
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.codec import dumps_json
 from motefit.spec.errors import DataError, OutputError
-from motefit.spec.files import write_atomic
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalisation import Normalisation
 from motefit.train.augment import Noise, augment_clips, augments_clips, mask_features
@@ -97,16 +95,14 @@ class SpeechSource:
         Raises:
             OutputError: when the cache cannot be written.
         """
-        path = self._cache / "features" / f"{self._digest(part)}.npy"
-        clips = self._dataset.parts[part]
-        shape = (len(clips), *self._features.frontend.shape)
-        cached = _mapped(path, shape)
+        path = self._cache / "features" / f"{self._digest(part)}{SUFFIX}"
+        cached = read_entry(path)
         if cached is None:
-            _write(path, self._features.batch(clips.pcm))
-            cached = _mapped(path, shape)
+            write_checked(path, [self._features.batch(self._dataset.parts[part].pcm)])
+            cached = read_entry(path)
         if cached is None:
             raise OutputError(f"{path}: was written and cannot be read back; is the disk failing?")
-        return cached
+        return cached[0]
 
     def _digest(self, part: str) -> str:
         """Name the features by what made them.
@@ -164,22 +160,3 @@ def balanced_places(labels: NDArray[np.int64], *, rng: np.random.Generator) -> N
         whole, rest = divmod(int(count), len(own))
         places += [np.tile(own, whole), rng.choice(own, rest, replace=False)]
     return np.concatenate(places)
-
-
-def _mapped(path: Path, shape: tuple[int, ...]) -> Floats | None:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    return array if array.shape == shape and array.dtype == np.float32 else None
-
-
-def _write(path: Path, array: Floats) -> None:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    try:
-        write_atomic(path, buffer.getvalue())
-    except OutputError as error:
-        raise OutputError(
-            f"{error}; the environment variable MOTEFIT_CACHE names the folder of the cache"
-        ) from None

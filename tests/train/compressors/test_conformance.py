@@ -97,7 +97,7 @@ def test_an_interrupted_step_resumes_to_the_same_bytes(
 
     with pytest.raises(InterruptedHereError):
         compress(case.model, steps, case.coach(tmp_path, progress=stop_at_last))
-    assert list(tmp_path.glob("*.npz"))
+    assert list(tmp_path.glob("*.checkpoint"))
     resumed = case.coach(tmp_path)
     assert resumed.file(compress(case.model, steps, resumed)) == expected
     untimed = [[replace(r, seconds=0.0) for r in c.history] for c in (resumed, whole)]

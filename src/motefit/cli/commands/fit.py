@@ -10,8 +10,8 @@ from motefit.cli.forms import forms_table, print_forms
 from motefit.cli.output import INTERRUPTED, escape, fail, out, print_json
 from motefit.cli.progress import Mode, open_progress
 from motefit.cli.verdict import print_obstacle, print_verdict, verdict_table, verdict_words
-from motefit.pipeline.delivery import Delivery
 from motefit.pipeline.export import Exported
+from motefit.pipeline.finished import Delivery
 from motefit.pipeline.fit import FitOptions, FitResult, fit, resume
 from motefit.pipeline.recipes import find_recipe
 from motefit.pipeline.run_folder import RunFolder
@@ -65,6 +65,8 @@ def fit_command(
 ) -> None:
     """Train the smallest model that meets a recipe's budget, and certify the file it ships.
 
+    A run that is finished answers with its stored verdict, and opens the test part no more.
+
     Exit code 0: the budget is met; 1: it is not; 2: something to mend, said in words.
     """
     options = FitOptions(
@@ -104,6 +106,12 @@ def _print(result: FitResult, *, as_json: bool) -> None:
     if as_json:
         print_json(_table(result))
         return
+    if result.already_done:
+        out.print(
+            f"already done: {escape(str(result.folder))} holds this run with its verdict; "
+            "--overwrite replaces it",
+            soft_wrap=True,
+        )
     if result.obstacle is not None:
         print_obstacle(result.obstacle, result.rejected, judged=result.judged)
     for name, delivery in result.deliveries.items():
@@ -130,6 +138,7 @@ def _table(result: FitResult) -> dict[str, object]:
     table: dict[str, object] = {
         "met": result.met,
         "folder": str(result.folder),
+        "already_done": result.already_done,
         "judged": result.judged,
         "rejected": dict(result.rejected),
     }

@@ -5,7 +5,7 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from motefit.spec.errors import DataError, OutputError
 MANIFEST = "synth.json"
 
 
-def content_sha256(folder: Path) -> str:
-    """One hash over the names and bytes of all files under a folder but the manifest."""
+def content_sha256(folder: Path, *, without: Sequence[str] = (MANIFEST,)) -> str:
+    """One hash over the names and bytes of all files under a folder but those named."""
     digest = hashlib.sha256()
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     for name in sorted(paths):
-        if name != MANIFEST and paths[name].is_file():
+        if name not in without and paths[name].is_file():
             file_hash = hashlib.sha256(paths[name].read_bytes()).hexdigest()
             digest.update(f"{name}\0{file_hash}\n".encode())
     return digest.hexdigest()

@@ -41,10 +41,12 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
 
     def _synthesise(self, recipe: Recipe) -> Path:
         days = recipe.data.synthetic_days
-        path = synthetic_folder("climate", days) / "climate.csv"
-        if not path.is_file():
-            synthesise_climate(path, days=days, rng=np.random.default_rng(0))
-        return path
+
+        def make(folder: Path) -> None:
+            rng = np.random.default_rng(0)
+            synthesise_climate(folder / "climate.csv", days=days, rng=rng)
+
+        return synthetic_folder("climate", days, make=make) / "climate.csv"
 
     def data_key(self, dataset: SeriesDataset) -> str:
         """Content hash of rows, columns, steps and split."""

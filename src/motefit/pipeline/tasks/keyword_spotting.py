@@ -72,16 +72,19 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
                 'the recipe asks for split = "published", and synthetic speech has no published '
                 'lists: give --data, or use split = "stratified"'
             )
-        folder = synthetic_folder("speech", words, clips, seed, _frontend(recipe).rate_hz)
-        synthesise_speech(
-            words,
-            folder,
-            clips_per_word=clips,
-            rng=np.random.default_rng(seed),
-            rate_hz=_frontend(recipe).rate_hz,
-            progress=progress,
-        )
-        return folder
+        rate_hz = _frontend(recipe).rate_hz
+
+        def make(folder: Path) -> None:
+            synthesise_speech(
+                words,
+                folder,
+                clips_per_word=clips,
+                rng=np.random.default_rng(seed),
+                rate_hz=rate_hz,
+                progress=progress,
+            )
+
+        return synthetic_folder("speech", words, clips, seed, rate_hz, make=make)
 
     def broken(self, recipe: Recipe, data: Path) -> Sequence[BrokenFile]:
         """Every clip and noise file that cannot be decoded."""

@@ -1,0 +1,65 @@
+"""A script that looks for the smallest arena: a model on standard input, its bytes on the output.
+
+``python micro_search.py LIMIT GRANULE``. Each size is tried in a fork, for the runtime may end its
+process where memory is short. With the limit it is tried here, so that the runtime's reason stands
+on standard error and a crash is the exit status.
+"""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+
+
+def smallest(works: Callable[[int], bool], limit: int) -> int:
+    """Least whole number that works, where all above it work, too.
+
+    Args:
+        works: whether a number of granules works.
+        limit: a number that works, at least 1.
+
+    >>> smallest(lambda size: size >= 291, 4096)
+    291
+    """
+    low, high = 0, limit  # low does not work, or is 0; high works
+    step = 64
+    while step < high:  # models that fit are small, and a large arena takes time to clear
+        if works(step):
+            high = step
+        else:
+            low, step = step, 2 * step
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if works(middle) else (middle, high)
+    return high
+
+
+def main() -> None:
+    """Try the limit, then less."""
+    from tflite_micro.python.tflite_micro import runtime  # noqa: PLC0415 - an extra
+
+    # It parses the model in Python each time.
+    runtime.count_resource_variables = functools.cache(runtime.count_resource_variables)
+    limit, granule = map(int, sys.argv[1:])
+    model = sys.stdin.buffer.read()
+
+    def run(size: int) -> None:
+        runtime.Interpreter.from_bytes(model, arena_size=size).invoke()
+
+    def works(granules: int) -> bool:
+        child = os.fork()
+        if child:
+            return os.waitpid(child, 0)[1] == 0
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            run(granules * granule)
+        except BaseException:  # noqa: BLE001 - whatever it is, the size does not do
+            os._exit(1)
+        os._exit(0)
+
+    run(limit)
+    print(smallest(works, limit // granule) * granule)  # noqa: T201 - the answer
+
+
+if __name__ == "__main__":
+    main()
