@@ -154,7 +154,7 @@ def test_a_full_disk_leaves_the_old_bundle_intact(copied, command, environment):
         preexec_fn=small_files_only,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
-    assert f"cannot write {bundle}" in done.stderr
+    assert f"cannot write {copied / 'measured.json'}" in done.stderr
     assert "what was there before is unchanged" in done.stderr
     assert "Traceback" not in done.stderr
     assert bundle.read_bytes() == before
