@@ -170,6 +170,7 @@ def written(folder: Path, found: dict[str, bytes]) -> dict[str, Path]:
     return paths
 
 
+STEP = micro.GRANULE_BYTES
 SOME = [
     "climate-3", "eight-words", "dscnn8.int8", "lstm-fused.int8", "tcnet-streaming", "chain-of-60",
     "five-inputs",
@@ -177,12 +178,12 @@ SOME = [
 
 
 @needs_wheel
-def test_the_size_works_and_sixteen_bytes_less_do_not(tmp_path):
+def test_the_size_works_and_a_step_less_does_not(tmp_path):
     found = models()
     some = {name: found[name] for name in SOME}
     arenas = {name: micro.arena_bytes(data) for name, data in some.items()}
     paths = written(tmp_path, some)
-    near = [(paths[name], [a + 16 * n for n in range(-3, 3)]) for name, a in arenas.items()]
+    near = [(paths[name], [a + STEP * n for n in range(-3, 3)]) for name, a in arenas.items()]
     answers = dict(zip(some, brute_force(near), strict=True))
     assert answers == dict.fromkeys(some, [False] * 3 + [True] * 3)
 
@@ -195,7 +196,10 @@ def test_no_smaller_size_works_for_any_model(tmp_path):
     assert len(found) - len(ZOO) >= 20
     arenas = {name: micro.arena_bytes(data) for name, data in found.items()}
     paths = written(tmp_path, found)
-    scans = [(paths[name], list(range(16, arena + 97, 16))) for name, arena in arenas.items()]
+    scans = [
+        (paths[name], list(range(STEP, arena + 6 * STEP + 1, STEP)))
+        for name, arena in arenas.items()
+    ]
     for (_, sizes), answers in zip(scans, brute_force(scans), strict=True):
         assert answers == [False] * (len(sizes) - 7) + [True] * 7
 
