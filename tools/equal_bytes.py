@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motefit.pipeline.jobs import Job, Work, candidate_folder, load_outcome
-from motefit.pipeline.training import run_job
+from motefit.fit.jobs import CandidateJob, TrainJob, candidate_folder, load_outcome
+from motefit.fit.worker import run_job
 from motefit.runtime.bundle import sha256
 from motefit.search.engines import open_engine
 from motefit.search.space import Space
@@ -86,9 +86,9 @@ MODELS = {
     "cnn": SPEECH + '[model]\nfamily = "cnn"\nfilters = [8, 12]\ndropout = 0.1\n',
     "dscnn": SPEECH + '[model]\nfamily = "dscnn"\nwidth = 12\nblocks = 2\n',
     "tcnet": SPEECH + '[model]\nfamily = "tcnet"\nwidth = 12\nblocks = 2\nfirst_kernel = 5\n',
-    "tcnet, quantisation-aware and zip-aware": SPEECH.replace("float32", "int8")
+    "tcnet, quantization-aware and zip-aware": SPEECH.replace("float32", "int8")
     + '[model]\nfamily = "tcnet"\nwidth = 8\nblocks = 2\nfirst_kernel = 5\n'
-    + '[[compress.steps]]\nname = "quantisation-aware"\nepochs = 1\n'
+    + '[[compress.steps]]\nname = "quantization-aware"\nepochs = 1\n'
     + '[[compress.steps]]\nname = "zip-aware"\ntolerance = 0.05\n',
     "conv1d": SERIES + '[model]\nfamily = "conv1d"\nfilters = [4]\nunits = [5]\n',
     "linear": SERIES + '[model]\nfamily = "linear"\n',
@@ -144,11 +144,11 @@ def model_hash(case: Case) -> str:
     data = case.data / ("speech" if speech else "series.csv")
     space = Space(recipe)
     seeds = STACK if "stack" in case.name else STACK[:1]
-    works = tuple(Work.of(space.candidate({"seed": seed})) for seed in seeds)
+    works = tuple(CandidateJob.of(space.candidate({"seed": seed})) for seed in seeds)
     with tempfile.TemporaryDirectory() as run:
         folder = Path(run)
-        run_job(Job(works=works, epochs=recipe.train.epochs, data=data, folder=folder))
-        run_job(Job(works=works[:1], epochs=None, data=data, folder=folder))
+        run_job(TrainJob(works=works, epochs=recipe.train.epochs, data=data, folder=folder))
+        run_job(TrainJob(works=works[:1], epochs=None, data=data, folder=folder))
         key = works[0].key
         if not candidate_folder(folder, key).is_dir():
             raise SystemExit(f"{case.name}: the training diverged")

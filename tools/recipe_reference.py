@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from motefit.graph.families import families
-from motefit.pipeline.recipes import find_recipe, recipe_names
+from motefit.recipes.catalog import find_recipe, recipe_names
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.codec import dumps_toml, encode
 from motefit.spec.frontend import FrontEnd

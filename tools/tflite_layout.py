@@ -1,4 +1,4 @@
-"""Write src/motefit/tflite/layout.py: the tables of TensorFlow Lite's schema, slot by slot.
+"""Write src/motefit/tflite/flatbuffer/layout.py: the tables of TensorFlow Lite's schema.
 
 ``python tools/tflite_layout.py`` reads the accessors of ``ai_edge_litert.schema_py_generated``,
 which name for every table the slot, type and default of each field. Run it when a new LiteRT adds

@@ -17,17 +17,16 @@ import numpy as np
 import torch
 
 from motefit.data.speech import Clips, SpeechDataset, load_speech
-from motefit.graph.families import build
-from motefit.graph.problem import Problem
+from motefit.graph.families import Problem, build
 from motefit.measure.accuracy import score
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import TrainSpec
-from motefit.spec.tasks.keyword_spotting import SpeechData
+from motefit.spec.tasks.speech_spec import SpeechData
 from motefit.train.loop import train
 from motefit.train.module import GraphModule
-from motefit.train.optimisation import CLASSIFICATION
-from motefit.train.speech import SpeechSource
+from motefit.train.optimizer import CLASSIFICATION
+from motefit.train.speech_source import SpeechSource
 
 PAIRS = (("up", "down"), ("yes", "no"), ("go", "stop"))
 """The frequent word, then the rare one."""

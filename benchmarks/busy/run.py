@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from motefit.pipeline.provenance import machine
+from motefit.certify.provenance import machine
 from motefit.runtime import Forecaster, KeywordSpotter
 from motefit.runtime.bundle import load_bundle
 from motefit.signal.threads import ONE_THREAD
@@ -50,7 +50,7 @@ def answers() -> dict[str, Callable[[], object]]:
             found[path.stem] = lambda s=spotter, p=pcm, r=rate_hz: s.classify(p, r)
         else:
             forecaster = Forecaster.load(path)
-            window = np.tile(np.asarray(io.normalisation.mean, np.float32), (io.input_steps, 1))
+            window = np.tile(np.asarray(io.normalization.mean, np.float32), (io.input_steps, 1))
             found[path.stem] = lambda f=forecaster, w=window: f.predict(w)
     return found
 

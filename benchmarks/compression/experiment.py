@@ -12,22 +12,22 @@ from typing import Any
 import numpy as np
 from techniques import Trial
 
+from motefit.fit.jobs import untrained
+from motefit.graph.families import Problem
 from motefit.graph.graph import Graph
-from motefit.graph.problem import Problem
 from motefit.measure.claims import read_claims
-from motefit.pipeline.jobs import untrained
-from motefit.pipeline.quiet import silence_litert
-from motefit.pipeline.tasks import find_task
 from motefit.runtime.interpreter import Interpreter
+from motefit.runtime.quiet import silence_litert
 from motefit.search.space import Candidate
 from motefit.spec.errors import MotefitError
 from motefit.spec.files import write_atomic, write_json
 from motefit.spec.recipe import Recipe
+from motefit.tasks import find_task
 from motefit.tflite.archive import zip_bytes
-from motefit.train.coach import Coach
 from motefit.train.compressors import compress
+from motefit.train.finetune.finetuner import FineTuner
+from motefit.train.finetune.trained_model import Model
 from motefit.train.loop import Source, train
-from motefit.train.model import Model
 
 ROUNDS = 400
 
@@ -40,7 +40,7 @@ class Job:
         net: name of the network in the table.
         table: its recipe; trials replace parts of it.
         half: dotted recipe keys that halve its width.
-        data: folder or file; None synthesises.
+        data: folder or file; None synthesizes.
         trial: what is done to it.
         seed: of weights and training.
         cache: folder of what is done already.
@@ -96,7 +96,7 @@ def _measured(job: Job) -> dict[str, Any]:
     dataset, source, examples = _data(json.dumps(job.table), job.net, job.data)
     problem = task.problem(recipe, dataset)
     plain = _plain(job, recipe, problem, source)
-    coach = Coach(
+    tuner = FineTuner(
         source,
         recipe.train,
         recipe.compress,
@@ -104,7 +104,7 @@ def _measured(job: Job) -> dict[str, Any]:
         examples=examples,
         seed=job.seed,
     )
-    model = coach.file(compress(Model(graph=plain), job.trial.steps, coach))
+    model = tuner.file(compress(Model(graph=plain), job.trial.steps, tuner))
     write_atomic(job.path.with_suffix(".tflite"), model)
     io = task.io(recipe, dataset, source)
     claims = read_claims(model)

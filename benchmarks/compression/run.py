@@ -19,12 +19,12 @@ from experiment import Job, latency_ratios, run
 from report import markdown
 from techniques import pairs, singles
 
-from motefit.pipeline.provenance import provenance
-from motefit.pipeline.recipes import find_recipe
-from motefit.pipeline.tasks import find_task
+from motefit.certify.provenance import provenance
+from motefit.recipes.catalog import find_recipe
 from motefit.spec.files import write_atomic
 from motefit.spec.recipe import Recipe
 from motefit.spec.worker_environment import worker_environment
+from motefit.tasks import find_task
 
 HERE = Path(__file__).parent
 DSCNN = {"family": "dscnn", "width": 24, "blocks": 3, "first_stride": [2, 2]}

@@ -17,7 +17,7 @@ STEPS: Mapping[str, Mapping[str, Any]] = {
     "channel-pruning": {"name": "channel-pruning", "share": 0.25, "epochs": 8},
     "magnitude-pruning": {"name": "magnitude-pruning", "sparsity": 0.5},
     "clustering": {"name": "clustering", "clusters": 16},
-    "quantisation-aware": {"name": "quantisation-aware", "epochs": 5},
+    "quantization-aware": {"name": "quantization-aware", "epochs": 5},
     "zip-aware": {"name": "zip-aware"},
 }
 """Steps of a recipe, in the order in which they are run when two are combined."""
@@ -63,7 +63,7 @@ def trial(parts: Sequence[str]) -> Trial:
     """What a combination means; a precision is added where a part needs one."""
     given = tuple(part for part in parts if part in PRECISIONS)
     rounding = any(
-        part in SETTINGS or part in {"quantisation-aware", "zip-aware"} for part in parts
+        part in SETTINGS or part in {"quantization-aware", "zip-aware"} for part in parts
     )
     several = sum(part in STEPS for part in parts) > 1
     precision = given[0] if given else ROUNDED if rounding or several else "float32"

@@ -15,10 +15,10 @@ from motefit.graph.graph import Graph
 from motefit.runtime.interpreter import Interpreter
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.archive import zip_bytes
-from motefit.tflite.prove import prove_equal
-from motefit.tflite.read import read_graph
+from motefit.tflite.equivalence import check_equivalence
+from motefit.tflite.importer.read import read_graph
 from motefit.tflite.shrink import shrink
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 HERE = Path(__file__).parent
 SEED = 7
@@ -35,7 +35,7 @@ class Row:
         official: raw and zipped bytes as the converter made it.
         shrunk: raw and zipped bytes after ``motefit shrink``.
         written: raw and zipped bytes after ``read_graph`` and ``write``; None where not read.
-        borrowed: raw bytes with ``bias_quantisation="borrowed"``, for int8.
+        borrowed: raw bytes with ``bias_quantization="borrowed"``, for int8.
         difference: of the written file's outputs, largest, builtin and XNNPACK kernels: steps for
             int8, relative to the largest output for float32.
         refused: why it was not read.
@@ -74,7 +74,7 @@ def measure(path: Path) -> Row:
     """One row."""
     data = path.read_bytes()
     small = shrink(data)
-    prove_equal(data, small, rng=np.random.default_rng(SEED))
+    check_equivalence(data, small, rng=np.random.default_rng(SEED))
     name, official, shrunk = path.stem, sizes(data), sizes(small)
     try:
         graph = read_graph(data)
@@ -82,7 +82,7 @@ def measure(path: Path) -> Row:
         return Row(name=name, official=official, shrunk=shrunk, refused=str(error))
     written = write(graph)
     pair = [difference(data, written, graph, xnnpack=xnnpack) for xnnpack in (False, True)]
-    borrowed = len(write(graph, bias_quantisation="borrowed")) if "int8" in name else None
+    borrowed = len(write(graph, bias_quantization="borrowed")) if "int8" in name else None
     return Row(
         name=name,
         official=official,
@@ -106,7 +106,7 @@ def markdown(rows: list[Row]) -> str:
         "Made by `python tools/official_converters.py`: TensorFlow 2.20 (Keras 3; `-fused` and",
         "`-keras2` with Keras 2), litert-torch 0.10 (`-int8` with the AI Edge Quantizer). Bytes",
         "raw / zipped. `shrink` keeps every operator and is proven equal bit for bit; `written` is",
-        "`write(read_graph(file))`, `borrowed` the same with bias_quantisation = borrowed (raw).",
+        "`write(read_graph(file))`, `borrowed` the same with bias_quantization = borrowed (raw).",
         "`differs` is the largest difference of the written file's outputs with builtin / XNNPACK",
         "kernels: int8 steps, or relative to the largest output.",
         "",

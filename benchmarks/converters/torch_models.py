@@ -54,7 +54,7 @@ NETS = {
 }
 
 
-def quantise(source: Path, shape: tuple[int, ...]) -> None:
+def quantize(source: Path, shape: tuple[int, ...]) -> None:
     """Full int8, activations calibrated, beside the float file."""
     rng = np.random.default_rng(SEED)
     work = quantizer.Quantizer(str(source), recipe.static_wi8_ai8())
@@ -85,7 +85,7 @@ def main() -> None:
         path = out / f"{name}.litert-torch.tflite"
         edge.export(str(path))
         if name.startswith("dscnn"):
-            quantise(path, shape)
+            quantize(path, shape)
 
 
 if __name__ == "__main__":

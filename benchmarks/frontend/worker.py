@@ -36,8 +36,8 @@ def clip() -> np.ndarray:
 
 
 def main() -> None:
+    from motefit.signal.feature_kinds.mel_bands import dct_matrix, mel_matrix  # noqa: PLC0415
     from motefit.signal.features import Features  # noqa: PLC0415 - absent where TensorFlow runs
-    from motefit.signal.kinds.mel import dct_matrix, mel_matrix  # noqa: PLC0415
     from motefit.signal.spectrum import framed, hann  # noqa: PLC0415
     from motefit.spec.frontend import FrontEnd  # noqa: PLC0415
 

@@ -16,29 +16,26 @@ from typing import Any
 
 import numpy as np
 
-from motefit.graph.families import build
-from motefit.graph.frontend import choose_layout, frontend_graph
-from motefit.graph.problem import Problem
-from motefit.measure.in_graph import TOLERANCE
-from motefit.measure.latency import measure_latency
+from motefit.certify.provenance import machine
+from motefit.export.in_graph import TOLERANCE, in_graph_file, sounds
+from motefit.graph.families import Problem, build
+from motefit.graph.frontend_graph import choose_layout, frontend_graph
+from motefit.measure.latency.paired import measure_latency
 from motefit.measure.size import measure_size
-from motefit.pipeline.export import sounds
-from motefit.pipeline.provenance import machine
-from motefit.pipeline.quiet import silence_litert
-from motefit.pipeline.recipes import find_recipe
-from motefit.pipeline.tasks import find_task
+from motefit.recipes.catalog import find_recipe
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.keyword_spotter import clips_of
+from motefit.runtime.quiet import silence_litert
+from motefit.signal.feature_kinds import feature_kind
 from motefit.signal.features import features_of
-from motefit.signal.kinds import feature_kind
 from motefit.signal.spectrum import framed, hann
 from motefit.spec.files import write_atomic, write_json
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.keyword_spotting import SpeechIO
-from motefit.tflite.export import export
-from motefit.tflite.in_graph import in_graph_file
-from motefit.tflite.writer import write
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tasks import find_task
+from motefit.tflite.write.precision import export
+from motefit.tflite.write.write import write
 
 HERE = Path(__file__).parent
 RECIPE = find_recipe("eight-words")
@@ -99,7 +96,7 @@ def files(frontend: FrontEnd) -> tuple[tuple[bytes, SpeechIO], tuple[bytes, Spee
     io = SpeechIO(
         labels=tuple(sorted(RECIPE.data.words)),
         frontend=frontend,
-        normalisation=Normalisation(mean=tuple(map(float, mean)), std=tuple(map(float, std))),
+        normalization=Normalization(mean=tuple(map(float, mean)), std=tuple(map(float, std))),
     )
     return (plain, io), in_graph_file(plain, io)
 
@@ -110,9 +107,9 @@ def measure(frontend: FrontEnd, pcm: np.ndarray, rounds: int) -> dict[str, Any]:
     plain, inside = files(frontend)
     latency = measure_latency(
         {
-            "plain": task.subject(*plain),
-            "in-graph": task.subject(*inside),
-            "in-graph, builtin": task.subject(*inside, xnnpack=False),
+            "plain": task.benchmark_case(*plain),
+            "in-graph": task.benchmark_case(*inside),
+            "in-graph, builtin": task.benchmark_case(*inside, xnnpack=False),
         },
         rounds=rounds,
         warm_up_rounds=rounds // 10,
@@ -163,7 +160,7 @@ untrained, int8. "plain" is numpy's front end and the model; times are 25th perc
         ]
         text += f"| {' | '.join(cells)} |\n"
     text += """
-Features, before standardisation. Of both float32 front ends a few numbers are further than 1e-4
+Features, before standardization. Of both float32 front ends a few numbers are further than 1e-4
 from float64: where a band is less than a thousandth as strong as the loudest bin of its frame, the
 logarithm magnifies the rounding of any float32 transform. rms: root mean square of the differences.
 

@@ -15,18 +15,23 @@ from typing import Any
 
 import numpy as np
 
-from motefit.graph.families import build
-from motefit.graph.problem import Problem
-from motefit.graph.transform import fold
-from motefit.measure.protocols import PAUSE_S, Turn, take_turns, turn_2020, turn_2024
-from motefit.pipeline.provenance import machine
-from motefit.pipeline.quiet import silence_litert
+from motefit.certify.provenance import machine
+from motefit.graph.families import Problem, build
+from motefit.graph.fold import fold
+from motefit.measure.latency.protocols import (
+    PAUSE_S,
+    Iteration,
+    interleave,
+    iteration_2020,
+    iteration_2024,
+)
 from motefit.runtime import KeywordSpotter
+from motefit.runtime.quiet import silence_litert
 from motefit.spec.files import write_atomic, write_json
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.keyword_spotting import SpeechIO
-from motefit.tflite.writer import write
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tflite.write.write import write
 
 HERE = Path(__file__).parent
 ZOO = HERE.parent.parent / "zoo"
@@ -41,11 +46,11 @@ def large() -> KeywordSpotter:
     problem = Problem(input_shape=frontend.shape, outputs=8)
     graph = build("cnn", {"filters": (256, 256, 256)}, problem=problem, rng=rng)
     labels = tuple("abcdefgh")
-    io = SpeechIO(labels=labels, frontend=frontend, normalisation=Normalisation())
+    io = SpeechIO(labels=labels, frontend=frontend, normalization=Normalization())
     return KeywordSpotter(write(fold(graph)), io)
 
 
-def turn_bench(spotter: KeywordSpotter) -> Turn:
+def turn_bench(spotter: KeywordSpotter) -> Iteration:
     """One loop as ``bench`` times it: nanoseconds of front end, model and both."""
     noise = np.random.default_rng(SEED).normal(0.0, 1000.0, (1, spotter.io.frontend.clip_samples))
     clip = noise.astype(np.int16)
@@ -71,12 +76,12 @@ def measure(name: str, spotter: KeywordSpotter, loops: int, pause_s: float) -> d
     rng = np.random.default_rng(SEED)
     given = spotter.inputs, spotter.interpreter, spotter.io.frontend
     turns = {
-        "2020": turn_2020(*given, rng=rng),
-        "2024": turn_2024(*given, rng=rng),
+        "2020": iteration_2020(*given, rng=rng),
+        "2024": iteration_2024(*given, rng=rng),
         "bench": turn_bench(spotter),
     }
-    take_turns(turns, loops=20, pause_s=0)
-    times = {name: t / 1e6 for name, t in take_turns(turns, loops=loops, pause_s=pause_s).items()}
+    interleave(turns, loops=20, pause_s=0)
+    times = {name: t / 1e6 for name, t in interleave(turns, loops=loops, pause_s=pause_s).items()}
     model_2020, _ = quarter(times["2020"])
     _, model_2024, total_2024 = quarter(times["2024"])
     _, model, total = quarter(times["bench"])

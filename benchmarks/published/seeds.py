@@ -3,7 +3,7 @@
 Usage: MOTEFIT_DATA=FOLDER python benchmarks/published/seeds.py [--seeds N] [ROW ...]
 
 The rows of ``motefit reproduce`` are single trainings, as the reports' own figures are. Here a row
-is trained on N seeds with everything else equal, and each file is measured on the test part, which
+is trained on N seeds with everything else equal, and each file is measured on the test set, which
 is opened once, for all of them: nothing is chosen by it. Writes ``seeds.json`` and ``seeds.md``
 beside this file; rows that are not named keep what is stored.
 """
@@ -15,10 +15,10 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from motefit.pipeline.fit import FitOptions, fit
-from motefit.pipeline.provenance import machine
-from motefit.pipeline.published import published_figures
-from motefit.pipeline.recipes import find_recipe
+from motefit.certify.provenance import machine
+from motefit.fit.fit import FitOptions, fit
+from motefit.recipes.catalog import find_recipe
+from motefit.recipes.published import published_figures
 from motefit.spec.codec import dumps_json
 from motefit.spec.files import read_json, write_atomic
 

@@ -17,8 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from motefit.pipeline.provenance import machine
-from motefit.pipeline.recipes import find_recipe
+from motefit.certify.provenance import machine
+from motefit.recipes.catalog import find_recipe
 from motefit.runtime.bundle import load_bundle
 from motefit.spec.codec import dumps_json
 from motefit.spec.files import write_atomic
@@ -64,7 +64,7 @@ def fit(name: str, data: Path) -> dict[str, object]:
 
 
 def measured(name: str, data: Path) -> dict[str, object]:
-    """Measure the bundle in zoo/ again; who made it and in what time stands in its card."""
+    """Measure the bundle in zoo/ again; who made it and in what time is in its card."""
     bundle = HERE.parent.parent / "zoo" / f"{name}.zip"
     with tempfile.TemporaryDirectory() as folder:
         command = [shutil.which("motefit") or "motefit", "check", str(bundle), "--data", str(data)]
@@ -114,7 +114,7 @@ def row(name: str, result: dict) -> str:
 
 
 def spread(seeds: dict | None) -> str:
-    """Least and greatest of each quality over the seeds, on the test part."""
+    """Least and greatest of each quality over the seeds, on the test set."""
     if seeds is None:
         return ""
     found = {k: v for k, v in seeds["test"].items() if k == "accuracy" or k.startswith(MAE_PREFIX)}
@@ -142,7 +142,7 @@ def main(names: list[str]) -> None:
         write_atomic(store, dumps_json(results))
         print(row(name, results[name]), flush=True)
     head = (
-        "| recipe | test part | result (95 % interval) | over seeds | .tflite bytes | zip bytes "
+        "| recipe | test set | result (95 % interval) | over seeds | .tflite bytes | zip bytes "
         "| front end + inference | seconds | budget |\n"
         "|---|---|---|---|---:|---:|---:|---:|---|\n"
     )

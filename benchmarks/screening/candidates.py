@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 
 from motefit.graph.counter import count
-from motefit.graph.families import build
+from motefit.graph.families import Problem, build
+from motefit.graph.fold import fold
 from motefit.graph.graph import Graph
-from motefit.graph.problem import Problem
-from motefit.graph.transform import fold
 from motefit.search.space import Candidate, Point, Space
 from motefit.spec.recipe import Recipe
 

@@ -1,9 +1,9 @@
 """Screening: candidates a second on one core, and writing them against TensorFlow's converter.
 
 ``python benchmarks/screening/run.py [--each N] [--pairs N]`` writes ``results.json`` and
-``results.md`` beside itself. Both parts of a pair stand in turns in one run; TensorFlow has an
+``results.md`` beside itself. Both parts of a pair are in turns in one run; TensorFlow has an
 environment of its own (``tools/tensorflow_env.py``). Times are those of the one thread that works
-(CPU time), so that what else runs on the machine counts less; wall times stand beside them.
+(CPU time), so that what else runs on the machine counts less; wall times are next to them.
 """
 
 import argparse
@@ -19,18 +19,18 @@ import numpy as np
 from candidates import MIX, SPACES, graph_of, points
 from machine import made
 
-from motefit.graph.calibration import calibrate
 from motefit.graph.counter import count
+from motefit.graph.fold import fold
 from motefit.graph.graph import INPUT, Graph
 from motefit.graph.ops import BatchNorm, Conv2D, Dense, DepthwiseConv2D, Dropout
-from motefit.graph.transform import fold
-from motefit.pipeline.quiet import silence_litert
-from motefit.search.screen import screen
+from motefit.graph.quantize.calibration import calibrate
+from motefit.runtime.quiet import silence_litert
+from motefit.search.screening import screen
 from motefit.search.space import Candidate, Point, Space
 from motefit.search.timing import Timing
-from motefit.search.untrained import write_untrained
+from motefit.search.untrained_file import write_untrained
 from motefit.spec.budget import Budget
-from motefit.tflite.export import export
+from motefit.tflite.write.precision import export
 
 HERE = Path(__file__).parent
 TOOLS = HERE.parents[1] / "tools" / "tensorflow_env.py"
@@ -83,7 +83,7 @@ def throughput(each: int) -> list[dict[str, Any]]:
 
 
 def written(candidate: Candidate, graph: Graph) -> bytes:
-    """A graph as bytes: folded, quantised, written."""
+    """A graph as bytes: folded, quantized, written."""
     rng = np.random.default_rng(0)
     return write_untrained(graph, candidate.recipe.compress, rng=rng).model
 
@@ -236,7 +236,7 @@ def markdown(facts: dict[str, Any]) -> str:
         "# Screening",
         "",
         f"Made by `{made_by['command']}`, commit {made_by['commit']}, on {made_by['machine']}, one",
-        "thread; the machine was not idle, so that CPU time stands beside wall time.",
+        "thread; the machine was not idle, so that CPU time is next to wall time.",
         "",
         "## Candidates a second on one core",
         "",
@@ -256,7 +256,7 @@ def markdown(facts: dict[str, Any]) -> str:
         "draw the numbers that training would find, write), and `converter.convert()` of",
         "TensorFlow 2.20 alone, its Keras model standing ready; int8 with one calibration example.",
         "Ratio of wall times: median (quartiles) over networks; of CPU times: median. `export` is",
-        "the ratio of CPU times for the network's own weights (fold, quantise, write), ranges",
+        "the ratio of CPU times for the network's own weights (fold, quantize, write), ranges",
         f"found before. `bytes` is our file over theirs. Wanted: {WANTED_RATIO} times.",
         "",
         "| family | precision | n | ours ms | theirs ms | ratio | CPU | export | bytes | met |",

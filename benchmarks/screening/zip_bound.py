@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from machine import made
 
-from motefit.pipeline.jobs import untrained
-from motefit.pipeline.quiet import silence_litert
-from motefit.pipeline.tasks import find_task
-from motefit.search.untrained import LEAST_BITS, Untrained, write_untrained
+from motefit.fit.jobs import untrained
+from motefit.runtime.quiet import silence_litert
+from motefit.search.untrained_file import LEAST_BITS, Untrained, write_untrained
 from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import CompressSpec, Recipe
+from motefit.tasks import find_task
 from motefit.tflite.archive import zip_bytes
-from motefit.tflite.export import export
+from motefit.tflite.write.precision import export
 from motefit.train.loop import train
 
 HERE = Path(__file__).parent
@@ -96,8 +96,8 @@ def bits_per_weight(drawn: Untrained, slack_bytes: int) -> dict[str, float]:
     """What a weight would have to count for the bound to be the zip, by how it is stored."""
     sizes: dict[str, int] = {}
     for name, array in drawn.form.constants.items():
-        quantisation = drawn.form.quantisation.get(name)
-        kind = "int4" if quantisation and quantisation.bits == 4 else array.dtype.name
+        quantization = drawn.form.quantization.get(name)
+        kind = "int4" if quantization and quantization.bits == 4 else array.dtype.name
         if array.ndim > 1 and kind in LEAST_BITS:
             sizes[kind] = sizes.get(kind, 0) + array.size
     most = max(sizes, key=lambda kind: sizes[kind])

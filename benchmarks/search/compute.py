@@ -28,26 +28,25 @@ from typing import Any
 from optuna import create_study
 from optuna.samplers import TPESampler
 
-from motefit.pipeline.datasets import load_dataset
-from motefit.pipeline.events import Listener
-from motefit.pipeline.jobs import HISTORY, Job, Work, diverged, standing_of
-from motefit.pipeline.judge import Judge
-from motefit.pipeline.provenance import machine
-from motefit.pipeline.rounds import Rounds
-from motefit.pipeline.study import Study
-from motefit.pipeline.tasks import find_task
-from motefit.pipeline.trainer import Trainer
-from motefit.pipeline.training import run_job
+from motefit.certify.provenance import machine
+from motefit.fit.jobs import HISTORY, CandidateJob, TrainJob, diverged, standing_of
+from motefit.fit.scheduler import Scheduler
+from motefit.fit.screener import Screener
+from motefit.fit.study import Study
+from motefit.fit.worker import run_job
 from motefit.search.engines import open_engine
-from motefit.search.ledger import Ledger
-from motefit.search.optuna_terms import Terms
-from motefit.search.select import choose
+from motefit.search.optuna_adapter import OptunaAdapter
+from motefit.search.progress import Listener
+from motefit.search.ranking import choose
+from motefit.search.rounds import Rounds
 from motefit.search.space import Space
+from motefit.search.storage import TrialStore
 from motefit.search.timing import Timing
 from motefit.spec.codec import dumps_json
 from motefit.spec.files import write_atomic
 from motefit.spec.metrics import metric
 from motefit.spec.recipe import Recipe
+from motefit.tasks import find_task, load_dataset
 
 HERE = Path(__file__).resolve().parent
 CAP = 8
@@ -119,24 +118,24 @@ def with_motefit(recipe: Recipe, data: Path, run: Path) -> dict[str, Any]:
     """Search with screening and rungs, one worker; what it found and spent."""
     task, space = find_task(recipe.task), Space(recipe)
     dataset = load_dataset(task, recipe, data)
-    judge = Judge(task, dataset, Timing())
+    screener = Screener(task, dataset, Timing())
     rounds, listener = Rounds(run), Listener()
-    ledger = Ledger(f"sqlite:///{run / 'study.db'}", "compute", space, about={})
+    trial_store = TrialStore(f"sqlite:///{run / 'study.db'}", "compute", space, about={})
     begin = time.perf_counter()
     with open_engine("local", workers=1) as engine:
-        trainer = Trainer(
+        trainer = Scheduler(
             task=task, dataset=dataset, engine=engine, folder=run, data=data, device="cpu",
             listener=listener,
         )  # fmt: skip
         study = Study(
-            space=space, judge=judge, rounds=rounds, ledger=ledger, trainer=trainer,
+            space=space, screener=screener, rounds=rounds, trial_store=trial_store, trainer=trainer,
             listener=listener,
         )  # fmt: skip
         trained = study.run()
     wall = time.perf_counter() - begin
     facts = {t.candidate.key: t.facts for t in trained}
     best = facts[choose(facts, recipe.budget)]
-    ledger.close()
+    trial_store.close()
     seconds, epochs = spent(run)
     return {
         "quality": best[recipe.budget.objective],
@@ -144,16 +143,16 @@ def with_motefit(recipe: Recipe, data: Path, run: Path) -> dict[str, Any]:
         "seconds": seconds,
         "epochs": epochs,
         "wall_s": wall,
-        "screened": len(judge.judged),
-        "rejected": sum(bool(s.missed) for s in judge.judged),
-        "trained": sum(r.epochs > 0 for r in ledger.records),
+        "screened": len(screener.judged),
+        "rejected": sum(bool(s.missed) for s in screener.judged),
+        "trained": sum(r.epochs > 0 for r in trial_store.records),
     }
 
 
 def with_optuna(recipe: Recipe, data: Path, run: Path, goal: float, cap_s: float) -> dict[str, Any]:
     """Train every candidate to the end until one that fits is as good as the goal."""
     space = Space(recipe)
-    terms = Terms(space)
+    terms = OptunaAdapter(space)
     sampler = TPESampler(seed=recipe.search.seed, n_startup_trials=12, multivariate=True)
     study = create_study(directions=terms.directions, sampler=sampler)
     better = metric(recipe.budget.objective).higher_is_better
@@ -162,8 +161,8 @@ def with_optuna(recipe: Recipe, data: Path, run: Path, goal: float, cap_s: float
     while not reached and spent(run)[0] < cap_s:
         trial = study.ask(terms.distributions)
         candidate = space.candidate(terms.point(trial.params))
-        work, epochs = Work.of(candidate), candidate.recipe.train.epochs
-        run_job(Job(works=(work,), epochs=epochs, data=data, folder=run))
+        work, epochs = CandidateJob.of(candidate), candidate.recipe.train.epochs
+        run_job(TrainJob(works=(work,), epochs=epochs, data=data, folder=run))
         trials += candidate.key not in known
         known.add(candidate.key)
         facts = standing_of(run, work.key, epochs)

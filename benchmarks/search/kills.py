@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 import optuna
 
-from motefit.data.synth.climate import synthesise_climate
-from motefit.pipeline.provenance import machine
+from motefit.certify.provenance import machine
+from motefit.data.synth.climate import synthesize_climate
 
 HERE = Path(__file__).resolve().parent
 COMMAND = (sys.executable, "-c", "from motefit.cli import main; main()")
@@ -145,7 +145,7 @@ def workers_of(session: int) -> list[int]:
 
 
 def audit(run: Path) -> dict[str, Any]:
-    """Every candidate of every round stands in the store once."""
+    """Every candidate of every round is in the store once."""
     state = json.loads((run / "run.json").read_text())
     study = optuna.load_study(study_name=state["study"], storage=f"sqlite:///{run / 'study.db'}")
     records = [trial.user_attrs["motefit"] for trial in study.trials]
@@ -173,7 +173,7 @@ def model_of(run: Path) -> bytes:
 def experiment(folder: Path, kills: int, seed: int) -> dict[str, Any]:
     recipe, data = folder / "kills.toml", folder / "climate.csv"
     recipe.write_text(RECIPE, encoding="utf-8")
-    synthesise_climate(data, days=60, rng=np.random.default_rng(0))
+    synthesize_climate(data, days=60, rng=np.random.default_rng(0))
     begin = ["fit", str(recipe), "--data", str(data), "--workers", "2"]
     seconds = whole([*begin, "--out", str(folder / "whole")])
     undisturbed = audit(folder / "whole")

@@ -20,17 +20,16 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 
+from motefit.certify.provenance import machine
 from motefit.graph.counter import count
-from motefit.graph.families import build
-from motefit.graph.problem import Problem
-from motefit.pipeline.provenance import machine
-from motefit.pipeline.recipes import find_recipe
-from motefit.pipeline.tasks import find_task
+from motefit.graph.families import Problem, build
+from motefit.recipes.catalog import find_recipe
 from motefit.spec.codec import dumps_json
 from motefit.spec.files import write_atomic
 from motefit.spec.recipe import TrainSpec
+from motefit.tasks import find_task
 from motefit.train.loop import DivergedError, Source, train
-from motefit.train.stacked import train_stacked, worth_stacking
+from motefit.train.stacked.train import train_stacked, worth_stacking
 
 HERE = Path(__file__).parent
 MODELS = 8

@@ -3,7 +3,7 @@
 Usage: python benchmarks/streaming/padding.py --data FOLDER [--recipe NAME] [--seeds N]
 
 Trains a tcnet recipe in three forms: as it is ("same"), with causal padding, and without padding
-and with shorter kernels. Counts errors on the validation part; the test part is not opened. In a
+and with shorter kernels. Counts errors on the validation set; the test set is not opened. In a
 stream a clip follows something else, and the answer is the one at the clip's end: the streaming
 form has heard what came before, of which training knew nothing. One process, one thread; what is
 trained already in --runs is not trained again. Writes padding.json and padding.md beside this file.
@@ -17,23 +17,23 @@ from pathlib import Path
 
 import numpy as np
 
+from motefit.certify.provenance import machine
 from motefit.data.speech import SpeechDataset
-from motefit.pipeline.jobs import Job, Work, load_outcome
-from motefit.pipeline.provenance import machine
-from motefit.pipeline.recipes import find_recipe
-from motefit.pipeline.tasks import find_task
-from motefit.pipeline.training import run_job
+from motefit.export.streaming import streaming_file
+from motefit.fit.jobs import CandidateJob, TrainJob, load_outcome
+from motefit.fit.worker import run_job
+from motefit.recipes.catalog import find_recipe
 from motefit.runtime import KeywordSpotter
-from motefit.runtime.streaming import window_of
+from motefit.runtime.streaming.window import window_of
 from motefit.search.space import Candidate
 from motefit.signal.pcm import as_float32
 from motefit.spec.codec import decode
 from motefit.spec.errors import RecipeError
 from motefit.spec.files import write_atomic
 from motefit.spec.recipe import Recipe
-from motefit.spec.tasks.keyword_spotting import SpeechIO
+from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tasks import find_task
 from motefit.tflite.archive import NAME, pack
-from motefit.tflite.streaming import streaming_file
 
 HERE = Path(__file__).parent
 FORMS = {
@@ -49,7 +49,7 @@ NOISE_LEVEL = 100
 def file_of(recipe: Recipe, seed: int, data: Path, runs: Path) -> tuple[bytes, SpeechIO]:
     """The file of a recipe, trained on one seed."""
     candidate = Candidate(values={}, seed=seed, recipe=recipe)
-    run_job(Job(works=(Work.of(candidate),), epochs=None, data=data, folder=runs))
+    run_job(TrainJob(works=(CandidateJob.of(candidate),), epochs=None, data=data, folder=runs))
     outcome = load_outcome(runs, candidate.key)
     return outcome.model, decode(SpeechIO, outcome.io, where="result.json: io")
 
@@ -108,7 +108,7 @@ def markdown(facts: dict) -> str:
 
 Made by `python benchmarks/streaming/padding.py --recipe {facts["recipe"]} --seeds {facts["seeds"]}`
 on {facts["machine"]}. Recipe `{facts["recipe"]}`, errors of {facts["clips"]} validation clips by
-the shipped int8 files, by seed; the test part was not opened. *same*: the recipe as it is;
+the shipped int8 files, by seed; the test set was not opened. *same*: the recipe as it is;
 *causal*: all padding first; *valid*: none, kernels {FORMS["valid"]["kernels"]}. *clips alone*: the
 network on the clip. The others: its streaming form, in which something came before the clip.
 

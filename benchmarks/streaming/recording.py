@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from motefit.data.speech import Clips
-from motefit.runtime.streaming import Detection
+from motefit.runtime.streaming.detector import Detection
 
 LONGEST_GAP_S = 1.0
 """Silence between two clips is drawn from 0 to this."""

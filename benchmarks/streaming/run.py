@@ -1,4 +1,4 @@
-"""What a stream costs per 20 ms, against computing the whole window anew, paired in one run.
+"""What a stream costs per 20 ms, against computing the whole window again, paired in one run.
 
 Usage: python benchmarks/streaming/run.py [MODEL ...]
 
@@ -37,22 +37,22 @@ from pathlib import Path
 
 import numpy as np
 
-from motefit.graph.families import build
-from motefit.graph.problem import Problem
-from motefit.measure.streaming import Step
-from motefit.pipeline.provenance import machine
-from motefit.pipeline.recipes import find_recipe
+from motefit.certify.provenance import machine
+from motefit.export.streaming import Step, streaming_file
+from motefit.graph.families import Problem, build
+from motefit.recipes.catalog import find_recipe
 from motefit.runtime import KeywordSpotter
 from motefit.runtime.bundle import load_bundle
-from motefit.runtime.streaming import StreamingSettings, StreamingSpotter, window_of
+from motefit.runtime.streaming.detector import StreamingSettings
+from motefit.runtime.streaming.spotter import StreamingSpotter
+from motefit.runtime.streaming.window import window_of
 from motefit.signal.pcm import as_float32
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.files import write_atomic
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.keyword_spotting import SpeechIO
-from motefit.tflite.export import shipped_graph
-from motefit.tflite.streaming import streaming_file
-from motefit.tflite.writer import write
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tflite.write.precision import shipped_graph
+from motefit.tflite.write.write import write
 
 HERE = Path(__file__).parent
 DEFAULT = ("quickstart", "up-down", "eight-words", "up-down:valid", "eight-words:valid")
@@ -83,8 +83,8 @@ def model_of(name: str) -> tuple[bytes, SpeechIO]:
     graph = build(recipe.model.family, options, problem=problem, rng=rng)
     examples = rng.standard_normal((64, *recipe.frontend.shape)).astype(np.float32)
     model = write(shipped_graph(graph, recipe.compress, examples=examples))
-    normalisation = Normalisation(mean=(-2.0,), std=(3.0,))
-    return model, SpeechIO(labels=words, frontend=recipe.frontend, normalisation=normalisation)
+    normalization = Normalization(mean=(-2.0,), std=(3.0,))
+    return model, SpeechIO(labels=words, frontend=recipe.frontend, normalization=normalization)
 
 
 def streaming_of(model: bytes, io: SpeechIO, *, xnnpack: bool = True) -> KeywordSpotter | None:
@@ -224,7 +224,7 @@ def markdown(facts: dict) -> str:
     text = f"""# What a stream costs
 
 Made by `python benchmarks/streaming/run.py --rounds {facts["rounds"]}` on {facts["machine"]};
-one core, one thread. Cost of 20 ms of sound, and its ratio to computing the whole window anew at
+one core, one thread. Cost of 20 ms of sound, and its ratio to computing the whole window again at
 each 20 ms (median over rounds, quartiles in brackets). *words*: as the spotter is by default, with
 a burst of sound in two seconds; *noise*: no word; *open*: its gate is held open, so that the
 network runs at every hop of {StreamingSettings().hop_ms:g} ms; *every 20 ms*: open, with a hop of

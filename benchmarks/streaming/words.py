@@ -24,15 +24,16 @@ from pathlib import Path
 import numpy as np
 from recording import BED_DB, LONGEST_GAP_S, REACH_S, record, score
 
-from motefit.data.audio import fit_length, read_clip
+from motefit.certify.provenance import machine
+from motefit.data.decode import fit_length, read_clip
 from motefit.data.speech import SpeechDataset, load_speech
 from motefit.data.splits import PARTS
-from motefit.pipeline.provenance import machine
 from motefit.runtime import KeywordSpotter, load_bundle
-from motefit.runtime.streaming import Detection, StreamingSettings, StreamingSpotter
+from motefit.runtime.streaming.detector import Detection, StreamingSettings
+from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.spec.codec import decode, dumps_json, encode
 from motefit.spec.files import write_atomic
-from motefit.spec.tasks.keyword_spotting import NAME, SpeechData
+from motefit.spec.tasks.speech_spec import NAME, SpeechData
 
 HERE = Path(__file__).parent
 ZOO = HERE.parents[1] / "zoo"

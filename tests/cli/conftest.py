@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 import motefit
 from motefit.cli.app import app
-from motefit.data.synth.climate import synthesise_climate
+from motefit.data.synth.climate import synthesize_climate
 
 RATE_HZ = 8000
 TONES_HZ = {"high": 1500.0, "low": 400.0}
@@ -179,7 +179,7 @@ def refused(invoke: Callable[..., Result]) -> Callable[..., str]:
 def climate_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """30 synthetic days."""
     path = tmp_path_factory.mktemp("climate") / "climate.csv"
-    synthesise_climate(path, days=30, rng=np.random.default_rng(0), gaps=1)
+    synthesize_climate(path, days=30, rng=np.random.default_rng(0), gaps=1)
     return path
 
 

@@ -85,7 +85,7 @@ def test_clips_of_another_rate_are_checked_as_other_data(base, tones_run, tmp_pa
     assert "test clips" in done.stdout
 
 
-def test_data_are_audited_and_a_series_synthesised(base, climate_csv, tones_run, tmp_path):
+def test_data_are_audited_and_a_series_synthesized(base, climate_csv, tones_run, tmp_path):
     assert base("data", "audit", climate_csv).returncode == 0
     assert base("data", "audit", tones_run.data).returncode == 0
     done = base("data", "synth", "--climate-days", 3, "--out", tmp_path / "c.csv")

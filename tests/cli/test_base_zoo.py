@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from motefit.data.synth.climate import synthesise_climate
+from motefit.data.synth.climate import synthesize_climate
 from motefit.runtime import load_bundle
 from motefit.spec.card import Card
 
@@ -36,7 +36,7 @@ class Sound:
 
     Attributes:
         folder: with a folder for each word, and the lists of the published split.
-        test: clips of the test part by word.
+        test: clips of the test set by word.
         real: whether these are the published test clips, all of them.
     """
 
@@ -100,7 +100,7 @@ def series(tmp_path_factory) -> Path:
     if data := os.environ.get("MOTEFIT_DATA", ""):
         return next((Path(data) / "climate").glob("*.csv"))
     path = tmp_path_factory.mktemp("series") / "climate.csv"
-    synthesise_climate(path, days=60, rng=np.random.default_rng(0))
+    synthesize_climate(path, days=60, rng=np.random.default_rng(0))
     return path
 
 

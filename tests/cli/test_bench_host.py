@@ -17,18 +17,17 @@ import numpy as np
 import pytest
 
 import motefit
-from motefit.graph.families import build
-from motefit.graph.problem import Problem
-from motefit.graph.transform import fold
-from motefit.measure.bench_result import Bench
-from motefit.measure.profile import DeviceProfile
+from motefit.graph.families import Problem, build
+from motefit.graph.fold import fold
+from motefit.measure.latency.bench_report import Bench
+from motefit.measure.latency.device_profile import DeviceProfile
 from motefit.runtime.bundle import sha256
 from motefit.spec.card import Card
 from motefit.spec.codec import decode
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.keyword_spotting import SpeechIO
-from motefit.tflite.writer import write
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tflite.write.write import write
 
 SERVER = """
 Port {port}
@@ -155,7 +154,7 @@ def model(tmp_path) -> Path:
 def bundle(tmp_path) -> Path:
     """A bare model with its card beside it: both must travel."""
     frontend = FrontEnd()
-    io = SpeechIO(labels=("a", "b", "c"), frontend=frontend, normalisation=Normalisation())
+    io = SpeechIO(labels=("a", "b", "c"), frontend=frontend, normalization=Normalization())
     (tmp_path / "words").mkdir()
     path = tmp_path / "words" / "words.tflite"
     path.write_bytes(network(frontend.shape))

@@ -115,7 +115,7 @@ def test_a_foreign_model_needs_a_recipe_and_then_passes(invoke, refused, climate
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert "differences" not in found
-    # A linear model standardises with the training part's statistics: the very same errors.
+    # A linear model standardizes with the training set's statistics: the very same errors.
     stated = load_bundle(climate_run.bundle).card.facts
     assert found["facts"]["mae.T (degC)"] == stated["mae.T (degC)"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from motefit.runtime import KeywordSpotter, load_bundle
-from motefit.runtime.audio import read_wav
+from motefit.signal.wav import read_wav
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from motefit.graph.calibration import calibrate
-from motefit.graph.families import build
-from motefit.graph.problem import Problem
-from motefit.graph.quantise import quantise
-from motefit.graph.transform import fold
+from motefit.graph.families import Problem, build
+from motefit.graph.fold import fold
+from motefit.graph.quantize.calibration import calibrate
+from motefit.graph.quantize.quantize import quantize
 from motefit.runtime import KeywordSpotter, load_bundle
 from motefit.runtime.bundle import sha256, write_bundle
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +24,7 @@ def plain(tones_run, tmp_path_factory):
     graph = fold(build("tcnet", options, problem=problem, rng=np.random.default_rng(0)))
     rng = np.random.default_rng(1)
     examples = rng.normal(size=(32, *graph.input_shape)).astype(np.float32)
-    model = write(quantise(graph, calibrate(graph, examples)))
+    model = write(quantize(graph, calibrate(graph, examples)))
     path = tmp_path_factory.mktemp("streaming") / "plain.zip"
     return write_bundle(path, model, replace(card, model_sha256=sha256(model)))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from motefit.pipeline import delivery, fit
-from motefit.pipeline.run_folder import AGAIN
+from motefit.fit import fit, release
+from motefit.fit.run_dir import AGAIN
 from motefit.runtime import load_bundle
 
 OUTPUTS = ("tiny-climate.zip", "certificate.json", "report.html")
@@ -133,7 +133,7 @@ def test_an_interruption_between_measuring_and_writing_costs_no_second_reading(
     fit_it = ("fit", climate_run.recipe, "--data", climate_run.data, "--out", out)
     with monkeypatch.context() as patch:
         # a folder where the bundle goes: the first output cannot be written
-        patch.setattr(fit, "deliver", _spoilt(out))
+        patch.setattr(fit, "release", _spoilt(out))
         assert invoke(*fit_it).exit_code == 2
     (out / "tiny-climate.zip").rmdir()
     assert not (out / "certificate.json").exists()
@@ -145,7 +145,7 @@ def test_an_interruption_between_measuring_and_writing_costs_no_second_reading(
 def _spoilt(out: Path):
     def deliver(*arguments, **options):
         (out / "tiny-climate.zip").mkdir()
-        return delivery.deliver(*arguments, **options)
+        return release.release(*arguments, **options)
 
     return deliver
 

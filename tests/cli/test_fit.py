@@ -94,7 +94,7 @@ def test_of_two_candidates_that_miss_the_budget_the_better_one_is_shipped_with_e
 def test_compression_steps_are_trained_and_shipped(invoke, tmp_path, tones_run):
     text = tones_run.recipe.read_text().replace(
         "[budget]",
-        '[[compress.steps]]\nname = "quantisation-aware"\nepochs = 3\n[budget]',
+        '[[compress.steps]]\nname = "quantization-aware"\nepochs = 3\n[budget]',
     )
     recipe = tmp_path / "tuned.toml"
     recipe.write_text(text)
@@ -196,7 +196,7 @@ def test_two_real_words_are_told_apart_after_four_epochs(motefit_process, real_d
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
     assert found["certificate"]["accuracy"]["n"] < 200
-    assert any("test part has" in note for note in found["evidence"]["data"]["notes"])
+    assert any("test set has" in note for note in found["evidence"]["data"]["notes"])
     again = motefit_process("check", found["bundle"], "--data", data, "--json")
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["facts"]["accuracy"] == found["facts"]["accuracy"]

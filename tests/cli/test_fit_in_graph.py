@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motefit.measure.in_graph import compare
-from motefit.pipeline.check import recipe_of
-from motefit.pipeline.tasks import find_task
+from motefit.certify.check import recipe_of
+from motefit.export.in_graph import compare, in_graph_file
 from motefit.runtime import load_bundle
-from motefit.tflite.in_graph import in_graph_file
+from motefit.tasks import find_task
 
 FORM = "tiny-tones.in-graph"
 
@@ -45,7 +44,7 @@ def test_both_forms_are_delivered_and_proven_equal(delivered, tones_run):
     assert form["proven"] is True
     assert form["plain_tflite_bytes"] == len(plain.model) < len(inside.model)
     assert set(form["latency"]) == {"plain", "in-graph", "in-graph, builtin kernels"}
-    assert inside.card.evidence["in_graph"]["sound"] == "validation part"
+    assert inside.card.evidence["in_graph"]["sound"] == "validation set"
     recipe = recipe_of(plain.card, folder)
     clips = find_task(recipe.task).load(recipe, tones_run.data).validation.pcm
     again = compare(plain.model, inside.model, plain.card.io, clips)
@@ -63,7 +62,7 @@ def test_the_other_form_has_its_own_certificate_and_report(delivered):
     assert certificate["met"] is False  # over the 10 KB of the recipe
     page = (folder / f"{FORM}.report.html").read_text()
     assert "Front end inside the model" in page
-    assert "validation part" in page
+    assert "validation set" in page
     assert "Front end inside the model" not in (folder / "report.html").read_text()
 
 
@@ -129,8 +128,8 @@ def test_what_is_not_equal_is_not_proven(delivered):
     found = compare(plain.model, inside.model, io, clips)
     assert found.proven
     assert not replace(found, exceeding=found.features // 500).proven
-    moved = replace(io.normalisation, mean=tuple(value + 5 for value in io.normalisation.mean))
-    other = compare(plain.model, inside.model, replace(io, normalisation=moved), clips)
+    moved = replace(io.normalization, mean=tuple(value + 5 for value in io.normalization.mean))
+    other = compare(plain.model, inside.model, replace(io, normalization=moved), clips)
     assert other.network_difference > 1e-4
     assert not other.proven
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from motefit.measure.profile import DeviceProfile
+from motefit.measure.latency.device_profile import DeviceProfile
 
 
 @pytest.fixture(scope="module")

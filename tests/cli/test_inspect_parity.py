@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from motefit.graph import reference
+from motefit.graph.execute import float32
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.interpreter import Interpreter
 
@@ -52,12 +52,12 @@ def test_data_of_a_task_need_a_card(refused, climate_run, tmp_path):
 
 
 def test_exit_code_where_a_layer_differs(invoke, climate_run, monkeypatch):
-    honest = reference.step
+    honest = float32.step
 
     def step(op, graph, tensors):
         return {name: array + 1 for name, array in honest(op, graph, tensors).items()}
 
-    monkeypatch.setattr(reference, "step", step)
+    monkeypatch.setattr(float32, "step", step)
     found = parity(invoke, climate_run.bundle, "--parity", "random", code=1)
     assert found["first"].endswith("FULLY_CONNECTED")
 

@@ -124,7 +124,7 @@ def test_a_killed_worker_costs_nothing_but_time(training, long, tmp_path):
 
 @pytest.fixture
 def copied(climate_run, tmp_path) -> Path:
-    """A copy of a run that was stopped before the test part was opened, to be spoilt."""
+    """A copy of a run that was stopped before the test set was opened, to be spoilt."""
     folder = Path(shutil.copytree(climate_run.folder, tmp_path / "run"))
     (folder / "measured.json").unlink()
     return folder

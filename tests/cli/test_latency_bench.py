@@ -10,31 +10,30 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as official
 
-from motefit.graph.calibration import calibrate
-from motefit.graph.families import build
-from motefit.graph.problem import Problem
-from motefit.graph.quantise import quantise
-from motefit.graph.transform import fold
-from motefit.graph.weight_forms import dynamic_range
-from motefit.measure.bench_result import Bench
-from motefit.measure.profile import DeviceProfile
+from motefit.graph.families import Problem, build
+from motefit.graph.fold import fold
+from motefit.graph.quantize.calibration import calibrate
+from motefit.graph.quantize.quantize import quantize
+from motefit.graph.quantize.weight_only import dynamic_range
+from motefit.measure.latency.bench_report import Bench
+from motefit.measure.latency.device_profile import DeviceProfile
 from motefit.runtime.bundle import sha256, write_bundle
 from motefit.spec.card import Card
 from motefit.spec.codec import decode
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.forecasting import SeriesIO
-from motefit.spec.tasks.keyword_spotting import SpeechIO
-from motefit.tflite.writer import write
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.series_spec import SeriesIO
+from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tflite.write.write import write
 
-SPEECH = SpeechIO(labels=("down", "left", "up"), frontend=FrontEnd(), normalisation=Normalisation())
+SPEECH = SpeechIO(labels=("down", "left", "up"), frontend=FrontEnd(), normalization=Normalization())
 SERIES = SeriesIO(
     inputs=("T (degC)", "rh (%)"),
     targets=("T (degC)",),
     input_steps=6,
     output_steps=3,
     step_minutes=10.0,
-    normalisation=Normalisation(mean=(9.0, 72.0), std=(8.0, 16.0)),
+    normalization=Normalization(mean=(9.0, 72.0), std=(8.0, 16.0)),
 )
 LINES = {
     "2020": [r"Inference Latency \d+\.\d\dms", r"Total Latency \d+\.\d\dms"],
@@ -251,7 +250,7 @@ def wrong_card(path):
     io = {
         "labels": ["a", "b", "c"],
         "frontend": {},
-        "normalisation": {"mean": [0.0], "std": [1.0]},
+        "normalization": {"mean": [0.0], "std": [1.0]},
     }
     path.with_suffix(".card.json").write_text(json.dumps({**table, "io": io}))
 
@@ -314,11 +313,11 @@ def forms(tmp_path_factory):
     problem = Problem(input_shape=(49, 10), outputs=3)
     graph = fold(build("dscnn", {"width": 8, "blocks": 1}, problem=problem, rng=rng))
     examples = rng.standard_normal((8, 49, 10, 1)).astype(np.float32)
-    whole = quantise(graph, calibrate(graph, examples))
+    whole = quantize(graph, calibrate(graph, examples))
     made = {
         "float32": write(graph),
         "int8": write(whole),
-        "no-scales": write(whole, bias_quantisation="none"),
+        "no-scales": write(whole, bias_quantization="none"),
         "dynamic-range": write(dynamic_range(graph)),
     }
     for name, model in made.items():
@@ -330,7 +329,7 @@ def test_a_bench_warns_of_what_it_finds(invoke, forms):
     """What is seen in the bytes is always said; what is seen in times, where they say so."""
     done = invoke("bench", *forms, "--rounds", 30, "--threads", 4, "--json")
     found = decode(Bench, json.loads("\n".join(printed(done))), where="bench")
-    said = {(trap.model, trap.kind) for trap in found.traps}
+    said = {(pitfall.model, pitfall.kind) for pitfall in found.pitfalls}
     times = {model.name: model for model in found.models}
     twin = times["float32.tflite"].xnnpack.inference_p25_ms
     expected = {

@@ -15,10 +15,10 @@ from motefit.graph.builder import Builder
 from motefit.runtime.bundle import sha256, write_bundle
 from motefit.spec.card import Card
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.forecasting import SeriesIO
-from motefit.spec.tasks.keyword_spotting import SpeechIO
-from motefit.tflite.writer import write
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.series_spec import SeriesIO
+from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tflite.write.write import write
 
 RATE_HZ = 8000
 PATIENCE_S = 1200
@@ -30,11 +30,11 @@ FRONT_END = FrontEnd(
     kind="spectrogram", rate_hz=RATE_HZ, frame_length=256, frame_step=160, mel_bins=0,
     lower_hz=100.0, upper_hz=3800.0, coefficients=0,
 )  # fmt: skip
-ONE = Normalisation(mean=(0.0,), std=(1.0,))
-SPEECH = SpeechIO(labels=tuple(HERTZ), frontend=FRONT_END, normalisation=ONE)
+ONE = Normalization(mean=(0.0,), std=(1.0,))
+SPEECH = SpeechIO(labels=tuple(HERTZ), frontend=FRONT_END, normalization=ONE)
 SERIES = SeriesIO(
     inputs=("T",), targets=("T",), input_steps=3, output_steps=1, step_minutes=10.0,
-    normalisation=ONE,
+    normalization=ONE,
 )  # fmt: skip
 
 

@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from motefit.cli import progress
+from motefit.cli import progress_display
 from motefit.cli.board import Board, seconds_left
 from motefit.cli.board import Progress as Row
-from motefit.cli.progress import LiveTable, Mode, Shown, open_progress
-from motefit.pipeline.events import InTraining
-from motefit.pipeline.rounds import Entry
-from motefit.search.record import Record
+from motefit.cli.progress_display import LiveTable, Mode, Shown, open_progress
+from motefit.search.progress import InTraining
+from motefit.search.rounds import Proposal
+from motefit.search.trial import Trial
 from motefit.spec.budget import Bound, Budget
 from motefit.spec.recipe import Recipe
 
 ENTRIES = (
-    Entry(point={"seed": 0}, facts={"macs": 1.0}),
-    Entry(point={"seed": 1}, excess={"size.tflite_bytes": 0.5, "macs": 1.0}, reason="too large"),
-    Entry(point={"seed": 2}, excess={"size.tflite_bytes": 0.1}, reason="too large"),
-    Entry(point={"seed": 3}, left_out=True),
+    Proposal(point={"seed": 0}, facts={"macs": 1.0}),
+    Proposal(point={"seed": 1}, excess={"size.tflite_bytes": 0.5, "macs": 1.0}, reason="too large"),
+    Proposal(point={"seed": 2}, excess={"size.tflite_bytes": 0.1}, reason="too large"),
+    Proposal(point={"seed": 3}, left_out=True),
 )
 BUDGET = Budget(
     bounds=(
@@ -34,9 +34,7 @@ SCREENED = (
     "screened: 1 to train, 2 rejected before training (size.tflite_bytes 2, macs 1), "
     "1 left out by max_candidates"
 )
-RECORD = Record(
-    round=0, index=0, point={}, key="k", status="diverged", reason="the loss became nan"
-)
+RECORD = Trial(round=0, index=0, point={}, key="k", status="diverged", reason="the loss became nan")
 
 
 def history(folder: Path, name: str, done: int, *, seconds: float = 2.0) -> InTraining:
@@ -90,8 +88,8 @@ def test_half_a_line_is_read_at_the_next_look(tmp_path, line):
 
 def shown(monkeypatch, mode: Mode) -> tuple[Shown, io.StringIO]:
     text = io.StringIO()
-    monkeypatch.setattr(progress, "err", Console(file=text, width=120))
-    monkeypatch.setattr(progress.sys, "stderr", text)
+    monkeypatch.setattr(progress_display, "err", Console(file=text, width=120))
+    monkeypatch.setattr(progress_display.sys, "stderr", text)
     return open_progress(mode, workers=2), text
 
 
@@ -107,7 +105,7 @@ def go_through(listener: Shown, folder: Path) -> None:
         listener.trained()
         listener.standing([{"macs": 3.0}])
         listener.entered([RECORD])
-        listener.measuring("the test part")
+        listener.measuring("the test set")
 
 
 def test_plain_lines(monkeypatch, tmp_path):
@@ -117,7 +115,7 @@ def test_plain_lines(monkeypatch, tmp_path):
         SCREENED,
         "training: 1 candidate(s), up to 10% of the epochs",
         "diverged: the loss became nan",
-        "measuring: the test part",
+        "measuring: the test set",
     ]
 
 
@@ -140,13 +138,13 @@ def test_quiet_says_nothing(monkeypatch, tmp_path):
 
 def test_auto_is_plain_where_there_is_no_terminal(monkeypatch):
     listener, _ = shown(monkeypatch, Mode.AUTO)
-    assert isinstance(listener, progress.PlainLines)
+    assert isinstance(listener, progress_display.PlainLines)
 
 
 def test_the_live_table_shows_counts_bounds_and_trainings(monkeypatch, tmp_path):
     text = io.StringIO()
     console = Console(file=text, width=120, force_terminal=True, color_system=None)
-    monkeypatch.setattr(progress, "err", console)
+    monkeypatch.setattr(progress_display, "err", console)
     listener = open_progress(Mode.AUTO, workers=2)
     assert isinstance(listener, LiveTable)
     go_through(listener, tmp_path)

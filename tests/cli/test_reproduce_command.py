@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from motefit.pipeline.published import published_names, published_row
+from motefit.recipes.published import published_names, published_row
 from motefit.spec.recipe import Recipe
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motefit.cli.verdict import MOST_RESERVATIONS, verdict_words
+from motefit.cli.verdict_table import MOST_RESERVATIONS, verdict_words
 from motefit.spec.budget import Budget
-from motefit.verify import certify
+from motefit.spec.certificate import certify
 
 POOR = """
 task = "forecasting"

@@ -16,7 +16,7 @@ from motefit.data.cache import alone, cache_folder, open_checked, read_entry, wr
 from motefit.data.speech import load_speech
 from motefit.spec.errors import OutputError
 from motefit.spec.files import DamagedFileError
-from motefit.spec.tasks.keyword_spotting import SpeechData
+from motefit.spec.tasks.speech_spec import SpeechData
 
 BLOCKS = [np.arange(100, dtype=np.int16), np.array([-32768, 32767], np.int16)]
 
@@ -24,7 +24,7 @@ LOAD = """
 import sys
 from pathlib import Path
 from motefit.data.speech import load_speech
-from motefit.spec.tasks.keyword_spotting import SpeechData
+from motefit.spec.tasks.speech_spec import SpeechData
 sys.stdin.readline()
 words, cache = map(Path, sys.argv[1:])
 data = load_speech(words, SpeechData(), rate_hz=8000, seconds=0.5, cache=cache)

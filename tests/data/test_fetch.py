@@ -54,7 +54,7 @@ def entry(site: tuple[Path, str], *, known: bool = True) -> Dataset:
     return Dataset(
         name="test-words",
         description="two files",
-        licence="none",
+        license="none",
         url=url,
         size_bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest() if known else None,
@@ -147,7 +147,7 @@ def test_every_registered_data_set_is_complete() -> None:
         assert known.sha256 is None or len(bytes.fromhex(known.sha256)) == 32
         assert 0 < known.size_bytes < known.unpacked_limit_bytes
         assert known.description
-        assert known.licence
+        assert known.license
 
 
 def test_unknown_names_are_met_with_the_nearest(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ class Upstream(ThreadingHTTPServer):
         self.etag: str | None = '"one"'
         self.date: str | None = None
         self.ranges = True
-        self.honours_if_range = True
+        self.honors_if_range = True
         self.range_lie = 0
         self.announce: int | str | None = "true"
         self.cut_after: list[int | None] = []
@@ -60,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         first = 0
         same = self.headers.get("If-Range") in {up.etag, up.date}
-        if wanted and up.ranges and (same or not up.honours_if_range):
+        if wanted and up.ranges and (same or not up.honors_if_range):
             first = int(wanted.removeprefix("bytes=").removesuffix("-"))
         if first > len(up.body):
             up.answered.append(416)
@@ -155,15 +155,15 @@ def test_a_server_that_ignores_ranges_starts_over(upstream: Upstream, tmp_path: 
     assert upstream.answered == [200, 200]
 
 
-@pytest.mark.parametrize("honours_if_range", [True, False])
+@pytest.mark.parametrize("honors_if_range", [True, False])
 def test_a_file_changed_upstream_starts_over(
-    upstream: Upstream, tmp_path: Path, *, honours_if_range: bool
+    upstream: Upstream, tmp_path: Path, *, honors_if_range: bool
 ) -> None:
     upstream.cut_after = [400_000, 0, 0, 0]
     with pytest.raises(DataError):
         get(upstream, tmp_path / "a.zip")
     changed = BODY[::-1]
-    upstream.body, upstream.etag, upstream.honours_if_range = changed, '"two"', honours_if_range
+    upstream.body, upstream.etag, upstream.honors_if_range = changed, '"two"', honors_if_range
     expected = hashlib.sha256(changed).hexdigest()
     assert get(upstream, tmp_path / "a.zip", sha256=expected) == expected
     assert (tmp_path / "a.zip").read_bytes() == changed

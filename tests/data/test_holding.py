@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from motefit.data.series import load_series, read_series
 from motefit.measure.baselines import forecast_baselines
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.forecasting import SeriesData
+from motefit.spec.tasks.series_spec import SeriesData
 
 START = datetime(2021, 1, 1)  # noqa: DTZ001 - series are in local, unzoned time
 COLUMNS = ("a", "b")

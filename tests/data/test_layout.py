@@ -10,12 +10,12 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motefit.data.folders import find_speech
-from motefit.data.layout import is_split_name
+from motefit.data.folder_layout import is_split_name
 from motefit.data.speech import load_speech
+from motefit.data.speech_folder import find_speech
 from motefit.data.tree import OTHER_SUFFIXES
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.keyword_spotting import SpeechData
+from motefit.spec.tasks.speech_spec import SpeechData
 
 RATE = 8000
 count = itertools.count()

@@ -1,4 +1,4 @@
-"""Series: windows, gaps, missing values, splits, normalisation, and every kind of bad line."""
+"""Series: windows, gaps, missing values, splits, normalization, and every kind of bad line."""
 
 import shutil
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from motefit.data.series import load_series, read_series, split_segments
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.forecasting import SeriesData
+from motefit.spec.tasks.series_spec import SeriesData
 
 HEADER = "time,a,b"
 START = datetime(2020, 2, 27, 23, 0)  # noqa: DTZ001 - series are in local, unzoned time
@@ -128,23 +128,23 @@ def test_whole_split_is_in_time_order_and_per_run_cuts_each_run(write):
     assert {75, 275} <= set(each.test.inputs[:, 0, 0].tolist())
 
 
-def test_normalisation_is_of_the_training_rows(write):
+def test_normalization_is_of_the_training_rows(write):
     data = load_series(write(rows(range(100))), spec())
-    assert data.normalisation.mean == (24.5, 1024.5)
-    assert data.normalisation.std == pytest.approx([np.arange(50).std()] * 2)
+    assert data.normalization.mean == (24.5, 1024.5)
+    assert data.normalization.std == pytest.approx([np.arange(50).std()] * 2)
     assert data.ranges == ((0.0, 99.0), (1000.0, 1099.0))
 
 
 @pytest.mark.parametrize("value", ["0", "0.1", "-273.15", "1e9", "1e-12"])
 def test_constant_column_has_a_standard_deviation_of_one(write, value):
     data = load_series(write([f"{stamp(i)},{value},{i}" for i in range(60)]), spec())
-    assert data.normalisation.std[0] == 1.0
-    assert data.normalisation.mean[0] == pytest.approx(float(value))
+    assert data.normalization.std[0] == 1.0
+    assert data.normalization.mean[0] == pytest.approx(float(value))
 
 
 def test_tiny_but_real_spread_is_kept(write):
     data = load_series(write([f"{stamp(i)},{i}e-9,{i}" for i in range(60)]), spec())
-    assert data.normalisation.std[0] == pytest.approx(np.arange(30).std() * 1e-9)
+    assert data.normalization.std[0] == pytest.approx(np.arange(30).std() * 1e-9)
 
 
 @pytest.mark.parametrize("text", ["", " ", "NaN", "nan", "NA", "null", "-9999", "-9999.0"])
@@ -212,7 +212,7 @@ def test_repeated_rows_are_refused_or_dropped_as_asked(write):
 
 
 def test_too_few_rows_says_how_many_are_needed(write):
-    with pytest.raises(DataError, match=r"needs 5 in a row .3 in, 2 out.*validation part has 4"):
+    with pytest.raises(DataError, match=r"needs 5 in a row .3 in, 2 out.*validation set has 4"):
         load_series(write(rows(range(16))), spec())
 
 

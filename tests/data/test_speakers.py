@@ -8,12 +8,12 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motefit.data.audit import audit_speech
+from motefit.data.quality import audit_speech
 from motefit.data.speakers import describe_speakers, speaker_finder, unseen
 from motefit.data.speech import load_speech
 from motefit.data.splits import speaker_split
 from motefit.spec.errors import DataError, RecipeError
-from motefit.spec.tasks.keyword_spotting import SpeechData
+from motefit.spec.tasks.speech_spec import SpeechData
 
 RATE = 8000
 HALVES = {"train_percent": 50.0, "validation_percent": 25.0, "seed": 0}

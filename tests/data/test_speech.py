@@ -10,7 +10,7 @@ import soundfile
 
 from motefit.data.speech import find_broken, load_speech
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.keyword_spotting import SpeechData
+from motefit.spec.tasks.speech_spec import SpeechData
 
 RATE = 8000
 HALVES = SpeechData(train_percent=50.0, validation_percent=25.0)

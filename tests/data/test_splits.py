@@ -7,13 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.data.speakers import speaker_finder
-from motefit.data.splits import (
-    PARTS,
-    published_split,
-    speaker_split,
-    stratified_split,
-    word_of,
-)
+from motefit.data.splits import PARTS, published_split, speaker_split, stratified_split, word_of
 from motefit.spec.errors import DataError
 
 counts_per_word = st.dictionaries(
@@ -110,7 +104,7 @@ def test_two_speakers_cannot_be_split_by_speaker():
 
 def test_too_few_clips_for_a_part_is_an_error():
     ids = ["up/a", "up/b", "down/a", "down/b"]
-    with pytest.raises(DataError, match="validation part has no clips"):
+    with pytest.raises(DataError, match="validation set has no clips"):
         stratified_split(ids, train_percent=80.0, validation_percent=10.0, seed=0)
 
 

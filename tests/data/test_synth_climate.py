@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motefit.data.synth.climate import COLUMNS, simulate, synthesise_climate
+from motefit.data.synth.climate import COLUMNS, simulate, synthesize_climate
 from motefit.spec.errors import OutputError, RecipeError
 
 START = datetime(2009, 1, 1, 0, 10)  # noqa: DTZ001  # the station's own clock
@@ -23,11 +23,11 @@ def rows(path: Path) -> tuple[list[datetime], np.ndarray]:
 
 
 def make(path: Path, *, days: int = 20, seed: int = 0, gaps: int = 2) -> Path:
-    return synthesise_climate(path, days=days, rng=np.random.default_rng(seed), gaps=gaps).path
+    return synthesize_climate(path, days=days, rng=np.random.default_rng(seed), gaps=gaps).path
 
 
 def test_form_of_the_file(tmp_path: Path) -> None:
-    report = synthesise_climate(tmp_path / "new" / "a.csv", days=30, rng=np.random.default_rng(3))
+    report = synthesize_climate(tmp_path / "new" / "a.csv", days=30, rng=np.random.default_rng(3))
     times, values = rows(report.path)
     steps = np.diff(np.array(times)) // timedelta(minutes=10)
     assert (times[0], report.first, report.last) == (START, START, times[-1])

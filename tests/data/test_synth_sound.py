@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motefit.data.synth.sound import colour, place, resample, trim, write_wav
+from motefit.data.synth.sound import color, place, resample, trim, write_wav
 
 
 def tone(hz: float, count: int, rate_hz: int) -> np.ndarray:
@@ -49,11 +49,11 @@ def test_placed_clips_are_one_second_finite_and_within_full_scale(count: int, se
     assert -24.01 < peak_db < -0.49
 
 
-def test_colour_keeps_most_of_a_voice() -> None:
+def test_color_keeps_most_of_a_voice() -> None:
     """Around 1 kHz, where the tilt is 0 dB: level within 3 dB for every microphone and room."""
     voice = sum(tone(hz, 8000, 16000) for hz in range(700, 1400, 27))
     for seed in range(40):
-        out = colour(voice, 8000, 16000, rng=np.random.default_rng(seed))
+        out = color(voice, 8000, 16000, rng=np.random.default_rng(seed))
         assert abs(20 * np.log10(np.std(out[1000:]) / np.std(voice))) < 3
 
 

@@ -6,11 +6,11 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motefit.data.audio import Decoded, decode_clip
+from motefit.data.decode import Decoded, decode_clip
 from motefit.data.recordings import LOWEST_DBFS, describe, from_row
 from motefit.data.speech import load_speech
-from motefit.data.words import WordFacts, word_facts, word_warnings
-from motefit.spec.tasks.keyword_spotting import SpeechData
+from motefit.data.word_facts import WordFacts, word_facts, word_warnings
+from motefit.spec.tasks.speech_spec import SpeechData
 
 RATE = 16_000
 SECONDS = 0.25

@@ -7,9 +7,9 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from motefit.graph.graph import Graph
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
-Randomise = Callable[[Graph, np.random.Generator], Graph]
+Randomize = Callable[[Graph, np.random.Generator], Graph]
 Runner = Callable[[Graph, np.ndarray], np.ndarray]
 
 
@@ -19,7 +19,7 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
-def randomise() -> Randomise:
+def randomize() -> Randomize:
     """Makes a freshly built graph uneven: channels of different size, biases, statistics."""
 
     def change(graph: Graph, rng: np.random.Generator) -> Graph:

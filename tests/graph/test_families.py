@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from motefit.graph import families as package
-from motefit.graph import reference
+from motefit.graph.builder import per_layer, scaled
 from motefit.graph.counter import count
-from motefit.graph.families import build, families
-from motefit.graph.families.scaling import per_layer, scaled
+from motefit.graph.execute import float32
+from motefit.graph.families import Problem, build, families
+from motefit.graph.fold import fold
 from motefit.graph.ops import Activation, BatchNorm, Dropout
-from motefit.graph.problem import Problem
-from motefit.graph.transform import fold
 from motefit.spec.errors import RecipeError
 from motefit.spec.tasks import task_names
 
@@ -35,7 +34,7 @@ def make(name, task, options=None, seed=0):
 
 
 def test_every_file_registers_one_family():
-    files = {m.name for m in pkgutil.iter_modules(package.__path__)} - {"scaling"}
+    files = {m.name for m in pkgutil.iter_modules(package.__path__)}
     assert files == set(families())
     assert len(files) == 8
 
@@ -46,7 +45,7 @@ def test_defaults_build_a_network_of_the_task(name, task):
     assert graph.output_shape == (PROBLEMS[task].outputs,)
     assert np.prod(graph.input_shape) == np.prod(PROBLEMS[task].input_shape)
     x = np.random.default_rng(1).normal(size=(3, *graph.input_shape)).astype(np.float32)
-    output = reference.run(graph, x)
+    output = float32.run(graph, x)
     assert output.shape == (3, PROBLEMS[task].outputs)
     assert np.all(np.isfinite(output))
     assert len(np.unique(output)) > 3
@@ -62,15 +61,15 @@ def test_the_seed_decides_the_weights(name, task):
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)
-def test_every_family_folds_to_the_same_function(name, task, randomise):
+def test_every_family_folds_to_the_same_function(name, task, randomize):
     rng = np.random.default_rng(2)
-    graph = randomise(make(name, task), rng)
+    graph = randomize(make(name, task), rng)
     shipped = fold(graph)
     assert not any(isinstance(op, BatchNorm | Activation | Dropout) for op in shipped.ops)
     x = rng.normal(size=(4, *graph.input_shape)).astype(np.float32)
-    expected = reference.run(graph, x)
+    expected = float32.run(graph, x)
     np.testing.assert_allclose(
-        reference.run(shipped, x), expected, atol=1e-4 * (1 + np.abs(expected).max())
+        float32.run(shipped, x), expected, atol=1e-4 * (1 + np.abs(expected).max())
     )
     counts = count(shipped)
     assert 0 < counts.parameters <= count(graph).parameters
@@ -94,7 +93,7 @@ def test_every_knob_refuses_another_type(name, task):
 def test_softmax_knob(name):
     graph = make(name, "keyword-spotting", {"softmax": True})
     x = np.random.default_rng(1).normal(size=(3, *graph.input_shape)).astype(np.float32)
-    np.testing.assert_allclose(reference.run(graph, x).sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(float32.run(graph, x).sum(axis=1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +122,7 @@ def test_an_unknown_family():
 def test_linear_begins_as_the_naive_forecast():
     graph = make("linear", "forecasting")
     x = np.random.default_rng(1).normal(size=(50, 12)).astype(np.float32)
-    error = reference.run(graph, x) - x[:, list(SERIES.naive)]
+    error = float32.run(graph, x) - x[:, list(SERIES.naive)]
     assert np.abs(error).max() < 0.1
     with pytest.raises(RecipeError, match="naive"):
         build("linear", {}, problem=SPEECH, rng=np.random.default_rng(0))

@@ -4,21 +4,12 @@ import numpy as np
 import pytest
 
 from motefit.graph.builder import Builder
-from motefit.graph.calibration import calibrate
 from motefit.graph.counter import count
-from motefit.graph.graph import Graph, Quantisation
-from motefit.graph.ops import (
-    LSTM,
-    Add,
-    AveragePool2D,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    LastStep,
-    Op,
-)
-from motefit.graph.quantise import quantise
-from motefit.graph.transform import fold
+from motefit.graph.fold import fold
+from motefit.graph.graph import Graph, Quantization
+from motefit.graph.ops import LSTM, Add, AveragePool2D, Conv2D, Dense, DepthwiseConv2D, LastStep, Op
+from motefit.graph.quantize.calibration import calibrate
+from motefit.graph.quantize.quantize import quantize
 from motefit.spec.errors import RecipeError
 
 
@@ -107,13 +98,13 @@ def test_constants_are_replaced_by_name_and_shape(rng):
 @pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])
 def test_scales_are_positive_and_finite(scale):
     with pytest.raises(RecipeError, match="positive and finite"):
-        Quantisation(scale=np.array([scale]))
+        Quantization(scale=np.array([scale]))
 
 
 def test_scales_along_an_axis():
-    q = Quantisation(scale=np.array([1.0, 2.0, 3.0]), axis=3)
+    q = Quantization(scale=np.array([1.0, 2.0, 3.0]), axis=3)
     assert q.along(4).shape == (1, 1, 1, 3)
-    assert Quantisation(scale=np.array([0.5])).along(4) == 0.5
+    assert Quantization(scale=np.array([0.5])).along(4) == 0.5
 
 
 def test_counts_by_hand(rng):
@@ -136,7 +127,7 @@ def test_counts_by_hand(rng):
     # the pointwise convolution holds its 80 inputs and 120 outputs, 4 bytes each
     assert counts.activation_bytes == 4 * (80 + 120)
     graph = fold(trained)
-    form = quantise(graph, calibrate(graph, rng.normal(size=(2, 10, 8, 1))))
+    form = quantize(graph, calibrate(graph, rng.normal(size=(2, 10, 8, 1))))
     assert count(form).activation_bytes == 80 + 120
 
 

@@ -7,17 +7,16 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from motefit.graph import integer, reference
 from motefit.graph.builder import Builder
-from motefit.graph.calibration import calibrate
 from motefit.graph.counter import count
-from motefit.graph.families import build
+from motefit.graph.execute import float32, int8
+from motefit.graph.families import Problem, build
+from motefit.graph.fold import fold
 from motefit.graph.graph import INPUT, Graph, State
 from motefit.graph.ops import AveragePool2D
-from motefit.graph.problem import Problem
-from motefit.graph.quantise import quantise
-from motefit.graph.streaming import at_rest, lead_frames, streaming_form
-from motefit.graph.transform import fold
+from motefit.graph.quantize.calibration import calibrate
+from motefit.graph.quantize.quantize import quantize
+from motefit.graph.streaming_form import at_rest, lead_frames, streaming_form
 from motefit.spec.errors import RecipeError
 
 FEATURES = 6
@@ -25,33 +24,33 @@ FLOAT_TOLERANCE = 1e-5
 """Of the greatest output: float sums are taken in another order."""
 
 
-def network(randomise, *, frames: int, form: str, **options) -> Graph:
+def network(randomize, *, frames: int, form: str, **options) -> Graph:
     rng = np.random.default_rng(3)
     problem = Problem(input_shape=(frames, FEATURES), outputs=3)
-    graph = fold(randomise(build("tcnet", options, problem=problem, rng=rng), rng))
+    graph = fold(randomize(build("tcnet", options, problem=problem, rng=rng), rng))
     if form == "float32":
         return graph
     examples = rng.normal(size=(32, *graph.input_shape)).astype(np.float32)
     io = "float32" if form == "int8-float-edges" else "int8"
-    return quantise(graph, calibrate(graph, examples), io=io)
+    return quantize(graph, calibrate(graph, examples), io=io)
 
 
 def sound(graph: Graph, frames: int) -> np.ndarray:
     """(1, frames, 1, FEATURES) in the input's dtype."""
     x = np.random.default_rng(4).normal(size=(1, frames, 1, FEATURES)).astype(np.float32)
-    known = graph.quantisation.get(INPUT)
-    return x if known is None else integer.quantise_array(x, known)
+    known = graph.quantization.get(INPUT)
+    return x if known is None else int8.quantize_array(x, known)
 
 
 def executor(graph: Graph):
-    return integer.run_all if graph.quantisation else reference.run_all
+    return int8.run_all if graph.quantization else float32.run_all
 
 
 def streamed(graph: Graph, frames: np.ndarray) -> list[np.ndarray]:
     """Output after each step, from a start without a past."""
     form = streaming_form(graph)
     step = form.input_shape[0]
-    known = graph.quantisation.get(INPUT)
+    known = graph.quantization.get(INPUT)
     zero = 0 if known is None else known.zero_point
     lead = np.full((1, lead_frames(graph.input_shape[0], step), 1, FEATURES), zero, frames.dtype)
     rows = np.concatenate((lead, frames), axis=1)
@@ -105,9 +104,9 @@ OPTIONS = st.fixed_dictionaries(
     frames=st.integers(20, 41),
     form=st.sampled_from(["float32", "int8", "int8-float-edges"]),
 )
-def test_any_network_that_does_not_look_ahead(randomise, options, frames, form):
+def test_any_network_that_does_not_look_ahead(randomize, options, frames, form):
     try:
-        graph = network(randomise, frames=frames, form=form, **options)
+        graph = network(randomize, frames=frames, form=form, **options)
         streaming_form(graph)
     except RecipeError:  # a window that does not fit, or steps that begin in padding
         reject()
@@ -123,20 +122,20 @@ def test_any_network_that_does_not_look_ahead(randomise, options, frames, form):
 
 @pytest.mark.parametrize("form", ["float32", "int8", "int8-float-edges"])
 @pytest.mark.parametrize("frames", [48, 49])
-def test_a_causal_network_goes_on_with_the_sound_before_the_window(randomise, form, frames):
+def test_a_causal_network_goes_on_with_the_sound_before_the_window(randomize, form, frames):
     """As the network would run over a long sound, with its average over the last window."""
     graph = network(
-        randomise, frames=frames, form=form, width=16, kernels=(9, 13), padding="causal"
+        randomize, frames=frames, form=form, width=16, kernels=(9, 13), padding="causal"
     )
     step, length = streaming_form(graph).input_shape[0], graph.input_shape[0]
     lead = lead_frames(length, step)
     x = sound(graph, 3 * length + lead)
-    x[:, :lead] = graph.quantisation[INPUT].zero_point if form == "int8" else 0
+    x[:, :lead] = graph.quantization[INPUT].zero_point if form == "int8" else 0
     pool = next(op for op in graph.ops if isinstance(op, AveragePool2D))
     place, rows = graph.ops.index(pool), pool.window[0]
     longer = replace(graph, input_shape=x.shape[1:], ops=graph.ops[:place])
     trunk = executor(graph)(longer, x)[pool.inputs[0]]
-    run = integer.step if graph.quantisation else reference.step
+    run = int8.step if graph.quantization else float32.step
     got = streamed(graph, x[:, lead:])[rows - 1 :]
     assert len(got) == trunk.shape[1] - rows + 1 > rows
     for number, output in enumerate(got):
@@ -146,8 +145,8 @@ def test_a_causal_network_goes_on_with_the_sound_before_the_window(randomise, fo
         assert_equal(output, tensors[graph.output], exact=form != "float32")
 
 
-def test_additions_round_otherwise_in_what_fills_no_block_of_16(randomise):
-    graph = network(randomise, frames=41, form="int8", width=12, padding="valid", kernels=(5,))
+def test_additions_round_otherwise_in_what_fills_no_block_of_16(randomize):
+    graph = network(randomize, frames=41, form="int8", width=12, padding="valid", kernels=(5,))
     x = sound(graph, 81)
     off = [
         np.abs(got.astype(int) - whole(graph, x[:, slice(*after_step(graph, number))])).max()
@@ -158,8 +157,8 @@ def test_additions_round_otherwise_in_what_fills_no_block_of_16(randomise):
     assert max(off) <= 2
 
 
-def test_a_step_costs_a_fraction(randomise):
-    graph = network(randomise, frames=49, form="int8", width=32, padding="valid", kernels=(3, 5))
+def test_a_step_costs_a_fraction(randomize):
+    graph = network(randomize, frames=49, form="int8", width=32, padding="valid", kernels=(3, 5))
     form = streaming_form(graph)
     assert form.input_shape == (2, 1, FEATURES)
     assert count(form).macs < count(graph).macs / 10
@@ -169,20 +168,20 @@ def test_a_step_costs_a_fraction(randomise):
     assert all(array is graph.constants[name] for name, array in form.constants.items())
 
 
-def test_the_trained_form_streams_too(randomise):
+def test_the_trained_form_streams_too(randomize):
     rng = np.random.default_rng(3)
     problem = Problem(input_shape=(31, FEATURES), outputs=3)
     options = {"width": 8, "blocks": 2, "kernels": (3,), "dropout": 0.2, "padding": "valid"}
-    graph = randomise(build("tcnet", options, problem=problem, rng=rng), rng)
+    graph = randomize(build("tcnet", options, problem=problem, rng=rng), rng)
     x = sound(graph, 41)
     assert_equal(streamed(graph, x)[-1], whole(graph, x[:, 10:]), exact=False)
 
 
-def test_states_begin_as_padding(randomise):
-    graph = network(randomise, frames=30, form="int8", padding="causal")
+def test_states_begin_as_padding(randomize):
+    graph = network(randomize, frames=30, form="int8", padding="causal")
     form = streaming_form(graph)
     for state in form.states:
-        zero = form.quantisation[state.name].zero_point
+        zero = form.quantization[state.name].zero_point
         rest = at_rest(form, 2)[state.name]
         assert rest.dtype == np.int8
         assert rest.shape == (2, *state.shape)
@@ -196,8 +195,8 @@ def graph_of_floats() -> Graph:
     return build("tcnet", options, problem=problem, rng=np.random.default_rng(0))
 
 
-def test_a_network_that_pads_behind_is_refused(randomise):
-    graph = network(randomise, frames=30, form="int8")
+def test_a_network_that_pads_behind_is_refused(randomize):
+    graph = network(randomize, frames=30, form="int8")
     with pytest.raises(RecipeError, match=r'looks ahead in time.*padding = "valid" or "causal"'):
         streaming_form(graph)
 
@@ -210,10 +209,10 @@ def test_a_network_that_pads_behind_is_refused(randomise):
         (30, {"first_stride": 3, "first_kernel": 2, "padding": "causal"}, "no shorter than"),
     ],
 )
-def test_windows_that_do_not_meet_the_steps_are_refused(randomise, frames, options, said):
+def test_windows_that_do_not_meet_the_steps_are_refused(randomize, frames, options, said):
     options = {"width": 4, "blocks": 1, "kernels": (3,), **options}
     with pytest.raises(RecipeError, match=said):
-        streaming_form(network(randomise, frames=frames, form="float32", **options))
+        streaming_form(network(randomize, frames=frames, form="float32", **options))
 
 
 def test_what_has_no_streaming_form(rng):

@@ -3,24 +3,23 @@
 import numpy as np
 import pytest
 
-from motefit.graph.families import build
-from motefit.graph.problem import Problem
-from motefit.graph.transform import fold
+from motefit.graph.families import Problem, build
+from motefit.graph.fold import fold
 from motefit.runtime import Forecaster, KeywordSpotter
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.forecasting import SeriesIO
-from motefit.spec.tasks.keyword_spotting import SpeechIO
-from motefit.tflite.writer import write
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.series_spec import SeriesIO
+from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tflite.write.write import write
 
-SPEECH = SpeechIO(labels=("down", "left", "up"), frontend=FrontEnd(), normalisation=Normalisation())
+SPEECH = SpeechIO(labels=("down", "left", "up"), frontend=FrontEnd(), normalization=Normalization())
 SERIES = SeriesIO(
     inputs=("T (degC)", "rh (%)"),
     targets=("rh (%)", "T (degC)"),
     input_steps=6,
     output_steps=3,
     step_minutes=10.0,
-    normalisation=Normalisation(mean=(9.0, 72.0), std=(8.0, 16.0)),
+    normalization=Normalization(mean=(9.0, 72.0), std=(8.0, 16.0)),
 )
 
 

@@ -3,15 +3,14 @@
 import numpy as np
 import pytest
 
-from motefit.graph.calibration import calibrate
-from motefit.graph.families import build
+from motefit.graph.families import Problem, build
+from motefit.graph.fold import fold
 from motefit.graph.graph import Graph
-from motefit.graph.problem import Problem
-from motefit.graph.quantise import quantise
-from motefit.graph.transform import fold
-from motefit.graph.weight_forms import dynamic_range, halve_weights, quantise_weights
+from motefit.graph.quantize.calibration import calibrate
+from motefit.graph.quantize.quantize import quantize
+from motefit.graph.quantize.weight_only import dynamic_range, halve_weights, quantize_weights
 from motefit.measure.claims import read_claims
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 SPEECH = Problem(input_shape=(20, 12), outputs=4)
 SERIES = Problem(input_shape=(6, 2), outputs=6)
@@ -28,15 +27,15 @@ def speech_net(rng):
 
 def int8(graph: Graph, rng, **settings) -> Graph:
     examples = rng.normal(size=(8, *graph.input_shape)).astype(np.float32)
-    return quantise(graph, calibrate(graph, examples), **settings)
+    return quantize(graph, calibrate(graph, examples), **settings)
 
 
 FORMS = {
     "float32": lambda graph, _: graph,
     "float16": lambda graph, _: halve_weights(graph, min_size=1),
     "dynamic-range": lambda graph, _: dynamic_range(graph, min_size=1),
-    "int8-weights": lambda graph, _: quantise_weights(graph, min_size=1),
-    "int4-weights": lambda graph, _: quantise_weights(graph, min_size=1, bits=4),
+    "int8-weights": lambda graph, _: quantize_weights(graph, min_size=1),
+    "int4-weights": lambda graph, _: quantize_weights(graph, min_size=1, bits=4),
     "int8": int8,
     "int4": lambda graph, rng: int8(graph, rng, weight_bits=4),
 }
@@ -57,7 +56,7 @@ def test_the_form_is_read_back(form, rng):
 
 def test_small_weights_that_stay_float_are_counted_apart(rng):
     graph = speech_net(rng)
-    claims = read_claims(write(quantise_weights(graph, min_size=200)))
+    claims = read_claims(write(quantize_weights(graph, min_size=200)))
     assert claims.precision == "int8-weights"
     assert set(claims.numbers_by_form) == {"int8-weights", "float32"}
     small = sum(w.size for w in claims.weights if w.form == "float32")
@@ -98,8 +97,8 @@ def test_shared_values_are_counted(rng):
     name = "conv1.weight"
     weight = graph.constants[name]
     assert weight.size == 256
-    centres = np.linspace(-1, 1, 8).astype(np.float32)
-    shared = centres[rng.integers(0, 8, weight.shape)]
+    centers = np.linspace(-1, 1, 8).astype(np.float32)
+    shared = centers[rng.integers(0, 8, weight.shape)]
     claims = read_claims(write(graph.with_constants({name: shared})))
     found = next(w for w in claims.weights if w.shape == weight.shape)
     assert (found.distinct, found.clustered) == (8, True)
@@ -110,7 +109,7 @@ def test_shared_values_are_counted(rng):
 @pytest.mark.parametrize("kind", ["own", "borrowed", "none"])
 def test_bias_scales_are_read_back(kind, rng):
     graph = int8(speech_net(rng), rng)
-    assert read_claims(write(graph, bias_quantisation=kind)).bias_scales == kind
+    assert read_claims(write(graph, bias_quantization=kind)).bias_scales == kind
     assert not read_claims(write(speech_net(rng))).bias_scales
 
 

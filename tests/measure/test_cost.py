@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from motefit.graph.counter import count
-from motefit.measure.latency import Subject, measure_latency, saving_percent
+from motefit.measure.latency.paired import BenchmarkCase, measure_latency, saving_percent
 from motefit.measure.ram import MEASURED, activation_bytes, measure_ram
 from motefit.measure.size import measure_size
 from motefit.spec.errors import DataError, ModelFileError
 from motefit.tflite.inspect import inspect
 from motefit.tflite.micro import arena_bytes
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 CLIP = np.zeros((1, 16_000), np.int16)
 FAMILIES = {
@@ -42,7 +42,7 @@ def test_size(speech_model):
 
 def test_latency_reports_every_stage_of_every_subject(make_spotter):
     subjects = {
-        name: Subject(pipeline=make_spotter(xnnpack=xnnpack, threads=2), example=CLIP)
+        name: BenchmarkCase(pipeline=make_spotter(xnnpack=xnnpack, threads=2), example=CLIP)
         for name, xnnpack in (("xnnpack", True), ("builtin", False))
     }
     result = measure_latency(subjects, rounds=20, warm_up_rounds=2)
@@ -91,8 +91,8 @@ def test_the_arithmetic_on_a_clock_that_the_test_turns(spotter):
     theirs = Timed(spotter, clock, itertools.repeat(7_999_000), itertools.repeat(1_999_000))
     result = measure_latency(
         {
-            "ours": Subject(pipeline=ours, example=CLIP),
-            "theirs": Subject(pipeline=theirs, example=CLIP),
+            "ours": BenchmarkCase(pipeline=ours, example=CLIP),
+            "theirs": BenchmarkCase(pipeline=theirs, example=CLIP),
         },
         rounds=8,
         warm_up_rounds=3,
@@ -158,9 +158,9 @@ def test_more_rounds_are_timed_until_the_medians_settle(spotter):
             itertools.repeat(1_000_000),
         )
         pipeline = Timed(spotter, clock, frontend, itertools.repeat(1_000_000))
-        subject = Subject(pipeline=pipeline, example=CLIP)
+        benchmark_case = BenchmarkCase(pipeline=pipeline, example=CLIP)
         options = {"rounds": 20, "warm_up_rounds": 0, "clock": ticking, **options}
-        return measure_latency({"a": subject}, **options)["a"].rounds
+        return measure_latency({"a": benchmark_case}, **options)["a"].rounds
 
     assert rounds(0, most_rounds=200) == 20
     assert rounds(20, most_rounds=200) == 40  # the median of 40 is a quick one

@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 
-from motefit.graph import integer
-from motefit.graph.calibration import calibrate
-from motefit.graph.families import build, families
+from motefit.graph.execute import int8
+from motefit.graph.families import Problem, build, families
+from motefit.graph.fold import fold
 from motefit.graph.ops import Conv2D, DepthwiseConv2D
-from motefit.graph.problem import Problem
-from motefit.graph.quantise import quantise
-from motefit.graph.transform import fold
+from motefit.graph.quantize.calibration import calibrate
+from motefit.graph.quantize.quantize import quantize
 from motefit.measure.parity import measure_parity
 from motefit.spec.errors import DataError, ModelFileError
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 NETS = {"bcresnet": {"channels": (4, 6), "blocks": (2, 1)}, "dscnn": {"width": 8, "blocks": 2}}
 
@@ -34,7 +33,7 @@ def net(name, rng):
 @pytest.mark.parametrize("io", ["int8", "float32"])
 def test_every_layer_of_an_int8_file_is_exact(name, io, rng):
     graph, examples = net(name, rng)
-    model = write(quantise(graph, calibrate(graph, examples), io=io))
+    model = write(quantize(graph, calibrate(graph, examples), io=io))
     found = measure_parity(model, examples)
     assert found.examples == len(examples)
     assert found.first is None
@@ -55,9 +54,9 @@ def test_layers_of_a_float_file_agree_to_the_tolerance(name, rng):
 @pytest.mark.parametrize("kind", [Conv2D, DepthwiseConv2D])
 def test_the_first_layer_that_differs_is_named(kind, rng, monkeypatch):
     graph, examples = net("dscnn", rng)
-    quantised = quantise(graph, calibrate(graph, examples))
+    quantized = quantize(graph, calibrate(graph, examples))
     wrong = [place for place, op in enumerate(graph.ops) if isinstance(op, kind)][-1]
-    honest = integer.step
+    honest = int8.step
 
     def step(op, graph, tensors, **machine):
         result = honest(op, graph, tensors, **machine)
@@ -65,8 +64,8 @@ def test_the_first_layer_that_differs_is_named(kind, rng, monkeypatch):
             return {name: np.where(a < 127, a + 1, a).astype(a.dtype) for name, a in result.items()}
         return result
 
-    monkeypatch.setattr(integer, "step", step)
-    found = measure_parity(write(quantised), examples)
+    monkeypatch.setattr(int8, "step", step)
+    found = measure_parity(write(quantized), examples)
     operator = "CONV_2D" if kind is Conv2D else "DEPTHWISE_CONV_2D"
     assert found.first == f"{wrong} {operator}"
     layer = found.layers[wrong]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motefit.measure.protocols import take_turns
-from motefit.measure.workers import process
-from motefit.measure.workers.process import motefit_worker, tensorflow_worker
+from motefit.measure.latency.protocols import interleave
+from motefit.measure.workers import client
+from motefit.measure.workers.client import motefit_worker, tensorflow_worker
 from motefit.measure.workers.tensorflow_worker import probe
 from motefit.runtime.bundle import load_bundle
 from motefit.signal.features import features_of
@@ -39,7 +39,7 @@ def test_all_have_a_turn_in_each_loop_and_none_is_always_the_first():
 
         return taken
 
-    times = take_turns({name: turn(name) for name in "abc"}, loops=4, pause_s=0)
+    times = interleave({name: turn(name) for name in "abc"}, loops=4, pause_s=0)
     assert ["".join(said[i : i + 3]) for i in range(0, 12, 3)] == ["abc", "bca", "cab", "abc"]
     assert {name: times[name].shape for name in times} == dict.fromkeys("abc", (4, 1))
     assert times["a"].ravel().tolist() == [0, 5, 7, 9]
@@ -47,8 +47,8 @@ def test_all_have_a_turn_in_each_loop_and_none_is_always_the_first():
 
 def test_each_turn_is_followed_by_a_pause(monkeypatch):
     slept = []
-    monkeypatch.setattr("motefit.measure.protocols.time.sleep", slept.append)
-    take_turns({"a": lambda: [1], "b": lambda: [2]}, loops=3, pause_s=0.25)
+    monkeypatch.setattr("motefit.measure.latency.protocols.time.sleep", slept.append)
+    interleave({"a": lambda: [1], "b": lambda: [2]}, loops=3, pause_s=0.25)
     assert slept == [0.25] * 6
 
 
@@ -102,7 +102,7 @@ def test_a_python_without_tensorflow_is_said(tmp_path):
     ids=["text", "number", "failure", "silence"],
 )
 def test_a_program_that_is_no_such_python_is_said(tmp_path, monkeypatch, does, patience_s, message):
-    monkeypatch.setattr(process, "PATIENCE_S", patience_s)
+    monkeypatch.setattr(client, "PATIENCE_S", patience_s)
     with pytest.raises(RecipeError, match=message):
         tensorflow_worker(program(tmp_path, does), remedy=REMEDY)
 

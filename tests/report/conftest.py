@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from motefit.report.facts import ReportFacts
+from motefit.report.report_facts import ReportFacts
 from motefit.spec.budget import Budget
 from motefit.spec.card import Card, Provenance
+from motefit.spec.certificate import certify
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalisation import Normalisation
+from motefit.spec.normalization import Normalization
 from motefit.spec.recipe import Recipe
-from motefit.spec.tasks.forecasting import SeriesIO
-from motefit.spec.tasks.keyword_spotting import SpeechIO
-from motefit.verify import certify
+from motefit.spec.tasks.series_spec import SeriesIO
+from motefit.spec.tasks.speech_spec import SpeechIO
 
 WORDS = ("down", "go", "left", "no", "right", "stop", "up", "yes")
 CONFUSION = (
@@ -88,7 +88,7 @@ def words_facts() -> ReportFacts:
     correct = sum(CONFUSION[i][i] for i in range(len(WORDS)))
     card = Card(
         task="keyword-spotting",
-        io=SpeechIO(labels=WORDS, frontend=FrontEnd(), normalisation=Normalisation()),
+        io=SpeechIO(labels=WORDS, frontend=FrontEnd(), normalization=Normalization()),
         model_sha256=hashlib.sha256(b"model").hexdigest(),
         facts={
             "accuracy": correct / n, "size.tflite_bytes": 22_416, "size.zip_bytes": 17_733,
@@ -137,7 +137,7 @@ def words_facts() -> ReportFacts:
          "tflite_bytes": 42_190, "macs": 2_612_224},
     )  # fmt: skip
     byte_map = {
-        "weights": 14_208, "biases": 2_112, "quantisation": 2_436, "tensors": 1_880,
+        "weights": 14_208, "biases": 2_112, "quantization": 2_436, "tensors": 1_880,
         "operators": 1_104, "options": 388, "header": 208, "padding": 80,
     }  # fmt: skip
     facts = ReportFacts(
@@ -178,7 +178,7 @@ def climate_facts() -> ReportFacts:
         task="forecasting",
         io=SeriesIO(
             inputs=names, targets=names, input_steps=6, output_steps=6, step_minutes=10.0,
-            normalisation=Normalisation(mean=(9.1, 76.0), std=(8.4, 16.5)),
+            normalization=Normalization(mean=(9.1, 76.0), std=(8.4, 16.5)),
         ),
         model_sha256=hashlib.sha256(b"climate").hexdigest(),
         facts={

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from motefit.report.facts import ReportFacts
 from motefit.report.render import render_report
+from motefit.report.report_facts import ReportFacts
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -121,7 +121,7 @@ def test_page_fits_and_can_be_read(facts: ReportFacts, theme: str, tmp_path: Pat
 def test_probe_sees_what_sticks_out_and_what_is_faint(tmp_path: Path) -> None:
     page = (
         "<!doctype html><body style='margin:0;background:#fff'>"
-        "<p style='width:800px;color:#bbb'>grey and wide</p>"
+        "<p style='width:800px;color:#bbb'>gray and wide</p>"
     )
     found = look(page, "light", tmp_path)
     assert found[360]["stick"]

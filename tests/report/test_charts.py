@@ -13,7 +13,7 @@ from motefit.report.charts import (
     RIGHT,
     TOP,
     WIDTH,
-    Series,
+    ChartSeries,
     line_chart,
     spread,
     stack,
@@ -70,7 +70,7 @@ def test_stack_fills_the_bar(values: list[int]) -> None:
     st.booleans(),
 )
 def test_line_chart_stays_inside_its_frame(lines: list[list[float]], zero: bool) -> None:  # noqa: FBT001
-    series = [Series(name=str(i), points=tuple(enumerate(v))) for i, v in enumerate(lines)]
+    series = [ChartSeries(name=str(i), points=tuple(enumerate(v))) for i, v in enumerate(lines)]
     chart = line_chart(series, title="t", x_name="x", from_zero=zero)
     assert chart is not None
     assert len(chart.lines) == len(lines)
@@ -86,7 +86,7 @@ def test_line_chart_stays_inside_its_frame(lines: list[list[float]], zero: bool)
 
 def test_larger_values_stand_higher() -> None:
     chart = line_chart(
-        [Series(name="a", points=((1, 0.1), (2, 0.4)))], title="t", x_name="x", from_zero=True
+        [ChartSeries(name="a", points=((1, 0.1), (2, 0.4)))], title="t", x_name="x", from_zero=True
     )
     assert chart is not None
     (_, first), (_, last) = chart.lines[0].dots
@@ -95,4 +95,6 @@ def test_larger_values_stand_higher() -> None:
 
 
 def test_no_points_give_no_chart() -> None:
-    assert line_chart([Series(name="a", points=())], title="", x_name="", from_zero=True) is None
+    assert (
+        line_chart([ChartSeries(name="a", points=())], title="", x_name="", from_zero=True) is None
+    )

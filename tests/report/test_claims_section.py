@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from motefit.report.facts import ReportFacts
-from motefit.report.sections import claims
+from motefit.report.report_facts import ReportFacts
+from motefit.report.sections import claims_section
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 WEIGHT = {
@@ -34,7 +34,7 @@ def test_rows_and_techniques(words: ReportFacts) -> None:
         "techniques": ["int8: 100.0 % of the weights", "sparse: 50.0 % of the numbers"],
         "weights": [WEIGHT],
     }
-    view = claims.build(with_claims(words, found))
+    view = claims_section.build(with_claims(words, found))
     assert view is not None
     assert view.techniques[0] == "int8: 100.0 % of the weights"
     assert view.techniques[-1] == "int8 in, float32 out"
@@ -54,11 +54,11 @@ def test_rows_and_techniques(words: ReportFacts) -> None:
 
 def test_a_file_to_which_nothing_was_done(words: ReportFacts) -> None:
     found = {"precision": "float32", "techniques": [], "weights": []}
-    view = claims.build(with_claims(words, found))
+    view = claims_section.build(with_claims(words, found))
     assert view is not None
     assert view.techniques[0] == "float32 weights"
 
 
 def test_nothing_is_shown_without_claims(words: ReportFacts) -> None:
-    assert claims.build(words) is None
-    assert claims.build(with_claims(words, {"weights": 3})) is None
+    assert claims_section.build(words) is None
+    assert claims_section.build(with_claims(words, {"weights": 3})) is None

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motefit.report.facts import ReportFacts
 from motefit.report.render import render_report, write_report
+from motefit.report.report_facts import ReportFacts
 from motefit.report.sections import sections
 from motefit.report.verdict import verdict_lines
 from motefit.spec.budget import Budget
 from motefit.spec.card import Card
+from motefit.spec.certificate import certify
 from motefit.spec.errors import MissingExtraError, OutputError
 from motefit.spec.metrics import format_value
-from motefit.verify import certify
 
 VOID = {"meta", "path", "line", "circle", "br"}
 

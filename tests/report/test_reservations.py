@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from motefit.report.facts import ReportFacts
 from motefit.report.headline import headline
 from motefit.report.render import render_report
+from motefit.report.report_facts import ReportFacts
 from motefit.spec.budget import Budget
-from motefit.verify import certify
+from motefit.spec.certificate import certify
 
 LOOSE = Budget.from_table({"size": {"zip_bytes": "< 1 MB"}}, where="test")
 

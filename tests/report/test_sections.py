@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from motefit.report.facts import ReportFacts
+from motefit.report.report_facts import ReportFacts
 from motefit.report.sections import (
-    accuracy,
-    candidates,
-    data,
-    errors,
-    latency,
-    seeds,
-    size,
-    training,
+    accuracy_section,
+    candidates_section,
+    data_section,
+    errors_section,
+    latency_section,
+    seeds_section,
+    size_section,
+    training_section,
 )
-from motefit.verify import recheck
+from motefit.spec.certificate import recheck
 
 RUN = {"frontend_ms": 1.0, "inference_ms": 3.0, "total_ms": 4.0, "threads": 1}
 
@@ -34,7 +34,7 @@ def with_topic(facts: ReportFacts, topic: str, value: object) -> ReportFacts:
     ],
 )  # fmt: skip
 def test_latency_runs_by_name(words: ReportFacts, topic: object, names: list[str]) -> None:
-    view = latency.build(with_topic(words, "latency", topic))
+    view = latency_section.build(with_topic(words, "latency", topic))
     assert view is not None
     assert [bar.name for bar in view.bars] == names
     assert all([part.name for part in bar.parts] == ["front end", "inference"] for bar in view.bars)
@@ -44,7 +44,7 @@ def test_latency_runs_by_name(words: ReportFacts, topic: object, names: list[str
 
 def test_latency_bars_share_one_scale(words: ReportFacts) -> None:
     slow = {**RUN, "inference_ms": 7.0, "total_ms": 8.0}
-    view = latency.build(with_topic(words, "latency", {"a": RUN, "b": slow}))
+    view = latency_section.build(with_topic(words, "latency", {"a": RUN, "b": slow}))
     assert view is not None
     assert [[p.percent for p in bar.parts] for bar in view.bars] == [[12.5, 37.5], [12.5, 87.5]]
     assert view.bars[1].total == "8.000 ms"
@@ -52,7 +52,7 @@ def test_latency_bars_share_one_scale(words: ReportFacts) -> None:
 
 
 def test_candidates_chosen_first_and_only_what_differs(words: ReportFacts) -> None:
-    view = candidates.build(words)
+    view = candidates_section.build(words)
     assert view is not None
     assert [c.status for c in view.candidates] == ["chosen", "trained", "rejected"]
     assert view.keys == ("model.width",)
@@ -63,19 +63,19 @@ def test_candidates_chosen_first_and_only_what_differs(words: ReportFacts) -> No
 
 
 def test_matrix_needs_a_row_and_a_column_per_label(words: ReportFacts) -> None:
-    view = accuracy.build(words)
+    view = accuracy_section.build(words)
     assert view is not None
     assert [sum(cell.count for cell in row.cells) for row in view.matrix] == [100] * 8
     assert [row.cells[i].right for i, row in enumerate(view.matrix)] == [True] * 8
     lacking = {**words.topic("accuracy"), "confusion": [[1, 2], [3, 4]]}
-    view = accuracy.build(with_topic(words, "accuracy", lacking))
+    view = accuracy_section.build(with_topic(words, "accuracy", lacking))
     assert view is not None
     assert view.matrix == ()
     assert len(view.recall) == 8
 
 
 def test_interval_stands_in_order_on_its_axis(words: ReportFacts) -> None:
-    view = accuracy.build(words)
+    view = accuracy_section.build(words)
     assert view is not None
     strip = view.strip
     assert strip is not None
@@ -85,7 +85,7 @@ def test_interval_stands_in_order_on_its_axis(words: ReportFacts) -> None:
 
 
 def test_smallest_error_of_each_column_is_marked(climate: ReportFacts) -> None:
-    view = errors.build(climate)
+    view = errors_section.build(climate)
     assert view is not None
     marked = {m.name: [best for _, best in m.cells] for m in view.methods}
     assert marked["this model"] == [True, True, False, False]  # no other root mean square is known
@@ -95,7 +95,7 @@ def test_smallest_error_of_each_column_is_marked(climate: ReportFacts) -> None:
 
 
 def test_byte_map_largest_first(words: ReportFacts) -> None:
-    view = size.build(words)
+    view = size_section.build(words)
     assert view is not None
     values = [part.value for part in view.parts]
     assert values == sorted(values, reverse=True)
@@ -104,11 +104,11 @@ def test_byte_map_largest_first(words: ReportFacts) -> None:
 
 
 def test_score_that_repeats_the_loss_is_not_drawn(words: ReportFacts) -> None:
-    view = training.build(words)
+    view = training_section.build(words)
     assert view is not None
     assert [chart.title for chart in view.charts] == ["Loss", "Validation score"]
     history = tuple({**entry, "score": -entry["validation_loss"]} for entry in words.history)
-    view = training.build(replace(words, history=history))
+    view = training_section.build(replace(words, history=history))
     assert view is not None
     assert [chart.title for chart in view.charts] == ["Loss"]
 
@@ -120,7 +120,7 @@ def test_counts_by_part_and_word_become_one_table(words: ReportFacts) -> None:
         "test": {"go": 80, "up": 40},
     }
     topic = {"clips": clips, "short": {"train": 3, "test": 0}, "conflicting": 2, "notes": ["x"]}
-    view = data.build(with_topic(words, "data", topic))
+    view = data_section.build(with_topic(words, "data", topic))
     assert view is not None
     assert [(row.name, row.values, row.inner) for row in view.counts] == [
         ("Clips", ("960", "80", "120"), False),
@@ -140,7 +140,7 @@ def test_seeds_show_mean_and_spread_of_both_parts(words: ReportFacts) -> None:
         "validation": {"accuracy": moments},
         "test": {"accuracy": moments},
     }
-    view = seeds.build(with_topic(words, "seeds", topic))
+    view = seeds_section.build(with_topic(words, "seeds", topic))
     assert view is not None
     assert view.seeds == 3
     assert [(s.part, s.mean, s.deviation) for s in view.spreads] == [
@@ -149,8 +149,8 @@ def test_seeds_show_mean_and_spread_of_both_parts(words: ReportFacts) -> None:
 
 
 def test_one_seed_has_no_spread(words: ReportFacts) -> None:
-    assert seeds.build(words) is None
-    assert seeds.build(with_topic(words, "seeds", {"n": 1})) is None
+    assert seeds_section.build(words) is None
+    assert seeds_section.build(with_topic(words, "seeds", {"n": 1})) is None
 
 
 def test_words_and_warnings_of_the_data_are_shown(words: ReportFacts) -> None:
@@ -161,7 +161,7 @@ def test_words_and_warnings_of_the_data_are_shown(words: ReportFacts) -> None:
         "unused": 22,
     }  # fmt: skip
     topic = {"words": {"go": one}, "warnings": ["words differ"], "unused": {".mp3 is not read": 22}}
-    view = data.build(with_topic(words, "data", topic))
+    view = data_section.build(with_topic(words, "data", topic))
     assert view is not None
     assert view.warnings == ("words differ",)
     (row,) = view.words
@@ -187,9 +187,9 @@ def test_accuracy_on_unseen_speakers_is_a_sentence(
     topic = {**words.topic("accuracy"), "unseen_speakers": stored}
     facts = with_topic(words, "accuracy", topic)
     certificate = recheck(facts.card)
-    view = accuracy.build(replace(facts, certificate=certificate))
+    view = accuracy_section.build(replace(facts, certificate=certificate))
     assert view is not None
     assert view.unseen.startswith(said)
-    silent = accuracy.build(words)
+    silent = accuracy_section.build(words)
     assert silent is not None
     assert silent.unseen == ""

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from motefit import __version__
 from motefit.cli.app import app
 from motefit.graph.families import families
-from motefit.pipeline.recipes import recipe_names
+from motefit.recipes.catalog import recipe_names
 from motefit.spec.signature import settings_type
 from motefit.train.compressors import compressors
 

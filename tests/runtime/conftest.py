@@ -3,24 +3,23 @@
 import numpy as np
 import pytest
 
-from motefit.graph.calibration import calibrate
-from motefit.graph.families import build
-from motefit.graph.problem import Problem
-from motefit.graph.quantise import quantise
-from motefit.graph.transform import fold
+from motefit.graph.families import Problem, build
+from motefit.graph.fold import fold
+from motefit.graph.quantize.calibration import calibrate
+from motefit.graph.quantize.quantize import quantize
 from motefit.runtime.bundle import Bundle, bundle_bytes, sha256
 from motefit.spec.card import Card
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.forecasting import SeriesIO
-from motefit.spec.tasks.keyword_spotting import SpeechIO
-from motefit.tflite.writer import write
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.series_spec import SeriesIO
+from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tflite.write.write import write
 
 WORDS = ("down", "left", "up")
 SPEECH = SpeechIO(
     labels=WORDS,
     frontend=FrontEnd(),
-    normalisation=Normalisation(mean=tuple(range(10)), std=tuple(range(1, 11))),
+    normalization=Normalization(mean=tuple(range(10)), std=tuple(range(1, 11))),
 )
 SERIES = SeriesIO(
     inputs=("T (degC)", "p (mbar)", "rh (%)"),
@@ -28,7 +27,7 @@ SERIES = SeriesIO(
     input_steps=6,
     output_steps=3,
     step_minutes=10.0,
-    normalisation=Normalisation(mean=(9.0, 988.0, 72.0), std=(8.0, 8.0, 16.0)),
+    normalization=Normalization(mean=(9.0, 988.0, 72.0), std=(8.0, 8.0, 16.0)),
 )
 
 
@@ -55,7 +54,7 @@ def lstm_graph():
 def int8_graph(speech_graph):
     shape = (64, *speech_graph.input_shape)
     examples = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
-    return quantise(speech_graph, calibrate(speech_graph, examples), io="int8")
+    return quantize(speech_graph, calibrate(speech_graph, examples), io="int8")
 
 
 def bundle_of(model, task, io):

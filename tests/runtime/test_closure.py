@@ -27,7 +27,7 @@ DEVICE = (
 import sys
 import numpy as np
 from motefit.runtime import Forecaster, KeywordSpotter
-from motefit.runtime.audio import read_wav
+from motefit.signal.wav import read_wav
 spotter, forecaster = KeywordSpotter.load(sys.argv[1]), Forecaster.load(sys.argv[2])
 assert sum(spotter.classify(np.zeros(48_000, np.int16), 48_000).probabilities.values()) > 0.99
 assert forecaster.predict(np.ones((6, 3))).shape == (3, 2)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from motefit.graph import reference
+from motefit.graph.execute import float32
 from motefit.runtime import Forecaster, write_bundle
 from motefit.spec.errors import DataError, ModelFileError
 
@@ -18,15 +18,15 @@ def forecaster(series_bundle, tmp_path):
 
 @pytest.fixture
 def windows(series_bundle):
-    norm = series_bundle.card.io.normalisation
+    norm = series_bundle.card.io.normalization
     unit = np.random.default_rng(6).standard_normal((20, 6, 3))
     return unit * norm.std + norm.mean
 
 
 def test_predictions_are_in_the_targets_own_units_and_order(forecaster, series_graph, windows):
-    norm = forecaster.io.normalisation
+    norm = forecaster.io.normalization
     unit = ((windows - norm.mean) / norm.std).astype(np.float32)
-    outputs = reference.run(series_graph, unit).reshape(20, 3, 2)
+    outputs = float32.run(series_graph, unit).reshape(20, 3, 2)
     wanted = outputs * np.array([16.0, 8.0]) + np.array([72.0, 9.0])  # rh first, then T
     predictions = forecaster.predict_batch(windows)
     assert predictions.dtype == np.float64
@@ -47,8 +47,8 @@ def test_other_number_types_are_read(forecaster, windows):
 def test_large_columns_keep_their_digits(series_bundle, windows, offset):
     """The same windows further up give the same predictions further up."""
     io = series_bundle.card.io
-    higher = tuple(mean + offset for mean in io.normalisation.mean)
-    far = dataclasses.replace(io, normalisation=dataclasses.replace(io.normalisation, mean=higher))
+    higher = tuple(mean + offset for mean in io.normalization.mean)
+    far = dataclasses.replace(io, normalization=dataclasses.replace(io.normalization, mean=higher))
     windows = np.round(windows * 512) / 512  # exact, also on top of the offset
     near = Forecaster(series_bundle.model, io).predict_batch(windows)
     found = Forecaster(series_bundle.model, far).predict_batch(windows + offset)

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from motefit.graph.frontend import with_frontend
+from motefit.graph.frontend_graph import with_frontend
 from motefit.runtime import KeywordSpotter
 from motefit.runtime.keyword_spotter import clips_of
 from motefit.spec.errors import DataError, ModelFileError, RecipeError
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def pcm():
 def pair(request, speech_bundle):
     """The same network with its front end outside and inside."""
     graph, io = request.getfixturevalue(request.param), speech_bundle.card.io
-    inside = write(with_frontend(graph, io.frontend, io.normalisation))
+    inside = write(with_frontend(graph, io.frontend, io.normalization))
     audio = dataclasses.replace(io, input="audio")
     return KeywordSpotter(write(graph), io), KeywordSpotter(inside, audio)
 

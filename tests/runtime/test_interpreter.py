@@ -9,10 +9,10 @@ from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motefit.graph import integer, reference
-from motefit.runtime.interpreter import Interpreter, quantise
+from motefit.graph.execute import float32, int8
+from motefit.runtime.interpreter import Interpreter, quantize
 from motefit.spec.errors import DataError, ModelFileError
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 
 @pytest.fixture(params=[True, False], ids=["xnnpack", "builtin"])
@@ -26,16 +26,16 @@ def test_float_outputs_equal_the_reference_executor(speech_graph, xnnpack):
     outputs = interpreter.run(batch)
     assert outputs.shape == (5, 3)
     assert outputs.dtype == np.float32
-    np.testing.assert_allclose(outputs, reference.run(speech_graph, batch), atol=1e-5)
+    np.testing.assert_allclose(outputs, float32.run(speech_graph, batch), atol=1e-5)
 
 
 def test_integers_are_made_and_read_at_the_edge(int8_graph):
     interpreter = Interpreter(write(int8_graph), xnnpack=False)
     assert interpreter.input_dtype == interpreter.output_dtype == np.int8
     batch = np.random.default_rng(3).standard_normal((5, 49, 10)).astype(np.float32)
-    entry = int8_graph.quantisation["input"]
-    exit_ = int8_graph.quantisation[int8_graph.output]
-    raw = integer.run(int8_graph, integer.quantise_array(batch, entry))
+    entry = int8_graph.quantization["input"]
+    exit_ = int8_graph.quantization[int8_graph.output]
+    raw = int8.run(int8_graph, int8.quantize_array(batch, entry))
     wanted = (raw.astype(np.float32) - exit_.zero_point) * exit_.scale[0]
     difference = np.abs(interpreter.run(batch) - wanted)
     assert difference.max() <= exit_.scale[0] * 1.001  # one step, as the writer promises
@@ -61,7 +61,7 @@ def test_an_empty_batch_gives_an_empty_batch(series_graph):
 )
 def test_rounding_is_half_away_from_zero(values, scale, zero_point):
     array, step = np.array(values, np.float32), np.float32(scale)
-    got = quantise(array, scale=step, zero_point=zero_point, dtype=np.dtype(np.int8))
+    got = quantize(array, scale=step, zero_point=zero_point, dtype=np.dtype(np.int8))
     exact = (array / step).astype(np.float64)
     away = np.copysign(np.floor(np.abs(exact) + 0.5), exact) + zero_point
     np.testing.assert_array_equal(got, np.clip(away, -128, 127))
@@ -71,13 +71,13 @@ def test_rounding_at_the_ties_and_beside_them():
     half = np.float32(0.5)
     values = [half, np.nextafter(half, np.float32(0)), np.float32(1.5), np.float32(2.5), -half]
     array = np.array(values, np.float32)
-    got = quantise(array, scale=np.float32(1), zero_point=0, dtype=np.dtype(np.int8))
+    got = quantize(array, scale=np.float32(1), zero_point=0, dtype=np.dtype(np.int8))
     assert got.tolist() == [1, 0, 2, 3, -1]
 
 
 def test_uint8_uses_its_own_range():
     array = np.array([-9.0, 0.0, 9.0], np.float32)
-    got = quantise(array, scale=np.float32(0.05), zero_point=100, dtype=np.dtype(np.uint8))
+    got = quantize(array, scale=np.float32(0.05), zero_point=100, dtype=np.dtype(np.uint8))
     assert got.tolist() == [0, 100, 255]
 
 

@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from motefit.graph import reference
+from motefit.graph.execute import float32
 from motefit.runtime import KeywordSpotter, write_bundle
 from motefit.runtime.keyword_spotter import softmax
 from motefit.signal.features import features_of
 from motefit.signal.resample import resample
 from motefit.spec.errors import DataError, ModelFileError
-from motefit.spec.normalisation import Normalisation
+from motefit.spec.normalization import Normalization
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ def spotter(speech_bundle):
     return KeywordSpotter(speech_bundle.model, speech_bundle.card.io)
 
 
-def test_probabilities_are_front_end_normalisation_model_softmax(spotter, speech_graph, clips):
+def test_probabilities_are_front_end_normalization_model_softmax(spotter, speech_graph, clips):
     io = spotter.io
     features = features_of(io.frontend).batch(clips)
-    features = (features - np.float32(io.normalisation.mean)) / np.float32(io.normalisation.std)
-    logits = reference.run(speech_graph, features).astype(np.float64)
+    features = (features - np.float32(io.normalization.mean)) / np.float32(io.normalization.std)
+    logits = float32.run(speech_graph, features).astype(np.float64)
     wanted = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(spotter.classify_batch(clips), wanted, atol=1e-5)
 
@@ -103,9 +103,9 @@ def test_a_card_of_another_model_is_refused(speech_bundle, series_bundle, tmp_pa
     short = dataclasses.replace(io.frontend, coefficients=8)
     with pytest.raises(ModelFileError, match=r"10 means for 8 columns|\(49, 8\)"):
         KeywordSpotter(speech_bundle.model, dataclasses.replace(io, frontend=short))
-    two = Normalisation(mean=(0.0, 0.0), std=(1.0, 1.0))
+    two = Normalization(mean=(0.0, 0.0), std=(1.0, 1.0))
     with pytest.raises(ModelFileError, match="2 means for 10"):
-        KeywordSpotter(speech_bundle.model, dataclasses.replace(io, normalisation=two))
+        KeywordSpotter(speech_bundle.model, dataclasses.replace(io, normalization=two))
     path = write_bundle(tmp_path / "m.zip", series_bundle.model, series_bundle.card)
     with pytest.raises(ModelFileError, match="forecasting"):
         KeywordSpotter.load(path)

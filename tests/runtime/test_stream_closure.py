@@ -22,4 +22,4 @@ def loaded(modules: str) -> set[str]:
 def test_microphone_and_spotter_import_nothing_else() -> None:
     alone = loaded("numpy, ai_edge_litert.interpreter")
     assert "numpy" in alone
-    assert loaded("motefit.runtime.streaming_listen") <= alone
+    assert loaded("motefit.runtime.streaming.listen") <= alone

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motefit.runtime.microphone import PipeSource, SoundLostError
-from motefit.runtime.microphone_alsa import ArecordSource
-from motefit.runtime.microphone_sounddevice import SoundDeviceSource
-from motefit.runtime.streaming_listen import chunks, connector
+from motefit.runtime.microphone.alsa import ArecordSource
+from motefit.runtime.microphone.sounddevice import SoundDeviceSource
+from motefit.runtime.microphone.source import PipeSource, SoundLostError
+from motefit.runtime.streaming.listen import chunks, connector
 from motefit.spec.errors import DataError
 
 PCM = np.random.default_rng(0).integers(-9000, 9000, 20_000).astype(np.int16)

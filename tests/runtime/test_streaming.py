@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from motefit.graph.builder import Builder
 from motefit.runtime import KeywordSpotter
-from motefit.runtime.streaming import Detection, StreamingSettings, StreamingSpotter, window_of
-from motefit.signal.kinds import feature_kinds
+from motefit.runtime.streaming.detector import Detection, StreamingSettings
+from motefit.runtime.streaming.spotter import StreamingSpotter
+from motefit.runtime.streaming.window import window_of
+from motefit.signal.feature_kinds import feature_kinds
 from motefit.spec.errors import DataError, RecipeError
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.keyword_spotting import SpeechIO
-from motefit.tflite.writer import write
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tflite.write.write import write
 
 RATE_HZ = 8000
 WORDS = {"high": 2800.0, "low": 500.0}
@@ -35,7 +37,7 @@ def spotter_of(frontend: FrontEnd, *, audio: bool = False) -> KeywordSpotter:
     io = SpeechIO(
         labels=tuple(WORDS),
         frontend=frontend,
-        normalisation=Normalisation(mean=(-5.0,), std=(2.0,)),
+        normalization=Normalization(mean=(-5.0,), std=(2.0,)),
         input="audio" if audio else "features",
     )
     net = Builder(io.input_shape, rng=np.random.default_rng(0))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from motefit.search.space import Candidate, Space, in_ways
+from motefit.search.space import Candidate, Space, variants_of
 from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
 from motefit.spec.search import Range, SearchSpec
@@ -96,9 +96,9 @@ def test_ways_are_all_combinations_each_once(recipe):
         "compress.per_channel": (True, False),
     }
     candidate = Candidate(
-        values={"x": 1}, seed=4, recipe=replace(recipe, search=SearchSpec(ways=ways))
+        values={"x": 1}, seed=4, recipe=replace(recipe, search=SearchSpec(variants=ways))
     )
-    found = in_ways(candidate)
+    found = variants_of(candidate)
     assert len(found) == 4
     assert {c.training_key for c in found} == {candidate.training_key}
     assert {(c.recipe.compress.precision, c.recipe.compress.per_channel) for c in found} == {
@@ -109,7 +109,7 @@ def test_ways_are_all_combinations_each_once(recipe):
 
 def test_without_ways_a_candidate_is_itself(recipe):
     candidate = Candidate(values={}, seed=0, recipe=recipe)
-    assert in_ways(candidate) == (candidate,)
+    assert variants_of(candidate) == (candidate,)
 
 
 def test_a_whole_network_may_be_a_value(recipe):

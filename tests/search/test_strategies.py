@@ -2,9 +2,9 @@
 
 import pytest
 
-from motefit.search.record import Record
 from motefit.search.space import Space
 from motefit.search.strategies import find_strategy, strategies
+from motefit.search.trial import Trial
 from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
 
@@ -47,15 +47,15 @@ def proposed(space: Space, history=(), number=0, *, missed=lambda _: {}, count=3
     return points
 
 
-def record(space: Space, index: int, point, value: float, *, status="trained", number=0) -> Record:
-    return Record(
+def record(space: Space, index: int, point, value: float, *, status="trained", number=0) -> Trial:
+    return Trial(
         round=number, index=index, point=point, key=space.candidate(point).key, status=status,
         epochs=3, facts={"macs": value} if status != "rejected" else {},
         excess={"macs": 0.5} if status == "rejected" else {},
     )  # fmt: skip
 
 
-def history_of(space: Space, count: int = 6) -> list[Record]:
+def history_of(space: Space, count: int = 6) -> list[Trial]:
     points = proposed(space, count=count)
     return [record(space, i, p, float(100 - i)) for i, p in enumerate(points)]
 
@@ -136,7 +136,7 @@ def test_narrowing_varies_one_key_a_round_around_the_best():
 def test_it_learns_where_the_good_ones_are(name):
     """Small batches are best here; later rounds propose more of them than the first did."""
     space = space_of(name)
-    history: list[Record] = []
+    history: list[Trial] = []
     shares = []
     for number in range(6):
         points = proposed(space, history, number, count=8)

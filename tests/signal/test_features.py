@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from motefit.signal.feature_kinds import feature_kinds
 from motefit.signal.features import Features, features_of
-from motefit.signal.kinds import feature_kinds
 from motefit.spec.errors import DataError
 from motefit.spec.frontend import FrontEnd
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from motefit.signal.feature_kinds import feature_kinds
 from motefit.signal.features import features_of
-from motefit.signal.kinds import feature_kinds
 from motefit.signal.resample import Resampler, resample
 from motefit.spec.frontend import FrontEnd
 

@@ -30,7 +30,7 @@ def rest_over_own(work):
     return process / thread - 1
 before = rest_over_own(lambda: square @ square)
 from motefit.runtime import KeywordSpotter
-from motefit.runtime.streaming import StreamingSpotter
+from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.signal.features import features_of
 from motefit.signal.resample import resample
 from motefit.spec.frontend import FrontEnd

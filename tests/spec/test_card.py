@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from motefit.spec.card import SCHEMA_VERSION, Card, Provenance
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.forecasting import SeriesIO
-from motefit.spec.tasks.keyword_spotting import SpeechIO
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.series_spec import SeriesIO
+from motefit.spec.tasks.speech_spec import SpeechIO
 
-SPEECH = SpeechIO(labels=("go", "stop"), frontend=FrontEnd(), normalisation=Normalisation())
+SPEECH = SpeechIO(labels=("go", "stop"), frontend=FrontEnd(), normalization=Normalization())
 SERIES = SeriesIO(
     inputs=("T", "rh"),
     targets=("rh",),
     input_steps=6,
     output_steps=3,
     step_minutes=10.0,
-    normalisation=Normalisation(mean=(1.0, 2.0), std=(0.5, 3.0)),
+    normalization=Normalization(mean=(1.0, 2.0), std=(0.5, 3.0)),
 )
 CARD = Card(task="keyword-spotting", io=SPEECH, model_sha256="ab" * 32)
 

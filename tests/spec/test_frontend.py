@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.kinds import kind_names, kind_spec
-from motefit.spec.normalisation import Normalisation
+from motefit.spec.normalization import Normalization
 
 
 def spectrogram(**changes):
@@ -108,6 +108,6 @@ def test_every_kind_is_known_by_its_name():
         {"mean": "a"},
     ],
 )
-def test_a_normalisation_that_cannot_be_applied(change):
+def test_a_normalization_that_cannot_be_applied(change):
     with pytest.raises(RecipeError):
-        Normalisation(**change)
+        Normalization(**change)

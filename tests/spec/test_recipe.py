@@ -8,20 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import motefit.pipeline.recipes as shipped
+import motefit.recipes.catalog as shipped
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.budget import Bound, Budget
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.recipe import (
-    CompressSpec,
-    ModelSpec,
-    Recipe,
-    TrainSpec,
-)
+from motefit.spec.recipe import CompressSpec, ModelSpec, Recipe, TrainSpec
 from motefit.spec.search import Range, SearchSpec
-from motefit.spec.tasks.forecasting import SeriesData
-from motefit.spec.tasks.keyword_spotting import SpeechData
+from motefit.spec.tasks.series_spec import SeriesData
+from motefit.spec.tasks.speech_spec import SpeechData
 from motefit.spec.teacher import TeacherSpec
 
 SPEECH = """
@@ -97,7 +92,7 @@ searches = st.builds(
     ),
     strategy=st.sampled_from(["grid", "tpe"]),
     rungs=st.sampled_from([(), (0.1, 0.3)]),
-    ways=st.sampled_from([{}, {"compress.precision": ("int8", "float16")}]),
+    variants=st.sampled_from([{}, {"compress.precision": ("int8", "float16")}]),
     max_candidates=st.integers(1, 99),
 )
 common = {"model": models, "train": trains, "compress": compresses, "search": searches}

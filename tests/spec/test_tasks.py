@@ -4,10 +4,10 @@ import pytest
 
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalisation import Normalisation
+from motefit.spec.normalization import Normalization
 from motefit.spec.tasks import task_names, task_spec
-from motefit.spec.tasks.forecasting import SeriesData, SeriesIO
-from motefit.spec.tasks.keyword_spotting import SpeechData, SpeechIO
+from motefit.spec.tasks.series_spec import SeriesData, SeriesIO
+from motefit.spec.tasks.speech_spec import SpeechData, SpeechIO
 
 IO = {
     "inputs": ("a", "b"),
@@ -15,7 +15,7 @@ IO = {
     "input_steps": 6,
     "output_steps": 3,
     "step_minutes": 10.0,
-    "normalisation": Normalisation(mean=(0.0, 0.0), std=(1.0, 1.0)),
+    "normalization": Normalization(mean=(0.0, 0.0), std=(1.0, 1.0)),
 }
 
 
@@ -44,9 +44,9 @@ def test_tasks_by_name():
         ({"words": ("up", "up")}, "a word stands twice in words: up, up"),
         ({"words": ("up",)}, "at least two words are needed to choose from, got up"),
         ({"words": "up,down"}, "words: expected a list, got 'up,down'"),
-        ({"train_percent": 100.0}, "leave a test part, got 100.0 and 10.0"),
+        ({"train_percent": 100.0}, "leave a test set, got 100.0 and 10.0"),
         ({"train_percent": 0.0}, "must be positive"),
-        ({"validation_percent": 20.0}, "leave a test part"),
+        ({"validation_percent": 20.0}, "leave a test set"),
         ({"validation_percent": float("nan")}, "validation_percent: expected a finite number"),
         ({"synthetic_clips": 9}, "synthetic_clips must be at least 10 per word, got 9"),
         ({"seed": 1.0}, "seed: expected int, got 1.0"),
@@ -70,7 +70,7 @@ def test_speech_data_out_of_range(change, message):
         ({"step_minutes": 0.0}, "step_minutes must be positive"),
         ({"synthetic_days": 0}, "synthetic_days must be at least 1"),
         ({"max_filled_steps": -1}, "max_filled_steps at least 0"),
-        ({"train_percent": 80.0}, "leave a test part, got 80.0 and 20.0"),
+        ({"train_percent": 80.0}, "leave a test set, got 80.0 and 20.0"),
         ({"split": "per_run"}, r"split: got 'per_run' \(did you mean 'per-run'"),
         (
             {"missing": "drop"},
@@ -90,8 +90,8 @@ def test_series_data_out_of_range(change, message):
     [
         ({"targets": ("c",)}, "not an input: c"),
         ({"output_steps": 0}, "output_steps must be positive"),
-        ({"normalisation": Normalisation()}, r"2 inputs need as many means, got \(0.0,\)"),
-        ({"normalisation": 1}, "normalisation: expected a table"),
+        ({"normalization": Normalization()}, r"2 inputs need as many means, got \(0.0,\)"),
+        ({"normalization": 1}, "normalization: expected a table"),
         ({"inputs": ("b", "b")}, "inputs needs one or more different columns"),
     ],
 )
@@ -114,7 +114,7 @@ def test_target_columns_are_places_among_the_inputs():
     ],
 )
 def test_speech_io_out_of_range(change, message):
-    good = {"labels": ("a", "b"), "frontend": FrontEnd(), "normalisation": Normalisation()}
+    good = {"labels": ("a", "b"), "frontend": FrontEnd(), "normalization": Normalization()}
     assert SpeechIO(**good).output == "logits"
     with pytest.raises(RecipeError, match=message):
         SpeechIO(**good | change)

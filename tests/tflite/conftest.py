@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from motefit.graph.calibration import calibrate
-from motefit.graph.families import build, families
+from motefit.graph.families import Problem, build, families
+from motefit.graph.fold import fold
 from motefit.graph.graph import Graph
-from motefit.graph.problem import Problem
-from motefit.graph.quantise import quantise
-from motefit.graph.transform import fold
-from motefit.graph.weight_forms import dynamic_range, halve_weights, quantise_weights
+from motefit.graph.quantize.calibration import calibrate
+from motefit.graph.quantize.quantize import quantize
+from motefit.graph.quantize.weight_only import dynamic_range, halve_weights, quantize_weights
 
 SPEECH = Problem(input_shape=(25, 10), outputs=4)
 SERIES = Problem(input_shape=(6, 2), outputs=12, naive=(10, 11) * 6)
@@ -31,10 +30,10 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 FLOAT_FORMS: dict[str, Callable[[Graph], Graph]] = {
-    "weights": partial(quantise_weights, min_size=1),
-    "weights-tensor": partial(quantise_weights, min_size=1, per_channel=False),
-    "weights4": partial(quantise_weights, min_size=1, bits=4),
-    "weights4-tensor": partial(quantise_weights, min_size=1, bits=4, per_channel=False),
+    "weights": partial(quantize_weights, min_size=1),
+    "weights-tensor": partial(quantize_weights, min_size=1, per_channel=False),
+    "weights4": partial(quantize_weights, min_size=1, bits=4),
+    "weights4-tensor": partial(quantize_weights, min_size=1, bits=4, per_channel=False),
     "float16": partial(halve_weights, min_size=1),
     "dynamic": partial(dynamic_range, min_size=1),
     "dynamic-tensor": partial(dynamic_range, min_size=1, per_channel=False),
@@ -77,7 +76,7 @@ def make(family: str, form: str) -> Case:
     if form in FLOAT_FORMS:
         return Case(graph=FLOAT_FORMS[form](graph), examples=examples)
     io = "float32" if form == "int8-float-edges" else "int8"
-    shipped = quantise(
+    shipped = quantize(
         graph,
         calibrate(graph, examples),
         io=io,
@@ -85,7 +84,7 @@ def make(family: str, form: str) -> Case:
         weight_bits=4 if form.startswith("int4") else 8,
     )
     if io == "int8":
-        edge = shipped.quantisation["input"]
+        edge = shipped.quantization["input"]
         steps = np.round(examples / edge.scale[0]) + edge.zero_point
         examples = np.clip(steps, -128, 127).astype(np.int8)
     return Case(graph=shipped, examples=examples)

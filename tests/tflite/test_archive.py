@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.archive import is_as_packed, pack, read_model, zip_bytes
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 MODEL = st.binary(max_size=300).map(lambda data: b"\x10\0\0\0TFL3" + data)
 

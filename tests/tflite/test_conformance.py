@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from motefit.graph import integer, reference
 from motefit.graph.counter import count
+from motefit.graph.execute import float32, int8
 from motefit.graph.families import families
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.inspect import inspect
 from motefit.tflite.micro import arena_bytes
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 FAMILIES = sorted(families())
 RUNTIMES = ("xnnpack", "builtin", "micro")
@@ -31,7 +31,7 @@ LSTM_MICRO_STEPS = 3
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_float32_equals_the_reference(case, run_model, family, runtime):
     it = case(family, "float32")
-    expected = reference.run(it.graph, it.examples)
+    expected = float32.run(it.graph, it.examples)
     got = run_model(runtime, write(it.graph), it.examples)
     assert got.dtype == np.float32
     np.testing.assert_allclose(got, expected, rtol=0, atol=FLOAT_TOLERANCE * np.abs(expected).max())
@@ -42,7 +42,7 @@ def test_float32_equals_the_reference(case, run_model, family, runtime):
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_int8_weights_equal_the_reference(case, run_model, family, form, runtime):
     it = case(family, form)
-    expected = reference.run(it.graph, it.examples)
+    expected = float32.run(it.graph, it.examples)
     got = run_model(runtime, write(it.graph), it.examples)
     error = np.abs(got - expected).max() / np.abs(expected).max()
     if runtime == "micro" and form == "weights":
@@ -57,7 +57,7 @@ def test_int8_weights_equal_the_reference(case, run_model, family, form, runtime
 @pytest.mark.parametrize("runtime", ["xnnpack", "builtin"])
 def test_small_weights_equal_the_reference(case, run_model, family, form, runtime):
     it = case(family, form)
-    expected = reference.run(it.graph, it.examples)
+    expected = float32.run(it.graph, it.examples)
     got = run_model(runtime, write(it.graph), it.examples)
     np.testing.assert_allclose(got, expected, rtol=0, atol=FLOAT_TOLERANCE * np.abs(expected).max())
 
@@ -67,7 +67,7 @@ def test_small_weights_equal_the_reference(case, run_model, family, form, runtim
 @pytest.mark.parametrize("runtime", ["xnnpack", "builtin"])
 def test_dynamic_range_equals_the_reference(case, run_model, family, form, runtime):
     it = case(family, form)
-    expected = reference.run(it.graph, it.examples)
+    expected = float32.run(it.graph, it.examples)
     got = run_model(runtime, write(it.graph), it.examples)
     error = np.abs(got - expected).max() / np.abs(expected).max()
     assert error < DYNAMIC_TOLERANCE[runtime]
@@ -75,7 +75,7 @@ def test_dynamic_range_equals_the_reference(case, run_model, family, form, runti
 
 @pytest.mark.parametrize("form", ["float16", "weights4-tensor", "dynamic"])
 def test_micro_refuses(case, form):
-    """Not a promise of ours: when it learns a form, the text of CompressSpec is to be mended."""
+    """Not a promise of ours: when it learns a form, the text of CompressSpec must change."""
     pytest.importorskip("tflite_micro")
     with pytest.raises(ModelFileError, match="TensorFlow Lite Micro cannot run this model"):
         arena_bytes(write(case("dscnn", form).graph))
@@ -92,7 +92,7 @@ def test_int4_is_steps_from_the_integer_executor(case, run_model, family, form, 
         return
     got = run_model(runtime, write(it.graph), it.examples).astype(int)
     allowed = INT4_MICRO_STEPS if runtime == "micro" else STEPS[runtime]
-    assert np.abs(got - integer.run(it.graph, it.examples)).max() <= allowed
+    assert np.abs(got - int8.run(it.graph, it.examples)).max() <= allowed
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -100,25 +100,25 @@ def test_int4_is_steps_from_the_integer_executor(case, run_model, family, form, 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_int8_is_steps_from_the_integer_executor(case, run_model, family, form, runtime):
     it = case(family, form)
-    expected = integer.run(it.graph, it.examples)
+    expected = int8.run(it.graph, it.examples)
     got = run_model(runtime, write(it.graph), it.examples)
     assert got.dtype == expected.dtype
     last = it.graph.ops[-1]
-    step = 1.0 if form != "int8-float-edges" else it.graph.quantisation[last.inputs[0]].scale[0]
+    step = 1.0 if form != "int8-float-edges" else it.graph.quantization[last.inputs[0]].scale[0]
     allowed = LSTM_MICRO_STEPS if (family, runtime) == ("lstm", "micro") else STEPS[runtime]
     off = np.abs(got.astype(np.float64) - expected.astype(np.float64)).max() / step
     assert off <= allowed + 1e-3
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("bias_quantisation", ["borrowed", "none"])
+@pytest.mark.parametrize("bias_quantization", ["borrowed", "none"])
 @pytest.mark.parametrize("runtime", ["builtin", "micro"])
 def test_what_is_said_about_biases_changes_no_output(
-    case, run_model, family, bias_quantisation, runtime
+    case, run_model, family, bias_quantization, runtime
 ):
     it = case(family, "int8")
     full = write(it.graph)
-    short = write(it.graph, bias_quantisation=bias_quantisation)
+    short = write(it.graph, bias_quantization=bias_quantization)
     assert len(short) < len(full) or family == "lstm"
     np.testing.assert_array_equal(
         run_model(runtime, short, it.examples), run_model(runtime, full, it.examples)
@@ -129,7 +129,7 @@ def test_what_is_said_about_biases_changes_no_output(
 def test_borrowed_bias_scales_change_nothing_for_xnnpack(case, run_model, operators, family):
     it = case(family, "int8")
     own = write(it.graph)
-    borrowed = write(it.graph, bias_quantisation="borrowed")
+    borrowed = write(it.graph, bias_quantization="borrowed")
     assert operators(borrowed) == operators(own)
     assert "DELEGATE" in operators(own)
     np.testing.assert_array_equal(
@@ -140,7 +140,7 @@ def test_borrowed_bias_scales_change_nothing_for_xnnpack(case, run_model, operat
 def test_xnnpack_takes_no_layer_over_whose_bias_has_no_scales(case, operators):
     graph = case("dscnn", "int8").graph
     assert operators(write(graph))[-1] == "DELEGATE"
-    assert "DELEGATE" not in operators(write(graph, bias_quantisation="none"))
+    assert "DELEGATE" not in operators(write(graph, bias_quantization="none"))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

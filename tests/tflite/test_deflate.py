@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from motefit.tflite import deflate as module
 from motefit.tflite.deflate import deflate
 from motefit.tflite.huffman import code_lengths
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 TEXTURE = st.one_of(
     st.binary(max_size=400),

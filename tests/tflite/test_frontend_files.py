@@ -7,27 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motefit.graph import integer, reference
-from motefit.graph.calibration import calibrate
+from motefit.export.in_graph import in_graph_file
 from motefit.graph.counter import count
-from motefit.graph.families import build, families
-from motefit.graph.frontend import frontend_graph, with_frontend
+from motefit.graph.execute import float32, int8
+from motefit.graph.families import Problem, build, families
+from motefit.graph.fold import fold
+from motefit.graph.frontend_graph import frontend_graph, with_frontend
 from motefit.graph.graph import INPUT, Graph
 from motefit.graph.ops import Op
 from motefit.graph.ops_signal import Concatenate, Function, MatMul, Multiply, Reshape, Slice
-from motefit.graph.problem import Problem
-from motefit.graph.quantise import quantise
-from motefit.graph.transform import fold
-from motefit.graph.weight_forms import dynamic_range, quantise_weights
+from motefit.graph.quantize.calibration import calibrate
+from motefit.graph.quantize.quantize import quantize
+from motefit.graph.quantize.weight_only import dynamic_range, quantize_weights
 from motefit.signal.features import features_of
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.keyword_spotting import SpeechIO
-from motefit.tflite.in_graph import in_graph_file
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tflite.importer.read import read_graph
 from motefit.tflite.inspect import inspect
-from motefit.tflite.read import read_graph
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 RUNTIMES = ("xnnpack", "builtin", "micro")
 LITERT = ("xnnpack", "builtin")
@@ -37,7 +36,7 @@ TOLERANCE = 1e-4
 FLOAT_TOLERANCE = 1e-4
 # Steps: features a rounding apart, through all layers of a network with random weights.
 STEPS = {"xnnpack": 4, "builtin": 2}
-NORMALISATION = Normalisation(mean=tuple(range(-6, 4)), std=tuple(1 + n / 10 for n in range(10)))
+NORMALIZATION = Normalization(mean=tuple(range(-6, 4)), std=tuple(1 + n / 10 for n in range(10)))
 FRONT_END = FrontEnd()
 FRONT_ENDS = {
     "mfcc": FRONT_END,
@@ -52,10 +51,10 @@ FRONT_ENDS = {
 SPEECH_FAMILIES = [n for n, f in sorted(families().items()) if "keyword-spotting" in f.tasks]
 FORMS: dict[str, Callable[[Graph, np.ndarray], Graph]] = {
     "float32": lambda graph, _: graph,
-    "weights": lambda graph, _: quantise_weights(graph, min_size=1),
+    "weights": lambda graph, _: quantize_weights(graph, min_size=1),
     "dynamic": lambda graph, _: dynamic_range(graph, min_size=1),
-    "int8": lambda graph, x: quantise(graph, calibrate(graph, x)),
-    "int8-float-edges": lambda graph, x: quantise(graph, calibrate(graph, x), io="float32"),
+    "int8": lambda graph, x: quantize(graph, calibrate(graph, x)),
+    "int8-float-edges": lambda graph, x: quantize(graph, calibrate(graph, x), io="float32"),
 }
 
 
@@ -98,11 +97,11 @@ def network(family: str, form: str, frontend: FrontEnd) -> Graph:
 
 
 def joined(family: str, form: str, frontend: FrontEnd) -> Graph:
-    return with_frontend(network(family, form, frontend), frontend, normalisation_of(frontend))
+    return with_frontend(network(family, form, frontend), frontend, normalization_of(frontend))
 
 
-def normalisation_of(frontend: FrontEnd) -> Normalisation:
-    return NORMALISATION if frontend.features == 10 else Normalisation(mean=(-3.0,), std=(2.0,))
+def normalization_of(frontend: FrontEnd) -> Normalization:
+    return NORMALIZATION if frontend.features == 10 else Normalization(mean=(-3.0,), std=(2.0,))
 
 
 @pytest.mark.parametrize("family", SPEECH_FAMILIES)
@@ -111,18 +110,18 @@ def normalisation_of(frontend: FrontEnd) -> Normalisation:
 def test_samples_give_what_features_give(run_model, family, form, runtime):
     """The joined file on samples and the network's own file on numpy's features."""
     plain, pcm = network(family, form, FRONT_END), clips(FRONT_END)
-    mean, std = np.float32(NORMALISATION.mean), np.float32(NORMALISATION.std)
+    mean, std = np.float32(NORMALIZATION.mean), np.float32(NORMALIZATION.std)
     inputs = (features_of(FRONT_END).batch(pcm) - mean) / std
     inputs = inputs.reshape(len(pcm), *plain.input_shape)
-    if INPUT in plain.quantisation:
-        inputs = integer.quantise_array(inputs, plain.quantisation[INPUT])
+    if INPUT in plain.quantization:
+        inputs = int8.quantize_array(inputs, plain.quantization[INPUT])
     expected = run_model(runtime, write(plain), inputs)
-    file = write(with_frontend(plain, FRONT_END, NORMALISATION))
+    file = write(with_frontend(plain, FRONT_END, NORMALIZATION))
     got = run_model(runtime, file, pcm)
     assert got.dtype == expected.dtype
     if form.startswith("int8"):
         last = plain.ops[-1]
-        step = 1.0 if form == "int8" else plain.quantisation[last.inputs[0]].scale[0]
+        step = 1.0 if form == "int8" else plain.quantization[last.inputs[0]].scale[0]
         apart = np.abs(got.astype(np.float64) - expected.astype(np.float64)).max() / step
         assert apart <= STEPS[runtime] + 1e-3
     else:
@@ -134,7 +133,7 @@ def test_samples_give_what_features_give(run_model, family, form, runtime):
 @pytest.mark.parametrize("form", ["float32", "int8", "int8-float-edges"])
 def test_executors_and_counts_agree_with_the_file(run_model, form):
     graph, pcm = joined("dscnn", form, FRONT_END), clips(FRONT_END)
-    run = reference.run if form == "float32" else integer.run
+    run = float32.run if form == "float32" else int8.run
     expected = run(graph, pcm)
     file = write(graph)
     got = run_model("builtin", file, pcm)
@@ -150,21 +149,21 @@ def test_executors_and_counts_agree_with_the_file(run_model, form):
 def test_the_network_keeps_its_bytes():
     """Joining changes no weight: every constant of the network is in the joined graph."""
     plain = network("tcnet", "int8", FRONT_END)
-    graph = with_frontend(plain, FRONT_END, NORMALISATION)
+    graph = with_frontend(plain, FRONT_END, NORMALIZATION)
     for name, array in plain.constants.items():
         np.testing.assert_array_equal(graph.constants[name], array)
-        assert graph.quantisation[name] is plain.quantisation[name]
-    assert set(graph.quantisation) >= set(plain.quantisation) - {INPUT}
+        assert graph.quantization[name] is plain.quantization[name]
+    assert set(graph.quantization) >= set(plain.quantization) - {INPUT}
 
 
-@pytest.mark.parametrize("bias_quantisation", ["own", "borrowed", "none"])
-def test_joined_from_the_bytes_of_a_file(bias_quantisation):
+@pytest.mark.parametrize("bias_quantization", ["own", "borrowed", "none"])
+def test_joined_from_the_bytes_of_a_file(bias_quantization):
     plain = network("tcnet", "int8", FRONT_END)
-    io = SpeechIO(labels=tuple("abcde"), frontend=FRONT_END, normalisation=NORMALISATION)
-    model, inside = in_graph_file(write(plain, bias_quantisation=bias_quantisation), io)
+    io = SpeechIO(labels=tuple("abcde"), frontend=FRONT_END, normalization=NORMALIZATION)
+    model, inside = in_graph_file(write(plain, bias_quantization=bias_quantization), io)
     assert inside.input == "audio"
-    graph = with_frontend(plain, FRONT_END, NORMALISATION)
-    assert model == write(graph, bias_quantisation=bias_quantisation)
+    graph = with_frontend(plain, FRONT_END, NORMALIZATION)
+    assert model == write(graph, bias_quantization=bias_quantization)
     named, _ = in_graph_file(write(plain, keep_names=True), io, keep_names=True)
     assert b"frontend.0" in named
     with pytest.raises(ModelFileError, match="inside already"):
@@ -213,7 +212,7 @@ def test_each_operation_equals_the_reference(run_model, case, seed, runtime):
     values = {name: rng.normal(size=size).astype(np.float32) for name, size in constants.items()}
     graph = Graph(input_shape=shape, ops=(op,), constants=values)
     examples = rng.uniform(1e-6, 10, (2, *shape)).astype(np.float32)
-    expected = reference.run(graph, examples)
+    expected = float32.run(graph, examples)
     got = run_model(runtime, write(graph), examples)
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
 
@@ -227,4 +226,4 @@ def test_micro_runs_the_joined_int8_model(run_model):
 def test_a_second_front_end_does_not_fit():
     graph = joined("tcnet", "float32", FRONT_END)
     with pytest.raises(RecipeError, match="do not belong together"):
-        with_frontend(graph, FRONT_END, NORMALISATION)
+        with_frontend(graph, FRONT_END, NORMALIZATION)

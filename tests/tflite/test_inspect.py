@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from motefit.graph.families import families
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.inspect import Inspection, inspect
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 FORMS = ("float32", "weights", "int8", "int8-float-edges")
 
@@ -71,7 +71,7 @@ def test_details(case):
         ("FULLY_CONNECTED", 4, (1, 12)),
     ]
     source = found.inputs[0]
-    expected = graph.quantisation["input"]
+    expected = graph.quantization["input"]
     assert source.dtype == "int8"
     assert source.scale == (pytest.approx(expected.scale[0]),)
     assert source.zero_point == (expected.zero_point,)

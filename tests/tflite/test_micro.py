@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as official
 
-from motefit.graph.families import build
-from motefit.graph.problem import Problem
-from motefit.graph.streaming import streaming_form
-from motefit.graph.transform import fold
+from motefit.graph.families import Problem, build
+from motefit.graph.fold import fold
+from motefit.graph.streaming_form import streaming_form
 from motefit.runtime.bundle import load_bundle
 from motefit.spec.errors import ModelFileError
 from motefit.tflite import micro
 from motefit.tflite.micro_search import smallest
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 needs_wheel = pytest.mark.skipif(
     micro.importlib.util.find_spec(micro.WHEEL) is None, reason="tflite-micro is not installed"

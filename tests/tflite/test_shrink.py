@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from motefit.graph.families import families
 from motefit.spec.errors import ModelFileError
-from motefit.tflite.check import check
+from motefit.tflite.equivalence import check_equivalence
 from motefit.tflite.inspect import inspect
-from motefit.tflite.prove import prove_equal
 from motefit.tflite.shrink import needs_signatures, shrink
-from motefit.tflite.writer import write
+from motefit.tflite.validate import validate
+from motefit.tflite.write.write import write
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "converters"
 FAR = 0x0123456789ABCDEF
@@ -41,14 +41,14 @@ def pack(model: Any) -> bytes:
 
 
 def proof(before: bytes, after: bytes, n: int = 3):
-    return prove_equal(before, after, n=n, rng=np.random.default_rng(0))
+    return check_equivalence(before, after, n=n, rng=np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_official_files_shrink_and_compute_the_same(name):
     before = golden(name)
     after = shrink(before)
-    check(after)
+    validate(after)
     # weights are all that is left of the mlp in float32
     assert len(after) < 0.9 * len(before)
     found = proof(before, after)
@@ -122,13 +122,13 @@ def test_signatures_stay_where_a_subgraph_has_no_other_door():
 
 def test_metadata_is_kept_when_asked_for():
     model = unpack(golden("mlp.int8"))
-    model.description = b"a labelled model"
+    model.description = b"a labeled model"
     model.buffers.append(official.BufferT(data=np.frombuffer(b"labels", np.uint8)))
     model.metadata.append(
         official.MetadataT(name=b"TFLITE_METADATA", buffer=len(model.buffers) - 1)
     )
     kept, bare = (unpack(shrink(pack(model), keep_metadata=keep)) for keep in (True, False))
-    assert kept.description == b"a labelled model"
+    assert kept.description == b"a labeled model"
     assert bytes(kept.buffers[kept.metadata[-1].buffer].data) == b"labels"
     assert bare.description is None
     assert not bare.metadata
@@ -228,7 +228,7 @@ def test_data_behind_the_flatbuffer_move_inside():
             shrink(broken)
 
 
-def test_sparsity_quantisation_details_and_wide_numbers_stay():
+def test_sparsity_quantization_details_and_wide_numbers_stay():
     model = two_inputs()
     tensor = model.subgraphs[0].tensors[3]
     tensor.sparsity = official.SparsityParametersT(
@@ -259,7 +259,7 @@ def test_sparsity_quantisation_details_and_wide_numbers_stay():
     )
     before = pack(model)
     after = shrink(before)
-    check(after)
+    validate(after)
     small = unpack(after).subgraphs[0]
     (dimension,) = small.tensors[3].sparsity.dimMetadata
     assert dimension.arraySegments.values.tolist() == [0, 3]

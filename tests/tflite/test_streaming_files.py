@@ -6,25 +6,24 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from motefit.graph import integer, reference
-from motefit.graph.calibration import calibrate
-from motefit.graph.families import build
+from motefit.export.streaming import streaming_file
+from motefit.graph.execute import float32, int8
+from motefit.graph.families import Problem, build
+from motefit.graph.fold import fold
 from motefit.graph.graph import INPUT, Graph
-from motefit.graph.problem import Problem
-from motefit.graph.quantise import quantise
-from motefit.graph.streaming import at_rest, streaming_form
-from motefit.graph.transform import fold
-from motefit.graph.weight_forms import quantise_weights
+from motefit.graph.quantize.calibration import calibrate
+from motefit.graph.quantize.quantize import quantize
+from motefit.graph.quantize.weight_only import quantize_weights
+from motefit.graph.streaming_form import at_rest, streaming_form
 from motefit.spec.errors import ModelFileError
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.keyword_spotting import SpeechIO
-from motefit.tflite.check import check
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tflite.importer.read import read_graph
 from motefit.tflite.inspect import inspect
 from motefit.tflite.micro import arena_bytes
-from motefit.tflite.read import read_graph
-from motefit.tflite.streaming import streaming_file
-from motefit.tflite.writer import write
+from motefit.tflite.validate import validate
+from motefit.tflite.write.write import write
 
 FRAMES, FEATURES = 49, 8
 FORMS = ("float32", "weights", "int8", "int8-float-edges")
@@ -43,15 +42,15 @@ def network(padding: str, form: str) -> Graph:
     if form == "float32":
         return graph
     if form == "weights":
-        return quantise_weights(graph, min_size=1)
+        return quantize_weights(graph, min_size=1)
     io = "float32" if form == "int8-float-edges" else "int8"
-    return quantise(graph, calibrate(graph, examples), io=io)
+    return quantize(graph, calibrate(graph, examples), io=io)
 
 
 def sound(graph: Graph, frames: int) -> np.ndarray:
     x = np.random.default_rng(6).normal(size=(1, frames, 1, FEATURES)).astype(np.float32)
-    known = graph.quantisation.get(INPUT)
-    return x if known is None else integer.quantise_array(x, known)
+    known = graph.quantization.get(INPUT)
+    return x if known is None else int8.quantize_array(x, known)
 
 
 def litert(model: bytes, runtime: str) -> Interpreter:
@@ -104,9 +103,9 @@ def test_a_network_that_streams_is_also_one_that_takes_clips(padding, form, runt
     graph = network(padding, form)
     x = sound(graph, FRAMES)
     got = run_whole(graph, x, runtime)
-    run = integer.run if form.startswith("int8") else reference.run
+    run = int8.run if form.startswith("int8") else float32.run
     if form == "int8-float-edges":  # in steps of the integers inside
-        step = graph.quantisation[graph.ops[-1].inputs[0]].scale[0]
+        step = graph.quantization[graph.ops[-1].inputs[0]].scale[0]
         assert np.abs(got - run(graph, x)).max() / step < 0.01 + XNNPACK_STEPS * (
             runtime == "xnnpack"
         )
@@ -134,7 +133,7 @@ def test_steps_of_a_file_equal_the_file_of_the_window(form, runtime):
 def test_after_a_reset_a_causal_file_says_what_it_says_of_a_clip(form, runtime):
     graph = network("causal", form)
     x = sound(graph, FRAMES)
-    zero = 0 if form == "float32" else graph.quantisation[INPUT].zero_point
+    zero = 0 if form == "float32" else graph.quantization[INPUT].zero_point
     lead = np.full((1, 1, 1, FEATURES), zero, x.dtype)
     last = run_steps(graph, np.concatenate((lead, x), axis=1), runtime)[-1]
     assert_close(last, run_whole(graph, x, runtime))
@@ -144,7 +143,7 @@ def test_after_a_reset_a_causal_file_says_what_it_says_of_a_clip(form, runtime):
 @pytest.mark.parametrize("form", FORMS)
 def test_clip_files_come_back(padding, form):
     data = write(network(padding, form))
-    check(data)
+    validate(data)
     graph = read_graph(data)
     assert write(graph) == data
     found = {op.padding for op in graph.ops if hasattr(op, "padding")}
@@ -158,7 +157,7 @@ def test_the_streaming_file_is_small_and_as_much_xnnpacks(padding, form, operato
     """XNNPACK takes the moving of states over; an int8 average it takes in neither form."""
     graph = network(padding, form)
     model = write(streaming_form(graph))
-    check(model)
+    validate(model)
     assert len(model) < len(write(graph)) + 150 * len(streaming_form(graph).states)
     assert operators(model).count("DELEGATE") == operators(write(graph)).count("DELEGATE")
     assert inspect(model).macs < inspect(write(graph)).macs / 10
@@ -176,7 +175,7 @@ def test_it_runs_on_a_microcontroller():
 IO = SpeechIO(
     labels=("a", "b", "c"),
     frontend=FrontEnd(coefficients=FEATURES, mel_bins=20),
-    normalisation=Normalisation(mean=(0.0,), std=(1.0,)),
+    normalization=Normalization(mean=(0.0,), std=(1.0,)),
 )
 
 

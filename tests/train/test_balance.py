@@ -9,18 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.data.speech import Clips, SpeechDataset
-from motefit.graph.families import build
+from motefit.graph.families import Problem, build
 from motefit.graph.graph import Graph
-from motefit.graph.problem import Problem
 from motefit.measure.accuracy import score as count
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import TrainSpec
 from motefit.train.loop import Trained, train
 from motefit.train.module import GraphModule
-from motefit.train.optimisation import CLASSIFICATION, score
-from motefit.train.speech import SpeechSource, balanced_places
-from motefit.train.stacked import train_stacked
+from motefit.train.optimizer import CLASSIFICATION, score
+from motefit.train.speech_source import SpeechSource, balanced_places
+from motefit.train.stacked.train import train_stacked
 
 FRONT_END = FrontEnd(
     rate_hz=8000, seconds=0.4, frame_length=256, frame_step=128, mel_bins=16, coefficients=8

@@ -11,10 +11,9 @@ import pytest
 import torch
 
 from motefit.data.cache import open_checked
-from motefit.graph import reference
-from motefit.graph.families import build
+from motefit.graph.execute import float32
+from motefit.graph.families import Problem, build
 from motefit.graph.graph import Graph
-from motefit.graph.problem import Problem
 from motefit.spec.errors import DataError, ModelFileError, MotefitError, OutputError, RecipeError
 from motefit.spec.recipe import TrainSpec
 from motefit.train.loop import DivergedError, EpochReport, Trained, train
@@ -26,7 +25,7 @@ DSCNN: Mapping[str, object] = {"width": 6, "blocks": 1, "dropout": 0.1}
 
 @dataclass(frozen=True, kw_only=True)
 class Blobs:
-    """Rows that are high, low or in turn high and low; noise is drawn anew per epoch."""
+    """Rows that are high, low or in turn high and low; noise is drawn again per epoch."""
 
     n: int = 193
     noise: float = 0.5
@@ -93,7 +92,7 @@ def test_it_learns_and_reports() -> None:
     assert best.score == max(r.score for r in seen) == seen[-1].best_score
     assert best.score > 0.95
     x, y = Blobs().validation()
-    outputs = reference.run(trained.graph, x)
+    outputs = float32.run(trained.graph, x)
     assert np.mean(outputs.argmax(1) == y) == best.score
     shifted = outputs - outputs.max(1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
@@ -108,7 +107,7 @@ def test_regression_losses_find_the_matrix(loss: str, schedule: str) -> None:
     )
     trained = train(linear(), Lines(), settings, loss=loss, seed=0)
     x, y = Lines().validation()
-    error = np.abs(reference.run(trained.graph, x.reshape(-1, 8)) - y).mean()
+    error = np.abs(float32.run(trained.graph, x.reshape(-1, 8)) - y).mean()
     assert error < 0.05
     assert trained.history[trained.best_epoch].score == pytest.approx(-error, abs=1e-5)
 
@@ -314,4 +313,4 @@ def test_cuda_trains_and_resumes(tmp_path: Path) -> None:
     trained = fit(device="cuda", checkpoint=path)
     assert trained.history[trained.best_epoch].score > 0.95
     x, y = Blobs().validation()
-    assert np.mean(reference.run(trained.graph, x).argmax(1) == y) > 0.95
+    assert np.mean(float32.run(trained.graph, x).argmax(1) == y) > 0.95

@@ -9,9 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motefit.graph import reference
 from motefit.graph.builder import Builder
-from motefit.graph.families import build, families
+from motefit.graph.execute import float32
+from motefit.graph.families import Problem, build, families
+from motefit.graph.fold import fold
 from motefit.graph.graph import Graph
 from motefit.graph.ops import (
     Activation,
@@ -22,8 +23,6 @@ from motefit.graph.ops import (
     Quantize,
     Softmax,
 )
-from motefit.graph.problem import Problem
-from motefit.graph.transform import fold
 from motefit.spec.errors import ModelFileError
 from motefit.train.module import GraphModule
 
@@ -46,7 +45,7 @@ VARIANTS = [
 ]
 
 
-def randomised(graph: Graph, seed: int) -> Graph:
+def randomized(graph: Graph, seed: int) -> Graph:
     """The graph with random biases and random statistics of its norms."""
     rng = np.random.default_rng(seed)
     constants = {}
@@ -60,7 +59,7 @@ def randomised(graph: Graph, seed: int) -> Graph:
 
 def family_graph(name: str, options: Mapping[str, object], seed: int = 0) -> Graph:
     problem = SPEECH if "keyword-spotting" in families()[name].tasks else SERIES
-    graph = randomised(build(name, options, problem=problem, rng=np.random.default_rng(seed)), seed)
+    graph = randomized(build(name, options, problem=problem, rng=np.random.default_rng(seed)), seed)
     settled = GraphModule(graph, seed=0, norm_momentum=0.0).train()
     settled(torch.from_numpy(batch_for(graph, 32, seed=2)))
     return settled.to_graph()
@@ -88,7 +87,7 @@ def test_evaluation_equals_the_reference(
     batch = batch_for(graph)
     out = evaluated(graph, batch)
     assert out.shape == (5, *graph.output_shape)
-    np.testing.assert_allclose(out, reference.run(graph, batch), atol=1e-4)
+    np.testing.assert_allclose(out, float32.run(graph, batch), atol=1e-4)
 
 
 @settings(max_examples=60, deadline=None)
@@ -116,7 +115,7 @@ def test_windows_and_padding_are_tensorflows(size, kernel, stride, dilation, pad
     constants = {} if kind == "pool" else {"w": weight}
     graph = Graph(input_shape=(*size, 3), ops=(ops[kind],), constants=constants)
     batch = batch_for(graph, 2)
-    np.testing.assert_allclose(evaluated(graph, batch), reference.run(graph, batch), atol=1e-4)
+    np.testing.assert_allclose(evaluated(graph, batch), float32.run(graph, batch), atol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(7,), (4, 7), (3, 4, 7)])
@@ -131,9 +130,9 @@ def test_norms_and_softmax_work_on_the_last_axis_of_any_rank(shape: tuple[int, .
         ),
         constants={name: np.ones(7, np.float32) for name in names},
     )
-    graph = randomised(graph, 3)
+    graph = randomized(graph, 3)
     batch = batch_for(graph)
-    np.testing.assert_allclose(evaluated(graph, batch), reference.run(graph, batch), atol=1e-5)
+    np.testing.assert_allclose(evaluated(graph, batch), float32.run(graph, batch), atol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS)

@@ -13,23 +13,22 @@ from hypothesis import strategies as st
 from motefit.data.series import SeriesDataset, load_series
 from motefit.data.speech import Clips, SpeechDataset, load_speech
 from motefit.data.windows import Windows
-from motefit.graph.families import build
-from motefit.graph.problem import Problem
-from motefit.graph.transform import fold
+from motefit.graph.families import Problem, build
+from motefit.graph.fold import fold
 from motefit.runtime import Forecaster
 from motefit.signal.features import Features
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.errors import DataError, OutputError
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalisation import Normalisation
+from motefit.spec.normalization import Normalization
 from motefit.spec.recipe import TrainSpec
-from motefit.spec.tasks.forecasting import SeriesData, SeriesIO
-from motefit.spec.tasks.keyword_spotting import SpeechData
-from motefit.tflite.writer import write
+from motefit.spec.tasks.series_spec import SeriesData, SeriesIO
+from motefit.spec.tasks.speech_spec import SpeechData
+from motefit.tflite.write.write import write
 from motefit.train.loop import train
-from motefit.train.normalise import feature_normalisation, normalised
-from motefit.train.series import SeriesSource
-from motefit.train.speech import SpeechSource
+from motefit.train.series_source import SeriesSource
+from motefit.train.speech_source import SpeechSource
+from motefit.train.standardize import feature_normalization, normalized
 
 FRONT_END = FrontEnd(
     rate_hz=8000, seconds=0.4, frame_length=256, frame_step=128, mel_bins=16, coefficients=8
@@ -93,7 +92,7 @@ def series(tmp_path: Path) -> SeriesDataset:
     return load_series(path, data)
 
 
-def test_speech_features_are_normalised_by_the_training_part(
+def test_speech_features_are_normalized_by_the_training_part(
     speech: SpeechDataset, tmp_path: Path
 ) -> None:
     source = SpeechSource(speech, FRONT_END, cache=tmp_path)
@@ -105,7 +104,7 @@ def test_speech_features_are_normalised_by_the_training_part(
     np.testing.assert_allclose(x.std((0, 1)), 1, atol=1e-4)
     raw = Features(FRONT_END).batch(speech.validation.pcm)
     inside, labels = source.validation()
-    np.testing.assert_array_equal(inside, normalised(raw, source.normalisation))
+    np.testing.assert_array_equal(inside, normalized(raw, source.normalization))
     np.testing.assert_array_equal(labels, speech.validation.label)
     raw = Features(FRONT_END).batch(speech.test.pcm)
     np.testing.assert_array_equal(source.features("test"), raw)
@@ -157,7 +156,7 @@ def test_augmentation_is_new_in_every_epoch_and_seeded(
     assert (draws[0] == 0).all(axis=2).any()
     clean = SpeechSource(speech, FRONT_END, cache=tmp_path)
     np.testing.assert_array_equal(source.validation()[0], clean.validation()[0])
-    assert source.normalisation == clean.normalisation
+    assert source.normalization == clean.normalization
 
 
 def test_a_network_learns_words_from_a_source(speech: SpeechDataset, tmp_path: Path) -> None:
@@ -187,9 +186,9 @@ def test_a_cache_that_cannot_be_written_is_an_error(speech: SpeechDataset, tmp_p
     scale=st.floats(1e-3, 1e3),
     offset=st.floats(-1e3, 1e3),
 )
-def test_feature_normalisation_is_mean_and_deviation(seed, shape, scale, offset) -> None:
+def test_feature_normalization_is_mean_and_deviation(seed, shape, scale, offset) -> None:
     features = np.random.default_rng(seed).normal(offset, scale, shape).astype(np.float32)
-    found = feature_normalisation(features)
+    found = feature_normalization(features)
     rows = features.reshape(-1, shape[-1]).astype(np.float64)
     np.testing.assert_allclose(found.mean, rows.mean(0), rtol=1e-6, atol=1e-9)
     std = rows.std(0)
@@ -198,17 +197,17 @@ def test_feature_normalisation_is_mean_and_deviation(seed, shape, scale, offset)
 
 
 def test_a_constant_feature_has_the_deviation_1() -> None:
-    found = feature_normalisation(np.full((4, 3, 2), -13.8155, np.float32))
+    found = feature_normalization(np.full((4, 3, 2), -13.8155, np.float32))
     assert found.std == (1.0, 1.0)
 
 
-def test_series_targets_are_standardised_by_their_own_column(series: SeriesDataset) -> None:
+def test_series_targets_are_standardized_by_their_own_column(series: SeriesDataset) -> None:
     source = SeriesSource(series)
     x, y = source.epoch(0, rng=np.random.default_rng(0))
     n = len(series.train)
     assert x.shape == (n, 6, 2)
     assert y.shape == (n, 3)
-    back = y.reshape(n, 3, 1) * series.normalisation.std[1] + series.normalisation.mean[1]
+    back = y.reshape(n, 3, 1) * series.normalization.std[1] + series.normalization.mean[1]
     np.testing.assert_allclose(back, series.train.targets, rtol=1e-5, atol=1e-4)
     # The last input row and the first target row of the next window are the same measurement.
     np.testing.assert_array_equal(x[1:, -1, 1], y[:-1, 0])
@@ -219,7 +218,7 @@ def test_series_targets_are_standardised_by_their_own_column(series: SeriesDatas
     offset=st.sampled_from([0.0, -40.0, 1e5, 2e7, -3e9, 1e12]),
     scale=st.sampled_from([1e-3, 1.0, 1e4]),
 )
-def test_training_and_runtime_standardise_alike_to_the_last_bit(seed, offset, scale) -> None:
+def test_training_and_runtime_standardize_alike_to_the_last_bit(seed, offset, scale) -> None:
     rng = np.random.default_rng(seed)
     rows = offset + scale * rng.standard_normal((30, 2)).cumsum(axis=0)
     windows = Windows(
@@ -232,17 +231,17 @@ def test_training_and_runtime_standardise_alike_to_the_last_bit(seed, offset, sc
         times=np.arange(23).astype("datetime64[s]"),
         left_out={},
     )
-    means = Normalisation(mean=tuple(rows.mean(axis=0)), std=tuple(rows.std(axis=0)))
+    means = Normalization(mean=tuple(rows.mean(axis=0)), std=tuple(rows.std(axis=0)))
     dataset = SeriesDataset(
         inputs=("a", "b"), targets=("b",), input_steps=4, output_steps=3, step_minutes=1.0,
-        train=windows, validation=windows, test=windows, normalisation=means, ranges=(),
+        train=windows, validation=windows, test=windows, normalization=means, ranges=(),
         missing="gap", rows=30, part_rows=(30, 30, 30), runs=1, gaps=0, missing_rows=0,
         filled_values=0, repeated_rows=0, key="rows",
     )  # fmt: skip
     trained, targets = SeriesSource(dataset).part("train")
     shipped = Forecaster(LINEAR, SeriesIO(
         inputs=("a", "b"), targets=("b",), input_steps=4, output_steps=3, step_minutes=1.0,
-        normalisation=means,
+        normalization=means,
     ))  # fmt: skip
     assert trained.dtype == targets.dtype == np.float32
     np.testing.assert_array_equal(trained, shipped.inputs(windows.inputs))

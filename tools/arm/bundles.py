@@ -5,17 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from motefit.graph.families import build
-from motefit.graph.problem import Problem
-from motefit.pipeline.export import sounds
-from motefit.pipeline.recipes import find_recipe
+from motefit.export.in_graph import in_graph_file, sounds
+from motefit.graph.families import Problem, build
+from motefit.recipes.catalog import find_recipe
 from motefit.runtime.bundle import load_bundle, sha256, write_bundle
 from motefit.signal.features import features_of
 from motefit.spec.card import Card
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.keyword_spotting import SpeechIO
-from motefit.tflite.export import export
-from motefit.tflite.in_graph import in_graph_file
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tflite.write.precision import export
 
 
 def write_untrained(name: str, folder: Path) -> Path:
@@ -42,7 +40,7 @@ def write_untrained(name: str, folder: Path) -> Path:
     io = SpeechIO(
         labels=words,
         frontend=frontend,
-        normalisation=Normalisation(mean=tuple(map(float, mean)), std=tuple(map(float, std))),
+        normalization=Normalization(mean=tuple(map(float, mean)), std=tuple(map(float, std))),
     )
     table = {"name": recipe.name, **recipe.to_table()}
     card = Card(task=recipe.task, io=io, model_sha256=sha256(model), recipe=table)

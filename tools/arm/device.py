@@ -14,9 +14,9 @@ from marks import Stages
 
 from motefit.runtime import Forecaster, KeywordSpotter, load_bundle
 from motefit.runtime.interpreter import Interpreter
-from motefit.runtime.normalise import Normaliser
+from motefit.runtime.normalize import Normalizer
 from motefit.signal.features import features_of
-from motefit.spec.tasks.keyword_spotting import NAME as KEYWORDS
+from motefit.spec.tasks.speech_spec import NAME as KEYWORDS
 
 KERNELS = ("builtin", "xnnpack")
 
@@ -33,8 +33,8 @@ def features(runner: KeywordSpotter | Forecaster, raw: np.ndarray) -> np.ndarray
     if not isinstance(runner, KeywordSpotter):
         return runner.inputs(raw)
     frontend = runner.io.frontend
-    normaliser = Normaliser(runner.io.normalisation, columns=frontend.features)
-    return normaliser.apply(features_of(frontend).batch(raw))
+    normalizer = Normalizer(runner.io.normalization, columns=frontend.features)
+    return normalizer.apply(features_of(frontend).batch(raw))
 
 
 def main() -> None:

@@ -15,15 +15,14 @@ from pathlib import Path
 import numpy as np
 from machine import machine
 
-from motefit.graph.calibration import calibrate
-from motefit.graph.families import build
+from motefit.graph.families import Problem, build
+from motefit.graph.fold import fold
 from motefit.graph.graph import INPUT, Graph
 from motefit.graph.ops import Conv2D, Dense
-from motefit.graph.problem import Problem
-from motefit.graph.quantise import quantise
-from motefit.graph.transform import fold
+from motefit.graph.quantize.calibration import calibrate
+from motefit.graph.quantize.quantize import quantize
 from motefit.spec.files import write_atomic
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 GOLDEN = Path(__file__).parent.parent.parent / "tests" / "golden" / "arm.npz"
 SPEECH = Problem(input_shape=(20, 10), outputs=6)
@@ -78,8 +77,8 @@ def main() -> None:
     found = networks(rng)
     for number, (graph, count) in enumerate(found.values()):
         examples = rng.normal(size=(count, *graph.input_shape)).astype(np.float32)
-        int8 = quantise(graph, calibrate(graph, examples))
-        edge = int8.quantisation[INPUT]
+        int8 = quantize(graph, calibrate(graph, examples))
+        edge = int8.quantization[INPUT]
         steps = np.round(examples / edge.scale[0]) + edge.zero_point
         arrays[f"inputs_{number}"] = np.clip(steps, -128, 127).astype(np.int8)
         arrays[f"model_{number}"] = np.frombuffer(write(int8), np.uint8)

@@ -26,19 +26,18 @@ from device import KERNELS, open_bundle
 from machine import CPUS, SOURCE, WHEELS, Machine, can_emulate, machine
 from marks import instructions
 
-from motefit.graph.frontend import frontend_graph
+from motefit.export.in_graph import EXCEEDING_SHARE, TOLERANCE, sounds
+from motefit.graph.execute.int8 import Machine as Kernels
+from motefit.graph.execute.int8 import run
+from motefit.graph.frontend_graph import frontend_graph
 from motefit.graph.graph import INPUT, Graph
-from motefit.graph.integer import Machine as Kernels
-from motefit.graph.integer import run
 from motefit.graph.ops import Quantize
-from motefit.measure.in_graph import EXCEEDING_SHARE, TOLERANCE
-from motefit.pipeline.export import sounds
-from motefit.pipeline.recipes import find_recipe
+from motefit.recipes.catalog import find_recipe
 from motefit.runtime import KeywordSpotter, load_bundle
 from motefit.spec.files import write_atomic, write_json
+from motefit.tflite.importer.read import read_graph
 from motefit.tflite.inspect import inspect
-from motefit.tflite.read import read_graph
-from motefit.tflite.writer import write
+from motefit.tflite.write.write import write
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent.parent / "benchmarks" / "arm"
@@ -92,11 +91,11 @@ def given(name: str, path: Path, network: Path | None = None) -> Given:
         io = runner.io
         raw, labels = sounds(io.frontend, EXAMPLES, rng=rng), io.labels
         if network is not None:
-            inside = write(frontend_graph(io.frontend, io.normalisation))
+            inside = write(frontend_graph(io.frontend, io.normalization))
     else:
         io = runner.io
         shape = (EXAMPLES, io.input_steps, len(io.inputs))
-        raw = rng.normal(io.normalisation.mean, io.normalisation.std, shape).astype(np.float32)
+        raw = rng.normal(io.normalization.mean, io.normalization.std, shape).astype(np.float32)
     model = load_bundle(path).model
     step = _output_step(model)
     return Given(
@@ -117,8 +116,8 @@ def _network(path: Path, *, behind: bool) -> Graph:
         return graph
     rounded = Quantize(inputs=(INPUT,), output="rounded")
     ops = (replace(op, inputs=_renamed(op.inputs, rounded.output)) for op in graph.ops)
-    edges = {rounded.output if k == INPUT else k: v for k, v in graph.quantisation.items()}
-    return replace(graph, ops=(rounded, *ops), quantisation=edges)
+    edges = {rounded.output if k == INPUT else k: v for k, v in graph.quantization.items()}
+    return replace(graph, ops=(rounded, *ops), quantization=edges)
 
 
 def _renamed(names: Sequence[str], new: str) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motefit.pipeline.events import InTraining
-from motefit.pipeline.rounds import Entry
-from motefit.search.record import Record
-from motefit.search.select import choose
+from motefit.search.progress import InTraining
+from motefit.search.ranking import choose
+from motefit.search.rounds import Proposal
+from motefit.search.trial import Trial
 from motefit.spec.budget import Budget
 
 
@@ -22,7 +22,7 @@ class Progress:
         title: of the candidate.
         done: epochs done.
         epochs: that it trains up to now.
-        score: best on the validation part so far: accuracy, or minus the mean absolute error.
+        score: best on the validation set so far: accuracy, or minus the mean absolute error.
         seconds: that its epochs took, on average.
     """
 
@@ -53,7 +53,7 @@ class Board:
         self.budget = Budget()
         self._trainings: Sequence[InTraining] = ()
 
-    def screened(self, number: int, entries: Sequence[Entry]) -> None:
+    def screened(self, number: int, entries: Sequence[Proposal]) -> None:
         """A round was judged."""
         self.round = number
         self.counts["screened"] += len(entries)
@@ -75,7 +75,7 @@ class Board:
         if known:
             self.best = known[choose(known, self.budget)]
 
-    def entered(self, records: Sequence[Record]) -> None:
+    def entered(self, records: Sequence[Trial]) -> None:
         """A round is over."""
         self.counts.update(r.status for r in records if r.status != "rejected")
 

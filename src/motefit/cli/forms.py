@@ -5,14 +5,13 @@ from typing import Any
 from rich.table import Table
 
 from motefit.cli.output import out
-from motefit.cli.verdict import verdict_table
-from motefit.measure.in_graph import TOLERANCE
-from motefit.pipeline.export import Exported
-from motefit.pipeline.export_streaming import Streaming
+from motefit.cli.verdict_table import verdict_table
+from motefit.export.in_graph import TOLERANCE, InGraphExport
+from motefit.export.streaming import StreamingExport
 from motefit.spec.codec import encode
 
 
-def print_forms(done: Exported) -> None:
+def print_forms(done: InGraphExport) -> None:
     """Print size and latency of both forms, whether they agree, and where the new one is."""
     print_costs(done, plain="plain")
     found = done.agreement
@@ -28,7 +27,7 @@ def print_forms(done: Exported) -> None:
     out.print(f"wrote {done.bundle}", soft_wrap=True, markup=False)
 
 
-def print_streaming(done: Streaming) -> None:
+def print_streaming(done: StreamingExport) -> None:
     """Print size and latency of both forms, whether they agree, and where the new one is."""
     print_costs(done, plain="window")
     found = done.agreement
@@ -42,7 +41,7 @@ def print_streaming(done: Streaming) -> None:
     out.print(f"wrote {done.bundle}", soft_wrap=True, markup=False)
 
 
-def print_costs(done: Exported | Streaming, *, plain: str) -> None:
+def print_costs(done: InGraphExport | StreamingExport, *, plain: str) -> None:
     """Print size and latency of both forms as a table.
 
     Args:
@@ -59,7 +58,7 @@ def print_costs(done: Exported | Streaming, *, plain: str) -> None:
     out.print(table)
 
 
-def forms_table(done: Exported | Streaming) -> dict[str, Any]:
+def forms_table(done: InGraphExport | StreamingExport) -> dict[str, Any]:
     """The same for programs."""
     table: dict[str, Any] = {"facts": dict(done.card.facts)}
     if done.certificate is not None:
@@ -71,5 +70,5 @@ def forms_table(done: Exported | Streaming) -> dict[str, Any]:
         "proven": done.agreement.proven,
         "plain_tflite_bytes": done.plain_bytes,
         "latency": encode(done.latency),
-        **({"step_ms": done.step_ms} if isinstance(done, Streaming) else {}),
+        **({"step_ms": done.step_ms} if isinstance(done, StreamingExport) else {}),
     }

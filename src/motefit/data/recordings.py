@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.audio import Decoded
+from motefit.data.decode import Decoded
 
 SILENT_PEAK = 32
 """A clip whose largest absolute sample is below this (-60 dB of full scale) is silent."""

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from motefit.data.csv_table import CsvTable, Times, read_table
 from motefit.data.holding import Floats, Mask, Segment, hold, without_outside_values
 from motefit.data.splits import PARTS
-from motefit.data.table import Table, Times, read_table
 from motefit.data.windows import Windows, cut_windows
 from motefit.spec.errors import DataError
-from motefit.spec.normalisation import Normalisation
-from motefit.spec.tasks.forecasting import SeriesData
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.series_spec import SeriesData
 
 _CONSTANT = 1e-9
 """A spread below this share of the mean is rounding noise of a constant column."""
@@ -76,11 +76,11 @@ class SeriesDataset:
         input_steps: rows a model sees.
         output_steps: rows a model predicts.
         step_minutes: time between two rows.
-        train: the training part.
-        validation: the validation part.
-        test: the test part.
-        normalisation: mean and standard deviation per input column over all known values of the
-            training part; the standard deviation of a constant column is 1.
+        train: the training set.
+        validation: the validation set.
+        test: the test set.
+        normalization: mean and standard deviation per input column over all known values of the
+            training set; the standard deviation of a constant column is 1.
         ranges: per input column, smallest and largest value of the whole series.
         missing: what a missing value does, as the recipe spells it.
         rows: usable rows.
@@ -102,7 +102,7 @@ class SeriesDataset:
     train: Windows
     validation: Windows
     test: Windows
-    normalisation: Normalisation
+    normalization: Normalization
     ranges: tuple[tuple[float, float], ...]
     missing: str
     rows: int
@@ -147,7 +147,7 @@ def load_series(path: Path, data: SeriesData) -> SeriesDataset:
         train=windows["train"],
         validation=windows["validation"],
         test=windows["test"],
-        normalisation=_normalisation(series, segments["train"]),
+        normalization=_normalization(series, segments["train"]),
         ranges=_ranges(series.values),
         missing=data.missing,
         rows=len(series.times),
@@ -233,13 +233,13 @@ def split_segments(runs: tuple[Segment, ...], data: SeriesData) -> dict[str, tup
 
 
 def _cuts(start: int, stop: int, data: SeriesData) -> tuple[int, int]:
-    """First row of the validation part and of the test part: whole rows, rounded down."""
+    """First row of the validation set and of the test set: whole rows, rounded down."""
     percents = (data.train_percent, data.train_percent + data.validation_percent)
     first, second = (start + int((stop - start) * percent / 100) for percent in percents)
     return first, second
 
 
-def _in_order(table: Table, data: SeriesData) -> tuple[Table, int]:
+def _in_order(table: CsvTable, data: SeriesData) -> tuple[CsvTable, int]:
     """The rows whose times rise, and how many repeated ones were left out (where allowed)."""
     latest = np.maximum.accumulate(table.times)
     late = np.concatenate([[False], table.times[1:] <= latest[:-1]])
@@ -255,7 +255,7 @@ def _in_order(table: Table, data: SeriesData) -> tuple[Table, int]:
     raise _not_rising(table, int(np.flatnonzero(late)[at]), repeats=bool(repeats[at]))
 
 
-def _not_rising(table: Table, row: int, *, repeats: bool) -> DataError:
+def _not_rising(table: CsvTable, row: int, *, repeats: bool) -> DataError:
     stamp = table.times[row]
     earlier = np.flatnonzero(table.times[:row] == stamp)
     if len(earlier):
@@ -269,7 +269,7 @@ def _not_rising(table: Table, row: int, *, repeats: bool) -> DataError:
     return DataError(f"{table.path}, line {table.lines[row]}: {found}; {remedy}")
 
 
-def _refuse_missing(table: Table, data: SeriesData) -> None:
+def _refuse_missing(table: CsvTable, data: SeriesData) -> None:
     rows, columns = np.nonzero(np.isnan(table.values))
     if len(rows):
         raise DataError(
@@ -287,12 +287,12 @@ def _runs(times: Times, step_minutes: float) -> tuple[Segment, ...]:
     return tuple(pairwise(edges))
 
 
-def _normalisation(series: Series, segments: tuple[Segment, ...]) -> Normalisation:
+def _normalization(series: Series, segments: tuple[Segment, ...]) -> Normalization:
     rows = np.concatenate([series.values[start:stop] for start, stop in segments])
     known = ~np.concatenate([series.filled[start:stop] for start, stop in segments])
     mean, std = rows.mean(axis=0, where=known), rows.std(axis=0, where=known)
     std = np.where(std > _CONSTANT * np.abs(mean), std, 1.0)
-    return Normalisation(mean=tuple(mean.tolist()), std=tuple(std.tolist()))
+    return Normalization(mean=tuple(mean.tolist()), std=tuple(std.tolist()))
 
 
 def _ranges(values: Floats) -> tuple[tuple[float, float], ...]:

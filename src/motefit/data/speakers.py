@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from motefit.spec.tasks.keyword_spotting import SPEAKER_FOLDERS
+from motefit.spec.tasks.speech_spec import SPEAKER_FOLDERS
 
 SPEAKER_REMEDY = (
     "Say where the speaker stands: name files <speaker>_nohash_<number>, or give [data] speaker, a "

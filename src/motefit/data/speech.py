@@ -1,21 +1,26 @@
-"""Speech folders as arrays: found, split, decoded once, and memory-mapped from then on."""
+"""Speech folders as arrays: found, split, decoded once, and memory-mapped from then on.
+
+Extra words for a teacher come from the same folder: :func:`exclude_overlap` leaves out whatever is
+in validation or test.
+"""
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.typing import NDArray
 
-from motefit.data.audio import decode_clip, file_bytes, fit_length, read_clip, resampler
 from motefit.data.cache import SUFFIX, cache_folder, read_entry, write_checked
-from motefit.data.folders import SpeechFolder, find_speech
+from motefit.data.decode import decode_clip, file_bytes, fit_length, read_clip, resampler
 from motefit.data.recordings import Recording, describe, from_row
 from motefit.data.speakers import describe_speakers, speaker_finder
+from motefit.data.speech_folder import SpeechFolder, find_speech
 from motefit.data.splits import (
     PARTS,
     Split,
@@ -25,7 +30,7 @@ from motefit.data.splits import (
     word_of,
 )
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.keyword_spotting import SpeechData
+from motefit.spec.tasks.speech_spec import SpeechData
 
 Progress = Callable[[int, int], None]
 _FORMAT = 2
@@ -66,9 +71,9 @@ class SpeechDataset:
     Attributes:
         labels: the words, sorted.
         rate_hz: sampling rate of all audio.
-        train: the training part.
-        validation: the validation part.
-        test: the test part.
+        train: the training set.
+        validation: the validation set.
+        test: the test set.
         noise: int16 (samples,), all background noise end to end; empty if there is none.
         key: SHA-256 (hex) of rate, labels, split and samples; the same wherever the files lie and
             whatever (lossless) format they have.
@@ -355,4 +360,55 @@ def _dataset(
         key=_hash_json(content),
         listed_missing=split.missing,
         unlisted=split.unlisted,
+    )
+
+
+def exclude_overlap(wider: SpeechDataset, judged: SpeechDataset) -> SpeechDataset:
+    """The wider data set without the clips that judge a model of the other one.
+
+    Its training set loses every clip that stands, by id or sample for sample, in the validation or
+    test set of either; its validation set every clip of either's test set. Where no speaker of
+    ``judged`` is in training and test, as in a split by speaker, the same holds of speakers. The
+    test set is empty.
+
+    Args:
+        wider: of more words, from the same folder.
+        judged: of the words that the model tells apart.
+
+    Returns:
+        a data set whose key depends on the wider one and on the clips kept, and not on ``judged``:
+        what is made of it serves other choices of words as well.
+    """
+    test = (wider.test, judged.test)
+    held = (wider.validation, judged.validation, *test)
+    by_speaker = not set(judged.train.speakers) & set(judged.test.speakers)  # None in both: unknown
+    train = _without(wider.train, held, speakers=by_speaker)
+    validation = _without(wider.validation, test, speakers=by_speaker)
+    nothing = _chosen(wider.test, np.zeros(len(wider.test), bool))
+    kept = json.dumps([wider.key, train.ids, validation.ids])
+    key = hashlib.sha256(kept.encode()).hexdigest()
+    return replace(wider, train=train, validation=validation, test=nothing, key=key)
+
+
+def _without(clips: Clips, others: Collection[Clips], *, speakers: bool) -> Clips:
+    ids = {name for other in others for name in other.ids}
+    digests = {digest for other in others for digest in other.digests}
+    voices = {voice for other in others for voice in other.speakers} if speakers else set()
+    rows = zip(clips.ids, clips.digests, clips.speakers, strict=True)
+    keep = [i not in ids and d not in digests and v not in voices for i, d, v in rows]
+    return _chosen(clips, np.array(keep, bool))
+
+
+def _chosen(clips: Clips, keep: NDArray[np.bool_]) -> Clips:
+    if keep.all():
+        return clips
+    rows = np.flatnonzero(keep)
+    return Clips(
+        pcm=clips.pcm[rows],
+        label=clips.label[rows],
+        ids=tuple(clips.ids[i] for i in rows),
+        speakers=tuple(clips.speakers[i] for i in rows),
+        lengths=clips.lengths[rows],
+        digests=tuple(clips.digests[i] for i in rows),
+        recordings=tuple(clips.recordings[i] for i in rows) if clips.recordings else (),
     )

@@ -21,9 +21,9 @@ class Split:
     """Clip ids (``"word/stem"``) per part, each sorted.
 
     Attributes:
-        train: ids of the training part.
-        validation: ids of the validation part.
-        test: ids of the test part.
+        train: ids of the training set.
+        validation: ids of the validation set.
+        test: ids of the test set.
         missing: ids that a list names and the folder lacks.
         unlisted: ids in the folder that no list names.
     """
@@ -96,8 +96,8 @@ def stratified_split(
 
     Args:
         ids: clip ids, in any order.
-        train_percent: share of the training part.
-        validation_percent: share of the validation part; the rest is the test part.
+        train_percent: share of the training set.
+        validation_percent: share of the validation set; the rest is the test set.
         seed: same seed and ids: same split.
     """
     parts: dict[str, list[str]] = {part: [] for part in PARTS}
@@ -129,8 +129,8 @@ def speaker_split(
 
     Args:
         speakers: the speaker of each clip id; None where it is not known.
-        train_percent: share of the training part.
-        validation_percent: share of the validation part; the rest is the test part.
+        train_percent: share of the training set.
+        validation_percent: share of the validation set; the rest is the test set.
         seed: same seed and ids: same split.
 
     Raises:

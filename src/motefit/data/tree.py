@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from motefit.data.audio import AUDIO_SUFFIXES
+from motefit.data.decode import AUDIO_SUFFIXES
 from motefit.spec.errors import DataError
 
 OTHER_SUFFIXES = (

@@ -1,5 +1,7 @@
 """A small writer of graphs, used by the families: names tensors and draws initial weights."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from motefit.graph.graph import INPUT, Graph
@@ -21,6 +23,7 @@ from motefit.graph.ops import (
     TimePadding,
 )
 from motefit.graph.ops_signal import Slice
+from motefit.spec.errors import RecipeError
 
 
 class Builder:
@@ -116,7 +119,7 @@ class Builder:
         return self._append(Dense(inputs=tuple(inputs), output=name))
 
     def batch_norm(self, *, epsilon: float = 1e-3) -> str:
-        """Append a batch normalisation over the channels."""
+        """Append a batch normalization over the channels."""
         name = self._name("norm")
         channels = self.shape[-1]
         inputs = [self.cursor]
@@ -198,3 +201,19 @@ class Builder:
         return Graph(
             input_shape=self._shapes[INPUT], ops=tuple(self._ops), constants=dict(self._constants)
         )
+
+
+def scaled(filters: int, width_multiplier: float) -> int:
+    """Filters times the width multiplier, truncated as the published scripts do; at least 1."""
+    return max(1, int(filters * width_multiplier))
+
+
+def per_layer(values: Sequence[int], index: int) -> int:
+    """The entry of a layer; the last entry stands for all further layers.
+
+    Raises:
+        RecipeError: for an empty list or an entry below 1.
+    """
+    if not values or min(values) < 1:
+        raise RecipeError(f"a list of sizes needs entries of at least 1, got {list(values)}")
+    return values[min(index, len(values) - 1)]

@@ -33,7 +33,7 @@ Keep = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Use:
+class ChannelAxis:
     """An axis of a constant that runs over a space's channels.
 
     Attributes:
@@ -50,7 +50,7 @@ class Use:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Space:
+class ChannelGroup:
     """Channels that several tensors share.
 
     Attributes:
@@ -63,10 +63,10 @@ class Space:
     name: str
     size: int
     tensors: tuple[str, ...]
-    uses: tuple[Use, ...]
+    uses: tuple[ChannelAxis, ...]
 
 
-def spaces(graph: Graph) -> tuple[Space, ...]:
+def spaces(graph: Graph) -> tuple[ChannelGroup, ...]:
     """The spaces of a float graph whose channels may be taken out, in order of appearance.
 
     The channels of the input and of the output are not among them.
@@ -117,7 +117,7 @@ def cut(graph: Graph, keep: Keep, arrays: Mapping[str, np.ndarray]) -> dict[str,
     return result
 
 
-def _spaces(graph: Graph) -> tuple[Space, ...]:
+def _spaces(graph: Graph) -> tuple[ChannelGroup, ...]:
     first: dict[str, str] = {INPUT: INPUT}
     for op in graph.ops:
         source, sizes = op.inputs[0], graph.shapes
@@ -125,14 +125,14 @@ def _spaces(graph: Graph) -> tuple[Space, ...]:
         first[op.output] = first[source] if passes else op.output
         if isinstance(op, Add):
             _join(graph, op, first)
-    uses: dict[str, list[Use]] = {}
+    uses: dict[str, list[ChannelAxis]] = {}
     for op in graph.ops:
         for tensor, use in _uses(graph, op):
             known = uses.setdefault(first[tensor], [])
             if use not in known:
                 known.append(use)
     return tuple(
-        Space(
+        ChannelGroup(
             name=name,
             size=graph.shapes[name][-1],
             tensors=tuple(t for t in graph.activations() if first[t] == name),
@@ -151,26 +151,26 @@ def _join(graph: Graph, op: Add, first: dict[str, str]) -> None:
             first[name] = sides[0]
 
 
-def _uses(graph: Graph, op: Op) -> Iterable[tuple[str, Use]]:
+def _uses(graph: Graph, op: Op) -> Iterable[tuple[str, ChannelAxis]]:
     """The axes of an operation's constants, each with a tensor that has the channels."""
     source = op.inputs[0]
     constants = op.inputs[1:]
     if isinstance(op, BatchNorm):
-        return [(source, Use(constant=name, axis=0)) for name in constants]
+        return [(source, ChannelAxis(constant=name, axis=0)) for name in constants]
     if isinstance(op, DepthwiseConv2D):
         axes = zip(constants, (3, 0), strict=False)
-        return [(source, Use(constant=name, axis=axis)) for name, axis in axes]
+        return [(source, ChannelAxis(constant=name, axis=axis)) for name, axis in axes]
     if isinstance(op, LSTM):
         weight, recurrent = constants[:2]
         read = [
-            (source, Use(constant=weight, axis=2)),
-            (op.output, Use(constant=recurrent, axis=2)),
+            (source, ChannelAxis(constant=weight, axis=2)),
+            (op.output, ChannelAxis(constant=recurrent, axis=2)),
         ]
-        return read + [(op.output, Use(constant=n, axis=1, makes=True)) for n in constants]
+        return read + [(op.output, ChannelAxis(constant=n, axis=1, makes=True)) for n in constants]
     if not isinstance(op, Conv2D | Dense):
         return []
-    made = [(op.output, Use(constant=name, axis=0, makes=True)) for name in constants]
+    made = [(op.output, ChannelAxis(constant=name, axis=0, makes=True)) for name in constants]
     if isinstance(op, Conv2D):
-        return [(source, Use(constant=constants[0], axis=3)), *made]
+        return [(source, ChannelAxis(constant=constants[0], axis=3)), *made]
     repeats = math.prod(graph.shapes[source][:-1])
-    return [(source, Use(constant=constants[0], axis=1, repeats=repeats)), *made]
+    return [(source, ChannelAxis(constant=constants[0], axis=1, repeats=repeats)), *made]

@@ -53,7 +53,7 @@ def _macs(graph: Graph, op: Op) -> int:
 
 def _peak_bytes(graph: Graph) -> int:
     size = {
-        name: math.prod(graph.shapes[name]) * (1 if name in graph.quantisation else 4)
+        name: math.prod(graph.shapes[name]) * (1 if name in graph.quantization else 4)
         for name in graph.activations()
     }
     last_use = {name: i for i, op in enumerate(graph.ops) for name in op.inputs if name in size}

@@ -13,7 +13,7 @@ INPUT = "input"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Quantisation:
+class Quantization:
     """How integers stand for reals: ``real = scale * (q - zero_point)``.
 
     Attributes:
@@ -35,7 +35,7 @@ class Quantisation:
         # a single number is compared as it is: numpy's reductions take microseconds
         ends = scale.tolist() if scale.size < 2 else [scale.min(), scale.max()]
         if ends and not 0 < ends[0] <= ends[-1] < np.inf:
-            raise RecipeError(f"quantisation scales must be positive and finite, got {scale}")
+            raise RecipeError(f"quantization scales must be positive and finite, got {scale}")
         object.__setattr__(self, "scale", scale)
 
     def along(self, rank: int) -> np.ndarray:
@@ -71,18 +71,18 @@ class Graph:
     Attributes:
         input_shape: of one example, without the batch; the input's name is ``"input"``.
         ops: in an order in which they can run; the last one's output is the graph's.
-        constants: weights, biases and statistics by name: float32, or int8/int32 when quantised.
-        quantisation: of tensors that hold integers, by name. An activation named here is int8
+        constants: weights, biases and statistics by name: float32, or int8/int32 when quantized.
+        quantization: of tensors that hold integers, by name. An activation named here is int8
             (int16 for an LSTM's cell state, named ``"<output>.cell"``), any other float32.
         states: further inputs, and further outputs that become them in the next run; in files
-            they stand in this order behind the input and the output. Only the streaming form of a
-            network has any, see :mod:`motefit.graph.streaming`.
+            they are in this order behind the input and the output. Only the streaming form of a
+            network has any, see :mod:`motefit.graph.streaming_form`.
     """
 
     input_shape: Shape
     ops: tuple[Op, ...]
     constants: Mapping[str, np.ndarray]
-    quantisation: Mapping[str, Quantisation] = field(default_factory=dict)
+    quantization: Mapping[str, Quantization] = field(default_factory=dict)
     states: tuple[State, ...] = ()
 
     def __post_init__(self) -> None:

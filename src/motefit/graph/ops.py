@@ -168,7 +168,7 @@ class Activation(Elementwise):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm(Elementwise):
-    """Batch normalisation over the last axis; folded on export.
+    """Batch normalization over the last axis; folded on export.
 
     Inputs: x, gamma (c,), beta (c,), mean (c,), variance (c,).
     """
@@ -190,12 +190,12 @@ class Softmax(Elementwise):
 
 @dataclass(frozen=True, kw_only=True)
 class Quantize(Elementwise):
-    """float32 to int8, by the output's quantisation. Inputs: x."""
+    """float32 to int8, by the output's quantization. Inputs: x."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dequantize(Elementwise):
-    """int8 to float32, by the input's quantisation. Inputs: an activation or a constant."""
+    """int8 to float32, by the input's quantization. Inputs: an activation or a constant."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,9 @@
-"""The operations of a front end inside the model, float32 only, written by ``graph.frontend``.
+"""Operations of a front end inside the model, float32; see ``graph.frontend_graph``.
 
 They are not trained: a front end is joined to a network that is in the form that ships. But
 ``Slice`` belongs to networks too, and it and ``Concatenate``, of which the streaming form is made
-(``graph.streaming``), move int8 as well. Shapes leave the batch dimension out, and so do axes: axis
-0 is the first one behind the batch.
+(``graph.streaming_form``), move int8 as well. Shapes leave the batch dimension out, and so do axes:
+axis 0 is the first one behind the batch.
 """
 
 import math

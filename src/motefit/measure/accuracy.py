@@ -14,7 +14,7 @@ CHUNK_CLIPS = 256
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnseenSpeakers:
+class UnseenSpeakerScore:
     """What a classifier does on the clips of speakers who are not in training.
 
     Attributes:
@@ -34,7 +34,7 @@ class UnseenSpeakers:
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:
-    """What a classifier does on labelled clips.
+    """What a classifier does on labeled clips.
 
     Attributes:
         labels: the words, in the order of rows and columns of ``confusion``.
@@ -57,7 +57,7 @@ class Accuracy:
     high: float
     confusion: tuple[tuple[int, ...], ...]
     recalls: tuple[float | None, ...]
-    unseen_speakers: UnseenSpeakers | None = None
+    unseen_speakers: UnseenSpeakerScore | None = None
 
     @property
     def facts(self) -> dict[str, float]:
@@ -149,8 +149,8 @@ def score(
     )
 
 
-def _unseen(right: np.ndarray) -> UnseenSpeakers:
+def _unseen(right: np.ndarray) -> UnseenSpeakerScore:
     n, correct = len(right), int(right.sum())
     low, high = interval(correct, n) if n else (0.0, 1.0)
     accuracy = correct / n if n else None
-    return UnseenSpeakers(n=n, correct=correct, accuracy=accuracy, low=low, high=high)
+    return UnseenSpeakerScore(n=n, correct=correct, accuracy=accuracy, low=low, high=high)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motefit.measure.accuracy import Accuracy, score
-from motefit.measure.errors import ForecastErrors, score_forecast
+from motefit.measure.forecast_errors import ForecastErrors, score_forecast
 from motefit.spec.errors import DataError
 
 
@@ -44,7 +44,7 @@ class LeastSquares:
         """Solve in closed form; directions the data does not determine get weight zero.
 
         Args:
-            windows: (n, input_steps, inputs) of the training part.
+            windows: (n, input_steps, inputs) of the training set.
             targets: (n, output_steps, targets).
 
         Raises:
@@ -72,13 +72,13 @@ def forecast_baselines(
     train: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
 ) -> dict[str, ForecastErrors]:
-    """Errors of every naive forecast on the test part.
+    """Errors of every naive forecast on the test set.
 
     Args:
         names: of the targets.
         columns: index of each target among the inputs.
-        train: windows and targets of the training part.
-        test: windows and targets of the test part.
+        train: windows and targets of the training set.
+        test: windows and targets of the test set.
     """
     windows, targets = test
     predictions = {
@@ -93,8 +93,8 @@ def majority_class(names: tuple[str, ...], *, train: np.ndarray, test: np.ndarra
 
     Args:
         names: of the labels.
-        train: (n,) label indices of the training part; of equals the first counts.
-        test: (m,) label indices of the test part.
+        train: (n,) label indices of the training set; of equals the first counts.
+        test: (m,) label indices of the test set.
 
     Raises:
         DataError: for no test labels, or indices that no label has.

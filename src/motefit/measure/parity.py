@@ -8,12 +8,12 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter as LiteRT
 from ai_edge_litert.interpreter import OpResolverType
 
-from motefit.graph import integer, reference
+from motefit.graph.execute import float32, int8
 from motefit.graph.graph import INPUT, Graph
 from motefit.graph.ops import Op, Quantize
 from motefit.spec.errors import DataError, ModelFileError
+from motefit.tflite.importer.read import read_named
 from motefit.tflite.inspect import inspect
-from motefit.tflite.read import read_named
 
 FLOAT_TOLERANCE = 1e-5
 """Of a layer's greatest output: sums in another order."""
@@ -66,7 +66,7 @@ def measure_parity(model: bytes, batch: np.ndarray) -> Parity:
     """Compare every layer of a file with LiteRT's builtin kernels, without XNNPACK.
 
     Args:
-        model: a .tflite file that ``motefit.tflite.read`` can read.
+        model: a .tflite file that ``motefit.tflite.importer.read`` can read.
         batch: (n, ...) real inputs, as the network takes them; rounded to int8 where the file
             takes that.
 
@@ -80,14 +80,14 @@ def measure_parity(model: bytes, batch: np.ndarray) -> Parity:
     if not len(batch) or batch[0].size != size:
         raise DataError(f"the model takes (n, {size}) numbers, got an array of shape {batch.shape}")
     given = batch.reshape(len(batch), *graph.input_shape)
-    if INPUT in graph.quantisation:
-        given = integer.quantise_array(given, graph.quantisation[INPUT])
-    whole = INPUT in graph.quantisation or isinstance(graph.ops[0], Quantize)
+    if INPUT in graph.quantization:
+        given = int8.quantize_array(given, graph.quantization[INPUT])
+    whole = INPUT in graph.quantization or isinstance(graph.ops[0], Quantize)
     arm = platform.machine() == "aarch64"
     ours = (
-        integer.run_all(graph, given, machine="aarch64" if arm else "x86-64")
+        int8.run_all(graph, given, machine="aarch64" if arm else "x86-64")
         if whole
-        else reference.run_all(graph, given)
+        else float32.run_all(graph, given)
     )
     theirs = _run_litert(model, given)
     makers = _makers(model)
@@ -136,7 +136,7 @@ def _compare(
     graph: Graph, op: Op, ours: np.ndarray, theirs: np.ndarray, maker: tuple[int, str]
 ) -> LayerParity:
     theirs = theirs.reshape(ours.shape)
-    exact = op.output in graph.quantisation
+    exact = op.output in graph.quantization
     apart = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
     if not exact:
         apart /= max(float(np.abs(ours).max(initial=0.0)), float(np.finfo(np.float32).tiny))

@@ -13,7 +13,7 @@ LABEL_CHARACTERS = 15
 
 
 @dataclass(frozen=True, kw_only=True)
-class Series:
+class ChartSeries:
     """One line of a chart.
 
     Attributes:
@@ -34,12 +34,12 @@ class Tick:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class ChartLine:
     """One drawn line.
 
     Attributes:
         path: SVG path data.
-        dots: centres of its markers; none where there are many points.
+        dots: centers of its markers; none where there are many points.
         label: name at the right end, shortened.
         label_at: height of the label, moved so that labels do not overlap.
         end: right end of the line.
@@ -70,7 +70,7 @@ class LineChart:
     x_name: str
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[ChartLine, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ def tick_text(values: Sequence[float]) -> tuple[str, ...]:
 
 
 def line_chart(
-    series: Sequence[Series], *, title: str, x_name: str, from_zero: bool
+    series: Sequence[ChartSeries], *, title: str, x_name: str, from_zero: bool
 ) -> LineChart | None:
     """Lay a line chart out; None where no series has a point.
 
@@ -151,7 +151,7 @@ def line_chart(
     places = [[(at_x(x), at_y(y)) for x, y in s.points] for s in drawn]
     heights = spread([place[-1][1] for place in places], gap=LABEL_GAP)
     lines = tuple(
-        Line(
+        ChartLine(
             path="M" + "L".join(f"{x:g},{y:g}" for x, y in place),
             dots=tuple(place) if len(place) <= 12 else (),
             label=shortened(s.name, LABEL_CHARACTERS),
@@ -178,25 +178,25 @@ def line_chart(
 
 
 def spread(heights: Sequence[float], *, gap: float) -> tuple[float, ...]:
-    """Move heights apart until neighbours differ by ``gap``, keeping order and centre of mass.
+    """Move heights apart until neighbors differ by ``gap``, keeping order and center of mass.
 
     >>> spread((10.0, 12.0, 60.0), gap=10)
     (6.0, 16.0, 60.0)
     """
     order = sorted(range(len(heights)), key=lambda i: heights[i])
     groups: list[list[int]] = []
-    centres: list[float] = []
+    centers: list[float] = []
     for i in order:
         groups.append([i])
-        centres.append(heights[i])
-        while len(groups) > 1 and centres[-1] - centres[-2] < gap * _half(groups[-2:]):
+        centers.append(heights[i])
+        while len(groups) > 1 and centers[-1] - centers[-2] < gap * _half(groups[-2:]):
             merged = groups.pop(-2) + groups.pop()
-            centres[-2:] = [sum(heights[j] for j in merged) / len(merged)]
+            centers[-2:] = [sum(heights[j] for j in merged) / len(merged)]
             groups.append(merged)
     placed = dict.fromkeys(order, 0.0)
-    for group, centre in zip(groups, centres, strict=True):
+    for group, center in zip(groups, centers, strict=True):
         for k, i in enumerate(group):
-            placed[i] = centre + gap * (k - (len(group) - 1) / 2)
+            placed[i] = center + gap * (k - (len(group) - 1) / 2)
     return tuple(round(placed[i], 1) for i in range(len(heights)))
 
 
@@ -233,7 +233,7 @@ def _x_ticks(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(inside)
 
 
-def _describe(series: Sequence[Series], x_name: str) -> str:
+def _describe(series: Sequence[ChartSeries], x_name: str) -> str:
     """Each line's first and last value in words."""
     return "; ".join(
         f"{s.name}: {s.points[0][1]:.3g} at {s.points[0][0]:g}, "

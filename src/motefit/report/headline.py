@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from motefit.report.facts import ReportFacts
+from motefit.report.report_facts import ReportFacts
 from motefit.report.text import inside, metric_name, metric_unit
 from motefit.report.verdict import Tone, VerdictLine, verdict_lines
+from motefit.spec.certificate import Certificate
 from motefit.spec.metrics import MAE_PREFIX, format_value
-from motefit.verify import Certificate
 
 _FIGURES = (
     "accuracy",

@@ -4,8 +4,8 @@ import importlib.resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from motefit.report.facts import ReportFacts
 from motefit.report.headline import headline
+from motefit.report.report_facts import ReportFacts
 from motefit.report.sections import sections
 from motefit.spec.errors import MissingExtraError
 from motefit.spec.files import write_atomic

@@ -1,15 +1,14 @@
-"""Words and numbers for people: names of metrics, units, digits that line up."""
+"""Words and numbers for people: names of metrics, units, digits that line up.
+
+Any table of evidence becomes rows of words (:func:`rows`) where a section has no drawing for it.
+"""
 
 import math
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from motefit.spec.metrics import (
-    MAE_PREFIX,
-    RECALL_MIN,
-    RECALL_PREFIX,
-    SKILL_PREFIX,
-    format_value,
-)
+from motefit.spec.metrics import MAE_PREFIX, RECALL_MIN, RECALL_PREFIX, SKILL_PREFIX, format_value
 
 _NAMES = {
     "accuracy": "Accuracy",
@@ -90,7 +89,7 @@ def split_column(column: str) -> tuple[str, str]:
 
 
 def inside(name: str) -> str:
-    """A name as it stands inside a sentence; abbreviations keep their capitals.
+    """A name as it is inside a sentence; abbreviations keep their capitals.
 
     >>> inside("Model file"), inside("RAM, tensor arena"), inside("T")
     ('model file', 'RAM, tensor arena', 'T')
@@ -142,3 +141,37 @@ def shortened(text: str, length: int) -> str:
     'least s…'
     """
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+LONGEST_LIST = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One fact: its name in words and its value for people."""
+
+    name: str
+    value: str
+
+
+def rows(facts: Mapping[str, object], *, under: str = "") -> tuple[Row, ...]:
+    """One row per scalar or list; a table inside a table lends its name to its rows.
+
+    >>> rows({"arena_bytes": 5000, "range": {"T (degC)": (-12.5, 31)}})
+    (Row(name='Arena, bytes', value='5 000'), Row(name='Range: T (degC)', value='-12.5, 31'))
+    """
+    found: list[Row] = []
+    for key, value in facts.items():
+        words = phrase(str(key))
+        name = f"{under}: {inside(words) if '_' in str(key) else key}" if under else words
+        if isinstance(value, Mapping):
+            found.extend(rows(value, under=name))
+        elif value is not None and value != "" and value != () and value != []:
+            found.append(Row(name=name, value=_text(value)))
+    return tuple(found)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple) and len(value) > LONGEST_LIST:
+        return f"{plain(value[:LONGEST_LIST])}, … ({len(value)} in all)"
+    return plain(value)

@@ -1,11 +1,11 @@
-"""The certificate in words: one line per bound, with a tone that a mark and a colour follow."""
+"""The certificate in words: one line per bound, with a tone that a mark and a color follow."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from motefit.report.text import grouped, metric_name, metric_unit, percent
 from motefit.spec.budget import Bound
-from motefit.verify import AccuracyEvidence, Certificate, Line
+from motefit.spec.certificate import AccuracyEvidence, Certificate, Line
 
 Tone = Literal["good", "open", "bad"]
 

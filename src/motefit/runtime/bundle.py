@@ -133,7 +133,7 @@ def _card_beside(path: Path) -> Path:
         if candidate.is_file():
             return candidate
     raise NoCardError(
-        f"{path} is a model without a card, so its labels, front end and normalisation are "
+        f"{path} is a model without a card, so its labels, front end and normalization are "
         f"unknown; put {candidates[0].name} or {CARD_NAME} beside it, or give a recipe: "
         f"motefit check {path.name} --recipe RECIPE takes the front end from its [frontend]"
     )

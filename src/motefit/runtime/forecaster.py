@@ -8,23 +8,23 @@ from numpy.typing import NDArray
 
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.interpreter import Interpreter
-from motefit.runtime.normalise import Normaliser
+from motefit.runtime.normalize import Normalizer
 from motefit.spec.errors import DataError, ModelFileError
-from motefit.spec.tasks.forecasting import NAME, SeriesIO
+from motefit.spec.tasks.series_spec import NAME, SeriesIO
 
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
 
 
 class Forecaster:
-    """A forecasting model. The file's output is standardised like its input, step by step.
+    """A forecasting model. The file's output is standardized like its input, step by step.
 
-    Columns are standardised, and turned back, in float64; the file itself computes in float32.
+    Columns are standardized, and turned back, in float64; the file itself computes in float32.
 
     Args:
         model: bytes of the .tflite file; its output holds ``output_steps x targets`` values, the
             targets of the first step first.
-        io: columns, steps and normalisation, from the card.
+        io: columns, steps and normalization, from the card.
         threads: of LiteRT's kernels.
         xnnpack: LiteRT's default delegate; False runs the builtin kernels.
 
@@ -37,8 +37,8 @@ class Forecaster:
     ) -> None:
         self.io = io
         self.interpreter = Interpreter(model, threads=threads, xnnpack=xnnpack)
-        self._normaliser = Normaliser(
-            io.normalisation, columns=len(io.inputs), precision=np.float64
+        self._normalizer = Normalizer(
+            io.normalization, columns=len(io.inputs), precision=np.float64
         )
         self._window = io.input_steps, len(io.inputs)
         self._prediction = io.output_steps, len(io.targets)
@@ -61,7 +61,7 @@ class Forecaster:
         return cls(bundle.model, bundle.card.io, threads=threads, xnnpack=xnnpack)
 
     def inputs(self, windows: np.ndarray) -> Float32Array:
-        """The model's input for many windows: checked and standardised.
+        """The model's input for many windows: checked and standardized.
 
         Args:
             windows: (n, input_steps, inputs) real numbers in the columns' own units.
@@ -84,10 +84,10 @@ class Forecaster:
             raise DataError(
                 "a window with NaN or infinite values cannot be used; fill or drop such rows"
             )
-        return self._normaliser.apply(windows)
+        return self._normalizer.apply(windows)
 
     def infer(self, inputs: Float32Array) -> Float64Array:
-        """Predictions in the columns' own units from standardised windows.
+        """Predictions in the columns' own units from standardized windows.
 
         Args:
             inputs: (n, input_steps, inputs) as :meth:`inputs` gives them.
@@ -96,7 +96,7 @@ class Forecaster:
             (n, output_steps, targets) float64.
         """
         outputs = self.interpreter.run(inputs).reshape(-1, *self._prediction)
-        return self._normaliser.undo(outputs, self.io.target_columns)
+        return self._normalizer.undo(outputs, self.io.target_columns)
 
     def predict(self, window: np.ndarray) -> Float64Array:
         """Predict the steps that follow one window.

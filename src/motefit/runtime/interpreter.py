@@ -60,20 +60,20 @@ class Edge:
     scale: np.float32
     zero_point: int
 
-    def quantise(self, values: Float32Array) -> np.ndarray:
-        """Reals to the file's dtype; see :func:`quantise`."""
+    def quantize(self, values: Float32Array) -> np.ndarray:
+        """Reals to the file's dtype; see :func:`quantize`."""
         if self.dtype == np.float32:
             return values
-        return quantise(values, scale=self.scale, zero_point=self.zero_point, dtype=self.dtype)
+        return quantize(values, scale=self.scale, zero_point=self.zero_point, dtype=self.dtype)
 
-    def dequantise(self, values: np.ndarray) -> Float32Array:
+    def dequantize(self, values: np.ndarray) -> Float32Array:
         """The file's dtype to reals: ``scale * (q - zero_point)``."""
         if self.dtype == np.float32:
             return np.asarray(values, np.float32)
         return (values.astype(np.int32) - self.zero_point).astype(np.float32) * self.scale
 
 
-def quantise(
+def quantize(
     values: Float32Array, *, scale: np.float32, zero_point: int, dtype: np.dtype[Any]
 ) -> np.ndarray:
     """Round reals to integers as TensorFlow Lite's QUANTIZE kernel does.
@@ -168,7 +168,7 @@ class Interpreter:
     def run(self, batch: np.ndarray) -> Float32Array:
         """Outputs of a batch in real numbers, whatever the file's own types are.
 
-        Integer inputs are rounded as :func:`quantise` states.
+        Integer inputs are rounded as :func:`quantize` states.
 
         Args:
             batch: (n, ...) real numbers; each example has as many values as :attr:`input_shape`,
@@ -189,7 +189,7 @@ class Interpreter:
             )
         if not np.isfinite(batch).all():
             raise DataError("model inputs must be finite, got NaN or infinity")
-        inputs = self._input.quantise(batch)
+        inputs = self._input.quantize(batch)
         outputs = np.empty((len(batch), *self.output_shape), self.output_dtype)
         for i, example in enumerate(inputs):
             outputs[i] = self.run_raw(example)
@@ -213,12 +213,12 @@ class Interpreter:
         return self.take()
 
     def to_input(self, values: Float32Array) -> np.ndarray:
-        """Real numbers in :attr:`input_dtype`; see :func:`quantise`."""
-        return self._input.quantise(values)
+        """Real numbers in :attr:`input_dtype`; see :func:`quantize`."""
+        return self._input.quantize(values)
 
     def to_real(self, values: np.ndarray) -> Float32Array:
         """Values of :attr:`output_dtype` as real numbers."""
-        return self._output.dequantise(values)
+        return self._output.dequantize(values)
 
     def put(self, example: np.ndarray) -> None:
         """The first step of :meth:`run_raw`: set the input, and the states to zero.

@@ -1,4 +1,4 @@
-"""From sound to a word: front end, normalisation, model, probabilities."""
+"""From sound to a word: front end, normalization, model, probabilities."""
 
 import math
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.interpreter import Interpreter
-from motefit.runtime.normalise import Normaliser
-from motefit.runtime.streaming_state import StateInterpreter
+from motefit.runtime.normalize import Normalizer
+from motefit.runtime.state_interpreter import StateInterpreter
 from motefit.signal.features import features_of
 from motefit.signal.pcm import as_float32, require_samples
 from motefit.signal.resample import resample
 from motefit.spec.errors import DataError, ModelFileError
-from motefit.spec.tasks.keyword_spotting import NAME, SpeechIO
+from motefit.spec.tasks.speech_spec import NAME, SpeechIO
 
 Float32Array = NDArray[np.float32]
 
@@ -41,7 +41,7 @@ class KeywordSpotter:
 
     Args:
         model: bytes of the .tflite file.
-        io: labels, front end and normalisation, from the card.
+        io: labels, front end and normalization, from the card.
         threads: of LiteRT's kernels.
         xnnpack: LiteRT's default delegate; False runs the builtin kernels.
 
@@ -60,7 +60,7 @@ class KeywordSpotter:
         else:
             self.interpreter = Interpreter(model, threads=threads, xnnpack=xnnpack)
         self._features = features_of(io.frontend)
-        self._normaliser = Normaliser(io.normalisation, columns=io.frontend.features)
+        self._normalizer = Normalizer(io.normalization, columns=io.frontend.features)
         sizes = math.prod(self.interpreter.input_shape), math.prod(self.interpreter.output_shape)
         if sizes != (math.prod(io.input_shape), len(io.labels)):
             raise ModelFileError(
@@ -80,7 +80,7 @@ class KeywordSpotter:
         return cls(bundle.model, bundle.card.io, threads=threads, xnnpack=xnnpack)
 
     def inputs(self, pcm: np.ndarray) -> Float32Array:
-        """The model's input for many clips: features, normalised; samples where it has them inside.
+        """The model's input for many clips: features, normalized; samples where it has them inside.
 
         Args:
             pcm: (n, samples) at the front end's rate; int16, or float32 with full scale 1.0.
@@ -95,7 +95,7 @@ class KeywordSpotter:
         """
         if self.io.input == "audio":
             return clips_of(pcm, self.io.frontend.clip_samples)
-        return self._normaliser.apply(self._features.batch(pcm))
+        return self._normalizer.apply(self._features.batch(pcm))
 
     def infer(self, inputs: Float32Array) -> Float32Array:
         """Probabilities from what :meth:`inputs` gives.

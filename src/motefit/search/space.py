@@ -120,20 +120,20 @@ class Space:
         return values
 
 
-def in_ways(candidate: Candidate) -> tuple[Candidate, ...]:
-    """A candidate in all combinations of its recipe's ``search.ways``; itself where there are none.
+def variants_of(candidate: Candidate) -> tuple[Candidate, ...]:
+    """Variants of a candidate: all combinations of ``search.variants``, or the candidate alone.
 
     Raises:
         RecipeError: when a value is not allowed at its key.
     """
-    ways = candidate.recipe.search.ways
+    values_by_key = candidate.recipe.search.variants
     found: dict[str, Candidate] = {}
-    for combination in itertools.product(*ways.values()):
-        values = dict(zip(ways, combination, strict=True))
+    for combination in itertools.product(*values_by_key.values()):
+        values = dict(zip(values_by_key, combination, strict=True))
         way = Candidate(
             values={**candidate.values, **values},
             seed=candidate.seed,
-            recipe=candidate.recipe.with_values(values) if ways else candidate.recipe,
+            recipe=candidate.recipe.with_values(values) if values_by_key else candidate.recipe,
         )
         found.setdefault(way.key, way)
     return tuple(found.values())

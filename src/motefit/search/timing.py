@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from motefit.measure.profile import LatencyScale
+from motefit.measure.latency.device_profile import LatencyScale
 from motefit.runtime.interpreter import Interpreter
 from motefit.signal.features import features_of
 from motefit.spec.frontend import FrontEnd

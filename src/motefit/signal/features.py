@@ -6,7 +6,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from motefit.signal.kinds import feature_kind
+from motefit.signal.feature_kinds import feature_kind
 from motefit.signal.pcm import as_float32, require_samples
 from motefit.signal.spectrum import Spectrum, framed
 from motefit.spec.frontend import FrontEnd

@@ -86,11 +86,11 @@ class Bound:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """All bounds of a recipe and the metric to optimise once they hold.
+    """All bounds of a recipe and the metric to optimize once they hold.
 
     Attributes:
         bounds: one per metric, in the order written.
-        objective: metric to optimise; its direction is the metric's own.
+        objective: metric to optimize; its direction is the metric's own.
         reference: name of the recipe whose front end and network are the reference pipeline of
             ``latency.saving_percent``.
     """

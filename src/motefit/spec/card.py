@@ -14,7 +14,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """How a model came to be.
+    """How a model was made.
 
     Attributes:
         command: the command line that makes it; of paths, names alone.
@@ -43,7 +43,7 @@ class Card:
     Attributes:
         schema_version: of this card.
         task: name of a registered task.
-        io: the task's own section (labels, front end, columns, normalisation).
+        io: the task's own section (labels, front end, columns, normalization).
         model_sha256: of the .tflite bytes the card belongs to.
         facts: measured values by metric name (bytes, ms, fractions, column units).
         evidence: further measured facts by topic: counts, intervals, confusion matrix, baselines.

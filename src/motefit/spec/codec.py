@@ -16,6 +16,8 @@ from motefit.spec.errors import RecipeError
 T = TypeVar("T")
 LARGEST_INTEGER = 2**63 - 1
 """TOML promises 64 bits, and other readers of a card have no more."""
+FORMERLY = {"normalisation": "normalization", "ways": "variants"}
+"""Keys that earlier versions wrote into cards and recipes, and their names today."""
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
@@ -38,6 +40,7 @@ def decode(cls: type[T], data: object, *, where: str) -> T:
     """
     if not isinstance(data, Mapping):
         raise RecipeError(f"{where}: expected a table, got {data!r}")
+    data = {FORMERLY.get(key, key): value for key, value in data.items()}
     hints = _hints(cast("Any", cls))
     fields = {f.name: f for f in dataclasses.fields(cast("Any", cls)) if f.init}
     for key in data:
@@ -220,7 +223,7 @@ def encode(value: Any) -> Any:
 
 
 def dumps_json(value: Any) -> str:
-    """Serialise to JSON with sorted keys, so that equal values give equal bytes.
+    """Serialize to JSON with sorted keys, so that equal values give equal bytes.
 
     Raises:
         ValueError: when a number is NaN or infinite.
@@ -229,7 +232,7 @@ def dumps_json(value: Any) -> str:
 
 
 def dumps_toml(mapping: Mapping[str, Any]) -> str:
-    """Serialise plain nested mappings to TOML (the standard library only reads it).
+    """Serialize plain nested mappings to TOML (the standard library only reads it).
 
     Raises:
         TypeError: for a value that TOML cannot hold, such as None.

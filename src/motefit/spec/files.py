@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -128,3 +129,19 @@ def read_sealed(path: Path) -> dict[str, Any] | None:
 def _sealed_text(table: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(dumps_json(table).encode()).hexdigest()
     return dumps_json({**table, SEAL: digest})
+
+
+def make_writable(folder: Path) -> None:
+    """Make a folder, and try it with a file that vanishes.
+
+    Raises:
+        OutputError: when files cannot be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"motefit")
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {folder}: {error.strerror}; choose another folder with --out"
+        ) from None

@@ -49,7 +49,7 @@ class TrainSpec:
     """The ``[train]`` section.
 
     Attributes:
-        epochs: passes over the training part.
+        epochs: passes over the training set.
         batch_size: examples per step.
         optimizer: ``"adamw"`` or ``"adam"``.
         learning_rate: peak (one-cycle) or initial (linear, constant) learning rate.
@@ -60,7 +60,7 @@ class TrainSpec:
         label_smoothing: of the cross-entropy.
         balance: of the words in training: ``"none"`` takes the clips as they are, ``"sampling"``
             draws as many clips of each word in every epoch, the rare ones several times, each time
-            augmented anew, and keeps the epoch with the best balanced accuracy.
+            augmented every time, and keeps the epoch with the best balanced accuracy.
         seeds: one candidate is trained per seed.
         augment: of training clips.
         teacher: a larger network to learn from, of a task with cross-entropy; None for none.
@@ -122,7 +122,7 @@ class CompressSpec:
         calibration_examples: training examples that calibrate the activations, and that weights
             are rounded to.
         bias_scales: what an int8 file says about the scales of its int32 biases, see
-            ``motefit.tflite.writer.write``; the arithmetic is the same.
+            ``motefit.tflite.write.write.write``; the arithmetic is the same.
         keep_names: keep the names of tensors in the file, for people who look into it.
         steps: what happens between training and export, in order: tables with the ``name`` of a
             compressor and its options, each a ``[[compress.steps]]``.
@@ -163,7 +163,7 @@ class Recipe:
         data: the task's own section.
         frontend: None for tasks without one.
         model: family and knobs.
-        train: optimisation.
+        train: optimization.
         compress: what the shipped file looks like.
         budget: limits and objective.
         budgets: further budgets by name; each gets the candidate that serves it best, and a bundle.
@@ -371,7 +371,7 @@ def _model(given: object, *, where: str) -> Mapping[str, Any]:
 def _search(given: object, *, where: str) -> Mapping[str, Any]:
     """The ``[search]`` section with ``model.width`` in its tables as ``"model.width"``."""
     search = dict(_mapping(given, where=where))
-    for key in ("space", "ways"):
+    for key in ("space", "variants", "ways"):
         if isinstance(search.get(key), Mapping):
             search[key] = flatten(search[key], where=f"{where}: {key}", leaves=("low", "high"))
     return search

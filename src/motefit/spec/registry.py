@@ -30,7 +30,7 @@ class Registry(Generic[T]):
         self._members: dict[str, T] = {}
 
     def register(self, name: str, member: T) -> T:
-        """Add a member and return it; a module that is imported anew replaces its own."""
+        """Add a member and return it; a module that is imported again replaces its own."""
         self._members[name] = member
         return member
 

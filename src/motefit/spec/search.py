@@ -8,7 +8,7 @@ from motefit.spec.errors import RecipeError
 from motefit.spec.metrics import metric
 
 SEARCHED = ("frontend", "model", "train", "compress")
-"""Sections of a recipe whose keys may stand in a search space."""
+"""Sections of a recipe whose keys can be searched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,8 @@ class SearchSpec:
             objective alone.
         finalists: the best candidates at the end of their training, that are made into files with
             all compression steps; the best file is chosen.
-        ways: ``compress.`` keys with values: each finalist is made into a file in all combinations.
+        variants: ``compress.`` keys with values: each finalist is made into a file in all
+            combinations.
         repeats: seeds that the chosen candidate is trained on in all, for mean and spread.
         stack: most small networks of equal shape that train as one; 1 trains each alone.
     """
@@ -92,14 +93,14 @@ class SearchSpec:
     keep: float = 0.34
     objectives: tuple[str, ...] = ()
     finalists: int = 3
-    ways: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    variants: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     repeats: int = 3
     stack: int = 8
 
     def __post_init__(self) -> None:
         check_fields(self)
         _check_keys("space", self.space, SEARCHED)
-        _check_keys("ways", self.ways, ("compress",))
+        _check_keys("variants", self.variants, ("compress",))
         for name in ("max_candidates", "finalists", "repeats", "stack"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} must be at least 1, got {getattr(self, name)}")

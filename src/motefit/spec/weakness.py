@@ -39,7 +39,7 @@ class Weakness:
         baseline: name of the naive baseline; empty for a claim of a word alone.
         baseline_value: the baseline's value of the metric.
         word: what the baseline always says, or the word that the claim is of.
-        clips: of the word in the test part, where they are counted.
+        clips: of the word in the test set, where they are counted.
     """
 
     claim: Claim

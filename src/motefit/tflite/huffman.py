@@ -66,7 +66,7 @@ def smooth_counts(counts: Sequence[int], tolerance: int) -> list[int]:
 
 
 def _long_runs(counts: Sequence[int]) -> list[bool]:
-    """Where equal counts stand in runs that the header packs well already."""
+    """Where equal counts are in runs that the header packs well already."""
     keep = [False] * len(counts)
     at = 0
     while at < len(counts):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motefit.tflite import schema
-from motefit.tflite.reader import Reader, TableView, damaged
-from motefit.tflite.schema import (
+from motefit.tflite.flatbuffer import schema
+from motefit.tflite.flatbuffer.reader import Reader, TableView, damaged
+from motefit.tflite.flatbuffer.schema import (
     BufferSlot,
     MetadataSlot,
     ModelSlot,
@@ -276,7 +276,7 @@ def _tensor(tensor: TableView, buffers: Sequence[TableView]) -> TensorInfo:
     if index >= len(buffers):
         raise damaged(f"a tensor refers to buffer {index} of {len(buffers)}")
     data = _data(buffers[index], "constants")
-    scale, zero_point, axis = _quantisation(tensor.child(TensorSlot.QUANTIZATION))
+    scale, zero_point, axis = _quantization(tensor.child(TensorSlot.QUANTIZATION))
     name = tensor.text(TensorSlot.NAME, "names")
     known = code in set(TensorType)
     zero = zero_point[0] if zero_point and len(set(zero_point)) == 1 else 0
@@ -316,7 +316,7 @@ def stored_values(data: bytes, kind: TensorType, count: int) -> np.ndarray:
     return np.frombuffer(data, dtype)
 
 
-def _quantisation(table: TableView | None) -> tuple[tuple[float, ...], tuple[int, ...], int]:
+def _quantization(table: TableView | None) -> tuple[tuple[float, ...], tuple[int, ...], int]:
     if table is None:
         return (), (), 0
     table.array(QuantizationSlot.MIN, "<f4", "scales")

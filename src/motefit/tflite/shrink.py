@@ -10,10 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from motefit.spec.errors import ModelFileError
-from motefit.tflite import schema
-from motefit.tflite.flatbuffer import Blob, Node, Scalar, Table, Vector, assemble
-from motefit.tflite.reader import damaged
-from motefit.tflite.schema import (
+from motefit.tflite.flatbuffer import schema
+from motefit.tflite.flatbuffer.reader import (
+    damaged,
+    edited,
+    int32s_of,
+    items,
+    number,
+    read_model,
+    text_of,
+)
+from motefit.tflite.flatbuffer.schema import (
     BufferSlot,
     MetadataSlot,
     ModelSlot,
@@ -24,7 +31,7 @@ from motefit.tflite.schema import (
     TensorSlot,
     TensorType,
 )
-from motefit.tflite.tables import edited, int32s_of, items, number, read_model, text_of
+from motefit.tflite.flatbuffer.writer import Blob, Node, Scalar, Table, Vector, assemble
 
 RUNTIME_METADATA = frozenset(
     {"reduced_precision_support", "model_control_dependencies", "OfflineMemoryAllocation"}
@@ -34,7 +41,7 @@ RUNTIME_PREFIXES = ("LiteRt", "VALIDATION:")
 """Beginnings of further names, of metadata and subgraphs, that runtimes look at."""
 WIDE_TYPES = {TensorType.INT64, TensorType.UINT64, TensorType.FLOAT64, TensorType.COMPLEX64}
 LAST_OLD_CODE = 127
-"""Operator codes from here on stand in the new field; the old one then says so with this number."""
+"""Operator codes from here on are in the new field; the old one then says so with this number."""
 SIGNATURE_SUBGRAPH = 4
 DEBUG_OF_SUBGRAPH, DEBUG_OF_OPERATOR = 5, 13
 LARGE_OPTIONS = (9, 10)
@@ -231,7 +238,7 @@ def _tensor(tensor: Table, buffers: _Buffers) -> Table:
 
 
 def _quantization(quantization: Table) -> Table | None:
-    """Without the range it was calibrated with; None where nothing is quantised."""
+    """Without the range it was calibrated with; None where nothing is quantized."""
     fields = dict(quantization.fields)
     scale = fields.get(QuantizationSlot.SCALE)
     unscaled = not isinstance(scale, Blob) or scale.length == 0

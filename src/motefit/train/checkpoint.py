@@ -29,7 +29,7 @@ class Checkpoint:
     Attributes:
         identity: of the training: graph, settings, data and seed, as a digest.
         facts: JSON values: epochs done, history, best epoch.
-        arrays: constants now and at the best epoch, and the optimiser's moments, by name.
+        arrays: constants now and at the best epoch, and the optimizer's moments, by name.
     """
 
     identity: str

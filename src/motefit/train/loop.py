@@ -5,32 +5,63 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from motefit.graph.graph import Graph
 from motefit.spec.codec import dumps_json, encode
 from motefit.spec.errors import DataError, MotefitError
 from motefit.spec.recipe import TrainSpec
-from motefit.train.best import Best
 from motefit.train.checkpoint import Checkpoint, identify, read_checkpoint, write_checkpoint
 from motefit.train.module import GraphModule, select_device
-from motefit.train.optimisation import (
-    CLASSIFICATION,
-    learning_rate,
-    loss_function,
-    optimiser,
-    score,
-)
+from motefit.train.optimizer import CLASSIFICATION, learning_rate, loss_function, optimizer, score
+
+State = dict[str, Tensor]
+
+
+class Best:
+    """The epoch with the highest score; of equal ones the lowest loss; of those, the latest.
+
+    Attributes:
+        score: of that epoch.
+        loss: of that epoch.
+        epoch: its index; -1 before the first offer.
+        state: of the module then.
+    """
+
+    def __init__(self) -> None:
+        self.score, self.loss, self.epoch = -math.inf, math.inf, -1
+        self.state: State = {}
+
+    def offer(
+        self, score: float, loss: float, epoch: int, module: nn.Module, *, anyway: bool
+    ) -> None:
+        """Take an epoch if it is at least as good as the best one, or ``anyway``."""
+        if anyway or (score, -loss) >= (self.score, -self.loss):
+            self.score, self.loss, self.epoch = score, loss, epoch
+            self.state = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+    def facts(self) -> dict[str, Any]:
+        """All but the state, as JSON values."""
+        return {"best_score": self.score, "best_loss": self.loss, "best_epoch": self.epoch}
+
+    @classmethod
+    def from_facts(cls, facts: Any, state: State) -> "Best":  # noqa: ANN401 - JSON
+        """What :meth:`facts` told, with the state."""
+        best = cls()
+        best.score, best.loss = facts["best_score"], facts["best_loss"]
+        best.epoch, best.state = facts["best_epoch"], state
+        return best
+
 
 CHECKPOINT_SECONDS = 2.0
 """Epochs that are faster than this share a checkpoint."""
 EVALUATION_BATCH = 256
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
-"""What the optimiser keeps of a parameter: steps so far, mean of gradients and of squares."""
+"""What the optimizer keeps of a parameter: steps so far, mean of gradients and of squares."""
 
 
 class DivergedError(MotefitError, ArithmeticError):
@@ -38,7 +69,7 @@ class DivergedError(MotefitError, ArithmeticError):
 
 
 class Source(Protocol):
-    """Examples to train on: normalised inputs and targets.
+    """Examples to train on: normalized inputs and targets.
 
     Targets are class indices (n,) int64 for the cross-entropy, in training also probabilities
     (n, classes) float32; otherwise float32 of the size of the outputs, in standard units.
@@ -50,7 +81,7 @@ class Source(Protocol):
         ...
 
     def epoch(self, index: int, *, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """All training examples once, augmented anew, in any order.
+        """All training examples once, augmented every time, in any order.
 
         Args:
             index: of the epoch, from 0.
@@ -68,14 +99,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class EpochReport:
-    """What one epoch came to.
+    """Result of one epoch.
 
     Attributes:
         epoch: from 0.
         epochs: how many there will be.
         train_loss: mean over the epoch's examples, while the weights were moving.
         validation_loss: of the epoch's final weights, without label smoothing.
-        score: on the validation part, see ``train.optimisation.score``; higher is better.
+        score: on the validation set, see ``train.optimization.score``; higher is better.
         best_score: highest score so far.
         learning_rate: at the epoch's last step.
         seconds: from the epoch's begin to the end of its validation.
@@ -122,7 +153,7 @@ def train(  # noqa: PLR0913 - one keyword per thing a caller decides, all but th
     stop: Callable[[], bool] | None = None,
     until: int | None = None,
 ) -> Trained:
-    """Train a graph and keep the epoch that is best on the validation part.
+    """Train a graph and keep the epoch that is best on the validation set.
 
     Equal arguments give equal bytes on one machine's CPU, with or without interruption: each epoch
     draws from random numbers of its own, made of seed and index. Sets torch to one thread in this
@@ -131,7 +162,7 @@ def train(  # noqa: PLR0913 - one keyword per thing a caller decides, all but th
     Args:
         graph: initial constants, in trained or in shipped form.
         source: of the examples.
-        settings: optimisation; ``settings.seeds`` and ``settings.loss`` are not read.
+        settings: optimization; ``settings.seeds`` and ``settings.loss`` are not read.
         loss: ``"cross-entropy"``, ``"mae"``, ``"mse"`` or ``"huber"``.
         seed: of order, augmentation and dropout.
         checkpoint: file to resume from, if it is there, and to write to.
@@ -160,7 +191,7 @@ class Run:
     Args:
         module: to train, on its device.
         source: of the examples.
-        settings: optimisation.
+        settings: optimization.
         loss: name of the loss.
         seed: of order, augmentation and dropout.
         variant: tells trainings apart whose graph, settings and data are equal.
@@ -186,7 +217,7 @@ class Run:
         self._loss = loss
         self._train_loss = loss_function(loss, label_smoothing=settings.label_smoothing)
         self._plain_loss = loss_function(loss)
-        self._optimiser = optimiser(module, settings)
+        self._optimizer = optimizer(module, settings)
         self._device = next(module.parameters()).device
         self._history: list[EpochReport] = []
         self._best = Best()
@@ -234,7 +265,7 @@ class Run:
         return min(max(until or self.settings.epochs, 1), self.settings.epochs)
 
     def result(self) -> Trained:
-        """What the training came to so far; the module takes the constants of the best epoch."""
+        """Result of the training so far; the module takes the constants of the best epoch."""
         self.module.load_state_dict(self._best.state)
         return Trained(
             graph=self.module.to_graph(),
@@ -307,13 +338,13 @@ class Run:
             zip(x.tensor_split(steps), y.tensor_split(steps), strict=True)
         ):
             rate = learning_rate(settings, (index + step / steps) / settings.epochs)
-            for group in self._optimiser.param_groups:
+            for group in self._optimizer.param_groups:
                 group["lr"] = rate
             module.advance(index * steps + step, settings.epochs * steps)
             loss = self._train_loss(module.logits(inputs), targets)
-            self._optimiser.zero_grad()
+            self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
-            self._optimiser.step()
+            self._optimizer.step()
             total += loss.detach() * len(inputs)
         return rate, float(total) / len(x)
 
@@ -328,9 +359,9 @@ class Run:
         self.module.eval()
         with torch.no_grad():
             parts = [self.module.logits(part) for part in torch.split(inputs, EVALUATION_BATCH)]
-        return self.judge(torch.cat(parts), targets)
+        return self.screener(torch.cat(parts), targets)
 
-    def judge(self, outputs: Tensor, targets: Tensor) -> tuple[float, float]:
+    def screener(self, outputs: Tensor, targets: Tensor) -> tuple[float, float]:
         """Mean loss without smoothing, and score, of logits (n, ...)."""
         loss, balanced = self._plain_loss(outputs, targets), self.settings.balance != "none"
         return float(loss), score(self._loss, outputs, targets, balanced=balanced)
@@ -362,7 +393,7 @@ class Run:
         arrays = {f"now/{k}": _array(v) for k, v in self.module.state_dict().items()}
         arrays |= {f"best/{k}": _array(v) for k, v in self._best.state.items()}
         for index, moments in enumerate(self.moments()):
-            arrays |= {f"optimiser/{index}/{k}": _array(v) for k, v in moments.items()}
+            arrays |= {f"optimizer/{index}/{k}": _array(v) for k, v in moments.items()}
         facts = {"history": [encode(report) for report in self._history], **self._best.facts()}
         write_checkpoint(path, Checkpoint(identity=self._identity, facts=facts, arrays=arrays))
 
@@ -378,17 +409,17 @@ class Run:
         self._history = [EpochReport(**report) for report in found.facts["history"]]
         count = len(list(self.module.parameters()))
         self.load_moments(
-            [{k: arrays[f"optimiser/{i}/{k}"] for k in MOMENTS} for i in range(count)]
+            [{k: arrays[f"optimizer/{i}/{k}"] for k in MOMENTS} for i in range(count)]
         )
 
     def moments(self) -> list[Mapping[str, Tensor]]:
-        """The optimiser's :data:`MOMENTS` of every parameter, in order; empty before a step."""
-        return [self._optimiser.state[parameter] for parameter in self.module.parameters()]
+        """The optimizer's :data:`MOMENTS` of every parameter, in order; empty before a step."""
+        return [self._optimizer.state[parameter] for parameter in self.module.parameters()]
 
     def load_moments(self, moments: Sequence[Mapping[str, Tensor]]) -> None:
         """Take over copies of what :meth:`moments` returned."""
         for parameter, new in zip(self.module.parameters(), moments, strict=True):
-            state = self._optimiser.state[parameter]
+            state = self._optimizer.state[parameter]
             state["step"] = new["step"].to(self._device, copy=True)
             for key in MOMENTS[1:]:
                 # The fused kernels walk parameter and moments in memory order: keep the strides.

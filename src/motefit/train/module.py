@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from motefit.graph.graph import INPUT, Graph
 from motefit.graph.ops import BatchNorm, DepthwiseConv2D, Softmax
 from motefit.spec.errors import RecipeError
-from motefit.train.steps import Context, compile_op
+from motefit.train.torch_ops import Context, compile_op
 
 NORM_MOMENTUM = 0.9
 """Share of the old running statistics kept at each step (Keras's sense of the word). Keras's own
@@ -98,7 +98,7 @@ class GraphModule(nn.Module):
         self.reseed(seed)
 
     def reseed(self, *seed: int) -> None:
-        """Start the dropouts' random numbers anew from whole numbers of at least 0."""
+        """Start the dropouts' random numbers again from whole numbers of at least 0."""
         device = next(self.parameters(), torch.empty(0)).device
         self._context.generator = generator_of(*seed, device=device)
 
@@ -174,7 +174,7 @@ def _channels_second(batch: Tensor) -> Tensor:
     return batch.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
-class Layout:
+class ParameterLayout:
     """How a constant lies in torch: a permutation of the Graph's axes."""
 
     def __init__(self, order: tuple[int, ...]) -> None:
@@ -194,14 +194,14 @@ class Layout:
         return np.array(array, np.float32)
 
 
-def layout_of(graph: Graph, name: str) -> Layout:
+def layout_of(graph: Graph, name: str) -> ParameterLayout:
     """The layout of a constant: convolution OIHW, depthwise C1HW, anything else as it is."""
     if any(isinstance(op, DepthwiseConv2D) for op in graph.consumers(name)):
         rank_4 = (3, 0, 1, 2)
     else:
         rank_4 = (0, 3, 1, 2)
     rank = graph.constants[name].ndim
-    return Layout(rank_4 if rank == 4 else tuple(range(rank)))
+    return ParameterLayout(rank_4 if rank == 4 else tuple(range(rank)))
 
 
 def generator_of(*seed: int, device: torch.device | None = None) -> torch.Generator:

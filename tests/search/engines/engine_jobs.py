@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from motefit.pipeline.jobs import Job, candidate_folder, training_folder
+from motefit.fit.jobs import TrainJob, candidate_folder, training_folder
 from motefit.spec.errors import DataError, MissingExtraError
 
 
@@ -90,7 +90,7 @@ def large(size: int) -> bytes:
     return bytes(size)
 
 
-def train_for_show(job: Job) -> None:
+def train_for_show(job: TrainJob) -> None:
     """What a training does to its folders: go on from a checkpoint, log, remove, be refused."""
     for work in job.works:
         if work.seed < 0:

@@ -9,7 +9,7 @@ import engine_jobs as jobs
 import pytest
 from engine_watch import PATIENCE_S, alive, wait_for
 
-from motefit.measure.bench_machine import usable_cores
+from motefit.measure.machine import usable_cores
 from motefit.search.engines import WorkerLost, open_engine
 from motefit.spec.errors import RecipeError
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import engine_jobs
 import pytest
 
-from motefit.pipeline.jobs import Job, Work
-from motefit.pipeline.parcel import (
-    Changes,
-    Parcel,
+from motefit.fit.jobs import CandidateJob, TrainJob
+from motefit.fit.remote_files import (
+    FileChanges,
+    RemoteJob,
     apply,
     pack,
     parcel_of,
@@ -19,11 +19,12 @@ from motefit.pipeline.parcel import (
 from motefit.spec.errors import DataError, OutputError
 
 
-def job_of(folder: Path, *keys: str, seed: int = 0, data: Path | None = None) -> Job:
+def job_of(folder: Path, *keys: str, seed: int = 0, data: Path | None = None) -> TrainJob:
     works = tuple(
-        Work(table={}, name="n", seed=seed, key=key, training_key=f"t-{key}") for key in keys
+        CandidateJob(table={}, name="n", seed=seed, key=key, training_key=f"t-{key}")
+        for key in keys
     )
-    return Job(works=works, epochs=1, data=data, folder=folder)
+    return TrainJob(works=works, epochs=1, data=data, folder=folder)
 
 
 def visible(folder: Path) -> dict[str, bytes]:
@@ -67,8 +68,8 @@ def test_files_come_back_from_every_engine(engine, tmp_path):
 
 def test_a_node_is_given_the_data_by_their_full_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    parcel = parcel_of(job_of(Path("run"), "a", data=Path("data.csv")))
-    assert parcel.job.data == tmp_path / "data.csv"
+    remote_job = parcel_of(job_of(Path("run"), "a", data=Path("data.csv")))
+    assert remote_job.job.data == tmp_path / "data.csv"
     assert parcel_of(job_of(Path("run"), "a")).job.data is None
 
 
@@ -78,7 +79,7 @@ def test_what_did_not_change_does_not_come_back(tmp_path):
     (run / "candidates" / "a" / "same").write_bytes(b"same")
     (run / "candidates" / "a" / "old.npz").write_bytes(b"")
     job = job_of(run, "a")
-    changes = run_parcel(engine_jobs.train_for_show, Parcel(job=job, files=pack(job)))
+    changes = run_parcel(engine_jobs.train_for_show, RemoteJob(job=job, files=pack(job)))
     assert set(changes.files) == {
         "trainings/t-a/training.npz",
         "trainings/t-a/history.jsonl",
@@ -91,9 +92,11 @@ def test_what_did_not_change_does_not_come_back(tmp_path):
 def test_nothing_stays_on_the_node(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     job = job_of(tmp_path / "run", "a")
-    run_parcel(engine_jobs.train_for_show, Parcel(job=job, files={}))
+    run_parcel(engine_jobs.train_for_show, RemoteJob(job=job, files={}))
     with pytest.raises(DataError):
-        run_parcel(engine_jobs.train_for_show, Parcel(job=job_of(tmp_path, "a", seed=-1), files={}))
+        run_parcel(
+            engine_jobs.train_for_show, RemoteJob(job=job_of(tmp_path, "a", seed=-1), files={})
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -109,4 +112,4 @@ def test_the_file_written_last_is_packed_last(tmp_path):
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "candidates").write_text("a file where a folder must be")
     with pytest.raises(OutputError, match=r"candidates/a/result\.json"):
-        apply(Changes(files={"candidates/a/result.json": b"{}"}, gone=()), tmp_path)
+        apply(FileChanges(files={"candidates/a/result.json": b"{}"}, gone=()), tmp_path)

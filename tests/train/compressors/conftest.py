@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter as LiteRT
 
-from motefit.graph.families import build
+from motefit.graph.families import Problem, build
 from motefit.graph.graph import Graph
-from motefit.graph.problem import Problem
 from motefit.spec.recipe import CompressSpec, TrainSpec
-from motefit.train.coach import Coach
+from motefit.train.finetune.finetuner import FineTuner
+from motefit.train.finetune.trained_model import Model
 from motefit.train.loop import train
-from motefit.train.model import Model
 
 FAMILIES: Mapping[str, Mapping[str, object]] = {
     "dscnn": {"width": 8, "blocks": 1},
@@ -36,7 +35,7 @@ SETTINGS = TrainSpec(epochs=3, batch_size=32, learning_rate=0.02, weight_decay=0
 
 @dataclass(frozen=True, kw_only=True)
 class Patterns:
-    """Rows that are high, low or in turn high and low; noise is drawn anew per epoch."""
+    """Rows that are high, low or in turn high and low; noise is drawn again per epoch."""
 
     key: str = "patterns"
 
@@ -81,9 +80,9 @@ class Case:
     def model(self) -> Model:
         return Model(graph=self.graph)
 
-    def coach(self, folder: Path | None = None, **knobs: Any) -> Coach:
+    def tuner(self, folder: Path | None = None, **knobs: Any) -> FineTuner:
         compress = CompressSpec(precision=knobs.pop("precision", self.precision))
-        return Coach(
+        return FineTuner(
             self.source,
             SETTINGS,
             compress,

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 
 from motefit.graph.channels import spaces
 from motefit.graph.counter import count
-from motefit.graph.graph import Quantisation
-from motefit.graph.quantise import quantise
-from motefit.graph.transform import fold
-from motefit.graph.weight_scales import with_weight_scales
+from motefit.graph.fold import fold
+from motefit.graph.graph import Quantization
+from motefit.graph.quantize.quantize import quantize
+from motefit.graph.quantize.weight_only import with_weight_scales
 from motefit.runtime.interpreter import Interpreter
 from motefit.spec.errors import RecipeError
 from motefit.tflite.archive import zip_bytes
 from motefit.train.compressors import compress
 from motefit.train.compressors.clustering import k_means
 from motefit.train.compressors.magnitude_pruning import Masks, Schedule
-from motefit.train.model import Model, chosen_weights
-from motefit.train.pricing import Layer, bits_of, integers_at, scale_at
-from motefit.train.ties import Ties
+from motefit.train.finetune.finetuner import Ties
+from motefit.train.finetune.rate_distortion import Layer, bits_of, integers_at, scale_at
+from motefit.train.finetune.trained_model import Model, chosen_weights
 
 shares = st.integers(0, 100).map(lambda percent: percent / 100)
 
@@ -81,12 +81,12 @@ def test_masks_only_grow_and_end_within_one_weight(
 @pytest.mark.parametrize("scope", ["layer", "global"])
 def test_sparsity_is_in_the_file(case_of, stored_weights, scope) -> None:
     case = case_of("mlp")
-    coach = case.coach()
+    tuner = case.tuner()
     step = {
         "name": "magnitude-pruning", "sparsity": 0.6, "scope": scope,
         "epochs": 2, "fine_tuning_epochs": 1,
     }  # fmt: skip
-    file = coach.file(compress(case.model, [step], coach))
+    file = tuner.file(compress(case.model, [step], tuner))
     weights = stored_weights(file)
     total = sum(w.size for w in weights)
     zeros = sum(int((w == 0).sum()) for w in weights)
@@ -96,7 +96,7 @@ def test_sparsity_is_in_the_file(case_of, stored_weights, scope) -> None:
 def test_only_the_named_layers_are_pruned(case_of) -> None:
     case = case_of("mlp")
     step = {"name": "magnitude-pruning", "layers": ["dense1"], "epochs": 0, "fine_tuning_epochs": 0}
-    pruned = compress(case.model, [step], case.coach()).graph.constants
+    pruned = compress(case.model, [step], case.tuner()).graph.constants
     assert np.mean(pruned["dense1.weight"] == 0) == 0.5
     np.testing.assert_array_equal(pruned["dense0.weight"], case.graph.constants["dense0.weight"])
 
@@ -107,12 +107,12 @@ def test_only_the_named_layers_are_pruned(case_of) -> None:
     clusters=st.integers(1, 9),
     seed=st.integers(0, 99),
 )
-def test_k_means_gives_each_value_its_nearest_centre(values, clusters, seed) -> None:
+def test_k_means_gives_each_value_its_nearest_center(values, clusters, seed) -> None:
     array = np.array(values)
     rng = np.random.default_rng(seed)
-    index, centres = k_means(array, np.ones(len(array)), clusters, rng=rng)
-    assert len(centres) <= clusters
-    distances = np.abs(array[:, None] - centres)
+    index, centers = k_means(array, np.ones(len(array)), clusters, rng=rng)
+    assert len(centers) <= clusters
+    distances = np.abs(array[:, None] - centers)
     chosen = distances[np.arange(len(array)), index]
     np.testing.assert_allclose(chosen, distances.min(axis=1), atol=1e-9)
     assert chosen.max() <= np.ptp(array) + 1e-9
@@ -121,13 +121,13 @@ def test_k_means_gives_each_value_its_nearest_centre(values, clusters, seed) -> 
 @pytest.mark.parametrize("precision", ["int8", "int8-weights", "float32"])
 def test_the_file_has_no_more_values_than_clusters(case_of, precision, stored_weights) -> None:
     case = case_of("dscnn")
-    coach = case.coach(precision=precision)
+    tuner = case.tuner(precision=precision)
     step = {"name": "clustering", "clusters": 5, "epochs": 1}
-    model = compress(case.model, [step], coach)
+    model = compress(case.model, [step], tuner)
     if precision == "float32":
         weights = [a for n, a in model.graph.constants.items() if n.endswith("weight")]
     else:
-        weights = stored_weights(coach.file(model))
+        weights = stored_weights(tuner.file(model))
     assert weights
     assert all(len(np.unique(w)) <= 5 for w in weights)
 
@@ -154,13 +154,13 @@ def test_tied_weights_move_together(case_of) -> None:
 @pytest.mark.parametrize("scope", ["layer", "global"])
 def test_channels_leave_the_file(case_of, target, scope) -> None:
     case = case_of("dscnn")
-    coach = case.coach()
+    tuner = case.tuner()
     step = {"name": "channel-pruning", "share": 0.2, "target": target, "scope": scope, "epochs": 0}
-    model = compress(case.model, [step], coach)
+    model = compress(case.model, [step], tuner)
     costs = {
         "channels": lambda m: sum(s.size for s in spaces(m.graph)),
         "macs": lambda m: count(fold(m.graph)).macs,
-        "bytes": lambda m: len(coach.file(m)),
+        "bytes": lambda m: len(tuner.file(m)),
     }
     before, after = (costs[target](m) for m in (case.model, model))
     assert 0.4 * before < after <= 0.8 * before
@@ -168,13 +168,13 @@ def test_channels_leave_the_file(case_of, target, scope) -> None:
 
 def test_zip_aware_is_smaller_and_within_its_tolerance(case_of) -> None:
     case = case_of("conv1d")
-    coach = case.coach()
-    plain = coach.file(case.model)
+    tuner = case.tuner()
+    plain = tuner.file(case.model)
     sizes = [len(zip_bytes(plain))]
     for tolerance in (0.01, 0.2):
         step = {"name": "zip-aware", "tolerance": tolerance}
-        file = coach.file(compress(case.model, [step], coach))
-        assert coach.loss_of_score(coach.score(plain), coach.score(file)) <= tolerance
+        file = tuner.file(compress(case.model, [step], tuner))
+        assert tuner.loss_of_score(tuner.score(plain), tuner.score(file)) <= tolerance
         sizes.append(len(zip_bytes(file)))
     assert sizes[0] > sizes[1] > sizes[2]
 
@@ -182,25 +182,25 @@ def test_zip_aware_is_smaller_and_within_its_tolerance(case_of) -> None:
 @pytest.mark.parametrize("epochs", [0, 2])
 def test_zip_aware_makes_the_zip_of_a_wanted_size(case_of, epochs: int) -> None:
     case = case_of("conv1d")
-    coach = case.coach()
-    before = len(zip_bytes(coach.file(case.model)))
+    tuner = case.tuner()
+    before = len(zip_bytes(tuner.file(case.model)))
     fine = {"name": "zip-aware", "tolerance": 0.0}
-    smallest = len(zip_bytes(coach.file(compress(case.model, [fine], coach))))
+    smallest = len(zip_bytes(tuner.file(compress(case.model, [fine], tuner))))
     for wanted in (before, (before + smallest) // 2):
         step = {"name": "zip-aware", "zip_bytes": wanted, "epochs": epochs}
-        file = coach.file(compress(case.model, [step], case.coach()))
+        file = tuner.file(compress(case.model, [step], case.tuner()))
         assert 0.9 * wanted < len(zip_bytes(file)) <= wanted
     tight = {"name": "zip-aware", "zip_bytes": 100}
     with pytest.raises(RecipeError, match="zip_bytes = 100 is out of reach"):
-        compress(case.model, [tight], coach)
+        compress(case.model, [tight], tuner)
 
 
 def test_clustered_weights_keep_their_integers_when_zipped(case_of, stored_weights) -> None:
     case = case_of("conv1d")
-    coach = case.coach()
-    clustered = compress(case.model, [{"name": "clustering", "clusters": 5, "epochs": 0}], coach)
-    zipped = compress(clustered, [{"name": "zip-aware", "tolerance": 0.05}], coach)
-    files = [coach.file(model) for model in (clustered, zipped)]
+    tuner = case.tuner()
+    clustered = compress(case.model, [{"name": "clustering", "clusters": 5, "epochs": 0}], tuner)
+    zipped = compress(clustered, [{"name": "zip-aware", "tolerance": 0.05}], tuner)
+    files = [tuner.file(model) for model in (clustered, zipped)]
     for before, after in zip(*map(stored_weights, files), strict=True):
         np.testing.assert_array_equal(before, after)
     assert len(zip_bytes(files[1])) < len(zip_bytes(files[0]))  # by the biases alone
@@ -216,7 +216,7 @@ def test_bits_that_cost_more_are_fewer(seed, per_channel, correlated) -> None:
     layer = Layer(
         name="w",
         bias="",
-        rule=Quantisation(scale=np.ones(6 if per_channel else 1), axis=0 if per_channel else None),
+        rule=Quantization(scale=np.ones(6 if per_channel else 1), axis=0 if per_channel else None),
         axis=0,
         rows=rows,
         sensitivity=rng.uniform(0.1, 1, (6, 1)),
@@ -238,14 +238,14 @@ def test_bits_that_cost_more_are_fewer(seed, per_channel, correlated) -> None:
 def test_chosen_scales_reach_the_file(case_of) -> None:
     case = case_of("mlp")
     folded = fold(case.graph)
-    coach = case.coach()
-    ranges = coach.ranges(Model(graph=folded))
-    form = quantise(folded, ranges)
+    tuner = case.tuner()
+    ranges = tuner.ranges(Model(graph=folded))
+    form = quantize(folded, ranges)
     name = "dense0.weight"
-    chosen = {name: 4 * form.quantisation[name].scale}
+    chosen = {name: 4 * form.quantization[name].scale}
     changed = with_weight_scales(form, folded, chosen)
     assert np.abs(changed.constants[name]).max() == pytest.approx(127 / 4, abs=1)
     model = replace(case.model.folded(), scales=chosen, ranges=ranges)
     x, _ = case.source.validation()
-    plain, coarse = (Interpreter(coach.file(m)).run(x) for m in (case.model, model))
+    plain, coarse = (Interpreter(tuner.file(m)).run(x) for m in (case.model, model))
     assert 0 < np.abs(plain - coarse).mean() < 0.1 * np.abs(plain).mean()

@@ -6,19 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from motefit.graph.transform import fold
+from motefit.graph.fold import fold
 from motefit.runtime.interpreter import Interpreter
 from motefit.spec.errors import RecipeError
 from motefit.train import loop
 from motefit.train.compressors import check_steps, compress, compressors
-from motefit.train.model import chosen_weights, weight_names
+from motefit.train.finetune.trained_model import chosen_weights, weight_names
 
 FAMILIES = ("dscnn", "tcnet", "bcresnet", "mlp", "conv1d", "lstm")
 QUICK: Mapping[str, Mapping[str, object]] = {
     "magnitude-pruning": {"sparsity": 0.4, "epochs": 2, "fine_tuning_epochs": 1},
     "channel-pruning": {"share": 0.2, "epochs": 2},
     "clustering": {"clusters": 6, "epochs": 2},
-    "quantisation-aware": {"epochs": 2},
+    "quantization-aware": {"epochs": 2},
     "zip-aware": {"tolerance": 0.05, "epochs": 2},
 }
 
@@ -48,8 +48,8 @@ def test_every_compressor_is_here() -> None:
 def test_shapes_and_zeros_stay(case_of, family, name) -> None:
     case = case_of(family)
     model = half_pruned(case)
-    coach = case.coach()
-    first = compress(model, [step(name)], coach)
+    tuner = case.tuner()
+    first = compress(model, [step(name)], tuner)
     assert first.graph.input_shape == model.graph.input_shape
     assert first.graph.output_shape == model.graph.output_shape
     if name != "channel-pruning":
@@ -57,20 +57,20 @@ def test_shapes_and_zeros_stay(case_of, family, name) -> None:
             zero = model.graph.constants[weight] == 0
             assert zero.any()
             assert np.all(first.graph.constants[weight][zero] == 0)
-    file = coach.file(first)
+    file = tuner.file(first)
     x, _ = case.source.validation()
     assert np.isfinite(Interpreter(file).run(x)).all()
-    again = case.coach()
+    again = case.tuner()
     assert again.file(compress(model, [step(name)], again)) == file
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_quality_is_kept(case_of, name) -> None:
     case = case_of("dscnn")
-    coach = case.coach()
-    before = coach.score(coach.file(case.model))
+    tuner = case.tuner()
+    before = tuner.score(tuner.file(case.model))
     assert before > 0.8
-    after = coach.score(coach.file(compress(case.model, [step(name)], coach)))
+    after = tuner.score(tuner.file(compress(case.model, [step(name)], tuner)))
     assert after > before - 0.06
 
 
@@ -86,7 +86,7 @@ def test_an_interrupted_step_resumes_to_the_same_bytes(
     case = case_of("tcnet")
     # a step of its own before, so that there are two checkpoints
     steps = [step("magnitude-pruning"), step(name)]
-    whole = case.coach()
+    whole = case.tuner()
     expected = whole.file(compress(case.model, steps, whole))
     seen = []
 
@@ -96,9 +96,9 @@ def test_an_interrupted_step_resumes_to_the_same_bytes(
             raise InterruptedHereError
 
     with pytest.raises(InterruptedHereError):
-        compress(case.model, steps, case.coach(tmp_path, progress=stop_at_last))
+        compress(case.model, steps, case.tuner(tmp_path, progress=stop_at_last))
     assert list(tmp_path.glob("*.checkpoint"))
-    resumed = case.coach(tmp_path)
+    resumed = case.tuner(tmp_path)
     assert resumed.file(compress(case.model, steps, resumed)) == expected
     untimed = [[replace(r, seconds=0.0) for r in c.history] for c in (resumed, whole)]
     assert untimed[0] == untimed[1]
@@ -107,19 +107,19 @@ def test_an_interrupted_step_resumes_to_the_same_bytes(
 def test_epochs_are_counted_on_from_the_training(case_of) -> None:
     case = case_of("mlp")
     seen = []
-    coach = case.coach(progress=seen.append)
-    compress(case.model, [step("clustering"), step("quantisation-aware")], coach)
-    assert [report.epoch for report in coach.history] == [3, 4, 5, 6]
-    assert tuple(seen) == coach.history
+    tuner = case.tuner(progress=seen.append)
+    compress(case.model, [step("clustering"), step("quantization-aware")], tuner)
+    assert [report.epoch for report in tuner.history] == [3, 4, 5, 6]
+    assert tuple(seen) == tuner.history
 
 
 def test_all_steps_together_keep_what_each_settled(case_of, stored_weights) -> None:
     case = case_of("dscnn")
-    coach = case.coach()
+    tuner = case.tuner()
     model = case.model
     zeros: dict[str, np.ndarray] = {}
-    for name in ("channel-pruning", "magnitude-pruning", "clustering", "quantisation-aware"):
-        model = compress(model, [step(name)], coach)
+    for name in ("channel-pruning", "magnitude-pruning", "clustering", "quantization-aware"):
+        model = compress(model, [step(name)], tuner)
         if name == "magnitude-pruning":
             pruned = chosen_weights(model.graph, (), depthwise=False)
             zeros = {n: model.graph.constants[n] == 0 for n in pruned}
@@ -128,7 +128,7 @@ def test_all_steps_together_keep_what_each_settled(case_of, stored_weights) -> N
     for name, mask in zeros.items():
         assert mask.mean() == pytest.approx(0.4, abs=1 / mask.size)
         assert np.all(model.graph.constants[name][mask] == 0)
-    weights = stored_weights(coach.file(model))
+    weights = stored_weights(tuner.file(model))
     assert len(weights) == len(weight_names(model.graph))
     assert all(len(np.unique(array)) <= 6 for array in weights)
 
@@ -145,7 +145,7 @@ def test_all_steps_together_keep_what_each_settled(case_of, stored_weights) -> N
 )
 def test_steps_that_cannot_be_understood_name_the_nearest(wrong, message) -> None:
     with pytest.raises(RecipeError, match=message):
-        check_steps([{"name": "quantisation-aware"}, wrong])
+        check_steps([{"name": "quantization-aware"}, wrong])
 
 
 @pytest.mark.parametrize(
@@ -161,16 +161,16 @@ def test_steps_that_cannot_be_understood_name_the_nearest(wrong, message) -> Non
 def test_options_that_do_not_fit_are_refused(case_of, wrong, message) -> None:
     case = case_of("dscnn")
     with pytest.raises(RecipeError, match=message):
-        compress(case.model, [wrong], case.coach())
+        compress(case.model, [wrong], case.tuner())
 
 
 def test_steps_that_need_integers_say_so(case_of) -> None:
     case = case_of("mlp")
-    for name in ("quantisation-aware", "zip-aware"):
+    for name in ("quantization-aware", "zip-aware"):
         with pytest.raises(RecipeError, match=r"set compress\.precision"):
-            compress(case.model, [step(name)], case.coach(precision="float32"))
+            compress(case.model, [step(name)], case.tuner(precision="float32"))
     recurrent = case_of("lstm")
     with pytest.raises(RecipeError, match="covers its weights only"):
-        compress(recurrent.model, [step("quantisation-aware")], recurrent.coach(precision="int8"))
+        compress(recurrent.model, [step("quantization-aware")], recurrent.tuner(precision="int8"))
     with pytest.raises(RecipeError, match='by = "gamma": no norm'):
-        compress(case.model, [step("channel-pruning", by="gamma")], case.coach())
+        compress(case.model, [step("channel-pruning", by="gamma")], case.tuner())

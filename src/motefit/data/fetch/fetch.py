@@ -25,7 +25,7 @@ class FetchReport:
         sha256_known: whether the hash was compared with a published one or an earlier fetch's;
             False: this is the first fetch, and the hash is now on record.
         reused: True when the data were there already and nothing was downloaded.
-        licence: of the data.
+        license: of the data.
     """
 
     name: str
@@ -35,7 +35,7 @@ class FetchReport:
     sha256: str
     sha256_known: bool
     reused: bool
-    licence: str
+    license: str
 
 
 def fetch(
@@ -49,7 +49,7 @@ def fetch(
     """Bring a data set to ``out``.
 
     The data land in ``out/<contents>`` and a receipt beside them, ``out/<name>.fetch.json``. Data
-    that an earlier call brought are recognised by it and not downloaded again. An interrupted
+    that an earlier call brought are recognized by it and not downloaded again. An interrupted
     download goes on where it stopped.
 
     Args:
@@ -123,7 +123,7 @@ def _report(
         sha256=str(receipt["sha256"]),
         sha256_known=known,
         reused=reused,
-        licence=entry.licence,
+        license=entry.license,
     )
 
 

@@ -46,7 +46,7 @@ class ClimateReport:
     last: datetime
 
 
-def synthesise_climate(
+def synthesize_climate(
     out_csv: Path,
     *,
     days: int,

@@ -1,15 +1,20 @@
-"""A synthetic data set's folder: made whole or not at all, and known again."""
+"""A synthetic data set's folder: written whole or not at all, and recognized later.
+
+The embedded default data are in the cache, by what was asked for (:func:`synthetic_folder`).
+"""
 
 import errno
 import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from motefit.data.cache import alone, cache_folder, report_damage
 from motefit.spec.errors import DataError, OutputError
+from motefit.spec.files import write_atomic
 
 MANIFEST = "synth.json"
 
@@ -43,7 +48,7 @@ def previous(out: Path, request: Mapping[str, object]) -> dict[str, object] | No
             raise DataError(f"{out} holds {what}; delete it or give a folder that is new or empty")
         if manifest.get("sha256") != content_sha256(out):
             raise DataError(
-                f"{out} was changed since it was synthesised; delete it or give another folder"
+                f"{out} was changed since it was synthesized; delete it or give another folder"
             )
     except OSError as error:
         raise OutputError(f"cannot use {out}: {error.strerror or error}") from error
@@ -98,3 +103,59 @@ def whole_folder(out: Path) -> Iterator[Path]:
         raise OutputError(
             f"cannot write {out}: {error.strerror or error}; nothing was left behind"
         ) from error
+
+
+SEAL = "data.sha256"
+
+
+def synthetic_folder(kind: str, *request: object, make: Callable[[Path], object]) -> Path:
+    """Folder of synthetic data for one request; other requests have other folders.
+
+    A folder that is not as it was made is reported and made again.
+
+    Args:
+        kind: of the data, e.g. ``"speech"``.
+        request: everything that the data depend on; plain values.
+        make: fills the folder, which is absent.
+
+    Raises:
+        OutputError: when the cache cannot be written.
+        MotefitError: as ``make`` does.
+    """
+    key = hashlib.sha256(repr(request).encode()).hexdigest()[:16]
+    entry = cache_folder() / "synthetic" / f"{kind}-{key}.checked"
+    folder, seal = entry / "data", entry / SEAL
+    with alone(entry):
+        whole = _sealed(folder, seal)
+        if not whole:
+            if whole is not None:
+                report_damage(folder)
+            _clear(entry)
+            make(folder)
+            write_atomic(seal, _seal_of(folder))
+    return folder
+
+
+def _sealed(folder: Path, seal: Path) -> bool | None:
+    """Whether a folder is as it was made; None when it never was."""
+    try:
+        written = seal.read_bytes()
+        return folder.is_dir() and written == _seal_of(folder).encode()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return False
+
+
+def _seal_of(folder: Path) -> str:
+    return content_sha256(folder, without=()) + "\n"
+
+
+def _clear(entry: Path) -> None:
+    """Leave an empty folder."""
+    try:
+        if entry.exists():
+            shutil.rmtree(entry)
+        entry.mkdir(parents=True)
+    except OSError as error:
+        raise OutputError(f"cannot replace {entry}: {error.strerror}") from None

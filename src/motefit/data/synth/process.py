@@ -42,7 +42,7 @@ class Utterance:
 
 
 def require_espeak() -> None:
-    """Check that speech can be synthesised, without loading espeak-ng into this process.
+    """Check that speech can be synthesized, without loading espeak-ng into this process.
 
     Raises:
         MissingExtraError: when ``espeakng_loader`` is not installed.

@@ -43,7 +43,7 @@ def resample(samples: Samples, count: int) -> Samples:
     return np.asarray(out[start : start + count], dtype=np.float32)
 
 
-def colour(samples: Samples, length: int, rate_hz: int, *, rng: np.random.Generator) -> Samples:
+def color(samples: Samples, length: int, rate_hz: int, *, rng: np.random.Generator) -> Samples:
     """A random microphone and a light random room: [n] to [length] with the room's tail.
 
     The microphone is a tilt of -3..3 dB an octave around 1 kHz, a high pass at 40..250 Hz and, half
@@ -85,7 +85,7 @@ def place(speech: Samples, rate_hz: int, bed: Samples, *, rng: np.random.Generat
     """
     start = int(rng.integers(rate_hz - len(speech) + 1))
     clip = np.zeros(rate_hz, dtype=np.float32)
-    clip[start:] = colour(speech, rate_hz - start, rate_hz, rng=rng)
+    clip[start:] = color(speech, rate_hz - start, rate_hz, rng=rng)
     power = float(np.sum(np.square(clip, dtype=np.float64))) / len(speech)
     clip *= np.float32(1 / np.sqrt(power + 1e-20))
     first = int(rng.integers(len(bed) - rate_hz))

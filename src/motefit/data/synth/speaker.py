@@ -29,7 +29,7 @@ _CALLBACK = ctypes.CFUNCTYPE(
 )
 
 
-class Engine:
+class EspeakEngine:
     """espeak-ng with its own data folder; answers :meth:`say` with 16 bit mono PCM.
 
     Attributes:
@@ -50,7 +50,7 @@ class Engine:
         )
         if self.rate_hz <= 0:
             raise RuntimeError(f"espeak_Initialize answered {self.rate_hz}")
-        # Initialisation seeds the noise of breathy voices with the clock.
+        # Initialization seeds the noise of breathy voices with the clock.
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self.version = self._library.espeak_Info(ctypes.byref(ctypes.c_char_p())).decode()
         self._pieces: list[bytes] = []
@@ -93,7 +93,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         answers.write(json.dumps(header).encode() + b"\n" + pcm)
         answers.flush()
 
-    engine = Engine()
+    engine = EspeakEngine()
     answer({"version": engine.version, "rate_hz": engine.rate_hz})
     for line in requests:
         try:

@@ -33,7 +33,7 @@ class Voice:
     """One synthetic speaker.
 
     Attributes:
-        name: the identity, as it stands before ``_nohash_`` in file names.
+        name: the identity, as it precedes ``_nohash_`` in file names.
         espeak: voice and variant as espeak-ng takes them.
         pitch: typical pitch, 0..100.
         speed: typical speed in words a minute.

@@ -20,7 +20,7 @@ def checked_words(words: Sequence[str]) -> tuple[str, ...]:
             words whose folders would be the same on a system that ignores case.
     """
     if not words:
-        raise DataError("no word to synthesise; give one or more, e.g. up,down")
+        raise DataError("no word to synthesize; give one or more, e.g. up,down")
     clean = tuple(" ".join(unicodedata.normalize("NFC", word).split()) for word in words)
     for typed, word in zip(words, clean, strict=True):
         problem = _problem(word)
@@ -40,7 +40,7 @@ def _problem(word: str) -> str:
     bad = sorted({mark for mark in word if mark in _FORBIDDEN or not mark.isprintable()})
     if bad:
         marks = " ".join(repr(mark) for mark in bad)
-        return f"has {marks}, which cannot stand in a folder name"
+        return f"has {marks}, which a folder name cannot have"
     if word[0] in "._" or word[-1] == ".":
         return "begins with '.' or '_' or ends with '.', which folder names here may not"
     if len(word.encode()) > _LONGEST_NAME_BYTES:

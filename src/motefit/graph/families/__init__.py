@@ -11,10 +11,27 @@ from typing import Any
 import numpy as np
 
 from motefit.graph.graph import Graph
-from motefit.graph.problem import Problem
+from motefit.graph.ops import Shape
 from motefit.spec.errors import RecipeError
 from motefit.spec.registry import Registry
 from motefit.spec.signature import checked_settings, settings_type
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Input and output of a network.
+
+    Attributes:
+        input_shape: (rows, columns) of one example: frames x features, or steps x columns.
+        outputs: size of the output vector.
+        naive: for each output the index in the flattened input that a naive forecast copies;
+            empty where there is none.
+    """
+
+    input_shape: Shape
+    outputs: int
+    naive: tuple[int, ...] = ()
+
 
 Build = Callable[..., Graph]
 

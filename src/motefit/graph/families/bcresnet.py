@@ -6,11 +6,9 @@ every activation fuses; frequency is averaged by pooling and broadcast back by a
 
 import numpy as np
 
-from motefit.graph.builder import Builder
-from motefit.graph.families import family
-from motefit.graph.families.scaling import per_layer
+from motefit.graph.builder import Builder, per_layer
+from motefit.graph.families import Problem, family
 from motefit.graph.graph import Graph
-from motefit.graph.problem import Problem
 
 
 @family("bcresnet", tasks=("keyword-spotting",))

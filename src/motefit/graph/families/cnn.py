@@ -5,12 +5,10 @@ Sources: the three-block CNN and the sequential CNN of published keyword spotter
 
 import numpy as np
 
-from motefit.graph.builder import Builder
-from motefit.graph.families import family
-from motefit.graph.families.scaling import per_layer, scaled
+from motefit.graph.builder import Builder, per_layer, scaled
+from motefit.graph.families import Problem, family
 from motefit.graph.graph import Graph
 from motefit.graph.ops import Padding
-from motefit.graph.problem import Problem
 
 
 @family("cnn", tasks=("keyword-spotting",))

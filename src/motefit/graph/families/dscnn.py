@@ -2,12 +2,10 @@
 
 import numpy as np
 
-from motefit.graph.builder import Builder
-from motefit.graph.families import family
-from motefit.graph.families.scaling import per_layer, scaled
+from motefit.graph.builder import Builder, per_layer, scaled
+from motefit.graph.families import Problem, family
 from motefit.graph.graph import Graph
 from motefit.graph.ops import Padding
-from motefit.graph.problem import Problem
 
 
 @family("dscnn", tasks=("keyword-spotting",))

@@ -3,9 +3,8 @@
 import numpy as np
 
 from motefit.graph.builder import Builder
-from motefit.graph.families import family
+from motefit.graph.families import Problem, family
 from motefit.graph.graph import Graph
-from motefit.graph.problem import Problem
 from motefit.spec.errors import RecipeError
 
 

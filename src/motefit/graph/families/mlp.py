@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from motefit.graph.builder import Builder
-from motefit.graph.families import family
-from motefit.graph.families.scaling import scaled
+from motefit.graph.builder import Builder, scaled
+from motefit.graph.families import Problem, family
 from motefit.graph.graph import Graph
-from motefit.graph.problem import Problem
 
 
 @family("mlp", tasks=("forecasting", "keyword-spotting"))

@@ -6,12 +6,10 @@ stream: Rybakov et al., arXiv:2005.06720.
 
 import numpy as np
 
-from motefit.graph.builder import Builder
-from motefit.graph.families import family
-from motefit.graph.families.scaling import per_layer
+from motefit.graph.builder import Builder, per_layer
+from motefit.graph.families import Problem, family
 from motefit.graph.graph import Graph
 from motefit.graph.ops import TimePadding
-from motefit.graph.problem import Problem
 
 
 @family("tcnet", tasks=("keyword-spotting",))

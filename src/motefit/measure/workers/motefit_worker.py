@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from motefit.measure.protocols import turn_2020, turn_2024
+from motefit.measure.latency.protocols import iteration_2020, iteration_2024
 from motefit.measure.workers.tensorflow_worker import serve
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.signal.features import features_of
@@ -31,8 +31,8 @@ class Own:
         frontend, rng = spotter.io.frontend, np.random.default_rng(0)
         self.features = features_of(frontend).clip
         self.turns = {
-            "2020": turn_2020(spotter.inputs, spotter.interpreter, frontend, rng=rng),
-            "2024": turn_2024(spotter.inputs, spotter.interpreter, frontend, rng=rng),
+            "2020": iteration_2020(spotter.inputs, spotter.interpreter, frontend, rng=rng),
+            "2024": iteration_2024(spotter.inputs, spotter.interpreter, frontend, rng=rng),
         }
 
 

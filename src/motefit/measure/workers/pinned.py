@@ -11,12 +11,18 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
-from motefit.measure.latency import MOST_ROUNDS, ROUNDS, Latency, Subject, measure_latency
-from motefit.measure.workers.process import Worker, motefit_worker
+from motefit.measure.latency.paired import (
+    MOST_ROUNDS,
+    ROUNDS,
+    BenchmarkCase,
+    Latency,
+    measure_latency,
+)
+from motefit.measure.workers.client import Worker, motefit_worker
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Opener = Callable[[], Subject]
+Opener = Callable[[], BenchmarkCase]
 """Opens a pipeline where it is called; it is pickled, e.g. a ``functools.partial``."""
 
 

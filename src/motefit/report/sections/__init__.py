@@ -1,7 +1,7 @@
 """The sections of a report; one file a section, each registers itself.
 
 A file in this folder turns facts into what its template shows, and calls :func:`register`.
-The template stands in ``report/templates`` and sees the result as ``view``. A section asks for
+The template is in ``report/templates`` and sees the result as ``view``. A section asks for
 topics of evidence, not for a task, so a new task that measures a known topic gets its section
 without a line here.
 """
@@ -9,7 +9,7 @@ without a line here.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from motefit.report.facts import ReportFacts
+from motefit.report.report_facts import ReportFacts
 from motefit.spec.registry import Registry
 
 

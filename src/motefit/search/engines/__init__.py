@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 POLL_S = 0.2
 RETRIES = 2
-"""How often a job whose worker died begins anew, on another worker."""
+"""How often a job whose worker died begins again, on another worker."""
 
 
 class WorkerLost(MotefitError, RuntimeError):  # noqa: N818 - says what happened
@@ -123,7 +123,7 @@ class Engine(ABC):
         """Do ``work(job)`` for every job, each in a worker of one thread.
 
         Workers are started when first needed, and serve the next call too. A job whose worker dies
-        begins anew on another, at most :data:`RETRIES` times, so a job must bear being repeated.
+        begins again on another, at most :data:`RETRIES` times, so a job must bear being repeated.
         Leaving the iterator, by an exception too, stops the jobs that run.
 
         Args:

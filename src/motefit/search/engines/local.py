@@ -15,7 +15,7 @@ from multiprocessing.context import SpawnProcess
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-from motefit.measure.bench_machine import usable_cores
+from motefit.measure.machine import usable_cores
 from motefit.search.engines import (
     POLL_S,
     RETRIES,
@@ -61,7 +61,7 @@ class _Worker:
         return self.connection.poll() or not self.process.is_alive()
 
     def reply(self) -> Reply[Any] | None:
-        """What the job came to; None when the worker died of it."""
+        """Result of the job; None when the worker died of it."""
         try:
             return self.connection.recv() if self.connection.poll() else None
         except (EOFError, OSError):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
-from motefit.measure.bench_machine import usable_cores
+from motefit.measure.machine import usable_cores
 from motefit.search.engines import (
     POLL_S,
     RETRIES,
@@ -95,10 +95,10 @@ def _check(address: str) -> None:
 
 
 class RayEngine(Engine):
-    """Jobs are tasks of one processor each; Ray itself begins those anew whose worker or node died.
+    """Jobs are tasks of one processor each; Ray itself restarts those whose worker or node died.
 
     Nodes need the same Python, motefit and Ray, and the data under the same path. They need not
-    share the run's folder: see :mod:`motefit.pipeline.parcel`.
+    share the run's folder: see :mod:`motefit.fit.remote_files`.
 
     Args:
         ray: the package, connected.

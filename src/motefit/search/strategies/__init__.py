@@ -1,15 +1,15 @@
 """Strategies: which points of a search space to look at next; one file a strategy, or a kind of it.
 
 A file of this folder registers its strategies; looking one up imports every file. A strategy knows
-nothing of training: it reads what earlier rounds came to, and proposes points.
+nothing of training: it reads the results of earlier rounds, and proposes points.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from motefit.search.record import Record
 from motefit.search.space import Point, Space
+from motefit.search.trial import Trial
 from motefit.spec.registry import Registry
 
 Excess = Mapping[str, float]
@@ -28,7 +28,7 @@ class Strategy(Protocol):
     Equal arguments and answers must give equal points: a run that was killed asks again.
     """
 
-    def __call__(self, space: Space, history: Sequence[Record], number: int) -> Proposals:
+    def __call__(self, space: Space, history: Sequence[Trial], number: int) -> Proposals:
         """Propose.
 
         Args:
@@ -40,7 +40,7 @@ class Strategy(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Registered:
+class RegisteredStrategy:
     """A strategy by its name in a recipe.
 
     Attributes:
@@ -53,25 +53,25 @@ class Registered:
     whole: bool
 
 
-_STRATEGIES: Registry[Registered] = Registry(__name__, "strategy")
+_STRATEGIES: Registry[RegisteredStrategy] = Registry(__name__, "strategy")
 
 
 def strategy(name: str, *, whole: bool = False) -> Callable[[Strategy], Strategy]:
     """Register a strategy."""
 
     def wrap(propose: Strategy) -> Strategy:
-        _STRATEGIES.register(name, Registered(propose=propose, whole=whole))
+        _STRATEGIES.register(name, RegisteredStrategy(propose=propose, whole=whole))
         return propose
 
     return wrap
 
 
-def strategies() -> Mapping[str, Registered]:
+def strategies() -> Mapping[str, RegisteredStrategy]:
     """All registered strategies by name."""
     return _STRATEGIES.all()
 
 
-def find_strategy(name: str) -> Registered:
+def find_strategy(name: str) -> RegisteredStrategy:
     """The registered strategy of that name.
 
     Raises:

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from motefit.search.record import Record
-from motefit.search.select import survivors
+from motefit.search.ranking import survivors
 from motefit.search.space import SEED, Point, Space
 from motefit.search.strategies import Proposals, strategy
+from motefit.search.trial import Trial
 
 
 @strategy("grid", whole=True)
-def grid(space: Space, history: Sequence[Record], number: int) -> Proposals:
+def grid(space: Space, history: Sequence[Trial], number: int) -> Proposals:
     """All combinations in one round.
 
     Yields:
@@ -21,7 +21,7 @@ def grid(space: Space, history: Sequence[Record], number: int) -> Proposals:
 
 
 @strategy("narrowing", whole=True)
-def narrowing(space: Space, history: Sequence[Record], number: int) -> Proposals:
+def narrowing(space: Space, history: Sequence[Trial], number: int) -> Proposals:
     """One key at a time, in the order of the space; the others keep their best value so far.
 
     The first round has the first key; each key begins at the first of its values.
@@ -40,7 +40,7 @@ def narrowing(space: Space, history: Sequence[Record], number: int) -> Proposals
         yield {**base, keys[number]: value}
 
 
-def _best(space: Space, history: Sequence[Record]) -> Point | None:
+def _best(space: Space, history: Sequence[Trial]) -> Point | None:
     trained = {record.place: record for record in history if record.status == "trained"}
     if not trained:
         return None

@@ -11,17 +11,17 @@ from optuna import Study, create_study
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
-from motefit.search.optuna_terms import Terms
-from motefit.search.record import Record
+from motefit.search.optuna_adapter import OptunaAdapter
 from motefit.search.space import Space
 from motefit.search.strategies import Proposals, strategy
+from motefit.search.trial import Trial
 
 MakeSampler = Callable[[int, int], BaseSampler]
 """From a seed and the number of candidates in a round."""
 
 
-def _propose(make: MakeSampler, space: Space, history: Sequence[Record], number: int) -> Proposals:
-    search, terms = space.recipe.search, Terms(space)
+def _propose(make: MakeSampler, space: Space, history: Sequence[Trial], number: int) -> Proposals:
+    search, terms = space.recipe.search, OptunaAdapter(space)
     if sum(record.status != "rejected" for record in history) >= search.max_candidates:
         return
     seed = int(np.random.default_rng([search.seed, number, 3]).integers(2**31))
@@ -38,13 +38,13 @@ def _propose(make: MakeSampler, space: Space, history: Sequence[Record], number:
 
 
 @strategy("random")
-def random(space: Space, history: Sequence[Record], number: int) -> Proposals:
+def random(space: Space, history: Sequence[Trial], number: int) -> Proposals:
     """Points drawn at random."""
     return _propose(lambda seed, _: RandomSampler(seed=seed), space, history, number)
 
 
 @strategy("tpe")
-def tpe(space: Space, history: Sequence[Record], number: int) -> Proposals:
+def tpe(space: Space, history: Sequence[Trial], number: int) -> Proposals:
     """Tree-structured Parzen estimator with constraints (Bergstra et al. 2011, Optuna)."""
     return _propose(
         lambda seed, size: TPESampler(
@@ -57,7 +57,7 @@ def tpe(space: Space, history: Sequence[Record], number: int) -> Proposals:
 
 
 @strategy("nsga2")
-def nsga2(space: Space, history: Sequence[Record], number: int) -> Proposals:
+def nsga2(space: Space, history: Sequence[Trial], number: int) -> Proposals:
     """NSGA-II (Deb et al. 2002, Optuna); a round is a generation."""
     return _propose(
         lambda seed, size: NSGAIISampler(seed=seed, population_size=max(size, 2)),

@@ -1,7 +1,7 @@
 """The kinds of features a front end can name, as far as settings and shapes go; one file a kind.
 
 A file in this folder says which settings its kind accepts and how many features a frame has, and
-calls :func:`register`. The file of the same name in ``motefit.signal.kinds`` computes them.
+calls :func:`register`. The file of the same name in ``motefit.signal.feature_kinds`` computes them.
 """
 
 from collections.abc import Callable

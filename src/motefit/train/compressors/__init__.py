@@ -11,8 +11,8 @@ from typing import Any, Protocol, TypeVar
 from motefit.spec.errors import RecipeError
 from motefit.spec.registry import Registry
 from motefit.spec.signature import checked_settings, settings_type
-from motefit.train.coach import Coach
-from motefit.train.model import Model
+from motefit.train.finetune.finetuner import FineTuner
+from motefit.train.finetune.trained_model import Model
 
 Step = Mapping[str, object]
 
@@ -25,7 +25,7 @@ class Compressor(Protocol):
     * has the input and output shapes of the one it got;
     * keeps what earlier steps settled: weights that are 0 stay 0, weights of a group stay equal
       (in steps of their channels' scales), removed channels stay away, a model that is ``aware``
-      stays so. :meth:`Coach.fit` sees to that for all weights it trains;
+      stays so. :meth:`FineTuner.fit` sees to that for all weights it trains;
     * records in ``Model`` what later steps and the export must keep;
     * depends on its arguments alone: all randomness comes from ``coach.rng``, all training goes
       through ``coach.fit``. So an interrupted run repeats the cheap parts, resumes the training
@@ -37,13 +37,13 @@ class Compressor(Protocol):
         RecipeError: for an option that does not fit the model, naming what would.
     """
 
-    def __call__(self, model: Model, coach: Coach, **options: Any) -> Model:  # noqa: ANN401
+    def __call__(self, model: Model, tuner: FineTuner, **options: Any) -> Model:  # noqa: ANN401
         """Compress ``model``; options are the step's own, checked against the signature."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class Registered:
+class RegisteredCompressor:
     """One registered compressor.
 
     Attributes:
@@ -60,7 +60,9 @@ class Registered:
     shrinks: bool
 
 
-_COMPRESSORS: Registry[Registered] = Registry(__name__, "compressor")
+FORMERLY = {"quantisation-aware": "quantization-aware"}
+"""Names that earlier versions wrote into recipes, and their names today."""
+_COMPRESSORS: Registry[RegisteredCompressor] = Registry(__name__, "compressor")
 Apply = TypeVar("Apply", bound=Callable[..., Model])
 
 
@@ -70,19 +72,21 @@ def compressor(name: str, *, shrinks: bool = False) -> Callable[[Apply], Apply]:
     def wrap(apply: Apply) -> Apply:
         options = settings_type(apply)
         _COMPRESSORS.register(
-            name, Registered(name=name, apply=apply, options=options, shrinks=shrinks)
+            name, RegisteredCompressor(name=name, apply=apply, options=options, shrinks=shrinks)
         )
         return apply
 
     return wrap
 
 
-def compressors() -> Mapping[str, Registered]:
+def compressors() -> Mapping[str, RegisteredCompressor]:
     """All registered compressors by name."""
     return _COMPRESSORS.all()
 
 
-def check_steps(steps: Sequence[Step]) -> tuple[tuple[Registered, Mapping[str, Any]], ...]:
+def check_steps(
+    steps: Sequence[Step],
+) -> tuple[tuple[RegisteredCompressor, Mapping[str, Any]], ...]:
     """The compressors of a recipe's steps, each with its options.
 
     Args:
@@ -95,7 +99,8 @@ def check_steps(steps: Sequence[Step]) -> tuple[tuple[Registered, Mapping[str, A
     for index, step in enumerate(steps):
         where = f"[[compress.steps]] {index + 1}"
         try:
-            chosen = _COMPRESSORS.find(str(step.get("name", "")))
+            name = str(step.get("name", ""))
+            chosen = _COMPRESSORS.find(FORMERLY.get(name, name))
         except RecipeError as error:
             raise RecipeError(f"{where}: {error}") from None
         table = {key: value for key, value in step.items() if key != "name"}
@@ -104,7 +109,7 @@ def check_steps(steps: Sequence[Step]) -> tuple[tuple[Registered, Mapping[str, A
     return tuple(found)
 
 
-def compress(model: Model, steps: Sequence[Step], coach: Coach) -> Model:
+def compress(model: Model, steps: Sequence[Step], tuner: FineTuner) -> Model:
     """Run the steps of a recipe in their order.
 
     Raises:
@@ -113,7 +118,7 @@ def compress(model: Model, steps: Sequence[Step], coach: Coach) -> Model:
     """
     for index, (chosen, options) in enumerate(check_steps(steps)):
         try:
-            model = chosen.apply(model, coach, **options)
+            model = chosen.apply(model, tuner, **options)
         except RecipeError as error:
             where = f"[[compress.steps]] {index + 1} ({chosen.name})"
             raise RecipeError(f"{where}: {error}") from None

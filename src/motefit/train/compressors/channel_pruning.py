@@ -11,21 +11,21 @@ from typing import Literal
 
 import numpy as np
 
-from motefit.graph.channels import Space, cut, spaces, without_channels
+from motefit.graph.channels import ChannelGroup, cut, spaces, without_channels
 from motefit.graph.counter import count
+from motefit.graph.fold import fold
 from motefit.graph.graph import Graph
 from motefit.graph.ops import BatchNorm
-from motefit.graph.transform import fold
 from motefit.spec.errors import RecipeError
-from motefit.train.coach import Coach, Lesson
 from motefit.train.compressors import compressor, require
-from motefit.train.model import Model
+from motefit.train.finetune.finetuner import FineTuner, FineTuneSpec
+from motefit.train.finetune.trained_model import Model
 
 
 @compressor("channel-pruning", shrinks=True)
 def channel_pruning(  # noqa: PLR0913 - the options of a step are its signature
     model: Model,
-    coach: Coach,
+    tuner: FineTuner,
     *,
     share: float = 0.25,
     target: Literal["channels", "macs", "bytes"] = "channels",
@@ -41,7 +41,7 @@ def channel_pruning(  # noqa: PLR0913 - the options of a step are its signature
 
     Args:
         model: trained.
-        coach: to fine-tune with.
+        tuner: to fine-tune with.
         share: how much of ``target`` goes, at least.
         target: ``"channels"``, ``"macs"`` (multiply-accumulates) or ``"bytes"`` (of the .tflite
             file as it ships).
@@ -51,7 +51,7 @@ def channel_pruning(  # noqa: PLR0913 - the options of a step are its signature
         scope: ``"layer"``: every set loses the same share; ``"global"``: the least important of
             all, relative to their sets' means, go.
         epochs: of fine-tuning.
-        learning_rate: peak; 0 for the training's own, because much has to be learned anew.
+        learning_rate: peak; 0 for the training's own, because much has to be learned again.
 
     Raises:
         RecipeError: for a value out of range, a share that cannot be reached, or ``"gamma"`` in a
@@ -66,7 +66,7 @@ def channel_pruning(  # noqa: PLR0913 - the options of a step are its signature
     cost: dict[str, Callable[[Model], int]] = {
         "channels": lambda m: sum(space.size for space in spaces(m.graph)),
         "macs": lambda m: count(fold(m.graph)).macs,
-        "bytes": lambda m: len(coach.file(m)),
+        "bytes": lambda m: len(tuner.file(m)),
     }
     wanted = (1 - share) * cost[target](model)
     low, high = -1, len(order)  # taking `high` channels out is enough, `low` is not
@@ -82,11 +82,11 @@ def channel_pruning(  # noqa: PLR0913 - the options of a step are its signature
             high = middle
         else:
             low = middle
-    rate = learning_rate or coach.settings.learning_rate
-    return coach.fit(_pruned(model, order[:high]), Lesson(epochs=epochs, learning_rate=rate))
+    rate = learning_rate or tuner.settings.learning_rate
+    return tuner.fit(_pruned(model, order[:high]), FineTuneSpec(epochs=epochs, learning_rate=rate))
 
 
-def _order(graph: Graph, *, by: str, scope: str) -> list[tuple[Space, int]]:
+def _order(graph: Graph, *, by: str, scope: str) -> list[tuple[ChannelGroup, int]]:
     """All channels that may go, the first to go first; the best one of each space is not there."""
     folded = fold(graph)
     ranked = []
@@ -102,7 +102,7 @@ def _order(graph: Graph, *, by: str, scope: str) -> list[tuple[Space, int]]:
     return [(space, channel) for _, _, channel, space in sorted(ranked, key=lambda r: r[:3])]
 
 
-def importance(graph: Graph, folded: Graph, space: Space, *, by: str) -> np.ndarray:
+def importance(graph: Graph, folded: Graph, space: ChannelGroup, *, by: str) -> np.ndarray:
     """Score (channels,) of a space, higher is more important; see :func:`channel_pruning`.
 
     Args:
@@ -134,7 +134,7 @@ def importance(graph: Graph, folded: Graph, space: Space, *, by: str) -> np.ndar
     return np.asarray(np.mean(scores, axis=0))
 
 
-def _pruned(model: Model, gone: list[tuple[Space, int]]) -> Model:
+def _pruned(model: Model, gone: list[tuple[ChannelGroup, int]]) -> Model:
     keep: dict[str, np.ndarray] = {}
     for space, channel in gone:
         keep.setdefault(space.name, np.ones(space.size, bool))[channel] = False

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from motefit.graph.graph import Quantisation
-from motefit.train.coach import Coach, Lesson
+from motefit.graph.graph import Quantization
 from motefit.train.compressors import compressor, require
-from motefit.train.model import Model, chosen_weights
-from motefit.train.qat import rounded_weights
+from motefit.train.finetune.fake_quantization import rounded_weights
+from motefit.train.finetune.finetuner import FineTuner, FineTuneSpec
+from motefit.train.finetune.trained_model import Model, chosen_weights
 
 ROUNDS = 50
 
@@ -20,7 +20,7 @@ ROUNDS = 50
 @compressor("clustering")
 def clustering(  # noqa: PLR0913 - the options of a step are its signature
     model: Model,
-    coach: Coach,
+    tuner: FineTuner,
     *,
     clusters: int = 16,
     layers: tuple[str, ...] = (),
@@ -36,7 +36,7 @@ def clustering(  # noqa: PLR0913 - the options of a step are its signature
 
     Args:
         model: trained; folded on the way.
-        coach: to fine-tune with.
+        tuner: to fine-tune with.
         clusters: k, per weight; zeros of an earlier pruning are one of them.
         layers: such as ``"conv0"``; empty for all.
         depthwise: cluster depthwise convolutions too, when ``layers`` is empty.
@@ -50,12 +50,12 @@ def clustering(  # noqa: PLR0913 - the options of a step are its signature
     require("epochs", epochs, low=0, high=1e6)
     require("learning_rate", learning_rate, low=0, high=1e3)
     model = model.folded()
-    rules = rounded_weights(coach.nearest_form(model))
+    rules = rounded_weights(tuner.nearest_form(model))
     constants, groups, scales = {}, dict(model.groups), dict(model.scales)
-    rng = coach.rng
+    rng = tuner.rng
     for name in chosen_weights(model.graph, layers, depthwise=depthwise):
         weight = model.graph.constants[name]
-        rule = rules.get(name, Quantisation(scale=np.ones(1)))
+        rule = rules.get(name, Quantization(scale=np.ones(1)))
         along = np.broadcast_to(rule.along(weight.ndim), weight.shape).astype(np.float64)
         groups[name], values = _clustered(weight, along, clusters, rng=rng)
         if name in rules:
@@ -64,7 +64,7 @@ def clustering(  # noqa: PLR0913 - the options of a step are its signature
         constants[name] = (values * along).astype(np.float32)
     graph = model.graph.with_constants(constants)
     clustered = replace(model, graph=graph, groups=groups, scales=scales)
-    return coach.fit(clustered, Lesson(epochs=epochs, learning_rate=learning_rate))
+    return tuner.fit(clustered, FineTuneSpec(epochs=epochs, learning_rate=learning_rate))
 
 
 def _clustered(
@@ -77,9 +77,9 @@ def _clustered(
     if alive.any():
         wanted = clusters - int(not alive.all())
         steps = (weight / scale)[alive]
-        nearest, centres = k_means(steps, scale[alive] ** 2, wanted, rng=rng)
+        nearest, centers = k_means(steps, scale[alive] ** 2, wanted, rng=rng)
         groups[alive] = nearest + 1
-        values[alive] = centres[nearest]
+        values[alive] = centers[nearest]
     return groups, values
 
 
@@ -92,19 +92,19 @@ def k_means(
         values: (n,), n at least 1.
         importance: (n,) positive.
         clusters: at most; fewer where there are fewer different values.
-        rng: draws the first centres.
+        rng: draws the first centers.
 
     Returns:
-        (n,) index of each value's centre, and the centres, ascending.
+        (n,) index of each value's center, and the centers, ascending.
     """
     importance = importance / importance.sum()
-    centres = [values[rng.choice(len(values), p=importance)]]
-    while len(centres) < clusters:
-        far = importance * np.min(np.abs(values[:, None] - np.array(centres)), axis=1) ** 2
+    centers = [values[rng.choice(len(values), p=importance)]]
+    while len(centers) < clusters:
+        far = importance * np.min(np.abs(values[:, None] - np.array(centers)), axis=1) ** 2
         if far.sum() <= 0:
             break
-        centres.append(values[rng.choice(len(values), p=far / far.sum())])
-    found = np.sort(np.array(centres, np.float64))
+        centers.append(values[rng.choice(len(values), p=far / far.sum())])
+    found = np.sort(np.array(centers, np.float64))
     for _ in range(ROUNDS):
         nearest = np.searchsorted((found[1:] + found[:-1]) / 2, values)
         weights = np.bincount(nearest, importance, len(found))

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from motefit.spec.errors import RecipeError
-from motefit.train.coach import Coach, Lesson
 from motefit.train.compressors import compressor, require
-from motefit.train.model import Model, chosen_weights
+from motefit.train.finetune.finetuner import FineTuner, FineTuneSpec
+from motefit.train.finetune.trained_model import Model, chosen_weights
 from motefit.train.module import layout_of
 
 
@@ -56,7 +56,7 @@ class Schedule:
 @compressor("magnitude-pruning")
 def magnitude_pruning(  # noqa: PLR0913 - the options of a step are its signature
     model: Model,
-    coach: Coach,
+    tuner: FineTuner,
     *,
     sparsity: float = 0.5,
     initial_sparsity: float = 0.0,
@@ -78,7 +78,7 @@ def magnitude_pruning(  # noqa: PLR0913 - the options of a step are its signatur
 
     Args:
         model: trained.
-        coach: to fine-tune with.
+        tuner: to fine-tune with.
         sparsity: share of zeros at the end: of every layer, or of all layers together.
         initial_sparsity: share of zeros when pruning begins.
         epochs: of pruning; 0 prunes at once.
@@ -128,8 +128,10 @@ def magnitude_pruning(  # noqa: PLR0913 - the options of a step are its signatur
     if end * share == 0:
         masks.prune(sparsity, {n: layout_of(graph, n).to_torch(graph.constants[n]) for n in names})
     last = min(int(end * epochs), max(total - 1, 0))
-    lesson = Lesson(epochs=total, learning_rate=learning_rate, rounding=masks, counted_from=last)
-    return coach.fit(model, lesson)
+    tuning = FineTuneSpec(
+        epochs=total, learning_rate=learning_rate, rounding=masks, counted_from=last
+    )
+    return tuner.fit(model, tuning)
 
 
 class Masks(nn.Module):

@@ -1,4 +1,4 @@
-"""Rounding for the deflated size, see ``train.pricing``: the price of a bit is searched for."""
+"""Rounding for the deflated size (``train.finetune.rate_distortion``) at a price per bit."""
 
 import math
 from collections.abc import Mapping
@@ -12,10 +12,11 @@ from motefit.graph.graph import Graph
 from motefit.graph.ops import DepthwiseConv2D
 from motefit.spec.errors import RecipeError
 from motefit.tflite.archive import zip_bytes
-from motefit.train.coach import Coach, Lesson
 from motefit.train.compressors import compressor, require
-from motefit.train.model import Model, weight_names
-from motefit.train.pricing import (
+from motefit.train.finetune.fake_quantization import rounded_weights, straight_through
+from motefit.train.finetune.finetuner import FineTuner, FineTuneSpec
+from motefit.train.finetune.fisher import Inputs, fisher, layer_inputs
+from motefit.train.finetune.rate_distortion import (
     DAMPING,
     Layer,
     at_once,
@@ -24,8 +25,7 @@ from motefit.train.pricing import (
     scale_at,
     uniform_step,
 )
-from motefit.train.qat import rounded_weights, straight_through
-from motefit.train.sensitivity import Inputs, fisher, layer_inputs
+from motefit.train.finetune.trained_model import Model, weight_names
 
 HALVINGS = range(-30, 6)
 """Losses that a bit may be worth, as powers of two."""
@@ -44,23 +44,23 @@ DEARER = 2.0**0.25
 @compressor("zip-aware")
 def zip_aware(
     model: Model,
-    coach: Coach,
+    tuner: FineTuner,
     *,
     tolerance: float = 0.005,
     zip_bytes: int = 0,
     epochs: int = 0,
     learning_rate: float = 0.0,
 ) -> Model:
-    """Choose integers, scales and biases anew, for the smallest zip within a tolerance.
+    """Choose integers, scales and biases again, for the smallest zip within a tolerance.
 
     The price of a bit is raised step by step; each time the whole file is made, zipped and scored
-    in LiteRT on the validation part. With ``zip_bytes`` the lowest price that makes the zip so
+    in LiteRT on the validation set. With ``zip_bytes`` the lowest price that makes the zip so
     small is taken, whatever validation says. Clustered weights keep their values, and only biases
     change then; pruned ones stay 0.
 
     Args:
         model: trained; folded on the way.
-        coach: whose ``compress.precision`` must round weights to integers.
+        tuner: whose ``compress.precision`` must round weights to integers.
         tolerance: what validation may lose against the file as it would ship without this step:
             of accuracy in shares of the clips, of a mean absolute error as a share of it.
         zip_bytes: largest zip wanted, whatever validation loses; 0 leaves it to the tolerance.
@@ -75,27 +75,27 @@ def zip_aware(
     require("epochs", epochs, low=0, high=1e6)
     require("learning_rate", learning_rate, low=0, high=1e3)
     model = model.folded()
-    start = Offer.of(model, coach, price=0.0)
-    model = replace(model, ranges=model.ranges or coach.ranges(model))
-    layers = _layers(model, coach)
+    start = RatePoint.of(model, tuner, price=0.0)
+    model = replace(model, ranges=model.ranges or tuner.ranges(model))
+    layers = _layers(model, tuner)
     if not layers:
         raise RecipeError(
-            f"the precision {coach.compress.precision!r} rounds no weight of this network to "
+            f"the precision {tuner.compress.precision!r} rounds no weight of this network to "
             'integers: set compress.precision, e.g. to "int8", or leave this step out'
         )
-    lesson = Lesson(epochs=epochs, learning_rate=learning_rate)
+    tuning = FineTuneSpec(epochs=epochs, learning_rate=learning_rate)
     if zip_bytes:
-        return _of_size(model, layers, coach, lesson=lesson, wanted=zip_bytes).model
-    offers = _offers(model, layers, start, coach, until=PATIENCE * tolerance)
+        return _of_size(model, layers, tuner, tuning=tuning, wanted=zip_bytes).model
+    offers = _offers(model, layers, start, tuner, until=PATIENCE * tolerance)
     if epochs:
-        trained = _trained(offers, layers, start, coach, lesson=lesson, tolerance=tolerance)
+        trained = _trained(offers, layers, start, tuner, tuning=tuning, tolerance=tolerance)
         offers = [*offers, *trained]
-    fair = [offer for offer in (start, *offers) if start.lost(offer, coach) <= tolerance]
+    fair = [offer for offer in (start, *offers) if start.lost(offer, tuner) <= tolerance]
     return min(fair, key=lambda offer: offer.size).model
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Offer:
+class RatePoint:
     """A model at a price of a bit.
 
     Attributes:
@@ -113,47 +113,47 @@ class Offer:
     score: float
 
     @classmethod
-    def of(cls, model: Model, coach: Coach, *, price: float) -> "Offer":
+    def of(cls, model: Model, tuner: FineTuner, *, price: float) -> "RatePoint":
         """Make, zip and score the file of a model."""
-        file = coach.file(model)
+        file = tuner.file(model)
         size = len(zip_bytes(file, thorough=False))
-        return cls(model=model, price=price, file=file, size=size, score=coach.score(file))
+        return cls(model=model, price=price, file=file, size=size, score=tuner.score(file))
 
-    def lost(self, other: "Offer", coach: Coach) -> float:
+    def lost(self, other: "RatePoint", tuner: FineTuner) -> float:
         """How much worse another offer is."""
-        return coach.loss_of_score(self.score, other.score)
+        return tuner.loss_of_score(self.score, other.score)
 
 
 def _offers(
-    model: Model, layers: list[Layer], start: Offer, coach: Coach, *, until: float
-) -> list[Offer]:
+    model: Model, layers: list[Layer], start: RatePoint, tuner: FineTuner, *, until: float
+) -> list[RatePoint]:
     """Offers at rising prices, near the first that loses more than ``until``."""
-    form = coach.nearest_form(model)
+    form = tuner.nearest_form(model)
 
-    def offer(power: float) -> Offer:
+    def offer(power: float) -> RatePoint:
         price = 2.0**power
-        return Offer.of(_priced(model, layers, price=price, form=form), coach, price=price)
+        return RatePoint.of(_priced(model, layers, price=price, form=form), tuner, price=price)
 
     top = HALVINGS.start
-    while top < HALVINGS.stop and start.lost(offer(top), coach) <= until:
+    while top < HALVINGS.stop and start.lost(offer(top), tuner) <= until:
         top += STRIDE
     offers = [offer(top - half / 2) for half in range(1, 4 * STRIDE)]
-    return [found for found in offers if start.lost(found, coach) <= until]
+    return [found for found in offers if start.lost(found, tuner) <= until]
 
 
 def _of_size(
-    model: Model, layers: list[Layer], coach: Coach, *, lesson: Lesson, wanted: int
-) -> Offer:
+    model: Model, layers: list[Layer], tuner: FineTuner, *, tuning: FineTuneSpec, wanted: int
+) -> RatePoint:
     """The offer with the lowest price of a zip of ``wanted`` bytes, fine-tuned if it stays so.
 
     Raises:
         RecipeError: where no price makes the zip so small.
     """
-    form = coach.nearest_form(model)
+    form = tuner.nearest_form(model)
 
-    def offer(power: float) -> Offer:
+    def offer(power: float) -> RatePoint:
         price = 2.0**power
-        return Offer.of(_priced(model, layers, price=price, form=form), coach, price=price)
+        return RatePoint.of(_priced(model, layers, price=price, form=form), tuner, price=price)
 
     low, high = float(HALVINGS.start), float(HALVINGS.stop)
     best = offer(high)
@@ -169,33 +169,35 @@ def _of_size(
             best, high = found, middle
         else:
             low = middle
-    attempts = ATTEMPTS if lesson.epochs else 0
+    attempts = ATTEMPTS if tuning.epochs else 0
     for attempt in range(attempts):
         start = offer(math.log2(best.price * DEARER**attempt))
-        tried = _fitted(start, layers, coach, lesson)
+        tried = _fitted(start, layers, tuner, tuning)
         if tried.size <= wanted:
             return tried
     return best
 
 
 def _trained(
-    offers: list[Offer],
+    offers: list[RatePoint],
     layers: list[Layer],
-    start: Offer,
-    coach: Coach,
+    start: RatePoint,
+    tuner: FineTuner,
     *,
-    lesson: Lesson,
+    tuning: FineTuneSpec,
     tolerance: float,
-) -> list[Offer]:
+) -> list[RatePoint]:
     """The smallest offer that a fine-tuning makes fair; none after :data:`ATTEMPTS`."""
     for offer in sorted(offers, key=lambda o: o.size)[:ATTEMPTS]:
-        tried = _fitted(offer, layers, coach, lesson)
-        if start.lost(tried, coach) <= tolerance:
+        tried = _fitted(offer, layers, tuner, tuning)
+        if start.lost(tried, tuner) <= tolerance:
             return [tried]
     return []
 
 
-def _fitted(offer: Offer, layers: list[Layer], coach: Coach, lesson: Lesson) -> Offer:
+def _fitted(
+    offer: RatePoint, layers: list[Layer], tuner: FineTuner, tuning: FineTuneSpec
+) -> RatePoint:
     """An offer after a fine-tuning that feels its price."""
     names = {layer.name for layer in layers if layer.settled is None}
     settled = offer.model.groups
@@ -204,13 +206,13 @@ def _fitted(offer: Offer, layers: list[Layer], coach: Coach, lesson: Lesson) -> 
         groups={name: group for name, group in settled.items() if name not in names},
         aware=True,
     )
-    rounding = Priced(layers, offer.model.scales, offer.price, offer.model.graph)
-    fitted = coach.fit(free, replace(lesson, rounding=rounding))
-    form = coach.nearest_form(fitted)
-    return Offer.of(_settled(fitted, layers, offer.price, form), coach, price=offer.price)
+    rounding = RateWeightedRounding(layers, offer.model.scales, offer.price, offer.model.graph)
+    fitted = tuner.fit(free, replace(tuning, rounding=rounding))
+    form = tuner.nearest_form(fitted)
+    return RatePoint.of(_settled(fitted, layers, offer.price, form), tuner, price=offer.price)
 
 
-class Priced(nn.Module):
+class RateWeightedRounding(nn.Module):
     """Rounds weights at a price, each by itself, in training (a ``train.module.Rounding``).
 
     Args:
@@ -252,11 +254,11 @@ class Priced(nn.Module):
         """Nothing changes with time."""
 
 
-def _layers(model: Model, coach: Coach) -> list[Layer]:
+def _layers(model: Model, tuner: FineTuner) -> list[Layer]:
     graph = model.graph
-    rules = rounded_weights(coach.nearest_form(model))
-    information = fisher(graph, coach.examples, loss=coach.loss, seed=coach.seed)
-    inputs = layer_inputs(graph, coach.examples)
+    rules = rounded_weights(tuner.nearest_form(model))
+    information = fisher(graph, tuner.examples, loss=tuner.loss, seed=tuner.seed)
+    inputs = layer_inputs(graph, tuner.examples)
     layers = []
     for name, op in weight_names(graph).items():
         if name not in rules:
@@ -357,10 +359,10 @@ def _integers(
 
 def _bias_step(form: Graph, layer: Layer, scale: np.ndarray) -> np.ndarray:
     """Real value of 1 in the file's biases, float64 (1,) or (o,); 0 where they are floats."""
-    if layer.bias not in form.quantisation:
+    if layer.bias not in form.quantization:
         return np.zeros(1)
-    old = form.quantisation[layer.bias].scale.astype(np.float64)
-    return np.asarray(old / form.quantisation[layer.name].scale * scale)
+    old = form.quantization[layer.bias].scale.astype(np.float64)
+    return np.asarray(old / form.quantization[layer.name].scale * scale)
 
 
 def _cheap(

@@ -16,7 +16,7 @@ class Dataset:
     Attributes:
         name: as given to ``motefit data fetch``.
         description: one line.
-        licence: of the data, and whom to credit.
+        license: of the data, and whom to credit.
         url: of the archive, http or https.
         size_bytes: of the archive.
         sha256: of the archive; None when it is not known for certain: then the first download's is
@@ -27,7 +27,7 @@ class Dataset:
 
     name: str
     description: str
-    licence: str
+    license: str
     url: str
     size_bytes: int
     sha256: str | None

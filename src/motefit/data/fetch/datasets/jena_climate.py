@@ -10,7 +10,7 @@ register(
     Dataset(
         name="jena-climate",
         description="weather station, 14 quantities every 10 minutes, 2009-2016, 420 551 rows",
-        licence="Max Planck Institute for Biogeochemistry, Jena: cite the institute",
+        license="Max Planck Institute for Biogeochemistry, Jena: cite the institute",
         url="https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
         "jena_climate_2009_2016.csv.zip",
         size_bytes=13_568_290,

@@ -1,0 +1,1 @@
+"""What a verb of the Python API does when no package below is its home."""

@@ -1,0 +1,137 @@
+"""``bench``: model files of any origin, opened for timing."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from motefit.measure.latency.bench_report import Bench
+from motefit.measure.latency.comparison import BenchmarkEntry
+from motefit.measure.latency.comparison import bench as time_all
+from motefit.measure.latency.device_profile import measure_profile
+from motefit.measure.latency.paired import ROUNDS, BenchmarkCase, Resolver
+from motefit.measure.latency.remote import Host, bench_on
+from motefit.measure.workers.pinned import call_pinned
+from motefit.runtime.bundle import bundle_bytes, load_bundle
+from motefit.runtime.interpreter import Interpreter
+from motefit.runtime.quiet import silence_litert
+from motefit.spec.errors import NoCardError
+from motefit.tasks import find_task
+from motefit.tflite.archive import read_model
+
+
+def bench(
+    models: Sequence[Path],
+    *,
+    threads: int | None = None,
+    rounds: int = ROUNDS,
+    profile: bool = False,
+) -> Bench:
+    """Time models on this machine, in the pinned worker.
+
+    Args:
+        models: bundles, .tflite files, or zips whose first member is one. With a card the front
+            end is timed too; without one the model alone, on random input.
+        threads: see :func:`motefit.measure.latency.comparison.bench`.
+        rounds: timed rounds.
+        profile: time the fixed workloads of a device profile as well.
+
+    Raises:
+        ModelFileError: for a model that cannot be used.
+    """
+    return call_pinned(bench_here, tuple(models), threads=threads, rounds=rounds, profile=profile)
+
+
+def bench_here(models: Sequence[Path], *, threads: int | None, rounds: int, profile: bool) -> Bench:
+    """What :func:`bench` does in the worker."""
+    names = shown_names(models)
+    found = time_all(
+        [_open(path, name) for path, name in zip(models, names, strict=True)],
+        threads=threads,
+        rounds=rounds,
+    )
+    return replace(found, profile=measure_profile()) if profile else found
+
+
+def bench_on_host(
+    host: Host,
+    models: Sequence[Path],
+    *,
+    threads: int | None = None,
+    rounds: int = ROUNDS,
+    profile: bool = False,
+) -> Bench:
+    """Time models on another machine; arguments as :func:`bench`.
+
+    Raises:
+        ModelFileError: for a model that cannot be used; it does not travel.
+        HostError: see :func:`motefit.measure.latency.remote.bench_on`.
+    """
+    silence_litert()
+    options = ["--rounds", str(rounds)]
+    options += ["--threads", str(threads)] if threads is not None else []
+    options += ["--profile", "profile.json"] if profile else []
+    return bench_on(host, [(path.name, _packed(path)) for path in models], options)
+
+
+def shown_names(models: Sequence[Path]) -> tuple[str, ...]:
+    """Short names that tell files apart: the file's own, or its path where two are called alike."""
+    own = [path.name for path in models]
+    return tuple(
+        f"{number}: {path.name}" if own.count(path.name) > 1 else path.name
+        for number, path in enumerate(models, start=1)
+    )
+
+
+def _open(path: Path, name: str) -> BenchmarkEntry:
+    try:
+        bundle = load_bundle(path)
+    except NoCardError:
+        model = read_model(path)
+        return BenchmarkEntry(
+            name=name,
+            model=model,
+            benchmark_case=lambda threads, kind: _bare(model, threads, kind),
+            has_frontend=False,
+        )
+    task, io = find_task(bundle.card.task), bundle.card.io
+
+    def benchmark_case(threads: int, kind: Resolver) -> BenchmarkCase:
+        return task.benchmark_case(bundle.model, io, threads=threads, xnnpack=kind == "xnnpack")
+
+    return BenchmarkEntry(
+        name=name, model=bundle.model, benchmark_case=benchmark_case, has_frontend=True
+    )
+
+
+def _packed(path: Path) -> bytes:
+    """A model with its card, where it has one, as one file; it runs here, so it may travel."""
+    try:
+        bundle = load_bundle(path)
+    except NoCardError:
+        model = read_model(path)
+        Interpreter(model)
+        return model
+    find_task(bundle.card.task).benchmark_case(bundle.model, bundle.card.io)
+    return bundle_bytes(bundle.model, bundle.card)
+
+
+class _Bare:
+    """A model without a front end."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+
+    def inputs(self, batch: np.ndarray) -> np.ndarray:
+        return batch
+
+    def infer(self, inputs: np.ndarray) -> np.ndarray:
+        return self.interpreter.run(inputs)
+
+
+def _bare(model: bytes, threads: int, kind: Resolver) -> BenchmarkCase:
+    interpreter = Interpreter(model, threads=threads, xnnpack=kind == "xnnpack")
+    rng = np.random.default_rng(0)
+    example = rng.standard_normal((1, *interpreter.input_shape)).astype(np.float32)
+    return BenchmarkCase(pipeline=_Bare(interpreter), example=example)

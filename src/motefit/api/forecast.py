@@ -1,0 +1,195 @@
+"""Forecast from a CSV file with a bundle: which window, when it ends, and what follows it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from motefit.data.csv_table import Times, parse_time
+from motefit.data.series import Series, read_series
+from motefit.runtime.bundle import load_bundle
+from motefit.runtime.forecaster import Forecaster
+from motefit.runtime.quiet import silence_litert
+from motefit.spec.card import Card
+from motefit.spec.codec import decode
+from motefit.spec.errors import DataError, ModelFileError
+from motefit.spec.tasks.series_spec import NAME, SeriesData, SeriesIO
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """The steps that follow a window of a series; times are by the file's own clock.
+
+    Attributes:
+        input_end: time of the newest row that the model saw.
+        newest: time of the newest row of the file.
+        zone: of all times, as ``"+02:00"``: that of the row at ``input_end``; empty where the file
+            states none.
+        times: datetime64[s] (output_steps,).
+        targets: names of the predicted columns.
+        values: float64 (output_steps, targets), in the columns' own units.
+        filled_inputs: values of the window that were missing and are held from earlier rows.
+    """
+
+    input_end: np.datetime64
+    newest: np.datetime64
+    zone: str
+    times: Times
+    targets: tuple[str, ...]
+    values: npt.NDArray[np.float64]
+    filled_inputs: int
+
+
+def forecast(model: Path, series: Path, *, at: str = "", stale_ok: bool = False) -> Forecast:
+    """Predict the steps that follow the newest row of a CSV file.
+
+    The file is read by the rules of the recipe in the card: time column and format, sentinels,
+    missing values and repeated rows. A window ends at a row without a missing value, as in
+    training.
+
+    Args:
+        model: bundle, or .tflite with its card.
+        series: the CSV file.
+        at: time of the row to forecast from, in ISO 8601 or the recipe's format, by the file's own
+            clock unless it has a zone; empty: the newest row.
+        stale_ok: where no window ends at that row, take the last one before it.
+
+    Raises:
+        DataError: for a file that cannot be used, a time that is not in it, or a row that no
+            window ends at; the message names the last one before it.
+        ModelFileError: for a model that cannot be used.
+    """
+    silence_litert()
+    bundle = load_bundle(model)
+    if bundle.card.task != NAME:
+        raise ModelFileError(f"{model} is a model for {bundle.card.task}, not for {NAME}")
+    forecaster = Forecaster(bundle.model, bundle.card.io)
+    io = forecaster.io
+    data = _reading(bundle.card)
+    found = read_series(series, data)
+    asked = _row_at(found, at, data.time_format) if at else len(found.file_times) - 1
+    end = _window_end(found, asked, io, stale_ok=stale_ok)
+    row = int(found.usable[:end].sum())
+    window = slice(row + 1 - io.input_steps, row + 1)
+    zone = _zone(found, end)
+    input_end = found.file_times[end] + zone
+    step = np.timedelta64(round(io.step_minutes * 60), "s")
+    return Forecast(
+        input_end=input_end,
+        newest=found.file_times[-1] + zone,
+        zone="" if found.file_zones is None else _zone_text(int(found.file_zones[end])),
+        times=input_end + step * np.arange(1, io.output_steps + 1),
+        targets=io.targets,
+        values=forecaster.predict(found.values[window]),
+        filled_inputs=int(found.filled[window].sum()),
+    )
+
+
+def _reading(card: Card) -> SeriesData:
+    """How the model's own data were read, with the columns and step that its card states."""
+    io: SeriesIO = card.io
+    given = decode(SeriesData, card.recipe.get("data", {}), where="the card's recipe: [data]")
+    return replace(given, inputs=io.inputs, targets=io.targets, step_minutes=io.step_minutes)
+
+
+def _window_end(series: Series, asked: int, io: SeriesIO, *, stale_ok: bool) -> int:
+    """The row of the file that the window ends at: ``asked``, or one before it where that may be.
+
+    Raises:
+        DataError: when no window ends there.
+    """
+    run_start = np.repeat([a for a, _ in series.runs], [b - a for a, b in series.runs])
+    behind = np.arange(len(run_start)) - run_start + 1
+    ends = (behind >= io.input_steps) & ~series.filled.any(axis=1)
+    rows = np.flatnonzero(series.usable)
+    usable = rows[ends]
+    usable = usable[usable <= asked]
+    if len(usable) and (usable[-1] == asked or stale_ok):
+        return int(usable[-1])
+    place = np.flatnonzero(rows == asked)
+    if len(place) and behind[place[0]] < io.input_steps:
+        reason = (
+            f"the model looks back over {io.input_steps} rows, {io.step_minutes:g} minutes apart; "
+            f"the file has {behind[place[0]]} such rows up to there, behind a gap, a missing value "
+            "or the start of the file"
+        )
+    else:
+        reason = "a value is missing there (empty, NaN or a sentinel)"
+    which = "the newest row" if asked == len(series.file_times) - 1 else "the row"
+    if not len(usable):
+        remedy = "no earlier row can be used either: give a file with more rows"
+    else:
+        last = _text(series, int(usable[-1]))
+        remedy = (
+            f"the last usable row is {last}: give newer rows, or forecast from that one with "
+            f'--at "{last}" or --stale-ok'
+        )
+    raise DataError(f"{series.path}: {which} is {_text(series, asked)}: {reason}; {remedy}")
+
+
+def _row_at(series: Series, at: str, time_format: str) -> int:
+    """The row of the file with a time.
+
+    Raises:
+        DataError: for a text that is no time, or a time that no row, or more than one, has.
+    """
+    moment = _parsed(at, time_format)
+    clock = np.datetime64(moment.replace(tzinfo=None), "s")
+    offset = moment.utcoffset()
+    if offset is None:
+        times = np.array([t + _zone(series, i) for i, t in enumerate(series.file_times)])
+        rows = np.flatnonzero(times == clock)
+    elif series.file_zones is None:
+        raise DataError(
+            f"--at {at!r} has a zone, the times of {series.path} have none; give it without"
+        )
+    else:
+        rows = np.flatnonzero(series.file_times == clock - _seconds(offset.total_seconds()))
+    if len(rows) > 1:
+        raise DataError(
+            f"{series.path}: {len(rows)} rows have the time {at!r} by their own zones; give it "
+            f'with a zone: --at "{_text(series, int(rows[0]))}"'
+        )
+    if not len(rows):
+        raise DataError(
+            f"{series.path}: no row has the time {at!r}; the rows go from {_text(series, 0)} to "
+            f"{_text(series, len(series.file_times) - 1)}"
+        )
+    return int(rows[0])
+
+
+def _parsed(at: str, time_format: str) -> datetime:
+    for form in ("", time_format):
+        try:
+            return parse_time(at, form)
+        except ValueError:
+            continue
+    known = f"ISO 8601 nor in {time_format!r}" if time_format else "ISO 8601"
+    raise DataError(f"--at {at!r} is not a time in {known}; example: 2024-03-25 13:50:00")
+
+
+def _text(series: Series, row: int) -> str:
+    """The time of a row by its own clock, with its zone."""
+    text = str(series.file_times[row] + _zone(series, row)).replace("T", " ")
+    return text if series.file_zones is None else text + _zone_text(int(series.file_zones[row]))
+
+
+def _zone(series: Series, row: int) -> np.timedelta64:
+    """How far a row's clock is ahead of the series' times."""
+    return _seconds(0 if series.file_zones is None else int(series.file_zones[row]))
+
+
+def _seconds(count: float) -> np.timedelta64:
+    return np.timedelta64(round(count), "s")
+
+
+def _zone_text(seconds: int) -> str:
+    """A zone as ISO 8601 writes it.
+
+    >>> _zone_text(7200), _zone_text(-12600), _zone_text(0)
+    ('+02:00', '-03:30', '+00:00')
+    """
+    text = str(timedelta(seconds=abs(seconds))).rjust(8, "0")
+    return ("-" if seconds < 0 else "+") + text.removesuffix(":00")

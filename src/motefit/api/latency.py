@@ -1,0 +1,309 @@
+"""``latency``: any model file by one of the published measuring protocols, or by motefit's own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from motefit.measure.latency.paired import (
+    BenchmarkCase,
+    Latency,
+    Pipeline,
+    Resolver,
+    measure_latency,
+)
+from motefit.measure.latency.protocols import (
+    PAUSE_S,
+    Latency2020,
+    Latency2024,
+    ScriptedPipeline,
+    measure_2020,
+    measure_2024,
+    scripted_inputs,
+)
+from motefit.measure.machine import Machine, this_machine
+from motefit.measure.workers.pinned import call_pinned
+from motefit.runtime.bundle import load_bundle
+from motefit.runtime.interpreter import Interpreter
+from motefit.runtime.keyword_spotter import KeywordSpotter
+from motefit.spec.card import Card
+from motefit.spec.errors import NoCardError, RecipeError
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.tasks.speech_spec import NAME
+from motefit.tflite.archive import read_model
+
+ProtocolName = Literal["motefit", "2020", "2024"]
+RATE_HZ, LENGTH, STRIDE, BINS, LOWER_HZ, UPPER_HZ, COEFF = 16_000, 640, 320, 40, 20, 4000, 10
+RESIZE = 32
+SEED = 0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flags:
+    """The options of the published inference scripts; None: not given.
+
+    Attributes:
+        rate: sampling rate of the front end in Hz; 16000 where no card says otherwise.
+        mfcc: cepstral coefficients instead of a resized spectrogram.
+        resize: side of the image the spectrogram is resized to; 32 without ``mfcc``, 0 for mel
+            features.
+        length: samples in a frame; 640.
+        stride: samples between two frames; 320.
+        bins: mel bands; 40.
+        lower_frequency: of the mel bands in Hz; 20.
+        upper_frequency: of the mel bands in Hz; 4000.
+        coeff: first coefficients kept; 10. 0 keeps the log-mel bands.
+    """
+
+    rate: int | None = None
+    mfcc: bool = False
+    resize: int | None = None
+    length: int | None = None
+    stride: int | None = None
+    bins: int | None = None
+    lower_frequency: int | None = None
+    upper_frequency: int | None = None
+    coeff: int | None = None
+
+    @property
+    def of_mel(self) -> dict[str, int]:
+        """Those given that only mel features have, by their option."""
+        given = {
+            "--bins": self.bins,
+            "--lower-frequency": self.lower_frequency,
+            "--upper-frequency": self.upper_frequency,
+            "--coeff": self.coeff,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What one protocol found.
+
+    Attributes:
+        protocol: its name.
+        result: its figures.
+        frontend: that was timed.
+        resize: side of the image a spectrogram was resized to; 0: not resized.
+        from_card: whether the front end is the card's.
+        threads: of LiteRT.
+        resolver: ``"xnnpack"`` or ``"builtin"``; empty without a model.
+        machine: when the measurement began.
+    """
+
+    protocol: ProtocolName
+    result: Latency | Latency2020 | Latency2024
+    frontend: FrontEnd
+    resize: int
+    from_card: bool
+    threads: int
+    resolver: Resolver | Literal[""]
+    machine: Machine
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """For people; those of ``2020`` and ``2024`` are the published scripts' own."""
+        if not isinstance(self.result, Latency):
+            return self.result.lines
+        found = self.result
+        stages = (
+            ("Preprocessing", found.frontend_ms, found.frontend_p25_ms),
+            ("Model", found.inference_ms, found.inference_p25_ms),
+            ("Total", found.total_ms, found.total_p25_ms),
+        )
+        ratio = f"{found.total_over_reference:.3f} x reference p25 {found.reference_p25_ms:.3f}ms"
+        return (
+            *(f"{name} Latency: {half:.3f}ms, p25 {low:.3f}ms" for name, half, low in stages),
+            f"Total Latency p25: {ratio}",
+        )
+
+
+def latency(
+    model: Path | None,
+    flags: Flags,
+    *,
+    protocol: ProtocolName = "motefit",
+    pause_s: float | None = None,
+    threads: int = 1,
+    xnnpack: bool = True,
+) -> Measured:
+    """Measure a model file by a protocol, in the pinned worker.
+
+    Args:
+        model: bundle, .tflite file, or zip whose first member is one; None times the front end
+            alone, as the script of 2020 does.
+        flags: the front end of a file without a card; must not contradict a card.
+        protocol: its name.
+        pause_s: after each loop of a published protocol; None: 0.1.
+        threads: of LiteRT.
+        xnnpack: LiteRT's default delegate; False runs the builtin kernels.
+
+    Raises:
+        RecipeError: for flags that contradict the card, each other or the protocol.
+        ModelFileError: for a model that cannot be used, or that takes another input than the front
+            end gives.
+    """
+    if protocol == "motefit" and pause_s is not None:
+        raise RecipeError("the motefit protocol does not pause; give --protocol 2020 or 2024")
+    return call_pinned(
+        latency_here,
+        model,
+        flags,
+        protocol=protocol,
+        pause_s=_or(pause_s, PAUSE_S),
+        threads=threads,
+        xnnpack=xnnpack,
+    )
+
+
+def latency_here(
+    model: Path | None,
+    flags: Flags,
+    *,
+    protocol: ProtocolName,
+    pause_s: float,
+    threads: int,
+    xnnpack: bool,
+) -> Measured:
+    """What :func:`latency` does in the worker."""
+    machine = this_machine()
+    resize, card = 0, _card(model)
+    pipeline: Pipeline | None = None
+    if card is not None and model is not None:
+        frontend = _of_card(card, flags, model)
+        pipeline = KeywordSpotter(read_model(model), card.io, threads=threads, xnnpack=xnnpack)
+    else:
+        frontend, resize = _of_flags(flags, protocol)
+        if model is not None:
+            interpreter = Interpreter(read_model(model), threads=threads, xnnpack=xnnpack)
+            pipeline = ScriptedPipeline(frontend, interpreter, resize=resize)
+    return Measured(
+        protocol=protocol,
+        result=_measure(pipeline, frontend, resize, protocol=protocol, pause_s=pause_s),
+        frontend=frontend,
+        resize=resize,
+        from_card=card is not None,
+        threads=threads,
+        resolver="" if pipeline is None else "xnnpack" if xnnpack else "builtin",
+        machine=machine,
+    )
+
+
+def _measure(
+    pipeline: Pipeline | None,
+    frontend: FrontEnd,
+    resize: int,
+    *,
+    protocol: ProtocolName,
+    pause_s: float,
+) -> Latency | Latency2020 | Latency2024:
+    rng = np.random.default_rng(SEED)
+    if protocol == "2020":
+        inputs = scripted_inputs(frontend, resize=resize) if pipeline is None else pipeline.inputs
+        interpreter = None if pipeline is None else pipeline.interpreter
+        return measure_2020(inputs, interpreter, frontend, rng=rng, pause_s=pause_s)
+    if pipeline is None:
+        raise RecipeError(
+            f"the protocol {protocol} needs --model; --protocol 2020 times a front end alone"
+        )
+    if protocol == "2024":
+        inputs = pipeline.inputs
+        return measure_2024(inputs, pipeline.interpreter, frontend, rng=rng, pause_s=pause_s)
+    noise = rng.normal(0.0, 1000.0, (1, frontend.clip_samples)).astype(np.int16)
+    return measure_latency({"model": BenchmarkCase(pipeline=pipeline, example=noise)})["model"]
+
+
+def _card(model: Path | None) -> Card | None:
+    if model is None:
+        return None
+    try:
+        card = load_bundle(model).card
+    except NoCardError:
+        return None
+    if card.task != NAME:
+        raise RecipeError(
+            f"{model} is a model for {card.task}, which has no front end of sound; "
+            f"measure it with: motefit bench {model}"
+        )
+    return card
+
+
+def _of_card(card: Card, flags: Flags, model: Path) -> FrontEnd:
+    """The card's front end, when no flag says something else."""
+    frontend: FrontEnd = card.io.frontend
+    is_mfcc = frontend.kind == "mel" and frontend.coefficients > 0
+    pairs: tuple[tuple[str, object, object], ...] = (
+        ("--rate", flags.rate, frontend.rate_hz),
+        ("--mfcc", flags.mfcc or None, is_mfcc),
+        ("--resize", flags.resize, 0),
+        ("--length", flags.length, frontend.frame_length),
+        ("--stride", flags.stride, frontend.frame_step),
+        ("--bins", flags.bins, frontend.mel_bins),
+        ("--lower-frequency", flags.lower_frequency, frontend.lower_hz),
+        ("--upper-frequency", flags.upper_frequency, frontend.upper_hz),
+        ("--coeff", flags.coeff, frontend.coefficients),
+    )
+    wrong = [
+        f"{name} says {given}, the card {stated}"
+        for name, given, stated in pairs
+        if given is not None and given != stated
+    ]
+    if wrong:
+        raise RecipeError(
+            f"{model}: the options contradict its card: {'; '.join(wrong)}; leave them out (the "
+            "card's values are used), or give the .tflite file alone"
+        )
+    return frontend
+
+
+def _of_flags(flags: Flags, protocol: ProtocolName) -> tuple[FrontEnd, int]:
+    """The front end the flags ask for, and the side of the image; the scripts' own defaults."""
+    _require_sense(flags, protocol)
+    rate_hz = _or(flags.rate, RATE_HZ)
+    length, stride = _or(flags.length, LENGTH), _or(flags.stride, STRIDE)
+    resize = 0 if protocol == "2024" or flags.mfcc else _or(flags.resize, RESIZE)
+    if resize:
+        frontend = FrontEnd(
+            kind="spectrogram",
+            rate_hz=rate_hz,
+            frame_length=length,
+            frame_step=stride,
+            mel_bins=0,
+            lower_hz=0.0,
+            upper_hz=rate_hz / 2,
+            coefficients=0,
+        )
+        return frontend, resize
+    frontend = FrontEnd(
+        rate_hz=rate_hz,
+        frame_length=length,
+        frame_step=stride,
+        mel_bins=_or(flags.bins, BINS),
+        lower_hz=float(_or(flags.lower_frequency, LOWER_HZ)),
+        upper_hz=float(_or(flags.upper_frequency, UPPER_HZ)),
+        coefficients=_or(flags.coeff, COEFF),
+    )
+    return frontend, 0
+
+
+def _require_sense(flags: Flags, protocol: ProtocolName) -> None:
+    if flags.resize is not None and flags.resize < 0:
+        raise RecipeError(f"--resize must be 0 (off) or more, got {flags.resize}")
+    if flags.mfcc and flags.coeff == 0:
+        raise RecipeError("--mfcc contradicts --coeff 0, which asks for the log-mel bands")
+    if flags.resize and (flags.mfcc or protocol == "2024"):
+        other = "--mfcc" if flags.mfcc else "--protocol 2024"
+        raise RecipeError(f"--resize has no meaning with {other}: only spectrograms are resized")
+    resized = protocol != "2024" and not flags.mfcc and flags.resize != 0
+    if resized and flags.of_mel:
+        raise RecipeError(
+            f"{', '.join(flags.of_mel)} would do nothing: without --mfcc the input is the "
+            "spectrogram resized; add --mfcc, or --resize 0 for mel features without it"
+        )
+
+
+def _or(given: T | None, default: T) -> T:
+    return default if given is None else given

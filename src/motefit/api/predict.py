@@ -1,0 +1,51 @@
+"""Run a bundle on audio files; needs neither torch nor, for WAV, any extra."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from motefit.data.decode import AUDIO_SUFFIXES, read_clip
+from motefit.runtime.keyword_spotter import Classification, KeywordSpotter
+from motefit.runtime.quiet import silence_litert
+from motefit.signal.wav import read_wav
+from motefit.spec.errors import DataError
+
+
+def classify_files(model: Path, paths: Sequence[Path]) -> Iterator[tuple[Path, Classification]]:
+    """Classify audio files one by one.
+
+    WAV files are read as the device reads them; FLAC and OGG need the extra ``train``.
+
+    Args:
+        model: bundle, or .tflite with its card.
+        paths: files, and folders whose audio files are taken, those of sub-folders too.
+
+    Yields:
+        each file, in the order given (sorted within a folder), and what was heard.
+
+    Raises:
+        DataError: for a file that cannot be used, or a folder without audio files.
+        MissingExtraError: for FLAC or OGG without soundfile.
+        ModelFileError: for a model that cannot be used.
+    """
+    silence_litert()
+    spotter = KeywordSpotter.load(model)
+    for path in _audio_files(paths):
+        if path.suffix.lower() in AUDIO_SUFFIXES[1:]:
+            rate_hz = spotter.io.frontend.rate_hz
+            yield path, spotter.classify(read_clip(path, rate_hz=rate_hz), rate_hz)
+        else:
+            yield path, spotter.classify(*read_wav(path))
+
+
+def _audio_files(paths: Sequence[Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        found = [f for f in path.rglob("*") if f.suffix.lower() in AUDIO_SUFFIXES]
+        shown = sorted(f for f in found if not f.name.startswith("."))
+        if not shown:
+            raise DataError(f"{path} holds no audio files ({', '.join(AUDIO_SUFFIXES)})")
+        files.extend(shown)
+    return files

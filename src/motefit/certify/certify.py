@@ -1,0 +1,91 @@
+"""From a model file to its card, certificate and report: measured here, and nowhere else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from motefit.certify.facts import Facts, measure_file
+from motefit.report.report_facts import ReportFacts
+from motefit.runtime.bundle import sha256
+from motefit.spec.card import Card, Provenance
+from motefit.spec.certificate import Certificate, certify
+from motefit.spec.codec import encode
+from motefit.spec.recipe import Recipe
+from motefit.tasks import AnyTask
+from motefit.tflite.inspect import inspect
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertifiedModel:
+    """A model file with everything that is known of it."""
+
+    model: bytes
+    card: Card
+    certificate: Certificate
+    name: str
+
+    def report(
+        self,
+        *,
+        history: Sequence[Mapping[str, float]] = (),
+        candidates: Sequence[Mapping[str, object]] = (),
+    ) -> ReportFacts:
+        """What a report shows.
+
+        Args:
+            history: of the training, one mapping per epoch.
+            candidates: one row per candidate.
+        """
+        found = inspect(self.model)
+        return ReportFacts(
+            card=self.card,
+            certificate=self.certificate,
+            byte_map=found.bytes_by_part,
+            operations=tuple(encode(op) for op in found.ops),
+            history=tuple(history),
+            candidates=tuple(candidates),
+            name=self.name,
+        )
+
+
+def certify_file(
+    task: AnyTask,
+    recipe: Recipe,
+    model: bytes,
+    io: Any,
+    dataset: Any,
+    *,
+    provenance: Provenance,
+    facts: Facts | None = None,
+) -> CertifiedModel:
+    """Measure a model file on the test set and certify it against the recipe's budget.
+
+    Args:
+        task: of the recipe.
+        recipe: the budget, and what the card says of how the file was made.
+        model: bytes of the .tflite file.
+        io: the task's section of the card.
+        dataset: as the task loaded it.
+        provenance: of this measurement.
+        facts: of the test set, where they are measured already.
+    """
+    facts = facts or measure_file(task, recipe, model, io, dataset, "test")
+    card = Card(
+        task=task.name,
+        io=io,
+        model_sha256=sha256(model),
+        facts=facts.values,
+        evidence=facts.evidence,
+        recipe={"name": recipe.name, **recipe.to_table()},
+        provenance=provenance,
+    )
+    certificate = certify(
+        card.facts, recipe.budget, evidence=card.evidence, model_sha256=card.model_sha256
+    )
+    return CertifiedModel(model=model, card=card, certificate=certificate, name=recipe.name)
+
+
+def notes_of(audit: Mapping[str, object]) -> tuple[str, ...]:
+    """The sentences an audit has for people."""
+    notes = audit.get("notes", ())
+    return tuple(map(str, notes)) if isinstance(notes, list | tuple) else ()

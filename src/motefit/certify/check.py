@@ -1,0 +1,190 @@
+"""``check``: measure a model file again, from its bytes, against its card and budget."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motefit.certify.certify import CertifiedModel, certify_file, notes_of
+from motefit.certify.facts import is_quality, is_timing
+from motefit.certify.provenance import provenance
+from motefit.report.render import write_report
+from motefit.runtime.bundle import load_bundle
+from motefit.runtime.quiet import silence_litert
+from motefit.search.progress import Listener
+from motefit.spec.card import Card, Provenance
+from motefit.spec.certificate import Certificate
+from motefit.spec.errors import ModelFileError, NoCardError, RecipeError
+from motefit.spec.extras import can_report
+from motefit.spec.files import make_writable, write_atomic
+from motefit.spec.metrics import metric
+from motefit.spec.recipe import Recipe
+from motefit.tasks import find_task
+from motefit.tflite.archive import read_model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A fact of the card that measuring again does not give."""
+
+    metric: str
+    stated: float
+    measured: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """Result of measuring again.
+
+    Attributes:
+        card: with the facts of this measurement.
+        certificate: of this measurement.
+        differences: facts the bundle's card states otherwise; timings are left out, since they
+            are the machine's, and so is the arena where it cannot be measured. None when there is
+            no card to compare with.
+        rounded: whether an error agrees to one part in a million only, not to the last digit.
+        same_data: whether the data are those the card was measured on; if not, accuracy and
+            errors are not compared.
+        report: path of the report; None where the extra ``report`` is not installed.
+    """
+
+    card: Card
+    certificate: Certificate
+    differences: tuple[Difference, ...] | None
+    rounded: bool
+    same_data: bool
+    report: Path | None
+
+    @property
+    def met(self) -> bool:
+        """Whether the budget holds and the card told the truth."""
+        return self.certificate.met and not self.differences
+
+
+def check(
+    model: Path,
+    data: Path | None,
+    *,
+    recipe: Recipe | None = None,
+    out: Path | None = None,
+    listener: Listener | None = None,
+) -> CheckResult:
+    """Measure a bundle, or a .tflite file made elsewhere, on the test set of the data.
+
+    Args:
+        model: bundle, or .tflite with its card; with ``recipe`` any .tflite file or zip of one.
+        data: folder or file; None synthesizes what the recipe asks for.
+        recipe: budget and [data] section to use instead of the card's; for a file without a card
+            also its front end.
+        out: folder of certificate and report; default: ``<model>-check`` beside the model.
+        listener: hears of progress.
+
+    Raises:
+        ModelFileError: when the model is damaged, or its bytes are not those of its card.
+        MotefitError: for other things the user can fix.
+    """
+    listener = listener or Listener()
+    silence_litert()
+    content, card = _open(model, recipe)
+    recipe = recipe or recipe_of(card, model)
+    task = find_task(recipe.task)
+    if card is not None and card.task != task.name:
+        raise RecipeError(f"{model} is a model for {card.task}; the recipe is for {task.name}")
+    folder = out or model.with_name(f"{model.stem}-check")
+    make_writable(folder)
+    dataset = task.load(recipe, data, progress=listener.loading)
+    task.require_measured(recipe, dataset)
+    listener.loaded(notes_of(task.audit(dataset)))
+    io = card.io if card is not None else task.foreign_io(recipe, dataset, content)
+    task.require_fit(io, dataset)
+    listener.measuring("the file on the test set")
+    made = card.provenance if card is not None else Provenance()
+    data_sha256 = task.data_key(dataset)
+    shipped = certify_file(
+        task,
+        recipe,
+        content,
+        io,
+        dataset,
+        provenance=provenance(seed=made.seed, data_sha256=data_sha256),
+    )
+    same_data = made.data_sha256 == data_sha256
+    write_atomic(folder / "certificate.json", shipped.certificate.to_json())
+    report = folder / "report.html" if can_report() else None
+    if report is not None:
+        write_report(report, shipped.report())
+    return CheckResult(
+        card=shipped.card,
+        certificate=shipped.certificate,
+        differences=None
+        if card is None
+        else _differences(card.facts, shipped, same_data=same_data),
+        rounded=card is not None and _rounded(card.facts, shipped, same_data=same_data),
+        same_data=same_data,
+        report=report,
+    )
+
+
+def _open(model: Path, recipe: Recipe | None) -> tuple[bytes, Card | None]:
+    try:
+        bundle = load_bundle(model)
+    except NoCardError:
+        if recipe is None:
+            raise
+        return read_model(model), None
+    return bundle.model, bundle.card
+
+
+def recipe_of(card: Card | None, model: Path) -> Recipe:
+    """The recipe that a card states.
+
+    Raises:
+        ModelFileError: when it states none.
+    """
+    table: dict[str, Any] = dict(card.recipe) if card is not None else {}
+    name = str(table.pop("name", model.stem))
+    if not table:
+        raise ModelFileError(f"the card of {model} names no recipe; give one with --recipe")
+    return Recipe.from_table(table, name=name)
+
+
+def _differences(
+    stated: Mapping[str, float], shipped: CertifiedModel, *, same_data: bool
+) -> tuple[Difference, ...]:
+    found = shipped.card.facts
+    return tuple(
+        Difference(metric=name, stated=value, measured=found.get(name))
+        for name, value in sorted(stated.items())
+        if _comparable(name, found, same_data=same_data) and not _same(name, value, found.get(name))
+    )
+
+
+def _rounded(stated: Mapping[str, float], shipped: CertifiedModel, *, same_data: bool) -> bool:
+    found = shipped.card.facts
+    return any(
+        found.get(name) != value
+        and _comparable(name, found, same_data=same_data)
+        and _same(name, value, found.get(name))
+        for name, value in stated.items()
+    )
+
+
+def _same(name: str, stated: float, found: float | None) -> bool:
+    """Whether two measurements agree: exactly, and errors to one part in a million.
+
+    An error is a mean of float32 predictions, which differ in their last digits with the kernels
+    that LiteRT picks for a processor.
+    """
+    if found is None or metric(name).unit != "column":
+        return found == stated
+    return math.isclose(found, stated, rel_tol=1e-6)
+
+
+def _comparable(name: str, found: Mapping[str, float], *, same_data: bool) -> bool:
+    """Whether a fact must come out alike on this machine, with these data."""
+    if is_timing(name):
+        return False
+    if is_quality(name):
+        return same_data
+    return name in found or name != "ram.arena_bytes"

@@ -1,0 +1,102 @@
+"""Everything measured on one model file: the facts and evidence of its card."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from motefit.certify.reference_pipeline import reference_subject
+from motefit.measure.claims import read_claims
+from motefit.measure.latency.paired import saving_percent
+from motefit.measure.ram import measure_ram
+from motefit.measure.size import measure_size
+from motefit.measure.workers.pinned import Opener, pinned_latency
+from motefit.spec.codec import encode
+from motefit.spec.metrics import RECALL_MIN, RECALL_PREFIX, SKILL_PREFIX, TIMING_PREFIX, metric
+from motefit.spec.recipe import Recipe
+from motefit.tasks import AnyTask, Part
+from motefit.tflite.inspect import inspect
+
+
+def is_quality(name: str) -> bool:
+    """Whether a metric says how good a model is, as opposed to what it costs."""
+    return metric(name).unit in {"fraction", "column"}
+
+
+def is_summary(name: str) -> bool:
+    """Whether a metric is a quality of the whole, as tables of many models show it.
+
+    The recall of a single word is not, and a skill says what the error beside it says.
+    """
+    single = name.startswith((SKILL_PREFIX, RECALL_PREFIX)) and name != RECALL_MIN
+    return is_quality(name) and not single
+
+
+def is_timing(name: str) -> bool:
+    """Whether a metric is a time, which differs from machine to machine and run to run."""
+    return name.startswith(TIMING_PREFIX)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Values by metric name, and the evidence behind them by topic."""
+
+    values: Mapping[str, float]
+    evidence: Mapping[str, object]
+
+
+def measure_file(
+    task: AnyTask, recipe: Recipe, model: bytes, io: Any, dataset: Any, part: Part
+) -> Facts:
+    """Measure a model file: quality on one part, sizes, latency, memory, operations.
+
+    Args:
+        task: of the recipe.
+        recipe: names the reference pipeline of a latency saving.
+        model: bytes of the .tflite file.
+        io: the task's section of the card.
+        dataset: as the task loaded it.
+        part: of the data that the quality is measured on.
+    """
+    quality = task.measure(model, io, dataset, part)
+    baselines = task.baselines(dataset, part)
+    cost = measure_cost(task, recipe, model, io)
+    return Facts(
+        values={**cost.values, **quality.facts},
+        evidence={
+            **cost.evidence,
+            **quality.evidence,
+            "baselines": {
+                name: next(iter(row.evidence.values())) for name, row in baselines.items()
+            },
+            "data": {**task.audit(dataset), "part": part},
+        },
+    )
+
+
+def measure_cost(task: AnyTask, recipe: Recipe, model: bytes, io: Any) -> Facts:
+    """What a model file costs: sizes, latency of both resolvers in one run, memory, MACs."""
+    size = measure_size(model)
+    ram = measure_ram(model)
+    subjects: dict[str, Opener] = {
+        "xnnpack": partial(task.benchmark_case, model, io),
+        "builtin": partial(task.benchmark_case, model, io, xnnpack=False),
+    }
+    if recipe.budget.reference:
+        subjects["reference"] = partial(reference_subject, recipe.budget.reference)
+    timed = pinned_latency(subjects)
+    values = {
+        **size.facts,
+        **ram.facts,
+        **timed["xnnpack"].facts,
+        "macs": float(inspect(model).macs),
+    }
+    if "reference" in timed:
+        values["latency.saving_percent"] = saving_percent(timed["reference"], timed["xnnpack"])
+    evidence = {
+        "size": encode(size),
+        "latency": encode(timed),
+        "arena": encode(ram),
+        "claims": encode(read_claims(model)),
+    }
+    return Facts(values=values, evidence=evidence)

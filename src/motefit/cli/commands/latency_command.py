@@ -1,0 +1,127 @@
+"""``motefit latency``: one model file by a published measuring protocol."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from motefit.api.latency import Flags, Measured, ProtocolName, latency
+from motefit.cli.output import err, out, print_json
+from motefit.spec.codec import encode
+
+
+def latency_command(
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Bundle, .tflite, or zip whose first member is one. Left out (2020 only): the "
+            "front end alone."
+        ),
+    ] = None,
+    protocol: Annotated[
+        ProtocolName,
+        typer.Option(
+            help="motefit: paired with a reference workload, no pause. 2020 and 2024: step by step "
+            "as the published scripts of those years, with their lines."
+        ),
+    ] = "motefit",
+    rate: Annotated[
+        int | None, typer.Option(min=1, help="Rate in Hz. Default: the card's, or 16000.")
+    ] = None,
+    mfcc: Annotated[
+        bool, typer.Option("--mfcc", help="MFCCs instead of a resized spectrogram.")
+    ] = False,
+    resize: Annotated[
+        int | None,
+        typer.Option(help="Side of the resized spectrogram; 0: mel features. Default: 32."),
+    ] = None,
+    length: Annotated[
+        int | None, typer.Option(help="Samples in a frame. Default: the card's, or 640.")
+    ] = None,
+    stride: Annotated[
+        int | None, typer.Option(help="Samples between frames. Default: the card's, or 320.")
+    ] = None,
+    bins: Annotated[int | None, typer.Option(help="Mel bands. Default: the card's, or 40.")] = None,
+    lower_frequency: Annotated[
+        int | None, typer.Option(help="Lowest in Hz. Default: the card's, or 20.")
+    ] = None,
+    upper_frequency: Annotated[
+        int | None, typer.Option(help="Highest in Hz. Default: the card's, or 4000.")
+    ] = None,
+    coeff: Annotated[
+        int | None,
+        typer.Option(help="MFCCs kept; 0: the log-mel bands. Default: the card's, or 10."),
+    ] = None,
+    pause: Annotated[
+        float | None,
+        typer.Option(help="Seconds between two loops of a published protocol. Default: 0.1."),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of LiteRT.")] = 1,
+    builtin: Annotated[
+        bool, typer.Option("--builtin", help="Builtin kernels instead of XNNPACK.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure front end and model by a protocol; needs neither card nor TensorFlow.
+
+    A bundle's card says what the front end is, and options that contradict it are refused. For any
+    other .tflite the options say it, with the names and defaults of the published scripts.
+
+    2020 prints means of 100 loops, the total with resampling from 48 kHz:
+
+        Inference Latency 0.12ms
+        Total Latency 0.57ms
+
+    2024 prints medians and standard deviations of the last 100 of 200 loops:
+
+        Preprocessing Latency: 0.3 +/- 0.1ms
+        Model Latency: 0.1 +/- 0.0ms
+        Total Latency: 0.4 +/- 0.1ms
+
+    motefit prints medians and 25th percentiles of 200 loops, and the total beside the reference's:
+
+        Preprocessing Latency: 0.268ms, p25 0.261ms
+        Model Latency: 0.123ms, p25 0.121ms
+        Total Latency: 0.391ms, p25 0.383ms
+        Total Latency p25: 3.120 x reference p25 0.123ms
+    """
+    flags = Flags(
+        rate=rate,
+        mfcc=mfcc,
+        resize=resize,
+        length=length,
+        stride=stride,
+        bins=bins,
+        lower_frequency=lower_frequency,
+        upper_frequency=upper_frequency,
+        coeff=coeff,
+    )
+    found = latency(
+        model,
+        flags,
+        protocol=protocol,
+        pause_s=pause,
+        threads=threads,
+        xnnpack=not builtin,
+    )
+    if as_json:
+        print_json({**encode(found), "lines": found.lines})
+        return
+    err.print(_setting(found), soft_wrap=True)
+    for line in found.lines:
+        out.out(line, highlight=False)
+
+
+def _setting(found: Measured) -> str:
+    kernels = {"": "no model", "xnnpack": "XNNPACK", "builtin": "builtin kernels"}[found.resolver]
+    plural = "s" if found.threads > 1 else ""
+    machine = found.machine
+    return (
+        f"protocol {found.protocol}, {kernels}, {found.threads} thread{plural}; "
+        f"{machine.processor}, {machine.cores} cores, {machine.state}"
+    )
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("latency")(latency_command)

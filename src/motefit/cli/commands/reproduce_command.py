@@ -1,0 +1,105 @@
+"""``motefit reproduce``: the published systems trained again, beside motefit's answers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from motefit.cli.output import err, escape, fail, out, print_json
+from motefit.reproduce.page import standing
+from motefit.reproduce.page_latency import PROTOCOLS
+from motefit.reproduce.page_latency import verdict as tenth
+from motefit.reproduce.reproduce import Reproduced, reproduce
+from motefit.spec.errors import DataError
+
+
+def reproduce_command(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Row, budget or answer, or the beginning of a name: R1.climate, R4.final, "
+            "climate-6. May be given several times. Default: everything."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="MOTEFIT_DATA",
+            help="Folder that holds speech/ and climate/. Default: the environment variable "
+            "MOTEFIT_DATA.",
+        ),
+    ] = None,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder of the runs.")] = Path(
+        "runs/reproduce"
+    ),
+    results: Annotated[
+        Path, typer.Option(help="Folder of results.md and results.json, which are updated.")
+    ] = Path("docs"),
+    workers: Annotated[
+        int, typer.Option(min=0, help="Training processes; 0: one per usable core.")
+    ] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with interrupted rows, which else begin again.")
+    ] = False,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PYTHON",
+            help="Time the rows with words against the published pipelines in TensorFlow, run by "
+            "this Python: one with TensorFlow and SciPy, such as python tools/tensorflow_env.py "
+            "makes and names.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+) -> None:
+    """Train the published systems and motefit's answers to their budgets, and compare them.
+
+    Rows that are trained already are kept. Exit code 0: motefit's answers meet all the budgets
+    asked for; 1: they do not, or a row failed; 2: a mistake to fix.
+    """
+    if data is None:
+        raise DataError(
+            "which data? --data DIR, or the environment variable MOTEFIT_DATA, must name the "
+            "folder that holds speech/ and climate/"
+        )
+    result = reproduce(
+        data,
+        out_dir,
+        results,
+        only=only or (),
+        workers=workers,
+        resume=resume,
+        reference=reference,
+        tell=lambda line: err.print(escape(line), soft_wrap=True),
+    )
+    if as_json:
+        print_json(result.table)
+    else:
+        _print(result)
+    raise typer.Exit(0 if result.met else 1)
+
+
+def _print(result: Reproduced) -> None:
+    for name, reason in result.failed.items():
+        fail(f"{name}: {reason}")
+    for name in result.plan.targets:
+        target = result.table["targets"][name]
+        certificate = target["certificates"].get("answer")
+        color = "yellow" if certificate is None else "green" if certificate["met"] else "bold red"
+        verdict = escape(standing(certificate).replace("*", ""))
+        answer, note = escape(target["answer"]), escape(target["note"])
+        out.print(f"{escape(name)} by {answer}: [{color}]{verdict}[/] ({note})")
+    runs = [row["run"] for row in result.table["rows"].values()] + list(
+        result.table["answers"].values()
+    )
+    done = [run for run in runs if run is not None]
+    out.print(f"{len(done)} runs; each opened its test set once, by its own log")
+    for protocol in PROTOCOLS if result.table["latency"]["rows"] else ():
+        said = escape(tenth(result.table, protocol).replace("*", "").replace("`", ""))
+        out.print(f"protocol {protocol}, at most a tenth of TensorFlow's total latency: {said}")
+    out.print(f"\nresults  {result.page}", soft_wrap=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("reproduce")(reproduce_command)

@@ -1,0 +1,260 @@
+"""Which sub-folders are the words; a folder that can be read in two ways is refused, not guessed.
+
+A split or a speaker taken for a word gives a certificate of nothing: a model that tells the folder
+"training" from the folder "testing", or one voice from another.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from motefit.data.decode import AUDIO_SUFFIXES
+from motefit.data.tree import Tree, hidden_name
+from motefit.spec.codec import nearest
+from motefit.spec.errors import DataError
+from motefit.spec.tasks.speech_spec import SPEAKER_FOLDERS, SpeechData
+
+NOISE_NAMES = ("background_noise", "_background_noise_")
+LIST_FOLDER_NAMES = ("splits", "split", "lists")
+_SPLIT_NAME = re.compile(
+    r"(train|training|trn|test|testing|tst|val|valid|validate|validation|dev|development|eval"
+    r"|evaluation|holdout)([-_ .]?(set|data|audio|wavs?|split|part|clips|words|\d+))?"
+    r"|(fold|part|batch|session|chunk|shard)[-_ .]?\d+",
+    re.IGNORECASE,
+)
+_SPEAKER_NAME = re.compile(
+    r"(speakers?|spkr?|sp|user|person|people|subject|participant|recorder|voice|talker|client|id"
+    r"|[spfm])[-_ .]?\d+|\d{2,}|(?=.*\d)[0-9a-f]{7,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    re.IGNORECASE,
+)
+_SHOWN = 8
+
+
+def choose_root(tree: Tree, data: SpeechData, *, listed: Callable[[], Collection[str]]) -> Tree:
+    """The folder that directly holds the word folders: the one given, or a sub-folder of it.
+
+    Args:
+        tree: of the folder given.
+        data: whose ``words`` decide where they name folders of one place only.
+        listed: gives the words that published lists name; they decide between places where no
+            words are given.
+
+    Raises:
+        DataError: no place, or several that could be meant.
+    """
+    if data.words:
+        return _root_of_words(tree, data)
+    places = {place.path: place for place in (tree, *word_folders(tree, data).values())}
+    found = {path: names for path, place in places.items() if (names := _words_in(place, data))}
+    if not found:
+        raise _nothing_found(tree)
+    if len(found.get(tree.path, ())) >= 2:
+        return tree
+    several = [path for path, names in found.items() if len(names) >= 2] or list(found)
+    if len(several) > 1 and (words := set(listed())):
+        several = [path for path in several if set(found[path]) & words] or several
+    best = several[0]
+    rivals = several[1:] + [
+        path
+        for path, names in found.items()
+        if path not in several and _is_rival(path, names, tree, found[best])
+    ]
+    if rivals:
+        raise _several(tree, {places[path].path.name: found[path] for path in (best, *rivals)})
+    return places[best]
+
+
+def _is_rival(path: Path, names: Sequence[str], tree: Tree, best: Sequence[str]) -> bool:
+    """Whether another place could be meant as well as the best.
+
+    It holds clips and the best lies in it, or it holds a word of the best, or is a part of a split.
+    """
+    shared = set(names) & set(best)
+    return path == tree.path or bool(shared) or any(map(is_split_name, (path.name, *names)))
+
+
+def word_folders(tree: Tree, data: SpeechData) -> dict[str, Tree]:
+    """Sub-folders that may be words: not hidden, no noise and no lists."""
+    named = {data.noise.strip("/"), data.lists.strip("/")}
+    reserved = {*NOISE_NAMES, *LIST_FOLDER_NAMES, *named}
+    return {
+        name: folder
+        for name, folder in tree.folders.items()
+        if name not in reserved and not hidden_name(name)
+    }
+
+
+def require_words(root: Tree, data: SpeechData) -> None:
+    """Refuse folders that are no words, or that hold folders of their own, where none are named.
+
+    Raises:
+        DataError: it names what was found and what to give.
+    """
+    present = word_folders(root, data)
+    if data.words:
+        return
+    if parts := [name for name in present if is_split_name(name)]:
+        raise DataError(
+            f"{root.path}: {_shown(parts)} {_looks(parts)} like part of a split, not like a word "
+            f"(folders there: {_shown(present)}). motefit takes a folder per word, and the parts "
+            'from lists of files (split = "published") or a seeded split: sort the files into '
+            f"folders named by word{_dotted_hint(present.values())}; if these are the words, "
+            f"name them: [data] words = {_toml(present)}"
+        )
+    speakers = [name for name in present if _SPEAKER_NAME.fullmatch(name)]
+    if 2 * len(speakers) >= len(present):
+        raise DataError(
+            f"{root.path}: {_shown(speakers)} {_looks(speakers)} like a speaker, not like a word "
+            f"(folders there: {_shown(present)}). Sort the files into folders word/speaker and "
+            f'give [data] speaker = "{SPEAKER_FOLDERS}"; if these are the words, name them: '
+            f"[data] words = {_toml(present)}"
+        )
+    _require_flat(root, present, data)
+
+
+def is_split_name(name: str) -> bool:
+    """Whether a folder's name is that of a part of a split, in common spellings.
+
+    >>> is_split_name("Training"), is_split_name("test_set"), is_split_name("up")
+    (True, True, False)
+    """
+    return _SPLIT_NAME.fullmatch(name) is not None
+
+
+def _require_flat(root: Tree, present: Mapping[str, Tree], data: SpeechData) -> None:
+    levels = 1 if data.speaker == SPEAKER_FOLDERS else 0
+    deep = {name: inner for name, word in present.items() if (inner := _too_deep(word, levels))}
+    if deep:
+        word, inner = next(iter(deep.items()))
+        raise DataError(
+            f"{root.path}: the word folders {_shown(deep)} hold folders of audio files themselves "
+            f"({word}: {_shown(inner)}). "
+            + (
+                "Clips lie in word/speaker: move them there"
+                if levels
+                else f'If these are speakers, give [data] speaker = "{SPEAKER_FOLDERS}"'
+            )
+            + "; if they are to be left out, name the words: "
+            f"[data] words = {_toml(present)}"
+        )
+
+
+def _too_deep(word: Tree, levels: int) -> list[str]:
+    """Folders in a word folder, below ``levels`` of speakers, that hold audio files."""
+    if levels:
+        return [
+            f"{speaker}/{name}"
+            for speaker, folder in word.folders.items()
+            if not hidden_name(speaker)
+            for name in _too_deep(folder, levels - 1)
+        ]
+    return [n for n, f in word.folders.items() if not hidden_name(n) and f.holds_sound()]
+
+
+def _words_in(place: Tree, data: SpeechData) -> list[str]:
+    """Names of the sub-folders that hold clips, as words do."""
+    by_speaker = data.speaker == SPEAKER_FOLDERS
+
+    def holds(folder: Tree) -> bool:
+        if by_speaker:
+            return any(
+                inner.sounds for name, inner in folder.folders.items() if not hidden_name(name)
+            )
+        return any(not path.name.startswith(".") for path in folder.sounds)
+
+    return [name for name, folder in word_folders(place, data).items() if holds(folder)]
+
+
+def _root_of_words(tree: Tree, data: SpeechData) -> Tree:
+    places = [tree, *word_folders(tree, data).values()]
+    found = {
+        place.path: [word for word in data.words if word in word_folders(place, data)]
+        for place in places
+    }
+    holding = [place for place in places if found[place.path]]
+    whole = len(found[tree.path]) == len(data.words)
+    if whole or (len(holding) == 1 and holding[0] is tree):
+        return tree
+    if not holding:
+        # None of the words is there: complain about the place that holds most words of any name.
+        place = max(places, key=lambda place: len(_words_in(place, data)))
+        if not _words_in(place, data):
+            raise _nothing_found(tree)
+        return place
+    if len(holding) > 1:
+        raise _several(tree, {place.path.name: found[place.path] for place in holding})
+    return holding[0]
+
+
+def require_word(word: str, root: Tree, present: Mapping[str, Tree]) -> Tree:
+    """The folder of a word.
+
+    Raises:
+        DataError: when it is not there; the nearest name is said.
+    """
+    if word not in present:
+        raise DataError(
+            f"{root.path}: there is no folder for the word {word!r}{nearest(word, present)}; "
+            f"words there: {', '.join(present)}"
+        )
+    return present[word]
+
+
+def _several(tree: Tree, found: Mapping[str, Sequence[str]]) -> DataError:
+    places = "; ".join(f"{name} ({len(held)}: {_shown(held)})" for name, held in found.items())
+    counts = [set(held) for held in found.values()]
+    if any(map(is_split_name, found)):
+        advice = (
+            "some look like parts of a split, which motefit takes from lists of files "
+            '(split = "published") or draws: join the folders of each word and list the files, or '
+            "give one of the folders"
+        )
+    elif any(first & second for i, first in enumerate(counts) for second in counts[:i]):
+        advice = (
+            f"give one of them; if {_shown(found)} are words and the folders in them speakers, "
+            f'give [data] speaker = "{SPEAKER_FOLDERS}"; if they are speakers, sort the files into '
+            "folders word/speaker"
+        )
+    else:
+        advice = "give one of them, or name the words in [data] words"
+    return DataError(f"{tree.path}: several folders hold the words: {places}; {advice}")
+
+
+def _nothing_found(tree: Tree) -> DataError:
+    names = sorted(path.name for path in tree.path.iterdir())
+    deeper = next((path.parent for path in tree.below() if path.parent != tree.path), None)
+    hint = f"; audio files lie deeper, as in {deeper}" if deeper else ""
+    return DataError(
+        f"{tree.path}: no word folders found; expected one folder per word with "
+        f"{', '.join(AUDIO_SUFFIXES)} files in it, here or one level down; "
+        f"found: {listing(names)}{hint}"
+    )
+
+
+def listing(names: Sequence[str]) -> str:
+    """Some names of many."""
+    shown = ", ".join(names[:6]) or "nothing"
+    return f"{shown}, ... ({len(names)} entries)" if len(names) > 6 else shown
+
+
+def _dotted_hint(folders: Iterable[Tree]) -> str:
+    """How Edge Impulse names files: the label first, before a dot."""
+    stems = [path.stem for folder in folders for path in folder.clips]
+    labels = sorted({stem.partition(".")[0] for stem in stems})
+    if not stems or not all("." in stem for stem in stems) or len(labels) > len(stems) / 2:
+        return ""
+    return f" (the file names begin with {_shown(labels)}, as Edge Impulse exports them)"
+
+
+def _shown(names: Iterable[str]) -> str:
+    listed = list(names)
+    text = ", ".join(listed[:_SHOWN])
+    return f"{text}, ... ({len(listed)} in all)" if len(listed) > _SHOWN else text
+
+
+def _looks(names: Sequence[str]) -> str:
+    return "looks" if len(names) == 1 else "each look"
+
+
+def _toml(names: Iterable[str]) -> str:
+    return f"[{', '.join(chr(34) + name + chr(34) for name in names)}]"

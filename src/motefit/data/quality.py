@@ -1,0 +1,186 @@
+"""What a data set holds that a score does not tell: shared speakers, duplicates, gaps."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from motefit.data.series import SeriesDataset
+from motefit.data.speakers import unseen
+from motefit.data.speech import Clips, SpeechDataset
+from motefit.data.word_facts import WordFacts, word_facts, word_warnings
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechAudit:
+    """Facts of a speech data set; parts are ``"train"``, ``"validation"``, ``"test"``.
+
+    Attributes:
+        key: of the data set.
+        clips: per part and word, the number of clips.
+        unknown_speakers: clips whose speaker is not known, in any part.
+        speakers: per part, the number of known speakers.
+        shared_speakers: speakers in both the training and the test set; None, as the next two,
+            where a speaker of either part is not known.
+        test_clips_shared: test clips whose speaker is also in the training set.
+        test_shared_percent: the same, in percent of all test clips.
+        duplicates_across: clips of the validation and test set whose samples are, bit for bit,
+            also those of a clip in an earlier part.
+        duplicates_within: per part, clips that repeat the samples of another clip of the part.
+        conflicting: clips whose samples also carry another word, in any part.
+        short: per part, clips that were shorter than the data set's length and are zero-padded.
+        silent: per part, clips without a sample over -60 dB of full scale.
+        clipped: per part, clips with ten samples or more at full scale.
+        listed_missing: ids that a published list names and the folder lacks.
+        unlisted: number of clips that no published list names.
+        noise_seconds: length of the background noise.
+        unused: audio files that are neither clips nor noise, by reason; hidden ones too.
+        words: how the clips of each word were recorded.
+        warnings: how words differ in their recordings and losses, one sentence each.
+    """
+
+    key: str
+    clips: Mapping[str, Mapping[str, int]]
+    unknown_speakers: int
+    speakers: Mapping[str, int]
+    shared_speakers: int | None
+    test_clips_shared: int | None
+    test_shared_percent: float | None
+    duplicates_across: int
+    duplicates_within: Mapping[str, int]
+    conflicting: int
+    short: Mapping[str, int]
+    silent: Mapping[str, int]
+    clipped: Mapping[str, int]
+    listed_missing: tuple[str, ...]
+    unlisted: int
+    noise_seconds: float
+    unused: Mapping[str, int]
+    words: Mapping[str, WordFacts]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesAudit:
+    """Facts of a series; parts are ``"train"``, ``"validation"``, ``"test"``.
+
+    Attributes:
+        key: of the data set.
+        rows: usable rows.
+        part_rows: per part, the number of rows.
+        windows: per part, the number of windows.
+        runs: gap-free stretches.
+        gaps: places where the series was split.
+        missing: what a missing value does, as the recipe spells it.
+        missing_rows: rows left out because a value was missing.
+        filled_values: missing values in usable rows, where an earlier value is held.
+        filled_inputs_percent: per part, the share of the windows' input values that are held.
+        filled_columns_percent: the same per input column, of the windows of all parts.
+        windows_left_out: per part and reason, windows that are not used for a missing value.
+        repeated_rows: rows left out because they repeat an earlier one.
+        first: time of the first window's last input row, ISO 8601.
+        last: time of the last window's last input row, ISO 8601.
+        ranges: per input column, smallest and largest value.
+    """
+
+    key: str
+    rows: int
+    part_rows: Mapping[str, int]
+    windows: Mapping[str, int]
+    runs: int
+    gaps: int
+    missing: str
+    missing_rows: int
+    filled_values: int
+    filled_inputs_percent: Mapping[str, float]
+    filled_columns_percent: Mapping[str, float]
+    windows_left_out: Mapping[str, Mapping[str, int]]
+    repeated_rows: int
+    first: str
+    last: str
+    ranges: Mapping[str, tuple[float, float]]
+
+
+def audit_speech(dataset: SpeechDataset) -> SpeechAudit:
+    """Count what makes a speech score look better, or worse, than it is."""
+    parts = dataset.parts
+    strangers = unseen(dataset.train, dataset.test)
+    shared = None if strangers is None else len(dataset.test) - int(strangers.sum())
+    both = set(dataset.train.speakers) & set(dataset.test.speakers)
+    recordings = {part: clips.recordings for part, clips in parts.items()}
+    words = word_facts(dataset)
+    return SpeechAudit(
+        key=dataset.key,
+        clips={part: _per_word(clips, dataset.labels) for part, clips in parts.items()},
+        unknown_speakers=sum(clips.speakers.count(None) for clips in parts.values()),
+        speakers={part: len(set(clips.speakers) - {None}) for part, clips in parts.items()},
+        shared_speakers=None if shared is None else len(both),
+        test_clips_shared=shared,
+        test_shared_percent=None if shared is None else 100 * shared / len(dataset.test),
+        duplicates_across=_duplicates_across(dataset),
+        duplicates_within={p: len(c) - len(set(c.digests)) for p, c in parts.items()},
+        conflicting=_conflicting(dataset),
+        short={p: int((c.lengths < c.pcm.shape[1]).sum()) for p, c in parts.items()},
+        silent={part: sum(r.silent for r in rows) for part, rows in recordings.items()},
+        clipped={part: sum(r.clipped for r in rows) for part, rows in recordings.items()},
+        listed_missing=dataset.listed_missing,
+        unlisted=len(dataset.unlisted),
+        noise_seconds=len(dataset.noise) / dataset.rate_hz,
+        unused={reason: sum(counts.values()) for reason, counts in dataset.unused.items()},
+        words=words,
+        warnings=word_warnings(words),
+    )
+
+
+def audit_series(dataset: SeriesDataset) -> SeriesAudit:
+    """Count rows, windows, gaps and what was left out or filled."""
+    parts = dataset.parts
+    times = np.concatenate([windows.times for windows in parts.values()])
+    filled = {part: windows.filled_inputs for part, windows in parts.items()}
+    shown = {part: len(windows) * dataset.input_steps for part, windows in parts.items()}
+    columns = zip(dataset.inputs, zip(*filled.values(), strict=True), strict=True)
+    return SeriesAudit(
+        key=dataset.key,
+        rows=dataset.rows,
+        part_rows=dict(zip(parts, dataset.part_rows, strict=True)),
+        windows={part: len(windows) for part, windows in parts.items()},
+        runs=dataset.runs,
+        gaps=dataset.gaps,
+        missing=dataset.missing,
+        missing_rows=dataset.missing_rows,
+        filled_values=dataset.filled_values,
+        filled_inputs_percent={
+            part: 100 * sum(counts) / (shown[part] * len(counts)) for part, counts in filled.items()
+        },
+        filled_columns_percent={
+            name: 100 * sum(counts) / sum(shown.values()) for name, counts in columns
+        },
+        windows_left_out={part: windows.left_out for part, windows in parts.items()},
+        repeated_rows=dataset.repeated_rows,
+        first=str(times.min()),
+        last=str(times.max()),
+        ranges=dict(zip(dataset.inputs, dataset.ranges, strict=True)),
+    )
+
+
+def _per_word(clips: Clips, labels: tuple[str, ...]) -> dict[str, int]:
+    counts = np.bincount(clips.label, minlength=len(labels)).tolist()
+    return dict(zip(labels, counts, strict=True))
+
+
+def _duplicates_across(dataset: SpeechDataset) -> int:
+    earlier = set(dataset.train.digests)
+    count = sum(digest in earlier for digest in dataset.validation.digests)
+    earlier |= set(dataset.validation.digests)
+    return count + sum(digest in earlier for digest in dataset.test.digests)
+
+
+def _conflicting(dataset: SpeechDataset) -> int:
+    pairs = [
+        (digest, int(label))
+        for clips in dataset.parts.values()
+        for digest, label in zip(clips.digests, clips.label, strict=True)
+    ]
+    words = Counter(digest for digest, _ in set(pairs))
+    return sum(words[digest] > 1 for digest, _ in pairs)

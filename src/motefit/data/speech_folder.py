@@ -1,0 +1,215 @@
+"""Find what a speech folder holds: word folders, split lists, background noise."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from motefit.data.decode import AUDIO_SUFFIXES
+from motefit.data.folder_layout import (
+    LIST_FOLDER_NAMES,
+    NOISE_NAMES,
+    choose_root,
+    listing,
+    require_word,
+    require_words,
+    word_folders,
+)
+from motefit.data.splits import read_list, word_of
+from motefit.data.tree import Tree, composed, hidden_name, is_hidden, is_readable, read_tree
+from motefit.spec.errors import DataError
+from motefit.spec.tasks.speech_spec import SPEAKER_FOLDERS, SpeechData
+
+LIST_PATTERNS = {"train": "*train*.txt", "validation": "*val*.txt", "test": "*test*.txt"}
+ELSEWHERE = ""
+"""Stands for the word of files that lie in no word's folder."""
+HIDDEN = "hidden"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechFolder:
+    """What was found.
+
+    Attributes:
+        root: the folder that directly holds the word folders.
+        clips: per word (sorted) the files by clip id (sorted): ``"word/stem"``, or
+            ``"word/speaker/stem"`` where folders name the speakers; names are in form NFC.
+        lists: per part the list of its clips; empty unless the split is published.
+        noise: background noise recordings, sorted by name; may be empty.
+        unused: audio files below the folder given that are neither clips nor noise: by reason, and
+            by word (:data:`ELSEWHERE` for those in no word's folder), their number.
+    """
+
+    root: Path
+    clips: dict[str, dict[str, Path]]
+    lists: dict[str, Path]
+    noise: tuple[Path, ...]
+    unused: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """All clips of all words by id, sorted by word and stem."""
+        return {name: path for clips in self.clips.values() for name, path in clips.items()}
+
+
+def find_speech(folder: Path, data: SpeechData) -> SpeechFolder:
+    """Find word folders, lists and noise in ``folder``, its direct sub-folders or beside it.
+
+    Word folders are looked for in ``folder`` itself and in each of its sub-folders. What could be
+    read in two ways is refused, unless ``data.words`` names folders of one place. Lists and noise
+    are looked for in ``folder``, in that place and beside it.
+
+    Raises:
+        DataError: see the message; it names the folder, what was found and what to do.
+    """
+    if not folder.exists():
+        raise DataError(f"{folder}: there is no such folder; give the folder that holds the words")
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: is a file; give the folder that holds one folder of audio files per word"
+        )
+    try:
+        return _find(folder, data)
+    except OSError as error:
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from None
+
+
+def audio_files(folder: Path) -> list[Path]:
+    """The WAV, FLAC and OGG files directly in a folder, sorted by name; none that is hidden."""
+    return sorted(filter(is_readable, folder.iterdir()))
+
+
+def _find(folder: Path, data: SpeechData) -> SpeechFolder:
+    tree = read_tree(folder)
+    root = choose_root(tree, data, listed=lambda: _listed_words(folder, data))
+    require_words(root, data)
+    present = word_folders(root, data)
+    words = sorted(data.words or present)
+    folders = {word: require_word(word, root, present) for word in words}
+    clips = {word: _clips_of(word, found, data) for word, found in folders.items()}
+    if len(words) < 2:
+        raise DataError(f"{root.path}: one word only ({', '.join(words)}); at least two are needed")
+    places = list(dict.fromkeys((folder, root.path, root.path.parent)))
+    noise = _find_noise(folder, places, data)
+    used = {path for found in clips.values() for path in found.values()} | set(noise)
+    return SpeechFolder(
+        root=root.path,
+        clips=clips,
+        lists=_find_lists(folder, places, data) if data.split == "published" else {},
+        noise=noise,
+        unused=_count_unused(tree, root, folders, used),
+    )
+
+
+def _clips_of(word: str, folder: Tree, data: SpeechData) -> dict[str, Path]:
+    by_speaker = data.speaker == SPEAKER_FOLDERS
+    found = [(word, path) for path in folder.clips]
+    if by_speaker:
+        speakers = {n: f for n, f in folder.folders.items() if not hidden_name(n)}
+        found += [(f"{word}/{n}", path) for n, f in speakers.items() for path in f.clips]
+    clips: dict[str, Path] = {}
+    for start, path in found:
+        name = f"{start}/{composed(path.stem)}"
+        if name in clips:
+            raise DataError(
+                f"{path}: the clip is there twice, also as {clips[name].name}; remove one"
+            )
+        clips[name] = path
+    if not clips:
+        deeper = [n for n, inner in folder.folders.items() if inner.holds_sound()]
+        hint = f'; if {listing(deeper)} are speakers, give [data] speaker = "{SPEAKER_FOLDERS}"'
+        raise DataError(
+            f"{folder.path}: the word {word!r} has no clips (no {', '.join(AUDIO_SUFFIXES)} file; "
+            f"found: {listing(sorted(p.name for p in folder.path.iterdir()))}); add some, or name "
+            f"the words to use in the recipe's [data] words"
+            + (hint if deeper and not by_speaker else "")
+        )
+    return dict(sorted(clips.items()))
+
+
+def _count_unused(
+    tree: Tree, root: Tree, words: Collection[str], used: set[Path]
+) -> dict[str, dict[str, int]]:
+    """Every audio file below the folder given that is not used, by reason and word."""
+    counts: dict[str, Counter[str]] = {}
+    for path in tree.below():
+        if path in used:
+            continue
+        inside = path.relative_to(root.path).parts if path.is_relative_to(root.path) else ()
+        home = composed(inside[0]) if len(inside) > 1 else ELSEWHERE
+        if is_hidden(path, tree.path):
+            reason = HIDDEN
+        elif path.suffix.lower() not in AUDIO_SUFFIXES:
+            reason = f"{path.suffix.lower()} is not read"
+        elif home in words:
+            reason = "in a folder inside the word's"
+        elif home and home not in NOISE_NAMES:
+            reason = "of other words"
+        else:
+            reason = "outside the word folders"
+        counts.setdefault(reason, Counter())[home if home in words else ELSEWHERE] += 1
+    return {reason: dict(sorted(counts[reason].items())) for reason in sorted(counts)}
+
+
+def _find_noise(folder: Path, places: list[Path], data: SpeechData) -> tuple[Path, ...]:
+    if data.noise:
+        chosen = folder / data.noise
+        if not chosen.is_dir():
+            raise DataError(
+                f"{chosen}: there is no such noise folder; correct [data] noise, or leave it out"
+            )
+        files = audio_files(chosen)
+        if not files:
+            raise DataError(f"{chosen}: the noise folder holds no audio files")
+        return tuple(files)
+    for place in places:
+        for name in NOISE_NAMES:
+            if (place / name).is_dir() and (found := audio_files(place / name)):
+                return tuple(found)
+    return ()
+
+
+def _listed_words(folder: Path, data: SpeechData) -> set[str]:
+    """Words of the published lists in or beside the folder; empty where there are none."""
+    if data.split != "published" or data.words:
+        return set()
+    try:
+        lists = _find_lists(folder, [folder, folder.parent], data)
+    except DataError:  # reported where the lists are needed
+        return set()
+    return {word_of(name) for path in lists.values() for name in read_list(path)}
+
+
+def _find_lists(folder: Path, places: list[Path], data: SpeechData) -> dict[str, Path]:
+    if data.lists:
+        chosen = folder / data.lists
+        if not chosen.is_dir():
+            raise DataError(f"{chosen}: there is no such folder of lists; correct [data] lists")
+        candidates = [chosen]
+    else:
+        candidates = [c for p in places for c in (*(p / n for n in LIST_FOLDER_NAMES), p)]
+    for candidate in candidates:
+        if candidate.is_dir() and (lists := _lists_in(candidate)):
+            return lists
+    raise DataError(
+        f"{candidates[0] if data.lists else folder}: no published split found; expected the lists "
+        f"{', '.join(LIST_PATTERNS.values())} (the training list may be absent) there or in a "
+        'folder "splits"; give their folder as [data] lists, or use split = "stratified"'
+    )
+
+
+def _lists_in(folder: Path) -> dict[str, Path]:
+    """Lists by part; empty unless at least the validation and test lists are there."""
+    lists: dict[str, Path] = {}
+    for part, pattern in LIST_PATTERNS.items():
+        found = sorted(p for p in folder.glob(pattern) if p.is_file())
+        if len(found) > 1:
+            raise DataError(
+                f"{folder}: several lists match {pattern}: {', '.join(p.name for p in found)}; "
+                "keep one"
+            )
+        if found:
+            lists[part] = found[0]
+    if len(set(lists.values())) != len(lists):
+        raise DataError(f"{folder}: one list matches two of {', '.join(LIST_PATTERNS.values())}")
+    return lists if {"validation", "test"} <= set(lists) else {}

@@ -1,0 +1,180 @@
+"""How the clips of each word were recorded, and where words differ in it."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from motefit.data.speech import SpeechDataset
+from motefit.data.speech_folder import HIDDEN
+
+SHARE_POINTS = 5.0
+"""Shares that are further apart than this many percentage points are a warning."""
+CHANCE_DEVIATIONS = 2.0
+"""... unless chance alone, with so few clips, makes them differ by less than this many standard
+deviations."""
+LENGTH_POINTS = 25.0
+"""The same for clips that are shorter, or longer, than the model hears: words differ in length."""
+LEVEL_DB = 10.0
+"""Median levels that are further apart are a warning: 1.3 dB apart in Mini Speech Commands."""
+BANDWIDTH_RATIO = 1.5
+"""Median bandwidths that differ by more are a warning: 1.07 in Mini Speech Commands, 2 between
+recordings at 8 and at 16 kHz."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordFacts:
+    """How the clips of one word were recorded, over all parts.
+
+    Attributes:
+        clips: of the word.
+        rates_hz: clips by sampling rate of their files.
+        channels: clips by channels of their files.
+        encodings: clips by container and encoding, e.g. ``"FLAC PCM_16"``.
+        median_ms: length of the clips before they are padded or cropped.
+        min_ms: of the shortest.
+        max_ms: of the longest.
+        shorter: clips shorter than the model hears, padded with zeros.
+        longer: clips longer than that, cropped.
+        level_dbfs: median of the clips' root mean square, in dB of full scale.
+        clipped: clips with ten samples or more at full scale.
+        bandwidth_hz: median of the frequencies above which clips hold nothing.
+        unused: audio files in the word's folder that are not used, hidden ones left out.
+    """
+
+    clips: int
+    rates_hz: Mapping[str, int]
+    channels: Mapping[str, int]
+    encodings: Mapping[str, int]
+    median_ms: int
+    min_ms: int
+    max_ms: int
+    shorter: int
+    longer: int
+    level_dbfs: float
+    clipped: int
+    bandwidth_hz: float
+    unused: int
+
+
+def word_facts(dataset: SpeechDataset) -> dict[str, WordFacts]:
+    """Facts of each word; empty for clips that are from no files."""
+    if not all(clips.recordings for clips in dataset.parts.values()):
+        return {}
+    label = np.concatenate([clips.label for clips in dataset.parts.values()])
+    lengths = np.concatenate([clips.lengths for clips in dataset.parts.values()])
+    recordings = [r for clips in dataset.parts.values() for r in clips.recordings]
+    samples = dataset.train.pcm.shape[1]
+    facts = {}
+    for index, word in enumerate(dataset.labels):
+        rows = np.flatnonzero(label == index)
+        held = [recordings[row] for row in rows]
+        ms = lengths[rows] * 1000 / dataset.rate_hz
+        facts[word] = WordFacts(
+            clips=len(rows),
+            rates_hz=_counted(r.rate_hz for r in held),
+            channels=_counted(r.channels for r in held),
+            encodings=_counted(r.encoding for r in held),
+            median_ms=round(float(np.median(ms))),
+            min_ms=round(float(ms.min())),
+            max_ms=round(float(ms.max())),
+            shorter=int((lengths[rows] < samples).sum()),
+            longer=int((lengths[rows] > samples).sum()),
+            level_dbfs=round(float(np.median([r.level_dbfs for r in held])), 1),
+            clipped=sum(r.clipped for r in held),
+            bandwidth_hz=round(float(np.median([r.bandwidth_hz for r in held]))),
+            unused=sum(
+                counts.get(word, 0) for why, counts in dataset.unused.items() if why != HIDDEN
+            ),
+        )
+    return facts
+
+
+def word_warnings(facts: Mapping[str, WordFacts]) -> tuple[str, ...]:
+    """Sentences on what a model may tell apart instead of the words."""
+    if len(facts) < 2:
+        return ()
+    clips = {word: f.clips for word, f in facts.items()}
+    warnings = [
+        *_by_kind("native sampling rate", {w: f.rates_hz for w, f in facts.items()}, " Hz"),
+        *_by_kind("number of channels", {w: f.channels for w, f in facts.items()}),
+        *_by_kind("encoding", {w: f.encodings for w, f in facts.items()}),
+        *_by_share("clips that are padded", {w: f.shorter for w, f in facts.items()}, clips),
+        *_by_share("clips that are cropped", {w: f.longer for w, f in facts.items()}, clips),
+    ]
+    low, high = _ends({w: f.level_dbfs for w, f in facts.items()})
+    if facts[high].level_dbfs - facts[low].level_dbfs > LEVEL_DB:
+        warnings.append(
+            f"words differ in level (median): {low} {facts[low].level_dbfs} dBFS, "
+            f"{high} {facts[high].level_dbfs} dBFS"
+        )
+    low, high = _ends({w: f.bandwidth_hz for w, f in facts.items()})
+    if facts[high].bandwidth_hz > BANDWIDTH_RATIO * facts[low].bandwidth_hz:
+        warnings.append(
+            f"words differ in bandwidth (median): {low} {facts[low].bandwidth_hz:.0f} Hz, "
+            f"{high} {facts[high].bandwidth_hz:.0f} Hz"
+        )
+    return (*warnings, *_losses(facts))
+
+
+def _losses(facts: Mapping[str, WordFacts]) -> list[str]:
+    """A warning where a word loses audio files, and where words lose unlike shares."""
+    held = {word: f.unused + f.clips for word, f in facts.items()}
+    lost = {word: 100 * f.unused / held[word] for word, f in facts.items()}
+    low, high = _ends(lost)
+    if lost[high] <= SHARE_POINTS:
+        return []
+    apart = lost[high] - lost[low] > SHARE_POINTS
+    what = "words lose unlike shares of" if apart else "words lose"
+    words = "; ".join(
+        f"{word} {facts[word].unused} of {held[word]} ({lost[word]:.0f} %)" for word in facts
+    )
+    return [f"{what} their audio files: {words}"]
+
+
+def _by_kind(what: str, counts: Mapping[str, Mapping[str, int]], unit: str = "") -> list[str]:
+    """A warning where the share of any kind differs between words."""
+    clips = {word: sum(kinds.values()) for word, kinds in counts.items()}
+    kinds = dict.fromkeys(kind for held in counts.values() for kind in held)
+    apart = any(
+        _differ({word: held.get(kind, 0) for word, held in counts.items()}, clips, SHARE_POINTS)
+        for kind in kinds
+    )
+    if not apart:
+        return []
+    shares = "; ".join(
+        f"{word} "
+        + ", ".join(f"{kind}{unit} {100 * n / clips[word]:.0f} %" for kind, n in held.items())
+        for word, held in counts.items()
+    )
+    return [f"words differ in {what}: {shares}"]
+
+
+def _by_share(what: str, counts: Mapping[str, int], clips: Mapping[str, int]) -> list[str]:
+    pair = _differ(counts, clips, LENGTH_POINTS)
+    shares = ", ".join(f"{word} {100 * counts[word] / clips[word]:.0f} %" for word in pair)
+    return [f"words differ in the share of {what}: {shares}"] if pair else []
+
+
+def _differ(
+    counts: Mapping[str, int], clips: Mapping[str, int], points: float
+) -> tuple[str, str] | tuple[()]:
+    """The words of the least and the greatest share, where chance alone is no explanation."""
+    low, high = _ends({word: counts[word] / clips[word] for word in counts})
+    difference = counts[high] / clips[high] - counts[low] / clips[low]
+    pooled = (counts[low] + counts[high]) / (clips[low] + clips[high])
+    spread = math.sqrt(pooled * (1 - pooled) * (1 / clips[low] + 1 / clips[high]))
+    beyond = difference >= min(CHANCE_DEVIATIONS * spread, 1.0)
+    return (low, high) if 100 * difference > points and beyond else ()
+
+
+def _ends(values: Mapping[str, float]) -> tuple[str, str]:
+    """The names of the least and of the greatest value."""
+    order = sorted(values, key=lambda name: values[name])
+    return order[0], order[-1]
+
+
+def _counted(values: Iterable[object]) -> dict[str, int]:
+    return {str(value): n for value, n in sorted(Counter(values).items(), key=lambda i: str(i[0]))}

@@ -1,0 +1,56 @@
+"""The integer mean whose output has a scale of its own, as official converters make it.
+
+LiteRT's AVERAGE_POOL_2D keeps its input's scale; its MEAN does not, and computes in two ways: one
+kernel where height and width stay as sizes of 1, another for all else. Both are rebuilt here, bit
+for bit, after tensorflow/lite/kernels/reduce.cc and internal/reference/reduce.h.
+"""
+
+import numpy as np
+
+from motefit.graph import fixed_point
+from motefit.graph.graph import Graph, Quantization
+from motefit.graph.ops import AveragePool2D, Dense, Op
+
+
+def same_parameters(op: Op, graph: Graph) -> bool:
+    """Whether an operation's input and output mean the same by the same integers."""
+    a, b = (graph.quantization.get(name) for name in (op.inputs[0], op.output))
+    if a is None or b is None:
+        return a is b
+    return a.zero_point == b.zero_point and np.array_equal(a.scale, b.scale)
+
+
+def mean_form(op: AveragePool2D, graph: Graph) -> tuple[tuple[int, ...], bool]:
+    """Axes (1 height, 2 width) of the MEAN that stands for a pool, and whether they stay as 1.
+
+    They go away where both are averaged and only dense layers, or nothing, read the output.
+    """
+    covers = tuple(op.window) == graph.shapes[op.inputs[0]][:2]
+    axes = (1, 2) if covers else tuple(axis for axis in (1, 2) if op.window[axis - 1] > 1)
+    flat = covers and all(isinstance(reader, Dense) for reader in graph.consumers(op.output))
+    return axes, not flat
+
+
+def integer_mean(
+    total: np.ndarray, count: int, source: Quantization, out: Quantization, *, image: bool
+) -> np.ndarray:
+    """Rescaled means, int64 before saturation, of sums of raw integers.
+
+    Args:
+        total: int64 sums.
+        count: how many integers each is of.
+        source: of the input.
+        out: of the output.
+        image: whether the kernel for a whole image that stays one runs.
+    """
+    if image:  # this kernel divides in single precision
+        by = fixed_point.multiplier(float(source.scale[0] / (np.float32(count) * out.scale[0])))
+        offset = np.float32(source.zero_point) * source.scale[0] / out.scale[0]
+        bias = out.zero_point - int(np.trunc(offset + np.copysign(np.float32(0.5), offset)))
+        return np.asarray(fixed_point.multiply(total, by, away=True) + bias)
+    by = fixed_point.multiplier(float(source.scale[0]) / float(out.scale[0]))
+    shift = min(count.bit_length() - 1, 32, 31 + int(by.exponent))
+    mantissa = (by.mantissa << shift) // count
+    by = fixed_point.Multiplier(mantissa=mantissa, exponent=by.exponent - shift)
+    centered = total - source.zero_point * count
+    return np.asarray(fixed_point.multiply(centered, by, away=True) + out.zero_point)

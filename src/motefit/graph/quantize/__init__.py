@@ -1,0 +1,1 @@
+"""From a float Graph to integers: calibration, scales, rounding, weight-only forms."""

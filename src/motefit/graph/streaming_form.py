@@ -1,0 +1,192 @@
+"""The streaming form of a network that does not look ahead: new frames in, its past as states.
+
+A convolution over time sees of the past only the rows that its window reaches back to, and those
+are the last rows of its input. The streaming form keeps them as a state: each convolution reads
+what it kept and the new rows, one behind the other, without padding, and keeps the last rows
+again. A pool over the whole window keeps the rows of the window. Nothing else has a memory, and
+weights, integers and scales stay what they are (Rybakov et al., "Streaming keyword spotting on
+mobile devices", arXiv:2005.06720).
+
+One step takes as many frames as the strides make of one row, so that every step gives an output:
+that of the window which ends with the newest frame. What it says:
+
+- of a network whose convolutions do not pad, what the network says of the window, bit for bit;
+- of one with causal padding, the same for the first window after a reset, because states begin as
+  what padding would be; later there is real sound where a clip has padding.
+
+Bit for bit holds for int8 where the channels are multiples of 16: LiteRT's kernel for additions
+rounds otherwise in the numbers that do not fill a block of 16, wherever these lie.
+"""
+
+from dataclasses import dataclass, field, replace
+from math import prod
+
+import numpy as np
+
+from motefit.graph.graph import INPUT, Graph, Quantization, State
+from motefit.graph.ops import (
+    AveragePool2D,
+    Broadcast,
+    Conv2D,
+    DepthwiseConv2D,
+    Elementwise,
+    Op,
+    Quantize,
+    Shape,
+    Windowed,
+)
+from motefit.graph.ops_signal import Concatenate, Slice
+from motefit.spec.errors import RecipeError
+
+
+def streaming_form(graph: Graph) -> Graph:
+    """A network's step in a stream.
+
+    Args:
+        graph: takes (frames, ..., channels), looks at no later row for any row, and ends in an
+            average over time. In any form: trained, shipped, quantized.
+
+    Returns:
+        A graph of input (step frames, ..., channels) with states; outputs are those of the window
+        that ends with the step's last frame. The first window after a reset ends a step for which
+        :func:`lead_frames` frames of 0 came before the sound.
+
+    Raises:
+        RecipeError: when an operation looks ahead in time, or has no streaming form.
+    """
+    work = _Cutting(graph=graph, step=_step_frames(graph))
+    for op in graph.ops:
+        work.add(op)
+    if graph.output in work.rows:
+        raise RecipeError(
+            f"{graph.output}: the output has a time axis; a network that streams ends in an "
+            "average over time"
+        )
+    return Graph(
+        input_shape=(work.step, *graph.input_shape[1:]),
+        ops=tuple(work.ops),
+        constants=graph.constants,
+        quantization={n: q for n, q in work.quantization.items() if n not in work.same},
+        states=tuple(work.states),
+    )
+
+
+def lead_frames(frames: int, step: int) -> int:
+    """Frames of 0 before the first sound, so that a window of ``frames`` ends with a step."""
+    return -frames % step
+
+
+def at_rest(graph: Graph, count: int) -> dict[str, np.ndarray]:
+    """The states before any sound, by name: (count, *shape), float32 or int8."""
+    states = {}
+    for state in graph.states:
+        known = graph.quantization.get(state.name)
+        value, dtype = (0, np.float32) if known is None else (known.zero_point, np.int8)
+        states[state.name] = np.full((count, *state.shape), value, dtype)
+    return states
+
+
+def _step_frames(graph: Graph) -> int:
+    """Input rows that all strides over time together make one row of."""
+    return prod(op.stride[0] for op in graph.ops if isinstance(op, Conv2D | DepthwiseConv2D))
+
+
+@dataclass(kw_only=True)
+class _Cutting:
+    """The streaming form so far.
+
+    Attributes:
+        graph: of the whole window.
+        step: frames.
+        rows: how many new rows each tensor with a time axis has in a step.
+        same: names of tensors by those that they stand for.
+        heard: tensors in which a frame of 0 is what padding would be.
+        ops: of the streaming form.
+        states: of the streaming form.
+        quantization: of the streaming form.
+    """
+
+    graph: Graph
+    step: int
+    rows: dict[str, int] = field(default_factory=dict)
+    same: dict[str, str] = field(default_factory=dict)
+    heard: set[str] = field(default_factory=lambda: {INPUT})
+    ops: list[Op] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
+    quantization: dict[str, Quantization] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rows[INPUT] = self.step
+        self.quantization.update(self.graph.quantization)
+
+    def add(self, op: Op) -> None:
+        """Append an operation as it is in the streaming form."""
+        whole = self.graph.shapes[op.inputs[0]]
+        op = replace(op, inputs=tuple(self.same.get(name, name) for name in op.inputs))
+        sources = [name for name in op.inputs if name not in self.graph.constants]
+        rows = {self.rows.get(name, 0) for name in sources}
+        if rows <= {0}:
+            self.ops.append(op)
+        elif isinstance(op, Windowed):
+            self._slide(op, whole)
+        elif isinstance(op, Slice) and op.axis == 0 and op.stop == whole[0]:
+            self.same[op.output] = op.inputs[0]  # the last rows of a window end with the new ones
+        elif isinstance(op, Elementwise | Broadcast) and len(rows) == 1:
+            self.rows[op.output] = rows.pop()
+            self.ops.append(op)
+            if isinstance(op, Quantize) and op.inputs[0] in self.heard:
+                self.heard.add(op.output)
+        else:
+            raise RecipeError(f"{op.output}: {type(op).__name__} has no streaming form here")
+
+    def _slide(self, op: Windowed, whole: Shape) -> None:
+        source, stride = op.inputs[0], op.stride[0]
+        new = self.rows[source]
+        if isinstance(op, AveragePool2D):
+            self._average(op, whole, new)
+            return
+        window = self.graph.shapes[op.inputs[1]][1], self.graph.shapes[op.inputs[1]][2]
+        reach = (window[0] - 1) * op.dilation[0] + 1
+        (before, behind), width = op.pads(whole, window)
+        if behind:
+            raise RecipeError(
+                f"{op.output} looks ahead in time, so that the network has no streaming form; "
+                'train one that does not: padding = "valid" or "causal" in [model]'
+            )
+        outputs = self.graph.shapes[op.output][0]
+        ends_together = (outputs - 1) * stride + reach - before == whole[0]
+        begins_together = before in {0, reach - stride} or source in self.heard
+        in_time = reach == stride or (reach > stride and width == (0, 0))
+        if not (ends_together and begins_together and in_time):
+            raise RecipeError(
+                f"{op.output}: a window of {window} at a stride of {stride} over {whole} does not "
+                "stream: windows must end with their input's last row, be no shorter than their "
+                "stride, and pad in time only; and where a network strides more than once, no step "
+                "may begin in the padding"
+            )
+        self._append(op, keep=reach - stride, new=new)
+        self.rows[op.output] = new // stride
+
+    def _average(self, op: AveragePool2D, whole: Shape, new: int) -> None:
+        if op.window[0] != whole[0] or op.dilation[0] != 1 or op.padding != "valid":
+            raise RecipeError(f"{op.output}: of averages only one over the whole window streams")
+        self._append(op, keep=whole[0] - new, new=new)
+
+    def _append(self, op: Windowed, *, keep: int, new: int) -> None:
+        """Append an operation that reads the last ``keep`` rows before the new ones too."""
+        if keep < 0:
+            raise RecipeError(f"{op.output}: a step of {new} rows is longer than its window")
+        if keep:
+            source = op.inputs[0]
+            state, seen = f"{op.output}.state", f"{op.output}.seen"
+            rest = self.graph.shapes[source][1:]
+            self.states.append(State(name=state, shape=(keep, *rest), after=f"{state}.after"))
+            self.ops += [
+                Concatenate(inputs=(state, source), output=seen, axis=0),
+                Slice(inputs=(seen,), output=f"{state}.after", axis=0, start=new, stop=new + keep),
+            ]
+            if source in self.quantization:
+                for name in (state, seen, f"{state}.after"):
+                    self.quantization[name] = self.quantization[source]
+            op = replace(op, inputs=(seen, *op.inputs[1:]), padding="valid")
+        self.ops.append(op)

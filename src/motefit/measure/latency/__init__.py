@@ -1,0 +1,1 @@
+"""Latency: motefit's paired protocol, the published ones, benchmarks, profiles."""

@@ -1,0 +1,157 @@
+"""What a benchmark finds: times, pitfalls, and the machine; the same from here or from a host.
+
+Pitfalls make a model slower than it need be; they are found in its bytes and in its times.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from motefit.measure.claims import read_claims
+from motefit.measure.latency.device_profile import DeviceProfile
+from motefit.measure.latency.paired import Latency
+from motefit.measure.machine import Machine
+from motefit.tflite.inspect import inspect
+
+Kind = Literal["threads", "xnnpack-slower", "int8-slower", "dynamic-range", "bias-without-scale"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pitfall:
+    """One reason why a model is slow.
+
+    Attributes:
+        kind: of reason.
+        model: name of the model.
+        text: what was found and what to do.
+    """
+
+    kind: Kind
+    model: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelTimes:
+    """One model's times.
+
+    Attributes:
+        name: of its entry.
+        model_sha256: of its bytes.
+        tflite_bytes: size of the file.
+        precision: form of most weights, read from the bytes.
+        has_frontend: whether ``frontend_ms`` is a front end's; without a card it is not.
+        xnnpack: one thread, LiteRT's default kernels.
+        builtin: one thread, builtin kernels.
+        one_thread: XNNPACK, one thread, of the second run; None where no other was timed.
+        many_threads: XNNPACK, several threads, of the second run.
+    """
+
+    name: str
+    model_sha256: str
+    tflite_bytes: int
+    precision: str
+    has_frontend: bool
+    xnnpack: Latency
+    builtin: Latency
+    one_thread: Latency | None = None
+    many_threads: Latency | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What was found on one machine.
+
+    Attributes:
+        before: the machine when the measurement began.
+        after: the machine when it ended: hotter, perhaps slower.
+        models: in the order given.
+        pitfalls: what makes models slower than they need be.
+        profile: times of the fixed workloads, where asked for.
+    """
+
+    before: Machine
+    after: Machine
+    models: tuple[ModelTimes, ...] = ()
+    pitfalls: tuple[Pitfall, ...] = ()
+    profile: DeviceProfile | None = None
+
+
+NOTABLE = 1.05
+"""Times in one run differ by less than this by chance: the 25th percentile of 200 rounds, compared
+with the reference workload's, moves by 0.6 %, on a busy machine by 2 to 3 %."""
+CASTS = {"QUANTIZE", "DEQUANTIZE"}
+
+
+def find_pitfalls(models: Sequence[tuple[bytes, ModelTimes]]) -> tuple[Pitfall, ...]:
+    """All traps of some models.
+
+    Args:
+        models: bytes and times of each. Of models with the same operations and shapes, a float32
+            one is the twin that others are compared with.
+    """
+    twins = {_shape_of(model): times for model, times in models if times.precision == "float32"}
+    return tuple(
+        pitfall
+        for model, times in models
+        for pitfall in (*_of_times(times), *_of_bytes(model, times, twins.get(_shape_of(model))))
+    )
+
+
+def _of_times(times: ModelTimes) -> Iterator[Pitfall]:
+    one, many = times.one_thread, times.many_threads
+    if one is not None and many is not None and _slower(many, one):
+        yield Pitfall(
+            kind="threads",
+            model=times.name,
+            text=f"{many.threads} threads are slower than 1: {_both(many, one)} in one run; keep "
+            "to one",
+        )
+    if _slower(times.xnnpack, times.builtin):
+        yield Pitfall(
+            kind="xnnpack-slower",
+            model=times.name,
+            text="XNNPACK is slower than the builtin kernels: "
+            f"{_both(times.xnnpack, times.builtin)}; run it with xnnpack=False on this machine",
+        )
+
+
+def _of_bytes(model: bytes, times: ModelTimes, twin: ModelTimes | None) -> Iterator[Pitfall]:
+    claims = read_claims(model)
+    if claims.bias_scales == "none":
+        yield Pitfall(
+            kind="bias-without-scale",
+            model=times.name,
+            text="its int32 biases have no scales, so XNNPACK leaves these operators to the "
+            'builtin kernels; bias_scales = "own" or "borrowed" in [compress] avoids that',
+        )
+    if twin is not None and times.precision == "int8" and _slower(times.xnnpack, twin.xnnpack):
+        yield Pitfall(
+            kind="int8-slower",
+            model=times.name,
+            text=f"int8 is slower than its float twin {twin.name} under XNNPACK: "
+            f"{_both(times.xnnpack, twin.xnnpack)}; builtin kernels: "
+            f"{_both(times.builtin, twin.builtin)}",
+        )
+    forms = {w.form for w in claims.weights if w.operator in {"CONV_2D", "DEPTHWISE_CONV_2D"}}
+    if "dynamic-range" in forms:
+        compared = f": {_both(times.xnnpack, twin.xnnpack)} of {twin.name}" if twin else ""
+        yield Pitfall(
+            kind="dynamic-range",
+            model=times.name,
+            text="dynamic range is the slowest form of convolutions, each input is rounded again"
+            f"{compared}; take int8 or float32",
+        )
+
+
+def _shape_of(model: bytes) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Operations and their output shapes; how numbers are stored is left out."""
+    return tuple((op.name, op.shape) for op in inspect(model).ops if op.name not in CASTS)
+
+
+def _slower(this: Latency, other: Latency) -> bool:
+    return this.inference_p25_ms > NOTABLE * other.inference_p25_ms
+
+
+def _both(this: Latency, other: Latency) -> str:
+    return f"{this.inference_p25_ms:.3f} ms against {other.inference_p25_ms:.3f} ms"

@@ -1,0 +1,231 @@
+"""Latency on a machine that does other things too: the ``motefit`` protocol.
+
+One example, one thread, no pause. Every round times a fixed reference workload and then each
+pipeline once, so that whatever slows the machine slows all of them; the round's order rotates.
+Reported are the median and the 25th percentile, and the latter as a multiple of the reference's,
+which repeats far better between runs than milliseconds do. ``measure.workers.pinned`` does it in a
+process of its own, as every command does.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from motefit.runtime.interpreter import Interpreter
+from motefit.spec.errors import DataError
+
+ROUNDS = 200
+MOST_ROUNDS = 10 * ROUNDS
+"""Of a measurement that is judged: a busy machine is asked for longer."""
+MOST_SECONDS = 10.0
+"""After which a judged measurement asks for no further rounds."""
+SETTLED = 1.5
+"""Median over 25th percentile up to which a measurement needs no further rounds."""
+WARM_UP_ROUNDS = 20
+Resolver = Literal["xnnpack", "builtin"]
+
+
+class Pipeline(Protocol):
+    """What is timed: :class:`~motefit.runtime.KeywordSpotter` or ``Forecaster``."""
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """The model in LiteRT."""
+
+    def inputs(self, batch: np.ndarray, /) -> Any:  # noqa: ANN401  (passed on to infer as it is)
+        """The front end: raw examples (n, ...) to the model's input."""
+
+    def infer(self, inputs: Any, /) -> np.ndarray:  # noqa: ANN401
+        """The model: what :meth:`inputs` gave to outputs (n, ...)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkCase:
+    """One pipeline with the example it is timed on.
+
+    Attributes:
+        pipeline: front end and model.
+        example: (1, ...) as ``pipeline.inputs`` takes it.
+    """
+
+    pipeline: Pipeline
+    example: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """Times of one pipeline for one example.
+
+    Attributes:
+        frontend_ms: median of the front end (a forecaster's: checking and standardizing).
+        inference_ms: median of the model: input set (and quantized), invoked, output read.
+        total_ms: median of both together, timed as one.
+        frontend_p25_ms: 25th percentile of the front end.
+        inference_p25_ms: 25th percentile of the model.
+        total_p25_ms: 25th percentile of both.
+        reference_p25_ms: 25th percentile of the reference workload in the same run.
+        total_over_reference: ``total_p25_ms / reference_p25_ms``.
+        rounds: timed rounds.
+        threads: of LiteRT.
+        resolver: ``"xnnpack"`` (LiteRT's default) or ``"builtin"``.
+        protocol: always ``"motefit"``.
+        total_cpu_ms: median of the processor time that both took, of all threads together; less
+            than ``total_ms`` where the process had to wait for a core. 0: not counted.
+    """
+
+    frontend_ms: float
+    inference_ms: float
+    total_ms: float
+    frontend_p25_ms: float
+    inference_p25_ms: float
+    total_p25_ms: float
+    reference_p25_ms: float
+    total_over_reference: float
+    rounds: int
+    threads: int
+    resolver: Resolver
+    protocol: Literal["motefit"] = "motefit"
+    total_cpu_ms: float = 0.0
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """Values by metric name: the medians."""
+        names = ("frontend_ms", "inference_ms", "total_ms")
+        return {f"latency.{name}": getattr(self, name) for name in names}
+
+
+def reference_workload() -> Callable[[], object]:
+    """A fixed computation to compare with: the spectrum of 49 frames of 640 samples.
+
+    One numpy ``rfft`` (pocketfft, one thread) and a magnitude, about 0.1 ms on a current core.
+    """
+    frames = np.random.default_rng(0).standard_normal((49, 640)).astype(np.float32)
+    return lambda: np.abs(np.fft.rfft(frames))
+
+
+def measure_latency(
+    subjects: Mapping[str, BenchmarkCase],
+    *,
+    rounds: int = ROUNDS,
+    most_rounds: int = 0,
+    warm_up_rounds: int = WARM_UP_ROUNDS,
+    clock: Callable[[], int] = time.perf_counter_ns,
+) -> dict[str, Latency]:
+    """Time pipelines against each other and the reference workload in one run.
+
+    Args:
+        subjects: pipelines by name, e.g. the same model with and without XNNPACK.
+        rounds: timed rounds, at least 4.
+        most_rounds: where it is more than ``rounds``, so many are added again and again while a
+            median is more than :data:`SETTLED` times its 25th percentile, up to this number and
+            for :data:`MOST_SECONDS`. All rounds count.
+        warm_up_rounds: rounds before them that do not count.
+        clock: nanoseconds, rising.
+
+    Returns:
+        A :class:`Latency` per name.
+
+    Raises:
+        DataError: for fewer than 4 rounds.
+    """
+    if rounds < 4 or warm_up_rounds < 0:
+        raise DataError(f"at least 4 rounds are needed for a quartile, got {rounds}")
+    race = _Race(subjects, clock)
+    race.run(warm_up_rounds)
+    race.forget()
+    start = clock()
+    race.run(rounds)
+    while race.rounds < most_rounds and not race.settled and clock() - start < 1e9 * MOST_SECONDS:
+        race.run(min(rounds, most_rounds - race.rounds))
+    return race.latencies()
+
+
+class _Race:
+    """Rounds of pipelines and the reference workload, and the times that they took."""
+
+    def __init__(self, subjects: Mapping[str, BenchmarkCase], clock: Callable[[], int]) -> None:
+        self._subjects, self._clock = subjects, clock
+        self._reference = reference_workload()
+        self._turn = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Leave out what was timed so far."""
+        self._reference_ns: list[int] = []
+        self._stages_ns: dict[str, list[tuple[int, int, int]]] = {n: [] for n in self._subjects}
+
+    @property
+    def rounds(self) -> int:
+        """Timed rounds."""
+        return len(self._reference_ns)
+
+    @property
+    def settled(self) -> bool:
+        """Whether no median is far from its 25th percentile."""
+        found = self.latencies().values()
+        return all(one.total_ms <= SETTLED * one.total_p25_ms for one in found)
+
+    def run(self, rounds: int) -> None:
+        """Time further rounds; each begins one pipeline later than the one before."""
+        clock, names = self._clock, list(self._subjects)
+        for _ in range(rounds):
+            start = clock()
+            self._reference()
+            self._reference_ns.append(clock() - start)
+            for place in range(len(names)):
+                name = names[(place + self._turn) % len(names)]
+                self._stages_ns[name].append(_time(self._subjects[name], clock))
+            self._turn += 1
+
+    def latencies(self) -> dict[str, Latency]:
+        """What all timed rounds come to, by name."""
+        reference_ns = np.array(self._reference_ns, float)
+        return {
+            name: _latency(np.array(times, float), reference_ns, self._subjects[name].pipeline)
+            for name, times in self._stages_ns.items()
+        }
+
+
+def saving_percent(reference: Latency, ours: Latency) -> float:
+    """How much less time a pipeline takes than the reference pipeline, in percent of the latter.
+
+    ``100 (reference - ours) / reference`` of the median totals; both from one call of
+    :func:`measure_latency`.
+    """
+    return 100 * (reference.total_ms - ours.total_ms) / reference.total_ms
+
+
+def _time(benchmark_case: BenchmarkCase, clock: Callable[[], int]) -> tuple[int, int, int]:
+    """Nanoseconds of front end and model, and of the processor in both."""
+    processor = time.process_time_ns()
+    start = clock()
+    inputs = benchmark_case.pipeline.inputs(benchmark_case.example)
+    middle = clock()
+    benchmark_case.pipeline.infer(inputs)
+    end = clock()
+    return middle - start, end - middle, time.process_time_ns() - processor
+
+
+def _latency(times_ns: np.ndarray, reference_ns: np.ndarray, pipeline: Pipeline) -> Latency:
+    """Times (rounds, 3) as :func:`_time` gives them."""
+    columns = (times_ns[:, 0], times_ns[:, 1], times_ns[:, :2].sum(axis=1))
+    medians = [float(np.median(column)) / 1e6 for column in columns]
+    quartiles = [float(np.percentile(column, 25)) / 1e6 for column in columns]
+    reference = float(np.percentile(reference_ns, 25)) / 1e6
+    return Latency(
+        frontend_ms=medians[0],
+        inference_ms=medians[1],
+        total_ms=medians[2],
+        frontend_p25_ms=quartiles[0],
+        inference_p25_ms=quartiles[1],
+        total_p25_ms=quartiles[2],
+        total_cpu_ms=float(np.median(times_ns[:, 2])) / 1e6,
+        reference_p25_ms=reference,
+        total_over_reference=quartiles[2] / reference,
+        rounds=len(reference_ns),
+        threads=pipeline.interpreter.threads,
+        resolver="xnnpack" if pipeline.interpreter.xnnpack else "builtin",
+    )

@@ -1,0 +1,353 @@
+"""The measuring protocols of the published inference scripts, step by step, without TensorFlow.
+
+``2020`` and ``2024`` name the years of the scripts. What is inside and outside each time, what is
+averaged and what is printed are the scripts' own; the arithmetic is motefit's. A model with integer
+input, which the scripts cannot feed, has its input rounded where they set it.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motefit.runtime.interpreter import Interpreter
+from motefit.signal.features import features_of
+from motefit.signal.resample import resample
+from motefit.spec.errors import DataError, ModelFileError
+from motefit.spec.frontend import FrontEnd
+
+Float32Array = NDArray[np.float32]
+Inputs = Callable[[np.ndarray], np.ndarray]
+"""A front end: (1, samples) float32 at its rate -> the model's input, in real numbers."""
+Iteration = Callable[[], Sequence[int]]
+"""One loop of a pipeline: the nanoseconds of its stages."""
+Clock = Callable[[], int]
+"""Nanoseconds, rising."""
+
+MICROPHONE_HZ = 48_000
+LOOPS_2020 = 100
+LOOPS_2024, DROPPED_2024 = 200, 100
+PAUSE_S = 0.1
+INT16_MAX = np.float32(np.iinfo(np.int16).max)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency2020:
+    """What the ``2020`` protocol finds: means over 100 loops.
+
+    Attributes:
+        inference_ms: model invoked and its output read; setting its input is left out.
+        total_ms: resampling from 48 kHz, front end, input set, model.
+        loops: that were counted.
+        pause_s: after each.
+    """
+
+    inference_ms: float
+    total_ms: float
+    loops: int
+    pause_s: float
+
+    @classmethod
+    def of(cls, times_ns: np.ndarray, *, pause_s: float) -> "Latency2020":
+        """What the turns of :func:`iteration_2020` come to.
+
+        Args:
+            times_ns: (loops, 2): model, everything.
+            pause_s: after each loop.
+        """
+        inference_ms, total_ms = np.mean(times_ns / 1e6, axis=0)
+        return cls(
+            inference_ms=float(inference_ms),
+            total_ms=float(total_ms),
+            loops=len(times_ns),
+            pause_s=pause_s,
+        )
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """As the published script prints them."""
+        return (
+            f"Inference Latency {self.inference_ms:.2f}ms",
+            f"Total Latency {self.total_ms:.2f}ms",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency2024:
+    """What the ``2024`` protocol finds: medians and standard deviations over the last 100 of 200.
+
+    Attributes:
+        frontend_ms: median of scaling and front end.
+        frontend_std_ms: its standard deviation.
+        inference_ms: median of the model: input set and invoked; reading its output is left out.
+        inference_std_ms: its standard deviation.
+        total_ms: median of both.
+        total_std_ms: its standard deviation.
+        loops: that were counted.
+        pause_s: after each.
+    """
+
+    frontend_ms: float
+    frontend_std_ms: float
+    inference_ms: float
+    inference_std_ms: float
+    total_ms: float
+    total_std_ms: float
+    loops: int
+    pause_s: float
+
+    @classmethod
+    def of(cls, times_ns: np.ndarray, *, pause_s: float) -> "Latency2024":
+        """What the turns of :func:`iteration_2024` come to, the first 100 left out.
+
+        Args:
+            times_ns: (loops, 3): front end, model, both.
+            pause_s: after each loop.
+        """
+        counted = times_ns[DROPPED_2024:] / 1e6
+        medians, deviations = np.median(counted, axis=0), counted.std(axis=0)
+        return cls(
+            frontend_ms=float(medians[0]),
+            frontend_std_ms=float(deviations[0]),
+            inference_ms=float(medians[1]),
+            inference_std_ms=float(deviations[1]),
+            total_ms=float(medians[2]),
+            total_std_ms=float(deviations[2]),
+            loops=len(counted),
+            pause_s=pause_s,
+        )
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """As the published script prints them."""
+        return (
+            f"Preprocessing Latency: {self.frontend_ms:.1f} +/- {self.frontend_std_ms:.1f}ms",
+            f"Model Latency: {self.inference_ms:.1f} +/- {self.inference_std_ms:.1f}ms",
+            f"Total Latency: {self.total_ms:.1f} +/- {self.total_std_ms:.1f}ms",
+        )
+
+
+def measure_2020(
+    inputs: Inputs,
+    interpreter: Interpreter | None,
+    frontend: FrontEnd,
+    *,
+    rng: np.random.Generator,
+    pause_s: float = PAUSE_S,
+    clock: Clock = time.perf_counter_ns,
+) -> Latency2020:
+    """100 loops, each on new uniform noise of 48 kHz that is resampled within the measured time.
+
+    Args:
+        inputs: the front end.
+        interpreter: the model; None times the front end alone.
+        frontend: whose rate the noise is resampled to, and whose clip is as long; 1 s in the
+            script, which divides 48000 by a whole number where here any rate is exact.
+        rng: draws the noise.
+        pause_s: after each loop.
+        clock: nanoseconds, rising.
+
+    Raises:
+        DataError: when the front end does not give what the model takes, or for a negative pause.
+    """
+    turn = iteration_2020(inputs, interpreter, frontend, rng=rng, clock=clock)
+    times_ns = interleave({"model": turn}, loops=LOOPS_2020, pause_s=pause_s)["model"]
+    return Latency2020.of(times_ns, pause_s=pause_s)
+
+
+def measure_2024(
+    inputs: Inputs,
+    interpreter: Interpreter,
+    frontend: FrontEnd,
+    *,
+    rng: np.random.Generator,
+    pause_s: float = PAUSE_S,
+    clock: Clock = time.perf_counter_ns,
+) -> Latency2024:
+    """200 loops on the same normal noise; the first 100 do not count.
+
+    Args:
+        inputs: the front end.
+        interpreter: the model.
+        frontend: whose clip is filled with noise; 16000 samples in the script.
+        rng: draws the noise.
+        pause_s: after each loop.
+        clock: nanoseconds, rising.
+
+    Raises:
+        DataError: as :func:`measure_2020`.
+    """
+    turn = iteration_2024(inputs, interpreter, frontend, rng=rng, clock=clock)
+    times_ns = interleave({"model": turn}, loops=LOOPS_2024, pause_s=pause_s)["model"]
+    return Latency2024.of(times_ns, pause_s=pause_s)
+
+
+def iteration_2020(
+    inputs: Inputs,
+    interpreter: Interpreter | None,
+    frontend: FrontEnd,
+    *,
+    rng: np.random.Generator,
+    clock: Clock = time.perf_counter_ns,
+) -> Iteration:
+    """One loop of :func:`measure_2020`: nanoseconds of the model, and of everything."""
+    samples, rate_hz = round(MICROPHONE_HZ * frontend.seconds), frontend.rate_hz
+
+    def turn() -> tuple[int, int]:
+        noise = rng.random(samples).astype(np.float32)
+        start = clock()
+        values = inputs(resample(noise, MICROPHONE_HZ, rate_hz)[np.newaxis])
+        if interpreter is not None:
+            _put(interpreter, values)
+        middle = clock()
+        if interpreter is not None:
+            interpreter.invoke()
+            interpreter.take()
+        end = clock()
+        return end - middle if interpreter is not None else 0, end - start
+
+    return turn
+
+
+def iteration_2024(
+    inputs: Inputs,
+    interpreter: Interpreter,
+    frontend: FrontEnd,
+    *,
+    rng: np.random.Generator,
+    clock: Clock = time.perf_counter_ns,
+) -> Iteration:
+    """One loop of :func:`measure_2024`: nanoseconds of front end, model and both."""
+    noise = rng.standard_normal((1, frontend.clip_samples)).astype(np.float32)
+
+    def turn() -> tuple[int, int, int]:
+        start = clock()
+        values = inputs(noise / INT16_MAX)
+        middle = clock()
+        _put(interpreter, values)
+        interpreter.invoke()
+        end = clock()
+        return middle - start, end - middle, end - start
+
+    return turn
+
+
+def interleave(
+    turns: Mapping[str, Iteration], *, loops: int, pause_s: float
+) -> dict[str, np.ndarray]:
+    """Time pipelines against each other: in each loop each has one turn, and a pause after it.
+
+    So whatever slows the machine slows all of them, and each turn follows a pause as it does in the
+    scripts. Each loop begins one pipeline later than the one before.
+
+    Args:
+        turns: one loop of each pipeline, as :func:`iteration_2020` makes it.
+        loops: of each.
+        pause_s: after each turn.
+
+    Returns:
+        (loops, stages) float64 by name: nanoseconds.
+
+    Raises:
+        DataError: for a negative pause.
+    """
+    if not 0 <= pause_s < float("inf"):
+        raise DataError(f"the pause must be 0 s or more, got {pause_s}")
+    times_ns: dict[str, list[Sequence[int]]] = {name: [] for name in turns}
+    names = list(turns)
+    for loop in range(loops):
+        first = loop % len(names)
+        for name in (*names[first:], *names[:first]):
+            times_ns[name].append(turns[name]())
+            time.sleep(pause_s)
+    return {name: np.asarray(times, float) for name, times in times_ns.items()}
+
+
+def _put(interpreter: Interpreter, values: np.ndarray) -> None:
+    interpreter.put(interpreter.to_input(np.asarray(values, np.float32)))
+
+
+class ScriptedPipeline:
+    """A front end and a model, joined as the published scripts do: no normalization.
+
+    It is a ``measure.latency.paired.Pipeline``.
+
+    Args:
+        frontend: of kind ``"mel"``, or a ``"spectrogram"`` that is resized.
+        interpreter: the model.
+        resize: side of the square image that a spectrogram is resized to; 0 leaves it.
+
+    Raises:
+        ModelFileError: when the front end does not give as many values as the model takes.
+    """
+
+    def __init__(self, frontend: FrontEnd, interpreter: Interpreter, *, resize: int = 0) -> None:
+        self.interpreter = interpreter
+        self.inputs = scripted_inputs(frontend, resize=resize)
+        given = self.inputs(np.zeros((1, frontend.clip_samples), np.float32)).shape[1:]
+        if np.prod(given) != np.prod(interpreter.input_shape):
+            raise ModelFileError(
+                f"the model takes {interpreter.input_shape}, but this front end makes {given}: "
+                "give the options it was trained with (--mfcc, --resize, --length, --stride, "
+                "--bins, --coeff, --rate)"
+            )
+
+    def infer(self, inputs: np.ndarray) -> np.ndarray:
+        """Outputs (n, ...) float32 of the model."""
+        return self.interpreter.run(inputs)
+
+
+def scripted_inputs(frontend: FrontEnd, *, resize: int = 0) -> Inputs:
+    """A front end as the published scripts have it: features, resized where asked for.
+
+    Args:
+        frontend: the settings.
+        resize: side of the square image; 0 leaves the features as they are.
+    """
+    features = features_of(frontend)
+    if not resize:
+        return features.batch
+    shrink = Bilinear(frontend.shape, (resize, resize))
+    return lambda pcm: shrink(features.batch(pcm))
+
+
+class Bilinear:
+    """Images at another size, as ``tf.image.resize`` (version 2) makes them.
+
+    Bilinear between the centers of pixels (``half_pixel_centers``), no smoothing when an image
+    gets smaller (``antialias=False``); arithmetic in float32 in TensorFlow's order, columns first.
+
+    Args:
+        old: height and width.
+        new: height and width.
+    """
+
+    def __init__(self, old: tuple[int, int], new: tuple[int, int]) -> None:
+        self._rows = _neighbors(old[0], new[0])
+        self._columns = _neighbors(old[1], new[1])
+
+    def __call__(self, images: Float32Array) -> Float32Array:
+        """Resize.
+
+        Args:
+            images: (n, old height, old width) float32.
+
+        Returns:
+            (n, new height, new width) float32.
+        """
+        low, high, part = self._columns
+        images = images[:, :, low] + (images[:, :, high] - images[:, :, low]) * part
+        low, high, part = self._rows
+        return images[:, low] + (images[:, high] - images[:, low]) * part[:, np.newaxis]
+
+
+def _neighbors(old: int, new: int) -> tuple[np.ndarray, np.ndarray, Float32Array]:
+    """The two pixels that each new one lies between, and how far from the first to the second."""
+    scale = np.float32(old) / np.float32(new)
+    place = (np.arange(new, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
+    below = np.floor(place)
+    low = np.maximum(below, 0).astype(np.intp)
+    high = np.minimum(below + 1, old - 1).astype(np.intp)
+    return low, high, place - below

@@ -1,0 +1,1 @@
+"""Recipes shipped with motefit, and the catalog that finds them."""

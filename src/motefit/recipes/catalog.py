@@ -1,0 +1,54 @@
+"""Recipes shipped in the package, those of the published systems, and recipes from files."""
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from motefit.recipes.published import published_names, published_table
+from motefit.spec.codec import nearest
+from motefit.spec.errors import RecipeError
+from motefit.spec.recipe import Recipe
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Names of the shipped recipes, sorted."""
+    folder = resources.files("motefit") / "recipes"
+    return tuple(
+        sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
+    )
+
+
+def find_recipe(name: str) -> Recipe:
+    """A shipped recipe or a published row by name, or a recipe file by path.
+
+    Raises:
+        RecipeError: when there is neither, or the recipe is wrong.
+    """
+    names, published = recipe_names(), published_names()
+    if name in names or name in published:
+        return Recipe.from_table(recipe_table(name), name=name)
+    path = Path(name)
+    if path.is_file():
+        return Recipe.load(path)
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        raise RecipeError(f"there is no recipe file {name}")
+    hint = nearest(name, (*names, *published))
+    raise RecipeError(
+        f"there is no recipe {name!r}{hint}; shipped: {', '.join(names)}, and those of motefit "
+        "recipes --published; or give the path of a .toml file"
+    )
+
+
+def recipe_table(name: str) -> dict[str, Any]:
+    """A shipped recipe or a published row as a plain table, without what is left at its default.
+
+    Raises:
+        RecipeError: when there is no such recipe.
+    """
+    if name in published_names():
+        return published_table(name)
+    if name in recipe_names():
+        text = (resources.files("motefit") / "recipes" / f"{name}.toml").read_text("utf-8")
+        return tomllib.loads(text)
+    raise RecipeError(f"there is no recipe {name!r}")

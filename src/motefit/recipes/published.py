@@ -1,0 +1,197 @@
+"""The published systems as recipes: one file a system, one recipe a row, one target a budget.
+
+A file ``recipes/published/<system>.toml`` holds
+
+- ``title``, and ``choices``: what the report leaves open, and what is taken here;
+- ``[recipe]``: a recipe, which the rows vary;
+- ``[values]``: where each of a row's values goes, as a dotted key of the recipe, in which a number
+  counts list items (or as a list of keys, where a key has a dot in it);
+- ``[figures]``: which metric each of a row's published figures is;
+- ``[[rows]]``: ``name``, ``note``, ``values`` and ``figures``; a row ``on_request`` is trained only
+  when it is asked for by its full name;
+- ``[targets.<name>]``: a published budget, the row that won it, and the shipped recipe (or, of a
+  recipe with several budgets, the bundle) that is motefit's answer to it.
+"""
+
+import copy
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from motefit.spec.budget import Bound, Budget
+from motefit.spec.codec import check_fields, decode, nearest
+from motefit.spec.errors import RecipeError
+from motefit.spec.metrics import metric
+from motefit.spec.recipe import Recipe
+
+Place = tuple[str | int, ...]
+"""Keys and list indices that lead to a value of a recipe's table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedRow:
+    """One published system.
+
+    Attributes:
+        name: unique in its file.
+        note: what it is, for people.
+        values: what it sets in the recipe, by the names of ``[values]``.
+        figures: what the report measured, by the names of ``[figures]``, written as in a budget.
+        on_request: whether it is left out unless it is asked for by its full name.
+    """
+
+    name: str
+    note: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    figures: Mapping[str, str] = field(default_factory=dict)
+    on_request: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One published budget.
+
+    Attributes:
+        note: the budget in words.
+        winner: name of the row that was published for it.
+        answer: name of the shipped recipe, or of one of its bundles, that answers it.
+        budget: the ``[budget]`` section.
+    """
+
+    note: str
+    winner: str
+    answer: str
+    budget: Mapping[str, object]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """One file of published systems; see the module."""
+
+    title: str
+    choices: tuple[str, ...]
+    recipe: Mapping[str, object]
+    rows: tuple[PublishedRow, ...]
+    values: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    figures: Mapping[str, str] = field(default_factory=dict)
+    targets: Mapping[str, Target] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        names = [row.name for row in self.rows]
+        if len(set(names)) != len(names):
+            raise RecipeError(f"two rows have one name: {names}")
+        for row in self.rows:
+            for given, known in ((row.values, self.values), (row.figures, self.figures)):
+                for key in given:
+                    if key not in known:
+                        raise RecipeError(f"row {row.name}: unknown {key!r}{nearest(key, known)}")
+        for name, target in self.targets.items():
+            if target.winner not in names:
+                raise RecipeError(f"target {name}: no row {target.winner!r}")
+
+
+@cache
+def systems() -> Mapping[str, System]:
+    """All published systems by the name of their file, sorted.
+
+    Raises:
+        RecipeError: for a file that cannot be understood.
+    """
+    folder = resources.files("motefit") / "recipes" / "published"
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
+    return {
+        (name := f.name.removesuffix(".toml")): decode(
+            System, tomllib.loads(f.read_text("utf-8")), where=name
+        )
+        for f in files
+    }
+
+
+def published_names() -> tuple[str, ...]:
+    """Names of all published rows, ``<system>.<row>``, in the order of their files."""
+    return tuple(f"{name}.{row.name}" for name, system in systems().items() for row in system.rows)
+
+
+def published_row(name: str) -> tuple[System, PublishedRow]:
+    """A row by its full name, and the system it belongs to.
+
+    Raises:
+        RecipeError: when there is no such row.
+    """
+    for stem, system in systems().items():
+        for row in system.rows:
+            if name == f"{stem}.{row.name}":
+                return system, row
+    raise RecipeError(f"there is no published row {name!r}{nearest(name, published_names())}")
+
+
+def published_table(name: str) -> dict[str, Any]:
+    """The recipe of a row as a plain table, without what it leaves at its default.
+
+    Raises:
+        RecipeError: when there is no such row.
+    """
+    system, row = published_row(name)
+    table: dict[str, Any] = copy.deepcopy(dict(system.recipe))
+    for key, value in row.values.items():
+        _put(table, _place(system.values[key]), value)
+    return {"description": f"{system.title}: {row.note}", **table}
+
+
+def published_recipe(name: str) -> Recipe:
+    """The recipe of a row.
+
+    Raises:
+        RecipeError: when there is no such row, or its values make no recipe.
+    """
+    return Recipe.from_table(published_table(name), name=name)
+
+
+def published_figures(name: str) -> dict[str, float]:
+    """What a row's report measured, by metric name, in the metrics' own units.
+
+    Raises:
+        RecipeError: when there is no such row, or a figure cannot be read.
+    """
+    system, row = published_row(name)
+    return {(m := system.figures[key]): _figure(m, text) for key, text in row.figures.items()}
+
+
+def published_targets() -> dict[str, tuple[str, Target, Budget]]:
+    """By the name of each published budget: full name of its winner's row, target, budget."""
+    return {
+        name: (
+            f"{stem}.{target.winner}",
+            target,
+            Budget.from_table(target.budget, where=f"{stem}: targets.{name}"),
+        )
+        for stem, system in systems().items()
+        for name, target in system.targets.items()
+    }
+
+
+def _figure(name: str, text: str) -> float:
+    relation = ">=" if metric(name).higher_is_better else "<="
+    return Bound.parse(name, f"{relation} {text}").limit
+
+
+def _place(key: str | tuple[str, ...]) -> Place:
+    parts = key.split(".") if isinstance(key, str) else key
+    return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+def _put(table: Any, place: Place, value: object) -> None:
+    *path, last = place
+    for part in path:
+        table = table[part] if isinstance(part, int) else table.setdefault(part, {})
+    table[last] = value

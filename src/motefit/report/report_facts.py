@@ -1,0 +1,61 @@
+"""What a report is rendered from: stored facts, nothing computed by the report itself."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from motefit.spec.card import Card
+from motefit.spec.certificate import Certificate
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFacts:
+    """Everything one report shows; what is absent is left out of the page.
+
+    Attributes:
+        card: of the shipped model. Topics of its evidence that the report knows: ``accuracy``
+            (``confusion`` has one row per spoken word and one column per answer, in the order of
+            the labels), ``errors``, ``baselines``, ``size``, ``latency``, ``arena``,
+            ``validation``, ``data``.
+        certificate: the budget's verdict on the card.
+        byte_map: bytes of the .tflite by what they hold; they sum to the file's size.
+        operations: of the .tflite, in order of execution.
+        history: per epoch ``train_loss``, ``validation_loss``, ``score`` (on the validation set,
+            higher is better), ``seconds``; any may be absent.
+        candidates: per candidate ``values`` (a mapping), ``status`` (``"trained"``,
+            ``"not trained"``, ``"rejected"`` or ``"chosen"``), ``reason``, ``tflite_bytes``,
+            ``macs``, ``validation`` (value by metric name); any may be absent.
+        name: of the model; empty: its recipe's description, or its task.
+    """
+
+    card: Card
+    certificate: Certificate
+    byte_map: Mapping[str, int]
+    operations: tuple[Mapping[str, object], ...]
+    history: tuple[Mapping[str, float], ...] = ()
+    candidates: tuple[Mapping[str, object], ...] = ()
+    name: str = ""
+
+    def topic(self, name: str) -> Mapping[str, object]:
+        """One topic of the card's evidence; empty when it was not measured."""
+        return table(self.card.evidence.get(name))
+
+
+def table(value: object) -> Mapping[str, object]:
+    """The value if it is a mapping, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def number(value: object) -> float | None:
+    """The value if it is a finite number, else None; an int stays an int."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def numbers(value: object) -> tuple[float, ...]:
+    """The values if all are finite numbers, else nothing."""
+    if not isinstance(value, list | tuple):
+        return ()
+    found = tuple(n for n in map(number, value) if n is not None)
+    return found if len(found) == len(value) else ()

@@ -1,0 +1,24 @@
+"""The budget: each bound, what was measured, and whether that shows it."""
+
+from dataclasses import dataclass
+
+from motefit.report.report_facts import ReportFacts
+from motefit.report.sections import Section, register
+from motefit.report.verdict import VerdictLine, verdict_lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetView:
+    """What the template shows."""
+
+    lines: tuple[VerdictLine, ...]
+    has_notes: bool
+
+
+def build(facts: ReportFacts) -> BudgetView:
+    """What the template shows."""
+    lines = verdict_lines(facts.certificate)
+    return BudgetView(lines=lines, has_notes=any(line.note for line in lines))
+
+
+register(Section(order=10, name="budget", title="Budget", build=build))

@@ -1,0 +1,140 @@
+"""Data: how many examples each part has, and what the parts share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from motefit.report.report_facts import ReportFacts, number, table
+from motefit.report.sections import Section, register
+from motefit.report.text import Row, grouped, phrase, plain, rows
+
+PARTS = ("train", "validation", "test")
+WORD_COLUMNS = (
+    "clips", "rate, Hz", "channels", "encoding", "length, s", "padded", "cropped", "level, dBFS",
+    "clipped", "bandwidth, Hz", "not used",
+)  # fmt: skip
+_DRAWN = frozenset({"notes", "warnings", "words"})
+_NAMES = {"train": "Training", "validation": "Validation", "test": "Test"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartCounts:
+    """One row of the table: a number for each part; ``inner`` marks a row below another."""
+
+    name: str
+    values: tuple[str, ...]
+    inner: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordRow:
+    """How the clips of one word were recorded, in the order of ``WORD_COLUMNS``."""
+
+    word: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataView:
+    """What the template shows."""
+
+    parts: tuple[str, ...]
+    counts: tuple[PartCounts, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    word_columns: tuple[str, ...] = ()
+    words: tuple[WordRow, ...] = ()
+
+
+def build(facts: ReportFacts) -> DataView | None:
+    """What the template shows; None where nothing is known of the data."""
+    topic = facts.topic("data")
+    if not topic:
+        return None
+    counts: list[PartCounts] = []
+    own = {part: topic[part] for part in PARTS if number(topic.get(part)) is not None}
+    if own:
+        counts.append(_row("Examples", own))
+    left: dict[str, object] = {}
+    for key, value in topic.items():
+        if _by_part(value):
+            counts.extend(_rows(key, table(value)))
+        elif key not in own and key not in _DRAWN and value != facts.card.provenance.data_sha256:
+            left[key] = value
+    return DataView(
+        parts=tuple(_NAMES[part] for part in PARTS),
+        counts=tuple(counts),
+        rows=rows(left),
+        notes=_sentences(topic.get("notes")),
+        warnings=_sentences(topic.get("warnings")),
+        word_columns=WORD_COLUMNS,
+        words=tuple(_word(word, table(facts)) for word, facts in table(topic.get("words")).items()),
+    )
+
+
+def _sentences(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
+
+
+def _word(word: str, facts: Mapping[str, object]) -> WordRow:
+    def count(key: str) -> str:
+        value = number(facts.get(key))
+        return "" if value is None else grouped(value)
+
+    def seconds(key: str) -> str:
+        return f"{(number(facts.get(key)) or 0) / 1000:.2f}"
+
+    lengths = f"{seconds('median_ms')} ({seconds('min_ms')}..{seconds('max_ms')})"
+    return WordRow(
+        word=word,
+        values=(
+            count("clips"),
+            _kinds(facts.get("rates_hz")),
+            _kinds(facts.get("channels")),
+            _kinds(facts.get("encodings")),
+            lengths,
+            count("shorter"),
+            count("longer"),
+            plain(facts.get("level_dbfs", "")),
+            count("clipped"),
+            count("bandwidth_hz"),
+            count("unused"),
+        ),
+    )
+
+
+def _kinds(value: object) -> str:
+    """Values with their counts; the count is left out where all clips are alike."""
+    kinds = table(value)
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return ", ".join(f"{kind} ({plain(count)})" for kind, count in kinds.items())
+
+
+def _by_part(value: object) -> bool:
+    return bool(table(value)) and set(table(value)) <= set(PARTS)
+
+
+def _rows(key: str, parts: Mapping[str, object]) -> list[PartCounts]:
+    """One row, or for counts by word in each part their sum and a row per word."""
+    if not any(table(value) for value in parts.values()):
+        return [_row(phrase(key), parts)]
+    words = dict.fromkeys(str(word) for value in parts.values() for word in table(value))
+    sums = {p: sum(number(n) or 0 for n in table(v).values()) for p, v in parts.items()}
+    return [
+        _row(phrase(key), sums),
+        *(
+            _row(word, {p: table(v).get(word) for p, v in parts.items()}, inner=True)
+            for word in words
+        ),
+    ]
+
+
+def _row(name: str, parts: Mapping[str, object], *, inner: bool = False) -> PartCounts:
+    values = (number(parts.get(part)) for part in PARTS)
+    return PartCounts(
+        name=name, values=tuple("" if n is None else plain(n) for n in values), inner=inner
+    )
+
+
+register(Section(order=90, name="data", title="Data", build=build))

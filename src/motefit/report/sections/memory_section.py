@@ -1,0 +1,32 @@
+"""Work and memory: operations counted, and what the tensor arena holds while the model runs."""
+
+from dataclasses import dataclass
+
+from motefit.report.report_facts import ReportFacts
+from motefit.report.sections import Section, register
+from motefit.report.text import Row, metric_name, rows, with_unit
+
+_METRICS = ("macs", "ram.arena_bytes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryView:
+    """What the template shows."""
+
+    rows: tuple[Row, ...]
+
+
+def build(facts: ReportFacts) -> MemoryView | None:
+    """What the template shows; None where neither was counted nor measured."""
+    values = facts.card.facts
+    found = tuple(
+        Row(name=metric_name(name), value=with_unit(name, values[name]))
+        for name in _METRICS
+        if name in values
+    )
+    arena = {k: v for k, v in facts.topic("arena").items() if k != "arena_bytes" or not found}
+    found += rows(arena)
+    return MemoryView(rows=found) if found else None
+
+
+register(Section(order=60, name="memory", title="Work and memory", build=build))

@@ -1,0 +1,45 @@
+"""Provenance: how the model was made, and the recipe that makes it again."""
+
+from dataclasses import dataclass
+
+from motefit.report.report_facts import ReportFacts
+from motefit.report.sections import Section, register
+from motefit.spec.codec import dumps_toml
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """One line; ``code`` marks what is typed or compared, not read."""
+
+    name: str
+    value: str
+    code: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProvenanceView:
+    """What the template shows."""
+
+    origins: tuple[Origin, ...]
+    recipe: str
+
+
+def build(facts: ReportFacts) -> ProvenanceView:
+    """What the template shows."""
+    card, made = facts.card, facts.card.provenance
+    lines = (
+        ("Command", made.command, True),
+        ("Commit", made.commit, True),
+        ("motefit", made.version, False),
+        ("Seed", str(made.seed) if made.command else "", False),
+        ("Measured on", made.machine, False),
+        ("Model SHA-256", card.model_sha256, True),
+        ("Data SHA-256", made.data_sha256, True),
+    )
+    return ProvenanceView(
+        origins=tuple(Origin(name=n, value=v, code=code) for n, v, code in lines if v),
+        recipe=dumps_toml(card.recipe) if card.recipe else "",
+    )
+
+
+register(Section(order=100, name="provenance", title="Provenance", build=build))

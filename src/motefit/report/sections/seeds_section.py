@@ -1,0 +1,62 @@
+"""Seeds: mean and spread of the chosen candidate, trained again with other random numbers."""
+
+from dataclasses import dataclass
+
+from motefit.report.report_facts import ReportFacts, number, table
+from motefit.report.sections import Section, register
+from motefit.report.text import metric_name
+from motefit.spec.metrics import format_value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """One metric on one part."""
+
+    metric: str
+    part: str
+    mean: str
+    deviation: str
+    least: str
+    greatest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedsView:
+    """What the template shows."""
+
+    seeds: int
+    spreads: tuple[Spread, ...]
+
+
+def build(facts: ReportFacts) -> SeedsView | None:
+    """What the template shows; None where there was one seed."""
+    topic = facts.topic("seeds")
+    seeds = number(topic.get("n"))
+    if seeds is None or seeds < 2:
+        return None
+    return SeedsView(
+        seeds=int(seeds),
+        spreads=tuple(
+            _spread(name, part, {k: number(v) for k, v in table(moments).items()})
+            for part in ("test", "validation")
+            for name, moments in table(topic.get(part)).items()
+        ),
+    )
+
+
+def _spread(name: str, part: str, moments: dict[str, float | None]) -> Spread:
+    def written(key: str) -> str:
+        value = moments.get(key)
+        return "" if value is None else format_value(name, value)
+
+    return Spread(
+        metric=metric_name(name),
+        part=part,
+        mean=written("mean"),
+        deviation=written("sd"),
+        least=written("min"),
+        greatest=written("max"),
+    )
+
+
+register(Section(order=75, name="seeds", title="Seeds", build=build))

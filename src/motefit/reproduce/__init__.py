@@ -1,0 +1,1 @@
+"""The published systems, trained, timed and compared with motefit's answers."""

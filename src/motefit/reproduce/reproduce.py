@@ -1,0 +1,121 @@
+"""``reproduce``: the published systems trained again, beside motefit's answers to their budgets.
+
+The run of each recipe lies in a folder of its own, as ``motefit fit`` leaves it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motefit.measure.machine import usable_cores
+from motefit.recipes.catalog import find_recipe
+from motefit.reproduce.latency_runs import merged, require_reference, time_rows
+from motefit.reproduce.page import page
+from motefit.reproduce.plan import Plan, data_of, is_begun, is_done, plan
+from motefit.reproduce.results import collect
+from motefit.reproduce.training import RowJob, Tell, train_rows
+from motefit.runtime.quiet import silence_litert
+from motefit.spec.extras import require_report, require_training
+from motefit.spec.files import make_writable, read_json, write_atomic
+
+JSON, PAGE = "results.json", "results.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduced:
+    """What came of it.
+
+    Attributes:
+        plan: what was asked for.
+        table: as it is in ``results.json``.
+        failed: by name of the row that could not be trained, why.
+        page: path of ``results.md``.
+    """
+
+    plan: Plan
+    table: Mapping[str, Any]
+    failed: Mapping[str, str]
+    page: Path
+
+    @property
+    def met(self) -> bool:
+        """Whether motefit's answers meet all the budgets that were asked for."""
+        certificates = [self.table["targets"][name]["certificates"] for name in self.plan.targets]
+        return not self.failed and all(c.get("answer", {"met": False})["met"] for c in certificates)
+
+
+def reproduce(
+    data: Path,
+    out: Path,
+    results: Path,
+    *,
+    only: Sequence[str] = (),
+    workers: int = 0,
+    resume: bool = False,
+    reference: Path | None = None,
+    tell: Tell,
+) -> Reproduced:
+    """Train what is missing, certify, and write ``results.json`` and ``results.md``.
+
+    A row is missing when there is no finished run of its recipe as it is now. Rows that were not
+    asked for keep what is known of them; so do latencies, unless a reference is given.
+
+    Args:
+        data: folder that holds ``speech/`` and ``climate/``.
+        out: folder of the runs.
+        results: folder of the two files; an earlier ``results.json`` there is updated.
+        only: beginnings of names, see :func:`~motefit.reproduce.plan.plan`.
+        workers: training processes; 0 takes one per usable core.
+        resume: go on with interrupted rows; otherwise they begin again.
+        reference: Python of an environment with TensorFlow and SciPy: the rows with words are then
+            timed against the published pipelines, see
+            :mod:`~motefit.reproduce.latency_runs`; None leaves that out.
+        tell: hears a line when something begins or ends.
+
+    Raises:
+        MotefitError: for anything the user can fix; the text says what and how.
+    """
+    require_training()
+    require_report()
+    chosen = plan(only)
+    make_writable(results)
+    if reference is not None:
+        tell(f"reference pipelines: {require_reference(reference)}")
+    failed = _train_missing(chosen, data, out, workers or usable_cores(), resume=resume, tell=tell)
+    silence_litert()
+    table = collect(out, read_json(results / JSON) or {})
+    _write(table, results)
+    if reference is not None:
+        new = time_rows(chosen.rows, out, reference, tell=tell)
+        table = collect(out, {**table, "latency": merged(table["latency"], new)})
+        _write(table, results)
+    return Reproduced(plan=chosen, table=table, failed=failed, page=results / PAGE)
+
+
+def _write(table: Mapping[str, Any], results: Path) -> None:
+    # the order of the reports, and None where nothing is known: not as spec.codec writes JSON
+    write_atomic(results / JSON, json.dumps(table, indent=1, allow_nan=False) + "\n")
+    write_atomic(results / PAGE, page(table))
+
+
+def _train_missing(
+    chosen: Plan, data: Path, out: Path, workers: int, *, resume: bool, tell: Tell
+) -> dict[str, str]:
+    names = (*chosen.rows, *chosen.answers)
+    missing = [name for name in names if not is_done(out / name, find_recipe(name))]
+    tell(f"{len(names) - len(missing)} of {len(names)} runs are there, {len(missing)} to train")
+    jobs = []
+    for name in missing:
+        recipe = find_recipe(name)
+        jobs.append(
+            RowJob(
+                name=name,
+                data=data_of(recipe, data),
+                folder=out / name,
+                overwrite=not (resume and is_begun(out / name, recipe)),
+                workers=max(1, workers // len(missing)),
+            )
+        )
+    return train_rows(jobs, side_by_side=workers, tell=tell)

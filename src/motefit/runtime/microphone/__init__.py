@@ -1,0 +1,1 @@
+"""Sources of sound: a pipe, ALSA's ``arecord``, the package sounddevice."""

@@ -1,0 +1,64 @@
+"""A microphone through the package sounddevice, for systems without ALSA."""
+
+import time
+from importlib import import_module
+from typing import Any
+
+from motefit.runtime.microphone.source import CHUNK_SECONDS, WAIT_S, Int16Array, SoundSource, mono
+from motefit.spec.errors import DataError
+
+
+class SoundDeviceSource(SoundSource):
+    """A microphone through the package sounddevice (PortAudio), where it is installed.
+
+    Args:
+        device: its name or number; empty: the default input.
+        rate_hz: of the samples.
+        wait_s: longest wait for sound.
+
+    Raises:
+        DataError: when the package or the device is absent, or the rate is refused.
+    """
+
+    def __init__(self, device: str = "", *, rate_hz: int = 16_000, wait_s: float = WAIT_S) -> None:
+        super().__init__(f"sounddevice {device or 'default'}", rate_hz)
+        try:
+            self._package: Any = import_module("sounddevice")
+        except (ImportError, OSError) as error:  # OSError: PortAudio itself is absent
+            raise DataError(
+                f"the package sounddevice cannot be used ({error}); pip install sounddevice, or "
+                "use --input arecord, which needs no package"
+            ) from None
+        self._wait_s = wait_s
+        self._chunk = max(round(rate_hz * CHUNK_SECONDS), 1)
+        chosen = int(device) if device.isdigit() else device or None
+        try:
+            self._stream = self._package.RawInputStream(
+                samplerate=rate_hz, channels=1, dtype="int16", device=chosen
+            )
+            self._stream.start()
+        except (self._package.PortAudioError, ValueError) as error:
+            raise self._lost(f"{error}; python -m sounddevice lists the devices") from None
+
+    def read(self) -> Int16Array | None:
+        """The next samples; never None: a microphone does not end.
+
+        Raises:
+            DataError: when the device fails or is silent for too long.
+        """
+        until = time.monotonic() + self._wait_s
+        try:
+            while not self._stream.read_available:
+                if time.monotonic() > until:
+                    raise self._lost(f"no sound for {self._wait_s:g} s; is it still plugged in?")
+                time.sleep(CHUNK_SECONDS / 5)
+            data, _ = self._stream.read(min(self._stream.read_available, self._chunk))
+        except self._package.PortAudioError as error:
+            raise self._lost(str(error)) from None
+        samples = mono(bytes(data), 1)
+        self.heard += len(samples)
+        return samples
+
+    def close(self) -> None:
+        """Stop the stream."""
+        self._stream.close(ignore_errors=True)

@@ -1,0 +1,175 @@
+"""From a source of sound to words, over the loss of a microphone and its return."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from motefit.runtime.microphone.alsa import ArecordSource
+from motefit.runtime.microphone.sounddevice import SoundDeviceSource
+from motefit.runtime.microphone.source import WAIT_S, Int16Array, PipeSource, SoundSource
+from motefit.runtime.streaming.detector import Detection
+from motefit.runtime.streaming.spotter import StreamingSpotter
+from motefit.spec.errors import DataError
+
+Tell = Callable[[str], None]
+
+RETRIES = 5
+PAUSE_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Chunk:
+    """Sound in one piece.
+
+    Attributes:
+        samples: int16 (n,), n at least 1.
+        rate_hz: of the samples.
+        follows_gap: sound was lost between the chunk before and this one.
+    """
+
+    samples: Int16Array
+    rate_hz: int
+    follows_gap: bool
+
+
+def connector(
+    text: str, *, rate_hz: int, channels: int = 1, wait_s: float = WAIT_S
+) -> Callable[[], SoundSource]:
+    """How to open what a user calls an input.
+
+    Args:
+        text: ``"-"`` standard input; ``"arecord"`` or ``"arecord:DEVICE"``; ``"sounddevice"`` or
+            ``"sounddevice:DEVICE"``; otherwise the path of a WAV file, raw PCM or a named pipe.
+            Empty: arecord if it is installed, else sounddevice if that is.
+        rate_hz: wanted of a microphone; the rate of raw PCM.
+        channels: of raw PCM.
+        wait_s: longest wait for sound.
+
+    Raises:
+        DataError: when the text is empty and there is neither, or the file is absent.
+    """
+    text = text or _default()
+    kind, _, device = text.partition(":")
+    if kind == "arecord":
+        return lambda: ArecordSource(device or "default", rate_hz=rate_hz, wait_s=wait_s)
+    if kind == "sounddevice":
+        return lambda: SoundDeviceSource(device, rate_hz=rate_hz, wait_s=wait_s)
+    if text != "-" and not Path(text).exists():
+        raise DataError(
+            f"no input {text!r}: give - for standard input, arecord, arecord:DEVICE, sounddevice, "
+            "or a WAV file or named pipe that is there"
+        )
+
+    def pipe() -> SoundSource:
+        return _FileSource(text, rate_hz=rate_hz, channels=channels, wait_s=wait_s)
+
+    return pipe
+
+
+def _default() -> str:
+    if shutil.which("arecord"):
+        return "arecord"
+    if find_spec("sounddevice"):
+        return "sounddevice"
+    raise DataError(
+        "no way to a microphone: arecord is not installed (sudo apt install alsa-utils), nor the "
+        "package sounddevice (pip install sounddevice); or send 16-bit PCM through a pipe: "
+        "... | motefit listen MODEL --input -"
+    )
+
+
+class _FileSource(PipeSource):
+    """Standard input, or a file or named pipe that is opened here and closed again."""
+
+    def __init__(self, text: str, *, rate_hz: int, channels: int, wait_s: float) -> None:
+        self._opened = None
+        descriptor = sys.stdin.fileno() if text == "-" else None
+        if descriptor is None:
+            # not to wait for a writer: the time-out of reading covers that
+            descriptor = self._opened = _open(text)
+        name = "standard input" if text == "-" else text
+        super().__init__(descriptor, rate_hz=rate_hz, channels=channels, name=name, wait_s=wait_s)
+
+    def close(self) -> None:
+        """Close what was opened here."""
+        if self._opened is not None:
+            os.close(self._opened)
+            self._opened = None
+
+
+def _open(text: str) -> int:
+    try:
+        return os.open(text, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        raise DataError(f"cannot read {text}: {error.strerror}") from None
+
+
+def chunks(
+    connect: Callable[[], SoundSource],
+    *,
+    tell: Tell,
+    retries: int = RETRIES,
+    pause_s: float = PAUSE_S,
+) -> Iterator[Chunk]:
+    """Sound from a source; a microphone that is lost is opened again.
+
+    Args:
+        connect: opens the source.
+        tell: takes a sentence for the user when sound is lost, when it is back, and when a file or
+            pipe ended within a sample.
+        retries: attempts to open a lost microphone before it is given up.
+        pause_s: between them.
+
+    Yields:
+        every chunk, until the source ends.
+
+    Raises:
+        DataError: when there is no sound at all, or it was lost for good.
+    """
+    ever, returns, failures = False, False, 0
+    while True:
+        try:
+            with connect() as source:
+                while (samples := source.read()) is not None:
+                    if failures:
+                        tell(f"{source.name}: sound is back")
+                    gap = failures > 0
+                    ever, returns, failures = True, source.returns, 0
+                    yield Chunk(samples=samples, rate_hz=source.rate_hz, follows_gap=gap)
+                if isinstance(source, PipeSource) and source.leftover_bytes:
+                    tell(
+                        f"{source.name} ended within a sample: {source.leftover_bytes} byte(s) "
+                        "left out; is it 16-bit PCM?"
+                    )
+                return
+        except DataError as error:
+            if not (ever and returns) or failures >= retries:
+                tried = f"; gave up after {failures} attempts" if failures else ""
+                raise DataError(f"{error}{tried}") from None
+            failures += 1
+            tell(f"{error}; trying again in {pause_s:g} s ({failures} of {retries})")
+            time.sleep(pause_s)
+
+
+def listen(spotter: StreamingSpotter, sound: Iterable[Chunk]) -> Iterator[Detection]:
+    """Words in sound from :func:`chunks`, at whatever rate it comes.
+
+    Args:
+        spotter: takes the rate of the sound and forgets what stood before a gap.
+        sound: chunks, in order.
+
+    Yields:
+        every word as soon as it is certain.
+    """
+    for chunk in sound:
+        if chunk.follows_gap:
+            yield from spotter.finish()
+        if chunk.follows_gap or chunk.rate_hz != spotter.rate_hz:
+            spotter.reset(rate_hz=chunk.rate_hz)
+        yield from spotter.push(chunk.samples)
+    yield from spotter.finish()

@@ -1,0 +1,116 @@
+"""A study in Optuna's terms: distributions, directions, trials; and back."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from motefit.search.space import Point, Space
+from motefit.search.trial import WORST, Trial
+from motefit.spec.codec import decode, encode
+from motefit.spec.metrics import metric
+from motefit.spec.search import Range
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # motefit says what there is to say
+RECORD = "motefit"
+"""The user attribute of a trial that holds its :class:`Trial`."""
+_GENERATION = "NSGAIISampler:generation"
+_STATES = {
+    "rejected": TrialState.PRUNED,
+    "diverged": TrialState.FAIL,
+    "lost": TrialState.FAIL,
+    "stopped": TrialState.COMPLETE,
+    "trained": TrialState.COMPLETE,
+}
+"""A candidate stopped at a rung keeps its values of then: they say that it was among the worse."""
+
+
+class OptunaAdapter:
+    """Translates between a search space and Optuna.
+
+    Args:
+        space: of the recipe.
+    """
+
+    def __init__(self, space: Space) -> None:
+        recipe = space.recipe
+        self.objectives = tuple(recipe.search.objectives) or (recipe.budget.objective,)
+        self.directions = [
+            StudyDirection.MAXIMIZE if metric(o).higher_is_better else StudyDirection.MINIMIZE
+            for o in self.objectives
+        ]
+        self.distributions: dict[str, BaseDistribution] = {}
+        self._meant: dict[str, Mapping[Any, object]] = {}
+        for key, dimension in space.dimensions.items():
+            if isinstance(dimension, Range):
+                self.distributions[key] = _distribution(dimension)
+            else:
+                self._meant[key] = {_label(value): value for value in dimension}
+                self.distributions[key] = CategoricalDistribution(list(self._meant[key]))
+
+    def point(self, params: Mapping[str, Any]) -> Point:
+        """The point that a trial's parameters stand for."""
+        return {k: self._meant[k][v] if k in self._meant else v for k, v in params.items()}
+
+    def trial(self, record: Trial) -> FrozenTrial:
+        """A record as a finished trial."""
+        params = {k: _label(v) if k in self._meant else v for k, v in record.point.items()}
+        state = _STATES[record.status]
+        signs = zip(self.objectives, self.directions, strict=True)
+        return create_trial(
+            state=state,
+            values=[_finite(record.facts.get(name, math.nan), d) for name, d in signs]
+            if state is TrialState.COMPLETE
+            else None,
+            params=params,
+            distributions=self.distributions,
+            user_attrs={RECORD: encode(record), **_shown(record)},
+            system_attrs={_GENERATION: record.round},
+            constraints=dict(record.excess),
+        )
+
+
+def trial_of(trial: FrozenTrial) -> Trial | None:
+    """The record that a trial holds; None when it is not motefit's."""
+    table = trial.user_attrs.get(RECORD)
+    return None if table is None else decode(Trial, table, where=f"trial {trial.number}")
+
+
+def _shown(record: Trial) -> dict[str, Any]:
+    """What people look for in a dashboard."""
+    shown = {"status": record.status, "epochs": record.epochs, "reason": record.reason}
+    return {k: v for k, v in {**shown, **record.facts}.items() if v not in {"", 0}}
+
+
+def _label(value: object) -> Any:  # noqa: ANN401 - whatever a recipe may hold
+    """A choice as Optuna stores it: text and numbers as they are, anything else as JSON."""
+    if isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    return json.dumps(encode(value), sort_keys=True)
+
+
+def _distribution(dimension: Range) -> BaseDistribution:
+    if dimension.whole:
+        step = 1 if dimension.step is None else int(dimension.step)
+        return IntDistribution(
+            int(dimension.low), int(dimension.high), log=dimension.log, step=step
+        )
+    return FloatDistribution(
+        float(dimension.low), float(dimension.high), log=dimension.log, step=dimension.step
+    )
+
+
+def _finite(value: float, direction: StudyDirection) -> float:
+    if math.isfinite(value):
+        return value
+    return -WORST if direction is StudyDirection.MAXIMIZE else WORST

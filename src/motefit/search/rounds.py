@@ -1,0 +1,96 @@
+"""The rounds of a study as they were proposed and screened, so that a resumed run has the same."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from motefit.search.space import Candidate, Point, Space
+from motefit.spec.codec import check_fields, decode
+from motefit.spec.errors import OutputError, RecipeError
+from motefit.spec.files import DamagedFileError, read_sealed, write_sealed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """One proposal of a round.
+
+    Attributes:
+        point: of the search space.
+        facts: of the untrained candidate, by metric name.
+        excess: by which share it misses each bound that it cannot meet; empty when it may fit.
+        reason: why it cannot meet the budget, for people.
+        left_out: fits, but the recipe wants no more candidates.
+    """
+
+    point: Point
+    facts: Mapping[str, float] = field(default_factory=dict)
+    excess: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    left_out: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def trains(self) -> bool:
+        """Whether the candidate is to be trained."""
+        return not self.excess and not self.left_out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """All proposals of a round, in order.
+
+    Attributes:
+        entries: the proposals.
+        last: nothing was proposed, or nothing more that fits was found: the study ends.
+    """
+
+    entries: tuple[Proposal, ...]
+    last: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def candidates(self, space: Space) -> tuple[tuple[int, Proposal, Candidate], ...]:
+        """What the round trains, with its indices."""
+        return tuple(
+            (index, entry, space.candidate(entry.point))
+            for index, entry in enumerate(self.entries)
+            if entry.trains
+        )
+
+
+class Rounds:
+    """Rounds in the folder of a run.
+
+    Args:
+        run: the folder.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._folder = run / "rounds"
+
+    def read(self, number: int) -> Round | None:
+        """A stored round; None when there is none.
+
+        Raises:
+            OutputError: when it is damaged.
+        """
+        path = self._path(number)
+        try:
+            table = read_sealed(path)
+            return None if table is None else decode(Round, table, where=str(path))
+        except (DamagedFileError, RecipeError) as error:
+            raise OutputError(f"{error}; delete it, and the round is proposed again") from None
+
+    def write(self, number: int, stored: Round) -> None:
+        """Store a round.
+
+        Raises:
+            OutputError: when it cannot be written.
+        """
+        write_sealed(self._path(number), stored)
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number}.json"

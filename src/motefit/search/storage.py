@@ -1,0 +1,204 @@
+"""The ledger of a study in an Optuna storage: each candidate is entered once, when it is done."""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
+from sqlalchemy.exc import SQLAlchemyError
+
+from motefit.search.optuna_adapter import OptunaAdapter, trial_of
+from motefit.search.ranking import choose
+from motefit.search.space import Space
+from motefit.search.trial import Trial
+from motefit.search.urls import without_password
+from motefit.spec.errors import OutputError, RecipeError
+from motefit.spec.recipe import Recipe
+
+TRIES, PAUSE_S = 5, 0.3
+ATTRIBUTES = ("recipe", "folder", "motefit")
+"""User attributes of a study: the recipe's text, the run's folder, the version of motefit."""
+
+
+@contextmanager
+def storage_errors(url: str) -> Iterator[None]:
+    """Turn what a database driver raises into something a user can fix."""
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError, ImportError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        shown = without_password(url)
+        raise OutputError(
+            f"the study's storage {shown} cannot be used: {reason}; give another with --storage, "
+            "e.g. sqlite:////path/of/studies.db or postgresql+psycopg://user@host/name "
+            "(the latter needs the extra 'postgres')"
+        ) from None
+
+
+def open_storage(url: str) -> RDBStorage:
+    """A storage that Optuna can keep studies in.
+
+    Raises:
+        OutputError: when it cannot be reached.
+    """
+    # several processes write at once: wait for a lock instead of failing
+    waits = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    with storage_errors(url):
+        for _ in range(TRIES):
+            try:
+                return RDBStorage(url, engine_kwargs=waits)
+            except (SQLAlchemyError, StorageInternalError) as error:
+                # another process made the tables at the same moment
+                if not re.search("already exists|duplicate|unique", str(error), re.IGNORECASE):
+                    raise
+                time.sleep(PAUSE_S)
+        return RDBStorage(url, engine_kwargs=waits)
+
+
+def close_storage(storage: RDBStorage) -> None:
+    """Let go of the connections to a storage."""
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+class TrialStore:
+    """The finished candidates of one study.
+
+    Args:
+        url: of the storage.
+        name: of the study, unique in the storage.
+        space: of the recipe.
+        about: kept with a new study, for people; see :data:`ATTRIBUTES`.
+
+    Raises:
+        OutputError: when the storage cannot be used.
+        RecipeError: when the name belongs to a study of another kind.
+    """
+
+    def __init__(self, url: str, name: str, space: Space, *, about: dict[str, Any]) -> None:
+        self._url, self._terms = url, OptunaAdapter(space)
+        self._storage = open_storage(url)
+        try:
+            self._open(name, about)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, name: str, about: dict[str, Any]) -> None:
+        url = self._url
+        with storage_errors(url):
+            self._study = optuna.create_study(
+                study_name=name,
+                storage=self._storage,
+                directions=self._terms.directions,
+                load_if_exists=True,
+            )
+            for key in about.keys() - self._study.user_attrs.keys():
+                self._study.set_user_attr(key, about[key])
+            if self._study.directions != self._terms.directions:
+                raise RecipeError(
+                    f"the study {name!r} in {without_password(url)} has other objectives; choose "
+                    "another folder with --out, or another storage"
+                )
+        self._records = {record.place: record for record in self._read()}
+
+    @property
+    def records(self) -> tuple[Trial, ...]:
+        """All entries, by round and index."""
+        return tuple(self._records[place] for place in sorted(self._records))
+
+    def enter(self, records: Iterable[Trial]) -> None:
+        """Enter candidates; those that are there already stay as they are.
+
+        Raises:
+            OutputError: when the storage cannot be written.
+        """
+        with storage_errors(self._url):
+            for record in records:
+                if record.place not in self._records:
+                    self._study.add_trial(self._terms.trial(record))
+                    self._records[record.place] = record
+
+    def close(self) -> None:
+        """Let go of the storage."""
+        close_storage(self._storage)
+
+    def _read(self) -> Iterator[Trial]:
+        for trial in self._study.get_trials(deepcopy=False):
+            record = trial_of(trial)
+            if record is not None:
+                yield record
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredStudy:
+    """A study as it is in a storage.
+
+    Attributes:
+        name: unique in the storage.
+        folder: of the run.
+        recipe: that is searched; None when this version cannot read it.
+        records: its candidates, in order.
+    """
+
+    name: str
+    folder: str
+    recipe: Recipe | None
+    records: tuple[Trial, ...]
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many candidates ended in which way."""
+        return dict(Counter(record.status for record in self.records))
+
+    @property
+    def best(self) -> Trial | None:
+        """The best candidate for the recipe's own budget, of those trained to the end."""
+        trained = {r.place: r.facts for r in self.records if r.status == "trained"}
+        if not trained or self.recipe is None:
+            return None
+        place = choose(trained, self.recipe.budget)
+        return next(record for record in self.records if record.place == place)
+
+
+def read_studies(url: str) -> tuple[StoredStudy, ...]:
+    """All studies of a storage that are motefit's, by name.
+
+    Raises:
+        OutputError: when the storage cannot be reached.
+    """
+    storage = open_storage(url)
+    try:
+        with storage_errors(url):
+            summaries = optuna.get_all_study_summaries(storage, include_best_trial=False)
+            found = [s for s in summaries if "motefit" in s.user_attrs]
+            return tuple(
+                _read(optuna.load_study(study_name=s.study_name, storage=storage))
+                for s in sorted(found, key=lambda s: s.study_name)
+            )
+    finally:
+        close_storage(storage)
+
+
+def _read(study: optuna.Study) -> StoredStudy:
+    attributes = study.user_attrs
+    folder = str(attributes.get("folder", ""))
+    recipe: Recipe | None = None
+    try:
+        name = study.study_name.rpartition("-")[0]
+        recipe = Recipe.loads(str(attributes.get("recipe", "")), name=name)
+    except RecipeError:
+        pass
+    records = (trial_of(trial) for trial in study.get_trials(deepcopy=False))
+    return StoredStudy(
+        name=study.study_name,
+        folder=folder,
+        recipe=recipe,
+        records=tuple(sorted((r for r in records if r is not None), key=lambda r: r.place)),
+    )

@@ -1,0 +1,62 @@
+"""What a study remembers of each candidate."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from motefit.search.space import Point
+from motefit.spec.codec import check_fields
+
+Status = Literal["rejected", "diverged", "lost", "stopped", "trained"]
+"""Rejected before training; loss not finite; its workers died; stopped at a rung; to the end."""
+WORST = 1e30
+"""Stands for infinity where only finite numbers can be stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One candidate of a study, once nothing more will happen to it in its round.
+
+    Attributes:
+        round: number of the round, from 0.
+        index: within the round, from 0.
+        point: of the search space.
+        key: of the candidate.
+        status: how it ended.
+        epochs: trained.
+        facts: by metric name, as far as they are known; the qualities are of the validation set.
+        excess: by which share each bound is missed, by metric name; 0 or less where it holds.
+        reason: why it was rejected or failed, for people.
+    """
+
+    round: int
+    index: int
+    point: Point
+    key: str
+    status: Status
+    epochs: int = 0
+    facts: Mapping[str, float] = field(default_factory=dict)
+    excess: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Round and index: unique in a study."""
+        return self.round, self.index
+
+    @property
+    def has_values(self) -> bool:
+        """Whether training gave facts."""
+        return self.status in {"stopped", "trained"}
+
+
+def rejected_by(excesses: Iterable[Mapping[str, float]]) -> Mapping[str, int]:
+    """How many candidates missed each bound before training, the most frequent first.
+
+    A candidate that misses several bounds counts for each.
+    """
+    return dict(Counter(name for excess in excesses for name in excess).most_common())

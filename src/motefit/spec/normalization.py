@@ -1,0 +1,27 @@
+"""Standardization of model inputs, as numbers that travel in the card."""
+
+from dataclasses import dataclass
+
+from motefit.spec.codec import check_fields
+from motefit.spec.errors import RecipeError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalization:
+    """``(x - mean) / std`` along the last axis.
+
+    Attributes:
+        mean: one value per column, or a single value for all.
+        std: positive, as many values as ``mean``.
+    """
+
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not self.mean or len(self.mean) != len(self.std) or min(self.std) <= 0:
+            raise RecipeError(
+                "normalization needs as many positive std values as mean values, "
+                f"got mean {self.mean} and std {self.std}"
+            )

@@ -1,0 +1,144 @@
+"""Keyword spotting: which words, how they are split, and what the model hears and says."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+from motefit.spec.codec import check_fields
+from motefit.spec.errors import RecipeError
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.metrics import RECALL_MIN, RECALL_PREFIX
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks import TaskSpec, register
+
+NAME = "keyword-spotting"
+SPEAKER_FOLDERS = "folder"
+"""Value of ``speaker`` where folders name the speakers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechData:
+    """The ``[data]`` section of a keyword-spotting recipe.
+
+    Attributes:
+        words: folders to use, in any order (labels are always sorted); empty means all folders.
+            Kept and compared in Unicode's form NFC.
+        split: ``"published"`` reads lists of files, ``"stratified"`` draws a seeded split within
+            each word, ``"speaker"`` a seeded split in which no speaker is in two parts; that needs
+            the speaker of every clip.
+        speaker: where the speaker of a clip is named. Empty: in file names
+            ``<speaker>_nohash_<number>``, as in Speech Commands. ``"folder"``: files lie in
+            word/speaker/file. Else a regular expression with one group, the speaker, searched in
+            ``word/file`` (without its ending). A clip that names none has an unknown speaker.
+        train_percent: share of the training set (seeded splits).
+        validation_percent: share of the validation set; the rest is the test set.
+        seed: of a seeded split.
+        lists: folder that holds the published lists, relative to the data folder; empty: found.
+        noise: folder of background noise, relative to the data folder; empty: found if there.
+        synthetic_clips: clips per word to synthesize where no data folder is given.
+    """
+
+    words: tuple[str, ...] = ()
+    split: Literal["published", "stratified", "speaker"] = "stratified"
+    speaker: str = ""
+    train_percent: float = 80.0
+    validation_percent: float = 10.0
+    seed: int = 0
+    lists: str = ""
+    noise: str = ""
+    synthetic_clips: int = 200
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        words = tuple(unicodedata.normalize("NFC", word) for word in self.words)
+        object.__setattr__(self, "words", words)
+        _check_speaker(self.speaker, self.split)
+        if len(set(self.words)) != len(self.words):
+            raise RecipeError(f"a word stands twice in words: {', '.join(self.words)}")
+        if len(self.words) == 1:
+            raise RecipeError(f"at least two words are needed to choose from, got {self.words[0]}")
+        if not (
+            self.train_percent > 0
+            and self.validation_percent > 0
+            and self.train_percent + self.validation_percent < 100
+        ):
+            raise RecipeError(
+                "train_percent and validation_percent must be positive and leave a test set, "
+                f"got {self.train_percent} and {self.validation_percent}"
+            )
+        if self.synthetic_clips < 10:
+            raise RecipeError(
+                f"synthetic_clips must be at least 10 per word, got {self.synthetic_clips}"
+            )
+
+
+def _check_speaker(speaker: str, split: str) -> None:
+    if speaker == SPEAKER_FOLDERS and split == "published":
+        raise RecipeError(
+            f'published lists name clips as word/file; with speaker = "{SPEAKER_FOLDERS}" use '
+            'split = "speaker" or "stratified"'
+        )
+    if not speaker or speaker == SPEAKER_FOLDERS:
+        return
+    try:
+        groups = re.compile(speaker).groups
+    except (re.error, OverflowError, RecursionError) as error:
+        raise RecipeError(
+            f"speaker is no regular expression: {error}; got {speaker!r}. It is searched in "
+            "word/file, without the file's ending"
+        ) from None
+    if groups != 1:
+        raise RecipeError(
+            f"speaker must have one group, the speaker, got {groups} in {speaker!r}; for example "
+            f"'/([^_]+)_'; or \"{SPEAKER_FOLDERS}\" where the files lie in word/speaker/file"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechIO:
+    """What a keyword spotter hears and says; part of its card.
+
+    Attributes:
+        labels: the words, in the order of the model's outputs (sorted).
+        frontend: how a clip becomes features.
+        normalization: of the features, per feature column.
+        output: whether the model file gives logits (the runtime applies softmax) or probabilities.
+        input: what the model file takes: ``"features"``, normalized; or ``"audio"``: the samples of
+            a clip as float32 with full scale 1.0, where front end and normalization are inside; or
+            ``"stream"``: the next normalized frames, and states that hold what it needs of those
+            before.
+    """
+
+    labels: tuple[str, ...]
+    frontend: FrontEnd
+    normalization: Normalization
+    output: Literal["logits", "probabilities"] = "logits"
+    input: Literal["features", "audio", "stream"] = "features"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """What the model takes of one clip: (frames, features), or (samples,)."""
+        inside = self.input == "audio"
+        return (self.frontend.clip_samples,) if inside else self.frontend.shape
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise RecipeError(f"two or more different labels are needed, got {list(self.labels)}")
+
+
+def _metrics(data: SpeechData) -> tuple[str, ...]:
+    words = data.words or ("<word>",)  # which words, only the folder says
+    return ("accuracy", "balanced_accuracy", RECALL_MIN, *(f"{RECALL_PREFIX}{w}" for w in words))
+
+
+register(
+    TaskSpec(
+        name=NAME,
+        data=SpeechData,
+        io=SpeechIO,
+        has_frontend=True,
+        metrics=_metrics,
+    )
+)

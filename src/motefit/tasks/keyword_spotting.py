@@ -1,0 +1,252 @@
+"""Keyword spotting at each step of the pipeline."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from motefit.data.quality import SpeechAudit, audit_speech
+from motefit.data.speakers import unseen
+from motefit.data.speech import BrokenFile, SpeechDataset, exclude_overlap, find_broken, load_speech
+from motefit.data.synth.folder import synthetic_folder
+from motefit.data.synth.spoken_words import synthesize_speech
+from motefit.data.tree import composed
+from motefit.graph.families import Problem
+from motefit.measure.accuracy import Accuracy, measure_accuracy
+from motefit.measure.baselines import majority_class
+from motefit.measure.latency.paired import BenchmarkCase
+from motefit.runtime.keyword_spotter import KeywordSpotter
+from motefit.spec.codec import dumps_json, encode
+from motefit.spec.errors import RecipeError
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.normalization import Normalization
+from motefit.spec.recipe import Recipe
+from motefit.spec.tasks import task_spec
+from motefit.spec.tasks.speech_spec import NAME, SpeechIO
+from motefit.tasks import Measurement, Part, Progress, Task, TeacherData, register
+from motefit.tflite.inspect import inspect
+
+SPEAKERS_UNKNOWN = "speakers unknown"
+"""What a card says in place of an accuracy on unseen speakers."""
+
+if TYPE_CHECKING:
+    from motefit.train.speech_source import SpeechSource
+
+UNBALANCED = 3
+"""A note is worth it where the most frequent word has more than so many times the clips."""
+
+
+class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
+    """Clips of one word each, classified."""
+
+    name: ClassVar[str] = NAME
+
+    def load(
+        self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None
+    ) -> SpeechDataset:
+        """Decode the clips of a folder of words, or synthesize them."""
+        frontend = _frontend(recipe)
+        folder = data or self._synthesize(recipe, progress)
+        return load_speech(
+            folder,
+            recipe.data,
+            rate_hz=frontend.rate_hz,
+            seconds=frontend.seconds,
+            progress=progress,
+        )
+
+    def data_settings(self, recipe: Recipe) -> str:
+        """The words, and the rate and length of the clips."""
+        frontend = _frontend(recipe)
+        return dumps_json([recipe.data, frontend.rate_hz, frontend.seconds])
+
+    def _synthesize(self, recipe: Recipe, progress: Progress | None) -> Path:
+        words, clips, seed = recipe.data.words, recipe.data.synthetic_clips, recipe.data.seed
+        if not words:
+            raise RecipeError("synthetic speech needs words = [...] in [data], or give --data")
+        if recipe.data.split == "published" and not recipe.data.lists:
+            raise RecipeError(
+                'the recipe asks for split = "published", and synthetic speech has no published '
+                'lists: give --data, or use split = "stratified"'
+            )
+        rate_hz = _frontend(recipe).rate_hz
+
+        def make(folder: Path) -> None:
+            synthesize_speech(
+                words,
+                folder,
+                clips_per_word=clips,
+                rng=np.random.default_rng(seed),
+                rate_hz=rate_hz,
+                progress=progress,
+            )
+
+        return synthetic_folder("speech", words, clips, seed, rate_hz, make=make)
+
+    def broken(self, recipe: Recipe, data: Path) -> Sequence[BrokenFile]:
+        """Every clip and noise file that cannot be decoded."""
+        return find_broken(data, recipe.data)
+
+    def data_key(self, dataset: SpeechDataset) -> str:
+        """Content hash of clips, labels and split."""
+        return dataset.key
+
+    def problem(self, recipe: Recipe, dataset: SpeechDataset) -> Problem:
+        """Features of a clip in, one number per word out."""
+        return Problem(input_shape=_frontend(recipe).shape, outputs=len(dataset.labels))
+
+    def loss(self, recipe: Recipe) -> Literal["cross-entropy"]:
+        """Always the cross-entropy."""
+        if recipe.train.loss not in {"", "cross-entropy"}:
+            raise RecipeError(
+                f"keyword spotting trains on cross-entropy, not on {recipe.train.loss!r}"
+            )
+        return "cross-entropy"
+
+    def source(self, recipe: Recipe, dataset: SpeechDataset) -> "SpeechSource":
+        """Augmented clips through the front end."""
+        from motefit.train.speech_source import SpeechSource  # noqa: PLC0415 - see motefit.tasks
+
+        train = recipe.train
+        return SpeechSource(
+            dataset, _frontend(recipe), augment=train.augment, balance=train.balance
+        )
+
+    def lessons(
+        self, recipe: Recipe, dataset: SpeechDataset, source: "SpeechSource", data: Path | None
+    ) -> TeacherData:
+        """The teacher's words, apart from all clips that judge the model."""
+        words = recipe.train.teacher.words if recipe.train.teacher is not None else ()
+        if not words:
+            return super().lessons(recipe, dataset, source, data)
+        # Here, because it imports torch; see motefit.tasks.
+        from motefit.train.standardize import normalized  # noqa: PLC0415 - see above
+
+        if unknown := sorted(set(dataset.labels) - set(map(composed, words))):
+            raise RecipeError(
+                f"[train]: teacher: words must name the recipe's own too: {', '.join(unknown)}"
+            )
+        wider = exclude_overlap(self.load(_with_words(recipe, words), data), dataset)
+        examples = self.source(recipe, wider)
+
+        def view(inputs: np.ndarray) -> np.ndarray:
+            own = source.normalization
+            features = inputs * np.asarray(own.std, np.float32) + np.asarray(own.mean, np.float32)
+            return normalized(features, examples.normalization)
+
+        return TeacherData(
+            source=examples,
+            problem=self.problem(recipe, wider),
+            classes=tuple(wider.labels.index(word) for word in dataset.labels),
+            view=view,
+        )
+
+    def io(self, recipe: Recipe, dataset: SpeechDataset, source: "SpeechSource") -> SpeechIO:
+        """Labels, front end and normalization."""
+        softmax = bool(recipe.model.options.get("softmax", False))
+        return SpeechIO(
+            labels=dataset.labels,
+            frontend=_frontend(recipe),
+            normalization=source.normalization,
+            output="probabilities" if softmax else "logits",
+        )
+
+    def foreign_io(self, recipe: Recipe, dataset: SpeechDataset, model: bytes) -> SpeechIO:
+        """Published features, not normalized; probabilities if the file ends in a softmax."""
+        last = inspect(model).ops[-1].name
+        return SpeechIO(
+            labels=dataset.labels,
+            frontend=_frontend(recipe),
+            normalization=Normalization(),
+            output="probabilities" if last == "SOFTMAX" else "logits",
+        )
+
+    def require_fit(self, io: SpeechIO, dataset: SpeechDataset) -> None:
+        """The words must be the same, and so must the rate."""
+        if io.labels != dataset.labels or io.frontend.rate_hz != dataset.rate_hz:
+            raise RecipeError(
+                f"the model knows {', '.join(io.labels)} at {io.frontend.rate_hz} Hz; the data has "
+                f"{', '.join(dataset.labels)} at {dataset.rate_hz} Hz"
+            )
+
+    def require_measured(self, recipe: Recipe, dataset: SpeechDataset) -> None:
+        """A recall of a word needs the word."""
+        words = replace(recipe.data, words=dataset.labels)
+        recipe.require_measured(task_spec(NAME).metrics(words))
+
+    def measure(
+        self, model: bytes, io: SpeechIO, dataset: SpeechDataset, part: Part
+    ) -> Measurement:
+        """Accuracy of the file on one part."""
+        clips = dataset.parts[part]
+        strangers = unseen(dataset.train, clips)
+        spotter = KeywordSpotter(model, io)
+        result = measure_accuracy(spotter, clips.pcm, clips.label, unseen=strangers)
+        unknown = {"unseen_speakers": SPEAKERS_UNKNOWN} if strangers is None else {}
+        return _measurement(result, **unknown)
+
+    def baselines(self, dataset: SpeechDataset, part: Part) -> Mapping[str, Measurement]:
+        """Always saying the most frequent word."""
+        result = majority_class(
+            dataset.labels, train=dataset.train.label, test=dataset.parts[part].label
+        )
+        return {"majority class": _measurement(result)}
+
+    def audit(self, dataset: SpeechDataset) -> Mapping[str, object]:
+        """Counts, shared speakers and duplicate clips."""
+        audit = audit_speech(dataset)
+        facts: dict[str, object] = encode(audit)
+        facts["notes"] = self._notes(dataset, audit)
+        return facts
+
+    def _notes(self, dataset: SpeechDataset, audit: SpeechAudit) -> list[str]:
+        n, words, shared = len(dataset.test), len(dataset.labels), audit.test_clips_shared
+        speakers = f"{shared} of them are from speakers who are also in the training set"
+        if shared is None:
+            speakers = "speakers unknown, so they may all be in the training set too"
+        notes = [*dataset.taken, f"the test set has {n} clips of {words} words; {speakers}"]
+        if audit.unused:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in audit.unused.items())
+            notes.append(f"audio files not used: {sum(audit.unused.values())} ({reasons})")
+        if dataset.listed_missing:
+            missing = ", ".join(dataset.listed_missing)
+            count = len(dataset.listed_missing)
+            notes.append(f"{count} clips that the published lists name are missing: {missing}")
+        counts = np.bincount(dataset.train.label, minlength=words)
+        rare, frequent = int(counts.argmin()), int(counts.argmax())
+        if counts[frequent] > UNBALANCED * counts[rare]:
+            notes.append(
+                f"the training set has {counts[frequent]} clips of {dataset.labels[frequent]} and "
+                f"{counts[rare]} of {dataset.labels[rare]}: a rare word may never be answered; "
+                '[train] balance = "sampling" trains on as many clips of each'
+            )
+        return notes
+
+    def benchmark_case(
+        self, model: bytes, io: SpeechIO, *, threads: int = 1, xnnpack: bool = True
+    ) -> BenchmarkCase:
+        """The model with one second of noise, which costs what any second costs."""
+        noise = np.random.default_rng(0).normal(0.0, 1000.0, (1, io.frontend.clip_samples))
+        spotter = KeywordSpotter(model, io, threads=threads, xnnpack=xnnpack)
+        return BenchmarkCase(pipeline=spotter, example=noise.astype(np.int16))
+
+
+def _frontend(recipe: Recipe) -> FrontEnd:
+    if recipe.frontend is None:
+        raise RecipeError(f"{recipe.name}: keyword spotting needs a [frontend] section")
+    return recipe.frontend
+
+
+def _with_words(recipe: Recipe, words: tuple[str, ...]) -> Recipe:
+    return replace(recipe, data=replace(recipe.data, words=words))
+
+
+def _measurement(result: Accuracy, **more: str) -> Measurement:
+    table = {**encode(result), **more}
+    table["recall"] = dict(zip(table.pop("labels"), table.pop("recalls"), strict=True))
+    return Measurement(facts=result.facts, evidence={"accuracy": table})
+
+
+register(KeywordSpotting())

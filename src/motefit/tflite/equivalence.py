@@ -1,0 +1,244 @@
+"""Whether two .tflite files compute the same: by their tables, and by running both.
+
+The tables are read with LiteRT's own bindings, so that a fault in motefit's reading cannot hide
+itself. Outputs are compared bit for bit, with the builtin kernels and with XNNPACK.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from motefit.spec.errors import ModelFileError
+
+RESOLVERS = {"builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "xnnpack": "AUTO"}
+SIZES = (1, 2, 3)
+"""What an open dimension of an input is set to."""
+LIMITS = (100, 8, 2, 1)
+"""Integers that are no quantized reals, such as indices, are drawn below these, first that runs."""
+SKIPPED = {
+    "Tensor": {"name", "buffer", "shapeSignature"},
+    "Operator": {"opcodeIndex", "debugMetadataIndex", "largeCustomOptionsOffset"}
+    | {"largeCustomOptionsSize", "customOptions"},
+    "SubGraph": {"name", "debugMetadataIndex"},
+    "QuantizationParameters": {"min", "max"},
+}
+"""Fields that are compared otherwise, or say nothing about the computation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EquivalenceReport:
+    """What was compared, and found equal.
+
+    Attributes:
+        tables: every operator, tensor and constant has the same content.
+        inputs: random inputs run through both files, in each resolver and for each input size.
+        resolvers: ``builtin`` and ``xnnpack``; none where the file does not run here.
+        values: output numbers compared, all equal bit for bit.
+        reason: why nothing was run; empty otherwise.
+    """
+
+    tables: bool
+    inputs: int
+    resolvers: tuple[str, ...]
+    values: int
+    reason: str = ""
+
+
+def check_equivalence(
+    before: bytes, after: bytes, *, n: int = 8, rng: np.random.Generator
+) -> EquivalenceReport:
+    """Compare two files.
+
+    Args:
+        before: the model as it was.
+        after: what shall compute the same.
+        n: random inputs for each resolver and input size; states carry over from one to the next.
+        rng: draws the inputs.
+
+    Returns:
+        The proof; :attr:`EquivalenceReport.inputs` is 0 where LiteRT cannot run the model on this
+        machine, then only the tables were compared.
+
+    Raises:
+        ModelFileError: when the files differ, or the model gives different outputs for the same
+            inputs by itself.
+    """
+    _compare_tables(before, after)
+    compared = 0
+    for name in RESOLVERS:
+        try:
+            _runner(before, name)
+        except (ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            return EquivalenceReport(tables=True, inputs=0, resolvers=(), values=0, reason=reason)
+        compared += _compare_runs(before, after, name, n, rng)
+    return EquivalenceReport(tables=True, inputs=n, resolvers=tuple(RESOLVERS), values=compared)
+
+
+def _runner(model: bytes, resolver: str) -> Any:  # noqa: ANN401 - no types there
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType  # noqa: PLC0415  (0.2 s)
+
+    kind = getattr(OpResolverType, RESOLVERS[resolver])
+    runner = Interpreter(model_content=model, num_threads=1, experimental_op_resolver_type=kind)
+    runner.allocate_tensors()
+    return runner
+
+
+Feeds = Sequence[Sequence[np.ndarray]]
+"""An array for every input, for every run."""
+
+
+def _compare_runs(
+    before: bytes, after: bytes, resolver: str, n: int, rng: np.random.Generator
+) -> int:
+    """Number of equal output values; at least one input size must run."""
+    compared, refusal = 0, "it has no output"
+    details = _runner(before, resolver).get_input_details()
+    is_open = any(-1 in tensor["shape_signature"] for tensor in details)
+    for size in SIZES if is_open else SIZES[:1]:
+        for limit in LIMITS:
+            feeds = [[_draw(tensor, size, limit, rng) for tensor in details] for _ in range(n)]
+            try:
+                expected = _outputs(before, resolver, feeds)
+            except (ValueError, RuntimeError) as error:
+                refusal = " ".join(str(error).split())
+                continue
+            _check_equal(expected, before, after, resolver, feeds)
+            compared += sum(array.size for array in expected)
+            break
+    if not compared:
+        raise ModelFileError(
+            f"the model refuses every random input, so running it shows nothing: {refusal}"
+        )
+    return compared
+
+
+def _check_equal(
+    expected: Sequence[np.ndarray], before: bytes, after: bytes, resolver: str, feeds: Feeds
+) -> None:
+    if _alike(list(expected), _outputs(after, resolver, feeds)):
+        return
+    if not _alike(list(expected), _outputs(before, resolver, feeds)):
+        raise ModelFileError(
+            "the model gives other outputs for the same inputs each time it runs (random "
+            "operators?), so that equality cannot be shown"
+        )
+    raise ModelFileError(f"the two files give different outputs with {resolver} kernels")
+
+
+def _outputs(model: bytes, resolver: str, feeds: Feeds) -> list[np.ndarray]:
+    """Every output of every run, in order."""
+    runner = _runner(model, resolver)
+    inputs = runner.get_input_details()
+    for tensor, array in zip(inputs, feeds[0], strict=True):
+        if tuple(tensor["shape"]) != array.shape:
+            runner.resize_tensor_input(tensor["index"], array.shape)
+    runner.allocate_tensors()
+    outputs = []
+    for feed in feeds:
+        for tensor, array in zip(inputs, feed, strict=True):
+            runner.set_tensor(tensor["index"], array)
+        runner.invoke()
+        details = runner.get_output_details()
+        outputs += [np.array(runner.get_tensor(tensor["index"])) for tensor in details]
+    return outputs
+
+
+def _draw(tensor: Mapping[str, Any], size: int, limit: int, rng: np.random.Generator) -> np.ndarray:
+    """A random array for an input: of its open sizes, integers below a limit."""
+    dtype = np.dtype(tensor["dtype"])
+    shape = tuple(size if d == -1 else int(d) for d in tensor["shape_signature"])
+    if dtype.kind in "fc":
+        return np.asarray(rng.normal(0, 1, shape)).astype(dtype)
+    if dtype.kind == "b":
+        return rng.integers(0, 2, shape).astype(bool)
+    if dtype.kind not in "iu":
+        raise ModelFileError("a model with texts as inputs cannot be run on random ones")
+    if dtype.itemsize == 1 or tensor["quantization"][0] > 0:
+        bounds = np.iinfo(dtype)
+        return rng.integers(bounds.min, bounds.max, shape, dtype, endpoint=True)
+    return rng.integers(0, limit, shape, dtype)
+
+
+def _compare_tables(before: bytes, after: bytes) -> None:
+    """Raise where an operator, tensor or constant differs."""
+    left, right = (_facts(data) for data in (before, after))
+    if len(left) != len(right):
+        raise ModelFileError("the two files differ in how many operators and tensors they have")
+    for (place, a), (_, b) in zip(left, right, strict=True):
+        if not _alike(a, b):
+            raise ModelFileError(f"the two files differ in {place}")
+
+
+def _facts(data: bytes) -> list[tuple[str, Any]]:
+    """All that a runtime looks at, place by place."""
+    from ai_edge_litert import schema_py_generated as official  # noqa: PLC0415  (0.1 s)
+
+    model = official.ModelT.InitFromObj(official.Model.GetRootAs(bytearray(data), 0))
+    facts: list[tuple[str, Any]] = []
+    for g, graph in enumerate(model.subgraphs):
+        facts.append((f"subgraph {g}", _fields(graph, {"tensors", "operators"})))
+        for i, tensor in enumerate(graph.tensors or ()):
+            where = f"tensor {i} of subgraph {g}"
+            buffer = model.buffers[tensor.buffer]
+            facts.extend(
+                (
+                    (where, _fields(tensor)),
+                    (f"the data of {where}", _content(data, buffer.data, buffer)),
+                    (f"the open sizes of {where}", _open(tensor)),
+                )
+            )
+        for i, op in enumerate(graph.operators or ()):
+            code = model.operatorCodes[op.opcodeIndex]
+            number = max(code.deprecatedBuiltinCode, code.builtinCode)
+            options = _content(data, op.customOptions, op, "largeCustomOptions")
+            kind = number, code.version, code.customCode
+            facts.append((f"operator {i} of subgraph {g}", (_fields(op), kind, options)))
+    return facts
+
+
+def _open(tensor: Any) -> Any:  # noqa: ANN401
+    return tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
+
+
+def _content(data: bytes, inside: Any, owner: Any, prefix: str = "") -> bytes | None:  # noqa: ANN401
+    """Bytes in a table, or behind the FlatBuffer."""
+    names = [f"{prefix}Offset", f"{prefix}Size"] if prefix else ["offset", "size"]
+    start, size = (getattr(owner, name) for name in names)
+    if start > 1:
+        return data[start : start + size]
+    return None if inside is None else np.asarray(inside, np.uint8).tobytes()
+
+
+def _fields(table: Any, without: Set[str] = frozenset()) -> Any:  # noqa: ANN401
+    """A table as a dictionary, with all tables below it; None for what says nothing."""
+    kind = type(table).__name__.removesuffix("T")
+    if kind == "QuantizationParameters" and not _is_quantized(table):
+        return None
+    skipped = SKIPPED.get(kind, set()) | without
+    return kind, {name: _plain(value) for name, value in vars(table).items() if name not in skipped}
+
+
+def _is_quantized(table: Any) -> bool:  # noqa: ANN401
+    return (table.scale is not None and len(table.scale) > 0) or table.details is not None
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return _fields(value) if hasattr(value, "__dict__") and not callable(value) else value
+
+
+def _alike(a: Any, b: Any) -> bool:  # noqa: ANN401
+    """Deep equality; arrays by their bytes."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_alike(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(_alike, a, b))
+    return bool(a == b)

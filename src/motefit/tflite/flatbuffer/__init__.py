@@ -1,0 +1,1 @@
+"""FlatBuffers: assembled as small as they can be, read without trust; the schema."""

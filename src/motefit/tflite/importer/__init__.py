@@ -1,0 +1,1 @@
+"""A .tflite file -> Graph: one rule for each kind of operator."""

@@ -1,0 +1,122 @@
+"""A .tflite file -> Graph: the way back from :mod:`motefit.tflite.write.write`.
+
+Read are all forms that motefit writes, and what TensorFlow's converter and litert-torch make of
+the same networks. Anything else is refused by name; nothing is guessed.
+"""
+
+import math
+from collections.abc import Mapping
+
+from motefit.graph.execute.integer_mean import mean_form
+from motefit.graph.graph import INPUT, Graph
+from motefit.graph.ops import AveragePool2D, Shape
+from motefit.spec.errors import ModelFileError, RecipeError
+from motefit.tflite.importer import layers, other_ops, recurrent  # noqa: F401  (rules)
+from motefit.tflite.importer.recurrent import fuse_unrolled
+from motefit.tflite.importer.state import RULES, ImportState, refuse_all
+from motefit.tflite.model import Content, FileOp, read_content
+
+SHAPERS = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE", "TRANSPOSE", "QUANTIZE")
+"""Operators behind the input after which it may take the shape of their output."""
+
+
+def read_graph(data: bytes) -> Graph:
+    """Read a model with one input, one output and a batch of one.
+
+    Shapes that only say the same numbers otherwise are left out, so that the Graph's input and
+    output may have another shape than the file's, with the same numbers in the same order. A PAD,
+    a rectifier and a factor or offset per channel become part of the operation they belong to.
+
+    Args:
+        data: the whole file.
+
+    Returns:
+        A Graph in shipped form (float32, or quantized as the file is) whose file, written by
+        :func:`motefit.tflite.write.write.write`, computes the same: integers bit for bit with the
+        builtin kernels, floats up to the order of sums. Names are kept where the file has them.
+
+    Raises:
+        ModelFileError: for damaged bytes, and for operators or forms that a Graph does not have,
+            with their names.
+    """
+    return read_named(data)[0]
+
+
+def read_named(data: bytes) -> tuple[Graph, Mapping[int, str]]:
+    """A Graph as :func:`read_graph` gives it, and its names of the file's tensors by their index.
+
+    Raises:
+        ModelFileError: as :func:`read_graph`.
+    """
+    content = fuse_unrolled(read_content(data))
+    unknown = sorted({op.name for op in content.ops} - set(RULES))
+    if unknown:
+        raise refuse_all(", ".join(unknown))
+    state = ImportState(content=content)
+    try:
+        _begin(state)
+        for op in content.ops:
+            if len(op.outputs) != 1 or op.outputs[0] < 0 or not op.inputs or op.inputs[0] < 0:
+                raise op.refuse("it needs a first input and one output")
+            RULES[op.name](state, op)
+        return _finished(state), state.names
+    except RecipeError as error:
+        raise ModelFileError(f"this file's operators do not fit together: {error}") from error
+
+
+def _begin(state: ImportState) -> None:
+    content = state.content
+    tensor = content.tensors[content.input]
+    if tensor.dtype not in {"float32", "int8"} or tensor.data is not None:
+        raise ModelFileError(f"the model's input is {tensor.dtype}; float32 and int8 are read")
+    if tensor.shape[:1] != (1,) or not math.prod(tensor.shape):
+        raise ModelFileError(f"the model's input is {tensor.shape}; a batch of one is read")
+    state.names[content.input] = INPUT
+    state.shapes[INPUT] = _input_shape(content)
+    if tensor.dtype == "int8":
+        if tensor.quantization is None or len(tensor.quantization.scale) != 1:
+            raise ModelFileError("the model's int8 input needs one scale")
+        state.quantization[INPUT] = tensor.quantization
+
+
+def _input_shape(content: Content) -> Shape:
+    """Shape, without the batch, that the first operator wants that does more than reshape."""
+    index = content.input
+    size = math.prod(content.tensors[index].shape)
+    for _ in content.ops:
+        readers = [op for op in content.readers(index) if op.name != "SHAPE"]
+        if len(readers) != 1 or readers[0].name not in SHAPERS or len(readers[0].outputs) != 1:
+            break
+        follower = readers[0].outputs[0]
+        shape = content.tensors[follower].shape
+        if math.prod(shape) != size or shape[:1] != (1,):
+            break
+        index = follower
+    return content.tensors[index].shape[1:]
+
+
+def _finished(state: ImportState) -> Graph:
+    output = state.names.get(state.content.output)
+    if not state.ops:
+        raise ModelFileError("this file computes nothing")
+    graph = state.graph()
+    if output != graph.output:
+        raise ModelFileError("the model's output is not what its last operator makes")
+    for made in graph.ops:
+        mean = state.means.get(made.output)
+        if mean is not None and isinstance(made, AveragePool2D):
+            _check_mean(state, graph, made, mean)
+    shape = state.tensor(state.content.output).shape
+    if math.prod(graph.output_shape) != math.prod(shape):
+        raise ModelFileError(f"the model's output has the shape {shape}")
+    return graph
+
+
+def _check_mean(state: ImportState, graph: Graph, made: AveragePool2D, op: FileOp) -> None:
+    """An integer mean keeps its axes or not, which rounds otherwise: as the writer will."""
+    axes, keep = mean_form(made, graph)
+    if keep != bool(op.option(0)) or (keep and len(axes) != state.value(op, 1).size):
+        raise op.refuse(
+            "as integers, its axes must stay (keep_dims) before an image's operators and go away "
+            "before a dense layer; a Graph would round otherwise"
+        )

@@ -1,0 +1,1 @@
+"""Graph -> .tflite: operators, their versions, and the smallest valid file."""

@@ -1,0 +1,103 @@
+"""Losses, learning-rate schedules, optimizers and scores: the arithmetic of a training step."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from motefit.spec.codec import nearest
+from motefit.spec.errors import RecipeError
+from motefit.spec.recipe import TrainSpec
+
+WARM_UP = 0.3
+"""Share of the one-cycle schedule that rises (torch's OneCycleLR)."""
+START_DIVISOR = 25.0
+"""One-cycle starts at peak / 25 (torch's OneCycleLR)."""
+END_DIVISOR = 25.0 * 1e4
+"""One-cycle ends at peak / 250,000 (torch's OneCycleLR)."""
+CLASSIFICATION = "cross-entropy"
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def loss_function(name: str, *, label_smoothing: float = 0.0) -> Loss:
+    """A mean loss of outputs (n, ...) and targets.
+
+    Targets are class indices (n,) int64 or probabilities (n, classes) float32 for
+    ``"cross-entropy"``, which reads logits; otherwise float32 of the outputs' size. ``"huber"``
+    turns from square to straight at an error of 1.
+
+    Raises:
+        RecipeError: for an unknown name.
+    """
+    losses: dict[str, Loss] = {
+        CLASSIFICATION: lambda out, y: functional.cross_entropy(
+            out, y, label_smoothing=label_smoothing
+        ),
+        "mae": lambda out, y: functional.l1_loss(out, y.reshape(out.shape)),
+        "mse": lambda out, y: functional.mse_loss(out, y.reshape(out.shape)),
+        "huber": lambda out, y: functional.huber_loss(out, y.reshape(out.shape)),
+    }
+    if name not in losses:
+        raise RecipeError(
+            f"unknown loss {name!r}{nearest(name, losses)}; allowed: {', '.join(losses)}"
+        )
+    return losses[name]
+
+
+def score(loss: str, outputs: Tensor, targets: Tensor, *, balanced: bool = False) -> float:
+    """Higher is better: accuracy (0..1) for cross-entropy, else minus the mean absolute error.
+
+    Args:
+        loss: name of the loss.
+        outputs: (n, ...) of the network.
+        targets: as of :func:`loss_function`, classes and not probabilities.
+        balanced: the accuracy is the mean of the recalls of all classes that occur.
+    """
+    if loss == CLASSIFICATION:
+        right = (outputs.argmax(1) == targets).double()
+        if balanced:
+            clips, hits = torch.bincount(targets), torch.bincount(targets, weights=right)
+            return float((hits[clips > 0] / clips[clips > 0]).mean())
+        return float(right.mean())
+    return -float((outputs - targets.reshape(outputs.shape)).abs().double().mean())
+
+
+def learning_rate(settings: TrainSpec, progress: float) -> float:
+    """The learning rate after a share of all steps.
+
+    Args:
+        settings: schedule, peak and final rate.
+        progress: 0 at the first step, towards 1 at the end.
+    """
+    peak = settings.learning_rate
+    if settings.schedule == "constant":
+        return peak
+    if settings.schedule == "linear":
+        return peak + (settings.final_learning_rate - peak) * progress
+    if progress < WARM_UP:
+        return _cosine(peak / START_DIVISOR, peak, progress / WARM_UP)
+    return _cosine(peak, peak / END_DIVISOR, (progress - WARM_UP) / (1 - WARM_UP))
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+
+def optimizer(module: nn.Module, settings: TrainSpec) -> torch.optim.Optimizer:
+    """Fused Adam or AdamW; weight decay only on parameters of two and more dimensions.
+
+    For ``"adam"`` the decay is added to the gradient (an L2 penalty), for ``"adamw"`` it is
+    decoupled.
+    """
+    parameters = list(module.parameters())
+    decayed = [p for p in parameters if p.ndim >= 2]
+    others = [p for p in parameters if p.ndim < 2]
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
+    return kind([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)

@@ -1,0 +1,46 @@
+"""Windows of a series as a source of training examples, in standard units."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motefit.data.series import SeriesDataset
+from motefit.train.standardize import normalized
+
+Floats = NDArray[np.float32]
+
+
+class SeriesSource:
+    """Standardized windows and targets of a series (implements ``train.loop.Source``).
+
+    Targets are standardized by the statistics of their own columns, so that each column weighs the
+    same in the loss, whatever its unit.
+
+    Args:
+        dataset: windows in parts.
+    """
+
+    def __init__(self, dataset: SeriesDataset) -> None:
+        self._dataset = dataset
+        self.normalization = dataset.normalization
+        self.key = dataset.key
+        self._train = self.part("train")
+
+    def epoch(
+        self,
+        index: int,  # noqa: ARG002 - of the protocol; every epoch is the same
+        *,
+        rng: np.random.Generator,  # noqa: ARG002 - of the protocol
+    ) -> tuple[Floats, Floats]:
+        """Windows (n, steps, columns) and targets (n, output steps x targets), float32."""
+        return self._train
+
+    def validation(self) -> tuple[Floats, Floats]:
+        """As :meth:`epoch`, of the validation set."""
+        return self.part("validation")
+
+    def part(self, name: str) -> tuple[Floats, Floats]:
+        """As :meth:`epoch`, of a part by name."""
+        windows = self._dataset.parts[name]
+        rows = normalized(windows.rows, self.normalization, precision=np.float64)
+        targets = rows[:, list(windows.target_columns)][windows.target_rows]
+        return rows[windows.input_rows], targets.reshape(len(windows), -1)

@@ -1,0 +1,162 @@
+"""Clips of words as a source of training examples: features, cached clean, augmented every time."""
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motefit.data.cache import SUFFIX, cache_folder, read_entry, write_checked
+from motefit.data.speech import SpeechDataset
+from motefit.signal.features import Features
+from motefit.spec.augment import AugmentSpec
+from motefit.spec.codec import dumps_json
+from motefit.spec.errors import DataError, OutputError
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.normalization import Normalization
+from motefit.train.augmentation import Noise, augment_clips, augments_clips, mask_features
+from motefit.train.standardize import feature_normalization, normalized
+
+Floats = NDArray[np.float32]
+
+BLOCK = 256
+"""Clips augmented at a time: 16 MB of samples."""
+
+
+class SpeechSource:
+    """Normalized features and labels of a speech data set (implements ``train.loop.Source``).
+
+    Args:
+        dataset: clips in parts, at the front end's rate.
+        frontend: how clips become features.
+        augment: of training clips.
+        balance: ``"sampling"`` takes as many clips of each word into an epoch; see ``TrainSpec``.
+        normalization: of the features, per column; None takes that of the clean training set.
+        cache: folder of the cache of clean features, which processes share through memory maps;
+            default ``$MOTEFIT_CACHE`` or ``~/.cache/motefit``.
+
+    Raises:
+        DataError: when the data set has another rate than the front end.
+        OutputError: when the cache cannot be written.
+    """
+
+    def __init__(
+        self,
+        dataset: SpeechDataset,
+        frontend: FrontEnd,
+        *,
+        augment: AugmentSpec | None = None,
+        balance: Literal["none", "sampling"] = "none",
+        normalization: Normalization | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        if dataset.rate_hz != frontend.rate_hz:
+            raise DataError(
+                f"the clips were loaded at {dataset.rate_hz} Hz and the front end works at "
+                f"{frontend.rate_hz} Hz; load the clips at the front end's rate"
+            )
+        self._dataset = dataset
+        self._features = Features(frontend)
+        self._augment = augment or AugmentSpec()
+        self._balanced = balance == "sampling"
+        self._cache = cache_folder(cache)
+        self.normalization = normalization or feature_normalization(self.features("train"))
+        facts = (frontend, self._augment, self.normalization)
+        self.key = f"{dataset.key} {dumps_json(facts)}{' balanced' if self._balanced else ''}"
+
+    def epoch(
+        self,
+        index: int,  # noqa: ARG002 - of the protocol; all randomness comes from rng
+        *,
+        rng: np.random.Generator,
+    ) -> tuple[Floats, NDArray[np.int64]]:
+        """Features float32 (n, frames, features) and labels (n,) of the training set."""
+        clips = self._dataset.train
+        # a slice, not places, where all are taken: features stay a map of the cache
+        chosen = balanced_places(clips.label, rng=rng) if self._balanced else slice(None)
+        if augments_clips(self._augment):
+            x = self._normalized(self._augmented(clips.pcm, chosen, rng))
+        else:
+            x = self._normalized(self.features("train")[chosen])
+        return mask_features(x, self._augment, rng=rng), clips.label[chosen]
+
+    def validation(self) -> tuple[Floats, NDArray[np.int64]]:
+        """Features float32 (n, frames, features) and labels (n,) of the validation set."""
+        return self.part("validation")
+
+    def part(self, name: str) -> tuple[Floats, NDArray[np.int64]]:
+        """Clean normalized features float32 (n, frames, features) and labels (n,) of a part."""
+        return self._normalized(self.features(name)), self._dataset.parts[name].label
+
+    def features(self, part: str) -> Floats:
+        """Clean features float32 (n, frames, features) of a part, not normalized, read-only.
+
+        Raises:
+            OutputError: when the cache cannot be written.
+        """
+        path = self._cache / "features" / f"{self._digest(part)}{SUFFIX}"
+        cached = read_entry(path)
+        if cached is None:
+            write_checked(path, [self._features.batch(self._dataset.parts[part].pcm)])
+            cached = read_entry(path)
+        if cached is None:
+            raise OutputError(f"{path}: was written and cannot be read back; is the disk failing?")
+        return cached[0]
+
+    def _digest(self, part: str) -> str:
+        """Name the features by what made them.
+
+        That is clips, settings, and what the front end gives for a fixed sound, so that a front end
+        that computes otherwise never meets old features.
+        """
+        frontend = self._features.frontend
+        sound = np.random.default_rng(0).normal(0, 0.1, frontend.clip_samples).astype(np.float32)
+        digest = hashlib.sha256(self._features.clip(sound).tobytes())
+        digest.update(f"{self._dataset.key} {part} {dumps_json(frontend)}".encode())
+        return digest.hexdigest()[:32]
+
+    def _augmented(
+        self, pcm: NDArray[np.int16], chosen: NDArray[np.int64] | slice, rng: np.random.Generator
+    ) -> Floats:
+        noise = None
+        if self._augment.noise_probability > 0:
+            noise = Noise(self._dataset.noise, pcm.shape[1], rng=rng)
+        places = np.arange(len(pcm))[chosen]
+        out = np.empty((len(places), *self._features.frontend.shape), np.float32)
+        for start in range(0, len(places), BLOCK):
+            sound = augment_clips(
+                pcm[places[start : start + BLOCK]],
+                self._augment,
+                rate_hz=self._dataset.rate_hz,
+                noise=noise,
+                rng=rng,
+            )
+            out[start : start + BLOCK] = self._features.batch(sound)
+        return out
+
+    def _normalized(self, features: Floats) -> Floats:
+        return normalized(features, self.normalization)
+
+
+def balanced_places(labels: NDArray[np.int64], *, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Places of as many examples as there are, as evenly over the labels as their number allows.
+
+    Of each label every example is taken equally often, give or take one: the rare ones several
+    times, of the frequent ones a part, drawn without repetition.
+
+    Args:
+        labels: (n,), each label at least once.
+        rng: draws which examples are taken once more, and which labels where n does not divide.
+
+    Returns:
+        (n,) indices of examples, by label.
+    """
+    found = rng.permutation(np.unique(labels))
+    counts = len(labels) // len(found) + (np.arange(len(found)) < len(labels) % len(found))
+    places = []
+    for label, count in zip(found, counts, strict=True):
+        own = np.flatnonzero(labels == label)
+        whole, rest = divmod(int(count), len(own))
+        places += [np.tile(own, whole), rng.choice(own, rest, replace=False)]
+    return np.concatenate(places)

@@ -1,0 +1,1 @@
+"""Training of several networks of one shape as one."""

@@ -1,0 +1,132 @@
+"""Forecast errors and the naive forecasts, in real units."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from motefit.data.series import load_series
+from motefit.measure.baselines import LeastSquares, forecast_baselines, persistence
+from motefit.measure.forecast_errors import measure_errors, score_forecast
+from motefit.spec.errors import DataError
+from motefit.spec.tasks.series_spec import SeriesData
+
+COLUMNS = ("rh (%)", "T (degC)")
+
+
+def test_errors_of_the_shipped_file(forecaster):
+    rng = np.random.default_rng(2)
+    windows = rng.standard_normal((9, 6, 2)).astype(np.float32) * (8, 16) + (9, 72)
+    predictions = forecaster.predict_batch(windows)
+    targets = predictions + np.array([2.0, -0.5], np.float32)
+    result = measure_errors(forecaster, windows, targets)
+    assert result.n == 9
+    assert result.mae == pytest.approx((2.0, 0.5), abs=1e-5)
+    assert result.facts == {"mae.rh (%)": result.mae[0], "mae.T (degC)": result.mae[1]}
+
+
+def test_errors_by_hand():
+    targets = np.zeros((2, 2, 2))
+    predictions = np.array([[[1, 0], [3, 0]], [[-1, 4], [-5, 0]]])
+    result = score_forecast(COLUMNS, predictions, targets)
+    assert result.mae == (2.5, 1.0)
+    assert result.mae_per_step == ((1.0, 4.0), (2.0, 0.0))
+    assert result.rmse == pytest.approx((3.0, 2.0))
+
+
+def test_skill_is_the_share_of_the_naive_error_that_is_saved():
+    targets = np.zeros((2, 1, 2))
+    model = score_forecast(COLUMNS, np.full((2, 1, 2), [1.0, 3.0]), targets)
+    naive = score_forecast(COLUMNS, np.full((2, 1, 2), [4.0, 2.0]), targets)
+    assert model.skill_facts(naive) == {"skill.rh (%)": 0.75, "skill.T (degC)": -0.5}
+    assert naive.skill_facts(naive) == {"skill.rh (%)": 0.0, "skill.T (degC)": 0.0}
+
+
+def test_without_a_naive_error_there_is_no_skill_rather_than_a_perfect_one():
+    targets = np.zeros((2, 1, 2))
+    naive = score_forecast(COLUMNS, np.full((2, 1, 2), [0.0, 2.0]), targets)
+    perfect = score_forecast(COLUMNS, targets, targets)
+    assert perfect.skill_facts(naive) == {"skill.T (degC)": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("shape", "value", "reason"),
+    [
+        ((0, 3, 2), 0.0, "at least one"),
+        ((4, 3, 1), 0.0, "like the targets"),
+        ((4, 3, 2), np.nan, "finite"),
+    ],
+)
+def test_targets_that_do_not_fit_are_errors(shape, value, reason):
+    predictions = np.zeros((shape[0], 3, 2))
+    with pytest.raises(DataError, match=reason):
+        score_forecast(COLUMNS, predictions, np.full(shape, value))
+
+
+def test_persistence_keeps_the_last_row():
+    windows = np.arange(24.0).reshape(2, 4, 3)
+    got = persistence(windows, columns=(2, 0), output_steps=2)
+    np.testing.assert_array_equal(got, [[[11, 9]] * 2, [[23, 21]] * 2])
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_least_squares_finds_a_linear_law_and_is_the_best_linear_map(seed):
+    rng = np.random.default_rng(seed)
+    windows = rng.standard_normal((60, 3, 2)) * (5, 20) + (10, 70)
+    law, shift = rng.standard_normal((6, 4)), rng.standard_normal(4)
+    exact = (windows.reshape(60, 6) @ law + shift).reshape(60, 2, 2)
+    fitted = LeastSquares.fit(windows, exact)
+    np.testing.assert_allclose(fitted.predict(windows), exact, atol=1e-6)
+    noisy = exact + rng.standard_normal(exact.shape)
+    fitted = LeastSquares.fit(windows, noisy)
+    residual = (fitted.predict(windows) - noisy).reshape(60, 4)
+    design = np.column_stack([windows.reshape(60, 6), np.ones(60)])
+    np.testing.assert_allclose(design.T @ residual, 0, atol=1e-5)  # the normal equations
+
+
+def test_least_squares_needs_data_and_survives_constant_columns():
+    with pytest.raises(DataError, match="at least one"):
+        LeastSquares.fit(np.zeros((0, 3, 2)), np.zeros((0, 2, 2)))
+    windows, targets = np.full((5, 3, 2), 7.0), np.full((5, 2, 1), 3.0)
+    np.testing.assert_allclose(LeastSquares.fit(windows, targets).predict(windows), targets)
+
+
+def test_least_squares_near_twenty_million(tmp_path):
+    """Steps of 0.1, of which float32 holds none there."""
+    start = np.datetime64("2020-01-01T00:00")
+    lines = [f"{start + i * np.timedelta64(10, 'm')},{2e7 + i / 10:.1f}" for i in range(500)]
+    path = tmp_path / "s.csv"
+    path.write_text("\n".join(["time,x", *lines]))
+    data = SeriesData(time="time", time_format="", inputs=("x",), targets=("x",))
+    dataset = load_series(path, data)
+    found = forecast_baselines(
+        dataset.targets,
+        (0,),
+        train=(dataset.train.inputs, dataset.train.targets),
+        test=(dataset.test.inputs, dataset.test.targets),
+    )
+    assert found["least squares"].mae[0] < 1e-6
+    assert found["persistence"].mae == pytest.approx((0.35,), abs=1e-6)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("steps", "naive", "linear"),
+    [
+        (3, (0.210, 0.992), (0.176, 0.914)),
+        (6, (0.325, 1.509), (0.275, 1.409)),
+        (9, (0.434, 1.985), (0.374, 1.873)),
+    ],
+)
+def test_the_known_figures_of_the_climate_series(real_data, steps, naive, linear):
+    """Figures found independently, to the three digits they were written down with."""
+    path = real_data / "climate/jena_10min_2009_2020_2021.csv"
+    dataset = load_series(path, SeriesData(output_steps=steps))
+    found = forecast_baselines(
+        dataset.targets,
+        (0, 1),
+        train=(dataset.train.inputs, dataset.train.targets),
+        test=(dataset.test.inputs, dataset.test.targets),
+    )
+    assert found["persistence"].mae == pytest.approx(naive, abs=5.1e-4)
+    assert found["least squares"].mae == pytest.approx(linear, abs=5.1e-4)

@@ -1,0 +1,97 @@
+"""The verifier passes what the writer emits, and finds what is wrong with other bytes."""
+
+import struct
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from motefit.graph.families import families
+from motefit.spec.errors import ModelFileError
+from motefit.tflite.validate import validate, validate_tables
+from motefit.tflite.write.write import write
+
+FORMS = (
+    "float32",
+    "float16",
+    "weights",
+    "weights4",
+    "dynamic",
+    "int8",
+    "int8-tensor",
+    "int8-float-edges",
+)
+
+
+@pytest.mark.parametrize("family", sorted(families()))
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("bias_quantization", ["own", "borrowed", "none"])
+def test_what_the_writer_emits_is_sound(case, family, form, bias_quantization):
+    graph = case(family, form).graph
+    validate(write(graph, bias_quantization=bias_quantization))
+    validate(write(graph, keep_names=True, metadata={"about": b"x" * 17}))
+
+
+@pytest.mark.parametrize("data", [b"", b"TFL3", b"\0" * 100, b"\x08\0\0\0TFL3", b"PK\x03\x04" * 9])
+def test_no_model(data):
+    with pytest.raises(ModelFileError, match=r"damaged \.tflite"):
+        validate(data)
+
+
+def test_every_truncation_is_refused(case):
+    data = write(case("linear", "int8").graph)
+    for length in range(len(data)):
+        with pytest.raises(ModelFileError):
+            validate(data[:length])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    family=st.sampled_from(["linear", "lstm", "dscnn"]),
+    form=st.sampled_from(FORMS),
+    changes=st.lists(st.tuples(st.floats(0, 0.9999), st.integers(0, 255)), min_size=1, max_size=8),
+)
+def test_changed_bytes_are_sound_or_refused(case, family, form, changes):
+    data = bytearray(write(case(family, form).graph))
+    for where, value in changes:
+        data[int(where * len(data))] = value
+    with suppress(ModelFileError):
+        validate(bytes(data))
+
+
+def test_misaligned_data_are_refused(case):
+    """A byte in front of everything but the root offset moves all data off their places."""
+    data = write(case("mlp", "float32").graph)
+    root = struct.unpack_from("<I", data)[0]
+    moved = struct.pack("<I", root + 2) + data[4:8] + b"\0\0" + data[8:]
+    with pytest.raises(ModelFileError, match="not aligned"):
+        validate_tables(moved)
+
+
+def with_number(data, old, new):
+    assert data.count(old) == 1
+    return data.replace(old, new)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_float_that_is_no_number_is_found(case, value):
+    graph = case("mlp", "float32").graph
+    weight = graph.constants["dense0.weight"]
+    data = with_number(
+        write(graph),
+        weight.tobytes(),
+        np.where(weight == weight.max(), value, weight).astype("<f4").tobytes(),
+    )
+    with pytest.raises(ModelFileError, match="NaN or infinity"):
+        validate(data)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
+def test_a_scale_that_is_not_positive_is_found(case, value):
+    graph = case("mlp", "int8").graph
+    scale = graph.quantization["dense0.weight"].scale.astype("<f4").tobytes()
+    data = with_number(write(graph), scale, np.float32(value).tobytes() + scale[4:])
+    with pytest.raises(ModelFileError, match="positive"):
+        validate(data)
