@@ -23,7 +23,7 @@ def test_what_was_packed_is_as_packed(text, thorough):
 @settings(deadline=None, max_examples=50)
 @given(MODEL)
 def test_round_trip_through_bytes_and_the_standard_reader(model):
-    packed = zip_bytes(model)
+    packed = zip_bytes(model, thorough=False)  # what the search writes is read in test_deflate
     assert read_model(packed) == model
     assert read_model(model) == model
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:

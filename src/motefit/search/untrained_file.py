@@ -35,7 +35,7 @@ ZERO_POINTS = np.arange(20, 120)
 CONTAINER_BYTES = 122
 """Of a zip around the stream of its one member, ``model.tflite``."""
 DEFLATE_GAIN = 0.9
-"""Least part of zlib's level 6 that the search in ``tflite.deflate`` leaves."""
+"""Least part of zlib's level 6 that the search in :mod:`motefit.tflite.deflate` leaves."""
 LEAST_BITS = {"float32": 26.0, "float16": 12.5, "int8": 6.0, "int4": 2.6}
 """Bits of a trained weight in a zip, by how it is stored, where no step makes weights equal.
 
