@@ -33,6 +33,7 @@ def machine() -> None:
 @pytest.mark.slow
 @pytest.mark.network
 @pytest.mark.usefixtures("machine")
+@pytest.mark.proof
 def test_a_model_gives_the_same_and_costs_what_was_promised(tmp_path: Path) -> None:
     program = (TOOL / "run.py", "eight-words", "--in-graph", "--out", tmp_path)
     done = python(*program, check=False)
@@ -61,6 +62,7 @@ def test_a_model_gives_the_same_and_costs_what_was_promised(tmp_path: Path) -> N
 @pytest.mark.slow
 @pytest.mark.network
 @pytest.mark.usefixtures("machine")
+@pytest.mark.proof
 def test_counts_repeat_and_grow_with_the_work(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(

@@ -64,6 +64,7 @@ def test_the_commands_of_a_device(base, tones_run, climate_run, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.network
+@pytest.mark.proof
 def test_the_commands_of_a_device_in_a_clean_environment(clean, tones_run, climate_run, tmp_path):
     run_all(clean, tones_run, climate_run, tmp_path)
 

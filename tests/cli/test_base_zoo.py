@@ -181,6 +181,7 @@ def test_all_are_timed_together(base):
 
 
 @pytest.mark.network
+@pytest.mark.proof
 def test_in_a_clean_environment(clean, sound, series, tmp_path):
     for bundle in ZOO:
         try_bundle(clean, bundle, sound, series, tmp_path / bundle.stem)

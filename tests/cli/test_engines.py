@@ -69,6 +69,7 @@ def test_ray_makes_the_model_that_local_processes_make(
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_a_study_whose_node_dies_ends_in_the_same_models(
     climate_csv, motefit_process, command, environment, tmp_path
 ):

@@ -81,7 +81,9 @@ def test_json_is_the_same_but_for_one_key(tones_run, invoke, tmp_path):
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
-@pytest.mark.parametrize("damage", ["missing", "flipped", "cut"])
+@pytest.mark.parametrize(
+    "damage", ["missing", "flipped", pytest.param("cut", marks=pytest.mark.proof)]
+)
 def test_an_output_that_is_lost_is_named_and_written_again(
     copied, climate_run, invoke, name, damage, caplog
 ):

@@ -268,7 +268,7 @@ def test_a_hop_longer_than_the_clip_is_refused(spotter):
 
 
 @pytest.mark.parametrize(
-    "seconds", [100, pytest.param(3600, marks=pytest.mark.slow)], ids=["100 s", "an hour"]
+    "seconds", [100, pytest.param(3600, marks=pytest.mark.proof)], ids=["100 s", "an hour"]
 )
 def test_a_long_stream_in_constant_memory_without_drift(spotter, seconds):
     """A word every 2.5 s at 48 kHz: each is found, at its own time, to the end."""

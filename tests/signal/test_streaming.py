@@ -52,7 +52,7 @@ def test_resampled_chunks_give_the_features_of_the_whole(
 
 
 @pytest.mark.parametrize(
-    "seconds", [30, pytest.param(3600, marks=pytest.mark.slow)], ids=["half a minute", "an hour"]
+    "seconds", [30, pytest.param(3600, marks=pytest.mark.proof)], ids=["half a minute", "an hour"]
 )
 @pytest.mark.parametrize("rate_hz", [44_100, 48_000])
 def test_no_drift_and_constant_memory(rate_hz: int, seconds: int) -> None:

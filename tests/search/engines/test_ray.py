@@ -105,7 +105,8 @@ def test_a_killed_node_costs_only_what_ran_on_it(cluster, tmp_path):
     assert sorted(e.index for e in ended) == list(range(6))
     assert [e.error for e in ended] == [None] * 6
     again = [m for m in markers if m.read_text().count("of ") > 1]
-    assert sorted(begun_on(lost_pid)) == sorted(again)
+    assert again
+    assert set(again) <= set(begun_on(lost_pid))  # one that had ended before is not repeated
 
 
 @pytest.mark.slow
