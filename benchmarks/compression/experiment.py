@@ -24,6 +24,7 @@ from motefit.spec.files import write_atomic, write_json
 from motefit.spec.recipe import Recipe
 from motefit.tasks import find_task
 from motefit.tflite.archive import zip_bytes
+from motefit.tflite.model import ModelFile
 from motefit.train.compressors import compress
 from motefit.train.finetune.finetuner import FineTuner
 from motefit.train.finetune.trained_model import Model
@@ -107,7 +108,7 @@ def _measured(job: Job) -> dict[str, Any]:
     model = tuner.file(compress(Model(graph=plain), job.trial.steps, tuner))
     write_atomic(job.path.with_suffix(".tflite"), model)
     io = task.io(recipe, dataset, source)
-    claims = read_claims(model)
+    claims = read_claims(ModelFile(data=model))
     return {
         "raw_bytes": len(model),
         "zip_bytes": len(zip_bytes(model)),

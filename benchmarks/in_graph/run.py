@@ -34,6 +34,7 @@ from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalization import Normalization
 from motefit.spec.tasks.speech_spec import SpeechIO
 from motefit.tasks import find_task
+from motefit.tflite.model import ModelFile
 from motefit.tflite.write.precision import export
 from motefit.tflite.write.write import write
 
@@ -119,7 +120,10 @@ def measure(frontend: FrontEnd, pcm: np.ndarray, rounds: int) -> dict[str, Any]:
     sizes = {"plain": plain[0], "in-graph": inside[0], "front end alone": alone}
     return {
         "split": [layout.rows, layout.columns],
-        "bytes": {name: dataclasses.asdict(measure_size(data)) for name, data in sizes.items()},
+        "bytes": {
+            name: dataclasses.asdict(measure_size(ModelFile(data=data)))
+            for name, data in sizes.items()
+        },
         "latency": {name: dataclasses.asdict(found) for name, found in latency.items()},
         "agreement": agreement(frontend, pcm),
     }

@@ -1,15 +1,22 @@
 """``motefit check``: the figures again, from the bytes, in a second process."""
 
+import builtins
 import dataclasses
+import io
 import json
 import os
 import shutil
+import sys
+import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from motefit.certify.check import check
 from motefit.runtime import load_bundle, write_bundle
 from motefit.spec.card import Card
+from motefit.tflite.flatbuffer.reader import Reader
 
 
 @pytest.fixture
@@ -42,6 +49,39 @@ def test_figures_are_reproduced_exactly_in_a_second_process(
     assert "INFO" not in done.stderr
 
 
+def test_a_check_reads_the_file_once_opens_the_zip_once_and_parses_the_model_once(
+    bundle, climate_run, tmp_path, monkeypatch
+):
+    counts: Counter[str] = Counter()
+    real_open, real_zip, real_reader = io.open, zipfile.ZipFile.__init__, Reader.__init__
+
+    def counting_open(file, *args, **kwargs):
+        counts["read"] += isinstance(file, str | Path) and Path(file) == bundle
+        return real_open(file, *args, **kwargs)
+
+    def counting_zip(self, file, *args, **kwargs):
+        counts["unzip"] += 1
+        return real_zip(self, file, *args, **kwargs)
+
+    def counting_reader(self, data, labels):
+        counts["parse"] += 1
+        return real_reader(self, data, labels)
+
+    monkeypatch.setattr(io, "open", counting_open)
+    monkeypatch.setattr(builtins, "open", counting_open)
+    monkeypatch.setattr(zipfile.ZipFile, "__init__", counting_zip)
+    monkeypatch.setattr(Reader, "__init__", counting_reader)
+    found = check(bundle, climate_run.data, out=tmp_path / "out")
+    assert found.differences == ()
+    assert counts == {"read": 1, "unzip": 1, "parse": 1}
+
+
+def test_a_check_needs_no_zopfli(bundle, climate_run, tmp_path, monkeypatch):
+    """None in ``sys.modules`` is how the import system says that a module is not there."""
+    monkeypatch.setitem(sys.modules, "zopfli.zlib", None)
+    assert check(bundle, climate_run.data, out=tmp_path / "out").differences == ()
+
+
 def test_a_bundle_whose_model_was_changed_is_refused(refused, bundle, climate_run):
     loaded = load_bundle(bundle)
     model = bytearray(loaded.model)
@@ -54,7 +94,23 @@ def test_a_bundle_whose_model_was_changed_is_refused(refused, bundle, climate_ru
     assert "changed after it was measured" in said
 
 
-@pytest.mark.parametrize("offset", [0.1, 0.35, 0.5, 0.75, 0.98])
+def test_a_zip_that_another_program_packed_is_checked_by_its_own_stream(
+    invoke, bundle, climate_run
+):
+    loaded = load_bundle(bundle)
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("card.json", loaded.card.to_json())
+        archive.writestr("model.tflite", loaded.model)
+        size = archive.getinfo("model.tflite").compress_size + 122
+    result = invoke("check", bundle, "--data", climate_run.data)
+    assert result.exit_code == 1
+    said = " ".join(result.output.split())
+    assert "differs size.zip_bytes: the card says" in said
+    assert f"measured {size} B" in said
+    assert said.count("differs ") == 1
+
+
+@pytest.mark.parametrize("offset", [0.1, 0.35, 0.5, 0.75, 0.9])
 def test_a_flipped_byte_of_the_zip_never_passes(invoke, bundle, climate_run, offset):
     data = bytearray(bundle.read_bytes())
     data[int(len(data) * offset)] ^= 0x10

@@ -10,6 +10,7 @@ from motefit.graph.quantize.calibration import calibrate
 from motefit.graph.quantize.quantize import quantize
 from motefit.graph.quantize.weight_only import dynamic_range, halve_weights, quantize_weights
 from motefit.measure.claims import read_claims
+from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
 
 SPEECH = Problem(input_shape=(20, 12), outputs=4)
@@ -44,7 +45,7 @@ FORMS = {
 @pytest.mark.parametrize("form", sorted(FORMS))
 def test_the_form_is_read_back(form, rng):
     graph = speech_net(rng)
-    claims = read_claims(write(FORMS[form](graph, rng)))
+    claims = read_claims(ModelFile(data=write(FORMS[form](graph, rng))))
     assert claims.precision == form
     weights = [a for n, a in graph.constants.items() if n.endswith("weight")]
     assert claims.numbers_by_form == {form: sum(a.size for a in weights)}
@@ -56,7 +57,7 @@ def test_the_form_is_read_back(form, rng):
 
 def test_small_weights_that_stay_float_are_counted_apart(rng):
     graph = speech_net(rng)
-    claims = read_claims(write(quantize_weights(graph, min_size=200)))
+    claims = read_claims(ModelFile(data=write(quantize_weights(graph, min_size=200))))
     assert claims.precision == "int8-weights"
     assert set(claims.numbers_by_form) == {"int8-weights", "float32"}
     small = sum(w.size for w in claims.weights if w.form == "float32")
@@ -65,7 +66,7 @@ def test_small_weights_that_stay_float_are_counted_apart(rng):
 
 def test_an_lstm_is_counted_gate_by_gate(rng):
     graph = fold(build("lstm", {"units": 9}, problem=SERIES, rng=rng))
-    claims = read_claims(write(dynamic_range(graph)))
+    claims = read_claims(ModelFile(data=write(dynamic_range(graph))))
     lstm = [w for w in claims.weights if w.operator == "UNIDIRECTIONAL_SEQUENCE_LSTM"]
     assert len(lstm) == 8
     assert sum(w.size for w in lstm) == 4 * 9 * (2 + 9)
@@ -84,7 +85,7 @@ def pruned(graph, share):
 @pytest.mark.parametrize("form", ["float32", "int8", "float16", "int4-weights"])
 def test_zeros_are_counted(form, rng):
     graph = FORMS[form](pruned(speech_net(rng), 0.6), rng)
-    claims = read_claims(write(graph))
+    claims = read_claims(ModelFile(data=write(graph)))
     zeros = {n: int((a == 0).sum()) for n, a in graph.constants.items() if n.endswith("weight")}
     assert [weight.zeros for weight in claims.weights] == list(zeros.values())
     assert claims.sparsity >= 0.58
@@ -99,7 +100,7 @@ def test_shared_values_are_counted(rng):
     assert weight.size == 256
     centers = np.linspace(-1, 1, 8).astype(np.float32)
     shared = centers[rng.integers(0, 8, weight.shape)]
-    claims = read_claims(write(graph.with_constants({name: shared})))
+    claims = read_claims(ModelFile(data=write(graph.with_constants({name: shared}))))
     found = next(w for w in claims.weights if w.shape == weight.shape)
     assert (found.distinct, found.clustered) == (8, True)
     assert sum(w.clustered for w in claims.weights) == 1
@@ -109,16 +110,18 @@ def test_shared_values_are_counted(rng):
 @pytest.mark.parametrize("kind", ["own", "borrowed", "none"])
 def test_bias_scales_are_read_back(kind, rng):
     graph = int8(speech_net(rng), rng)
-    assert read_claims(write(graph, bias_quantization=kind)).bias_scales == kind
-    assert not read_claims(write(speech_net(rng))).bias_scales
+    assert read_claims(ModelFile(data=write(graph, bias_quantization=kind))).bias_scales == kind
+    assert not read_claims(ModelFile(data=write(speech_net(rng)))).bias_scales
 
 
 def test_fewer_channels_are_seen(rng):
     narrow = fold(build("dscnn", {"width": 5, "blocks": 2}, problem=SPEECH, rng=rng))
-    channels = [w.channels for w in read_claims(write(narrow)).weights]
+    channels = [w.channels for w in read_claims(ModelFile(data=write(narrow))).weights]
     assert channels == [5, 5, 5, 5, 5, 4]
 
 
 def test_a_claim_does_not_come_from_names(rng):
     graph = speech_net(rng)
-    assert read_claims(write(graph, keep_names=True)) == read_claims(write(graph))
+    assert read_claims(ModelFile(data=write(graph, keep_names=True))) == read_claims(
+        ModelFile(data=write(graph))
+    )

@@ -15,6 +15,7 @@ from motefit.measure.size import measure_size
 from motefit.spec.errors import DataError, ModelFileError
 from motefit.tflite.inspect import inspect
 from motefit.tflite.micro import arena_bytes
+from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
 
 CLIP = np.zeros((1, 16_000), np.int16)
@@ -30,7 +31,7 @@ FAMILIES = {
 
 
 def test_size(speech_model):
-    size = measure_size(speech_model, bundle_bytes=4321)
+    size = measure_size(ModelFile(data=speech_model), bundle_bytes=4321)
     assert size.facts["size.tflite_bytes"] == len(speech_model)
     assert size.bundle_bytes == 4321
     assert size.zip_bytes < size.tflite_bytes
@@ -122,9 +123,9 @@ def test_the_activation_bound_is_the_counters(make_graph, family):
 
 def test_the_arena_is_measured_by_micro(speech_model):
     pytest.importorskip("tflite_micro")
-    ram = measure_ram(speech_model)
+    ram = measure_ram(ModelFile(data=speech_model))
     assert ram.method == MEASURED
-    assert ram.arena_bytes == arena_bytes(speech_model)
+    assert ram.arena_bytes == arena_bytes(ModelFile(data=speech_model))
     assert ram.arena_bytes > ram.activation_bytes
     assert ram.facts == {"ram.arena_bytes": ram.arena_bytes}
 
@@ -132,7 +133,7 @@ def test_the_arena_is_measured_by_micro(speech_model):
 def test_a_lower_bound_alone_is_no_fact(speech_model, monkeypatch):
     """None in ``sys.modules`` is how the import system says that a module is not there."""
     monkeypatch.setitem(sys.modules, "tflite_micro", None)
-    ram = measure_ram(speech_model)
+    ram = measure_ram(ModelFile(data=speech_model))
     assert ram.arena_bytes is None
     assert ram.facts == {}
     assert "motefit[micro]" in ram.method
@@ -141,7 +142,7 @@ def test_a_lower_bound_alone_is_no_fact(speech_model, monkeypatch):
 
 def test_damaged_bytes_have_no_memory(speech_model):
     with pytest.raises(ModelFileError):
-        measure_ram(speech_model[:100])
+        measure_ram(ModelFile(data=speech_model[:100]))
 
 
 def test_more_rounds_are_timed_until_the_medians_settle(spotter):

@@ -13,6 +13,7 @@ from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalization import Normalization
 from motefit.spec.tasks.series_spec import SeriesIO
 from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
 
 WORDS = ("down", "left", "up")
@@ -65,7 +66,9 @@ def bundle_of(model, task, io):
         facts={"size.tflite_bytes": len(model)},
         recipe={"budget": {"size.tflite_bytes": "< 25 KB"}},
     )
-    return Bundle(model=model, card=card, bundle_bytes=len(bundle_bytes(model, card)))
+    return Bundle(
+        file=ModelFile(data=model), card=card, bundle_bytes=len(bundle_bytes(model, card))
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,20 @@
 """Bundles: deterministic, refused when changed, never half written."""
 
 import dataclasses
+import io
+import itertools
 import subprocess
 import sys
 import zipfile
 
+import numpy as np
 import pytest
 
+from motefit.measure.size import measure_size
 from motefit.runtime.bundle import bundle_bytes, load_bundle, write_bundle
 from motefit.spec.errors import ModelFileError, NoCardError, OutputError
 from motefit.tflite.archive import read_model
+from motefit.tflite.model import ModelFile
 
 
 def test_round_trip(tmp_path, speech_bundle, series_bundle):
@@ -68,15 +73,114 @@ def test_changed_bytes_are_refused(tmp_path, speech_bundle):
         bundle_bytes(bytes(changed), speech_bundle.card)
 
 
-def test_every_single_flipped_byte_is_noticed(tmp_path, series_bundle):
+def streams(data):
+    """Where the compressed model and the compressed card are in a bundle."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for info in archive.infolist():
+            start = info.header_offset + 30 + len(info.filename)
+            yield range(start, start + info.compress_size)
+
+
+def test_every_flipped_byte_is_noticed_or_changes_nothing(tmp_path, series_bundle):
+    """Dates, attributes and versions say nothing; what is compressed is noticed, all of it."""
     data = bundle_bytes(series_bundle.model, series_bundle.card)
     path = tmp_path / "model.zip"
+    content = {position for stream in streams(data) for position in stream}
+    noticed = set()
     for position in range(len(data)):
         changed = bytearray(data)
         changed[position] ^= 0xFF
         path.write_bytes(changed)
-        with pytest.raises(ModelFileError):
-            load_bundle(path)
+        try:
+            found = load_bundle(path)
+        except ModelFileError:
+            noticed.add(position)
+        else:
+            assert found == series_bundle
+            assert measure_size(found.file) == measure_size(series_bundle.file)
+    assert content <= noticed
+    assert len(noticed - content) > 100  # signatures, names, sizes, checksums, places
+
+
+def harm(data, rng):
+    """The bytes with one damage: a bit, a run of zeros or of noise, a lost end, blocks swapped."""
+    changed, size = bytearray(data), len(data)
+    at, length = int(rng.integers(size)), int(rng.integers(1, 64))
+    match int(rng.integers(6)):
+        case 0:
+            changed[at] ^= 1 << int(rng.integers(8))
+        case 1:
+            changed[at : at + length] = bytes(len(changed[at : at + length]))
+        case 2:
+            changed[at : at + length] = rng.bytes(len(changed[at : at + length]))
+        case 3:
+            del changed[at:]
+        case 4:
+            changed[at:at] = rng.bytes(length)
+        case _:
+            other = int(rng.integers(size - length))
+            changed[other : other + length] = data[at : at + length]
+    return bytes(changed)
+
+
+def test_harm_is_noticed_or_changes_nothing(tmp_path, speech_bundle, series_bundle):
+    survive_harm(tmp_path, (speech_bundle, series_bundle), count=400, seed=0)
+
+
+@pytest.mark.proof
+def test_20_000_harms_are_noticed_or_change_nothing(tmp_path, speech_bundle, series_bundle):
+    survive_harm(tmp_path, (speech_bundle, series_bundle), count=10_000, seed=1)
+
+
+def survive_harm(folder, bundles, *, count, seed):
+    rng, path = np.random.default_rng(seed), folder / "model.zip"
+    for bundle in bundles:
+        data, noticed = bundle_bytes(bundle.model, bundle.card), 0
+        for _ in range(count):
+            path.write_bytes(harm(data, rng))
+            try:
+                found = load_bundle(path)
+            except ModelFileError:
+                noticed += 1
+            else:
+                assert (found.file, found.card) == (bundle.file, bundle.card)
+                assert measure_size(found.file) == measure_size(bundle.file)
+        assert noticed > count / 2
+
+
+def test_who_packed_the_zip_does_not_matter(tmp_path, speech_bundle):
+    path = tmp_path / "theirs.zip"
+    for method, names in itertools.product(
+        (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED), itertools.permutations(range(3))
+    ):
+        members = [
+            ("model.tflite", speech_bundle.model),
+            ("card.json", speech_bundle.card.to_json()),
+            ("read me.txt", "of another program"),
+        ]
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.comment = b"by another program"
+            for index in names:
+                archive.writestr(*members[index])
+        found = load_bundle(path)
+        assert (found.file, found.card) == (speech_bundle.file, speech_bundle.card)
+        assert found.bundle_bytes == path.stat().st_size
+
+
+def test_a_bundle_is_measured_by_the_stream_that_it_ships(tmp_path, speech_bundle):
+    """Whatever packed it, so that the figure needs no compression and no Zopfli."""
+    shipped = write_bundle(tmp_path / "ours.zip", speech_bundle.model, speech_bundle.card)
+    fresh = measure_size(ModelFile(data=speech_bundle.model))
+    assert measure_size(load_bundle(shipped).file) == fresh
+    theirs = tmp_path / "theirs.zip"
+    with zipfile.ZipFile(theirs, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("card.json", speech_bundle.card.to_json())
+        archive.writestr("model.tflite", speech_bundle.model)
+        stream = archive.getinfo("model.tflite").compress_size
+    assert load_bundle(theirs) == dataclasses.replace(
+        speech_bundle, bundle_bytes=theirs.stat().st_size
+    )
+    assert measure_size(load_bundle(theirs).file).zip_bytes == stream + 122 > fresh.zip_bytes
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])

@@ -15,6 +15,7 @@ from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks import task_names, task_spec
 from motefit.tasks import Task, find_task
+from motefit.tflite.model import ModelFile
 from motefit.tflite.write.precision import export
 
 SMALL = {
@@ -112,7 +113,7 @@ def test_both_parts_are_measured_on_the_bytes(small, loaded, made):
 
 def test_a_foreign_file_gets_a_card_section_of_the_same_shape(small, loaded, made):
     task, model, io = made
-    foreign = task.foreign_io(small, loaded, model)
+    foreign = task.foreign_io(small, loaded, ModelFile(data=model))
     assert type(foreign) is type(io)
     task.require_fit(foreign, loaded)
     assert set(task.measure(model, foreign, loaded, "test").facts) == quality(small)

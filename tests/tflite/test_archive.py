@@ -7,17 +7,51 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from motefit.spec.errors import ModelFileError
-from motefit.tflite.archive import is_as_packed, pack, read_model, zip_bytes
+from motefit.tflite.archive import CONTAINER_BYTES, NAME, pack, read_model, unpack, zip_bytes
 from motefit.tflite.write.write import write
 
 MODEL = st.binary(max_size=300).map(lambda data: b"\x10\0\0\0TFL3" + data)
 
 
 @settings(deadline=None, max_examples=300)
-@given(text=st.text("ab", max_size=40) | st.text("abcdefgh", max_size=60), thorough=st.booleans())
-@example(text="bbbbaabbbaaab", thorough=True)  # with cleared last bits it ends too, and says less
-def test_what_was_packed_is_as_packed(text, thorough):
-    assert is_as_packed(pack({"a": text.encode()}, thorough=thorough))
+@given(text=st.text("ab", max_size=40) | st.text("abcdefgh", max_size=60), level=st.integers(0, 9))
+@example(text="bbbbaabbbaaab", level=9)
+def test_the_stream_of_a_member_is_measured_whoever_packed_it(text, level):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
+        archive.writestr(NAME, text.encode())
+    packer = zlib.compressobj(level, zlib.DEFLATED, -15)
+    stream = packer.compress(text.encode()) + packer.flush()
+    model, companion = unpack(buffer.getvalue(), where="it")
+    assert (model.content, companion) == (text.encode(), None)
+    assert model.stream_bytes == len(stream)
+
+
+@pytest.mark.parametrize("thorough", [True, False])
+def test_a_zip_is_its_stream_and_a_fixed_container(case, thorough):
+    for form in ("float32", "int8"):
+        packed = zip_bytes(write(case("mlp", form).graph), thorough=thorough)
+        assert unpack(packed, where="it")[0].stream_bytes + CONTAINER_BYTES == len(packed)
+
+
+def test_order_and_other_files_do_not_matter_but_a_name_that_is_twice_does():
+    packed = pack({"readme": b"hello", "card": b"{}", NAME: b"first", "z": b""})
+    model, companion = unpack(packed, where="it", companion="card")
+    assert (model.content, companion.content) == (b"first", b"{}")
+    buffer = io.BytesIO(packed)
+    with zipfile.ZipFile(buffer, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr(NAME, b"second")
+    with pytest.raises(ModelFileError, match=r"two files model\.tflite"):
+        unpack(buffer.getvalue(), where="it")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_refuses_methods_that_not_every_program_reads(method):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr(NAME, b"\x10\0\0\0TFL3" + bytes(100))
+    with pytest.raises(ModelFileError, match="deflate"):
+        read_model(buffer.getvalue())
 
 
 @settings(deadline=None, max_examples=50)

@@ -9,6 +9,7 @@ from motefit.graph.families import families
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.inspect import inspect
 from motefit.tflite.micro import arena_bytes
+from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
 
 FAMILIES = sorted(families())
@@ -78,7 +79,7 @@ def test_micro_refuses(case, form):
     """Not a promise of ours: when it learns a form, the text of CompressSpec must change."""
     pytest.importorskip("tflite_micro")
     with pytest.raises(ModelFileError, match="TensorFlow Lite Micro cannot run this model"):
-        arena_bytes(write(case("dscnn", form).graph))
+        arena_bytes(ModelFile(data=write(case("dscnn", form).graph)))
 
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if f != "lstm"])
@@ -88,7 +89,9 @@ def test_int4_is_steps_from_the_integer_executor(case, run_model, family, form, 
     it = case(family, form)
     if runtime == "micro" and form == "int4":
         with pytest.raises(ModelFileError, match="TensorFlow Lite Micro cannot run"):
-            arena_bytes(write(it.graph))  # each family ends in a dense layer, which refuses
+            arena_bytes(
+                ModelFile(data=write(it.graph))
+            )  # each family ends in a dense layer, which refuses
         return
     got = run_model(runtime, write(it.graph), it.examples).astype(int)
     allowed = INT4_MICRO_STEPS if runtime == "micro" else STEPS[runtime]

@@ -18,6 +18,7 @@ from motefit.runtime.bundle import load_bundle
 from motefit.spec.errors import ModelFileError
 from motefit.tflite import micro
 from motefit.tflite.micro_search import smallest
+from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
 
 needs_wheel = pytest.mark.skipif(
@@ -180,7 +181,7 @@ SOME = [
 def test_the_size_works_and_a_step_less_does_not(tmp_path):
     found = models()
     some = {name: found[name] for name in SOME}
-    arenas = {name: micro.arena_bytes(data) for name, data in some.items()}
+    arenas = {name: micro.arena_bytes(ModelFile(data=data)) for name, data in some.items()}
     paths = written(tmp_path, some)
     near = [(paths[name], [a + STEP * n for n in range(-3, 3)]) for name, a in arenas.items()]
     answers = dict(zip(some, brute_force(near), strict=True))
@@ -193,7 +194,7 @@ def test_no_smaller_size_works_for_any_model(tmp_path):
     found = models()
     assert len(ZOO) == 8
     assert len(found) - len(ZOO) >= 20
-    arenas = {name: micro.arena_bytes(data) for name, data in found.items()}
+    arenas = {name: micro.arena_bytes(ModelFile(data=data)) for name, data in found.items()}
     paths = written(tmp_path, found)
     scans = [
         (paths[name], list(range(STEP, arena + 6 * STEP + 1, STEP)))
@@ -208,7 +209,10 @@ def test_the_planner_of_many_tensors_needs_more_than_they_do():
     """What the allocator prints of itself leaves the planner's own memory out."""
     short, long = (unrolled("tanh", count, inputs=1, width=3) for count in (30, 60))
     # two tensors of 12 bytes are alive at once, however long the chain
-    assert micro.arena_bytes(long) - micro.arena_bytes(short) > 30 * 100
+    assert (
+        micro.arena_bytes(ModelFile(data=long)) - micro.arena_bytes(ModelFile(data=short))
+        > 30 * 100
+    )
 
 
 @pytest.mark.parametrize("wanted", [1, 2, 63, 64, 65, 1000, 4095, 4096])
@@ -226,15 +230,15 @@ def test_the_search_finds_the_least(wanted):
 @needs_wheel
 def test_a_model_is_run_once_however_often_it_is_measured(case, monkeypatch):
     model = write(case("mlp", "int8").graph)
-    first = micro.arena_bytes(model)
+    first = micro.arena_bytes(ModelFile(data=model))
     monkeypatch.setattr(micro.subprocess, "run", lambda *_, **__: pytest.fail("ran again"))
-    assert micro.arena_bytes(bytes(bytearray(model))) == first
+    assert micro.arena_bytes(ModelFile(data=bytes(bytearray(model)))) == first
 
 
 @needs_wheel
 def test_more_activations_need_more_arena(case):
-    small = micro.arena_bytes(write(case("mlp", "int8").graph))
-    large = micro.arena_bytes(write(case("dscnn", "int8").graph))
+    small = micro.arena_bytes(ModelFile(data=write(case("mlp", "int8").graph)))
+    large = micro.arena_bytes(ModelFile(data=write(case("dscnn", "int8").graph)))
     assert 500 < small < 2500
     assert small < large < 20_000
 
@@ -246,14 +250,14 @@ def test_the_reason_is_told_when_an_operator_is_lacking(case):
     at = next(i for i, b in enumerate(model) if b == 9 and model[i + 1 : i + 4] == bytes(3))
     model[at] = 13
     with pytest.raises(ModelFileError, match="LOCAL_RESPONSE_NORMALIZATION"):
-        micro.arena_bytes(bytes(model))
+        micro.arena_bytes(ModelFile(data=bytes(model)))
 
 
 def test_damaged_bytes_are_refused_before_they_run():
     with pytest.raises(ModelFileError, match="damaged"):
-        micro.arena_bytes(b"not a model")
+        micro.arena_bytes(ModelFile(data=b"not a model"))
 
 
 def test_none_without_the_wheel(case, monkeypatch):
     monkeypatch.setattr(micro, "WHEEL", "tflite_micro_that_is_not_there")
-    assert micro.arena_bytes(write(case("linear", "float32").graph)) is None
+    assert micro.arena_bytes(ModelFile(data=write(case("linear", "float32").graph))) is None

@@ -22,6 +22,7 @@ from motefit.spec.tasks.speech_spec import SpeechIO
 from motefit.tflite.importer.read import read_graph
 from motefit.tflite.inspect import inspect
 from motefit.tflite.micro import arena_bytes
+from motefit.tflite.model import ModelFile
 from motefit.tflite.validate import validate
 from motefit.tflite.write.write import write
 
@@ -166,7 +167,10 @@ def test_the_streaming_file_is_small_and_as_much_xnnpacks(padding, form, operato
 def test_it_runs_on_a_microcontroller():
     pytest.importorskip("tflite_micro")
     graph = network("valid", "int8")
-    plain, streaming = arena_bytes(write(graph)), arena_bytes(write(streaming_form(graph)))
+    plain, streaming = (
+        arena_bytes(ModelFile(data=write(graph))),
+        arena_bytes(ModelFile(data=write(streaming_form(graph)))),
+    )
     assert plain is not None
     assert streaming is not None
     assert streaming < plain + 8000

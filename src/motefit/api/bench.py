@@ -19,6 +19,7 @@ from motefit.runtime.quiet import silence_litert
 from motefit.spec.errors import NoCardError
 from motefit.tasks import find_task
 from motefit.tflite.archive import read_model
+from motefit.tflite.model import ModelFile
 
 
 def bench(
@@ -88,11 +89,11 @@ def _open(path: Path, name: str) -> BenchmarkEntry:
     try:
         bundle = load_bundle(path)
     except NoCardError:
-        model = read_model(path)
+        file = ModelFile.from_path(path)
         return BenchmarkEntry(
             name=name,
-            model=model,
-            benchmark_case=lambda threads, kind: _bare(model, threads, kind),
+            model=file,
+            benchmark_case=lambda threads, kind: _bare(file.data, threads, kind),
             has_frontend=False,
         )
     task, io = find_task(bundle.card.task), bundle.card.io
@@ -101,7 +102,7 @@ def _open(path: Path, name: str) -> BenchmarkEntry:
         return task.benchmark_case(bundle.model, io, threads=threads, xnnpack=kind == "xnnpack")
 
     return BenchmarkEntry(
-        name=name, model=bundle.model, benchmark_case=benchmark_case, has_frontend=True
+        name=name, model=bundle.file, benchmark_case=benchmark_case, has_frontend=True
     )
 
 

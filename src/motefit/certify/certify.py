@@ -6,20 +6,19 @@ from typing import Any
 
 from motefit.certify.facts import Facts, measure_file
 from motefit.report.report_facts import ReportFacts
-from motefit.runtime.bundle import sha256
 from motefit.spec.card import Card, Provenance
 from motefit.spec.certificate import Certificate, certify
 from motefit.spec.codec import encode
 from motefit.spec.recipe import Recipe
 from motefit.tasks import AnyTask
-from motefit.tflite.inspect import inspect
+from motefit.tflite.model import ModelFile
 
 
 @dataclass(frozen=True, kw_only=True)
 class CertifiedModel:
     """A model file with everything that is known of it."""
 
-    model: bytes
+    model: ModelFile
     card: Card
     certificate: Certificate
     name: str
@@ -36,7 +35,7 @@ class CertifiedModel:
             history: of the training, one mapping per epoch.
             candidates: one row per candidate.
         """
-        found = inspect(self.model)
+        found = self.model.inspection
         return ReportFacts(
             card=self.card,
             certificate=self.certificate,
@@ -51,7 +50,7 @@ class CertifiedModel:
 def certify_file(
     task: AnyTask,
     recipe: Recipe,
-    model: bytes,
+    model: ModelFile,
     io: Any,
     dataset: Any,
     *,
@@ -63,7 +62,7 @@ def certify_file(
     Args:
         task: of the recipe.
         recipe: the budget, and what the card says of how the file was made.
-        model: bytes of the .tflite file.
+        model: the .tflite file.
         io: the task's section of the card.
         dataset: as the task loaded it.
         provenance: of this measurement.
@@ -73,7 +72,7 @@ def certify_file(
     card = Card(
         task=task.name,
         io=io,
-        model_sha256=sha256(model),
+        model_sha256=model.sha256,
         facts=facts.values,
         evidence=facts.evidence,
         recipe={"name": recipe.name, **recipe.to_table()},

@@ -10,18 +10,18 @@ from motefit.certify.certify import CertifiedModel, certify_file, notes_of
 from motefit.certify.facts import is_quality, is_timing
 from motefit.certify.provenance import provenance
 from motefit.report.render import write_report
-from motefit.runtime.bundle import load_bundle
+from motefit.runtime.bundle import load_bundle, open_model
 from motefit.runtime.quiet import silence_litert
 from motefit.search.progress import Listener
 from motefit.spec.card import Card, Provenance
 from motefit.spec.certificate import Certificate
-from motefit.spec.errors import ModelFileError, NoCardError, RecipeError
+from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.extras import can_report
 from motefit.spec.files import make_writable, write_atomic
 from motefit.spec.metrics import metric
 from motefit.spec.recipe import Recipe
 from motefit.tasks import find_task
-from motefit.tflite.archive import read_model
+from motefit.tflite.model import ModelFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,14 +126,13 @@ def check(
     )
 
 
-def _open(model: Path, recipe: Recipe | None) -> tuple[bytes, Card | None]:
-    try:
-        bundle = load_bundle(model)
-    except NoCardError:
-        if recipe is None:
-            raise
-        return read_model(model), None
-    return bundle.model, bundle.card
+def _open(path: Path, recipe: Recipe | None) -> tuple[ModelFile, Card | None]:
+    """The model file, and its card; None where it has none and a recipe says what that would."""
+    if recipe is None:
+        bundle = load_bundle(path)
+        return bundle.file, bundle.card
+    found = open_model(path)
+    return (found, None) if isinstance(found, ModelFile) else (found.file, found.card)
 
 
 def recipe_of(card: Card | None, model: Path) -> Recipe:

@@ -15,7 +15,7 @@ from motefit.spec.codec import encode
 from motefit.spec.metrics import RECALL_MIN, RECALL_PREFIX, SKILL_PREFIX, TIMING_PREFIX, metric
 from motefit.spec.recipe import Recipe
 from motefit.tasks import AnyTask, Part
-from motefit.tflite.inspect import inspect
+from motefit.tflite.model import ModelFile
 
 
 def is_quality(name: str) -> bool:
@@ -46,19 +46,19 @@ class Facts:
 
 
 def measure_file(
-    task: AnyTask, recipe: Recipe, model: bytes, io: Any, dataset: Any, part: Part
+    task: AnyTask, recipe: Recipe, model: ModelFile, io: Any, dataset: Any, part: Part
 ) -> Facts:
     """Measure a model file: quality on one part, sizes, latency, memory, operations.
 
     Args:
         task: of the recipe.
         recipe: names the reference pipeline of a latency saving.
-        model: bytes of the .tflite file.
+        model: the .tflite file.
         io: the task's section of the card.
         dataset: as the task loaded it.
         part: of the data that the quality is measured on.
     """
-    quality = task.measure(model, io, dataset, part)
+    quality = task.measure(model.data, io, dataset, part)
     baselines = task.baselines(dataset, part)
     cost = measure_cost(task, recipe, model, io)
     return Facts(
@@ -74,13 +74,13 @@ def measure_file(
     )
 
 
-def measure_cost(task: AnyTask, recipe: Recipe, model: bytes, io: Any) -> Facts:
+def measure_cost(task: AnyTask, recipe: Recipe, model: ModelFile, io: Any) -> Facts:
     """What a model file costs: sizes, latency of both resolvers in one run, memory, MACs."""
     size = measure_size(model)
     ram = measure_ram(model)
     subjects: dict[str, Opener] = {
-        "xnnpack": partial(task.benchmark_case, model, io),
-        "builtin": partial(task.benchmark_case, model, io, xnnpack=False),
+        "xnnpack": partial(task.benchmark_case, model.data, io),
+        "builtin": partial(task.benchmark_case, model.data, io, xnnpack=False),
     }
     if recipe.budget.reference:
         subjects["reference"] = partial(reference_subject, recipe.budget.reference)
@@ -89,7 +89,7 @@ def measure_cost(task: AnyTask, recipe: Recipe, model: bytes, io: Any) -> Facts:
         **size.facts,
         **ram.facts,
         **timed["xnnpack"].facts,
-        "macs": float(inspect(model).macs),
+        "macs": float(model.inspection.macs),
     }
     if "reference" in timed:
         values["latency.saving_percent"] = saving_percent(timed["reference"], timed["xnnpack"])

@@ -19,7 +19,7 @@ from motefit.graph.frontend_graph import choose_layout, frontend_graph, with_fro
 from motefit.graph.graph import INPUT
 from motefit.measure.latency.paired import Latency
 from motefit.measure.workers.pinned import pinned_latency
-from motefit.runtime.bundle import Bundle, load_bundle, sha256, write_bundle
+from motefit.runtime.bundle import Bundle, load_bundle, write_bundle
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.runtime.quiet import silence_litert
@@ -33,6 +33,7 @@ from motefit.spec.recipe import Recipe
 from motefit.spec.tasks.speech_spec import NAME, SpeechIO
 from motefit.tasks import Part, find_task
 from motefit.tflite.importer.read import read_graph
+from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
 
 
@@ -219,7 +220,7 @@ class InGraphForm:
 
     plain: Bundle
     recipe: Recipe
-    model: bytes
+    model: ModelFile
     io: SpeechIO
 
     @classmethod
@@ -230,7 +231,7 @@ class InGraphForm:
             RecipeError: when the front end has no form inside a model.
         """
         model, io = in_graph_file(plain.model, plain.card.io, keep_names=recipe.compress.keep_names)
-        return cls(plain=plain, recipe=recipe, model=model, io=io)
+        return cls(plain=plain, recipe=recipe, model=ModelFile(data=model), io=io)
 
     def measured(self, dataset: SpeechDataset, out: Path, *, part: Part) -> InGraphExport:
         """Certify on the test set, compared with the plain form on a part, written."""
@@ -243,8 +244,8 @@ class InGraphForm:
     ) -> InGraphExport:
         """Compared with the plain form, timed beside it, and written as a bundle."""
         task, plain = find_task(NAME), self.plain
-        agreement = compare(plain.model, self.model, plain.card.io, pcm)
-        form = partial(task.benchmark_case, self.model, self.io)
+        agreement = compare(plain.model, self.model.data, plain.card.io, pcm)
+        form = partial(task.benchmark_case, self.model.data, self.io)
         latency = pinned_latency(
             {
                 "plain": partial(task.benchmark_case, plain.model, plain.card.io),
@@ -262,7 +263,7 @@ class InGraphForm:
         }
         card = replace(card, evidence={**card.evidence, "in_graph": evidence})
         return InGraphExport(
-            bundle=write_bundle(out, self.model, card),
+            bundle=write_bundle(out, self.model.data, card),
             card=card,
             certificate=certificate,
             agreement=agreement,
@@ -272,14 +273,14 @@ class InGraphForm:
 
 
 def remeasured(
-    plain: Bundle, recipe: Recipe, model: bytes, io: SpeechIO, dataset: SpeechDataset | None
+    plain: Bundle, recipe: Recipe, model: ModelFile, io: SpeechIO, dataset: SpeechDataset | None
 ) -> tuple[Card, Certificate | None]:
     """Card of a bundle's model in another form, and the verdict on its budget.
 
     Args:
         plain: the bundle.
         recipe: of it.
-        model: the new form's bytes.
+        model: the new form.
         io: the new form's section of the card.
         dataset: whose test set is measured; None: costs alone, and no verdict.
 
@@ -296,7 +297,7 @@ def remeasured(
     card = replace(
         plain.card,
         io=io,
-        model_sha256=sha256(model),
+        model_sha256=model.sha256,
         facts=facts.values,
         evidence=facts.evidence,
         provenance=provenance(seed=seed, data_sha256=""),

@@ -28,6 +28,7 @@ from motefit.spec.errors import ModelFileError
 from motefit.spec.tasks.speech_spec import NAME, SpeechIO
 from motefit.tasks import find_task, load_dataset
 from motefit.tflite.importer.read import read_graph
+from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
 
 
@@ -204,7 +205,7 @@ def export_streaming(
         dataset = load_dataset(task, recipe, data, progress=listener.loading)
         pcm = dataset.validation.pcm
         listener.measuring("the file on the test set")
-    card, certificate = remeasured(plain, recipe, file, io, dataset)
+    card, certificate = remeasured(plain, recipe, ModelFile(data=file), io, dataset)
     agreement = compare_streaming(plain.model, plain.card.io, file, io, pcm)
     spotter = KeywordSpotter(file, io)
     latency = pinned_latency(

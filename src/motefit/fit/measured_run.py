@@ -16,13 +16,14 @@ from motefit.certify.certify import CertifiedModel
 from motefit.fit.jobs import TrainedFile, outcome_of
 from motefit.fit.run_dir import RunDir
 from motefit.report.render import render_report
-from motefit.runtime.bundle import bundle_bytes, load_bundle, sha256
+from motefit.runtime.bundle import bundle_bytes, sha256
 from motefit.spec.card import Card
 from motefit.spec.certificate import Certificate
 from motefit.spec.codec import dumps_json, encode
 from motefit.spec.errors import ModelFileError
 from motefit.spec.files import DamagedFileError, read_sealed, write_atomic, write_sealed
 from motefit.spec.recipe import Recipe
+from motefit.tflite.model import ModelFile
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class MeasuredRelease:
         certificate: the verdict on one budget.
         rows: of the report's table of candidates.
         report_sha256: of the report's text.
+        bundle_sha256: of the zip.
     """
 
     key: str
@@ -61,6 +63,7 @@ class MeasuredRelease:
     certificate: Certificate
     rows: tuple[Mapping[str, object], ...]
     report_sha256: str = ""
+    bundle_sha256: str = ""
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any], *, where: str) -> "MeasuredRelease":
@@ -69,18 +72,21 @@ class MeasuredRelease:
         Raises:
             ModelFileError: for a card or certificate of another version.
         """
+        if "bundle_sha256" not in table:
+            raise ModelFileError(f"{where}: written by an older motefit, which packed otherwise")
         return cls(
             key=table["key"],
             card=Card.from_json(dumps_json(table["card"]), where=where),
             certificate=Certificate.from_json(dumps_json(table["certificate"]), where=where),
             rows=tuple(table["rows"]),
             report_sha256=table["report_sha256"],
+            bundle_sha256=table["bundle_sha256"],
         )
 
     def report(self, outcome: TrainedFile) -> str:
         """The report's text."""
         shipped = CertifiedModel(
-            model=outcome.model,
+            model=ModelFile(data=outcome.model),
             card=self.card,
             certificate=self.certificate,
             name=str(self.card.recipe["name"]),
@@ -105,13 +111,18 @@ def write_outputs(
     stored = _from_table(json.loads(dumps_json(measured)), where="what was measured")
     measured = {name: stored[name] for name in measured}
     reports = {name: m.report(outcomes[m.key]) for name, m in measured.items()}
+    bundles = {name: bundle_bytes(outcomes[m.key].model, m.card) for name, m in measured.items()}
     kept = {
-        name: replace(m, report_sha256=sha256(reports[name].encode()))
+        name: replace(
+            m,
+            report_sha256=sha256(reports[name].encode()),
+            bundle_sha256=sha256(bundles[name]),
+        )
         for name, m in measured.items()
     }
     write_sealed(folder.measured_path, {"bundles": encode(kept)})
     for name, one in kept.items():
-        write_atomic(folder.bundle_path(name), bundle_bytes(outcomes[one.key].model, one.card))
+        write_atomic(folder.bundle_path(name), bundles[name])
         write_atomic(folder.certificate_path(name), one.certificate.to_json())
         write_atomic(folder.report_path(name), reports[name])
     return _deliveries(folder, kept)
@@ -168,11 +179,7 @@ def _lost(folder: RunDir, name: str, measured: MeasuredRelease) -> list[Path]:
     bundle, verdict = folder.bundle_path(name), folder.certificate_path(name)
     report = folder.report_path(name)
     lost = []
-    try:
-        model = load_bundle(bundle).model
-        if bundle.read_bytes() != bundle_bytes(model, measured.card):
-            lost.append(bundle)
-    except ModelFileError:
+    if _sha256(bundle) != measured.bundle_sha256:
         lost.append(bundle)
     if _sha256(verdict) != sha256(measured.certificate.to_json().encode()):
         lost.append(verdict)

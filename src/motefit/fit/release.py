@@ -14,6 +14,7 @@ from motefit.fit.run_dir import RunDir
 from motefit.search.trial import Trial, rejected_by
 from motefit.spec.recipe import Recipe
 from motefit.tasks import AnyTask, load_dataset
+from motefit.tflite.model import ModelFile
 
 MOST_ROWS = 300
 """Candidates in a report; of those that were rejected, the first."""
@@ -74,7 +75,9 @@ def release(
 def _test_facts(task: AnyTask, finished: Finalist, data: Path | None) -> Facts:
     recipe = finished.candidate.recipe
     dataset = load_dataset(task, recipe, data)
-    return measure_file(task, recipe, finished.outcome.model, finished.io, dataset, "test")
+    return measure_file(
+        task, recipe, ModelFile(data=finished.outcome.model), finished.io, dataset, "test"
+    )
 
 
 def _test_quality(task: AnyTask, finished: Finalist, data: Path | None) -> Mapping[str, float]:
@@ -99,7 +102,7 @@ def _shipped(
     return certify_file(
         task,
         replace(candidate.recipe, budget=recipe.budget, budgets={}, name=recipe.name),
-        finished.outcome.model,
+        ModelFile(data=finished.outcome.model),
         finished.io,
         dataset,
         provenance=provenance(

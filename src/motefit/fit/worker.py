@@ -35,6 +35,7 @@ from motefit.spec.errors import OutputError
 from motefit.spec.files import write_atomic, write_sealed
 from motefit.spec.recipe import Recipe, TrainSpec
 from motefit.tasks import AnyTask, Parts, find_task, load_dataset
+from motefit.tflite.model import ModelFile
 from motefit.tflite.write.precision import export
 from motefit.train.compressors import compress
 from motefit.train.finetune.finetuner import FineTuner
@@ -175,7 +176,7 @@ def _standing(bench: _JobContext, trained: Trained) -> dict[str, float]:
     model = export(trained.graph, quick, examples=examples)
     io = bench.task.io(bench.recipe, bench.dataset, bench.source)
     measured = bench.task.measure(model, io, bench.dataset, "validation").facts
-    return {**quick_size(model).facts, **measured}
+    return {**quick_size(ModelFile(data=model)).facts, **measured}
 
 
 def _finish(job: TrainJob, work: CandidateJob) -> None:

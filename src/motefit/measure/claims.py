@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from motefit.tflite.inspect import Inspection, OpInfo, TensorInfo, inspect
+from motefit.tflite.inspect import Inspection, OpInfo, TensorInfo
+from motefit.tflite.model import ModelFile
 
 Form = Literal[
     "float32", "float16", "dynamic-range", "int8-weights", "int4-weights", "int8", "int4", "other"
@@ -86,16 +87,16 @@ class Claims:
     weights: tuple[WeightClaim, ...]
 
 
-def read_claims(model: bytes) -> Claims:
+def read_claims(model: ModelFile) -> Claims:
     """Read what a .tflite file is from its bytes.
 
     Args:
-        model: the whole file, made here or elsewhere.
+        model: the file, made here or elsewhere.
 
     Raises:
         ModelFileError: for bytes that are no sound .tflite file.
     """
-    found = inspect(model)
+    found = model.inspection
     weights = tuple(
         claim for place, op in enumerate(found.ops) for claim in _weights(place, op, found)
     )

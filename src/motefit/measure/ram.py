@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from motefit.spec.errors import ModelFileError
-from motefit.tflite.inspect import Inspection, TensorInfo, inspect
+from motefit.tflite.inspect import Inspection, TensorInfo
 from motefit.tflite.micro import arena_bytes
+from motefit.tflite.model import ModelFile
 
 MEASURED = "smallest arena that tflite-micro allocates and runs with, on a 64-bit host"
 ABSENT = "the tflite-micro wheel is not installed: pip install 'motefit[micro]'"
@@ -34,16 +35,16 @@ class Ram:
         return {} if self.arena_bytes is None else {"ram.arena_bytes": self.arena_bytes}
 
 
-def measure_ram(model: bytes) -> Ram:
+def measure_ram(model: ModelFile) -> Ram:
     """Working memory of a model file.
 
     Args:
-        model: bytes of the .tflite file.
+        model: the .tflite file.
 
     Raises:
         ModelFileError: for damaged bytes.
     """
-    bound = activation_bytes(inspect(model))
+    bound = activation_bytes(model.inspection)
     try:
         arena = arena_bytes(model)
     except ModelFileError as error:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from motefit.tflite.archive import zip_bytes
+from motefit.tflite.archive import CONTAINER_BYTES, zip_bytes
+from motefit.tflite.model import ModelFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +12,7 @@ class Size:
 
     Attributes:
         tflite_bytes: of the model file.
-        zip_bytes: of a zip that holds the model file alone.
+        zip_bytes: of a zip that holds the model file alone, in the stream that ships.
         bundle_bytes: of the bundle, which holds the card too; None where there is none yet.
     """
 
@@ -25,16 +26,25 @@ class Size:
         return {"size.tflite_bytes": self.tflite_bytes, "size.zip_bytes": self.zip_bytes}
 
 
-def quick_size(model: bytes) -> Size:
-    """As :func:`measure_size`, in a millisecond: zipped by zlib, which is some per cent larger."""
-    return Size(tflite_bytes=len(model), zip_bytes=len(zip_bytes(model, thorough=False)))
+def quick_size(model: ModelFile) -> Size:
+    """As :func:`measure_size`, in a millisecond: zipped by zlib, which is some percent larger."""
+    return Size(tflite_bytes=len(model.data), zip_bytes=len(zip_bytes(model.data, thorough=False)))
 
 
-def measure_size(model: bytes, *, bundle_bytes: int | None = None) -> Size:
+def measure_size(model: ModelFile, *, bundle_bytes: int | None = None) -> Size:
     """Sizes of a model file.
 
+    The zip is that of the deflate stream in the bundle that the file was read from, whatever
+    packed it, so the figure is the same on every machine. A file that is in no bundle yet is packed
+    here, with Zopfli where it is installed.
+
     Args:
-        model: bytes of the .tflite file.
+        model: the .tflite file.
         bundle_bytes: size of the bundle it is in.
     """
-    return Size(tflite_bytes=len(model), zip_bytes=len(zip_bytes(model)), bundle_bytes=bundle_bytes)
+    zipped = (
+        len(zip_bytes(model.data))
+        if model.stream_bytes is None
+        else model.stream_bytes + CONTAINER_BYTES
+    )
+    return Size(tflite_bytes=len(model.data), zip_bytes=zipped, bundle_bytes=bundle_bytes)

@@ -1,24 +1,23 @@
 """A bundle: one zip that holds a model file and its card, and nothing that could differ by chance.
 
 The first member is ``model.tflite``, the second ``card.json``. Equal models and cards give equal
-bytes: fixed dates, fixed order, one compression level. Loading compares the model's bytes with the
-hash in the card, so a changed model is refused. The card itself is not signed: its facts are
-claims, and ``motefit check`` measures each of them again on the bytes.
+bytes: fixed dates, fixed order, one way to compress. Loading compares the model's bytes with the
+hash in the card, and the card's with the zip's checksum, so a change of either is refused; who
+packed the zip does not matter. The card itself is not signed: its facts are claims, and
+``motefit check`` measures each of them again on the bytes.
 """
 
 import hashlib
-import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from motefit.spec.card import Card
 from motefit.spec.errors import ModelFileError, NoCardError
 from motefit.spec.files import write_atomic
-from motefit.tflite.archive import DAMAGE, NAME, is_as_packed, pack, read_model
+from motefit.tflite.archive import NAME, is_zip, pack, require_tflite, unpack
+from motefit.tflite.model import ModelFile
 
 CARD_NAME = "card.json"
-LOCAL_HEADER = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +25,19 @@ class Bundle:
     """A model file and its card.
 
     Attributes:
-        model: bytes of the .tflite file.
-        card: what it is; ``card.model_sha256`` is the hash of ``model``.
+        file: the .tflite file.
+        card: what it is; ``card.model_sha256`` is the hash of the file.
         bundle_bytes: size of the zip; of a bare model file, its size and its card's together.
     """
 
-    model: bytes
+    file: ModelFile
     card: Card
     bundle_bytes: int
+
+    @property
+    def model(self) -> bytes:
+        """Bytes of the .tflite file."""
+        return self.file.data
 
 
 def sha256(data: bytes) -> str:
@@ -47,7 +51,7 @@ def bundle_bytes(model: bytes, card: Card) -> bytes:
     Raises:
         ModelFileError: when the card belongs to another model.
     """
-    _require_match(model, card, where="write_bundle")
+    _require_match(ModelFile(data=model), card, where="write_bundle")
     return pack({NAME: model, CARD_NAME: card.to_json().encode()})
 
 
@@ -73,8 +77,9 @@ def load_bundle(path: str | Path, *, task: str = "") -> Bundle:
     """Read a bundle, or a bare model file with a card beside it.
 
     Args:
-        path: a zip as :func:`write_bundle` makes it; or a .tflite file, or a zip that begins with
-            one, with ``<stem>.card.json`` or ``card.json`` in the same folder.
+        path: a zip as :func:`write_bundle` makes it, or any other program that packs the same two
+            files; or a .tflite file, or a zip of one, with ``<stem>.card.json`` or ``card.json``
+            in the same folder.
         task: that the model must be for; empty: any.
 
     Raises:
@@ -82,65 +87,77 @@ def load_bundle(path: str | Path, *, task: str = "") -> Bundle:
             made for, or it is for another task.
         NoCardError: when there is no card, in the zip or beside it.
     """
+    found = open_model(path)
+    if isinstance(found, ModelFile):
+        raise _no_card(Path(path))
+    if task and found.card.task != task:
+        raise ModelFileError(
+            f"{path} is a model for {found.card.task}, not for {task}; "
+            "load it with the class of that task"
+        )
+    return found
+
+
+def open_model(path: str | Path) -> Bundle | ModelFile:
+    """Read a model file, with its card where it has one; the path is as of :func:`load_bundle`.
+
+    Raises:
+        ModelFileError: when the file is absent or damaged, or its bytes are not those the card was
+            made for.
+    """
     path = Path(path)
-    model = read_model(path)
-    card_text, where = _card_inside(path), f"{path}: {CARD_NAME}"
-    size = path.stat().st_size
+    data = _read(path)
+    file, card_text, where = _split(data, path)
+    size = len(data)
     if card_text is None:
-        card_path = _card_beside(path)
+        card_path = next((p for p in _card_paths(path) if p.is_file()), None)
+        if card_path is None:
+            return file
         card_text, where = _read(card_path), str(card_path)
         size += len(card_text)
     try:
         card = Card.from_json(card_text.decode(), where=where)
     except UnicodeDecodeError as error:
         raise ModelFileError(f"{where}: not UTF-8 text: {error}") from None
-    _require_match(model, card, where=str(path))
-    if task and card.task != task:
-        raise ModelFileError(
-            f"{path} is a model for {card.task}, not for {task}; "
-            "load it with the class of that task"
-        )
-    return Bundle(model=model, card=card, bundle_bytes=size)
+    _require_match(file, card, where=str(path))
+    return Bundle(file=file, card=card, bundle_bytes=size)
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ModelFileError(f"cannot read {path}: {error.strerror}") from None
+        raise ModelFileError(f"cannot read the model {path}: {error.strerror}") from None
 
 
-def _card_inside(path: Path) -> bytes | None:
-    data = _read(path)
-    if not data.startswith(LOCAL_HEADER):
-        return None
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            card = archive.read(CARD_NAME) if CARD_NAME in archive.namelist() else None
-    except DAMAGE as error:
-        raise ModelFileError(f"the zip {path} is damaged: {error}; copy it again") from None
-    if card is not None and not is_as_packed(data):
-        raise ModelFileError(
-            f"{path}: refused: bytes of the bundle were changed, or another program packed it; "
-            "get it again, or unpack it and give the .tflite with card.json beside it"
-        )
-    return card
+def _split(data: bytes, path: Path) -> tuple[ModelFile, bytes | None, str]:
+    """The model of a file, the text of the card inside it, and where that is."""
+    where = f"{path}: {CARD_NAME}"
+    if not is_zip(data):
+        require_tflite(data, where=str(path))
+        return ModelFile(data=data), None, where
+    model, card = unpack(data, where=str(path), companion=CARD_NAME)
+    require_tflite(model.content, where=str(path))
+    if card is None:
+        return ModelFile(data=model.content), None, where
+    return ModelFile(data=model.content, stream_bytes=model.stream_bytes), card.content, where
 
 
-def _card_beside(path: Path) -> Path:
-    candidates = (path.with_name(f"{path.stem}.card.json"), path.with_name(CARD_NAME))
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    raise NoCardError(
+def _card_paths(path: Path) -> tuple[Path, Path]:
+    """Where a card of a bare model file is looked for."""
+    return path.with_name(f"{path.stem}.card.json"), path.with_name(CARD_NAME)
+
+
+def _no_card(path: Path) -> NoCardError:
+    return NoCardError(
         f"{path} is a model without a card, so its labels, front end and normalization are "
-        f"unknown; put {candidates[0].name} or {CARD_NAME} beside it, or give a recipe: "
+        f"unknown; put {_card_paths(path)[0].name} or {CARD_NAME} beside it, or give a recipe: "
         f"motefit check {path.name} --recipe RECIPE takes the front end from its [frontend]"
     )
 
 
-def _require_match(model: bytes, card: Card, *, where: str) -> None:
-    actual = sha256(model)
+def _require_match(file: ModelFile, card: Card, *, where: str) -> None:
+    actual = file.sha256
     if actual != card.model_sha256:
         raise ModelFileError(
             f"{where}: refused: the model's bytes have the sha256 {actual}, but the card belongs "

@@ -22,6 +22,7 @@ from motefit.graph.quantize.quantize import Weighted, parameters_of, with_float_
 from motefit.graph.quantize.weight_only import weight_axes
 from motefit.graph.scales import weight_limit
 from motefit.spec.recipe import CompressSpec
+from motefit.tflite.archive import CONTAINER_BYTES
 from motefit.tflite.write.model_builder import pack_int4
 from motefit.tflite.write.precision import file_of, shipped_graph
 
@@ -32,8 +33,6 @@ BIASES = 2**15
 """Bound of drawn biases."""
 ZERO_POINTS = np.arange(20, 120)
 """Steps below zero of drawn ranges, so that zero points are 20 - 128 to 119 - 128, none 0."""
-CONTAINER_BYTES = 122
-"""Of a zip around the stream of its one member, ``model.tflite``."""
 DEFLATE_GAIN = 0.9
 """Least part of zlib's level 6 that the search in :mod:`motefit.tflite.deflate` leaves."""
 LEAST_BITS = {"float32": 26.0, "float16": 12.5, "int8": 6.0, "int4": 2.6}

@@ -22,6 +22,7 @@ from motefit.measure.latency.paired import BenchmarkCase
 from motefit.spec.codec import dumps_json
 from motefit.spec.recipe import Recipe
 from motefit.spec.registry import Registry
+from motefit.tflite.model import ModelFile
 
 Dataset = TypeVar("Dataset")
 IO = TypeVar("IO")
@@ -130,7 +131,7 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
         """The task's section of the card."""
 
     @abstractmethod
-    def foreign_io(self, recipe: Recipe, dataset: Dataset, model: bytes) -> IO:
+    def foreign_io(self, recipe: Recipe, dataset: Dataset, model: ModelFile) -> IO:
         """The card's section for a model file made elsewhere, read from recipe and data."""
 
     @abstractmethod

@@ -22,6 +22,7 @@ from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks.series_spec import NAME, SeriesIO
 from motefit.tasks import Measurement, Part, Progress, Task, register
+from motefit.tflite.model import ModelFile
 
 if TYPE_CHECKING:
     from motefit.train.series_source import SeriesSource
@@ -81,7 +82,7 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         del recipe, source
         return _io(dataset)
 
-    def foreign_io(self, recipe: Recipe, dataset: SeriesDataset, model: bytes) -> SeriesIO:
+    def foreign_io(self, recipe: Recipe, dataset: SeriesDataset, model: ModelFile) -> SeriesIO:
         """Inputs and outputs standardized with the statistics of this training set."""
         del recipe, model
         return _io(dataset)

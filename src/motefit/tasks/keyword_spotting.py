@@ -26,7 +26,7 @@ from motefit.spec.recipe import Recipe
 from motefit.spec.tasks import task_spec
 from motefit.spec.tasks.speech_spec import NAME, SpeechIO
 from motefit.tasks import Measurement, Part, Progress, Task, TeacherData, register
-from motefit.tflite.inspect import inspect
+from motefit.tflite.model import ModelFile
 
 SPEAKERS_UNKNOWN = "speakers unknown"
 """What a card says in place of an accuracy on unseen speakers."""
@@ -153,9 +153,9 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
             output="probabilities" if softmax else "logits",
         )
 
-    def foreign_io(self, recipe: Recipe, dataset: SpeechDataset, model: bytes) -> SpeechIO:
+    def foreign_io(self, recipe: Recipe, dataset: SpeechDataset, model: ModelFile) -> SpeechIO:
         """Published features, not normalized; probabilities if the file ends in a softmax."""
-        last = inspect(model).ops[-1].name
+        last = model.inspection.ops[-1].name
         return SpeechIO(
             labels=dataset.labels,
             frontend=_frontend(recipe),

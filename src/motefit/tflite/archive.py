@@ -5,7 +5,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +25,13 @@ DAMAGE = (
     EOFError,
     NotImplementedError,
     RuntimeError,
-    ValueError,  # of Python 3.12, for an offset before the file's begin
+    ValueError,  # of Python 3.12, for an offset before the start of the file
+    struct.error,
 )
 """What ``zipfile`` raises for files that are not what they should be."""
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+CONTAINER_BYTES = 122
+"""Of a zip around the stream of its one member, ``model.tflite``."""
 
 
 def zip_bytes(model: bytes, *, thorough: bool = True) -> bytes:
@@ -66,32 +69,17 @@ def pack(members: Mapping[str, bytes], *, thorough: bool = True) -> bytes:
     return _container(entries)
 
 
-def is_as_packed(data: bytes) -> bool:
-    """Whether every byte of a zip is as :func:`pack` puts it, given its members.
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One file of a zip.
 
-    Compressed streams count as they are, since zlibs differ; their content has checksums. What is
-    left are dates, attributes, comments and whatever else could be changed without a trace.
-
-    Raises:
-        ModelFileError: for a damaged zip.
+    Attributes:
+        content: its bytes.
+        stream_bytes: length of the deflate stream that holds them; their own where it is stored.
     """
-    entries = []
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for info in archive.infolist():
-                start = info.header_offset + LOCAL_BYTES + len(info.orig_filename.encode())
-                entries.append(
-                    _Entry(
-                        name=info.orig_filename.encode(),
-                        method=info.compress_type,
-                        checksum=info.CRC,
-                        size=info.file_size,
-                        body=data[start : start + info.compress_size],
-                    )
-                )
-        return _container(entries) == data and all(map(_ends_cleanly, entries))
-    except (*DAMAGE, struct.error) as error:
-        raise ModelFileError(f"the zip is damaged: {error}; copy it again") from error
+
+    content: bytes
+    stream_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,33 +89,6 @@ class _Entry:
     checksum: int
     size: int
     body: bytes
-
-
-def _ends_cleanly(entry: _Entry) -> bool:
-    """Whether a deflate stream has its end mark in its last byte, and zeros after it.
-
-    A shorter stream that ends too, but says less, is another matter: cleared bits may happen to
-    spell the end mark.
-    """
-    if entry.method == 0:
-        return True
-    *_, last = entry.body
-
-    def content(body: bytes) -> bytes | None:
-        unpacker = zlib.decompressobj(-15)
-        found = unpacker.decompress(body)
-        return found if unpacker.eof and not unpacker.unused_data else None
-
-    shorter = {last & ((1 << bits) - 1) for bits in range(8)} - {last}
-    trimmed = [entry.body[:-1], *(entry.body[:-1] + bytes([byte]) for byte in shorter)]
-    whole = content(entry.body)
-
-    def says_all(body: bytes) -> bool:
-        with suppress(zlib.error):
-            return content(body) == whole
-        return False
-
-    return whole is not None and not any(map(says_all, trimmed))
 
 
 def _container(entries: Sequence[_Entry]) -> bytes:
@@ -172,24 +133,85 @@ def read_model(source: Path | bytes) -> bytes:
             data = source.read_bytes()
         except OSError as error:
             raise ModelFileError(f"cannot read the model {where}: {error.strerror}") from error
-    if data[:4] == b"PK\x03\x04":
-        data = _first_member(data, where)
+    if is_zip(data):
+        data = unpack(data, where=where)[0].content
+    require_tflite(data, where=where)
+    return data
+
+
+def is_zip(data: bytes) -> bool:
+    """Whether the bytes start as those of a zip do."""
+    return data.startswith(b"PK\x03\x04")
+
+
+def require_tflite(data: bytes, *, where: str) -> None:
+    """Refuse bytes without the mark of a .tflite file.
+
+    Raises:
+        ModelFileError: saying what to give.
+    """
     if data[4:8] != b"TFL3":
         raise ModelFileError(
             f"{where} is no TensorFlow Lite model; give a .tflite file or a zip that holds one"
         )
-    return data
 
 
-def _first_member(data: bytes, where: str) -> bytes:
+def unpack(data: bytes, *, where: str, companion: str = "") -> tuple[Member, Member | None]:
+    """Read the model of a zip, and the file that goes with it.
+
+    Any program may have packed the zip: dates, attributes, comments and the order of its files say
+    nothing. The checksum of each content is compared.
+
+    Args:
+        data: the zip.
+        where: its name in errors.
+        companion: name of the other file.
+
+    Returns:
+        ``model.tflite``, or the first file where none has that name; and the companion, None where
+        there is none.
+
+    Raises:
+        ModelFileError: for a damaged or empty zip, a name that is there twice, or a file that is
+            compressed by another method than deflate.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
-            if members and members[0].file_size <= MAX_MEMBER_BYTES:
-                return archive.read(members[0])
+            named: dict[str, zipfile.ZipInfo] = {}
+            for info in members:
+                if info.filename in (NAME, companion) and info.filename in named:
+                    raise ModelFileError(f"the zip {where} has two files {info.filename}")
+                named.setdefault(info.filename, info)
+            if not members:
+                raise ModelFileError(f"the zip {where} is empty; a model must be its first member")
+            model = _member(archive, data, named.get(NAME, members[0]), where)
+            if companion not in named:
+                return model, None
+            return model, _member(archive, data, named[companion], where)
     except DAMAGE as error:
         raise ModelFileError(f"the zip {where} is damaged: {error}; copy it again") from error
-    if not members:
-        raise ModelFileError(f"the zip {where} is empty; a model must be its first member")
-    first = members[0]
-    raise ModelFileError(f"{where}: {first.filename} of {first.file_size} bytes is too large")
+
+
+def _member(archive: zipfile.ZipFile, data: bytes, info: zipfile.ZipInfo, where: str) -> Member:
+    if info.file_size > MAX_MEMBER_BYTES:
+        raise ModelFileError(f"{where}: {info.filename} of {info.file_size} bytes is too large")
+    if info.compress_type not in METHODS:
+        raise ModelFileError(
+            f"{where}: {info.filename} is compressed by method {info.compress_type}; pack it with "
+            "deflate, as zip programs do by default"
+        )
+    content = archive.read(info)
+    if info.compress_type == zipfile.ZIP_STORED:
+        return Member(content=content, stream_bytes=len(content))
+    # What follows the stream's end mark is none of it, whatever length the zip states.
+    header = info.header_offset + LOCAL_BYTES
+    name_bytes, extra_bytes = struct.unpack_from("<HH", data, header - 4)
+    start = header + name_bytes + extra_bytes
+    body = data[start : start + info.compress_size]
+    unpacker = zlib.decompressobj(-15)
+    if unpacker.decompress(body, len(content) + 1) != content or not unpacker.eof:
+        raise ModelFileError(
+            f"the zip {where} is damaged: {info.filename} does not end; copy it again"
+        )
+    return Member(content=content, stream_bytes=len(body) - len(unpacker.unused_data))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from motefit.spec.errors import ModelFileError
-from motefit.tflite.inspect import inspect
+from motefit.tflite.model import ModelFile
 
 WHEEL = "tflite_micro"
 ARENA_LIMIT_BYTES = 64 << 20
@@ -20,7 +20,7 @@ KEPT = 64
 TIMEOUT_S = 120
 
 
-def arena_bytes(data: bytes) -> int | None:
+def arena_bytes(model: ModelFile) -> int | None:
     """Smallest arena that TensorFlow Lite Micro allocates and runs a model with.
 
     Found by running: the model works with this size and not with :data:`GRANULE_BYTES` less. What
@@ -32,7 +32,7 @@ def arena_bytes(data: bytes) -> int | None:
     asks for.
 
     Args:
-        data: bytes of the .tflite file.
+        model: the .tflite file.
 
     Returns:
         Bytes, a multiple of :data:`GRANULE_BYTES`; None where the ``tflite-micro`` wheel is not
@@ -42,10 +42,10 @@ def arena_bytes(data: bytes) -> int | None:
         ModelFileError: for a damaged file, and when TensorFlow Lite Micro cannot run the
             model; the text holds its reason.
     """
-    inspect(data)
+    model.inspection  # noqa: B018  (refuses a damaged file)
     if importlib.util.find_spec(WHEEL) is None:
         return None
-    return _smallest(data)
+    return _smallest(model.data)
 
 
 @functools.lru_cache(maxsize=KEPT)

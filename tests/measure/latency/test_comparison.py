@@ -15,6 +15,7 @@ from motefit.measure.machine import Machine, this_machine
 from motefit.runtime import KeywordSpotter
 from motefit.runtime.bundle import sha256
 from motefit.spec.codec import decode, encode
+from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
 
 CLIP = np.zeros((1, 16_000), np.int16)
@@ -58,7 +59,8 @@ def times(name, precision, *, xnnpack=1.0, builtin=2.0, one=None, many=None):
 
 
 def pitfalls(*pairs):
-    return {(pitfall.model, pitfall.kind): pitfall.text for pitfall in find_pitfalls(pairs)}
+    files = [(ModelFile(data=model), times) for model, times in pairs]
+    return {(pitfall.model, pitfall.kind): pitfall.text for pitfall in find_pitfalls(files)}
 
 
 def test_nothing_is_said_of_a_model_without_faults(forms):
@@ -108,7 +110,10 @@ def test_a_bench_times_every_model_with_both_kernels_and_several_threads(make_sp
             return BenchmarkCase(pipeline=spotter, example=CLIP)
 
         return BenchmarkEntry(
-            name=name, model=forms[name], benchmark_case=benchmark_case, has_frontend=True
+            name=name,
+            model=ModelFile(data=forms[name]),
+            benchmark_case=benchmark_case,
+            has_frontend=True,
         )
 
     found = bench([entry("float32"), entry("int8")], threads=2, rounds=8)
@@ -130,7 +135,7 @@ def test_one_thread_alone_has_no_second_run(forms, make_spotter):
     benchmark_case = BenchmarkCase(pipeline=make_spotter(), example=CLIP)
     entry = BenchmarkEntry(
         name="a",
-        model=forms["float32"],
+        model=ModelFile(data=forms["float32"]),
         benchmark_case=lambda *_: benchmark_case,
         has_frontend=True,
     )

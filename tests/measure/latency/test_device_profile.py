@@ -21,6 +21,7 @@ from motefit.measure.machine import Machine
 from motefit.runtime.bundle import sha256
 from motefit.runtime.interpreter import Interpreter
 from motefit.spec.errors import DataError, RecipeError
+from motefit.tflite.model import ModelFile
 
 # Profiles made anywhere compare only while these stay; a change needs a new schema version.
 HASHES = {
@@ -53,7 +54,7 @@ def test_the_networks_are_the_same_bytes_everywhere():
 )
 def test_the_networks_are_what_their_names_say_and_run(name, precision):
     model = reference_models()[name]
-    assert read_claims(model).precision == precision
+    assert read_claims(ModelFile(data=model)).precision == precision
     interpreter = Interpreter(model)
     shape = (1, *interpreter.input_shape)
     outputs = interpreter.run(np.random.default_rng(0).standard_normal(shape))

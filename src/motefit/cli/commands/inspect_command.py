@@ -14,9 +14,8 @@ from motefit.measure.ram import Ram, measure_ram
 from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError
 from motefit.spec.metrics import format_value
-from motefit.tflite.archive import read_model
 from motefit.tflite.inspect import Inspection
-from motefit.tflite.inspect import inspect as take_apart
+from motefit.tflite.model import ModelFile
 from motefit.tflite.validate import validate
 
 DIFFERS = 1
@@ -35,10 +34,10 @@ def inspect_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show where the bytes of a model file go, what is in it, and what one run costs."""
-    data = read_model(model)
-    found, claims = take_apart(data), read_claims(data)
-    ram = measure_ram(data)
-    problem = _problem(data)
+    file = ModelFile.from_path(model)
+    found, claims = file.inspection, read_claims(file)
+    ram = measure_ram(file)
+    problem = _problem(file.data)
     compared = compare(model, parity) if parity else None
     if as_json:
         print_json(

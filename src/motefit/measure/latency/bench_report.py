@@ -11,7 +11,7 @@ from motefit.measure.claims import read_claims
 from motefit.measure.latency.device_profile import DeviceProfile
 from motefit.measure.latency.paired import Latency
 from motefit.measure.machine import Machine
-from motefit.tflite.inspect import inspect
+from motefit.tflite.model import ModelFile
 
 Kind = Literal["threads", "xnnpack-slower", "int8-slower", "dynamic-range", "bias-without-scale"]
 
@@ -83,7 +83,7 @@ with the reference workload's, moves by 0.6 %, on a busy machine by 2 to 3 %."""
 CASTS = {"QUANTIZE", "DEQUANTIZE"}
 
 
-def find_pitfalls(models: Sequence[tuple[bytes, ModelTimes]]) -> tuple[Pitfall, ...]:
+def find_pitfalls(models: Sequence[tuple[ModelFile, ModelTimes]]) -> tuple[Pitfall, ...]:
     """All traps of some models.
 
     Args:
@@ -116,7 +116,7 @@ def _of_times(times: ModelTimes) -> Iterator[Pitfall]:
         )
 
 
-def _of_bytes(model: bytes, times: ModelTimes, twin: ModelTimes | None) -> Iterator[Pitfall]:
+def _of_bytes(model: ModelFile, times: ModelTimes, twin: ModelTimes | None) -> Iterator[Pitfall]:
     claims = read_claims(model)
     if claims.bias_scales == "none":
         yield Pitfall(
@@ -144,9 +144,9 @@ def _of_bytes(model: bytes, times: ModelTimes, twin: ModelTimes | None) -> Itera
         )
 
 
-def _shape_of(model: bytes) -> tuple[tuple[str, tuple[int, ...]], ...]:
+def _shape_of(model: ModelFile) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """Operations and their output shapes; how numbers are stored is left out."""
-    return tuple((op.name, op.shape) for op in inspect(model).ops if op.name not in CASTS)
+    return tuple((op.name, op.shape) for op in model.inspection.ops if op.name not in CASTS)
 
 
 def _slower(this: Latency, other: Latency) -> bool:

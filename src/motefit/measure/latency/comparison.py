@@ -12,7 +12,7 @@ from motefit.measure.claims import read_claims
 from motefit.measure.latency.bench_report import Bench, ModelTimes, find_pitfalls
 from motefit.measure.latency.paired import ROUNDS, BenchmarkCase, Latency, Resolver, measure_latency
 from motefit.measure.machine import this_machine, usable_cores
-from motefit.runtime.bundle import sha256
+from motefit.tflite.model import ModelFile
 
 MANY_THREADS = 4
 RESOLVERS: tuple[Resolver, ...] = ("xnnpack", "builtin")
@@ -24,13 +24,13 @@ class BenchmarkEntry:
 
     Attributes:
         name: in tables; each entry has its own.
-        model: bytes of the .tflite file.
+        model: the .tflite file.
         benchmark_case: the pipeline with its example, for a number of threads and a resolver.
         has_frontend: whether a front end is timed with the model.
     """
 
     name: str
-    model: bytes
+    model: ModelFile
     benchmark_case: Callable[[int, Resolver], BenchmarkCase]
     has_frontend: bool
 
@@ -65,8 +65,8 @@ def bench(
     models = tuple(
         ModelTimes(
             name=entry.name,
-            model_sha256=sha256(entry.model),
-            tflite_bytes=len(entry.model),
+            model_sha256=entry.model.sha256,
+            tflite_bytes=len(entry.model.data),
             precision=read_claims(entry.model).precision,
             has_frontend=entry.has_frontend,
             xnnpack=plain[f"xnnpack {entry.name}"],

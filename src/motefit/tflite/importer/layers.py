@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from motefit.graph.ops import Conv2D, Dense, DepthwiseConv2D, Padding, Pair, Shape, Windowed
+from motefit.tflite.content import FileOp
 from motefit.tflite.importer.state import ImportState, imports
-from motefit.tflite.model import FileOp
 
 PADDINGS: tuple[Padding, ...] = ("same", "valid")
 MAX_WIDENING = 4

@@ -21,9 +21,9 @@ from motefit.graph.ops import (
     Softmax,
 )
 from motefit.graph.ops_signal import Slice
+from motefit.tflite.content import FileOp
 from motefit.tflite.importer.layers import padding, positive
 from motefit.tflite.importer.state import ImportState, Weighted, equal, imports
-from motefit.tflite.model import FileOp
 
 
 @imports("AVERAGE_POOL_2D")

@@ -11,10 +11,10 @@ from motefit.graph.execute.integer_mean import mean_form
 from motefit.graph.graph import INPUT, Graph
 from motefit.graph.ops import AveragePool2D, Shape
 from motefit.spec.errors import ModelFileError, RecipeError
+from motefit.tflite.content import Content, FileOp, read_content
 from motefit.tflite.importer import layers, other_ops, recurrent  # noqa: F401  (rules)
 from motefit.tflite.importer.recurrent import fuse_unrolled
 from motefit.tflite.importer.state import RULES, ImportState, refuse_all
-from motefit.tflite.model import Content, FileOp, read_content
 
 SHAPERS = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE", "TRANSPOSE", "QUANTIZE")
 """Operators behind the input after which it may take the shape of their output."""

@@ -14,8 +14,8 @@ import numpy as np
 
 from motefit.graph.graph import Quantization
 from motefit.graph.ops import LSTM, Dequantize, LastStep
+from motefit.tflite.content import Content, FileOp
 from motefit.tflite.importer.state import ImportState, equal, imports
-from motefit.tflite.model import Content, FileOp
 
 NAME = "UNROLLED_LSTM"
 VIEWS = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE", "TRANSPOSE")

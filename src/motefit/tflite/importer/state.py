@@ -24,7 +24,7 @@ from motefit.graph.ops import (
     Shape,
 )
 from motefit.spec.errors import ModelFileError
-from motefit.tflite.model import Content, FileOp, FileTensor
+from motefit.tflite.content import Content, FileOp, FileTensor
 
 Rule = Callable[["ImportState", FileOp], None]
 RULES: dict[str, Rule] = {}
