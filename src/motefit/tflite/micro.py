@@ -13,8 +13,8 @@ from motefit.tflite.inspect import inspect
 WHEEL = "tflite_micro"
 ARENA_LIMIT_BYTES = 64 << 20
 GRANULE_BYTES = 64
-"""Arena sizes are tried in steps of this. Buffers are aligned to 16 bytes, and what a model needs to
-the byte hangs on where the host puts the arena; a step of 64 is above that, and still small."""
+"""Arena sizes are tried in steps of this. Buffers are aligned to 16 bytes, and what a model needs
+to the byte depends on where the host puts the arena; a step of 64 is above that and still small."""
 KEPT = 64
 """Models whose arena is remembered: the same file is measured more than once in a run."""
 TIMEOUT_S = 120
