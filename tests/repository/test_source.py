@@ -13,8 +13,7 @@ import pytest
 from motefit.data.fetch.datasets import dataset_names
 from motefit.graph.families import families
 from motefit.report.sections import sections
-from motefit.signal.feature_kinds import feature_kinds
-from motefit.spec.kinds import kind_names
+from motefit.spec.frontend import FEATURE_KINDS
 from motefit.spec.tasks import task_names
 from motefit.tasks import find_task
 from motefit.train.compressors import compressors
@@ -25,8 +24,7 @@ LONGEST_FUNCTION = 60
 
 REGISTRIES: dict[str, tuple[Callable[[], Sized], str]] = {
     "tasks": (task_names, "motefit.spec.tasks"),
-    "kinds of features": (kind_names, "motefit.spec.kinds"),
-    "features": (feature_kinds, "motefit.signal.feature_kinds"),
+    "kinds of features": (FEATURE_KINDS.names, "motefit.signal.feature_kinds"),
     "compressors": (compressors, "motefit.train.compressors"),
     "families": (families, "motefit.graph.families"),
     "report sections": (sections, "motefit.report.sections"),
@@ -97,7 +95,6 @@ def test_every_file_of_a_registry_registers_one_thing(name):
 
 
 def test_what_a_recipe_can_name_can_be_run():
-    assert kind_names() == feature_kinds()
     for name in task_names():
         assert find_task(name).name == name
     for family in families().values():
