@@ -26,11 +26,10 @@ from motefit.recipes.catalog import find_recipe
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.keyword_spotter import clips_of
 from motefit.runtime.quiet import silence_litert
-from motefit.signal.feature_kinds import feature_kind
 from motefit.signal.features import features_of
 from motefit.signal.spectrum import framed, hann
 from motefit.spec.files import write_atomic, write_json
-from motefit.spec.frontend import FrontEnd
+from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
 from motefit.spec.normalization import Normalization
 from motefit.spec.tasks.speech_spec import SpeechIO
 from motefit.tasks import find_task
@@ -60,9 +59,9 @@ SOUNDS = 256
 def exact(frontend: FrontEnd, clip: np.ndarray) -> np.ndarray:
     """Features in float64: numpy's transform and the same tables."""
     frames = framed(clip, frontend.frame_length, frontend.frame_step).astype(np.float64)
-    first, stop = feature_kind(frontend.kind).bins(frontend)
+    first, stop = FEATURE_KINDS.find(frontend.kind).bins(frontend)
     x = np.abs(np.fft.rfft(frames * hann(frontend.frame_length)))[:, first:stop]
-    for stage in feature_kind(frontend.kind).stages(frontend):
+    for stage in FEATURE_KINDS.find(frontend.kind).stages(frontend):
         x = (x if stage.matrix is None else x @ stage.matrix.astype(np.float64)) + stage.offset
         x = np.log(x) if stage.logarithm else x
     return x

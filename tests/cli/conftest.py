@@ -71,8 +71,8 @@ repeats = 1
 """
 
 EXTRAS = (
-    "torch", "soundfile", "soxr", "optuna", "sqlalchemy", "ray", "optuna_dashboard", "psycopg",
-    "espeakng_loader", "jinja2", "matplotlib", "tflite_micro", "sounddevice", "scipy", "tensorflow",
+    "torch", "soundfile", "optuna", "sqlalchemy", "ray", "optuna_dashboard", "psycopg",
+    "espeakng_loader", "jinja2", "tflite_micro", "sounddevice", "scipy", "tensorflow",
 )  # fmt: skip
 BASE = """
 # as where the extras are not installed

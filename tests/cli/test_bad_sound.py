@@ -7,9 +7,9 @@ import re
 import subprocess
 import wave
 
+import numpy as np
 import pytest
 import soundfile
-import soxr
 
 PATIENCE_S = 1200
 """Far beyond what is waited for, on a busy machine too: beyond it, something hangs."""
@@ -83,6 +83,13 @@ def test_a_pipe(listen, sent, said):
     assert re.search(said, listen("--input", "-", sent=sent))
 
 
+def band_limited(samples, from_hz, to_hz):
+    """Another resampler than motefit's: one period of a signal, interpolated by its spectrum."""
+    wanted = round(len(samples) * to_hz / from_hz)
+    spectrum = np.fft.rfft(samples)[: wanted // 2 + 1]
+    return np.fft.irfft(spectrum, wanted) * (wanted / len(samples))
+
+
 @pytest.mark.parametrize("rate_hz", [11_025, 16_000, 22_050, 44_100, 48_000, 96_000])
 @pytest.mark.parametrize("word", ["low", "high"])
 def test_a_clip_is_heard_alike_at_any_rate(invoke, tones_run, tmp_path, rate_hz, word):
@@ -90,7 +97,7 @@ def test_a_clip_is_heard_alike_at_any_rate(invoke, tones_run, tmp_path, rate_hz,
     clip = min((tones_run.data / word).iterdir())
     samples, own_hz = soundfile.read(clip)
     path = tmp_path / "clip.wav"
-    soundfile.write(path, soxr.resample(samples, own_hz, rate_hz), rate_hz, subtype="PCM_16")
+    soundfile.write(path, band_limited(samples, own_hz, rate_hz), rate_hz, subtype="PCM_16")
     (before,), (after,) = (
         json.loads(invoke("kws", tones_run.bundle, file, "--json").stdout) for file in (clip, path)
     )

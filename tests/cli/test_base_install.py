@@ -70,7 +70,7 @@ def test_the_commands_of_a_device_in_a_clean_environment(clean, tones_run, clima
 
 
 def test_clips_of_another_rate_are_checked_as_other_data(base, tones_run, tmp_path):
-    """The device's resampler gives other samples than soxr; nothing must call them the same."""
+    """Without the extras clips are resampled as with them, and make other data than the card's."""
     frontend = "\n".join(["rate_hz = 4000", "frame_length = 128", "frame_step = 128"])
     text = tones_run.recipe.read_text().replace("upper_hz = 3800", "upper_hz = 1900")
     for old in ("rate_hz = 8000", "frame_length = 256", "frame_step = 256"):

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -236,16 +235,6 @@ def damage(words, number):
     kinds = [b"", b"a text file\n" * 99, (words / "down" / "s0_nohash_0.wav").read_bytes()[:200]]
     for i in range(number):
         (words / "up" / f"s{i % 5}_nohash_{i}.wav").write_bytes(kinds[i % 3])
-
-
-def test_what_two_resamplers_make_is_kept_apart(words, load, monkeypatch):
-    by_soxr = load(words, rate_hz=RATE // 2)
-    monkeypatch.setitem(sys.modules, "soxr", None)
-    by_motefit = load(words, rate_hz=RATE // 2)
-    assert by_motefit.key != by_soxr.key
-    assert load(words).labels == by_soxr.labels
-    monkeypatch.undo()
-    assert load(words, rate_hz=RATE // 2).key == by_soxr.key
 
 
 def test_one_broken_file_is_named_and_counted(words, load):

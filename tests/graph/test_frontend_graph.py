@@ -11,10 +11,9 @@ from motefit.graph.frontend_graph import choose_layout, frontend_graph, with_fro
 from motefit.graph.graph import Graph
 from motefit.graph.ops import Dense
 from motefit.graph.ops_signal import Concatenate, MatMul, Multiply, Reshape, Slice
-from motefit.signal.feature_kinds import feature_kinds
 from motefit.signal.features import features_of
 from motefit.spec.errors import RecipeError
-from motefit.spec.frontend import FrontEnd
+from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
 from motefit.spec.normalization import Normalization
 
 # The promise of the design. Noise differs by under 1e-5; the rest is for frames whose bands are
@@ -29,7 +28,7 @@ def is_prime(n: int) -> bool:
 @st.composite
 def front_ends(draw: st.DrawFn) -> FrontEnd:
     rate = draw(st.sampled_from([4000, 8000, 16_000]))
-    kind = draw(st.sampled_from(feature_kinds()))
+    kind = draw(st.sampled_from(FEATURE_KINDS.names()))
     mel_bins = draw(st.integers(1, 48)) if kind == "mel" else 0
     return FrontEnd(
         kind=kind,
@@ -59,7 +58,7 @@ def test_equals_numpy(frontend: FrontEnd, seed: int, per_column: bool) -> None: 
     np.testing.assert_allclose(float32.run(graph, pcm), expected, rtol=1e-5, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("kind", feature_kinds())
+@pytest.mark.parametrize("kind", FEATURE_KINDS.names())
 def test_silence_and_full_scale(kind: str) -> None:
     bins = 40 if kind == "mel" else 0
     frontend = FrontEnd(kind=kind, mel_bins=bins, coefficients=min(bins, 10))

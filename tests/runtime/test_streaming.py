@@ -13,9 +13,8 @@ from motefit.runtime import KeywordSpotter
 from motefit.runtime.streaming.detector import Detection, StreamingSettings
 from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.runtime.streaming.window import window_of
-from motefit.signal.feature_kinds import feature_kinds
 from motefit.spec.errors import DataError, RecipeError
-from motefit.spec.frontend import FrontEnd
+from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
 from motefit.spec.normalization import Normalization
 from motefit.spec.tasks.speech_spec import SpeechIO
 from motefit.tflite.write.write import write
@@ -126,7 +125,7 @@ def test_other_hops(spotter, hop_ms):
     assert_heard(hear(stream, [sound(SAID, 9)]), SAID)
 
 
-@pytest.mark.parametrize("kind", feature_kinds())
+@pytest.mark.parametrize("kind", FEATURE_KINDS.names())
 def test_the_window_is_the_batch_input_of_the_same_samples(kind):
     spotter = spotter_of(FRONT_ENDS[kind])
     frontend = spotter.io.frontend

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motefit.signal.feature_kinds import feature_kinds
 from motefit.signal.features import Features, features_of
 from motefit.spec.errors import DataError
-from motefit.spec.frontend import FrontEnd
+from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
 
 # Streams call BLAS with other numbers of rows than clips do: sums in another order. Features of
 # noise are within 10, so this is a few units of float32.
@@ -36,7 +35,7 @@ def noise(samples: int, *, seed: int = 0, gain: float = 0.1) -> np.ndarray:
 def front_ends(draw: st.DrawFn) -> FrontEnd:
     rate = draw(st.sampled_from([4000, 8000, 11_025, 16_000, 44_100]))
     length = draw(st.integers(2, 700))
-    kind = draw(st.sampled_from(feature_kinds()))
+    kind = draw(st.sampled_from(FEATURE_KINDS.names()))
     mel_bins = draw(st.integers(1, 48)) if kind == "mel" else 0
     lower = draw(st.floats(0, 500))
     upper = (

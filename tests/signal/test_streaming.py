@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motefit.signal.feature_kinds import feature_kinds
 from motefit.signal.features import features_of
 from motefit.signal.resample import Resampler, resample
-from motefit.spec.frontend import FrontEnd
+from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
 
 EXAMPLES = {
     "mel": FrontEnd(rate_hz=8000, frame_length=320, frame_step=160),
@@ -29,10 +28,10 @@ def noise(samples: int) -> np.ndarray:
 
 
 def test_every_kind_has_an_example() -> None:
-    assert set(EXAMPLES) == set(feature_kinds()), "give the new kind an example here"
+    assert set(EXAMPLES) == set(FEATURE_KINDS.names()), "give the new kind an example here"
 
 
-@pytest.mark.parametrize("kind", feature_kinds())
+@pytest.mark.parametrize("kind", FEATURE_KINDS.names())
 @pytest.mark.parametrize("rate_hz", [8000, 11_025, 44_100, 48_000])
 @settings(max_examples=15)
 @given(data=st.data())

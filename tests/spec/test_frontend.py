@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.spec.errors import RecipeError
-from motefit.spec.frontend import FrontEnd
-from motefit.spec.kinds import kind_names, kind_spec
+from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
 from motefit.spec.normalization import Normalization
 
 
@@ -91,9 +90,9 @@ def test_frames_are_all_that_fit_and_no_more(length, step):
 
 
 def test_every_kind_is_known_by_its_name():
-    assert kind_names() == ("mel", "spectrogram")
-    for name in kind_names():
-        assert kind_spec(name).name == name
+    assert FEATURE_KINDS.names() == ("mel", "spectrogram")
+    for name in FEATURE_KINDS.names():
+        assert FEATURE_KINDS.find(name) is FEATURE_KINDS.all()[name]
 
 
 @pytest.mark.parametrize(

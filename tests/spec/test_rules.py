@@ -14,7 +14,6 @@ from motefit.spec.budget import Bound
 from motefit.spec.card import Card
 from motefit.spec.errors import MissingExtraError, MotefitError, RecipeError
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.kinds import KindSpec
 from motefit.spec.metrics import Metric
 from motefit.spec.normalization import Normalization
 from motefit.spec.recipe import ModelSpec, Recipe
@@ -25,7 +24,7 @@ from motefit.spec.tasks.speech_spec import SpeechIO
 from motefit.spec.teacher import TeacherSpec
 from motefit.spec.weakness import Weakness
 
-BY_PROGRAMMERS = {KindSpec, TaskSpec, Metric}
+BY_PROGRAMMERS = {TaskSpec, Metric}
 """Written in this package alone, never by a user: mypy checks them; so are certificates."""
 
 

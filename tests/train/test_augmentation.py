@@ -13,7 +13,6 @@ from motefit.train.augmentation import (
     Player,
     augment_clips,
     augments_clips,
-    augments_features,
     generated_noise,
     mask_features,
 )
@@ -46,7 +45,6 @@ def test_all_zero_settings_leave_everything_as_it_is(seed: int) -> None:
     pcm = clips(seed)
     nothing = AugmentSpec()
     assert not augments_clips(nothing)
-    assert not augments_features(nothing)
     out = augmented(pcm, seed)
     np.testing.assert_array_equal(out, pcm.astype(np.float32) / 32768)
     np.testing.assert_array_equal(augmented(out, seed), out)

@@ -110,10 +110,6 @@ def check(
         provenance=provenance(seed=made.seed, data_sha256=data_sha256),
     )
     same_data = made.data_sha256 == data_sha256
-    write_atomic(folder / "certificate.json", shipped.certificate.to_json())
-    report = folder / "report.html" if can_report() else None
-    if report is not None:
-        write_report(report, shipped.report())
     return CheckResult(
         card=shipped.card,
         certificate=shipped.certificate,
@@ -122,8 +118,17 @@ def check(
         else _differences(card.facts, shipped, same_data=same_data),
         rounded=card is not None and _rounded(card.facts, shipped, same_data=same_data),
         same_data=same_data,
-        report=report,
+        report=_write(folder, shipped),
     )
+
+
+def _write(folder: Path, shipped: CertifiedModel) -> Path | None:
+    """Write certificate and report; the report's path, or None without the ``report`` extra."""
+    write_atomic(folder / "certificate.json", shipped.certificate.to_json())
+    report = folder / "report.html" if can_report() else None
+    if report is not None:
+        write_report(report, shipped.report())
+    return report
 
 
 def _open(path: Path, recipe: Recipe | None) -> tuple[ModelFile, Card | None]:

@@ -1,10 +1,9 @@
 """One audio file -> mono 16-bit samples at the wanted rate; broken files are named, never read.
 
-With the extra ``train`` libsndfile decodes and soxr resamples. Without it PCM WAV files are read by
-the standard library, to the same samples, and other rates go through motefit's own resampler.
+With the extra ``train`` libsndfile decodes; without it PCM WAV files are read by the standard
+library, to the same samples. Other rates go through the resampler that the device uses.
 """
 
-import importlib.util
 import io
 import struct
 import wave
@@ -63,9 +62,8 @@ def read_clip(path: Path, *, rate_hz: int) -> npt.NDArray[np.int16]:
 def decode_clip(path: Path, *, rate_hz: int) -> Decoded:
     """Decode one WAV, FLAC or OGG file.
 
-    Channels are averaged; another rate is resampled with soxr (``HQ``: no alias), without it by
-    :func:`motefit.signal.resample.resample`. 16-bit mono files at ``rate_hz`` come back bit for
-    bit.
+    Channels are averaged; another rate is resampled by :func:`motefit.signal.resample.resample`.
+    16-bit mono files at ``rate_hz`` come back bit for bit.
 
     Args:
         path: the file; names it in errors.
@@ -89,7 +87,7 @@ def decode_clip(path: Path, *, rate_hz: int) -> Decoded:
         raise DataError(f"{path}: the file holds NaN or infinite samples; replace or remove it")
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
     if file_rate_hz != rate_hz:
-        mono = _resample(mono, file_rate_hz, rate_hz)
+        mono = resample(mono, file_rate_hz, rate_hz)
     scaled = np.clip(np.rint(mono * np.float32(_SCALE)), -_SCALE, _SCALE - 1)
     return Decoded(
         pcm=np.asarray(scaled, np.int16),
@@ -136,22 +134,6 @@ def _decode(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int, s
             f"{len(samples)} could be read; replace or remove it"
         )
     return samples, rate_hz, encoding
-
-
-def _resample(mono: npt.NDArray[np.float32], from_hz: int, to_hz: int) -> npt.NDArray[np.float32]:
-    if resampler() != "soxr":
-        return resample(mono, from_hz, to_hz)
-    import soxr  # noqa: PLC0415 - an extra, only for other rates
-
-    return np.asarray(soxr.resample(mono, from_hz, to_hz, quality="HQ"), np.float32)
-
-
-def resampler() -> str:
-    """What changes the rate of clips here: ``"soxr"``, or ``"motefit"`` where it is absent.
-
-    Their samples differ a little, so what is made with one must not be taken for the other's.
-    """
-    return "soxr" if importlib.util.find_spec("soxr") is not None else "motefit"
 
 
 def _decode_wav(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int, str]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from motefit.data.cache import SUFFIX, cache_folder, read_entry, write_checked
-from motefit.data.decode import decode_clip, file_bytes, fit_length, read_clip, resampler
+from motefit.data.decode import decode_clip, file_bytes, fit_length, read_clip
 from motefit.data.recordings import Recording, describe, from_row
 from motefit.data.speakers import describe_speakers, speaker_finder
 from motefit.data.speech_folder import SpeechFolder, find_speech
@@ -33,7 +33,7 @@ from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import SpeechData
 
 Progress = Callable[[int, int], None]
-_FORMAT = 2
+_FORMAT = 3
 _SHOWN_PROBLEMS = 5
 
 
@@ -162,8 +162,6 @@ def load_speech(
         "clips": [[name, _file_digest(path)] for name, path in sources],
         "noise": [_file_digest(path) for path in found.noise],
     }
-    if resampler() != "soxr":
-        content["resampler"] = resampler()
     entry = cache_folder(cache) / "speech" / f"{_hash_json(content)[:32]}{SUFFIX}"
     opened = read_entry(entry)
     if opened is None:

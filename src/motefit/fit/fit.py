@@ -145,13 +145,8 @@ def fit(
         first = propose(space, screener, (), 0)
         if not any(entry.trains for entry in first.entries):
             listener.screened(0, first.entries)
-            return FitResult(
-                folder=out,
-                obstacle=nearest_miss(tuple(screener.judged)),
-                judged=len(first.entries),
-                rejected=rejected_by(entry.excess for entry in first.entries),
-            )
-    sitting = _RunContext(
+            return _nothing_fits(out, first, screener)
+    context = _RunContext(
         recipe=recipe,
         data=data,
         folder=folder,
@@ -163,20 +158,16 @@ def fit(
         listener=listener,
     )
     with folder.locked():
-        folder.begin(
-            recipe,
-            data,
-            data_sha256=task.data_key(dataset),
-            storage=options.storage,
-            overwrite=options.overwrite,
-        )
-        if first is not None:
-            Rounds(out).write(0, first)
-        elif (done := finished(folder, recipe)) is not None:
-            return sitting.answer(done)
-        with closing(_ledger(folder, space, options)) as trial_store:
-            finish, chosen = sitting.search(trial_store)
-            return sitting.deliver(finish, chosen, trial_store.records)
+        return context.run(first)
+
+
+def _nothing_fits(out: Path, first: Round, screener: Screener) -> FitResult:
+    return FitResult(
+        folder=out,
+        obstacle=nearest_miss(tuple(screener.judged)),
+        judged=len(first.entries),
+        rejected=rejected_by(entry.excess for entry in first.entries),
+    )
 
 
 def _require(recipe: Recipe, options: FitOptions) -> None:
@@ -201,6 +192,27 @@ class _RunContext:
     screener: Screener
     options: FitOptions
     listener: Listener
+
+    def run(self, first: Round | None) -> FitResult:
+        """Search and deliver, or answer from what a finished run stored.
+
+        Args:
+            first: round of candidates where the run starts; None where it goes on.
+        """
+        self.folder.begin(
+            self.recipe,
+            self.data,
+            data_sha256=self.task.data_key(self.dataset),
+            storage=self.options.storage,
+            overwrite=self.options.overwrite,
+        )
+        if first is not None:
+            Rounds(self.folder.path).write(0, first)
+        elif (done := finished(self.folder, self.recipe)) is not None:
+            return self.answer(done)
+        with closing(_ledger(self.folder, self.space, self.options)) as trial_store:
+            finish, chosen = self.search(trial_store)
+            return self.deliver(finish, chosen, trial_store.records)
 
     def search(self, trial_store: "TrialStore") -> tuple[FinalistMaker, Mapping[str, str]]:
         """Train, and choose: the finished files, and the key of the chosen by name of the bundle.

@@ -95,7 +95,6 @@ def multiply_once(x: np.ndarray, by: Multiplier) -> np.ndarray:
 
 
 ONE = INT16[1]
-INPUT_BITS = 16
 
 
 @cache

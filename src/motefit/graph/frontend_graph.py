@@ -20,10 +20,9 @@ import numpy as np
 from motefit.graph.graph import INPUT, Graph
 from motefit.graph.ops import Add, Conv2D, DepthwiseConv2D, Op, Quantize, Shape
 from motefit.graph.ops_signal import Concatenate, Function, MatMul, Multiply, Reshape, Slice
-from motefit.signal.feature_kinds import feature_kind
 from motefit.signal.spectrum import hann
 from motefit.spec.errors import RecipeError
-from motefit.spec.frontend import FrontEnd
+from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
 from motefit.spec.normalization import Normalization
 
 PREFIX = "frontend"
@@ -168,7 +167,7 @@ def choose_layout(frontend: FrontEnd) -> SplitTransform:
     Raises:
         RecipeError: for a frame length that is a prime number.
     """
-    length, bins = frontend.frame_length, range(*feature_kind(frontend.kind).bins(frontend))
+    length, bins = frontend.frame_length, range(*FEATURE_KINDS.find(frontend.kind).bins(frontend))
     divisors = [n for n in range(2, length // 2 + 1) if length % n == 0]
     if not divisors:
         raise RecipeError(
@@ -267,7 +266,7 @@ def _features(
     chain: FrontEndChain, frontend: FrontEnd, layout: SplitTransform, normalization: Normalization
 ) -> None:
     """Magnitudes (frames, 1, kept k1 x k2) to normalized features (frames, 1, features)."""
-    stages = list(feature_kind(frontend.kind).stages(frontend))
+    stages = list(FEATURE_KINDS.find(frontend.kind).stages(frontend))
     gain = 1.0 / np.asarray(normalization.std, np.float64)
     shift = -np.asarray(normalization.mean, np.float64) * gain
     for number, stage in enumerate(stages):

@@ -25,7 +25,6 @@ from motefit.spec.budget import Bound, Budget
 from motefit.spec.codec import check_fields, decode, nearest
 from motefit.spec.errors import RecipeError
 from motefit.spec.metrics import metric
-from motefit.spec.recipe import Recipe
 
 Place = tuple[str | int, ...]
 """Keys and list indices that lead to a value of a recipe's table."""
@@ -146,15 +145,6 @@ def published_table(name: str) -> dict[str, Any]:
     for key, value in row.values.items():
         _put(table, _place(system.values[key]), value)
     return {"description": f"{system.title}: {row.note}", **table}
-
-
-def published_recipe(name: str) -> Recipe:
-    """The recipe of a row.
-
-    Raises:
-        RecipeError: when there is no such row, or its values make no recipe.
-    """
-    return Recipe.from_table(published_table(name), name=name)
 
 
 def published_figures(name: str) -> dict[str, float]:

@@ -48,11 +48,6 @@ class Trial:
         """Round and index: unique in a study."""
         return self.round, self.index
 
-    @property
-    def has_values(self) -> bool:
-        """Whether training gave facts."""
-        return self.status in {"stopped", "trained"}
-
 
 def rejected_by(excesses: Iterable[Mapping[str, float]]) -> Mapping[str, int]:
     """How many candidates missed each bound before training, the most frequent first.

@@ -6,10 +6,9 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from motefit.signal.feature_kinds import feature_kind
 from motefit.signal.pcm import as_float32, require_samples
 from motefit.signal.spectrum import Spectrum, framed
-from motefit.spec.frontend import FrontEnd
+from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
 
 Float32Array = NDArray[np.float32]
 
@@ -27,7 +26,7 @@ class Features:
     """
 
     def __init__(self, frontend: FrontEnd) -> None:
-        kind = feature_kind(frontend.kind)
+        kind = FEATURE_KINDS.find(frontend.kind)
         rows = max(frontend.frames, BLOCK_SAMPLES // frontend.frame_length)
         self.frontend = frontend
         self._clip = _Clip(frontend)

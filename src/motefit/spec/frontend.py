@@ -2,13 +2,23 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from motefit.spec.codec import check_fields
 from motefit.spec.errors import RecipeError
-from motefit.spec.kinds import kind_spec
+from motefit.spec.registry import Registry
+
+if TYPE_CHECKING:
+    from motefit.signal.feature_kinds import FeatureKind
 
 HIGHEST_RATE_HZ = 768_000
 LONGEST_CLIP_S = 60
+
+FEATURE_KINDS: "Registry[FeatureKind]" = Registry(
+    "motefit.signal.feature_kinds", "kind of features"
+)
+"""Kinds by name. A kind is one file, settings and arithmetic together, and its arithmetic needs
+numpy: so the package is named here, not imported, and loaded when the first front end is made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +27,7 @@ class FrontEnd:
 
     Attributes:
         kind: ``"mel"`` (log-mel or MFCC), ``"spectrogram"`` (magnitude of the STFT), or another
-            file of ``motefit.spec.kinds``.
+            file of ``motefit.signal.feature_kinds``.
         rate_hz: sampling rate the features are computed at, up to 768000.
         seconds: length of one clip, up to 60.
         frame_length: samples in one analysis frame, also the FFT length.
@@ -59,7 +69,7 @@ class FrontEnd:
                 f"the band must satisfy 0 <= lower_hz < upper_hz <= {self.rate_hz / 2} "
                 f"(half the rate), got {self.lower_hz}..{self.upper_hz}"
             )
-        kind_spec(self.kind).check(self)
+        FEATURE_KINDS.find(self.kind).check(self)
 
     @property
     def clip_samples(self) -> int:
@@ -81,7 +91,7 @@ class FrontEnd:
     @property
     def features(self) -> int:
         """Features in one frame."""
-        return kind_spec(self.kind).features(self)
+        return FEATURE_KINDS.find(self.kind).features(self)
 
     @property
     def shape(self) -> tuple[int, int]:

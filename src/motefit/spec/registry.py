@@ -39,6 +39,10 @@ class Registry(Generic[T]):
         self._load()
         return dict(sorted(self._members.items()))
 
+    def names(self) -> tuple[str, ...]:
+        """Names of all members, sorted."""
+        return tuple(self.all())
+
     def find(self, name: str) -> T:
         """Look a member up.
 

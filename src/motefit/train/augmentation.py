@@ -32,12 +32,6 @@ def augments_clips(spec: AugmentSpec) -> bool:
     )
 
 
-def augments_features(spec: AugmentSpec) -> bool:
-    """Whether a setting masks features."""
-    time = spec.time_masks > 0 and spec.time_mask_frames > 0
-    return time or (spec.frequency_masks > 0 and spec.frequency_mask_bins > 0)
-
-
 def augment_clips(
     pcm: np.ndarray,
     spec: AugmentSpec,

@@ -70,10 +70,15 @@ def bcresnet(
                 dropout=dropout,
             )
     if head_channels:
-        net.conv(head_channels, (1, 1))
-        net.batch_norm()
-        net.relu()
+        _pointwise(net, head_channels)
     return net.classify(problem.outputs, softmax=softmax)
+
+
+def _pointwise(net: Builder, width: int) -> None:
+    """Append a 1x1 convolution with its norm and ReLU."""
+    net.conv(width, (1, 1))
+    net.batch_norm()
+    net.relu()
 
 
 def _block(
@@ -87,9 +92,7 @@ def _block(
 ) -> None:
     start, before = net.cursor, net.shape
     if before[2] != width:
-        net.conv(width, (1, 1))
-        net.batch_norm()
-        net.relu()
+        _pointwise(net, width)
     net.depthwise((1, kernels[1]), stride=(1, stride))
     two_d = net.batch_norm()
     net.average_pool((1, net.shape[1]))

@@ -1,7 +1,7 @@
 """The kinds of features a front end can compute; one file a kind.
 
-A file in this folder says how magnitudes become features and calls :func:`register`. The file of
-the same name in ``motefit.spec.kinds`` says which settings it accepts and what shape it gives.
+A file in this folder says which settings its kind accepts, how many features a frame has and how
+magnitudes become features, and registers it in ``FEATURE_KINDS``.
 
 What a kind does is a short list of matrix products and logarithms (:class:`Stage`), so that numpy,
 the model file and whatever else computes features read one definition.
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from motefit.signal.threads import ONE_THREAD
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.registry import Registry
 
 Float32Array = NDArray[np.float32]
 Finish = Callable[[Float32Array], Float32Array]
@@ -46,15 +45,17 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureKind:
-    """What one kind does with the magnitude spectrum of each frame.
+    """Settings of one kind, and what it does with the magnitude spectrum of each frame.
 
     Attributes:
-        name: as written in ``kind = "..."`` of the front end.
+        check: raises RecipeError for settings the kind does not accept.
+        features: number of features in a frame.
         bins: first and one-past-last DFT bin it reads, of ``frame_length // 2 + 1``.
         stages: what it does with them, one stage after the other.
     """
 
-    name: str
+    check: Callable[[FrontEnd], None]
+    features: Callable[[FrontEnd], int]
     bins: Callable[[FrontEnd], tuple[int, int]]
     stages: Callable[[FrontEnd], tuple[Stage, ...]]
 
@@ -69,21 +70,3 @@ class FeatureKind:
             return magnitude
 
         return finish
-
-
-_KINDS: Registry[FeatureKind] = Registry(__name__, "kind of features")
-
-
-def register(kind: FeatureKind) -> None:
-    """Add a kind; called once by each file of this folder."""
-    _KINDS.register(kind.name, kind)
-
-
-def feature_kind(name: str) -> FeatureKind:
-    """Look a kind up by the name a checked FrontEnd has."""
-    return _KINDS.find(name)
-
-
-def feature_kinds() -> tuple[str, ...]:
-    """Names of all registered kinds, sorted."""
-    return tuple(_KINDS.all())

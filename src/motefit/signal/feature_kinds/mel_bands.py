@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from motefit.signal.feature_kinds import FeatureKind, Float32Array, Stage, register
-from motefit.spec.frontend import FrontEnd
+from motefit.signal.feature_kinds import FeatureKind, Float32Array, Stage
+from motefit.spec.errors import RecipeError
+from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
 
 LOG_OFFSET = np.float32(1e-6)
 """Added to a band before the logarithm; the published scripts' constant."""
@@ -52,6 +53,18 @@ def _hertz_to_mel(hertz: np.ndarray | float) -> np.ndarray:
     return np.asarray(1127.0 * np.log1p(hertz / 700.0))
 
 
+def _check(frontend: FrontEnd) -> None:
+    if frontend.mel_bins < 1 or not 0 <= frontend.coefficients <= frontend.mel_bins:
+        raise RecipeError(
+            f"mel_bins must be at least 1 and coefficients 0..mel_bins, "
+            f"got {frontend.mel_bins} and {frontend.coefficients}"
+        )
+
+
+def _features(frontend: FrontEnd) -> int:
+    return frontend.coefficients or frontend.mel_bins
+
+
 def _bins(frontend: FrontEnd) -> tuple[int, int]:
     used = np.flatnonzero(mel_matrix(frontend).any(axis=1))
     return (int(used[0]), int(used[-1]) + 1) if used.size else (0, 1)
@@ -64,4 +77,6 @@ def _stages(frontend: FrontEnd) -> tuple[Stage, ...]:
     return (bands, Stage(matrix=dct_matrix(frontend))) if frontend.coefficients else (bands,)
 
 
-register(FeatureKind(name="mel", bins=_bins, stages=_stages))
+FEATURE_KINDS.register(
+    "mel", FeatureKind(check=_check, features=_features, bins=_bins, stages=_stages)
+)

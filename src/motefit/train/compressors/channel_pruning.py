@@ -69,21 +69,27 @@ def channel_pruning(  # noqa: PLR0913 - the options of a step are its signature
         "bytes": lambda m: len(tuner.file(m)),
     }
     wanted = (1 - share) * cost[target](model)
-    low, high = -1, len(order)  # taking `high` channels out is enough, `low` is not
     least = cost[target](_pruned(model, order))
     if least > wanted:
         raise RecipeError(
             f"share: with one channel in every layer {target} are still {least}, wanted "
             f"{wanted:.0f}; lower the share (now {share:g})"
         )
+    gone = _fewest(len(order), lambda n: cost[target](_pruned(model, order[:n])) <= wanted)
+    rate = learning_rate or tuner.settings.learning_rate
+    return tuner.fit(_pruned(model, order[:gone]), FineTuneSpec(epochs=epochs, learning_rate=rate))
+
+
+def _fewest(most: int, enough: Callable[[int], bool]) -> int:
+    """Find by bisection the smallest number in 0..``most`` that is enough; ``most`` is."""
+    low, high = -1, most
     while high - low > 1:
         middle = (low + high) // 2
-        if cost[target](_pruned(model, order[:middle])) <= wanted:
+        if enough(middle):
             high = middle
         else:
             low = middle
-    rate = learning_rate or tuner.settings.learning_rate
-    return tuner.fit(_pruned(model, order[:high]), FineTuneSpec(epochs=epochs, learning_rate=rate))
+    return high
 
 
 def _order(graph: Graph, *, by: str, scope: str) -> list[tuple[ChannelGroup, int]]:

@@ -6,7 +6,7 @@ magnitude-based pruning" (LAMP), arXiv:2010.07611, equation 4.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -37,6 +37,23 @@ class Schedule:
     begin: float
     end: float
     power: float = 3.0
+
+    def checked(self) -> "Schedule":
+        """Return the schedule itself once its values are known to make sense.
+
+        Raises:
+            RecipeError: for a value out of range; it is named as the option of the recipe.
+        """
+        require("sparsity", self.final, low=0, high=0.999)
+        require("initial_sparsity", self.initial, low=0, high=self.final)
+        require("begin", self.begin, low=0, high=self.end)
+        require("end", self.end, low=self.begin, high=1)
+        require("power", self.power, low=0, high=100)
+        return self
+
+    def within(self, share: float) -> "Schedule":
+        """Squeeze the schedule into the first ``share`` (0..1) of a longer training."""
+        return replace(self, begin=self.begin * share, end=self.end * share)
 
     def sparsity(self, progress: float) -> float:
         """Share of zeros wanted after a share of the training.
@@ -97,41 +114,35 @@ def magnitude_pruning(  # noqa: PLR0913 - the options of a step are its signatur
     Raises:
         RecipeError: for a value out of range, or a layer that is not there.
     """
-    require("sparsity", sparsity, low=0, high=0.999)
-    require("initial_sparsity", initial_sparsity, low=0, high=sparsity)
-    require("begin", begin, low=0, high=end)
-    require("end", end, low=begin, high=1)
-    require("power", power, low=0, high=100)
     require("learning_rate", learning_rate, low=0, high=1e3)
-    if min(epochs, fine_tuning_epochs) < 0 or frequency < 1:
-        raise RecipeError(
-            "epochs and fine_tuning_epochs must not be negative and frequency at least 1, got "
-            f"{epochs}, {fine_tuning_epochs} and {frequency}"
-        )
-    graph = model.graph
-    names = chosen_weights(graph, layers, depthwise=depthwise)
+    _require_counts(epochs, fine_tuning_epochs, frequency)
+    pruning = Schedule(
+        initial=initial_sparsity, final=sparsity, begin=begin, end=end, power=power
+    ).checked()
     total = epochs + fine_tuning_epochs
-    share = epochs / total if total else 0.0
-    masks = Masks(
-        Schedule(
-            initial=initial_sparsity,
-            final=sparsity,
-            begin=begin * share,
-            end=end * share,
-            power=power,
-        ),
-        model,
-        names=names,
-        frequency=frequency,
-        scope=scope,
-    )
-    if end * share == 0:
-        masks.prune(sparsity, {n: layout_of(graph, n).to_torch(graph.constants[n]) for n in names})
+    schedule = pruning.within(epochs / total if total else 0.0)
+    names = chosen_weights(model.graph, layers, depthwise=depthwise)
+    masks = Masks(schedule, model, names=names, frequency=frequency, scope=scope)
+    if schedule.end == 0:
+        masks.prune(sparsity, _in_torch(model, names))
     last = min(int(end * epochs), max(total - 1, 0))
     tuning = FineTuneSpec(
         epochs=total, learning_rate=learning_rate, rounding=masks, counted_from=last
     )
     return tuner.fit(model, tuning)
+
+
+def _require_counts(epochs: int, fine_tuning_epochs: int, frequency: int) -> None:
+    if min(epochs, fine_tuning_epochs) < 0 or frequency < 1:
+        raise RecipeError(
+            "epochs and fine_tuning_epochs must not be negative and frequency at least 1, got "
+            f"{epochs}, {fine_tuning_epochs} and {frequency}"
+        )
+
+
+def _in_torch(model: Model, names: tuple[str, ...]) -> dict[str, Tensor]:
+    graph = model.graph
+    return {name: layout_of(graph, name).to_torch(graph.constants[name]) for name in names}
 
 
 class Masks(nn.Module):
