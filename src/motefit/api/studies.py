@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from motefit.fit.run_dir import RunDir
+from motefit.fitting.run_dir import RunDir
 from motefit.spec.codec import dumps_json, encode
 from motefit.spec.errors import MotefitError, RecipeError
 from motefit.spec.extras import require

@@ -6,8 +6,8 @@ from rich.table import Table
 
 from motefit.cli.output import out
 from motefit.cli.verdict_table import verdict_table
-from motefit.export.in_graph import TOLERANCE, InGraphExport
-from motefit.export.streaming import StreamingExport
+from motefit.exporting.in_graph import TOLERANCE, InGraphExport
+from motefit.exporting.streaming import StreamingExport
 from motefit.spec.codec import encode
 
 

@@ -9,8 +9,8 @@ from motefit.cli.forms import forms_table, print_forms, print_streaming
 from motefit.cli.output import print_json
 from motefit.cli.progress_display import open_progress
 from motefit.cli.verdict_table import print_verdict
-from motefit.export.in_graph import InGraphExport, export_in_graph
-from motefit.export.streaming import StreamingExport, export_streaming
+from motefit.exporting.in_graph import InGraphExport, export_in_graph
+from motefit.exporting.streaming import StreamingExport, export_streaming
 from motefit.spec.errors import RecipeError
 
 FORMS = {"in-graph": export_in_graph}

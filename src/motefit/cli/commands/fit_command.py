@@ -10,10 +10,10 @@ from motefit.cli.forms import forms_table, print_forms
 from motefit.cli.output import INTERRUPTED, escape, fail, out, print_json
 from motefit.cli.progress_display import Mode, open_progress
 from motefit.cli.verdict_table import print_obstacle, print_verdict, verdict_table, verdict_words
-from motefit.export.in_graph import InGraphExport
-from motefit.fit.fit import FitOptions, FitResult, fit, resume
-from motefit.fit.measured_run import Release
-from motefit.fit.run_dir import RunDir
+from motefit.exporting.in_graph import InGraphExport
+from motefit.fitting.fit import FitOptions, FitResult, fit, resume
+from motefit.fitting.measured_run import Release
+from motefit.fitting.run_dir import RunDir
 from motefit.recipes.catalog import find_recipe
 from motefit.spec.errors import RecipeError
 

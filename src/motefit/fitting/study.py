@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from motefit.fit.scheduler import Failure, Scheduler, epochs_of
-from motefit.fit.screener import Screener
+from motefit.fitting.scheduler import Failure, Scheduler, epochs_of
+from motefit.fitting.screener import Screener
 from motefit.search.progress import Listener
 from motefit.search.ranking import survivors
 from motefit.search.rounds import Proposal, Round, Rounds

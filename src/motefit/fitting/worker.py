@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from motefit.fit.distillation import distilled
-from motefit.fit.jobs import (
+from motefit.fitting.distillation import distilled
+from motefit.fitting.jobs import (
     CHECKPOINT,
     DIVERGED,
     HISTORY,

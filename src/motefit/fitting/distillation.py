@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from motefit.data.cache import alone, cache_folder, read_entry
-from motefit.fit.jobs import untrained
+from motefit.fitting.jobs import untrained
 from motefit.graph.graph import Graph
 from motefit.spec.codec import dumps_json
 from motefit.spec.recipe import ModelSpec, Recipe

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from motefit.certify.certify import CertifiedModel
-from motefit.fit.jobs import TrainedFile, outcome_of
-from motefit.fit.run_dir import RunDir
+from motefit.fitting.jobs import TrainedFile, outcome_of
+from motefit.fitting.run_dir import RunDir
 from motefit.report.render import render_report
 from motefit.runtime.bundle import bundle_bytes, load_bundle, sha256
 from motefit.spec.card import Card

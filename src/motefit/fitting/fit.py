@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from motefit import __version__
 from motefit.certify.certify import notes_of
-from motefit.export.in_graph import InGraphExport, require_in_graph
-from motefit.fit.finalists import FinalistMaker
-from motefit.fit.in_graph_release import release_in_graph, stored_in_graph
-from motefit.fit.measured_run import Release, finished
-from motefit.fit.release import release
-from motefit.fit.run_dir import RunDir
-from motefit.fit.scheduler import Scheduler
-from motefit.fit.screener import Screener
-from motefit.fit.study import Study, propose
+from motefit.exporting.in_graph import InGraphExport, require_in_graph
+from motefit.fitting.finalists import FinalistMaker
+from motefit.fitting.in_graph_release import release_in_graph, stored_in_graph
+from motefit.fitting.measured_run import Release, finished
+from motefit.fitting.release import release
+from motefit.fitting.run_dir import RunDir
+from motefit.fitting.scheduler import Scheduler
+from motefit.fitting.screener import Screener
+from motefit.fitting.study import Study, propose
 from motefit.measure.latency.device_profile import DeviceProfile, measure_profile
 from motefit.measure.workers.pinned import call_pinned
 from motefit.runtime.quiet import silence_litert

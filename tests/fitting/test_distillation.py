@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from motefit.fit.distillation import distilled
-from motefit.fit.fit import FitOptions, fit
+from motefit.fitting.distillation import distilled
+from motefit.fitting.fit import FitOptions, fit
 from motefit.spec.errors import OutputError, RecipeError
 from motefit.spec.recipe import Recipe
 from motefit.tasks import find_task, load_dataset

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from motefit.certify.check import recipe_of
-from motefit.export.in_graph import SOUNDS, remeasured, sounds
+from motefit.exporting.in_graph import SOUNDS, remeasured, sounds
 from motefit.graph.streaming_form import streaming_form
 from motefit.measure.latency.paired import BenchmarkCase, Latency
 from motefit.measure.workers.pinned import pinned_latency

@@ -5,8 +5,8 @@ from typing import Any
 
 from motefit.certify.certify import CertifiedModel
 from motefit.certify.check import recipe_of
-from motefit.export.in_graph import Agreement, InGraphExport, InGraphForm
-from motefit.fit.run_dir import IN_GRAPH, RunDir
+from motefit.exporting.in_graph import Agreement, InGraphExport, InGraphForm
+from motefit.fitting.run_dir import IN_GRAPH, RunDir
 from motefit.measure.latency.paired import Latency
 from motefit.report.render import write_report
 from motefit.runtime.bundle import load_bundle

@@ -8,9 +8,9 @@ from pathlib import Path
 from motefit.certify.certify import CertifiedModel, certify_file
 from motefit.certify.facts import Facts, is_quality, is_summary, measure_file
 from motefit.certify.provenance import fit_command, provenance
-from motefit.fit.finalists import Finalist, FinalistMaker, spread
-from motefit.fit.measured_run import MeasuredRelease, Release, write_outputs
-from motefit.fit.run_dir import RunDir
+from motefit.fitting.finalists import Finalist, FinalistMaker, spread
+from motefit.fitting.measured_run import MeasuredRelease, Release, write_outputs
+from motefit.fitting.run_dir import RunDir
 from motefit.search.trial import Trial, rejected_by
 from motefit.spec.recipe import Recipe
 from motefit.tasks import AnyTask, load_dataset

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-from motefit.fit.jobs import (
+from motefit.fitting.jobs import (
     HISTORY,
     CandidateJob,
     TrainedFile,
@@ -18,7 +18,7 @@ from motefit.fit.jobs import (
     training_folder,
     untrained,
 )
-from motefit.fit.remote_files import run_in_folders
+from motefit.fitting.remote_files import run_in_folders
 from motefit.search.engines import Engine, WorkerLost
 from motefit.search.progress import InTraining, Listener
 from motefit.search.space import Candidate
@@ -187,7 +187,7 @@ class Scheduler:
 
 def _work(job: TrainJob) -> None:
     # Here, because it imports torch, and only workers train.
-    from motefit.fit.worker import run_job  # noqa: PLC0415 - see above
+    from motefit.fitting.worker import run_job  # noqa: PLC0415 - see above
 
     run_job(job)
 

@@ -15,7 +15,7 @@ from motefit.data.cache import read_entry
 from motefit.data.speech import Clips, SpeechDataset, load_speech
 from motefit.data.synth.folder import SEAL, synthetic_folder
 from motefit.data.synth.sound import write_wav
-from motefit.fit.jobs import outcome_of, standing_of, standing_path
+from motefit.fitting.jobs import outcome_of, standing_of, standing_path
 from motefit.runtime.bundle import sha256
 from motefit.search.rounds import Proposal, Round, Rounds
 from motefit.spec.errors import ModelFileError, OutputError

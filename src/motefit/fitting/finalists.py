@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from motefit.certify.facts import is_summary, measure_cost
-from motefit.fit.jobs import TrainedFile
-from motefit.fit.scheduler import Scheduler
-from motefit.fit.study import TrainedCandidate
+from motefit.fitting.jobs import TrainedFile
+from motefit.fitting.scheduler import Scheduler
+from motefit.fitting.study import TrainedCandidate
 from motefit.search.progress import Listener
 from motefit.search.ranking import choose, survivors
 from motefit.search.space import Candidate, variants_of

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from motefit.fit.jobs import untrained
+from motefit.fitting.jobs import untrained
 from motefit.search.rounds import Proposal
 from motefit.search.screening import Screened, screen_all
 from motefit.search.space import Candidate, Point, variants_of

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from motefit.fit.run_dir import RunDir
+from motefit.fitting.run_dir import RunDir
 from motefit.spec.errors import OutputError, RecipeError
 from motefit.spec.recipe import Recipe
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from motefit.fit.jobs import TrainJob
+from motefit.fitting.jobs import TrainJob
 from motefit.search.engines import Ended, Engine
 from motefit.spec.errors import OutputError
 from motefit.spec.files import write_atomic

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from motefit.data.synth.climate import synthesize_climate
-from motefit.fit.finalists import FinalistMaker
-from motefit.fit.jobs import HISTORY
-from motefit.fit.scheduler import Failure, Scheduler, epochs_of
-from motefit.fit.screener import Screener
-from motefit.fit.study import Study, TrainedCandidate, propose
+from motefit.fitting.finalists import FinalistMaker
+from motefit.fitting.jobs import HISTORY
+from motefit.fitting.scheduler import Failure, Scheduler, epochs_of
+from motefit.fitting.screener import Screener
+from motefit.fitting.study import Study, TrainedCandidate, propose
 from motefit.search.engines import Engine, open_engine
 from motefit.search.progress import Listener
 from motefit.search.rounds import Rounds

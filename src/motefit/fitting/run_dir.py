@@ -6,7 +6,7 @@
     RUN/run.json           its name, the data's path and content hash
     RUN/study.db           the ledger of the study, unless it is in a storage elsewhere
     RUN/rounds/<n>.json    what was proposed, and screened
-    RUN/trainings/, RUN/candidates/   see motefit.fit.jobs
+    RUN/trainings/, RUN/candidates/   see motefit.fitting.jobs
     RUN/reads.jsonl        which part of the data was opened when, and for what
     RUN/measured.json      what the test set said of the chosen files
     RUN/<recipe>.zip       the bundle: model.tflite and card.json
