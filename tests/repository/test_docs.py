@@ -30,7 +30,7 @@ def _tool(name):
 
 CLI = _tool("cli_reference")
 RECIPE = _tool("recipe_reference")
-COMMANDS = [name for name, _ in CLI.commands(app, "motefit")]
+COMMANDS = [name for name, _ in CLI.every_command()]
 
 
 def _text(name):

@@ -15,6 +15,7 @@ from motefit.certify.check import recipe_of
 from motefit.certify.facts import measure_cost
 from motefit.certify.provenance import provenance
 from motefit.data.speech import SpeechDataset
+from motefit.exporting.costs_table import costs_table
 from motefit.graph.frontend_graph import choose_layout, frontend_graph, with_frontend
 from motefit.graph.graph import INPUT
 from motefit.measure.latency.paired import Latency
@@ -30,6 +31,7 @@ from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import Recipe
+from motefit.spec.tables import Item, Printable, Styled
 from motefit.spec.tasks.speech_spec import NAME, SpeechIO
 from motefit.tasks import Part, find_task
 from motefit.tflite.importer.read import read_graph
@@ -149,7 +151,7 @@ SOUNDS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class InGraphExport:
+class InGraphExport(Printable):
     """A bundle with its front end inside the model.
 
     Attributes:
@@ -167,6 +169,34 @@ class InGraphExport:
     agreement: Agreement
     plain_bytes: int
     latency: dict[str, Latency]
+
+    @property
+    def met(self) -> bool:
+        """Whether it equals the plain form, and with data the budget holds."""
+        certified = self.certificate is None or self.certificate.met
+        return certified and self.agreement.proven
+
+    def content(self) -> list[Item]:
+        """Size and latency of both forms, whether they agree, and where the new one is."""
+        found = self.agreement
+        lines: list[Item] = [
+            costs_table(
+                self.latency,
+                plain="plain",
+                plain_bytes=self.plain_bytes,
+                own_bytes=int(self.card.facts["size.tflite_bytes"]),
+            ),
+            (
+                f"{found.same_label} of {found.clips} clips have the same label in both forms; "
+                f"probabilities differ by {found.probability_difference:.4f} at most, features by "
+                f"{found.feature_difference:.1e} ({found.exceeding} of {found.features} by more "
+                f"than {TOLERANCE:.0e}), the networks on the same features by "
+                f"{found.network_difference:.1e}"
+            ),
+        ]
+        if not found.proven:
+            lines.append((Styled("not proven", "bad"), " to be the same model"))
+        return [*lines, f"wrote {self.bundle}"]
 
 
 def export_in_graph(

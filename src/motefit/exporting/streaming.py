@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from motefit.certify.check import recipe_of
+from motefit.exporting.costs_table import costs_table
 from motefit.exporting.in_graph import SOUNDS, remeasured, sounds
 from motefit.graph.streaming_form import streaming_form
 from motefit.measure.latency.paired import BenchmarkCase, Latency
@@ -25,6 +26,7 @@ from motefit.spec.card import Card
 from motefit.spec.certificate import Certificate
 from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError
+from motefit.spec.tables import Item, Printable
 from motefit.spec.tasks.speech_spec import NAME, SpeechIO
 from motefit.tasks import find_task, load_dataset
 from motefit.tflite.importer.read import read_graph
@@ -153,7 +155,7 @@ def step_subject(model: bytes, io: SpeechIO) -> BenchmarkCase:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StreamingExport:
+class StreamingExport(Printable):
     """A bundle whose model is in streaming form.
 
     Attributes:
@@ -174,6 +176,31 @@ class StreamingExport:
     plain_bytes: int
     latency: dict[str, Latency]
     step_ms: float
+
+    @property
+    def met(self) -> bool:
+        """Whether it equals the plain form, and with data the budget holds."""
+        certified = self.certificate is None or self.certificate.met
+        return certified and self.agreement.proven
+
+    def content(self) -> list[Item]:
+        """Size and latency of both forms, whether they agree, and where the new one is."""
+        found = self.agreement
+        return [
+            costs_table(
+                self.latency,
+                plain="window",
+                plain_bytes=self.plain_bytes,
+                own_bytes=int(self.card.facts["size.tflite_bytes"]),
+            ),
+            (
+                f"a step takes {self.step_ms:g} ms of sound; after a reset {found.equal} of "
+                f"{found.clips} clips are heard bit for bit as by the plain form (builtin "
+                f"kernels), {found.same_label} have the same label with XNNPACK, probabilities "
+                f"{found.probability_difference:.1e} apart at most"
+            ),
+            f"wrote {self.bundle}",
+        ]
 
 
 def export_streaming(

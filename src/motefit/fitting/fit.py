@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from motefit import __version__
 from motefit.certify.certify import notes_of
+from motefit.certify.verdict_table import verdict_content, verdict_words
 from motefit.exporting.in_graph import InGraphExport, require_in_graph
 from motefit.fitting.finalists import FinalistMaker
 from motefit.fitting.in_graph_release import release_in_graph, stored_in_graph
@@ -28,9 +29,11 @@ from motefit.search.space import Space
 from motefit.search.strategies import find_strategy
 from motefit.search.timing import Timing
 from motefit.search.trial import Trial, rejected_by
+from motefit.spec.certificate import Certificate
 from motefit.spec.errors import MotefitError
 from motefit.spec.extras import require_report, require_training
 from motefit.spec.recipe import Recipe
+from motefit.spec.tables import Item, Printable, Styled
 from motefit.tasks import AnyTask, find_task, load_dataset
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ class NothingTrainedError(MotefitError, ArithmeticError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitResult:
+class FitResult(Printable):
     """What a run left behind.
 
     Attributes:
@@ -80,6 +83,47 @@ class FitResult:
             and all(d.certificate.met for d in self.deliveries.values())
             and all(form.agreement.proven for form in self.in_graph.values())
         )
+
+    def content(self) -> list[Item]:
+        """Facts and verdicts of each bundle, or what is in the way of all candidates."""
+        found: list[Item] = []
+        if self.already_done:
+            found.append(
+                f"already done: {self.folder} holds this run with its verdict; "
+                "--overwrite replaces it"
+            )
+        if self.obstacle is not None:
+            found += obstacle_content(self.obstacle, self.rejected, judged=self.judged)
+        for name, delivery in self.deliveries.items():
+            if len(self.deliveries) > 1:
+                found += ["", Styled(name, "strong")]
+            found += verdict_content(delivery.card, delivery.certificate)
+            found += ["", f"bundle  {delivery.bundle}", f"report  {delivery.report}"]
+            if name in self.in_graph:
+                found += ["", "with its front end inside:", *self.in_graph[name].content()]
+                found += _certificate_line(self.in_graph[name].certificate)
+        return found
+
+
+def obstacle_content(nearest: Screened, rejected: Mapping[str, int], *, judged: int) -> list[Item]:
+    """Say that nothing fits, which bounds are in the way, and what came nearest."""
+    head = Styled("no candidate can meet the budget", "bad")
+    return [
+        (head, f" ({judged} judged, none trained)"),
+        *(f"missed by {count}: {name}" for name, count in rejected.items()),
+        f"nearest: {nearest.candidate.title}: {nearest.reason}",
+    ]
+
+
+def _certificate_line(certificate: Certificate | None) -> list[Item]:
+    """The verdict on a further form, with the bounds it misses."""
+    if certificate is None:
+        return []
+    missed = [line.metric for line in certificate.lines if line.verdict != "pass"]
+    verdict = verdict_words(certificate)
+    if missed:
+        verdict = verdict.replace("budget not met", f"budget not met: {', '.join(missed)}", 1)
+    return [f"certificate of this form: {verdict}"]
 
 
 @dataclass(frozen=True, kw_only=True)

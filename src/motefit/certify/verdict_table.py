@@ -1,56 +1,51 @@
-"""How a certificate looks in a terminal."""
+"""How a certificate prints."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from rich.table import Table
-
-from motefit.certify.check import CheckResult
 from motefit.certify.facts import is_quality
-from motefit.cli.output import escape, out
-from motefit.search.screening import Screened
 from motefit.spec.card import Card
 from motefit.spec.certificate import AccuracyEvidence, Certificate
-from motefit.spec.codec import encode
 from motefit.spec.metrics import MAE_PREFIX, RECALL_MIN, RECALL_PREFIX, format_value
+from motefit.spec.tables import Item, Style, Styled, Table, Text
 
-MARKS = {
-    "pass": "[green]pass[/]",
-    "fail": "[bold red]FAIL[/]",
-    "not measured": "[yellow]not measured[/]",
-    "not judged": "[yellow]not judged[/]",
+STYLES: Mapping[str, Style] = {
+    "pass": "good",
+    "fail": "bad",
+    "not measured": "doubtful",
+    "not judged": "doubtful",
 }
 
 MOST_RESERVATIONS = 4
 """In the line of the verdict; report and certificate have all."""
 
 
-def print_verdict(card: Card, certificate: Certificate) -> None:
-    """Print facts, verdicts and what the data can carry."""
-    table = Table(box=None, pad_edge=False)
-    for title in ("metric", "bound", "measured", "verdict"):
-        table.add_column(title, justify="right" if title in {"bound", "measured"} else "left")
+def verdict_content(card: Card, certificate: Certificate) -> list[Item]:
+    """Facts, verdicts, what the data can carry, and the verdict in one line."""
+    found: list[Item] = [_facts_table(card, certificate)]
+    if certificate.accuracy is not None:
+        found.append(f"accuracy: {_accuracy(certificate.accuracy)}")
+        found += _unseen(card, certificate.accuracy)
+    found += [*_spread(card), *_about_data(card)]
+    return [*found, Styled(verdict_words(certificate), _style(certificate))]
+
+
+def _facts_table(card: Card, certificate: Certificate) -> Table:
+    rows: list[tuple[Text, ...]] = []
     bounded = {line.metric for line in certificate.lines}
     for line in certificate.lines:
-        note = f" ({escape(line.reason)})" if line.reason else ""
-        table.add_row(escape(line.metric), line.bound, line.measured, MARKS[line.verdict] + note)
+        mark = Styled("FAIL" if line.verdict == "fail" else line.verdict, STYLES[line.verdict])
+        note = f" ({line.reason})" if line.reason else ""
+        rows.append((line.metric, line.bound, line.measured, (mark, note)))
     for name, value in sorted(card.facts.items()):
         if name not in bounded and (name == RECALL_MIN or not name.startswith(RECALL_PREFIX)):
-            table.add_row(f"[dim]{escape(name)}[/]", "", f"[dim]{format_value(name, value)}[/]", "")
-    for name, row in _baselines(card):
-        table.add_row(f"[dim]{escape(name)}[/]", "", f"[dim]{row}[/]", "[dim]baseline[/]")
-    out.print(table)
-    if certificate.accuracy is not None:
-        out.print(f"accuracy: {_accuracy(certificate.accuracy)}", soft_wrap=True)
-        for text in _unseen(card, certificate.accuracy):
-            out.print(text, soft_wrap=True)
-    for text in _spread(card):
-        out.print(text, soft_wrap=True)
-    for text in _about_data(card):
-        out.print(text, soft_wrap=True)
-    out.print(
-        f"[bold {_color(certificate)}]{escape(verdict_words(certificate))}[/]", soft_wrap=True
-    )
+            rows.append((_dim(name), "", _dim(format_value(name, value)), ""))
+    rows += [(_dim(name), "", _dim(value), _dim("baseline")) for name, value in _baselines(card)]
+    return Table(titles=("metric", "bound", "measured", "verdict"), align="lrrl", rows=rows)
+
+
+def _dim(text: str) -> Styled:
+    return Styled(text, "dim")
 
 
 def verdict_words(certificate: Certificate) -> str:
@@ -80,11 +75,11 @@ def _too_busy(certificate: Certificate) -> bool:
     return {line.verdict for line in certificate.lines} - {"pass"} == {"not judged"}
 
 
-def _color(certificate: Certificate) -> str:
-    """Green is for what is good without a "but"."""
+def _style(certificate: Certificate) -> Style:
+    """Good is what is good without a "but"."""
     if not certificate.met:
-        return "yellow" if _too_busy(certificate) else "red"
-    return "yellow" if certificate.weaknesses else "green"
+        return "doubtful" if _too_busy(certificate) else "bad"
+    return "doubtful" if certificate.weaknesses else "good"
 
 
 def _baselines(card: Card) -> list[tuple[str, str]]:
@@ -106,7 +101,7 @@ def _spread(card: Card) -> list[str]:
     if not isinstance(seeds, Mapping) or seeds["n"] < 2:
         return []
     return [
-        f"{escape(name)} over {seeds['n']} seeds: mean {format_value(name, moments['mean'])}, "
+        f"{name} over {seeds['n']} seeds: mean {format_value(name, moments['mean'])}, "
         f"deviation {format_value(name, moments['sd'])}, {format_value(name, moments['min'])} to "
         f"{format_value(name, moments['max'])}"
         for name, moments in seeds["test"].items()
@@ -141,53 +136,11 @@ def _unseen(card: Card, evidence: AccuracyEvidence) -> list[str]:
     return [f"{start}{100 * unseen.correct / unseen.n:.2f} %, {counted}; 95 % interval {limits}"]
 
 
-def _about_data(card: Card) -> list[str]:
+def _about_data(card: Card) -> list[Text]:
     """What the audit says of the data, warnings last."""
     data = card.evidence.get("data")
     audit: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
     return [
-        *(f"data: {escape(str(text))}" for text in audit.get("notes", ())),
-        *(f"[yellow]warning[/]: {escape(str(text))}" for text in audit.get("warnings", ())),
+        *(f"data: {text}" for text in audit.get("notes", ())),
+        *((Styled("warning", "doubtful"), f": {text}") for text in audit.get("warnings", ())),
     ]
-
-
-def print_obstacle(nearest: Screened, rejected: Mapping[str, int], *, judged: int) -> None:
-    """Say that nothing fits, which bounds are in the way, and what came nearest."""
-    out.print(f"[bold red]no candidate can meet the budget[/] ({judged} judged, none trained)")
-    for name, count in rejected.items():
-        out.print(f"missed by {count}: {escape(name)}")
-    out.print(f"nearest: {escape(nearest.candidate.title)}: {escape(nearest.reason)}")
-
-
-def print_differences(result: CheckResult) -> None:
-    """Say whether the card told the truth."""
-    if result.differences is None:
-        out.print("no card to compare with: these figures are the first")
-        return
-    if not result.same_data:
-        out.print(
-            "[yellow]other data than the card's[/]: accuracy and errors were measured on them, and "
-            "not compared with the card",
-            soft_wrap=True,
-        )
-    elif not result.differences:
-        digits = " to one part in a million" if result.rounded else " exactly"
-        out.print(f"every size, accuracy and error of the card was reproduced{digits}")
-    for item in result.differences:
-        measured = "nothing" if item.measured is None else format_value(item.metric, item.measured)
-        out.print(
-            f"[bold red]differs[/] {escape(item.metric)}: the card says "
-            f"{format_value(item.metric, item.stated)}, measured {measured}",
-            soft_wrap=True,
-        )
-
-
-def verdict_table(card: Card, certificate: Certificate) -> dict[str, Any]:
-    """The same for programs."""
-    return {
-        "met": certificate.met,
-        "certificate": encode(certificate),
-        "facts": dict(card.facts),
-        "evidence": encode(card.evidence),
-        "model_sha256": card.model_sha256,
-    }

@@ -15,7 +15,7 @@ from motefit.spec.budget import Budget
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class TrainingProgress:
     """How far one training is.
 
     Attributes:
@@ -79,12 +79,12 @@ class Board:
         """A round is over."""
         self.counts.update(r.status for r in records if r.status != "rejected")
 
-    def trainings(self) -> list[Progress]:
+    def trainings(self) -> list[TrainingProgress]:
         """The stage's trainings as their workers have logged them."""
         return [_progress(training) for training in self._trainings]
 
 
-def seconds_left(trainings: Sequence[Progress], workers: int) -> float | None:
+def seconds_left(trainings: Sequence[TrainingProgress], workers: int) -> float | None:
     """What the trainings of a stage still need, if all epochs take as long; None: not known yet."""
     known = [t.seconds for t in trainings if t.seconds > 0]
     if not known:
@@ -94,12 +94,14 @@ def seconds_left(trainings: Sequence[Progress], workers: int) -> float | None:
     return max(sum(left) / workers, *left)
 
 
-def _progress(training: InTraining) -> Progress:
+def _progress(training: InTraining) -> TrainingProgress:
     last = _last_line(training.history)
     if last is None:
-        return Progress(title=training.title, done=0, epochs=training.epochs, score=None, seconds=0)
+        return TrainingProgress(
+            title=training.title, done=0, epochs=training.epochs, score=None, seconds=0
+        )
     done = int(last["epoch"]) + 1
-    return Progress(
+    return TrainingProgress(
         title=training.title,
         done=done,
         epochs=max(training.epochs, done),

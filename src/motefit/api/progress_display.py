@@ -3,21 +3,21 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
-from typing import Self
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal, Self, get_args
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from motefit.cli.board import Board, Progress, seconds_left
-from motefit.cli.output import err
+from motefit.api.board import Board, TrainingProgress, seconds_left
 from motefit.measure.machine import usable_cores
 from motefit.search.progress import InTraining, Listener
 from motefit.search.rounds import Proposal
 from motefit.search.trial import Trial
+from motefit.spec.errors import RecipeError
 from motefit.spec.metrics import format_value
 from motefit.spec.recipe import Recipe
 
@@ -25,14 +25,11 @@ ROWS = 12
 """Trainings in the live table; the others are counted."""
 
 
-class Mode(StrEnum):
-    """How progress is shown; ``auto`` is live in a terminal, and plain elsewhere."""
+ProgressName = Literal["auto", "live", "plain", "json", "quiet"]
+"""How progress is shown; ``auto`` is live in a terminal, and plain elsewhere, as in a notebook."""
+Progress = ProgressName | Listener
 
-    AUTO = "auto"
-    LIVE = "live"
-    PLAIN = "plain"
-    JSON = "json"
-    QUIET = "quiet"
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 class Shown(Listener):
@@ -48,18 +45,29 @@ class Shown(Listener):
         """Leave the terminal as it was."""
 
 
-def open_progress(mode: Mode = Mode.AUTO, *, workers: int = 0) -> Shown:
-    """What shows a run's progress.
+def open_progress(
+    progress: Progress = "auto", *, workers: int = 0
+) -> AbstractContextManager[Listener]:
+    """What shows a run's progress, on standard error.
 
     Args:
-        mode: how.
+        progress: how; or a listener of the caller's own.
         workers: of the run; 0 for one per core.
+
+    Raises:
+        RecipeError: for an unknown name.
     """
-    if mode is Mode.AUTO:
-        mode = Mode.LIVE if err.is_terminal else Mode.PLAIN
-    if mode is Mode.LIVE:
+    if isinstance(progress, Listener):
+        return nullcontext(progress)
+    if progress == "auto":
+        progress = "live" if err.is_terminal else "plain"
+    if progress == "live":
         return LiveTable(workers or usable_cores())
-    return {Mode.PLAIN: PlainLines, Mode.JSON: JsonLines, Mode.QUIET: Shown}[mode]()
+    shown = {"plain": PlainLines, "json": JsonLines, "quiet": Shown}
+    if progress not in shown:
+        names = ", ".join(get_args(ProgressName))
+        raise RecipeError(f"progress must be one of {names}, or a Listener, got {progress!r}")
+    return shown[progress]()
 
 
 class PlainLines(Shown):
@@ -221,7 +229,7 @@ def _bounds(board: Board) -> Table:
     return table
 
 
-def _rows(trainings: Sequence[Progress]) -> Table:
+def _rows(trainings: Sequence[TrainingProgress]) -> Table:
     table = Table.grid(padding=(0, 1))
     running = [t for t in trainings if 0 < t.done < t.epochs]
     others = [t for t in trainings if t not in running]
@@ -234,7 +242,7 @@ def _rows(trainings: Sequence[Progress]) -> Table:
     return table
 
 
-def _left(trainings: Sequence[Progress], workers: int) -> str:
+def _left(trainings: Sequence[TrainingProgress], workers: int) -> str:
     seconds = seconds_left(trainings, workers)
     return "" if seconds is None else f", about {_time(seconds)} left in this stage"
 
@@ -254,7 +262,8 @@ def _by(rejected: Mapping[str, int]) -> str:
 
 
 def _say(line: str) -> None:
-    err.print(line, markup=False, soft_wrap=True)
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def _log(event: str, **facts: object) -> None:
