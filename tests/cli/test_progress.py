@@ -86,7 +86,7 @@ def test_half_a_line_is_read_at_the_next_look(tmp_path, line):
     assert board.trainings() == [Row(title="t", done=0, epochs=9, score=None, seconds=0)]
 
 
-def shown(monkeypatch, mode: Mode) -> tuple[Shown, io.StringIO]:
+def shown(monkeypatch, mode: ProgressName) -> tuple[Shown, io.StringIO]:
     text = io.StringIO()
     monkeypatch.setattr(progress_display, "err", Console(file=text, width=120))
     monkeypatch.setattr(progress_display.sys, "stderr", text)
