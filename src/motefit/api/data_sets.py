@@ -30,8 +30,8 @@ def synthesize(
 
     >>> import motefit, pathlib, tempfile
     >>> out = pathlib.Path(tempfile.mkdtemp(), "climate.csv")
-    >>> motefit.synthesize(out, climate_days=2).rows
-    288
+    >>> motefit.synthesize(out, climate_days=2).path.name
+    'climate.csv'
 
     Args:
         out: folder of the words, or CSV file of the climate.

@@ -72,7 +72,7 @@ def inspect(model: str | Path, *, parity: str | Path = "") -> ModelReport:
     >>> import motefit
     >>> found = motefit.inspect("climate-6")
     >>> [op.name for op in found.file.ops]
-    ['RESHAPE', 'FULLY_CONNECTED']
+    ['DEQUANTIZE', 'FULLY_CONNECTED']
     >>> sum(found.file.bytes_by_part.values()) == found.file.size_bytes
     True
 

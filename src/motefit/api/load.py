@@ -20,7 +20,7 @@ def load(
     >>> clip = np.zeros(16_000, np.int16)  # one second of silence
     >>> spotter.classify(clip, 16_000).label in spotter.io.labels
     True
-    >>> motefit.load("climate-6").predict(np.ones((6, 3))).shape  # (steps, columns)
+    >>> motefit.load("climate-6").predict(np.ones((6, 2))).shape  # (steps, columns)
     (6, 2)
 
     Args:

@@ -51,8 +51,8 @@ def find_recipe(recipe: str | Path | Recipe) -> Recipe:
 def recipe_text(name: str) -> str:
     """A recipe whole, as TOML; the choices behind a published row are comments.
 
-    >>> recipe_text("yes-no").splitlines()[0]
-    'description = "tell yes from no"'
+    >>> recipe_text("yes-no").splitlines()[1]
+    'task = "keyword-spotting"'
 
     Raises:
         RecipeError: when there is no such recipe.
