@@ -83,8 +83,8 @@ def _signature(name: str, function: Callable[..., object]) -> str:
 def _parameter(parameter: inspect.Parameter) -> str:
     if parameter.default is parameter.empty:
         return parameter.name
-    default = "..." if type(parameter.default).__module__ != "builtins" else parameter.default
-    return f"{parameter.name}={default if default == '...' else repr(default)}"
+    plain = isinstance(parameter.default, (int, float, str, tuple, type(None)))
+    return f"{parameter.name}={repr(parameter.default) if plain else '...'}"
 
 
 def _markdown(text: str) -> str:
