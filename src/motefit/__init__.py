@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from motefit.api.listening import listen
     from motefit.api.load import load
     from motefit.api.predict import classify_files
-    from motefit.api.published import reproduce_published, reproduced_content
+    from motefit.api.reproduction import reproduce_published
     from motefit.api.runs import can_resume, fit, resume
     from motefit.api.shrinking import ShrinkResult, shrink
     from motefit.api.studies import (
@@ -100,10 +100,7 @@ _HOMES = {
     "api.listening": ("listen",),
     "api.load": ("load",),
     "api.predict": ("classify_files",),
-    "api.published": (
-        "reproduce_published",
-        "reproduced_content",
-    ),
+    "api.reproduction": ("reproduce_published",),
     "api.runs": (
         "can_resume",
         "fit",
@@ -239,7 +236,6 @@ __all__ = [
     "recipe_names",
     "recipe_text",
     "reproduce_published",
-    "reproduced_content",
     "resume",
     "shrink",
     "studies_table",

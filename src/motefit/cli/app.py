@@ -33,14 +33,14 @@ class Application(TyperGroup):
     which means "budget not met" here.
     """
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - click's, or typer's own
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - click's, or typer's own
         """Names of all commands."""
-        return command_names()
+        return [*command_names(), *super().list_commands(ctx)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - click's, or typer's own
         """The command of that name; None where there is none."""
         if cmd_name not in command_names():
-            return None
+            return super().get_command(ctx, cmd_name)
         app = typer.Typer(add_completion=False)
         load_command(app, cmd_name)
         return typer.main.get_group(app).get_command(ctx, cmd_name)

@@ -74,7 +74,7 @@ def reproduce_command(
     else:
         for name, reason in result.failed.items():
             fail(f"{name}: {reason}")
-        show(motefit.reproduced_content(result))
+        show(result)
     raise typer.Exit(0 if result.met else 1)
 
 

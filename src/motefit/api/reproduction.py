@@ -4,39 +4,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from motefit.reproduce.page import standing
-from motefit.reproduce.page_latency import PROTOCOLS
-from motefit.reproduce.page_latency import verdict as tenth
 from motefit.reproduce.reproduce import Reproduced, reproduce
 from motefit.reproduce.training import Tell
-from motefit.spec.tables import Item, Style, Styled
 
 
 def _tell(text: str) -> None:
     sys.stderr.write(f"{text}\n")
-
-
-def reproduced_content(result: Reproduced) -> list[Item]:
-    """The verdict on each budget, how often test sets were opened, and where the page is."""
-    found: list[Item] = []
-    table = result.table
-    for name in result.plan.targets:
-        target = table["targets"][name]
-        certificate = target["certificates"].get("answer")
-        style: Style = "bad"
-        if certificate is None or certificate["met"]:
-            style = "doubtful" if certificate is None else "good"
-        verdict = standing(certificate).replace("*", "")
-        found.append(
-            (f"{name} by {target['answer']}: ", Styled(verdict, style), f" ({target['note']})")
-        )
-    runs = [row["run"] for row in table["rows"].values()] + list(table["answers"].values())
-    done = [run for run in runs if run is not None]
-    found.append(f"{len(done)} runs; each opened its test set once, by its own log")
-    for protocol in PROTOCOLS if table["latency"]["rows"] else ():
-        said = tenth(table, protocol).replace("*", "").replace("`", "")
-        found.append(f"protocol {protocol}, at most a tenth of TensorFlow's total latency: {said}")
-    return [*found, "", f"results  {result.page}"]
 
 
 def reproduce_published(
