@@ -55,6 +55,7 @@ arm: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python tools/cli_reference.py
+	$(BIN)/python tools/api_reference.py
 	$(BIN)/python tools/recipe_reference.py
 
 lock:

@@ -15,7 +15,7 @@ from typing import Any
 import typer
 from typer.models import ArgumentInfo, ParameterInfo
 
-from motefit.cli.app import app
+from motefit.cli.app import command_names, load_command
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
 HEAD = """\
@@ -32,7 +32,7 @@ version; `--help` works everywhere.
 def render() -> str:
     """The page as Markdown."""
     parts = [HEAD]
-    for name, function in commands(app, "motefit"):
+    for name, function in every_command():
         parameters = _parameters(function)
         usage = " ".join([name, *(p.usage for p in parameters)])
         lines = [f"## `{name}`", "", inspect.getdoc(function) or "", "", f"    {usage}", ""]
@@ -42,8 +42,20 @@ def render() -> str:
     return "\n".join(parts)
 
 
+def every_command() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """All commands of ``motefit``, in the order of its help.
+
+    Yields:
+        The full name, e.g. ``"motefit data synth"``, and the function.
+    """
+    for name in command_names():
+        app = typer.Typer()
+        load_command(app, name)
+        yield from commands(app, "motefit")
+
+
 def commands(group: typer.Typer, name: str) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """All commands, with their full names, in the order of the program's help.
+    """The commands of an application or group, with their full names.
 
     Yields:
         The full name, e.g. ``"motefit data synth"``, and the function.

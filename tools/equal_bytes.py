@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motefit.fit.jobs import CandidateJob, TrainJob, candidate_folder, load_outcome
-from motefit.fit.worker import run_job
+from motefit.fitting.jobs import CandidateJob, TrainJob, candidate_folder, load_outcome
+from motefit.fitting.worker import run_job
 from motefit.runtime.bundle import sha256
 from motefit.search.engines import open_engine
 from motefit.search.space import Space

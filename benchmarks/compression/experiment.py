@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from techniques import Trial
 
-from motefit.fit.jobs import untrained
+from motefit.fitting.jobs import untrained
 from motefit.graph.families import Problem
 from motefit.graph.graph import Graph
 from motefit.measure.claims import read_claims

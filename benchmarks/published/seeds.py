@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from motefit.certify.provenance import machine
-from motefit.fit.fit import FitOptions, fit
+from motefit.fitting.fit import FitOptions, fit
 from motefit.recipes.catalog import find_recipe
 from motefit.recipes.published import published_figures
 from motefit.spec.codec import dumps_json

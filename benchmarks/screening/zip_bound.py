@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from machine import made
 
-from motefit.fit.jobs import untrained
+from motefit.fitting.jobs import untrained
 from motefit.runtime.quiet import silence_litert
 from motefit.search.untrained_file import LEAST_BITS, Untrained, write_untrained
 from motefit.spec.errors import RecipeError

@@ -29,11 +29,11 @@ from optuna import create_study
 from optuna.samplers import TPESampler
 
 from motefit.certify.provenance import machine
-from motefit.fit.jobs import HISTORY, CandidateJob, TrainJob, diverged, standing_of
-from motefit.fit.scheduler import Scheduler
-from motefit.fit.screener import Screener
-from motefit.fit.study import Study
-from motefit.fit.worker import run_job
+from motefit.fitting.jobs import HISTORY, CandidateJob, TrainJob, diverged, standing_of
+from motefit.fitting.scheduler import Scheduler
+from motefit.fitting.screener import Screener
+from motefit.fitting.study import Study
+from motefit.fitting.worker import run_job
 from motefit.search.engines import open_engine
 from motefit.search.optuna_adapter import OptunaAdapter
 from motefit.search.progress import Listener

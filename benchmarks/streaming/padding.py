@@ -19,9 +19,9 @@ import numpy as np
 
 from motefit.certify.provenance import machine
 from motefit.data.speech import SpeechDataset
-from motefit.export.streaming import streaming_file
-from motefit.fit.jobs import CandidateJob, TrainJob, load_outcome
-from motefit.fit.worker import run_job
+from motefit.exporting.streaming import streaming_file
+from motefit.fitting.jobs import CandidateJob, TrainJob, load_outcome
+from motefit.fitting.worker import run_job
 from motefit.recipes.catalog import find_recipe
 from motefit.runtime import KeywordSpotter
 from motefit.runtime.streaming.window import window_of

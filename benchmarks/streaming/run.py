@@ -38,7 +38,7 @@ from pathlib import Path
 import numpy as np
 
 from motefit.certify.provenance import machine
-from motefit.export.streaming import Step, streaming_file
+from motefit.exporting.streaming import Step, streaming_file
 from motefit.graph.families import Problem, build
 from motefit.recipes.catalog import find_recipe
 from motefit.runtime import KeywordSpotter

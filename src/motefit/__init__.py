@@ -1,3 +1,258 @@
-"""motefit: the smallest model that fits a sensor node, proved on the bytes it ships."""
+"""motefit: the smallest model that fits a sensor node, proved on the bytes it ships.
+
+The public API; each name is imported when it is first used, so that ``import motefit`` is free.
+"""
+
+from importlib import import_module
+
+TYPE_CHECKING = False  # type checkers take it for true; typing itself would be 24 modules
+
+if TYPE_CHECKING:
+    from motefit.api.audit import AuditResult, audit
+    from motefit.api.bench import bench, bench_on_host
+    from motefit.api.checking import check
+    from motefit.api.data_sets import fetch, synthesize
+    from motefit.api.export import export
+    from motefit.api.forecast import Forecast, forecast
+    from motefit.api.inspection import ModelReport, inspect
+    from motefit.api.latency import Flags, Measured, latency
+    from motefit.api.listening import listen
+    from motefit.api.load import load
+    from motefit.api.predict import classify_files
+    from motefit.api.reproduction import reproduce_published
+    from motefit.api.runs import can_resume, fit, resume
+    from motefit.api.shrinking import ShrinkResult, shrink
+    from motefit.api.studies import (
+        NoStudyError,
+        candidates_table,
+        compare_studies,
+        export_study,
+        find_studies,
+        find_study,
+        open_dashboard,
+        ranked_candidates,
+        studies_table,
+        study_summary,
+    )
+    from motefit.certify.check import CheckResult
+    from motefit.data.fetch.datasets import dataset_names
+    from motefit.data.synth.climate import ClimateReport
+    from motefit.data.synth.spoken_words import SynthReport
+    from motefit.exporting.in_graph import InGraphExport
+    from motefit.exporting.streaming import StreamingExport
+    from motefit.fitting.fit import FitResult, NothingTrainedError
+    from motefit.fitting.measured_run import Release
+    from motefit.measure.latency.bench_report import Bench
+    from motefit.measure.latency.remote import Host
+    from motefit.recipes.catalog import find_recipe, recipe_names, recipe_text
+    from motefit.recipes.published import published_names
+    from motefit.reproduce.reproduce import Reproduced
+    from motefit.runtime.forecaster import Forecaster
+    from motefit.runtime.keyword_spotter import Classification, KeywordSpotter
+    from motefit.runtime.streaming.detector import Detection
+    from motefit.runtime.zoo import find_model, model_names
+    from motefit.search.progress import Listener
+    from motefit.spec.card import Card
+    from motefit.spec.certificate import Certificate
+    from motefit.spec.errors import (
+        DataError,
+        HostError,
+        MissingExtraError,
+        ModelFileError,
+        MotefitError,
+        NoCardError,
+        OutputError,
+        RecipeError,
+        UnsupportedPlatformError,
+    )
+    from motefit.spec.recipe import Recipe
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "api.audit": (
+        "AuditResult",
+        "audit",
+    ),
+    "api.bench": (
+        "bench",
+        "bench_on_host",
+    ),
+    "api.checking": ("check",),
+    "api.data_sets": (
+        "fetch",
+        "synthesize",
+    ),
+    "api.export": ("export",),
+    "api.forecast": (
+        "Forecast",
+        "forecast",
+    ),
+    "api.inspection": (
+        "ModelReport",
+        "inspect",
+    ),
+    "api.latency": (
+        "Flags",
+        "Measured",
+        "latency",
+    ),
+    "api.listening": ("listen",),
+    "api.load": ("load",),
+    "api.predict": ("classify_files",),
+    "api.reproduction": ("reproduce_published",),
+    "api.runs": (
+        "can_resume",
+        "fit",
+        "resume",
+    ),
+    "api.shrinking": (
+        "ShrinkResult",
+        "shrink",
+    ),
+    "api.studies": (
+        "NoStudyError",
+        "candidates_table",
+        "compare_studies",
+        "export_study",
+        "find_studies",
+        "find_study",
+        "open_dashboard",
+        "ranked_candidates",
+        "studies_table",
+        "study_summary",
+    ),
+    "certify.check": ("CheckResult",),
+    "data.fetch.datasets": ("dataset_names",),
+    "data.synth.climate": ("ClimateReport",),
+    "data.synth.spoken_words": ("SynthReport",),
+    "exporting.in_graph": ("InGraphExport",),
+    "exporting.streaming": ("StreamingExport",),
+    "fitting.fit": (
+        "FitResult",
+        "NothingTrainedError",
+    ),
+    "fitting.measured_run": ("Release",),
+    "measure.latency.bench_report": ("Bench",),
+    "measure.latency.remote": ("Host",),
+    "recipes.catalog": (
+        "find_recipe",
+        "recipe_names",
+        "recipe_text",
+    ),
+    "recipes.published": ("published_names",),
+    "reproduce.reproduce": ("Reproduced",),
+    "runtime.forecaster": ("Forecaster",),
+    "runtime.keyword_spotter": (
+        "Classification",
+        "KeywordSpotter",
+    ),
+    "runtime.streaming.detector": ("Detection",),
+    "runtime.zoo": (
+        "find_model",
+        "model_names",
+    ),
+    "search.progress": ("Listener",),
+    "spec.card": ("Card",),
+    "spec.certificate": ("Certificate",),
+    "spec.errors": (
+        "DataError",
+        "HostError",
+        "MissingExtraError",
+        "ModelFileError",
+        "MotefitError",
+        "NoCardError",
+        "OutputError",
+        "RecipeError",
+        "UnsupportedPlatformError",
+    ),
+    "spec.recipe": ("Recipe",),
+}
+"""Where each name is defined; the imports above say the same to type checkers and editors."""
+
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = [
+    "AuditResult",
+    "Bench",
+    "Card",
+    "Certificate",
+    "CheckResult",
+    "Classification",
+    "ClimateReport",
+    "DataError",
+    "Detection",
+    "FitResult",
+    "Flags",
+    "Forecast",
+    "Forecaster",
+    "Host",
+    "HostError",
+    "InGraphExport",
+    "KeywordSpotter",
+    "Listener",
+    "Measured",
+    "MissingExtraError",
+    "ModelFileError",
+    "ModelReport",
+    "MotefitError",
+    "NoCardError",
+    "NoStudyError",
+    "NothingTrainedError",
+    "OutputError",
+    "Recipe",
+    "RecipeError",
+    "Release",
+    "Reproduced",
+    "ShrinkResult",
+    "StreamingExport",
+    "SynthReport",
+    "UnsupportedPlatformError",
+    "audit",
+    "bench",
+    "bench_on_host",
+    "can_resume",
+    "candidates_table",
+    "check",
+    "classify_files",
+    "compare_studies",
+    "dataset_names",
+    "export",
+    "export_study",
+    "fetch",
+    "find_model",
+    "find_recipe",
+    "find_studies",
+    "find_study",
+    "fit",
+    "forecast",
+    "inspect",
+    "latency",
+    "listen",
+    "load",
+    "model_names",
+    "open_dashboard",
+    "published_names",
+    "ranked_candidates",
+    "recipe_names",
+    "recipe_text",
+    "reproduce_published",
+    "resume",
+    "shrink",
+    "studies_table",
+    "study_summary",
+    "synthesize",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a name of the API when it is first used."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """All names, whether imported yet or not."""
+    return sorted({*globals(), *__all__})

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from motefit.fit import fit, release
-from motefit.fit.run_dir import AGAIN
+from motefit.fitting import fit, release
+from motefit.fitting.run_dir import AGAIN
 from motefit.runtime import load_bundle
 
 OUTPUTS = ("tiny-climate.zip", "certificate.json", "report.html")

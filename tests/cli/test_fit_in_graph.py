@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from motefit.certify.check import recipe_of
-from motefit.export.in_graph import compare, in_graph_file
+from motefit.exporting.in_graph import compare, in_graph_file
 from motefit.runtime import load_bundle
 from motefit.tasks import find_task
 

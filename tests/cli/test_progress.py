@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from motefit.cli import progress_display
-from motefit.cli.board import Board, seconds_left
-from motefit.cli.board import Progress as Row
-from motefit.cli.progress_display import LiveTable, Mode, Shown, open_progress
+from motefit.api import progress_display
+from motefit.api.board import Board, seconds_left
+from motefit.api.board import TrainingProgress as Row
+from motefit.api.progress_display import LiveTable, ProgressName, Shown, open_progress
 from motefit.search.progress import InTraining
 from motefit.search.rounds import Proposal
 from motefit.search.trial import Trial
@@ -86,7 +86,7 @@ def test_half_a_line_is_read_at_the_next_look(tmp_path, line):
     assert board.trainings() == [Row(title="t", done=0, epochs=9, score=None, seconds=0)]
 
 
-def shown(monkeypatch, mode: Mode) -> tuple[Shown, io.StringIO]:
+def shown(monkeypatch, mode: ProgressName) -> tuple[Shown, io.StringIO]:
     text = io.StringIO()
     monkeypatch.setattr(progress_display, "err", Console(file=text, width=120))
     monkeypatch.setattr(progress_display.sys, "stderr", text)
@@ -109,7 +109,7 @@ def go_through(listener: Shown, folder: Path) -> None:
 
 
 def test_plain_lines(monkeypatch, tmp_path):
-    listener, text = shown(monkeypatch, Mode.PLAIN)
+    listener, text = shown(monkeypatch, "plain")
     go_through(listener, tmp_path)
     assert text.getvalue().splitlines() == [
         SCREENED,
@@ -120,7 +120,7 @@ def test_plain_lines(monkeypatch, tmp_path):
 
 
 def test_json_lines_are_one_object_each(monkeypatch, tmp_path):
-    listener, text = shown(monkeypatch, Mode.JSON)
+    listener, text = shown(monkeypatch, "json")
     go_through(listener, tmp_path)
     events = [json.loads(line) for line in text.getvalue().splitlines()]
     assert [e["event"] for e in events] == [
@@ -131,13 +131,13 @@ def test_json_lines_are_one_object_each(monkeypatch, tmp_path):
 
 
 def test_quiet_says_nothing(monkeypatch, tmp_path):
-    listener, text = shown(monkeypatch, Mode.QUIET)
+    listener, text = shown(monkeypatch, "quiet")
     go_through(listener, tmp_path)
     assert text.getvalue() == ""
 
 
 def test_auto_is_plain_where_there_is_no_terminal(monkeypatch):
-    listener, _ = shown(monkeypatch, Mode.AUTO)
+    listener, _ = shown(monkeypatch, "auto")
     assert isinstance(listener, progress_display.PlainLines)
 
 
@@ -145,7 +145,7 @@ def test_the_live_table_shows_counts_bounds_and_trainings(monkeypatch, tmp_path)
     text = io.StringIO()
     console = Console(file=text, width=120, force_terminal=True, color_system=None)
     monkeypatch.setattr(progress_display, "err", console)
-    listener = open_progress(Mode.AUTO, workers=2)
+    listener = open_progress("auto", workers=2)
     assert isinstance(listener, LiveTable)
     go_through(listener, tmp_path)
     printed = text.getvalue()

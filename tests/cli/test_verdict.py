@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motefit.cli.verdict_table import MOST_RESERVATIONS, verdict_words
+from motefit.certify.verdict_table import MOST_RESERVATIONS, verdict_words
 from motefit.spec.budget import Budget
 from motefit.spec.certificate import certify
 

@@ -3,7 +3,10 @@
 import dataclasses
 import importlib.util
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,9 +31,10 @@ def _tool(name):
     return module
 
 
+API = _tool("api_reference")
 CLI = _tool("cli_reference")
 RECIPE = _tool("recipe_reference")
-COMMANDS = [name for name, _ in CLI.commands(app, "motefit")]
+COMMANDS = [name for name, _ in CLI.every_command()]
 
 
 def _text(name):
@@ -45,6 +49,26 @@ def test_the_command_line_page_is_current():
     assert _text("cli.md") == CLI.render(), "run make docs"
 
 
+def test_the_page_of_the_python_api_is_current():
+    assert _text("api.md") == API.render(), "run make docs"
+
+
+@pytest.mark.slow
+def test_the_script_of_the_python_page_runs(tmp_path):
+    (script,) = re.findall(r"^```python\n(.*?)^```", _text("python.md"), re.DOTALL | re.MULTILINE)
+    assert len([line for line in script.splitlines() if line]) <= 20
+    (tmp_path / "script.py").write_text(script, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path,
+        capture_output=True, text=True, check=False, timeout=1200,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "budget" in done.stdout
+    assert "the card told the truth: True" in done.stdout
+    assert {line.split()[1] for line in done.stdout.splitlines()[-5:]} <= {"go", "stop"}
+
+
 @pytest.mark.parametrize("name", sorted(RECIPE.PAGES))
 def test_the_recipe_pages_are_current(name):
     assert _text(name) == RECIPE.PAGES[name](), "run make docs"
@@ -54,7 +78,7 @@ def test_the_makefile_makes_the_pages():
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     made = re.search(r"^docs:.*\n((?:\t.*\n)+)", text, re.MULTILINE)
     assert made
-    for tool in ("cli_reference.py", "recipe_reference.py"):
+    for tool in ("api_reference.py", "cli_reference.py", "recipe_reference.py"):
         assert f"tools/{tool}" in made[1]
 
 

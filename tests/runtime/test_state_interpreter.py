@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motefit.export.streaming import streaming_file
+from motefit.exporting.streaming import streaming_file
 from motefit.graph.families import Problem, build
 from motefit.graph.fold import fold
 from motefit.graph.quantize.calibration import calibrate

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motefit.export.in_graph import in_graph_file
+from motefit.exporting.in_graph import in_graph_file
 from motefit.graph.counter import count
 from motefit.graph.execute import float32, int8
 from motefit.graph.families import Problem, build, families

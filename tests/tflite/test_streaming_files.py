@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from motefit.export.streaming import streaming_file
+from motefit.exporting.streaming import streaming_file
 from motefit.graph.execute import float32, int8
 from motefit.graph.families import Problem, build
 from motefit.graph.fold import fold

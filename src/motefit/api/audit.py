@@ -3,17 +3,23 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from motefit.api.progress_display import Progress, open_progress
 from motefit.data.speech import BrokenFile
-from motefit.search.progress import Listener
+from motefit.recipes.catalog import find_recipe
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import ModelSpec, Recipe
+from motefit.spec.tables import Item, Printable, Styled
 from motefit.spec.tasks import series_spec, speech_spec
 from motefit.tasks import find_task
 
+_SENTENCES = {"notes": "note", "warnings": Styled("warning", "doubtful")}
+"""Facts that are sentences, and what is printed before each."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class AuditResult:
+class AuditResult(Printable):
     """What an audit found.
 
     Attributes:
@@ -24,27 +30,42 @@ class AuditResult:
     broken: Sequence[BrokenFile]
     facts: Mapping[str, object]
 
+    def content(self) -> list[Item]:
+        """Broken files, or each fact on a line; sentences and words on lines of their own."""
+        found: list[Item] = [(Styled("broken", "bad"), f" {item.problem}") for item in self.broken]
+        for key, value in self.facts.items():
+            found += _fact_lines(key, value)
+        return found
+
 
 def audit(
-    data: Path, *, recipe: Recipe | None = None, listener: Listener | None = None
+    data: str | Path, *, recipe: str | Path | Recipe | None = None, progress: Progress = "auto"
 ) -> AuditResult:
     """Look for files that cannot be used; if there are none, count what qualifies a score.
+
+    >>> import motefit, pathlib, tempfile
+    >>> csv = pathlib.Path(tempfile.mkdtemp(), "climate.csv")
+    >>> made = motefit.synthesize(csv, climate_days=20)
+    >>> motefit.audit(csv).broken
+    ()
 
     Args:
         data: folder of words, or CSV file.
         recipe: whose [data] section says how to read and split; None: all words of a folder in a
             seeded split, or the default columns of a CSV file.
-        listener: hears of progress.
+        progress: how progress is shown, see :func:`motefit.fit`.
 
     Raises:
         DataError: when the data cannot be used as a whole.
     """
-    recipe = recipe or _usual(data)
+    data = Path(data)
+    recipe = _usual(data) if recipe is None else find_recipe(recipe)
     task = find_task(recipe.task)
     broken = task.broken(recipe, data)
     if broken:
         return AuditResult(broken=broken, facts={})
-    dataset = task.load(recipe, data, progress=(listener or Listener()).loading)
+    with open_progress(progress) as listener:
+        dataset = task.load(recipe, data, progress=listener.loading)
     return AuditResult(broken=(), facts=task.audit(dataset))
 
 
@@ -60,3 +81,41 @@ def _usual(data: Path) -> Recipe:
         frontend=FrontEnd(),
         model=model,
     )
+
+
+def _fact_lines(key: str, value: object) -> list[Item]:
+    if key in _SENTENCES and isinstance(value, list | tuple):
+        return [(_SENTENCES[key], f": {item}") for item in value]
+    if key == "words" and isinstance(value, Mapping):
+        return [f"word {word}: {_word(facts)}" for word, facts in value.items()]
+    return [f"{key}: {_text(value)}"]
+
+
+def _word(facts: Mapping[str, Any]) -> str:
+    """How the clips of one word were recorded."""
+    kinds = (
+        _kinds(facts["rates_hz"], " Hz"),
+        _kinds(facts["channels"], " channel"),
+        _kinds(facts["encodings"], ""),
+    )
+    return (
+        f"{facts['clips']} clips; {'; '.join(kinds)}; {facts['median_ms'] / 1000:.2f} s "
+        f"({facts['min_ms'] / 1000:.2f}..{facts['max_ms'] / 1000:.2f}; {facts['shorter']} padded, "
+        f"{facts['longer']} cropped); level {facts['level_dbfs']:.1f} dBFS, {facts['clipped']} "
+        f"clipped; up to {facts['bandwidth_hz']:.0f} Hz; {facts['unused']} files not used"
+    )
+
+
+def _kinds(counts: Mapping[str, int], unit: str) -> str:
+    """Values with their counts; the count is left out where all clips are alike."""
+    if len(counts) == 1:
+        return f"{next(iter(counts))}{unit}"
+    return ", ".join(f"{value}{unit} {count}" for value, count in counts.items())
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_text(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return "; ".join(map(_text, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -16,6 +16,7 @@ from motefit.measure.workers.pinned import call_pinned
 from motefit.runtime.bundle import bundle_bytes, load_bundle
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.quiet import silence_litert
+from motefit.runtime.zoo import find_model
 from motefit.spec.errors import NoCardError
 from motefit.tasks import find_task
 from motefit.tflite.archive import read_model
@@ -23,7 +24,7 @@ from motefit.tflite.model import ModelFile
 
 
 def bench(
-    models: Sequence[Path],
+    models: Sequence[str | Path],
     *,
     threads: int | None = None,
     rounds: int = ROUNDS,
@@ -31,9 +32,15 @@ def bench(
 ) -> Bench:
     """Time models on this machine, in the pinned worker.
 
+    >>> import motefit
+    >>> found = motefit.bench(["climate-6"], rounds=4)
+    >>> found.models[0].xnnpack.total_p25_ms > 0
+    True
+
     Args:
-        models: bundles, .tflite files, or zips whose first member is one. With a card the front
-            end is timed too; without one the model alone, on random input.
+        models: bundles, .tflite files, zips whose first member is one, or names of
+            shipped models. With a card the front end is timed too; without one the model alone, on
+            random input.
         threads: see :func:`motefit.measure.latency.comparison.bench`.
         rounds: timed rounds.
         profile: time the fixed workloads of a device profile as well.
@@ -41,7 +48,8 @@ def bench(
     Raises:
         ModelFileError: for a model that cannot be used.
     """
-    return call_pinned(bench_here, tuple(models), threads=threads, rounds=rounds, profile=profile)
+    paths = tuple(map(find_model, models))
+    return call_pinned(bench_here, paths, threads=threads, rounds=rounds, profile=profile)
 
 
 def bench_here(models: Sequence[Path], *, threads: int | None, rounds: int, profile: bool) -> Bench:
@@ -57,7 +65,7 @@ def bench_here(models: Sequence[Path], *, threads: int | None, rounds: int, prof
 
 def bench_on_host(
     host: Host,
-    models: Sequence[Path],
+    models: Sequence[str | Path],
     *,
     threads: int | None = None,
     rounds: int = ROUNDS,
@@ -73,7 +81,8 @@ def bench_on_host(
     options = ["--rounds", str(rounds)]
     options += ["--threads", str(threads)] if threads is not None else []
     options += ["--profile", "profile.json"] if profile else []
-    return bench_on(host, [(path.name, _packed(path)) for path in models], options)
+    paths = map(find_model, models)
+    return bench_on(host, [(path.name, _packed(path)) for path in paths], options)
 
 
 def shown_names(models: Sequence[Path]) -> tuple[str, ...]:

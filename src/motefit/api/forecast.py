@@ -12,14 +12,16 @@ from motefit.data.series import Series, read_series
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.forecaster import Forecaster
 from motefit.runtime.quiet import silence_litert
+from motefit.runtime.zoo import find_model
 from motefit.spec.card import Card
 from motefit.spec.codec import decode
 from motefit.spec.errors import DataError, ModelFileError
+from motefit.spec.tables import Item, Printable, Table
 from motefit.spec.tasks.series_spec import NAME, SeriesData, SeriesIO
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forecast:
+class Forecast(Printable):
     """The steps that follow a window of a series; times are by the file's own clock.
 
     Attributes:
@@ -41,16 +43,50 @@ class Forecast:
     values: npt.NDArray[np.float64]
     filled_inputs: int
 
+    def content(self) -> list[Item]:
+        """Where the input ends, and a row for each step."""
+        rows = [
+            (self.written(time), *(f"{value:.2f}" for value in row))
+            for time, row in zip(self.times, self.values, strict=True)
+        ]
+        align = "l" + "r" * len(self.targets)
+        return [self._origin(), Table(titles=("time", *self.targets), align=align, rows=rows)]
 
-def forecast(model: Path, series: Path, *, at: str = "", stale_ok: bool = False) -> Forecast:
+    def written(self, time: np.datetime64) -> str:
+        """A time with its zone."""
+        return str(time).replace("T", " ") + self.zone
+
+    def _origin(self) -> str:
+        """Where the input ends, by which clock, and what of it is filled."""
+        text = f"input ends {self.written(self.input_end)}, "
+        if self.input_end == self.newest:
+            text += "the newest row"
+        else:
+            text += f"not at the newest row, {self.written(self.newest)}"
+        if not self.zone:
+            text += "; times as in the file, which states no zone"
+        if self.filled_inputs:
+            text += f"; {self.filled_inputs} missing input values held from earlier rows"
+        return text
+
+
+def forecast(
+    model: str | Path, series: str | Path, *, at: str = "", stale_ok: bool = False
+) -> Forecast:
     """Predict the steps that follow the newest row of a CSV file.
 
     The file is read by the rules of the recipe in the card: time column and format, sentinels,
     missing values and repeated rows. A window ends at a row without a missing value, as in
     training.
 
+    >>> import motefit, pathlib, tempfile
+    >>> csv = pathlib.Path(tempfile.mkdtemp(), "climate.csv")
+    >>> made = motefit.synthesize(csv, climate_days=3)
+    >>> motefit.forecast("climate-6", csv, stale_ok=True).values.shape  # (steps, columns)
+    (6, 2)
+
     Args:
-        model: bundle, or .tflite with its card.
+        model: bundle, .tflite with its card, or name of a shipped model.
         series: the CSV file.
         at: time of the row to forecast from, in ISO 8601 or the recipe's format, by the file's own
             clock unless it has a zone; empty: the newest row.
@@ -62,13 +98,14 @@ def forecast(model: Path, series: Path, *, at: str = "", stale_ok: bool = False)
         ModelFileError: for a model that cannot be used.
     """
     silence_litert()
+    model = find_model(model)
     bundle = load_bundle(model)
     if bundle.card.task != NAME:
         raise ModelFileError(f"{model} is a model for {bundle.card.task}, not for {NAME}")
     forecaster = Forecaster(bundle.model, bundle.card.io)
     io = forecaster.io
     data = _reading(bundle.card)
-    found = read_series(series, data)
+    found = read_series(Path(series), data)
     asked = _row_at(found, at, data.time_format) if at else len(found.file_times) - 1
     end = _window_end(found, asked, io, stale_ok=stale_ok)
     row = int(found.usable[:end].sum())

@@ -27,9 +27,11 @@ from motefit.measure.workers.pinned import call_pinned
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.keyword_spotter import KeywordSpotter
+from motefit.runtime.zoo import find_model
 from motefit.spec.card import Card
 from motefit.spec.errors import NoCardError, RecipeError
 from motefit.spec.frontend import FrontEnd
+from motefit.spec.tables import Item, Printable
 from motefit.spec.tasks.speech_spec import NAME
 from motefit.tflite.archive import read_model
 
@@ -80,7 +82,7 @@ class Flags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class Measured(Printable):
     """What one protocol found.
 
     Attributes:
@@ -103,6 +105,21 @@ class Measured:
     resolver: Resolver | Literal[""]
     machine: Machine
 
+    def content(self) -> list[Item]:
+        """The setting, and the protocol's own lines."""
+        return [self.setting, *self.lines]
+
+    @property
+    def setting(self) -> str:
+        """Protocol, kernels, threads and machine, in one line."""
+        kernels = {"": "no model", "xnnpack": "XNNPACK", "builtin": "builtin kernels"}
+        plural = "s" if self.threads > 1 else ""
+        machine = self.machine
+        return (
+            f"protocol {self.protocol}, {kernels[self.resolver]}, {self.threads} thread{plural}; "
+            f"{machine.processor}, {machine.cores} cores, {machine.state}"
+        )
+
     @property
     def lines(self) -> tuple[str, ...]:
         """For people; those of ``2020`` and ``2024`` are the published scripts' own."""
@@ -122,9 +139,9 @@ class Measured:
 
 
 def latency(
-    model: Path | None,
-    flags: Flags,
+    model: str | Path | None,
     *,
+    flags: Flags = Flags(),
     protocol: ProtocolName = "motefit",
     pause_s: float | None = None,
     threads: int = 1,
@@ -132,9 +149,13 @@ def latency(
 ) -> Measured:
     """Measure a model file by a protocol, in the pinned worker.
 
+    >>> import motefit
+    >>> motefit.latency("yes-no", protocol="2024", pause_s=0).result.total_ms > 0
+    True
+
     Args:
-        model: bundle, .tflite file, or zip whose first member is one; None times the front end
-            alone, as the script of 2020 does.
+        model: bundle, .tflite file, zip whose first member is one, or name of a shipped
+            model; None times the front end alone, as the script of 2020 does.
         flags: the front end of a file without a card; must not contradict a card.
         protocol: its name.
         pause_s: after each loop of a published protocol; None: 0.1.
@@ -150,7 +171,7 @@ def latency(
         raise RecipeError("the motefit protocol does not pause; give --protocol 2020 or 2024")
     return call_pinned(
         latency_here,
-        model,
+        None if model is None else find_model(model),
         flags,
         protocol=protocol,
         pause_s=_or(pause_s, PAUSE_S),

@@ -6,17 +6,24 @@ from pathlib import Path
 from motefit.data.decode import AUDIO_SUFFIXES, read_clip
 from motefit.runtime.keyword_spotter import Classification, KeywordSpotter
 from motefit.runtime.quiet import silence_litert
+from motefit.runtime.zoo import find_model
 from motefit.signal.wav import read_wav
 from motefit.spec.errors import DataError
 
 
-def classify_files(model: Path, paths: Sequence[Path]) -> Iterator[tuple[Path, Classification]]:
+def classify_files(
+    model: str | Path, paths: Sequence[str | Path]
+) -> Iterator[tuple[Path, Classification]]:
     """Classify audio files one by one.
 
     WAV files are read as the device reads them; FLAC and OGG need the extra ``train``.
 
+    >>> import motefit
+    >>> for path, heard in motefit.classify_files("yes-no", ["clips"]):  # doctest: +SKIP
+    ...     print(path, heard.label)
+
     Args:
-        model: bundle, or .tflite with its card.
+        model: bundle, .tflite with its card, or name of a shipped model.
         paths: files, and folders whose audio files are taken, those of sub-folders too.
 
     Yields:
@@ -28,8 +35,8 @@ def classify_files(model: Path, paths: Sequence[Path]) -> Iterator[tuple[Path, C
         ModelFileError: for a model that cannot be used.
     """
     silence_litert()
-    spotter = KeywordSpotter.load(model)
-    for path in _audio_files(paths):
+    spotter = KeywordSpotter.load(find_model(model))
+    for path in _audio_files(list(map(Path, paths))):
         if path.suffix.lower() in AUDIO_SUFFIXES[1:]:
             rate_hz = spotter.io.frontend.rate_hz
             yield path, spotter.classify(read_clip(path, rate_hz=rate_hz), rate_hz)

@@ -3,27 +3,33 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from motefit.fit.run_dir import RunDir
+from motefit.certify.facts import is_summary
+from motefit.fitting.run_dir import RunDir
 from motefit.spec.codec import dumps_json, encode
 from motefit.spec.errors import MotefitError, RecipeError
 from motefit.spec.extras import require
 from motefit.spec.files import write_atomic
+from motefit.spec.metrics import format_value
+from motefit.spec.tables import Table, Text
 
 if TYPE_CHECKING:
     from motefit.search.storage import StoredStudy
+    from motefit.search.trial import Trial
 
 FORMATS = (".csv", ".json")
+SHOWN = ("size.tflite_bytes", "size.zip_bytes", "latency.total_ms", "macs")
+"""Costs in a table; beside them, all qualities."""
 
 
 class NoStudyError(MotefitError, LookupError):
     """There is no study where one was expected."""
 
 
-def find_studies(sources: Sequence[str]) -> tuple["StoredStudy", ...]:
+def find_studies(sources: Sequence[str | Path] = ("runs",)) -> tuple["StoredStudy", ...]:
     """The studies of run folders, of folders of runs, and of storages given by their URL.
 
     Raises:
@@ -37,7 +43,7 @@ def find_studies(sources: Sequence[str]) -> tuple["StoredStudy", ...]:
 
     found: list[StoredStudy] = []
     for source in sources:
-        studies = [s for url, name in storages_of(source) for s in read_studies(url)
+        studies = [s for url, name in storages_of(str(source)) for s in read_studies(url)
                    if name in {"", s.name}]  # fmt: skip
         if not studies:
             raise NoStudyError(
@@ -46,6 +52,29 @@ def find_studies(sources: Sequence[str]) -> tuple["StoredStudy", ...]:
             )
         found += studies
     return tuple(found)
+
+
+def find_study(source: str | Path, *, name: str = "") -> "StoredStudy":
+    """The one study of a run folder or a storage.
+
+    >>> import motefit
+    >>> motefit.find_study("runs/climate-6").counts  # doctest: +SKIP
+    {'trained': 3, 'rejected': 12}
+
+    Args:
+        source: folder of a run, or URL of a storage.
+        name: of the study, where there are several.
+
+    Raises:
+        RecipeError: when there are several, and none has that name.
+        NoStudyError: when the source has none.
+    """
+    found = find_studies([source])
+    studies = [study for study in found if name in {"", study.name}]
+    if len(studies) != 1:
+        names = ", ".join(study.name for study in found)
+        raise RecipeError(f"{source} has the studies {names}; choose one with --name")
+    return studies[0]
 
 
 def storages_of(source: str) -> list[tuple[str, str]]:
@@ -61,13 +90,14 @@ def storages_of(source: str) -> list[tuple[str, str]]:
     return [RunDir(run).study("") for run in runs if RunDir(run).begun]
 
 
-def export_study(study: "StoredStudy", path: Path) -> None:
+def export_study(study: "StoredStudy", path: str | Path) -> None:
     """Write the candidates of a study to a file, one row each.
 
     Raises:
         RecipeError: for an ending that is neither .csv nor .json.
         OutputError: when it cannot be written.
     """
+    path = Path(path)
     if path.suffix not in FORMATS:
         raise RecipeError(f"{path}: the file must end in {' or '.join(FORMATS)}")
     if path.suffix == ".json":
@@ -98,7 +128,7 @@ def _cell(value: object) -> object:
     return value if isinstance(value, str | int | float) else json.dumps(encode(value))
 
 
-def open_dashboard(source: str, *, host: str, port: int) -> None:
+def open_dashboard(source: str | Path, *, host: str = "127.0.0.1", port: int = 8080) -> None:
     """Serve optuna-dashboard on a storage until it is interrupted.
 
     Raises:
@@ -106,7 +136,7 @@ def open_dashboard(source: str, *, host: str, port: int) -> None:
         NoStudyError: when the source has no study.
     """
     require("optuna_dashboard", extra="dashboard", purpose="the dashboard")
-    urls = list(dict.fromkeys(url for url, _ in storages_of(source)))
+    urls = list(dict.fromkeys(url for url, _ in storages_of(str(source))))
     if len(urls) != 1:
         raise NoStudyError(
             f"{source} has {len(urls)} storages; give the folder of one run, or one storage's URL"
@@ -114,3 +144,91 @@ def open_dashboard(source: str, *, host: str, port: int) -> None:
     from optuna_dashboard import run_server  # noqa: PLC0415 - an extra
 
     run_server(urls[0], host=host, port=port)
+
+
+def studies_table(studies: Sequence["StoredStudy"]) -> Table:
+    """One line per study: how many candidates ended in which state, and the best."""
+    rows = []
+    for study in studies:
+        counts = ", ".join(f"{count} {status}" for status, count in study.counts.items())
+        best = study.best
+        row = ("", "") if best is None else (_point(best), _facts(best.facts))
+        rows.append((study.name, counts, *row))
+    titles = ("study", "candidates", "best candidate", "its file")
+    return Table(titles=titles, align="llll", rows=rows)
+
+
+def candidates_table(study: "StoredStudy", *, top: int = 20) -> Table:
+    """The candidates of a study, the best first, then by how far they came.
+
+    Args:
+        study: as :func:`find_study` gives it.
+        top: candidates at most.
+    """
+    rows = [
+        (_point(r), r.status, str(r.epochs), _facts(r.facts), r.reason)
+        for r in ranked_candidates(study)[:top]
+    ]
+    titles = ("candidate", "became", "epochs", "file, on the validation set", "why")
+    return Table(titles=titles, align="lllll", rows=rows)
+
+
+def compare_studies(studies: Sequence["StoredStudy"]) -> Table:
+    """Studies side by side: candidates, epochs, and the best file of each."""
+    statuses = {
+        "trained to the end": "trained",
+        "stopped at a rung": "stopped",
+        "rejected before training": "rejected",
+    }
+    rows: list[tuple[Text, ...]] = [
+        (label, *(str(study.counts.get(status, 0)) for study in studies))
+        for label, status in statuses.items()
+    ]
+    rows.append(("epochs", *(str(sum(r.epochs for r in s.records)) for s in studies)))
+    shown = (name for s in studies if s.best for name in s.best.facts if _is_shown(name))
+    rows.extend(
+        (name, *(_best_value(study, name) for study in studies)) for name in dict.fromkeys(shown)
+    )
+    titles = ("", *(study.name for study in studies))
+    return Table(titles=titles, align="l" * len(titles), rows=rows)
+
+
+def ranked_candidates(study: "StoredStudy") -> Sequence["Trial"]:
+    """The candidates of a study: the best first, then by how far they came."""
+    best = study.best
+    order = ("trained", "stopped", "diverged", "lost", "rejected")
+    return sorted(study.records, key=lambda r: (r is not best, order.index(r.status), r.place))
+
+
+def study_summary(study: "StoredStudy") -> Mapping[str, object]:
+    """A study in a few figures, for programs."""
+    return {
+        "study": study.name,
+        "folder": study.folder,
+        "candidates": study.counts,
+        "epochs": sum(record.epochs for record in study.records),
+        "best": encode(study.best),
+    }
+
+
+def _point(record: "Trial") -> str:
+    return ", ".join(
+        f"{k.removeprefix('model.')} {_value(v)}" for k, v in sorted(record.point.items())
+    )
+
+
+def _value(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _facts(facts: Mapping[str, float]) -> str:
+    return ", ".join(f"{k} {format_value(k, v)}" for k, v in sorted(facts.items()) if _is_shown(k))
+
+
+def _is_shown(name: str) -> bool:
+    return is_summary(name) or name in SHOWN
+
+
+def _best_value(study: "StoredStudy", name: str) -> str:
+    best = study.best
+    return format_value(name, best.facts[name]) if best and name in best.facts else ""

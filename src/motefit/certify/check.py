@@ -9,6 +9,7 @@ from typing import Any
 from motefit.certify.certify import CertifiedModel, certify_file, notes_of
 from motefit.certify.facts import is_quality, is_timing
 from motefit.certify.provenance import provenance
+from motefit.certify.verdict_table import verdict_content
 from motefit.report.render import write_report
 from motefit.runtime.bundle import load_bundle, open_model
 from motefit.runtime.quiet import silence_litert
@@ -18,8 +19,9 @@ from motefit.spec.certificate import Certificate
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.extras import can_report
 from motefit.spec.files import make_writable, write_atomic
-from motefit.spec.metrics import metric
+from motefit.spec.metrics import format_value, metric
 from motefit.spec.recipe import Recipe
+from motefit.spec.tables import Item, Printable, Styled, Text
 from motefit.tasks import find_task
 from motefit.tflite.model import ModelFile
 
@@ -32,9 +34,18 @@ class Difference:
     stated: float
     measured: float | None
 
+    @property
+    def line(self) -> Text:
+        """For people."""
+        name, value = self.metric, self.measured
+        stated = format_value(name, self.stated)
+        measured = "nothing" if value is None else format_value(name, value)
+        differs = Styled("differs", "bad")
+        return differs, f" {name}: the card says {stated}, measured {measured}"
+
 
 @dataclass(frozen=True, kw_only=True)
-class CheckResult:
+class CheckResult(Printable):
     """Result of measuring again.
 
     Attributes:
@@ -60,6 +71,28 @@ class CheckResult:
     def met(self) -> bool:
         """Whether the budget holds and the card told the truth."""
         return self.certificate.met and not self.differences
+
+    def content(self) -> list[Item]:
+        """Facts and verdicts, whether the card told the truth, and where the report is."""
+        report = self.report or "not written; it needs: pip install 'motefit[report]'"
+        found = verdict_content(self.card, self.certificate)
+        return [*found, *self._truth(), "", f"report  {report}"]
+
+    def _truth(self) -> list[Item]:
+        if self.differences is None:
+            return ["no card to compare with: these figures are the first"]
+        found: list[Item] = []
+        if not self.same_data:
+            found.append(
+                (
+                    Styled("other data than the card's", "doubtful"),
+                    ": accuracy and errors were measured on them, and not compared with the card",
+                )
+            )
+        elif not self.differences:
+            digits = " to one part in a million" if self.rounded else " exactly"
+            found.append(f"every size, accuracy and error of the card was reproduced{digits}")
+        return [*found, *(item.line for item in self.differences)]
 
 
 def check(

@@ -1,4 +1,4 @@
-"""The ``motefit`` application: every file of ``cli/commands`` adds its commands here."""
+"""The ``motefit`` application: every file of ``cli/commands`` is a command, loaded when called."""
 
 import importlib
 import pkgutil
@@ -12,12 +12,38 @@ from motefit.cli import commands
 from motefit.cli.output import INTERRUPTED, MISTAKE, fail
 from motefit.spec.errors import MotefitError
 
+SUFFIX = "_command"
+
+
+def command_names() -> list[str]:
+    """Names of all commands: those of the files."""
+    found = (module.name for module in pkgutil.iter_modules(commands.__path__))
+    return sorted(name.removesuffix(SUFFIX) for name in found)
+
+
+def load_command(app: typer.Typer, name: str) -> None:
+    """Import a command's file and add it to an application."""
+    importlib.import_module(f"{commands.__name__}.{name}{SUFFIX}").add_to(app)
+
 
 class Application(TyperGroup):
-    """Maps errors to exit codes, for all commands alike; nothing the user can mend has a traceback.
+    """Loads a command when it is called, and maps errors to exit codes, for all commands alike.
 
-    A KeyboardInterrupt left to typer would exit with 1, which means "budget not met" here.
+    Nothing the user can fix has a traceback. A KeyboardInterrupt left to typer would exit with 1,
+    which means "budget not met" here.
     """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - click's, or typer's own
+        """Names of all commands."""
+        return [*command_names(), *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - click's, or typer's own
+        """The command of that name; None where there is none."""
+        if cmd_name not in command_names():
+            return super().get_command(ctx, cmd_name)
+        app = typer.Typer(add_completion=False)
+        load_command(app, cmd_name)
+        return typer.main.get_group(app).get_command(ctx, cmd_name)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - click's, or typer's own copy of click
         """Run the command."""
@@ -54,7 +80,3 @@ def _options(
     ] = False,
 ) -> None:
     """Train the smallest model that fits a sensor node, and prove it on the bytes it ships."""
-
-
-for _module in pkgutil.iter_modules(commands.__path__):
-    importlib.import_module(f"{commands.__name__}.{_module.name}").add_to(app)

@@ -1,14 +1,21 @@
 """What the commands print: text for people, JSON for programs."""
 
 import sys
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table as RichTable
+from rich.text import Text as RichText
 
-from motefit.spec.codec import dumps_json
+from motefit.spec.codec import dumps_json, encode
+from motefit.spec.tables import Item, Printable, Style, Styled, Table, Text, parts
 
-__all__ = ["INTERRUPTED", "MISTAKE", "err", "escape", "fail", "out", "print_json"]
+__all__ = [
+    "INTERRUPTED", "MISTAKE", "encode", "err", "escape", "fail", "given", "listed", "out",
+    "print_json", "show", "tell",
+]  # fmt: skip
 
 MISTAKE, INTERRUPTED = 2, 130
 """Exit codes beside 0 and 1; the latter is the shell's own for Ctrl-C."""
@@ -16,8 +23,61 @@ MISTAKE, INTERRUPTED = 2, 130
 WIDE = 160
 """Columns where there is no terminal: a table in a log or a pipe keeps its words whole."""
 
+COLORS: Mapping[Style, str] = {
+    "good": "green",
+    "bad": "bold red",
+    "doubtful": "yellow",
+    "dim": "dim",
+    "strong": "bold",
+}
+
 err = Console(stderr=True, highlight=False, emoji=False)
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
+
+
+def show(result: Printable | Iterable[Item]) -> None:
+    """Print a result on standard output, in colors where there are some."""
+    for item in result.content() if isinstance(result, Printable) else result:
+        if isinstance(item, Table):
+            out.print(_rich_table(item))
+        else:
+            out.print(_rich_text(item), soft_wrap=True)
+
+
+def _rich_table(table: Table) -> RichTable:
+    made = RichTable(box=None, pad_edge=False, title=table.title or None, title_justify="left")
+    for title, side in zip(table.titles, table.align, strict=True):
+        made.add_column(
+            _rich_text(title), justify="right" if side == "r" else "left", overflow="fold"
+        )
+    for row in table.rows:
+        made.add_row(*map(_rich_text, row))
+    return made
+
+
+def _rich_text(text: Text) -> RichText:
+    made = RichText()
+    for part in parts(text):
+        made.append(str(part), COLORS[part.style] if isinstance(part, Styled) else None)
+    return made
+
+
+def given(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - options of any command
+    """The options that were given; the others are left at the API's defaults.
+
+    >>> given(threads=None, rounds=4)
+    {'rounds': 4}
+    """
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The items of a list with commas.
+
+    >>> listed("up, down"), listed("")
+    (('up', 'down'), ())
+    """
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever dumps_json takes
@@ -28,3 +88,8 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - whatever dumps_json takes
 def fail(text: str) -> None:
     """Say what went wrong, on standard error."""
     err.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
+
+
+def tell(text: str) -> None:
+    """Say how things go, on standard error."""
+    err.print(escape(text), soft_wrap=True)

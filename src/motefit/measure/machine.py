@@ -50,6 +50,14 @@ class Machine:
         check_fields(self)
 
     @property
+    def line(self) -> str:
+        """What kind of machine it is, in one line."""
+        return (
+            f"{self.processor}, {self.cores} cores, {self.architecture} ({self.bits} bit), "
+            f"{self.system}; {self.versions}"
+        )
+
+    @property
     def state(self) -> str:
         """Governor, frequency, temperature and load in words."""
         heat, rate = self.temperature_celsius, self.frequency_mhz

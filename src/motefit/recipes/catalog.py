@@ -5,7 +5,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from motefit.recipes.published import published_names, published_table
+from motefit.recipes.published import published_names, published_row, published_table
 from motefit.spec.codec import nearest
 from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
@@ -19,13 +19,21 @@ def recipe_names() -> tuple[str, ...]:
     )
 
 
-def find_recipe(name: str) -> Recipe:
+def find_recipe(recipe: str | Path | Recipe) -> Recipe:
     """A shipped recipe or a published row by name, or a recipe file by path.
+
+    >>> find_recipe("yes-no").task
+    'keyword-spotting'
+
+    Args:
+        recipe: name or path; a Recipe is returned as it is.
 
     Raises:
         RecipeError: when there is neither, or the recipe is wrong.
     """
-    names, published = recipe_names(), published_names()
+    if isinstance(recipe, Recipe):
+        return recipe
+    name, names, published = str(recipe), recipe_names(), published_names()
     if name in names or name in published:
         return Recipe.from_table(recipe_table(name), name=name)
     path = Path(name)
@@ -38,6 +46,19 @@ def find_recipe(name: str) -> Recipe:
         f"there is no recipe {name!r}{hint}; shipped: {', '.join(names)}, and those of motefit "
         "recipes --published; or give the path of a .toml file"
     )
+
+
+def recipe_text(name: str) -> str:
+    """A recipe whole, as TOML; the choices behind a published row are comments.
+
+    >>> recipe_text("yes-no").splitlines()[1]
+    'task = "keyword-spotting"'
+
+    Raises:
+        RecipeError: when there is no such recipe.
+    """
+    choices = published_row(name)[0].choices if name in published_names() else ()
+    return "".join(f"# {choice}\n" for choice in choices) + find_recipe(name).to_toml()
 
 
 def recipe_table(name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from motefit.certify.reference_pipeline import reference_model
-from motefit.fit.run_dir import RunDir
+from motefit.fitting.run_dir import RunDir
 from motefit.measure.latency.protocols import (
     LOOPS_2020,
     LOOPS_2024,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motefit.fit.run_dir import RunDir
+from motefit.fitting.run_dir import RunDir
 from motefit.recipes.catalog import find_recipe, recipe_names, recipe_table
 from motefit.recipes.published import published_names, published_row, published_targets, systems
 from motefit.spec.codec import dumps_json, nearest

@@ -12,19 +12,22 @@ from typing import Any
 from motefit.measure.machine import usable_cores
 from motefit.recipes.catalog import find_recipe
 from motefit.reproduce.latency_runs import merged, require_reference, time_rows
-from motefit.reproduce.page import page
+from motefit.reproduce.page import page, standing
+from motefit.reproduce.page_latency import PROTOCOLS
+from motefit.reproduce.page_latency import verdict as tenth
 from motefit.reproduce.plan import Plan, data_of, is_begun, is_done, plan
 from motefit.reproduce.results import collect
 from motefit.reproduce.training import RowJob, Tell, train_rows
 from motefit.runtime.quiet import silence_litert
 from motefit.spec.extras import require_report, require_training
 from motefit.spec.files import make_writable, read_json, write_atomic
+from motefit.spec.tables import Item, Printable, Style, Styled
 
 JSON, PAGE = "results.json", "results.md"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reproduced:
+class Reproduced(Printable):
     """What came of it.
 
     Attributes:
@@ -44,6 +47,30 @@ class Reproduced:
         """Whether motefit's answers meet all the budgets that were asked for."""
         certificates = [self.table["targets"][name]["certificates"] for name in self.plan.targets]
         return not self.failed and all(c.get("answer", {"met": False})["met"] for c in certificates)
+
+    def content(self) -> list[Item]:
+        """The verdict on each budget, how often test sets were opened, and where the page is."""
+        found: list[Item] = []
+        table = self.table
+        for name in self.plan.targets:
+            target = table["targets"][name]
+            certificate = target["certificates"].get("answer")
+            style: Style = "bad"
+            if certificate is None or certificate["met"]:
+                style = "doubtful" if certificate is None else "good"
+            verdict = standing(certificate).replace("*", "")
+            found.append(
+                (f"{name} by {target['answer']}: ", Styled(verdict, style), f" ({target['note']})")
+            )
+        runs = [row["run"] for row in table["rows"].values()] + list(table["answers"].values())
+        done = [run for run in runs if run is not None]
+        found.append(f"{len(done)} runs; each opened its test set once, by its own log")
+        for protocol in PROTOCOLS if table["latency"]["rows"] else ():
+            said = tenth(table, protocol).replace("*", "").replace("`", "")
+            found.append(
+                f"protocol {protocol}, at most a tenth of TensorFlow's total latency: {said}"
+            )
+        return [*found, "", f"results  {self.page}"]
 
 
 def reproduce(

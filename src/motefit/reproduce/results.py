@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from motefit.fit.run_dir import RunDir
+from motefit.fitting.run_dir import RunDir
 from motefit.measure.workers.pinned import pinned_latency
 from motefit.recipes.catalog import find_recipe
 from motefit.recipes.published import (

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from motefit.fit.fit import FitOptions, fit
+from motefit.fitting.fit import FitOptions, fit
 from motefit.recipes.catalog import find_recipe
 from motefit.spec.errors import MotefitError
 from motefit.spec.worker_environment import ONE_THREAD

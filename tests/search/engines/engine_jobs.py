@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from motefit.fit.jobs import TrainJob, candidate_folder, training_folder
+from motefit.fitting.jobs import TrainJob, candidate_folder, training_folder
 from motefit.spec.errors import DataError, MissingExtraError
 
 

@@ -98,3 +98,29 @@ def test_workers_do_not_outlive_a_killed_parent(driver):
     process.kill()
     process.communicate(timeout=PATIENCE_S)
     wait_for(lambda: not any(map(alive, pids)))
+
+
+NO_GUARD = """
+import sys
+import engine_jobs as jobs
+from motefit.search.engines import open_engine
+
+print("once")
+with open_engine("local", workers=2) as engine:
+    ended = engine.run(jobs.square, range(5), poll=lambda: None)
+    print(sorted(end.result()[0] for end in ended), "__main__" in sys.modules, jobs.__name__)
+print(sys.modules["__main__"].__dict__ is globals())
+"""
+
+
+@pytest.mark.parametrize("way", ["file", "standard input"])
+def test_a_script_needs_no_guard(tmp_path, way):
+    script = tmp_path / "script.py"
+    script.write_text(NO_GUARD)
+    with script.open() as text:
+        done = subprocess.run(
+            [sys.executable, str(script) if way == "file" else "-"],
+            stdin=text, capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+        )  # fmt: skip
+    assert done.stderr == ""
+    assert done.stdout == "once\n[0, 1, 4, 9, 16] True engine_jobs\nTrue\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 import engine_jobs
 import pytest
 
-from motefit.fit.jobs import CandidateJob, TrainJob
-from motefit.fit.remote_files import (
+from motefit.fitting.jobs import CandidateJob, TrainJob
+from motefit.fitting.remote_files import (
     FileChanges,
     RemoteJob,
     apply,

@@ -5,12 +5,9 @@ from typing import Annotated
 
 import typer
 
-from motefit.certify.check import check
-from motefit.cli.output import escape, out, print_json
-from motefit.cli.progress_display import open_progress
-from motefit.cli.verdict_table import print_differences, print_verdict, verdict_table
-from motefit.recipes.catalog import find_recipe
-from motefit.spec.codec import encode
+import motefit
+from motefit.cli.json_tables import check_json
+from motefit.cli.output import print_json, show
 
 
 def check_command(
@@ -39,24 +36,11 @@ def check_command(
     Exit code 0: the budget is met and the card told the truth; 1: not so, or the machine is too
     busy to judge a latency; 2: something to fix.
     """
-    with open_progress() as listener:
-        result = check(
-            model,
-            data,
-            recipe=find_recipe(recipe) if recipe else None,
-            out=out_dir,
-            listener=listener,
-        )
+    result = motefit.check(model, data=data, recipe=recipe or None, out=out_dir)
     if as_json:
-        table = verdict_table(result.card, result.certificate)
-        differences = None if result.differences is None else encode(result.differences)
-        table |= {"met": result.met, "differences": differences, "same_data": result.same_data}
-        print_json({**table, "report": None if result.report is None else str(result.report)})
+        print_json(check_json(result))
     else:
-        print_verdict(result.card, result.certificate)
-        print_differences(result)
-        report = result.report or "not written; it needs: pip install 'motefit[report]'"
-        out.print(f"\nreport  {escape(str(report))}", soft_wrap=True)
+        show(result)
     raise typer.Exit(0 if result.met else 1)
 
 

@@ -5,15 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from motefit.cli.forms import forms_table, print_forms, print_streaming
-from motefit.cli.output import print_json
-from motefit.cli.progress_display import open_progress
-from motefit.cli.verdict_table import print_verdict
-from motefit.export.in_graph import InGraphExport, export_in_graph
-from motefit.export.streaming import StreamingExport, export_streaming
+import motefit
+from motefit.cli.json_tables import form_json
+from motefit.cli.output import print_json, show
 from motefit.spec.errors import RecipeError
-
-FORMS = {"in-graph": export_in_graph}
 
 
 def export_command(
@@ -54,24 +49,12 @@ def export_command(
     """
     if (frontend is None) is not streaming:
         raise RecipeError("one form is needed: --frontend in-graph, or --streaming")
-    target = out_file or model.with_name(f"{model.stem}.{frontend or 'stream'}.zip")
-    done: InGraphExport | StreamingExport
-    with open_progress() as listener:
-        if frontend is None:
-            done = export_streaming(model, target, data=data, listener=listener)
-        else:
-            done = FORMS[frontend](model, target, data=data, listener=listener)
+    done = motefit.export(model, frontend or "streaming", out=out_file, data=data)
     if as_json:
-        print_json(forms_table(done))
+        print_json(form_json(done))
     else:
-        if done.certificate is not None:
-            print_verdict(done.card, done.certificate)
-        if isinstance(done, StreamingExport):
-            print_streaming(done)
-        else:
-            print_forms(done)
-    met = done.certificate is None or done.certificate.met
-    raise typer.Exit(0 if met and done.agreement.proven else 1)
+        show(done)
+    raise typer.Exit(0 if done.met else 1)
 
 
 def add_to(app: typer.Typer) -> None:

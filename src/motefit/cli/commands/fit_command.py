@@ -2,20 +2,16 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from motefit.cli.forms import forms_table, print_forms
-from motefit.cli.output import INTERRUPTED, escape, fail, out, print_json
-from motefit.cli.progress_display import Mode, open_progress
-from motefit.cli.verdict_table import print_obstacle, print_verdict, verdict_table, verdict_words
-from motefit.export.in_graph import InGraphExport
-from motefit.fit.fit import FitOptions, FitResult, fit, resume
-from motefit.fit.measured_run import Release
-from motefit.fit.run_dir import RunDir
-from motefit.recipes.catalog import find_recipe
+import motefit
+from motefit.cli.json_tables import fit_json
+from motefit.cli.output import INTERRUPTED, fail, print_json, show
 from motefit.spec.errors import RecipeError
+
+ProgressName = Literal["auto", "live", "plain", "json", "quiet"]
 
 
 def fit_command(
@@ -59,8 +55,8 @@ def fit_command(
         bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")
     ] = False,
     progress: Annotated[
-        Mode, typer.Option(help="How progress is shown, on standard error.")
-    ] = Mode.AUTO,
+        ProgressName, typer.Option(help="How progress is shown, on standard error.")
+    ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Train the smallest model that meets a recipe's budget, and certify the file it ships.
@@ -69,97 +65,37 @@ def fit_command(
 
     Exit code 0: the budget is met; 1: it is not; 2: a mistake to fix.
     """
-    options = FitOptions(
-        workers=workers,
-        device=device,
-        overwrite=overwrite,
-        engine=engine,
-        address=address,
-        storage=storage,
-        profile=profile,
-        in_graph=frontend is not None,
-    )
+    options: dict[str, Any] = {
+        "workers": workers,
+        "device": device,
+        "overwrite": overwrite,
+        "engine": engine,
+        "address": address,
+        "storage": storage,
+        "profile": profile,
+        "in_graph": frontend is not None,
+        "progress": progress,
+    }
     folder = resume_dir or out_dir or Path("runs") / Path(recipe).name.removesuffix(".toml")
     try:
-        with open_progress(progress, workers=workers) as listener:
-            if resume_dir is not None:
-                if recipe or data or out_dir or keep_names:
-                    raise RecipeError("--resume takes recipe and data from the run: give it alone")
-                result = resume(folder, options=options, listener=listener)
-            elif recipe:
-                found = find_recipe(recipe)
-                if keep_names:
-                    found = found.with_values({"compress.keep_names": True})
-                result = fit(found, data, folder, options=options, listener=listener)
-            else:
-                raise RecipeError("which recipe? motefit recipes lists the shipped ones")
+        if resume_dir is not None:
+            if recipe or data or out_dir or keep_names:
+                raise RecipeError("--resume takes recipe and data from the run: give it alone")
+            result = motefit.resume(folder, **options)
+        elif recipe:
+            result = motefit.fit(recipe, data=data, out=folder, keep_names=keep_names, **options)
+        else:
+            raise RecipeError("which recipe? motefit recipes lists the shipped ones")
     except KeyboardInterrupt:
-        if not RunDir(folder).begun:
+        if not motefit.can_resume(folder):
             raise
         fail(f"interrupted; go on with: motefit fit --resume {shlex.quote(str(folder))}")
         raise typer.Exit(INTERRUPTED) from None
-    _print(result, as_json=as_json)
-    raise typer.Exit(0 if result.met else 1)
-
-
-def _print(result: FitResult, *, as_json: bool) -> None:
     if as_json:
-        print_json(_table(result))
-        return
-    if result.already_done:
-        out.print(
-            f"already done: {escape(str(result.folder))} holds this run with its verdict; "
-            "--overwrite replaces it",
-            soft_wrap=True,
-        )
-    if result.obstacle is not None:
-        print_obstacle(result.obstacle, result.rejected, judged=result.judged)
-    for name, delivery in result.deliveries.items():
-        if len(result.deliveries) > 1:
-            out.print(f"\n[bold]{escape(name)}[/]")
-        print_verdict(delivery.card, delivery.certificate)
-        out.print(f"\nbundle  {delivery.bundle}\nreport  {delivery.report}", soft_wrap=True)
-        if name in result.in_graph:
-            _print_in_graph(result.in_graph[name])
-
-
-def _print_in_graph(form: InGraphExport) -> None:
-    out.print("\nwith its front end inside:")
-    print_forms(form)
-    if form.certificate is not None:
-        missed = [line.metric for line in form.certificate.lines if line.verdict != "pass"]
-        verdict = verdict_words(form.certificate)
-        if missed:
-            verdict = verdict.replace("budget not met", f"budget not met: {', '.join(missed)}", 1)
-        out.print(f"certificate of this form: {escape(verdict)}", soft_wrap=True)
-
-
-def _table(result: FitResult) -> dict[str, object]:
-    table: dict[str, object] = {
-        "met": result.met,
-        "folder": str(result.folder),
-        "already_done": result.already_done,
-        "judged": result.judged,
-        "rejected": dict(result.rejected),
-    }
-    tables = {name: _delivery(delivery) for name, delivery in result.deliveries.items()}
-    for name, form in result.in_graph.items():
-        tables[name]["in_graph"] = forms_table(form)
-    if result.main is not None:
-        table |= next(iter(tables.values()))
-    if len(tables) > 1:
-        table |= {"met": result.met, "budgets": tables}
-    if result.obstacle is not None:
-        table["nearest_miss"] = {
-            "candidate": result.obstacle.candidate.title,
-            "reason": result.obstacle.reason,
-        }
-    return table
-
-
-def _delivery(delivery: Release) -> dict[str, object]:
-    table = verdict_table(delivery.card, delivery.certificate)
-    return {**table, "bundle": str(delivery.bundle), "report": str(delivery.report)}
+        print_json(fit_json(result))
+    else:
+        show(result)
+    raise typer.Exit(0 if result.met else 1)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,13 +1,12 @@
 """``motefit latency``: one model file by a published measuring protocol."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from motefit.api.latency import Flags, Measured, ProtocolName, latency
-from motefit.cli.output import err, out, print_json
-from motefit.spec.codec import encode
+import motefit
+from motefit.cli.output import encode, out, print_json, tell
 
 
 def latency_command(
@@ -19,7 +18,7 @@ def latency_command(
         ),
     ] = None,
     protocol: Annotated[
-        ProtocolName,
+        Literal["motefit", "2020", "2024"],
         typer.Option(
             help="motefit: paired with a reference workload, no pause. 2020 and 2024: step by step "
             "as the published scripts of those years, with their lines."
@@ -85,7 +84,7 @@ def latency_command(
         Total Latency: 0.391ms, p25 0.383ms
         Total Latency p25: 3.120 x reference p25 0.123ms
     """
-    flags = Flags(
+    flags = motefit.Flags(
         rate=rate,
         mfcc=mfcc,
         resize=resize,
@@ -96,9 +95,9 @@ def latency_command(
         upper_frequency=upper_frequency,
         coeff=coeff,
     )
-    found = latency(
+    found = motefit.latency(
         model,
-        flags,
+        flags=flags,
         protocol=protocol,
         pause_s=pause,
         threads=threads,
@@ -107,19 +106,9 @@ def latency_command(
     if as_json:
         print_json({**encode(found), "lines": found.lines})
         return
-    err.print(_setting(found), soft_wrap=True)
+    tell(found.setting)
     for line in found.lines:
         out.out(line, highlight=False)
-
-
-def _setting(found: Measured) -> str:
-    kernels = {"": "no model", "xnnpack": "XNNPACK", "builtin": "builtin kernels"}[found.resolver]
-    plural = "s" if found.threads > 1 else ""
-    machine = found.machine
-    return (
-        f"protocol {found.protocol}, {kernels}, {found.threads} thread{plural}; "
-        f"{machine.processor}, {machine.cores} cores, {machine.state}"
-    )
 
 
 def add_to(app: typer.Typer) -> None:

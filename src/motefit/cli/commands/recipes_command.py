@@ -3,11 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from motefit.cli.output import out, print_json
-from motefit.recipes.catalog import find_recipe, recipe_names
-from motefit.recipes.published import published_names, published_row
+import motefit
+from motefit.cli.output import out, print_json, show
+from motefit.spec.tables import Table
 
 
 def recipes(
@@ -19,25 +18,20 @@ def recipes(
 ) -> None:
     """List the shipped recipes, or print one to start your own from."""
     if name:
-        recipe = find_recipe(name)
         if as_json:
-            print_json(recipe.to_table())
+            print_json(motefit.find_recipe(name).to_table())
         else:
-            choices = published_row(name)[0].choices if name in published_names() else ()
-            out.out("".join(f"# {choice}\n" for choice in choices) + recipe.to_toml(), end="")
+            out.out(motefit.recipe_text(name), end="")
         return
-    found = [find_recipe(n) for n in (published_names() if published else recipe_names())]
+    names = motefit.published_names() if published else motefit.recipe_names()
+    found = [motefit.find_recipe(name) for name in names]
     if as_json:
         print_json([{"name": r.name, "task": r.task, "description": r.description} for r in found])
         return
-    table = Table(box=None, pad_edge=False)
-    for title in ("recipe", "task", "what it asks for"):
-        table.add_column(title, overflow="fold")
-    for recipe in found:
-        table.add_row(recipe.name, recipe.task, recipe.description)
-    out.print(table)
+    rows = [(recipe.name, recipe.task, recipe.description) for recipe in found]
+    show(Table(titles=("recipe", "task", "what it asks for"), align="lll", rows=rows))
     if not published:
-        count = len(published_names())
+        count = len(motefit.published_names())
         out.print(f"\n{count} published systems more: [bold]motefit recipes --published[/]")
     out.print(
         "\nRun one with [bold]motefit fit RECIPE --data DIR[/]; copy one with "

@@ -5,11 +5,8 @@ from typing import Annotated
 
 import typer
 
-from motefit.cli.output import err, escape, fail, out, print_json
-from motefit.reproduce.page import standing
-from motefit.reproduce.page_latency import PROTOCOLS
-from motefit.reproduce.page_latency import verdict as tenth
-from motefit.reproduce.reproduce import Reproduced, reproduce
+import motefit
+from motefit.cli.output import fail, print_json, show, tell
 from motefit.spec.errors import DataError
 
 
@@ -62,42 +59,23 @@ def reproduce_command(
             "which data? --data DIR, or the environment variable MOTEFIT_DATA, must name the "
             "folder that holds speech/ and climate/"
         )
-    result = reproduce(
+    result = motefit.reproduce_published(
         data,
-        out_dir,
-        results,
+        out=out_dir,
+        results=results,
         only=only or (),
         workers=workers,
         resume=resume,
         reference=reference,
-        tell=lambda line: err.print(escape(line), soft_wrap=True),
+        tell=tell,
     )
     if as_json:
         print_json(result.table)
     else:
-        _print(result)
+        for name, reason in result.failed.items():
+            fail(f"{name}: {reason}")
+        show(result)
     raise typer.Exit(0 if result.met else 1)
-
-
-def _print(result: Reproduced) -> None:
-    for name, reason in result.failed.items():
-        fail(f"{name}: {reason}")
-    for name in result.plan.targets:
-        target = result.table["targets"][name]
-        certificate = target["certificates"].get("answer")
-        color = "yellow" if certificate is None else "green" if certificate["met"] else "bold red"
-        verdict = escape(standing(certificate).replace("*", ""))
-        answer, note = escape(target["answer"]), escape(target["note"])
-        out.print(f"{escape(name)} by {answer}: [{color}]{verdict}[/] ({note})")
-    runs = [row["run"] for row in result.table["rows"].values()] + list(
-        result.table["answers"].values()
-    )
-    done = [run for run in runs if run is not None]
-    out.print(f"{len(done)} runs; each opened its test set once, by its own log")
-    for protocol in PROTOCOLS if result.table["latency"]["rows"] else ():
-        said = escape(tenth(result.table, protocol).replace("*", "").replace("`", ""))
-        out.print(f"protocol {protocol}, at most a tenth of TensorFlow's total latency: {said}")
-    out.print(f"\nresults  {result.page}", soft_wrap=True)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -11,6 +11,7 @@ from motefit.measure.claims import read_claims
 from motefit.measure.latency.device_profile import DeviceProfile
 from motefit.measure.latency.paired import Latency
 from motefit.measure.machine import Machine
+from motefit.spec.tables import Item, Printable, Styled, Table
 from motefit.tflite.model import ModelFile
 
 Kind = Literal["threads", "xnnpack-slower", "int8-slower", "dynamic-range", "bias-without-scale"]
@@ -59,7 +60,7 @@ class ModelTimes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench:
+class Bench(Printable):
     """What was found on one machine.
 
     Attributes:
@@ -75,6 +76,54 @@ class Bench:
     models: tuple[ModelTimes, ...] = ()
     pitfalls: tuple[Pitfall, ...] = ()
     profile: DeviceProfile | None = None
+
+    def content(self) -> list[Item]:
+        """The machine, the models' times, and what makes them slow."""
+        found: list[Item] = [
+            self.before.line,
+            f"before: {self.before.state}",
+            f"after:  {self.after.state}",
+        ]
+        if self.models:
+            found += [
+                _times_table(self.models),
+                (
+                    "ms: 25th percentiles; total / reference repeats better than ms; kernels of "
+                    "several threads are XNNPACK, timed in a run of their own"
+                ),
+            ]
+        found += [(Styled(p.model, "doubtful"), f": {p.text}") for p in self.pitfalls]
+        if self.profile is not None:
+            times = {"front end": self.profile.frontend_p25_ms, **self.profile.inference_p25_ms}
+            shown = ", ".join(f"{name} {value:.3f} ms" for name, value in times.items())
+            found.append(f"profile: {shown}")
+        return found
+
+
+def _times_table(models: tuple[ModelTimes, ...]) -> Table:
+    titles = (
+        *("model", "bytes", "weights", "kernels", "threads"),
+        *("front end", "model", "total", "/ reference"),
+    )
+    rows = []
+    for times in models:
+        head = (times.name, str(times.tflite_bytes), times.precision)
+        for latency in (times.xnnpack, times.builtin, times.many_threads):
+            if latency is not None:
+                rows.append(head + _times_row(latency, has_frontend=times.has_frontend))
+                head = ("", "", "")
+    return Table(titles=titles, align="lrllrrrrr", rows=rows)
+
+
+def _times_row(latency: Latency, *, has_frontend: bool) -> tuple[str, ...]:
+    return (
+        latency.resolver,
+        str(latency.threads),
+        f"{latency.frontend_p25_ms:.3f}" if has_frontend else "-",
+        f"{latency.inference_p25_ms:.3f}",
+        f"{latency.total_p25_ms:.3f}",
+        f"{latency.total_over_reference:.3f}",
+    )
 
 
 NOTABLE = 1.05

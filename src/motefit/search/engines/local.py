@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections import deque
@@ -13,6 +14,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from multiprocessing.reduction import ForkingPickler
+from types import ModuleType
 from typing import Any
 
 from motefit.measure.machine import usable_cores
@@ -131,7 +133,7 @@ class LocalEngine(Engine):
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
         process = context.Process(target=_serve, args=(there,), daemon=True)
-        with _environment_of_workers(), _interrupts_held_back():
+        with _environment_of_workers(), _interrupts_held_back(), _without_main():
             process.start()
         there.close()
         worker = _Worker(process=process, connection=here)
@@ -193,6 +195,21 @@ def _interrupts_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """A process that starts would run the user's script again, up to its ``__main__`` guard.
+
+    It needs nothing of it, since work is a function of an importable module: with an empty module
+    in its place there is nothing to run, and a script needs no guard.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _serve(connection: Connection) -> None:

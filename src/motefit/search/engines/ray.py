@@ -98,7 +98,7 @@ class RayEngine(Engine):
     """Jobs are tasks of one processor each; Ray itself restarts those whose worker or node died.
 
     Nodes need the same Python, motefit and Ray, and the data under the same path. They need not
-    share the run's folder: see :mod:`motefit.fit.remote_files`.
+    share the run's folder: see :mod:`motefit.fitting.remote_files`.
 
     Args:
         ray: the package, connected.

@@ -1,0 +1,118 @@
+"""What is known of a run while it goes on, gathered from its events for whoever shows it."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motefit.search.progress import InTraining
+from motefit.search.ranking import choose
+from motefit.search.rounds import Proposal
+from motefit.search.trial import Trial
+from motefit.spec.budget import Budget
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingProgress:
+    """How far one training is.
+
+    Attributes:
+        title: of the candidate.
+        done: epochs done.
+        epochs: that it trains up to now.
+        score: best on the validation set so far: accuracy, or minus the mean absolute error.
+        seconds: that its epochs took, on average.
+    """
+
+    title: str
+    done: int
+    epochs: int
+    score: float | None
+    seconds: float
+
+
+class Board:
+    """Counts, trainings and the best candidate so far.
+
+    Attributes:
+        round: number of the round, from 0.
+        stage: what the workers are at, in words.
+        counts: candidates by what became of them, ``left out`` and ``to train`` among them.
+        rejected_by: rejected candidates by the bound they miss.
+        best: facts of the best candidate for the recipe's own budget so far.
+    """
+
+    def __init__(self) -> None:
+        self.round = 0
+        self.stage = ""
+        self.counts: Counter[str] = Counter()
+        self.rejected_by: Counter[str] = Counter()
+        self.best: Mapping[str, float] = {}
+        self.budget = Budget()
+        self._trainings: Sequence[InTraining] = ()
+
+    def screened(self, number: int, entries: Sequence[Proposal]) -> None:
+        """A round was judged."""
+        self.round = number
+        self.counts["screened"] += len(entries)
+        self.counts["rejected"] += sum(bool(e.excess) for e in entries)
+        self.counts["left out"] += sum(e.left_out for e in entries)
+        self.rejected_by.update(name for e in entries for name in e.excess)
+
+    def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
+        """A stage begins."""
+        self.stage, self._trainings = stage, trainings
+
+    def trained(self) -> None:
+        """The stage is over."""
+        self._trainings = ()
+
+    def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
+        """Candidates have come this far."""
+        known = dict(enumerate([*([self.best] if self.best else []), *facts]))
+        if known:
+            self.best = known[choose(known, self.budget)]
+
+    def entered(self, records: Sequence[Trial]) -> None:
+        """A round is over."""
+        self.counts.update(r.status for r in records if r.status != "rejected")
+
+    def trainings(self) -> list[TrainingProgress]:
+        """The stage's trainings as their workers have logged them."""
+        return [_progress(training) for training in self._trainings]
+
+
+def seconds_left(trainings: Sequence[TrainingProgress], workers: int) -> float | None:
+    """What the trainings of a stage still need, if all epochs take as long; None: not known yet."""
+    known = [t.seconds for t in trainings if t.seconds > 0]
+    if not known:
+        return None
+    mean = sum(known) / len(known)
+    left = [(t.epochs - t.done) * (t.seconds or mean) for t in trainings]
+    return max(sum(left) / workers, *left)
+
+
+def _progress(training: InTraining) -> TrainingProgress:
+    last = _last_line(training.history)
+    if last is None:
+        return TrainingProgress(
+            title=training.title, done=0, epochs=training.epochs, score=None, seconds=0
+        )
+    done = int(last["epoch"]) + 1
+    return TrainingProgress(
+        title=training.title,
+        done=done,
+        epochs=max(training.epochs, done),
+        score=float(last["best_score"]),
+        seconds=float(last["seconds"]),
+    )
+
+
+def _last_line(path: Path) -> dict[str, Any] | None:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return dict(json.loads(lines[-1])) if lines else None
+    except (OSError, ValueError):
+        return None  # not there yet, or half a line: the next look sees more

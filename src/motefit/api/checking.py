@@ -1,0 +1,52 @@
+"""``check``: measure a model file again and hold it against its card and budget."""
+
+from pathlib import Path
+
+from motefit.api.progress_display import Progress, open_progress
+from motefit.certify.check import CheckResult
+from motefit.certify.check import check as measure_again
+from motefit.recipes.catalog import find_recipe
+from motefit.runtime.zoo import find_model
+from motefit.spec.recipe import Recipe
+
+
+def check(
+    model: str | Path,
+    *,
+    data: str | Path | None = None,
+    recipe: str | Path | Recipe | None = None,
+    out: str | Path | None = None,
+    progress: Progress = "auto",
+) -> CheckResult:
+    """Measure a model file on the test set of the data, from its bytes alone.
+
+    >>> import motefit
+    >>> result = motefit.check("climate-6", data="jena.csv")  # doctest: +SKIP
+    >>> result.met, result.differences  # doctest: +SKIP
+    (True, ())
+
+    Args:
+        model: bundle, .tflite with its card, or name of a shipped model; with ``recipe`` any
+            .tflite file or zip of one.
+        data: folder of words, or CSV file; None synthesizes what the recipe asks for.
+        recipe: budget and [data] section to use instead of the card's, by name, path or as a
+            Recipe; for a file without a card also its front end.
+        out: folder of certificate and report; None: ``<model>-check`` beside the model.
+        progress: how progress is shown, see :func:`motefit.fit`.
+
+    Returns:
+        The measured card and certificate, and in ``differences`` what the card stated otherwise.
+
+    Raises:
+        ModelFileError: when the model is damaged, or its bytes are not those of its card.
+        DataError: for data that cannot be used.
+        RecipeError: for a recipe that is not of the model's task.
+    """
+    with open_progress(progress) as listener:
+        return measure_again(
+            find_model(model),
+            None if data is None else Path(data),
+            recipe=None if recipe is None else find_recipe(recipe),
+            out=None if out is None else Path(out),
+            listener=listener,
+        )

@@ -1,0 +1,164 @@
+"""``inspect``: what is in a .tflite file, made here or elsewhere, and what one run costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from motefit.api.layer_parity import parity as compare_layers
+from motefit.measure.claims import Claims, read_claims
+from motefit.measure.parity import Parity
+from motefit.measure.ram import Ram, measure_ram
+from motefit.runtime.zoo import find_model
+from motefit.spec.errors import ModelFileError
+from motefit.spec.metrics import format_value
+from motefit.spec.tables import Item, Printable, Styled, Table
+from motefit.tflite.inspect import Inspection
+from motefit.tflite.model import ModelFile
+from motefit.tflite.validate import validate
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelReport(Printable):
+    """What is in a model file.
+
+    Attributes:
+        path: of the file.
+        file: its tensors and operations, and where its bytes go.
+        claims: how its weights are stored.
+        arena: memory that TensorFlow Lite Micro needs, where it can be measured.
+        problem: what is wrong with a file that could be read all the same; empty: nothing.
+        parity: layer by layer against LiteRT's builtin kernels; None where not asked for.
+    """
+
+    path: Path
+    file: Inspection
+    claims: Claims
+    arena: Ram
+    problem: str
+    parity: Parity | None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no layer differs from LiteRT's; True where none was compared."""
+        return self.parity is None or self.parity.first is None
+
+    def content(self) -> list[Item]:
+        """What is in the file, where its bytes go, and what one run costs."""
+        found, claims = self.file, self.claims
+        size = format_value("size.tflite_bytes", found.size_bytes)
+        lines: list[Item] = [
+            (Styled(str(self.path), "strong"), f": {size}"),
+            (
+                f"{found.parameters} parameters ({100 * found.sparsity:.1f} % zero), "
+                f"{format_value('macs', found.macs)} multiply-accumulates a run"
+            ),
+            f"weights: {'; '.join(claims.techniques) or claims.precision}",
+        ]
+        if self.problem:
+            lines.append((Styled("not sound:", "bad"), f" {self.problem}"))
+        known = self.arena.arena_bytes
+        arena = self.arena.method if known is None else f"{known} bytes"
+        lines.append(f"arena of TensorFlow Lite Micro: {arena}")
+        for title, tensors in (("in ", found.inputs), ("out", found.outputs)):
+            lines += [f"{title} {t.dtype} {_shape(t.shape)} {t.name}".rstrip() for t in tensors]
+        lines += [_bytes_table(found), _operations_table(found), _weights_table(claims)]
+        return lines if self.parity is None else [*lines, *_parity_content(self.parity)]
+
+
+def inspect(model: str | Path, *, parity: str | Path = "") -> ModelReport:
+    """Show where the bytes of a model file go, what is in it, and what one run costs.
+
+    >>> import motefit
+    >>> found = motefit.inspect("climate-6")
+    >>> [op.name for op in found.file.ops]
+    ['DEQUANTIZE', 'FULLY_CONNECTED']
+    >>> sum(found.file.bytes_by_part.values()) == found.file.size_bytes
+    True
+
+    Args:
+        model: .tflite file, zip that holds one, or name of a shipped model.
+        parity: compare each layer with LiteRT's builtin kernels, on ``"random"`` inputs, a ``.npy``
+            file of inputs (n, ...), or the data of a model with its card. Empty: do not.
+
+    Raises:
+        ModelFileError: for a file that cannot be read, or with ``parity`` be run.
+        DataError: for inputs of another size.
+    """
+    path = find_model(model)
+    file = ModelFile.from_path(path)
+    return ModelReport(
+        path=path,
+        file=file.inspection,
+        claims=read_claims(file),
+        arena=measure_ram(file),
+        problem=_problem(file.data),
+        parity=compare_layers(path, str(parity)) if str(parity) else None,
+    )
+
+
+def _problem(data: bytes) -> str:
+    try:
+        validate(data)
+    except ModelFileError as error:
+        return str(error)
+    return ""
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _bytes_table(found: Inspection) -> Table:
+    ordered = sorted(found.bytes_by_part.items(), key=lambda item: -item[1])
+    rows = [
+        (part, str(count), f"{100 * count / found.size_bytes:.1f} %")
+        for part, count in ordered
+        if count
+    ]
+    return Table(
+        title="where the bytes go", titles=("part", "bytes", "share"), align="lrr", rows=rows
+    )
+
+
+def _operations_table(found: Inspection) -> Table:
+    rows = [
+        (
+            op.name,
+            str(op.version),
+            _shape(op.shape),
+            found.tensors[op.outputs[0]].dtype if op.outputs else "",
+            str(op.macs),
+        )
+        for op in found.ops
+    ]
+    titles = ("operation", "version", "output", "type", "MACs")
+    return Table(title="operations", titles=titles, align="lrllr", rows=rows)
+
+
+def _weights_table(claims: Claims) -> Table:
+    rows = [
+        (
+            f"{weight.place} {weight.operator}",
+            weight.form,
+            _shape(weight.shape),
+            *map(str, (weight.channels, weight.bits, weight.scales)),
+            f"{100 * weight.zeros / max(weight.size, 1):.1f} %",
+            str(weight.distinct),
+        )
+        for weight in claims.weights
+    ]
+    titles = ("operation", "form", "shape", "channels", "bits", "scales", "zero", "distinct")
+    return Table(title="weights", titles=titles, align="lllrrrrr", rows=rows)
+
+
+def _parity_content(compared: Parity) -> list[Item]:
+    rows = []
+    for layer in compared.layers:
+        most = f"{layer.greatest:.0f} steps" if layer.exact else f"{layer.greatest:.1e}"
+        cells = (layer.name, _shape(layer.shape), str(layer.numbers), str(layer.differing), most)
+        rows.append(tuple(Styled(c, "bad") for c in cells) if layer.differing else cells)
+    titles = ("layer", "output", "numbers", "differ", "at most")
+    table = Table(title="against LiteRT's builtin kernels", titles=titles, align="llrrr", rows=rows)
+    if compared.first is None:
+        return [table, f"all layers agree on {compared.examples} examples"]
+    return [table, Styled(f"the first layer that differs is {compared.first}", "bad")]

@@ -1,0 +1,87 @@
+"""``listen``: spot words in an endless stream of sound."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from motefit.runtime.keyword_spotter import KeywordSpotter
+from motefit.runtime.microphone.source import WAIT_S
+from motefit.runtime.quiet import silence_litert
+from motefit.runtime.streaming.detector import Detection, StreamingSettings
+from motefit.runtime.streaming.listen import RETRIES, Chunk, Tell, chunks, connector
+from motefit.runtime.streaming.listen import listen as spot_words
+from motefit.runtime.streaming.spotter import StreamingSpotter
+from motefit.runtime.zoo import find_model
+
+DEFAULTS = StreamingSettings()
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def listen(
+    model: str | Path,
+    *,
+    source: str = "",
+    rate_hz: int = 0,
+    channels: int = 1,
+    seconds: float = 0,
+    threshold: float = DEFAULTS.threshold,
+    hop_ms: float = DEFAULTS.hop_ms,
+    ignore: Sequence[str] = (),
+    wait_s: float = WAIT_S,
+    retries: int = RETRIES,
+    tell: Tell = _tell,
+) -> Iterator[Detection]:
+    """Listen, and report each keyword once, with its time.
+
+    >>> import motefit
+    >>> for word in motefit.listen("yes-no", source="speech.wav"):  # doctest: +SKIP
+    ...     print(f"{word.time_s:.2f} s: {word.word}")
+
+    Args:
+        model: bundle, .tflite with its card, or name of a shipped model.
+        source: ``"arecord"`` or ``"sounddevice"``, with ``:DEVICE`` behind it for one of several;
+            ``"-"`` for 16-bit PCM or WAV on standard input; or a WAV file. Empty: the default
+            microphone.
+        rate_hz: sampling rate of a microphone, or of PCM without a header; 0: the model's own.
+        channels: of PCM without a header; averaged.
+        seconds: stop after so much sound; 0: listen on.
+        threshold: evidence that a word needs: the network's certainty, from chance (0) to 1, and
+            how much the sound stands out.
+        hop_ms: milliseconds between two evaluated windows.
+        ignore: labels not to report.
+        wait_s: seconds without sound that are an error.
+        retries: attempts to open a microphone again that was lost.
+        tell: called with a line of text when sound is lost or found again; on standard error.
+
+    Yields:
+        each keyword, as soon as it is certain.
+
+    Raises:
+        DataError: when the sound cannot be read, or is lost for good.
+        ModelFileError: for a model that cannot be used.
+    """
+    silence_litert()
+    settings = StreamingSettings(hop_ms=hop_ms, threshold=threshold, ignored=tuple(ignore))
+    spotter = StreamingSpotter(KeywordSpotter.load(find_model(model)), settings=settings)
+    connect = connector(
+        source, rate_hz=rate_hz or spotter.rate_hz, channels=channels, wait_s=wait_s
+    )
+    sound = chunks(connect, tell=tell, retries=retries)
+    yield from spot_words(spotter, _until(sound, seconds) if seconds else sound)
+
+
+def _until(sound: Iterator[Chunk], seconds: float) -> Iterator[Chunk]:
+    """The first chunks.
+
+    Yields:
+        chunks up to so many seconds of sound.
+    """
+    heard_s = 0.0
+    for chunk in sound:
+        yield chunk
+        heard_s += len(chunk.samples) / chunk.rate_hz
+        if heard_s >= seconds:
+            return

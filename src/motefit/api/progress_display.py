@@ -1,0 +1,271 @@
+"""Progress of a run on standard error: a live table, plain lines, JSON lines, or nothing."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal, Self, get_args
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from motefit.api.board import Board, TrainingProgress, seconds_left
+from motefit.measure.machine import usable_cores
+from motefit.search.progress import InTraining, Listener
+from motefit.search.rounds import Proposal
+from motefit.search.trial import Trial
+from motefit.spec.errors import RecipeError
+from motefit.spec.metrics import format_value
+from motefit.spec.recipe import Recipe
+
+ROWS = 12
+"""Trainings in the live table; the others are counted."""
+
+
+ProgressName = Literal["auto", "live", "plain", "json", "quiet"]
+"""How progress is shown; ``auto`` is live in a terminal, and plain elsewhere, as in a notebook."""
+Progress = ProgressName | Listener
+
+err = Console(stderr=True, highlight=False, emoji=False)
+
+
+class Shown(Listener):
+    """A listener that is a context manager: the terminal is left as it was, however a run ends."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+def open_progress(
+    progress: Progress = "auto", *, workers: int = 0
+) -> AbstractContextManager[Listener]:
+    """What shows a run's progress, on standard error.
+
+    Args:
+        progress: how; or a listener of the caller's own.
+        workers: of the run; 0 for one per core.
+
+    Raises:
+        RecipeError: for an unknown name.
+    """
+    if isinstance(progress, Listener):
+        return nullcontext(progress)
+    if progress == "auto":
+        progress = "live" if err.is_terminal else "plain"
+    if progress == "live":
+        return LiveTable(workers or usable_cores())
+    shown = {"plain": PlainLines, "json": JsonLines, "quiet": Shown}
+    if progress not in shown:
+        names = ", ".join(get_args(ProgressName))
+        raise RecipeError(f"progress must be one of {names}, or a Listener, got {progress!r}")
+    return shown[progress]()
+
+
+class PlainLines(Shown):
+    """A line for each step, for logs."""
+
+    def screened(self, number: int, entries: Sequence[Proposal]) -> None:
+        """How many are trained and dropped, and by which bounds."""
+        board = Board()
+        board.screened(number, entries)
+        counts = board.counts
+        fitting = sum(entry.trains for entry in entries)
+        line = f"screened: {fitting} to train, {counts['rejected']} rejected before training"
+        if board.rejected_by:
+            line += f" ({_by(board.rejected_by)})"
+        if counts["left out"]:
+            line += f", {counts['left out']} left out by max_candidates"
+        _say(f"round {number + 1}: {line}" if number else line)
+
+    def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
+        """How many are trained, and how far."""
+        _say(f"training: {len(trainings)} candidate(s), {stage}")
+
+    def entered(self, records: Sequence[Trial]) -> None:
+        """What failed."""
+        for record in records:
+            if record.status in {"diverged", "lost"}:
+                _say(f"{record.status}: {record.reason}")
+
+    def measuring(self, what: str) -> None:
+        """What is measured."""
+        _say(f"measuring: {what}")
+
+
+class JsonLines(Shown):
+    """One JSON object a line for each event, for programs."""
+
+    def screened(self, number: int, entries: Sequence[Proposal]) -> None:
+        """Counts of the round."""
+        board = Board()
+        board.screened(number, entries)
+        _log("screened", round=number, **board.counts, rejected_by=dict(board.rejected_by))
+
+    def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
+        """Titles and epochs."""
+        rows = [{"title": t.title, "epochs": t.epochs} for t in trainings]
+        _log("training", stage=stage, candidates=rows)
+
+    def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
+        """Facts of the candidates."""
+        _log("standing", candidates=[dict(f) for f in facts])
+
+    def entered(self, records: Sequence[Trial]) -> None:
+        """What became of the candidates of a round."""
+        kept = [{"key": r.key, "status": r.status, "reason": r.reason} for r in records]
+        _log("entered", candidates=kept)
+
+    def measuring(self, what: str) -> None:
+        """What is measured."""
+        _log("measuring", what=what)
+
+
+class LiveTable(Shown):
+    """A table that follows the run.
+
+    Args:
+        workers: that train at once.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._board = Board()
+        self._doing = ""
+        self._live = Live(console=err, auto_refresh=False, transient=True)
+
+    def began(self, recipe: Recipe) -> None:
+        """The budget is in the table."""
+        self._board.budget = recipe.budget
+
+    def loading(self, done: int, total: int) -> None:
+        """Clips decoded or spoken, or bytes."""
+        self._doing = f"data: {done} of {total}"
+        self._draw()
+
+    def loaded(self, notes: Sequence[str]) -> None:
+        """The notes come with the verdict."""
+        del notes
+        self._doing = "screening"
+        self._draw()
+
+    def screened(self, number: int, entries: Sequence[Proposal]) -> None:
+        """Counts."""
+        self._board.screened(number, entries)
+        self._draw()
+
+    def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
+        """One row per training."""
+        self._board.training(stage, trainings)
+        self._doing = f"training {stage}"
+        self._draw()
+
+    def tick(self) -> None:
+        """Read what the workers have written."""
+        self._draw()
+
+    def trained(self) -> None:
+        """The rows go."""
+        self._board.trained()
+        self._draw()
+
+    def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
+        """The best so far."""
+        self._board.standing(facts)
+        self._draw()
+
+    def entered(self, records: Sequence[Trial]) -> None:
+        """Counts."""
+        self._board.entered(records)
+        self._draw()
+
+    def measuring(self, what: str) -> None:
+        """What is measured."""
+        self._doing = f"measuring {what}"
+        self._draw()
+
+    def close(self) -> None:
+        """Take the table away."""
+        self._live.stop()
+
+    def _draw(self) -> None:
+        if not self._live.is_started:
+            self._live.start()
+        self._live.update(self.picture(), refresh=True)
+
+    def picture(self) -> RenderableType:
+        """The table as it stands."""
+        board, trainings = self._board, self._board.trainings()
+        counts = [f"{n} {name}" for name, n in board.counts.items() if n]
+        parts: list[RenderableType] = [Text(self._doing + _left(trainings, self._workers))]
+        if counts:
+            by = f" (rejected by {_by(board.rejected_by)})" if board.rejected_by else ""
+            parts.append(Text(f"round {board.round + 1}: {', '.join(counts)}{by}"))
+        if board.best and board.budget.bounds:
+            parts.append(_bounds(board))
+        if trainings:
+            parts.append(_rows(trainings))
+        return Group(*parts)
+
+
+def _bounds(board: Board) -> Table:
+    """The best so far against each bound."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("best so far", "bound", "now"):
+        table.add_column(title)
+    for bound in board.budget.bounds:
+        value = board.best.get(bound.metric)
+        style = "" if value is None else "green" if bound.holds(value) else "red"
+        now = "" if value is None else format_value(bound.metric, value)
+        table.add_row(Text(bound.metric), str(bound), Text(now, style=style))
+    return table
+
+
+def _rows(trainings: Sequence[TrainingProgress]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    running = [t for t in trainings if 0 < t.done < t.epochs]
+    others = [t for t in trainings if t not in running]
+    for t in (running + others)[:ROWS]:
+        score = "" if t.score is None else f"validation {_score(t.score)}"
+        bar = ProgressBar(total=t.epochs, completed=t.done, width=24)
+        table.add_row(Text(t.title), bar, f"{t.done}/{t.epochs}", score)
+    if len(trainings) > ROWS:
+        table.add_row(f"and {len(trainings) - ROWS} more")
+    return table
+
+
+def _left(trainings: Sequence[TrainingProgress], workers: int) -> str:
+    seconds = seconds_left(trainings, workers)
+    return "" if seconds is None else f", about {_time(seconds)} left in this stage"
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _score(value: float) -> str:
+    """An accuracy, or a mean absolute error in standard units, which training scores negative."""
+    return f"{100 * value:.1f} %" if value >= 0 else f"error {-value:.4f}"
+
+
+def _by(rejected: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in rejected.items())
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def _log(event: str, **facts: object) -> None:
+    sys.stderr.write(json.dumps({"event": event, **facts}) + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,146 @@
+"""``fit`` and ``resume``: train the smallest model that meets a recipe's budget, and certify it."""
+
+from pathlib import Path
+
+from motefit.api.progress_display import Progress, open_progress
+from motefit.fitting.fit import FitOptions, FitResult
+from motefit.fitting.fit import fit as run_recipe
+from motefit.fitting.run_dir import RunDir
+from motefit.recipes.catalog import find_recipe
+from motefit.spec.recipe import Recipe
+
+
+def fit(
+    recipe: str | Path | Recipe,
+    *,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    workers: int = 0,
+    device: str = "cpu",
+    engine: str = "local",
+    address: str = "",
+    storage: str = "",
+    profile: str | Path | None = None,
+    in_graph: bool = False,
+    keep_names: bool = False,
+    overwrite: bool = False,
+    progress: Progress = "auto",
+) -> FitResult:
+    """Train the smallest model that meets a recipe's budget, and certify the file it ships.
+
+    A run that was interrupted goes on where it stopped; one that is finished answers with its
+    stored verdict, and does not open the test set again. A script needs no ``__main__`` guard.
+
+    >>> import motefit
+    >>> result = motefit.fit("climate-6", data="jena.csv", workers=2)  # doctest: +SKIP
+    >>> print(result)  # doctest: +SKIP
+
+    Args:
+        recipe: name of a shipped recipe, path of a .toml file, or a Recipe.
+        data: folder of words, or CSV file; None synthesizes what the recipe asks for.
+        out: folder of the run; None is ``runs/<name of the recipe>``.
+        workers: training processes; 0 takes one per usable core.
+        device: where torch trains, ``"cpu"`` or ``"cuda"``.
+        engine: where workers live, ``"local"`` or ``"ray"``.
+        address: of the engine's cluster, e.g. ``"auto"`` for ray.
+        storage: URL of an Optuna storage for the study; empty: a file in the run's folder.
+        profile: of the device to screen for, as :func:`motefit.bench` measures it.
+        in_graph: also deliver each model with its front end inside.
+        keep_names: keep the names of tensors in the file.
+        overwrite: replace the run that is in the folder.
+        progress: how progress is shown, on standard error: ``"auto"`` (live in a terminal, plain
+            elsewhere, as in a notebook), ``"live"``, ``"plain"``, ``"json"`` or ``"quiet"``; or a
+            Listener.
+
+    Returns:
+        What the run left: ``result.main.bundle`` is the path of the bundle, ``result.met`` whether
+        the budget is met.
+
+    Raises:
+        RecipeError: for a recipe or an option that cannot be understood.
+        DataError: for data that cannot be used.
+        OutputError: when the run's folder cannot be written, or is another run's.
+        MissingExtraError: without what training needs: ``pip install 'motefit[train,report]'``.
+        NothingTrainedError: when no candidate finished its training.
+    """
+    found = find_recipe(recipe)
+    if keep_names:
+        found = found.with_values({"compress.keep_names": True})
+    folder = Path("runs") / found.name if out is None else Path(out)
+    options = FitOptions(
+        workers=workers,
+        device=device,
+        engine=engine,
+        address=address,
+        storage=storage,
+        profile=None if profile is None else Path(profile),
+        in_graph=in_graph,
+        overwrite=overwrite,
+    )
+    with open_progress(progress, workers=workers) as listener:
+        return run_recipe(
+            found,
+            None if data is None else Path(data),
+            folder,
+            options=options,
+            listener=listener,
+        )
+
+
+def resume(
+    out: str | Path,
+    *,
+    workers: int = 0,
+    device: str = "cpu",
+    engine: str = "local",
+    address: str = "",
+    storage: str = "",
+    profile: str | Path | None = None,
+    in_graph: bool = False,
+    overwrite: bool = False,
+    progress: Progress = "auto",
+) -> FitResult:
+    """Go on with the run in a folder; its recipe and data are stored there.
+
+    >>> import motefit
+    >>> motefit.resume("runs/climate-6")  # doctest: +SKIP
+
+    Args:
+        out: folder of the run.
+        workers: as in :func:`fit`, like all further arguments.
+        device: where torch trains.
+        engine: where workers live.
+        address: of the engine's cluster.
+        storage: URL of the study's storage.
+        profile: of the device to screen for.
+        in_graph: also deliver each model with its front end inside.
+        overwrite: begin again.
+        progress: how progress is shown.
+
+    Raises:
+        MotefitError: as :func:`fit`; OutputError when the folder holds no run.
+    """
+    recipe, data = RunDir(Path(out)).stored()
+    return fit(
+        recipe,
+        data=data,
+        out=out,
+        workers=workers,
+        device=device,
+        engine=engine,
+        address=address,
+        storage=storage,
+        profile=profile,
+        in_graph=in_graph,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def can_resume(out: str | Path) -> bool:
+    """Whether a folder holds a run that :func:`resume` can go on with.
+
+    >>> can_resume("no/such/folder")
+    False
+    """
+    return RunDir(Path(out)).begun

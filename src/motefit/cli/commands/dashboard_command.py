@@ -1,0 +1,21 @@
+"""``motefit dashboard``: look at a study in a browser."""
+
+from typing import Annotated
+
+import typer
+
+import motefit
+
+
+def dashboard(
+    source: Annotated[str, typer.Argument(help="Folder of a run, or URL of a storage.")],
+    host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8080,
+) -> None:
+    """Open optuna-dashboard on a study (extra: dashboard). Ctrl-C ends it."""
+    motefit.open_dashboard(source, host=host, port=port)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("dashboard")(dashboard)

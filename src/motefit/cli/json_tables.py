@@ -1,0 +1,84 @@
+"""Results as JSON tables, for programs."""
+
+from typing import TYPE_CHECKING, Any
+
+from motefit.spec.codec import encode
+
+if TYPE_CHECKING:
+    from motefit import (
+        Card,
+        Certificate,
+        CheckResult,
+        FitResult,
+        InGraphExport,
+        Release,
+        StreamingExport,
+    )
+
+
+def verdict_json(card: "Card", certificate: "Certificate") -> dict[str, Any]:
+    """Facts, evidence and verdicts."""
+    return {
+        "met": certificate.met,
+        "certificate": encode(certificate),
+        "facts": dict(card.facts),
+        "evidence": encode(card.evidence),
+        "model_sha256": card.model_sha256,
+    }
+
+
+def check_json(result: "CheckResult") -> dict[str, Any]:
+    """A check: the verdict, and where the card says otherwise."""
+    return {
+        **verdict_json(result.card, result.certificate),
+        "met": result.met,
+        "differences": None if result.differences is None else encode(result.differences),
+        "same_data": result.same_data,
+        "report": None if result.report is None else str(result.report),
+    }
+
+
+def form_json(done: "InGraphExport | StreamingExport") -> dict[str, Any]:
+    """A further form of a model beside its plain form."""
+    table: dict[str, Any] = {"facts": dict(done.card.facts)}
+    if done.certificate is not None:
+        table = verdict_json(done.card, done.certificate)
+    step_ms = getattr(done, "step_ms", None)
+    return {
+        **table,
+        "bundle": str(done.bundle),
+        "agreement": encode(done.agreement),
+        "proven": done.agreement.proven,
+        "plain_tflite_bytes": done.plain_bytes,
+        "latency": encode(done.latency),
+        **({} if step_ms is None else {"step_ms": step_ms}),
+    }
+
+
+def fit_json(result: "FitResult") -> dict[str, object]:
+    """A run: its verdict, and those of all budgets where there are several."""
+    table: dict[str, object] = {
+        "met": result.met,
+        "folder": str(result.folder),
+        "already_done": result.already_done,
+        "judged": result.judged,
+        "rejected": dict(result.rejected),
+    }
+    tables = {name: _release(delivery) for name, delivery in result.deliveries.items()}
+    for name, form in result.in_graph.items():
+        tables[name]["in_graph"] = form_json(form)
+    if result.main is not None:
+        table |= next(iter(tables.values()))
+    if len(tables) > 1:
+        table |= {"met": result.met, "budgets": tables}
+    if result.obstacle is not None:
+        table["nearest_miss"] = {
+            "candidate": result.obstacle.candidate.title,
+            "reason": result.obstacle.reason,
+        }
+    return table
+
+
+def _release(delivery: "Release") -> dict[str, object]:
+    table = verdict_json(delivery.card, delivery.certificate)
+    return {**table, "bundle": str(delivery.bundle), "report": str(delivery.report)}

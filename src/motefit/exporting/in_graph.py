@@ -1,0 +1,345 @@
+"""``export --in-graph``: a keyword model's file with its front end inside.
+
+The file is made from the plain one, compared with it on clips (:class:`Agreement`), and measured
+and certified like any other file.
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from motefit.certify.certify import certify_file
+from motefit.certify.check import recipe_of
+from motefit.certify.facts import measure_cost
+from motefit.certify.provenance import provenance
+from motefit.data.speech import SpeechDataset
+from motefit.exporting.costs_table import costs_table
+from motefit.graph.frontend_graph import choose_layout, frontend_graph, with_frontend
+from motefit.graph.graph import INPUT
+from motefit.measure.latency.paired import Latency
+from motefit.measure.workers.pinned import pinned_latency
+from motefit.runtime.bundle import Bundle, load_bundle, write_bundle
+from motefit.runtime.interpreter import Interpreter
+from motefit.runtime.keyword_spotter import KeywordSpotter
+from motefit.runtime.quiet import silence_litert
+from motefit.search.progress import Listener
+from motefit.spec.card import Card
+from motefit.spec.certificate import Certificate
+from motefit.spec.codec import encode
+from motefit.spec.errors import ModelFileError, RecipeError
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.recipe import Recipe
+from motefit.spec.tables import Item, Printable, Styled
+from motefit.spec.tasks.speech_spec import NAME, SpeechIO
+from motefit.tasks import Part, find_task
+from motefit.tflite.importer.read import read_graph
+from motefit.tflite.model import ModelFile
+from motefit.tflite.write.write import write
+
+
+def in_graph_file(
+    model: bytes, io: SpeechIO, *, keep_names: bool = False
+) -> tuple[bytes, SpeechIO]:
+    """The file that takes samples, and the card's section that says so.
+
+    The network's integers and scales stay what they are; only its input is another.
+
+    Args:
+        model: bytes of a .tflite file that takes features.
+        io: its section of the card.
+        keep_names: write the names of tensors.
+
+    Raises:
+        ModelFileError: when the front end is inside already, or the file cannot be read.
+        RecipeError: when the front end has no form inside a model.
+    """
+    if io.input == "audio":
+        raise ModelFileError("this model has its front end inside already")
+    graph = with_frontend(read_graph(model), io.frontend, io.normalization)
+    return write(graph, keep_names=keep_names), replace(io, input="audio")
+
+
+CHUNK_CLIPS = 128
+TOLERANCE = 1e-4
+"""What two float32 front ends may differ by. In bands less than a thousandth as strong as the
+loudest bin of their frame both are further from float64 than this: the logarithm magnifies their
+rounding. ``exceeding`` counts such numbers (benchmarks/in_graph: under one in a thousand)."""
+EXCEEDING_SHARE = 1e-3
+"""Of the features, what may differ by more than ``TOLERANCE``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Two forms of a model on the same clips.
+
+    Attributes:
+        clips: that both heard.
+        same_label: of them, given the same label by both.
+        probability_difference: greatest difference of a word's probability.
+        feature_difference: greatest difference of a feature, in units of its standardization.
+        features: numbers compared.
+        exceeding: of them, those that differ by more than 1e-4.
+        network_difference: greatest difference of a word's probability where the plain form is
+            given the features of the front end inside: the networks alone, on equal integers.
+    """
+
+    clips: int
+    same_label: int
+    probability_difference: float
+    feature_difference: float
+    features: int
+    exceeding: int
+    network_difference: float
+
+    @property
+    def proven(self) -> bool:
+        """Whether the two are the same network behind front ends that agree to 1e-4."""
+        return (
+            self.exceeding <= EXCEEDING_SHARE * self.features
+            and self.network_difference <= TOLERANCE
+        )
+
+
+def compare(plain: bytes, joined: bytes, io: SpeechIO, pcm: np.ndarray) -> Agreement:
+    """Run both forms on some clips.
+
+    Args:
+        plain: the .tflite file that takes features.
+        joined: the .tflite file that takes samples.
+        io: of the plain form.
+        pcm: (n, samples) at the front end's rate; int16, or float32 with full scale 1.0.
+    """
+    outside, inside = KeywordSpotter(plain, io), KeywordSpotter(joined, replace(io, input="audio"))
+    alone = Interpreter(write(frontend_graph(io.frontend, io.normalization)))
+    same, apart, features, exceeding, networks = 0, [0.0], [0.0], 0, [0.0]
+    for start in range(0, len(pcm), CHUNK_CLIPS):
+        clips = pcm[start : start + CHUNK_CLIPS]
+        inputs, samples = outside.inputs(clips), inside.inputs(clips)
+        theirs, ours = outside.infer(inputs), inside.infer(samples)
+        same += int((theirs.argmax(axis=1) == ours.argmax(axis=1)).sum())
+        apart.append(float(np.abs(theirs - ours).max()))
+        made = alone.run(samples).reshape(inputs.shape)
+        off = np.abs(made - inputs)
+        features.append(float(off.max()))
+        exceeding += int((off > TOLERANCE).sum())
+        networks.append(float(np.abs(outside.infer(_rounded(made, plain)) - ours).max()))
+    return Agreement(
+        clips=len(pcm),
+        same_label=same,
+        probability_difference=max(apart),
+        feature_difference=max(features),
+        features=len(pcm) * int(np.prod(io.frontend.shape)),
+        exceeding=exceeding,
+        network_difference=max(networks),
+    )
+
+
+def _rounded(features: np.ndarray, model: bytes) -> np.ndarray:
+    """Features on the steps of an int8 model's input, as QUANTIZE inside a model rounds them.
+
+    It multiplies by 1/scale and rounds halves to even; outside, the runtime divides and rounds
+    halves away from zero. They differ in about one number in a million.
+    """
+    edge = read_graph(model).quantization.get(INPUT)
+    if edge is None:
+        return features
+    return np.asarray(np.rint(features * (np.float32(1) / edge.scale[0])) * edge.scale[0])
+
+
+SOUNDS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class InGraphExport(Printable):
+    """A bundle with its front end inside the model.
+
+    Attributes:
+        bundle: path of the zip.
+        card: facts measured on the new bytes; without data only what the file costs.
+        certificate: against the recipe's budget; None without data.
+        agreement: with the plain form, on one part of the data, or on generated sound without.
+        plain_bytes: size of the plain form's .tflite file.
+        latency: of both forms, by name: ``plain``, ``in-graph`` and ``in-graph, builtin kernels``.
+    """
+
+    bundle: Path
+    card: Card
+    certificate: Certificate | None
+    agreement: Agreement
+    plain_bytes: int
+    latency: dict[str, Latency]
+
+    @property
+    def met(self) -> bool:
+        """Whether it equals the plain form, and with data the budget holds."""
+        certified = self.certificate is None or self.certificate.met
+        return certified and self.agreement.proven
+
+    def content(self) -> list[Item]:
+        """Size and latency of both forms, whether they agree, and where the new one is."""
+        found = self.agreement
+        lines: list[Item] = [
+            costs_table(
+                self.latency,
+                plain="plain",
+                plain_bytes=self.plain_bytes,
+                own_bytes=int(self.card.facts["size.tflite_bytes"]),
+            ),
+            (
+                f"{found.same_label} of {found.clips} clips have the same label in both forms; "
+                f"probabilities differ by {found.probability_difference:.4f} at most, features by "
+                f"{found.feature_difference:.1e} ({found.exceeding} of {found.features} by more "
+                f"than {TOLERANCE:.0e}), the networks on the same features by "
+                f"{found.network_difference:.1e}"
+            ),
+        ]
+        if not found.proven:
+            lines.append((Styled("not proven", "bad"), " to be the same model"))
+        return [*lines, f"wrote {self.bundle}"]
+
+
+def export_in_graph(
+    model: Path, out: Path, *, data: Path | None = None, listener: Listener | None = None
+) -> InGraphExport:
+    """Put the front end of a bundle into its model, measure the new file and write its bundle.
+
+    Args:
+        model: bundle, or .tflite with its card.
+        out: path of the new bundle.
+        data: folder of the words: the test set is measured and the budget certified.
+        listener: hears of progress.
+
+    Raises:
+        ModelFileError: when the model is damaged, for another task, or in this form already.
+        RecipeError: when the front end has no form inside a model, or the data have other words.
+    """
+    listener = listener or Listener()
+    silence_litert()
+    plain = load_bundle(model, task=NAME)
+    recipe = recipe_of(plain.card, model)
+    form = InGraphForm.of(plain, recipe)
+    if data is not None:
+        dataset = find_task(NAME).load(recipe, data, progress=listener.loading)
+        listener.measuring("the file on the test set")
+        return form.measured(dataset, out, part="test")
+    listener.measuring("the file; without data no accuracy")
+    card, certificate = remeasured(plain, recipe, form.model, form.io, None)
+    pcm = sounds(form.io.frontend, SOUNDS, rng=np.random.default_rng(0))
+    return form.written(out, card, certificate, pcm, sound="generated")
+
+
+def require_in_graph(recipe: Recipe) -> None:
+    """Refuse, before anything is trained, a recipe whose model cannot hold its front end.
+
+    Raises:
+        RecipeError: for another task than keyword spotting, or a frame length without factors.
+    """
+    if recipe.frontend is None:
+        raise RecipeError(
+            f"a model for {recipe.task} has no front end that could be inside it; leave out "
+            "--frontend in-graph"
+        )
+    choose_layout(recipe.frontend)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InGraphForm:
+    """A bundle, and the same model with its front end inside."""
+
+    plain: Bundle
+    recipe: Recipe
+    model: ModelFile
+    io: SpeechIO
+
+    @classmethod
+    def of(cls, plain: Bundle, recipe: Recipe) -> "InGraphForm":
+        """Make the file of a bundle.
+
+        Raises:
+            RecipeError: when the front end has no form inside a model.
+        """
+        model, io = in_graph_file(plain.model, plain.card.io, keep_names=recipe.compress.keep_names)
+        return cls(plain=plain, recipe=recipe, model=ModelFile(data=model), io=io)
+
+    def measured(self, dataset: SpeechDataset, out: Path, *, part: Part) -> InGraphExport:
+        """Certify on the test set, compared with the plain form on a part, written."""
+        card, certificate = remeasured(self.plain, self.recipe, self.model, self.io, dataset)
+        pcm, sound = dataset.parts[part].pcm, f"{part} part"
+        return self.written(out, card, certificate, pcm, sound=sound)
+
+    def written(
+        self, out: Path, card: Card, certificate: Certificate | None, pcm: np.ndarray, *, sound: str
+    ) -> InGraphExport:
+        """Compared with the plain form, timed beside it, and written as a bundle."""
+        task, plain = find_task(NAME), self.plain
+        agreement = compare(plain.model, self.model.data, plain.card.io, pcm)
+        form = partial(task.benchmark_case, self.model.data, self.io)
+        latency = pinned_latency(
+            {
+                "plain": partial(task.benchmark_case, plain.model, plain.card.io),
+                "in-graph": form,
+                "in-graph, builtin kernels": partial(form, xnnpack=False),
+            }
+        )
+        evidence = {
+            "plain_model_sha256": plain.card.model_sha256,
+            "plain_tflite_bytes": len(plain.model),
+            "agreement": encode(agreement),
+            "proven": agreement.proven,
+            "sound": sound,
+            "latency": encode(latency),
+        }
+        card = replace(card, evidence={**card.evidence, "in_graph": evidence})
+        return InGraphExport(
+            bundle=write_bundle(out, self.model.data, card),
+            card=card,
+            certificate=certificate,
+            agreement=agreement,
+            plain_bytes=len(plain.model),
+            latency=latency,
+        )
+
+
+def remeasured(
+    plain: Bundle, recipe: Recipe, model: ModelFile, io: SpeechIO, dataset: SpeechDataset | None
+) -> tuple[Card, Certificate | None]:
+    """Card of a bundle's model in another form, and the verdict on its budget.
+
+    Args:
+        plain: the bundle.
+        recipe: of it.
+        model: the new form.
+        io: the new form's section of the card.
+        dataset: whose test set is measured; None: costs alone, and no verdict.
+
+    Raises:
+        DataError: when the data are not what the model is for.
+    """
+    task, seed = find_task(NAME), plain.card.provenance.seed
+    if dataset is not None:
+        task.require_fit(io, dataset)
+        made = provenance(seed=seed, data_sha256=task.data_key(dataset))
+        shipped = certify_file(task, recipe, model, io, dataset, provenance=made)
+        return shipped.card, shipped.certificate
+    facts = measure_cost(task, recipe, model, io)
+    card = replace(
+        plain.card,
+        io=io,
+        model_sha256=model.sha256,
+        facts=facts.values,
+        evidence=facts.evidence,
+        provenance=provenance(seed=seed, data_sha256=""),
+    )
+    return card, None
+
+
+def sounds(frontend: FrontEnd, count: int, *, rng: np.random.Generator) -> np.ndarray:
+    """Rising and falling tones in noise, each of its own loudness: (count, samples) float32."""
+    time = np.arange(frontend.clip_samples) / frontend.rate_hz
+    begin, end = rng.uniform(80, frontend.rate_hz / 3, (2, count, 1))
+    pitch = begin + (end - begin) * time / (2 * frontend.seconds)
+    tone = rng.uniform(0.01, 0.8, (count, 1)) * np.sin(2 * np.pi * pitch * time)
+    noise = rng.normal(0, 1, tone.shape) * rng.uniform(0.001, 0.1, (count, 1))
+    return np.asarray(np.clip(tone + noise, -1, 1), np.float32)

@@ -1,0 +1,263 @@
+"""``export --streaming``: the same network as a step in a stream, with its past as states.
+
+The file is made from the plain one and compared with it on whole clips (:class:`StreamAgreement`);
+then its step is timed.
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from motefit.certify.check import recipe_of
+from motefit.exporting.costs_table import costs_table
+from motefit.exporting.in_graph import SOUNDS, remeasured, sounds
+from motefit.graph.streaming_form import streaming_form
+from motefit.measure.latency.paired import BenchmarkCase, Latency
+from motefit.measure.workers.pinned import pinned_latency
+from motefit.runtime.bundle import load_bundle, write_bundle
+from motefit.runtime.interpreter import Interpreter
+from motefit.runtime.keyword_spotter import KeywordSpotter
+from motefit.runtime.quiet import silence_litert
+from motefit.runtime.streaming.window import StateWindow, window_of
+from motefit.search.progress import Listener
+from motefit.spec.card import Card
+from motefit.spec.certificate import Certificate
+from motefit.spec.codec import encode
+from motefit.spec.errors import ModelFileError
+from motefit.spec.tables import Item, Printable
+from motefit.spec.tasks.speech_spec import NAME, SpeechIO
+from motefit.tasks import find_task, load_dataset
+from motefit.tflite.importer.read import read_graph
+from motefit.tflite.model import ModelFile
+from motefit.tflite.write.write import write
+
+
+def streaming_file(
+    model: bytes, io: SpeechIO, *, keep_names: bool = False
+) -> tuple[bytes, SpeechIO]:
+    """The file that takes the next frames and states, and the card's section that says so.
+
+    The network's integers and scales stay what they are.
+
+    Args:
+        model: bytes of a .tflite file that takes the features of a clip.
+        io: its section of the card.
+        keep_names: write the names of tensors.
+
+    Raises:
+        ModelFileError: when the model takes something else, or the file cannot be read.
+        RecipeError: when the network looks ahead in time.
+    """
+    if io.input != "features":
+        raise ModelFileError(
+            f"only a model that takes features has a streaming form; this one takes {io.input}"
+        )
+    return write(streaming_form(read_graph(model)), keep_names=keep_names), replace(
+        io, input="stream"
+    )
+
+
+CHUNK_CLIPS = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamAgreement:
+    """Two forms of a model on the same clips, each from a start without a past.
+
+    Attributes:
+        clips: that both heard.
+        same_label: of them, given the same label by both, with LiteRT's defaults.
+        equal: of them, given the same probabilities bit for bit by the builtin kernels.
+        probability_difference: greatest difference of a word's probability, with the defaults.
+    """
+
+    clips: int
+    same_label: int
+    equal: int
+    probability_difference: float
+
+    @property
+    def proven(self) -> bool:
+        """Whether the two are the same model, bit for bit."""
+        return self.equal == self.clips > 0
+
+
+def compare_streaming(
+    plain: bytes, io: SpeechIO, streaming: bytes, streaming_io: SpeechIO, pcm: np.ndarray
+) -> StreamAgreement:
+    """Run both forms on some clips.
+
+    Args:
+        plain: the .tflite file that takes the features of a clip.
+        io: its section of the card.
+        streaming: the .tflite file in streaming form.
+        streaming_io: its section of the card.
+        pcm: (n, samples) at the front end's rate; int16, or float32 with full scale 1.0.
+    """
+    same, equal, apart = 0, 0, [0.0]
+    for xnnpack in (True, False):
+        clips = KeywordSpotter(plain, io, xnnpack=xnnpack)
+        steps = KeywordSpotter(streaming, streaming_io, xnnpack=xnnpack)
+        for start in range(0, len(pcm), CHUNK_CLIPS):
+            inputs = clips.inputs(pcm[start : start + CHUNK_CLIPS])
+            one, other = clips.infer(inputs), steps.infer(inputs)
+            if xnnpack:
+                same += int((one.argmax(axis=1) == other.argmax(axis=1)).sum())
+                apart.append(float(np.abs(one - other).max()))
+            else:
+                equal += int((one == other).all(axis=1).sum())
+    return StreamAgreement(
+        clips=len(pcm), same_label=same, equal=equal, probability_difference=max(apart)
+    )
+
+
+class Step:
+    """One step of a stream as a pipeline: front end and network of the newest frames.
+
+    Args:
+        spotter: a model in streaming form.
+
+    Raises:
+        ModelFileError: when it is in another form.
+    """
+
+    def __init__(self, spotter: KeywordSpotter) -> None:
+        window = window_of(spotter)
+        if not isinstance(window, StateWindow):
+            raise ModelFileError(f"this model takes {spotter.io.input}; its card says no stream")
+        self.interpreter: Interpreter = spotter.interpreter
+        self.samples = window.step_frames * spotter.io.frontend.frame_step
+        self._window = window
+        window.push(np.zeros(spotter.io.frontend.clip_samples, np.float32))
+
+    def inputs(self, samples: np.ndarray) -> np.ndarray:
+        """Normalized features of the frames that (1, samples) float32 complete."""
+        return self._window.frames(samples[0])
+
+    def infer(self, frames: np.ndarray) -> np.ndarray:
+        """Probabilities (1, labels) after those frames; None says that no clip was heard."""
+        self._window.take(frames)
+        said = self._window.probabilities()
+        return np.zeros((1, 0), np.float32) if said is None else said[np.newaxis]
+
+
+def step_subject(model: bytes, io: SpeechIO) -> BenchmarkCase:
+    """A step of a model in streaming form, with the noise of its next frames.
+
+    Args:
+        model: bytes of the .tflite file.
+        io: its labels, front end and normalization.
+    """
+    step = Step(KeywordSpotter(model, io))
+    noise = np.random.default_rng(0).normal(0, 0.05, (1, step.samples)).astype(np.float32)
+    return BenchmarkCase(pipeline=step, example=noise)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamingExport(Printable):
+    """A bundle whose model is in streaming form.
+
+    Attributes:
+        bundle: path of the zip.
+        card: facts measured on the new bytes, on whole clips from a start without a past; without
+            data only what the file costs.
+        certificate: against the recipe's budget; None without data.
+        agreement: with the plain form, on the validation set, or on generated sound without data.
+        plain_bytes: size of the plain form's .tflite file.
+        latency: ``window``: the plain form on a clip; ``step``: this one on its next frames.
+        step_ms: of sound that a step takes.
+    """
+
+    bundle: Path
+    card: Card
+    certificate: Certificate | None
+    agreement: StreamAgreement
+    plain_bytes: int
+    latency: dict[str, Latency]
+    step_ms: float
+
+    @property
+    def met(self) -> bool:
+        """Whether it equals the plain form, and with data the budget holds."""
+        certified = self.certificate is None or self.certificate.met
+        return certified and self.agreement.proven
+
+    def content(self) -> list[Item]:
+        """Size and latency of both forms, whether they agree, and where the new one is."""
+        found = self.agreement
+        return [
+            costs_table(
+                self.latency,
+                plain="window",
+                plain_bytes=self.plain_bytes,
+                own_bytes=int(self.card.facts["size.tflite_bytes"]),
+            ),
+            (
+                f"a step takes {self.step_ms:g} ms of sound; after a reset {found.equal} of "
+                f"{found.clips} clips are heard bit for bit as by the plain form (builtin "
+                f"kernels), {found.same_label} have the same label with XNNPACK, probabilities "
+                f"{found.probability_difference:.1e} apart at most"
+            ),
+            f"wrote {self.bundle}",
+        ]
+
+
+def export_streaming(
+    model: Path, out: Path, *, data: Path | None = None, listener: Listener | None = None
+) -> StreamingExport:
+    """Bring a bundle's model into streaming form, measure the new file and write its bundle.
+
+    Args:
+        model: bundle, or .tflite with its card.
+        out: path of the new bundle.
+        data: folder of the words: the test set is measured and the budget certified.
+        listener: hears of progress.
+
+    Raises:
+        ModelFileError: when the model is damaged, for another task, or takes no features.
+        RecipeError: when the network looks ahead in time, or the data have other words.
+    """
+    listener = listener or Listener()
+    silence_litert()
+    plain, task = load_bundle(model, task=NAME), find_task(NAME)
+    recipe, rng = recipe_of(plain.card, model), np.random.default_rng(0)
+    file, io = streaming_file(plain.model, plain.card.io, keep_names=recipe.compress.keep_names)
+    if data is None:
+        dataset = None
+        pcm = sounds(io.frontend, SOUNDS, rng=rng)
+        listener.measuring("the file; without data no accuracy")
+    else:
+        dataset = load_dataset(task, recipe, data, progress=listener.loading)
+        pcm = dataset.validation.pcm
+        listener.measuring("the file on the test set")
+    card, certificate = remeasured(plain, recipe, ModelFile(data=file), io, dataset)
+    agreement = compare_streaming(plain.model, plain.card.io, file, io, pcm)
+    spotter = KeywordSpotter(file, io)
+    latency = pinned_latency(
+        {
+            "window": partial(task.benchmark_case, plain.model, plain.card.io),
+            "step": partial(step_subject, file, io),
+        }
+    )
+    step_samples = window_of(spotter).step_frames * io.frontend.frame_step
+    step_ms = 1000 * step_samples / io.frontend.rate_hz
+    evidence = {
+        "plain_model_sha256": plain.card.model_sha256,
+        "plain_tflite_bytes": len(plain.model),
+        "agreement": encode(agreement),
+        "sound": "generated" if data is None else "validation set",
+        "step_ms": step_ms,
+        "latency": encode(latency),
+    }
+    card = replace(card, evidence={**card.evidence, "streaming": evidence})
+    return StreamingExport(
+        bundle=write_bundle(out, file, card),
+        card=card,
+        certificate=certificate,
+        agreement=agreement,
+        plain_bytes=len(plain.model),
+        latency=latency,
+        step_ms=step_ms,
+    )

@@ -1,0 +1,171 @@
+"""From trained candidates to the files that ship: all ways, chosen on validation, repeated."""
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from motefit.certify.facts import is_summary, measure_cost
+from motefit.fitting.jobs import TrainedFile
+from motefit.fitting.scheduler import Scheduler
+from motefit.fitting.study import TrainedCandidate
+from motefit.search.progress import Listener
+from motefit.search.ranking import choose, survivors
+from motefit.search.space import Candidate, variants_of
+from motefit.spec.codec import decode
+from motefit.spec.recipe import Recipe
+from motefit.spec.tasks import task_spec
+from motefit.tasks import AnyTask
+from motefit.tflite.model import ModelFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finalist:
+    """A candidate made into a file.
+
+    Attributes:
+        candidate: with its way of compression.
+        outcome: its file.
+        facts: validation facts and costs, which the choice looks at.
+    """
+
+    candidate: Candidate
+    outcome: TrainedFile
+    facts: Mapping[str, float]
+
+    @property
+    def io(self) -> Any:
+        """The task's section of the card."""
+        section: type[Any] = task_spec(self.candidate.recipe.task).io
+        return decode(section, self.outcome.io, where="result.json: io")
+
+
+class FinalistMaker:
+    """Makes files of candidates, each once.
+
+    Args:
+        recipe: of the run.
+        task: of the recipe.
+        trainer: makes the files.
+        listener: hears of progress.
+    """
+
+    def __init__(
+        self, *, recipe: Recipe, task: AnyTask, trainer: Scheduler, listener: Listener
+    ) -> None:
+        self._recipe, self._task = recipe, task
+        self._trainer, self._listener = trainer, listener
+        self.finished: dict[str, Finalist] = {}
+
+    def run(self, trained: Sequence[TrainedCandidate]) -> Mapping[str, str]:
+        """Finish the best, choose one for each budget, repeat those on further seeds.
+
+        Args:
+            trained: candidates at the end of their training; at least one.
+
+        Returns:
+            the key of the chosen candidate by name of the bundle.
+
+        Raises:
+            MotefitError: for anything the user can fix.
+        """
+        search, budgets = self._recipe.search, self._recipe.all_budgets
+        best = survivors(
+            {t.candidate.key: t.facts for t in trained},
+            tuple(budgets.values()),
+            search.objectives,
+            search.finalists,
+        )
+        finalists = [t.candidate for t in trained if t.candidate.key in best]
+        self._make(way for candidate in finalists for way in variants_of(candidate))
+        first = self._choice()
+        alike = [t.candidate for t in trained]
+        for key in dict.fromkeys(first.values()):
+            self._make(self._repeats(self.finished[key].candidate, alike))
+        return self._choice()
+
+    def seeds(self, key: str) -> tuple[Finalist, ...]:
+        """The files that differ from a chosen one in their seed alone, itself among them."""
+        chosen = _without_seed(self.finished[key].candidate)
+        alike = [f for f in self.finished.values() if _without_seed(f.candidate) == chosen]
+        return tuple(sorted(alike, key=lambda f: f.candidate.seed))
+
+    def _choice(self) -> dict[str, str]:
+        facts = {key: finished.facts for key, finished in self.finished.items()}
+        return {name: choose(facts, b) for name, b in self._recipe.all_budgets.items()}
+
+    def _repeats(self, chosen: Candidate, trained: Sequence[Candidate]) -> list[Candidate]:
+        """The chosen candidate on as many seeds as the recipe wants, less those that are made.
+
+        Seeds that are trained already come first, then those of the recipe, then new ones.
+        """
+        have = [f.candidate.seed for f in self.seeds(chosen.key)]
+        same_training = {
+            c.seed for c in trained if _training_without_seed(c) == _training_without_seed(chosen)
+        }
+        recipe_seeds = self._recipe.train.seeds
+        order = [*sorted(same_training), *recipe_seeds, *range(max(recipe_seeds) + 100)]
+        wanted = [seed for seed in dict.fromkeys(order) if seed not in have]
+        missing = max(self._recipe.search.repeats - len(have), 0)
+        return [replace(chosen, seed=seed) for seed in wanted[:missing]]
+
+    def _make(self, candidates: Iterable[Candidate]) -> None:
+        new = {c.key: c for c in candidates if c.key not in self.finished}
+        if not new:
+            return
+        outcomes = self._trainer.finish(tuple(new.values()))
+        self._listener.measuring("size, latency and memory of the finished files")
+        for key, candidate in new.items():
+            finished = Finalist(candidate=candidate, outcome=outcomes[key], facts={})
+            file = ModelFile(data=outcomes[key].model)
+            cost = measure_cost(self._task, self._recipe, file, finished.io)
+            facts = {**cost.values, **outcomes[key].facts}
+            self.finished[key] = replace(finished, facts=facts)
+
+
+def _without_seed(candidate: Candidate) -> str:
+    return replace(candidate, seed=0).key
+
+
+def _training_without_seed(candidate: Candidate) -> str:
+    return replace(candidate, seed=0).training_key
+
+
+def spread(
+    seeds: Sequence[Finalist], test: Mapping[str, Mapping[str, float]]
+) -> Mapping[str, object]:
+    """Mean and spread over seeds, for a card.
+
+    Args:
+        seeds: the files, one per seed.
+        test: facts of each on the test set, by the candidate's key.
+    """
+    parts = {
+        "validation": [f.facts for f in seeds],
+        "test": [test[f.candidate.key] for f in seeds],
+    }
+    return {
+        "n": len(seeds),
+        "seeds": [f.candidate.seed for f in seeds],
+        **{part: _moments(facts) for part, facts in parts.items()},
+    }
+
+
+def _moments(facts: Sequence[Mapping[str, float]]) -> Mapping[str, object]:
+    """Mean, standard deviation (n - 1), least and greatest of each summary quality and size."""
+    names = [
+        name
+        for name in facts[0]
+        if (is_summary(name) or name.startswith("size."))
+        and all(math.isfinite(f.get(name, math.nan)) for f in facts)
+    ]
+    return {
+        name: {
+            "mean": statistics.fmean(f[name] for f in facts),
+            "sd": statistics.stdev(f[name] for f in facts) if len(facts) > 1 else 0.0,
+            "min": min(f[name] for f in facts),
+            "max": max(f[name] for f in facts),
+        }
+        for name in names
+    }

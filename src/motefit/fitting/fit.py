@@ -1,0 +1,372 @@
+"""``fit``: a recipe and data in, certified bundles out."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from motefit import __version__
+from motefit.certify.certify import notes_of
+from motefit.certify.verdict_table import verdict_content, verdict_words
+from motefit.exporting.in_graph import InGraphExport, require_in_graph
+from motefit.fitting.finalists import FinalistMaker
+from motefit.fitting.in_graph_release import release_in_graph, stored_in_graph
+from motefit.fitting.measured_run import Release, finished
+from motefit.fitting.release import release
+from motefit.fitting.run_dir import RunDir
+from motefit.fitting.scheduler import Scheduler
+from motefit.fitting.screener import Screener
+from motefit.fitting.study import Study, propose
+from motefit.measure.latency.device_profile import DeviceProfile, measure_profile
+from motefit.measure.workers.pinned import call_pinned
+from motefit.runtime.quiet import silence_litert
+from motefit.search.engines import open_engine
+from motefit.search.progress import Listener
+from motefit.search.rounds import Round, Rounds
+from motefit.search.screening import Screened, nearest_miss
+from motefit.search.space import Space
+from motefit.search.strategies import find_strategy
+from motefit.search.timing import Timing
+from motefit.search.trial import Trial, rejected_by
+from motefit.spec.certificate import Certificate
+from motefit.spec.errors import MotefitError
+from motefit.spec.extras import require_report, require_training
+from motefit.spec.recipe import Recipe
+from motefit.spec.tables import Item, Printable, Styled
+from motefit.tasks import AnyTask, find_task, load_dataset
+
+if TYPE_CHECKING:
+    from motefit.search.storage import TrialStore
+
+
+class NothingTrainedError(MotefitError, ArithmeticError):
+    """No candidate finished its training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitResult(Printable):
+    """What a run left behind.
+
+    Attributes:
+        folder: of the run.
+        deliveries: by name, one per budget, the recipe's own first; empty when no candidate could
+            meet a budget.
+        in_graph: by the same names, the same models with their front ends inside, where asked for.
+        obstacle: the nearest miss, when no candidate could meet a budget.
+        judged: how many candidates were screened.
+        rejected: how many candidates were dropped before training, by the bound they missed.
+        already_done: the run was finished before, and nothing was measured now but further forms.
+    """
+
+    folder: Path
+    deliveries: Mapping[str, Release] = field(default_factory=dict)
+    in_graph: Mapping[str, InGraphExport] = field(default_factory=dict)
+    obstacle: Screened | None = None
+    judged: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    already_done: bool = False
+
+    @property
+    def main(self) -> Release | None:
+        """What answers the recipe's own budget; None when nothing does."""
+        return next(iter(self.deliveries.values()), None)
+
+    @property
+    def met(self) -> bool:
+        """Whether every line of every budget holds on the shipped bytes, and further forms agree.
+
+        A form with its front end inside has a certificate of its own, which does not count here.
+        """
+        return (
+            bool(self.deliveries)
+            and all(d.certificate.met for d in self.deliveries.values())
+            and all(form.agreement.proven for form in self.in_graph.values())
+        )
+
+    def content(self) -> list[Item]:
+        """Facts and verdicts of each bundle, or what is in the way of all candidates."""
+        found: list[Item] = []
+        if self.already_done:
+            found.append(
+                f"already done: {self.folder} holds this run with its verdict; "
+                "--overwrite replaces it"
+            )
+        if self.obstacle is not None:
+            found += obstacle_content(self.obstacle, self.rejected, judged=self.judged)
+        for name, delivery in self.deliveries.items():
+            if len(self.deliveries) > 1:
+                found += ["", Styled(name, "strong")]
+            found += verdict_content(delivery.card, delivery.certificate)
+            found += ["", f"bundle  {delivery.bundle}", f"report  {delivery.report}"]
+            if name in self.in_graph:
+                found += ["", "with its front end inside:", *self.in_graph[name].content()]
+                found += _certificate_line(self.in_graph[name].certificate)
+        return found
+
+
+def obstacle_content(nearest: Screened, rejected: Mapping[str, int], *, judged: int) -> list[Item]:
+    """Say that nothing fits, which bounds are in the way, and what came nearest."""
+    head = Styled("no candidate can meet the budget", "bad")
+    return [
+        (head, f" ({judged} judged, none trained)"),
+        *(f"missed by {count}: {name}" for name, count in rejected.items()),
+        f"nearest: {nearest.candidate.title}: {nearest.reason}",
+    ]
+
+
+def _certificate_line(certificate: Certificate | None) -> list[Item]:
+    """The verdict on a further form, with the bounds it misses."""
+    if certificate is None:
+        return []
+    missed = [line.metric for line in certificate.lines if line.verdict != "pass"]
+    verdict = verdict_words(certificate)
+    if missed:
+        verdict = verdict.replace("budget not met", f"budget not met: {', '.join(missed)}", 1)
+    return [f"certificate of this form: {verdict}"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions:
+    """How to run, as opposed to what.
+
+    Attributes:
+        workers: training processes; 0 takes one per usable core.
+        device: of torch, ``"cpu"`` or ``"cuda"``.
+        overwrite: replace a run that is there.
+        engine: where workers live: ``"local"`` or ``"ray"``.
+        address: of the engine's cluster.
+        storage: URL of an Optuna storage for the study; empty: a file in the run's folder.
+        profile: of the device that the model is for, see ``motefit bench --profile``; screening
+            then judges by its latency. None: by this machine's.
+        in_graph: deliver the models with their front ends inside, too.
+    """
+
+    workers: int = 0
+    device: str = "cpu"
+    overwrite: bool = False
+    engine: str = "local"
+    address: str = ""
+    storage: str = ""
+    profile: Path | None = None
+    in_graph: bool = False
+
+
+def fit(
+    recipe: Recipe,
+    data: Path | None,
+    out: Path,
+    *,
+    options: FitOptions = FitOptions(),
+    listener: Listener | None = None,
+) -> FitResult:
+    """Screen, search, choose on validation, measure the shipped bytes, certify.
+
+    Args:
+        recipe: what to make.
+        data: folder or file; None synthesizes the embedded default.
+        out: folder of the run; a run of the same recipe and data in it is picked up, and answers
+            with its stored verdict when it is finished. Nothing in it is changed before the data
+            are loaded and a candidate is found that may meet the budget.
+        options: how to run.
+        listener: hears of progress.
+
+    Raises:
+        MotefitError: for anything the user can fix; the text says what and how.
+    """
+    listener = listener or Listener()
+    _require(recipe, options)
+    silence_litert()
+    task, space, folder = find_task(recipe.task), Space(recipe), RunDir(out)
+    folder.claim(recipe, overwrite=options.overwrite)
+    listener.began(recipe)
+    dataset = load_dataset(task, recipe, data, progress=listener.loading)
+    task.require_measured(recipe, dataset)
+    listener.loaded(notes_of(task.audit(dataset)))
+    screener = Screener(task, dataset, _timing(options))
+    first: Round | None = None
+    if options.overwrite or not folder.begun:
+        first = propose(space, screener, (), 0)
+        if not any(entry.trains for entry in first.entries):
+            listener.screened(0, first.entries)
+            return _nothing_fits(out, first, screener)
+    context = _RunContext(
+        recipe=recipe,
+        data=data,
+        folder=folder,
+        task=task,
+        dataset=dataset,
+        space=space,
+        screener=screener,
+        options=options,
+        listener=listener,
+    )
+    with folder.locked():
+        return context.run(first)
+
+
+def _nothing_fits(out: Path, first: Round, screener: Screener) -> FitResult:
+    return FitResult(
+        folder=out,
+        obstacle=nearest_miss(tuple(screener.judged)),
+        judged=len(first.entries),
+        rejected=rejected_by(entry.excess for entry in first.entries),
+    )
+
+
+def _require(recipe: Recipe, options: FitOptions) -> None:
+    """What can be refused before anything is loaded."""
+    require_training()
+    require_report()
+    find_strategy(recipe.search.strategy)
+    if options.in_graph:
+        require_in_graph(recipe)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RunContext:
+    """What a run works with while its folder is locked."""
+
+    recipe: Recipe
+    data: Path | None
+    folder: RunDir
+    task: AnyTask
+    dataset: Any
+    space: Space
+    screener: Screener
+    options: FitOptions
+    listener: Listener
+
+    def run(self, first: Round | None) -> FitResult:
+        """Search and deliver, or answer from what a finished run stored.
+
+        Args:
+            first: round of candidates where the run starts; None where it goes on.
+        """
+        self.folder.begin(
+            self.recipe,
+            self.data,
+            data_sha256=self.task.data_key(self.dataset),
+            storage=self.options.storage,
+            overwrite=self.options.overwrite,
+        )
+        if first is not None:
+            Rounds(self.folder.path).write(0, first)
+        elif (done := finished(self.folder, self.recipe)) is not None:
+            return self.answer(done)
+        with closing(_ledger(self.folder, self.space, self.options)) as trial_store:
+            finish, chosen = self.search(trial_store)
+            return self.deliver(finish, chosen, trial_store.records)
+
+    def search(self, trial_store: "TrialStore") -> tuple[FinalistMaker, Mapping[str, str]]:
+        """Train, and choose: the finished files, and the key of the chosen by name of the bundle.
+
+        Raises:
+            NothingTrainedError: when no candidate finished.
+        """
+        options, folder = self.options, self.folder
+        with open_engine(
+            options.engine, workers=options.workers, address=options.address
+        ) as engine:
+            trainer = Scheduler(
+                task=self.task,
+                dataset=self.dataset,
+                engine=engine,
+                folder=folder.path,
+                data=self.data,
+                device=options.device,
+                listener=self.listener,
+            )
+            folder.log_read("train", "training of the candidates")
+            folder.log_read("validation", "best epoch of each candidate, and choice among them")
+            trained = Study(
+                space=self.space,
+                screener=self.screener,
+                rounds=Rounds(folder.path),
+                trial_store=trial_store,
+                trainer=trainer,
+                listener=self.listener,
+            ).run()
+            if not trained:
+                reasons = dict.fromkeys(r.reason for r in trial_store.records if r.epochs)
+                raise NothingTrainedError(
+                    f"no candidate finished its training: {'; '.join(reasons)}"
+                )
+            finish = FinalistMaker(
+                recipe=self.recipe, task=self.task, trainer=trainer, listener=self.listener
+            )
+            return finish, finish.run(trained)
+
+    def deliver(
+        self, finish: FinalistMaker, chosen: Mapping[str, str], records: Sequence[Trial]
+    ) -> FitResult:
+        """Measure the chosen files on the test set, and write what ships."""
+        self.listener.measuring("the chosen files on the test set")
+        deliveries = release(
+            self.recipe,
+            self.data,
+            self.folder,
+            task=self.task,
+            finish=finish,
+            chosen=chosen,
+            records=records,
+        )
+        return self._result(deliveries, already_done=False)
+
+    def answer(self, deliveries: Mapping[str, Release]) -> FitResult:
+        """Of a run that is finished: what is stored, and further forms that are asked for now."""
+        return self._result(deliveries, already_done=True)
+
+    def _result(self, deliveries: Mapping[str, Release], *, already_done: bool) -> FitResult:
+        in_graph = {name: self._in_graph(name) for name in deliveries if self.options.in_graph}
+        self.folder.clear_checkpoints()
+        searched: Any = next(iter(deliveries.values())).card.evidence["search"]
+        return FitResult(
+            folder=self.folder.path,
+            deliveries=deliveries,
+            in_graph=in_graph,
+            judged=searched["candidates"],
+            rejected=searched["rejected_by"],
+            already_done=already_done,
+        )
+
+    def _in_graph(self, name: str) -> InGraphExport:
+        """The stored form with its front end inside, or a new one."""
+        stored = stored_in_graph(self.folder, name)
+        if stored is not None:
+            return stored
+        self.listener.measuring("the form with its front end inside")
+        return release_in_graph(self.folder, name, self.data)
+
+
+def resume(
+    out: Path,
+    *,
+    options: FitOptions = FitOptions(),
+    listener: Listener | None = None,
+) -> FitResult:
+    """Go on with the run in a folder; arguments and errors as in :func:`fit`."""
+    recipe, data = RunDir(out).stored()
+    return fit(recipe, data, out, options=options, listener=listener)
+
+
+def _timing(options: FitOptions) -> Timing:
+    if options.profile is None:
+        return Timing()
+    device = DeviceProfile.load(options.profile)
+    xnnpack = device.resolver == "xnnpack"
+    here = call_pinned(measure_profile, xnnpack=xnnpack)
+    return Timing(scale=device.scale(here), xnnpack=xnnpack)
+
+
+def _ledger(folder: RunDir, space: Space, options: FitOptions) -> "TrialStore":
+    url, name = folder.study(options.storage)
+    about = {
+        "recipe": space.recipe.to_toml(),
+        "folder": str(folder.path.resolve()),
+        "motefit": __version__,
+    }
+    # Here, because it needs Optuna, which the base install has not.
+    from motefit.search.storage import TrialStore  # noqa: PLC0415 - see above
+
+    return TrialStore(url, name, space, about=about)

@@ -1,0 +1,77 @@
+"""The same models with their front end inside, released beside the bundles of a run."""
+
+from pathlib import Path
+from typing import Any
+
+from motefit.certify.certify import CertifiedModel
+from motefit.certify.check import recipe_of
+from motefit.exporting.in_graph import Agreement, InGraphExport, InGraphForm
+from motefit.fitting.run_dir import IN_GRAPH, RunDir
+from motefit.measure.latency.paired import Latency
+from motefit.report.render import write_report
+from motefit.runtime.bundle import load_bundle
+from motefit.spec.certificate import Certificate, recheck
+from motefit.spec.codec import decode
+from motefit.spec.errors import ModelFileError, RecipeError
+from motefit.spec.files import write_atomic
+from motefit.spec.tasks.speech_spec import NAME
+from motefit.tasks import find_task, load_dataset
+
+
+def release_in_graph(folder: RunDir, name: str, data: Path | None) -> InGraphExport:
+    """Write, beside a bundle of a run, the same model with its front end inside.
+
+    Both forms hear the clips of the validation set; the test set is measured as of any file that
+    ships. Certificate and report are the form's own.
+
+    Args:
+        folder: of the run.
+        name: of the bundle.
+        data: folder of the words; None: the embedded default.
+
+    Raises:
+        RecipeError: when the front end has no form inside a model.
+        OutputError: when something cannot be written.
+    """
+    path, own = folder.bundle_path(name), f"{name}{IN_GRAPH}"
+    plain = load_bundle(path, task=NAME)
+    recipe = recipe_of(plain.card, path)
+    form = InGraphForm.of(plain, recipe)
+    folder.log_read("validation", f"agreement of {own} with {name}")
+    folder.log_read("test", f"final measurement of {own}")
+    dataset = load_dataset(find_task(NAME), recipe, data)
+    done = form.measured(dataset, folder.bundle_path(own), part="validation")
+    if done.certificate is not None:
+        shipped = CertifiedModel(
+            model=form.model, card=done.card, certificate=done.certificate, name=recipe.name
+        )
+        write_atomic(folder.certificate_path(own), done.certificate.to_json())
+        write_report(folder.report_path(own), shipped.report())
+    return done
+
+
+def stored_in_graph(folder: RunDir, name: str) -> InGraphExport | None:
+    """What :func:`release_in_graph` wrote; None when it is not there, or damaged."""
+    own = f"{name}{IN_GRAPH}"
+    path = folder.bundle_path(own)
+    try:
+        plain, bundle = load_bundle(folder.bundle_path(name), task=NAME), load_bundle(path)
+        found: Any = bundle.card.evidence["in_graph"]
+        certificate = Certificate.from_json(folder.certificate_path(own).read_text("utf-8"))
+        whole = (
+            found["plain_model_sha256"] == plain.card.model_sha256
+            and certificate == recheck(bundle.card)
+            and folder.report_path(own).is_file()
+        )
+        if not whole:
+            return None
+        return InGraphExport(
+            bundle=path,
+            card=bundle.card,
+            certificate=certificate,
+            agreement=decode(Agreement, found["agreement"], where=str(path)),
+            plain_bytes=found["plain_tflite_bytes"],
+            latency={k: decode(Latency, v, where=str(path)) for k, v in found["latency"].items()},
+        )
+    except (ModelFileError, RecipeError, OSError, ValueError, KeyError):
+        return None

@@ -1,0 +1,207 @@
+"""The end of a run, kept once it is measured: the test set is not opened for it again.
+
+``measured.json`` holds card, verdict and table of candidates of every bundle. It is written between
+measuring and writing the outputs, so that an interruption there costs no further reading of the
+test set, and an output that is lost or damaged later is written again as it was.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from motefit.certify.certify import CertifiedModel
+from motefit.fitting.jobs import TrainedFile, outcome_of
+from motefit.fitting.run_dir import RunDir
+from motefit.report.render import render_report
+from motefit.runtime.bundle import bundle_bytes, sha256
+from motefit.spec.card import Card
+from motefit.spec.certificate import Certificate
+from motefit.spec.codec import dumps_json, encode
+from motefit.spec.errors import ModelFileError
+from motefit.spec.files import DamagedFileError, read_sealed, write_atomic, write_sealed
+from motefit.spec.recipe import Recipe
+from motefit.tflite.model import ModelFile
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """One bundle, with what is said of it.
+
+    Attributes:
+        bundle: path of the zip.
+        card: of the bundle.
+        certificate: the verdict on one budget.
+        report: path of the report.
+    """
+
+    bundle: Path
+    card: Card
+    certificate: Certificate
+    report: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredRelease:
+    """One bundle before it is written.
+
+    Attributes:
+        key: of the candidate whose file it holds.
+        card: of the bundle.
+        certificate: the verdict on one budget.
+        rows: of the report's table of candidates.
+        report_sha256: of the report's text.
+        bundle_sha256: of the zip.
+    """
+
+    key: str
+    card: Card
+    certificate: Certificate
+    rows: tuple[Mapping[str, object], ...]
+    report_sha256: str = ""
+    bundle_sha256: str = ""
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any], *, where: str) -> "MeasuredRelease":
+        """Read what :func:`~motefit.spec.codec.encode` made of it.
+
+        Raises:
+            ModelFileError: for a card or certificate of another version.
+        """
+        if "bundle_sha256" not in table:
+            raise ModelFileError(f"{where}: written by an older motefit, which packed otherwise")
+        return cls(
+            key=table["key"],
+            card=Card.from_json(dumps_json(table["card"]), where=where),
+            certificate=Certificate.from_json(dumps_json(table["certificate"]), where=where),
+            rows=tuple(table["rows"]),
+            report_sha256=table["report_sha256"],
+            bundle_sha256=table["bundle_sha256"],
+        )
+
+    def report(self, outcome: TrainedFile) -> str:
+        """The report's text."""
+        shipped = CertifiedModel(
+            model=ModelFile(data=outcome.model),
+            card=self.card,
+            certificate=self.certificate,
+            name=str(self.card.recipe["name"]),
+        )
+        return render_report(shipped.report(history=outcome.history, candidates=self.rows))
+
+
+def write_outputs(
+    folder: RunDir, measured: Mapping[str, MeasuredRelease], outcomes: Mapping[str, TrainedFile]
+) -> Mapping[str, Release]:
+    """Keep what was measured, then write each bundle with its verdict and report.
+
+    Args:
+        folder: of the run.
+        measured: by name of the bundle.
+        outcomes: the chosen files by key of the candidate.
+
+    Raises:
+        OutputError: when something cannot be written.
+    """
+    # As they will be read again, so that a later sitting shows and writes the very same.
+    stored = _from_table(json.loads(dumps_json(measured)), where="what was measured")
+    measured = {name: stored[name] for name in measured}
+    reports = {name: m.report(outcomes[m.key]) for name, m in measured.items()}
+    bundles = {name: bundle_bytes(outcomes[m.key].model, m.card) for name, m in measured.items()}
+    kept = {
+        name: replace(
+            m,
+            report_sha256=sha256(reports[name].encode()),
+            bundle_sha256=sha256(bundles[name]),
+        )
+        for name, m in measured.items()
+    }
+    write_sealed(folder.measured_path, {"bundles": encode(kept)})
+    for name, one in kept.items():
+        write_atomic(folder.bundle_path(name), bundles[name])
+        write_atomic(folder.certificate_path(name), one.certificate.to_json())
+        write_atomic(folder.report_path(name), reports[name])
+    return _deliveries(folder, kept)
+
+
+def finished(folder: RunDir, recipe: Recipe) -> Mapping[str, Release] | None:
+    """What a run came to, if it is finished; None when there is something left to measure.
+
+    Nothing is written where all outputs are as they were. Those that are missing or damaged are
+    named and written again from the finished files.
+
+    Raises:
+        OutputError: when something cannot be written.
+    """
+    measured = _kept(folder)
+    if measured is None or set(measured) != set(recipe.all_budgets):
+        return None
+    measured = {name: measured[name] for name in recipe.all_budgets}
+    lost = [path for name, one in measured.items() for path in _lost(folder, name, one)]
+    if lost:
+        named = ", ".join(map(str, lost))
+        outcomes = {m.key: outcome_of(folder.path, m.key) for m in measured.values()}
+        whole = {
+            m.key: outcome
+            for m in measured.values()
+            if (outcome := outcomes[m.key]) and sha256(outcome.model) == m.card.model_sha256
+        }
+        if len(whole) < len(outcomes):
+            _log.warning("missing or damaged, with the files of its candidate: %s", named)
+            return None
+        _log.warning("missing or damaged, written again from the finished files: %s", named)
+        return write_outputs(folder, measured, whole)
+    return _deliveries(folder, measured)
+
+
+def _kept(folder: RunDir) -> Mapping[str, MeasuredRelease] | None:
+    path = folder.measured_path
+    try:
+        table = read_sealed(path)
+        if table is None:
+            return None
+        return _from_table(table["bundles"], where=str(path))
+    except (DamagedFileError, ModelFileError) as error:
+        _log.warning("the test set is measured again: %s", error)
+        return None
+
+
+def _from_table(table: Mapping[str, Any], *, where: str) -> dict[str, MeasuredRelease]:
+    return {name: MeasuredRelease.from_table(one, where=where) for name, one in table.items()}
+
+
+def _lost(folder: RunDir, name: str, measured: MeasuredRelease) -> list[Path]:
+    """Outputs that are not, byte for byte, what was written."""
+    bundle, verdict = folder.bundle_path(name), folder.certificate_path(name)
+    report = folder.report_path(name)
+    lost = []
+    if _sha256(bundle) != measured.bundle_sha256:
+        lost.append(bundle)
+    if _sha256(verdict) != sha256(measured.certificate.to_json().encode()):
+        lost.append(verdict)
+    if _sha256(report) != measured.report_sha256:
+        lost.append(report)
+    return lost
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256(path.read_bytes())
+    except OSError:
+        return ""
+
+
+def _deliveries(folder: RunDir, measured: Mapping[str, MeasuredRelease]) -> Mapping[str, Release]:
+    return {
+        name: Release(
+            bundle=folder.bundle_path(name),
+            card=one.card,
+            certificate=one.certificate,
+            report=folder.report_path(name),
+        )
+        for name, one in measured.items()
+    }

@@ -1,0 +1,158 @@
+"""The end of a run: the chosen files are measured on the test set, and certified."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from motefit.certify.certify import CertifiedModel, certify_file
+from motefit.certify.facts import Facts, is_quality, is_summary, measure_file
+from motefit.certify.provenance import fit_command, provenance
+from motefit.fitting.finalists import Finalist, FinalistMaker, spread
+from motefit.fitting.measured_run import MeasuredRelease, Release, write_outputs
+from motefit.fitting.run_dir import RunDir
+from motefit.search.trial import Trial, rejected_by
+from motefit.spec.recipe import Recipe
+from motefit.tasks import AnyTask, load_dataset
+from motefit.tflite.model import ModelFile
+
+MOST_ROWS = 300
+"""Candidates in a report; of those that were rejected, the first."""
+
+
+def release(
+    recipe: Recipe,
+    data: Path | None,
+    folder: RunDir,
+    *,
+    task: AnyTask,
+    finish: FinalistMaker,
+    chosen: Mapping[str, str],
+    records: Sequence[Trial],
+) -> Mapping[str, Release]:
+    """Open the test set once, for the chosen files and their repeats on other seeds, and ship.
+
+    Args:
+        recipe: of the run.
+        data: folder or file of the data.
+        folder: of the run.
+        task: of the recipe.
+        finish: has the files.
+        chosen: key of the chosen candidate by name of the bundle.
+        records: of the study.
+
+    Raises:
+        OutputError: when something cannot be written.
+    """
+    keys = tuple(dict.fromkeys(chosen.values()))
+    repeats = {key: finish.seeds(key) for key in keys}
+    folder.log_read("test", "final measurement of the chosen files and their repeats on all seeds")
+    facts = {key: _test_facts(task, finish.finished[key], data) for key in keys}
+    quality: dict[str, Mapping[str, float]] = {key: f.values for key, f in facts.items()}
+    for finished in (f for alike in repeats.values() for f in alike):
+        quality.setdefault(finished.candidate.key, _test_quality(task, finished, data))
+    searched = _searched(recipe, records)
+    measured = {}
+    for name, key in chosen.items():
+        evidence = {"search": searched, "seeds": spread(repeats[key], quality)}
+        shipped = _shipped(
+            replace(recipe, budget=recipe.all_budgets[name], name=name),
+            task,
+            finish.finished[key],
+            data,
+            facts=replace(facts[key], evidence={**facts[key].evidence, **evidence}),
+            command=fit_command(recipe.name, data),
+        )
+        measured[name] = MeasuredRelease(
+            key=key,
+            card=shipped.card,
+            certificate=shipped.certificate,
+            rows=_rows(records, finish, key),
+        )
+    return write_outputs(folder, measured, {key: finish.finished[key].outcome for key in keys})
+
+
+def _test_facts(task: AnyTask, finished: Finalist, data: Path | None) -> Facts:
+    recipe = finished.candidate.recipe
+    dataset = load_dataset(task, recipe, data)
+    return measure_file(
+        task, recipe, ModelFile(data=finished.outcome.model), finished.io, dataset, "test"
+    )
+
+
+def _test_quality(task: AnyTask, finished: Finalist, data: Path | None) -> Mapping[str, float]:
+    """Facts on the test set, and sizes, of a file that is a repeat."""
+    dataset = load_dataset(task, finished.candidate.recipe, data)
+    measured = task.measure(finished.outcome.model, finished.io, dataset, "test").facts
+    sizes = {k: v for k, v in finished.facts.items() if not is_quality(k)}
+    return {**sizes, **measured}
+
+
+def _shipped(
+    recipe: Recipe,
+    task: AnyTask,
+    finished: Finalist,
+    data: Path | None,
+    *,
+    facts: Facts,
+    command: str,
+) -> CertifiedModel:
+    candidate = finished.candidate
+    dataset = load_dataset(task, candidate.recipe, data)
+    return certify_file(
+        task,
+        replace(candidate.recipe, budget=recipe.budget, budgets={}, name=recipe.name),
+        ModelFile(data=finished.outcome.model),
+        finished.io,
+        dataset,
+        provenance=provenance(
+            seed=candidate.seed, data_sha256=task.data_key(dataset), command=command
+        ),
+        facts=facts,
+    )
+
+
+def _searched(recipe: Recipe, records: Sequence[Trial]) -> Mapping[str, object]:
+    """Result of the search, for a card."""
+    return {
+        "strategy": recipe.search.strategy,
+        "rounds": len({record.round for record in records}),
+        "candidates": len(records),
+        **Counter(r.status for r in records),
+        "rejected_by": rejected_by(r.excess for r in records if r.status == "rejected"),
+        "epochs": sum(record.epochs for record in records),
+    }
+
+
+def _rows(
+    records: Sequence[Trial], finish: FinalistMaker, chosen: str
+) -> tuple[Mapping[str, object], ...]:
+    rows = [
+        _row(f.candidate.values, f.candidate.seed, f.facts, "chosen" if k == chosen else "trained")
+        for k, f in finish.finished.items()
+    ]
+    for record in records:
+        if record.key not in finish.finished:
+            values = {k: v for k, v in record.point.items() if k != "seed"}
+            status = record.status if record.status in {"rejected", "trained"} else "not trained"
+            reason = record.reason or ("stopped at a rung" if record.status == "stopped" else "")
+            rows.append(_row(values, record.point["seed"], record.facts, status, reason))
+    rows.sort(key=lambda row: row["status"] == "rejected")
+    return tuple(rows[:MOST_ROWS])
+
+
+def _row(
+    values: Mapping[str, object],
+    seed: object,
+    facts: Mapping[str, float],
+    status: str,
+    reason: str = "",
+) -> dict[str, object]:
+    return {
+        "values": {**values, "seed": seed},
+        "status": status,
+        "reason": reason,
+        "tflite_bytes": facts.get("size.tflite_bytes"),
+        "macs": facts.get("macs"),
+        "validation": {k: v for k, v in facts.items() if is_summary(k)},
+    }

@@ -1,0 +1,287 @@
+"""The folder of a run: where everything lies, and what a later run may pick up.
+
+::
+
+    RUN/recipe.toml        the recipe as given
+    RUN/run.json           its name, the data's path and content hash
+    RUN/study.db           the ledger of the study, unless it is in a storage elsewhere
+    RUN/rounds/<n>.json    what was proposed, and screened
+    RUN/trainings/, RUN/candidates/   see motefit.fitting.jobs
+    RUN/reads.jsonl        which part of the data was opened when, and for what
+    RUN/measured.json      what the test set said of the chosen files
+    RUN/<recipe>.zip       the bundle: model.tflite and card.json
+    RUN/certificate.json   the verdict
+    RUN/report.html        for people
+
+A recipe with further budgets has a bundle for each, ``<recipe>-<budget>.zip``, and its verdict and
+report under that name. A form with its front end inside the model, where it was asked for, has the
+plain one's name and ``.in-graph``.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from motefit.search.urls import HIDDEN, without_password
+from motefit.spec.errors import OutputError, RecipeError
+from motefit.spec.files import (
+    DamagedFileError,
+    make_writable,
+    read_sealed,
+    write_atomic,
+    write_sealed,
+)
+from motefit.spec.recipe import Recipe
+
+WORK = ("trainings", "candidates", "rounds")
+"""Folders of a run that its workers and its study write."""
+AGAIN = "; again, since what it said was lost in an interruption or by damage"
+"""What a line of the log says of a test set that is opened for the same purpose once more."""
+IN_GRAPH = ".in-graph"
+"""What the form with its front end inside has after its name."""
+
+
+class RunDir:
+    """Paths and state of one run.
+
+    Args:
+        path: of the folder; made by :meth:`claim`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def recipe_path(self) -> Path:
+        """The recipe as given."""
+        return self.path / "recipe.toml"
+
+    @property
+    def state_path(self) -> Path:
+        """What else the run was given."""
+        return self.path / "run.json"
+
+    def certificate_path(self, name: str) -> Path:
+        """The verdict on the bundle of that name."""
+        return self.path / f"{self._prefix(name)}certificate.json"
+
+    def report_path(self, name: str) -> Path:
+        """The report for people on the bundle of that name."""
+        return self.path / f"{self._prefix(name)}report.html"
+
+    def _prefix(self, name: str) -> str:
+        """Nothing for the recipe's own bundle."""
+        state = self._state()
+        return "" if state is None or state["name"] == name else f"{name}."
+
+    @property
+    def reads_path(self) -> Path:
+        """The log of opened parts."""
+        return self.path / "reads.jsonl"
+
+    @property
+    def measured_path(self) -> Path:
+        """What the test set said; there as soon as it is known."""
+        return self.path / "measured.json"
+
+    def bundle_path(self, name: str) -> Path:
+        """The bundle of the recipe of that name."""
+        return self.path / f"{name}.zip"
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run began here, so that it can be resumed."""
+        return self._state() is not None and self.recipe_path.is_file()
+
+    def claim(self, recipe: Recipe, *, overwrite: bool) -> None:
+        """Make sure, before anything costs time, that a run of this recipe can go here.
+
+        Makes the folder, and changes nothing in it.
+
+        Raises:
+            OutputError: when the folder cannot be written.
+            RecipeError: when it holds other files, or another recipe's run and ``overwrite`` is
+                off.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise OutputError(f"{self.path} is a file; choose another folder with --out")
+        make_writable(self.path)
+        if not self.begun:
+            if any(self.path.iterdir()):
+                raise RecipeError(f"{self.path} holds other files; choose a new folder with --out")
+        elif not overwrite and self._recipe_text() != recipe.to_toml():
+            raise RecipeError(
+                f"{self.path} holds a run of another recipe; choose another folder with --out, or "
+                "replace the run with --overwrite"
+            )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from going on with this run while the block lasts.
+
+        Raises:
+            OutputError: when another process is at it.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise OutputError(
+                f"another process is working in {self.path}; wait for it, or choose another folder "
+                "with --out"
+            ) from None
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def begin(
+        self,
+        recipe: Recipe,
+        data: Path | None,
+        *,
+        data_sha256: str,
+        storage: str = "",
+        overwrite: bool,
+    ) -> None:
+        """Start a run here, or pick up the same run.
+
+        Args:
+            recipe: as it was given to :meth:`claim`.
+            data: path of the data; None for synthetic data.
+            data_sha256: content hash of the data as loaded.
+            storage: URL of the study's storage; empty for a file in this folder.
+            overwrite: remove the run that is here.
+
+        Raises:
+            OutputError: when the folder cannot be written.
+            RecipeError: when the run here was begun on other data, and ``overwrite`` is off.
+        """
+        state = self._state()
+        if state is not None and overwrite:
+            self._clear(state)
+        elif state is not None:
+            if state.get("data_sha256") != data_sha256:
+                raise RecipeError(
+                    f"the run in {self.path} began with other data (or they were changed since); "
+                    "choose another folder with --out, or replace the run with --overwrite"
+                )
+            return
+        path = str(data.resolve()) if data else ""
+        write_atomic(self.recipe_path, recipe.to_toml())
+        state = {
+            "name": recipe.name,
+            "data": path,
+            "data_sha256": data_sha256,
+            "recipe_sha256": _digest(recipe.to_toml()),
+            "study": f"{recipe.name}-{secrets.token_hex(4)}",
+            "storage": without_password(storage),
+        }
+        write_sealed(self.state_path, state)
+
+    def study(self, storage: str) -> tuple[str, str]:
+        """URL of the storage and name of the study of the run in this folder.
+
+        Args:
+            storage: as given to this sitting; empty: that of the run's begin.
+
+        Raises:
+            RecipeError: when the storage needs a password, which is not kept.
+        """
+        state = self._state() or {}
+        url = storage or state.get("storage", "")
+        if HIDDEN in url:
+            raise RecipeError(f"the study of {self.path} is in {url}: give --storage again")
+        return url or f"sqlite:///{(self.path / 'study.db').resolve()}", state.get("study", "")
+
+    def stored(self) -> tuple[Recipe, Path | None]:
+        """Recipe and data path of the run in this folder.
+
+        Raises:
+            RecipeError: when the folder holds no run, or its recipe is damaged.
+        """
+        state = self._state()
+        if state is None or not self.recipe_path.is_file():
+            raise RecipeError(f"{self.path} holds no run that could be resumed")
+        text = self._recipe_text()
+        if state.get("recipe_sha256", _digest(text)) != _digest(text):
+            raise RecipeError(
+                f"{self.recipe_path} is damaged or was changed: the run began with another recipe; "
+                "put that back, or start another run with --out"
+            )
+        recipe = Recipe.loads(text, name=state["name"])
+        return recipe, Path(state["data"]) if state["data"] else None
+
+    def log_read(self, part: str, purpose: str) -> None:
+        """Note that a part of the data was opened, so that anyone can see how often.
+
+        Where the test set was opened for the same purpose before, and what it said was lost since,
+        the line says so.
+
+        Raises:
+            OutputError: when the log cannot be written.
+        """
+        if part == "test" and self._was_read(part, purpose):
+            purpose += AGAIN
+        line = {"at": datetime.now(UTC).isoformat(), "part": part, "purpose": purpose}
+        try:
+            with self.reads_path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise OutputError(f"cannot write {self.reads_path}: {error.strerror}") from None
+
+    def _was_read(self, part: str, purpose: str) -> bool:
+        with suppress(OSError):
+            for text in self.reads_path.read_text("utf-8", errors="replace").splitlines():
+                with suppress(ValueError, TypeError, KeyError):
+                    line = json.loads(text)
+                    if line["part"] == part and line["purpose"].removesuffix(AGAIN) == purpose:
+                        return True
+        return False
+
+    def clear_checkpoints(self) -> None:
+        """Remove what only an unfinished run needs."""
+        for checkpoint in self.path.glob("trainings/*/*.checkpoint"):
+            checkpoint.unlink(missing_ok=True)
+
+    def _state(self) -> dict[str, str] | None:
+        try:
+            state = read_sealed(self.state_path)
+        except DamagedFileError:
+            return None
+        if state is None or not {"name", "data", "data_sha256"} <= state.keys():
+            return None
+        return {key: str(value) for key, value in state.items()}
+
+    def _recipe_text(self) -> str:
+        return self.recipe_path.read_text(encoding="utf-8", errors="replace")
+
+    def _clear(self, state: dict[str, str]) -> None:
+        """Remove what a run writes, and nothing else."""
+        names: Iterable[str] = [state["name"]]
+        with suppress(RecipeError):  # damaged, or of another version: its own bundle goes
+            names = Recipe.loads(self._recipe_text(), name=state["name"]).all_budgets
+        files = [self.path / "study.db", self.reads_path, self.measured_path]
+        for name in (f"{name}{form}" for name in names for form in ("", IN_GRAPH)):
+            files += [self.certificate_path(name), self.report_path(name), self.bundle_path(name)]
+        files += [self.recipe_path, self.state_path]
+        try:
+            for folder in WORK:
+                if (self.path / folder).is_dir():
+                    shutil.rmtree(self.path / folder)
+            for path in files:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot replace {self.path}: {error.strerror}") from None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

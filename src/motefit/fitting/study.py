@@ -1,0 +1,207 @@
+"""A study: rounds of proposals, screened, trained side by side, the worse stopped at the rungs."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from motefit.fitting.scheduler import Failure, Scheduler, epochs_of
+from motefit.fitting.screener import Screener
+from motefit.search.progress import Listener
+from motefit.search.ranking import survivors
+from motefit.search.rounds import Proposal, Round, Rounds
+from motefit.search.space import Candidate, Space
+from motefit.search.strategies import find_strategy
+from motefit.search.trial import WORST, Status, Trial
+
+if TYPE_CHECKING:
+    from motefit.search.storage import TrialStore
+
+ATTEMPTS = 200
+"""Proposals per candidate of a round, before a strategy that draws them is taken to find none."""
+
+
+def propose(space: Space, screener: Screener, history: Sequence[Trial], number: int) -> Round:
+    """The proposals of a round: screened, without repeats, and not more than the recipe wants.
+
+    Raises:
+        RecipeError: when a value is not allowed at its key.
+    """
+    search = space.recipe.search
+    strategy = find_strategy(search.strategy)
+    left = search.max_candidates - sum(r.status != "rejected" for r in history)
+    wanted = min(left, search.round_size)
+    keys = {record.key for record in history}
+    entries: list[Proposal] = []
+    proposals = strategy.propose(space, history, number)
+    asked, fitting = 0, 0
+    point = next(proposals, None)
+    while point is not None:
+        asked += 1
+        candidate = space.candidate(point)
+        missed: Mapping[str, float] = {}
+        if candidate.key not in keys:
+            keys.add(candidate.key)
+            entries.append(screener(point, candidate))
+            missed = entries[-1].excess
+            fitting += not missed
+        if not strategy.whole and (fitting >= wanted or asked >= ATTEMPTS * wanted):
+            proposals.close()
+            break
+        try:
+            point = proposals.send(missed)
+        except StopIteration:
+            break
+    last = asked == 0 or (not strategy.whole and fitting == 0)
+    return Round(entries=tuple(_capped(entries, left)), last=last)
+
+
+def _capped(entries: Sequence[Proposal], count: int) -> Iterable[Proposal]:
+    """Leave out all but the smallest files that fit."""
+    fitting = [i for i, entry in enumerate(entries) if entry.trains]
+    fitting.sort(key=lambda i: entries[i].facts["size.tflite_bytes"])
+    left_out = set(fitting[count:])
+    return (replace(e, left_out=i in left_out) for i, e in enumerate(entries))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedCandidate:
+    """A candidate that was trained to the end of its epochs.
+
+    Attributes:
+        candidate: of the search space.
+        facts: of the file it would make, and of the screening.
+    """
+
+    candidate: Candidate
+    facts: Mapping[str, float]
+
+
+class Study:
+    """Goes through the rounds of a recipe's search; picks up where an earlier run stopped.
+
+    Args:
+        space: of the recipe.
+        screener: screens proposals.
+        rounds: where proposals are stored.
+        trial_store: where candidates are entered when they are done.
+        trainer: trains them.
+        listener: hears of progress.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: Space,
+        screener: Screener,
+        rounds: Rounds,
+        trial_store: "TrialStore",
+        trainer: Scheduler,
+        listener: Listener,
+    ) -> None:
+        self._space, self._judge, self._rounds = space, screener, rounds
+        self._ledger, self._trainer, self._listener = trial_store, trainer, listener
+
+    def run(self) -> tuple[TrainedCandidate, ...]:
+        """Go through all rounds; the candidates trained to the end, in order.
+
+        Raises:
+            MotefitError: for anything the user can fix.
+        """
+        trained: list[TrainedCandidate] = []
+        number = 0
+        while True:
+            current = self._round(number)
+            if current.entries:
+                trained += self._train(number, current)
+            if current.last:
+                return tuple(trained)
+            number += 1
+
+    def _round(self, number: int) -> Round:
+        """The stored round of that number, or a new one, stored."""
+        stored = self._rounds.read(number)
+        if stored is None:
+            history = [r for r in self._ledger.records if r.round < number]
+            stored = propose(self._space, self._judge, history, number)
+            self._rounds.write(number, stored)
+        return stored
+
+    def _train(self, number: int, current: Round) -> list[TrainedCandidate]:
+        """Train the candidates of a round, enter all of it, and return those at the end."""
+        search = self._space.recipe.search
+        entered = current.candidates(self._space)
+        self._listener.screened(number, current.entries)
+        facts = {candidate.key: dict(entry.facts) for _, entry, candidate in entered}
+        ends: dict[str, tuple[Status, int, str]] = {}
+        going = [candidate for _, _, candidate in entered]
+        for share in (*search.rungs, 1.0):
+            results = self._trainer.train(going, share) if going else {}
+            alive = []
+            for candidate in going:
+                result = results[candidate.key]
+                epochs = epochs_of(candidate, share)
+                if isinstance(result, Failure):
+                    ends[candidate.key] = (result.status, epochs, result.reason)
+                    continue
+                facts[candidate.key] |= result
+                ends[candidate.key] = ("stopped", epochs, "")
+                alive.append(candidate)
+            going = alive if share == 1.0 else self._going_on(alive, facts)
+            self._listener.standing([facts[c.key] for c in alive])
+        for candidate in going:
+            ends[candidate.key] = ("trained", candidate.recipe.train.epochs, "")
+        self._enter(number, current, facts, ends)
+        return [TrainedCandidate(candidate=c, facts=facts[c.key]) for c in going]
+
+    def _going_on(
+        self, alive: Sequence[Candidate], facts: Mapping[str, Mapping[str, float]]
+    ) -> list[Candidate]:
+        if not alive:
+            return []
+        recipe = self._space.recipe
+        keys = survivors(
+            {c.key: facts[c.key] for c in alive},
+            tuple(recipe.all_budgets.values()),
+            recipe.search.objectives,
+            max(1, math.ceil(recipe.search.keep * len(alive) - 1e-9)),
+        )
+        return [candidate for candidate in alive if candidate.key in keys]
+
+    def _enter(
+        self,
+        number: int,
+        current: Round,
+        facts: Mapping[str, Mapping[str, float]],
+        ends: Mapping[str, tuple[Status, int, str]],
+    ) -> None:
+        records = []
+        for index, entry in enumerate(current.entries):
+            key = self._space.candidate(entry.point).key
+            status, epochs, reason = ends.get(key, ("rejected", 0, entry.reason))
+            if entry.left_out:
+                continue
+            known = facts.get(key, entry.facts)
+            records.append(
+                Trial(
+                    round=number,
+                    index=index,
+                    point=entry.point,
+                    key=key,
+                    status=status,
+                    epochs=epochs,
+                    facts=known,
+                    excess=entry.excess if status == "rejected" else self._excess(known),
+                    reason=reason,
+                )
+            )
+        self._ledger.enter(records)
+        self._listener.entered(records)
+
+    def _excess(self, facts: Mapping[str, float]) -> Mapping[str, float]:
+        """By which share each bound of the budget served best is missed."""
+        sums = []
+        for budget in self._space.recipe.all_budgets.values():
+            bounds = [b for b in budget.bounds if b.metric in facts]
+            sums.append({b.metric: min(b.excess(facts[b.metric]), WORST) for b in bounds})
+        return min(sums, key=lambda excess: sum(excess.values()))

@@ -1,0 +1,83 @@
+"""A run from Python: fit, resume, check, look at the study, and print it all."""
+
+import pytest
+
+import motefit
+
+RECIPE = """
+description = "a linear forecast"
+task = "forecasting"
+[data]
+input_steps = 4
+output_steps = 2
+[model]
+family = "linear"
+[train]
+epochs = 3
+batch_size = 128
+seeds = [0]
+[compress]
+precision = "int8-weights"
+[budget]
+mae."T (degC)" = "< 2.0"
+size.tflite_bytes = "< 1100 B"
+objective = "mae.rh (%)"
+[search]
+repeats = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    motefit.synthesize(folder / "climate.csv", climate_days=30)
+    recipe = motefit.Recipe.loads(RECIPE, name="tiny")
+    data, out = folder / "climate.csv", folder / "run"
+    assert not motefit.can_resume(out)
+    result = motefit.fit(recipe, data=data, out=out, workers=1, progress="quiet")
+    return data, out, result
+
+
+def test_a_run_ends_in_a_bundle_with_its_verdict(run):
+    _, out, result = run
+    assert result.met
+    assert result.main.bundle == out / "tiny.zip"
+    text = str(result)
+    assert text.splitlines()[0].split() == ["metric", "bound", "measured", "verdict"]
+    assert f"bundle  {result.main.bundle}" in text
+    assert "budget met" in result._repr_html_()
+    assert "&lt; 2" in result._repr_html_()
+
+
+def test_a_finished_run_answers_with_its_stored_verdict(run):
+    _, out, result = run
+    assert motefit.can_resume(out)
+    again = motefit.resume(out, workers=1, progress="quiet")
+    assert again.already_done
+    assert again.main.card == result.main.card
+    assert str(again).startswith("already done: ")
+
+
+def test_the_card_tells_the_truth(run, tmp_path):
+    data, _, result = run
+    checked = motefit.check(result.main.bundle, data=data, out=tmp_path, progress="quiet")
+    assert checked.met
+    assert checked.differences == ()
+    assert "every size, accuracy and error of the card was reproduced exactly" in str(checked)
+
+
+def test_the_bundle_forecasts(run):
+    data, _, result = run
+    found = motefit.forecast(result.main.bundle, data, stale_ok=True)
+    assert found.values.shape == (2, len(found.targets))
+    assert len(str(found).splitlines()) == 1 + 1 + 2
+
+
+def test_the_study_prints(run):
+    _, out, _ = run
+    study = motefit.find_study(out)
+    assert "trained" in str(motefit.studies_table([study]))
+    assert "mae." in str(motefit.candidates_table(study))
+    assert "epochs" in motefit.compare_studies([study])._repr_html_()
+    with pytest.raises(motefit.RecipeError, match="choose one with --name"):
+        motefit.find_study(out, name="another")

@@ -1,0 +1,146 @@
+"""The public API: what ``import motefit`` offers, and what it costs."""
+
+import ast
+import inspect
+import io
+import json
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import motefit
+from motefit.api.progress_display import PlainLines, open_progress
+
+ROOT = Path(__file__).parents[2]
+LIST = "import sys, json; print(json.dumps(sorted(sys.modules)))"
+
+
+def loaded(code: str) -> set[str]:
+    """Modules after running some code."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{LIST}"],
+        capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_the_import_loads_no_module_but_its_own():
+    before, after = loaded("import importlib"), loaded("import motefit")
+    assert {name for name in after - before if name.startswith("motefit")} == {"motefit"}
+    assert after - before <= {"motefit"}
+
+
+def test_a_recipe_needs_neither_numpy_nor_litert():
+    found = loaded("import motefit; motefit.Recipe; motefit.find_recipe('yes-no')")
+    assert not found & {"numpy", "ai_edge_litert", "torch", "rich", "typer"}
+
+
+def test_names_are_what_type_checkers_and_the_program_see():
+    tree = ast.parse(Path(motefit.__file__).read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.asname or alias.name: node.module.removeprefix("motefit.")
+        for node in block.body
+        for alias in node.names
+    }
+    assert seen == motefit._HOME_OF
+    assert sorted(seen) == sorted(motefit.__all__)
+    assert set(motefit.__all__) <= set(dir(motefit))
+
+
+@pytest.mark.parametrize("name", motefit.__all__)
+def test_each_name_is_there_and_documented(name):
+    found = getattr(motefit, name)
+    assert found.__module__.startswith("motefit.")
+    assert inspect.getdoc(found)
+
+
+def test_no_package_hides_a_name():
+    packages = {module.name for module in pkgutil.iter_modules(motefit.__path__)}
+    assert len(packages) > 10
+    assert not packages & set(motefit.__all__)
+
+
+def test_another_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'fitt'"):
+        motefit.fitt  # noqa: B018 - looking it up is the test
+
+
+def test_options_are_keywords_with_defaults():
+    for name in ("fit", "resume", "check", "load", "audit", "inspect", "shrink", "export", "bench"):
+        parameters = list(inspect.signature(getattr(motefit, name)).parameters.values())
+        required = [p for p in parameters if p.default is p.empty]
+        options = [p for p in parameters if p.default is not p.empty]
+        assert len(required) <= 2
+        assert all(p.kind is p.KEYWORD_ONLY for p in options), name
+
+
+def test_models_load_by_name_and_by_path():
+    spotter = motefit.load("yes-no")
+    assert isinstance(spotter, motefit.KeywordSpotter)
+    heard = spotter.classify(np.zeros(16_000, np.int16), 16_000)
+    again = motefit.load(ROOT / "zoo" / "yes-no.zip").classify(np.zeros(16_000, np.int16), 16_000)
+    assert heard == again
+    assert isinstance(motefit.load("climate-3"), motefit.Forecaster)
+    assert set(motefit.model_names()) == {path.stem for path in (ROOT / "zoo").glob("*.zip")}
+
+
+def test_an_unknown_model_suggests_the_nearest(tmp_path):
+    with pytest.raises(motefit.ModelFileError, match=r"'climate-33' \(did you mean 'climate-3'"):
+        motefit.load("climate-33")
+    with pytest.raises(motefit.ModelFileError, match="cannot read"):
+        motefit.load(tmp_path / "absent.zip")
+
+
+def test_a_file_goes_before_a_shipped_model_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("yes-no").write_bytes(b"no model")
+    with pytest.raises(motefit.ModelFileError, match="no TensorFlow Lite model"):
+        motefit.load("yes-no")
+
+
+def test_a_recipe_goes_by_name_path_or_as_it_is(tmp_path):
+    recipe = motefit.find_recipe("climate-6")
+    path = tmp_path / "climate-6.toml"
+    path.write_text(recipe.to_toml(), encoding="utf-8")
+    assert motefit.find_recipe(path) == motefit.find_recipe(str(path)) == recipe
+    assert motefit.find_recipe(recipe) is recipe
+
+
+def test_results_print_as_text_and_as_html():
+    found = motefit.inspect("climate-6")
+    assert "where the bytes go" in str(found)
+    assert "<table>" in found._repr_html_()
+    assert "FULLY_CONNECTED" in found._repr_html_()
+
+
+def test_progress_is_plain_where_there_is_no_terminal(monkeypatch):
+    text = io.StringIO()
+    monkeypatch.setattr("sys.stderr", text)
+    with open_progress("auto") as listener:
+        assert isinstance(listener, PlainLines)
+        listener.measuring("the file")
+    assert text.getvalue() == "measuring: the file\n"
+
+
+def test_progress_may_be_a_listener_of_the_callers_own(tmp_path):
+    heard = []
+
+    class Mine(motefit.Listener):
+        def loading(self, done, total):
+            heard.append((done, total))
+
+    with open_progress(listener := Mine()) as used:
+        assert used is listener
+    with pytest.raises(motefit.RecipeError, match="auto, live, plain, json, quiet, or a Listener"):
+        motefit.audit(_climate(tmp_path), progress="loud")
+
+
+def _climate(folder: Path) -> Path:
+    path = folder / "climate.csv"
+    motefit.synthesize(path, climate_days=20)
+    return path

@@ -1,0 +1,120 @@
+"""The folder of a run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from motefit.fitting.run_dir import RunDir
+from motefit.spec.errors import OutputError, RecipeError
+from motefit.spec.recipe import Recipe
+
+TEXT = 'task = "forecasting"\n[model]\nfamily = "linear"\n'
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return Recipe.loads(TEXT, name="mine")
+
+
+@pytest.fixture
+def other() -> Recipe:
+    return Recipe.loads(TEXT + "[train]\nepochs = 9\n", name="mine")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, recipe: Recipe) -> RunDir:
+    """A run that has begun."""
+    folder = RunDir(tmp_path / "run")
+    folder.claim(recipe, overwrite=False)
+    folder.begin(recipe, tmp_path / "data", data_sha256="d", overwrite=False)
+    return folder
+
+
+def test_claiming_makes_the_folder_and_leaves_it_empty(tmp_path, recipe):
+    folder = RunDir(tmp_path / "a" / "b")
+    folder.claim(recipe, overwrite=False)
+    assert list(folder.path.iterdir()) == []
+    assert not folder.begun
+
+
+def test_a_begun_run_gives_back_its_recipe_and_data(folder, recipe, tmp_path):
+    assert folder.begun
+    assert folder.stored() == (recipe, tmp_path / "data")
+
+
+def test_synthetic_data_are_none(tmp_path, recipe):
+    folder = RunDir(tmp_path)
+    folder.begin(recipe, None, data_sha256="d", overwrite=False)
+    assert folder.stored() == (recipe, None)
+
+
+def test_a_relative_data_path_is_kept_absolute(tmp_path, recipe, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = RunDir(Path("run"))
+    folder.claim(recipe, overwrite=False)
+    folder.begin(recipe, Path("data"), data_sha256="d", overwrite=False)
+    assert folder.stored()[1] == tmp_path / "data"
+
+
+def test_the_same_run_is_picked_up_untouched(folder, recipe):
+    before = {p: p.stat().st_mtime_ns for p in folder.path.iterdir()}
+    folder.claim(recipe, overwrite=False)
+    folder.begin(recipe, Path("elsewhere"), data_sha256="d", overwrite=False)
+    assert {p: p.stat().st_mtime_ns for p in folder.path.iterdir()} == before
+
+
+def test_another_recipe_or_other_data_are_refused(folder, recipe, other):
+    with pytest.raises(RecipeError, match="another recipe"):
+        folder.claim(other, overwrite=False)
+    with pytest.raises(RecipeError, match="other data"):
+        folder.begin(recipe, None, data_sha256="e", overwrite=False)
+
+
+def test_overwriting_removes_the_run_and_nothing_else(folder, other):
+    for part in ("candidates", "trainings", "rounds"):
+        (folder.path / part / "key").mkdir(parents=True)
+        (folder.path / part / "key" / "model.tflite").write_bytes(b"x")
+    kinds = (folder.bundle_path, folder.report_path, folder.certificate_path)
+    for path in (*(kind("mine") for kind in kinds), folder.path / "study.db"):
+        path.write_text("old")
+    folder.log_read("test", "why")
+    (folder.path / "notes.txt").write_text("mine")
+    folder.claim(other, overwrite=True)
+    assert folder.bundle_path("mine").exists()
+    folder.begin(other, None, data_sha256="e", overwrite=True)
+    assert {p.name for p in folder.path.iterdir()} == {"recipe.toml", "run.json", "notes.txt"}
+    assert folder.stored() == (other, None)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_of_other_files_is_never_taken(tmp_path, recipe, overwrite):
+    (tmp_path / "thesis.txt").write_text("years")
+    with pytest.raises(RecipeError, match="holds other files"):
+        RunDir(tmp_path).claim(recipe, overwrite=overwrite)
+    assert (tmp_path / "thesis.txt").read_text() == "years"
+
+
+def test_a_file_or_an_unwritable_place_is_said(tmp_path, recipe):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="is a file"):
+        RunDir(tmp_path / "file").claim(recipe, overwrite=True)
+    with pytest.raises(OutputError, match="--out"):
+        RunDir(tmp_path / "file" / "run").claim(recipe, overwrite=False)
+
+
+def test_reads_are_appended(folder):
+    folder.log_read("train", "training")
+    folder.log_read("test", "final")
+    lines = [json.loads(line) for line in folder.reads_path.read_text().splitlines()]
+    assert [(line["part"], line["purpose"]) for line in lines] == [
+        ("train", "training"),
+        ("test", "final"),
+    ]
+    assert all(line["at"].endswith("+00:00") for line in lines)
+
+
+def test_a_log_that_cannot_be_written_is_said(folder):
+    folder.reads_path.mkdir()
+    with pytest.raises(OutputError, match=r"reads\.jsonl"):
+        folder.log_read("train", "training")
