@@ -1,4 +1,4 @@
-"""The front end of a keyword spotter: from samples to features, as numbers only."""
+"""The front end of a keyword spotter: its settings, from samples to features."""
 
 import math
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ LONGEST_CLIP_S = 60
 
 @dataclass(frozen=True, kw_only=True)
 class FrontEnd:
-    """Settings of the front end; training, device and C code read this one definition.
+    """Settings of the front end; training, device and C code all use this definition.
 
     Attributes:
         kind: ``"mel"`` (log-mel or MFCC), ``"spectrogram"`` (magnitude of the STFT), or another
             file of ``motefit.spec.kinds``.
-        rate_hz: sampling rate the features are computed at, up to 768000.
+        rate_hz: sampling rate at which the features are computed, up to 768000.
         seconds: length of one clip, up to 60.
         frame_length: samples in one analysis frame, also the FFT length.
         frame_step: samples between the starts of two frames.

@@ -1,4 +1,4 @@
-"""The kinds of features a front end can name, as far as settings and shapes go; one file a kind.
+"""Kinds of features that a front end can name: their settings and shapes; one file per kind.
 
 A file in this folder says which settings its kind accepts and how many features a frame has, and
 calls :func:`register`. The file of the same name in ``motefit.signal.feature_kinds`` computes them.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class KindSpec:
-    """What the settings of one kind of features must be and what shape they give.
+    """Constraints on the settings of one kind of features, and the shape they give.
 
     Attributes:
         name: as written in ``kind = "..."`` of the front end.
@@ -38,7 +38,7 @@ def register(kind: KindSpec) -> None:
 
 
 def kind_spec(name: str) -> KindSpec:
-    """Look a kind up by name.
+    """Look up a kind by name.
 
     Raises:
         RecipeError: for a name that no file of this folder registers.
@@ -47,5 +47,5 @@ def kind_spec(name: str) -> KindSpec:
 
 
 def kind_names() -> tuple[str, ...]:
-    """Names of all registered kinds, sorted."""
+    """Return the names of all registered kinds, sorted."""
     return tuple(_KINDS.all())

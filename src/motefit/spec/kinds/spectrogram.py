@@ -17,7 +17,7 @@ def _check(frontend: "FrontEnd") -> None:
         )
     if _features(frontend) < 1:
         raise RecipeError(
-            f"no bin of the spectrum lies in {frontend.lower_hz}..{frontend.upper_hz} Hz: bins are "
+            f"no bin of the spectrum is in {frontend.lower_hz}..{frontend.upper_hz} Hz: bins are "
             f"{frontend.rate_hz / frontend.frame_length:g} Hz apart; widen the band"
         )
 
