@@ -1,10 +1,10 @@
-"""The kinds of features a front end can compute; one file a kind.
+"""Kinds of features that a front end can compute; one file per kind.
 
 A file in this folder says how magnitudes become features and calls :func:`register`. The file of
 the same name in ``motefit.spec.kinds`` says which settings it accepts and what shape it gives.
 
 What a kind does is a short list of matrix products and logarithms (:class:`Stage`), so that numpy,
-the model file and whatever else computes features read one definition.
+the model file and any other implementation use one definition.
 """
 
 from collections.abc import Callable
@@ -24,12 +24,12 @@ Finish = Callable[[Float32Array], Float32Array]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stage:
-    """``x @ matrix + offset`` of every frame, and its natural logarithm where one is wanted.
+    """``x @ matrix + offset`` for every frame, followed by the natural logarithm if wanted.
 
     Attributes:
-        matrix: float32 (numbers in, numbers out), contiguous; None leaves the numbers as they are.
+        matrix: float32 (numbers in, numbers out), contiguous; None leaves the numbers unchanged.
         offset: added to every number, in float32, before the logarithm.
-        logarithm: whether one is taken.
+        logarithm: whether to take it.
     """
 
     matrix: Float32Array | None
@@ -37,7 +37,7 @@ class Stage:
     logarithm: bool = False
 
     def __call__(self, x: Float32Array) -> Float32Array:
-        """A new array of x (rows, numbers in): (rows, numbers out)."""
+        """Map x (rows, numbers in) to a new array (rows, numbers out)."""
         out: Float32Array = x.copy() if self.matrix is None else x @ self.matrix
         if self.offset:
             out += self.offset
@@ -46,12 +46,12 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureKind:
-    """What one kind does with the magnitude spectrum of each frame.
+    """Computation that one kind applies to the magnitude spectrum of each frame.
 
     Attributes:
         name: as written in ``kind = "..."`` of the front end.
-        bins: first and one-past-last DFT bin it reads, of ``frame_length // 2 + 1``.
-        stages: what it does with them, one stage after the other.
+        bins: first and one-past-last DFT bin that it reads, of ``frame_length // 2 + 1``.
+        stages: computation on these bins, one stage after the other.
     """
 
     name: str
@@ -59,7 +59,7 @@ class FeatureKind:
     stages: Callable[[FrontEnd], tuple[Stage, ...]]
 
     def build(self, frontend: FrontEnd) -> Finish:
-        """The function from magnitudes to features, its tables ready; it keeps no state."""
+        """Build the stateless function from magnitudes to features, with its tables precomputed."""
         stages = self.stages(frontend)
 
         def finish(magnitude: Float32Array) -> Float32Array:
@@ -80,10 +80,10 @@ def register(kind: FeatureKind) -> None:
 
 
 def feature_kind(name: str) -> FeatureKind:
-    """Look a kind up by the name a checked FrontEnd has."""
+    """Look up a kind by the name that a checked FrontEnd has."""
     return _KINDS.find(name)
 
 
 def feature_kinds() -> tuple[str, ...]:
-    """Names of all registered kinds, sorted."""
+    """Return the names of all registered kinds, sorted."""
     return tuple(_KINDS.all())
