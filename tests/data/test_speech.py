@@ -305,7 +305,7 @@ def test_word_without_clips(words, load):
 
 
 def test_unknown_word_names_the_nearest(words, load):
-    with pytest.raises(DataError, match=r"'dwon' .did you mean 'down'\?.*there: down, up"):
+    with pytest.raises(DataError, match=r"'dwon' .did you mean 'down'\?.*words: down, up"):
         load(words, SpeechData(words=("dwon", "up")))
 
 

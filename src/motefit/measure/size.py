@@ -1,4 +1,4 @@
-"""Sizes of a model file: raw, zipped alone, and as the bundle that ships."""
+"""Sizes of a model file: raw, zipped alone, and as a bundle."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ class Size:
 
     Attributes:
         tflite_bytes: of the model file.
-        zip_bytes: of a zip that holds the model file alone.
-        bundle_bytes: of the bundle, which holds the card too; None where there is none yet.
+        zip_bytes: of a zip that contains only the model file.
+        bundle_bytes: of the bundle, which includes the card; None if there is none yet.
     """
 
     tflite_bytes: int
@@ -21,17 +21,17 @@ class Size:
 
     @property
     def facts(self) -> dict[str, float]:
-        """Values by metric name; the bundle is no metric of a budget."""
+        """Values by metric name; the bundle size is not a metric of a budget."""
         return {"size.tflite_bytes": self.tflite_bytes, "size.zip_bytes": self.zip_bytes}
 
 
 def quick_size(model: bytes) -> Size:
-    """As :func:`measure_size`, in a millisecond: zipped by zlib, which is some per cent larger."""
+    """Measure as :func:`measure_size`, in a millisecond: with zlib, a few percent larger."""
     return Size(tflite_bytes=len(model), zip_bytes=len(zip_bytes(model, thorough=False)))
 
 
 def measure_size(model: bytes, *, bundle_bytes: int | None = None) -> Size:
-    """Sizes of a model file.
+    """Measure the sizes of a model file.
 
     Args:
         model: bytes of the .tflite file.
