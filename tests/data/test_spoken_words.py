@@ -182,7 +182,7 @@ def test_numbers_out_of_range(tmp_path: Path, clips: int, rate_hz: int, workers:
         make(tmp_path / "out", clips=clips, rate_hz=rate_hz, workers=workers)
 
 
-def test_identical_synthesis_is_recognised_and_others_are_refused(tmp_path: Path) -> None:
+def test_identical_synthesis_is_recognized_and_others_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     first = make(out)

@@ -29,7 +29,7 @@ above 4,000."""
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """How one clip was recorded.
+    """Recording facts of one clip.
 
     Attributes:
         encoding: container and encoding, e.g. ``"WAV PCM_16"``.

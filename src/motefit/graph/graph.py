@@ -128,7 +128,7 @@ class Graph:
         return self.shapes[self.output]
 
     def activations(self) -> tuple[str, ...]:
-        """Names of the input, the states and every operation's output, in order."""
+        """List the names of the input, the states and every operation's output, in order."""
         return (INPUT, *(s.name for s in self.states), *(op.output for op in self.ops))
 
     def consumers(self, name: str) -> tuple[Op, ...]:

@@ -14,7 +14,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """How a model was made.
+    """Origin of a model.
 
     Attributes:
         command: the command line that makes it, with paths reduced to file names.

@@ -76,7 +76,7 @@ class UnseenSpeakers:
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyEvidence:
-    """What the number of test clips proves about the accuracy.
+    """Evidence for the accuracy: counts, interval, and confidence in the bound.
 
     Attributes:
         n: test clips.

@@ -69,9 +69,9 @@ def _hum(count: int, rate_hz: int, mains_hz: float, *, rng: np.random.Generator)
     seconds = np.arange(count) / rate_hz
     hum = np.zeros(count)
     for harmonic in range(1, int(1000 / mains_hz) + 1):
-        swell = 1 + 0.3 * np.sin(2 * np.pi * (rng.uniform(0.1, 0.7) * seconds + rng.random()))
+        level = 1 + 0.3 * np.sin(2 * np.pi * (rng.uniform(0.1, 0.7) * seconds + rng.random()))
         phase = mains_hz * harmonic * seconds + rng.random()
-        hum += rng.uniform(0.2, 1.0) / harmonic * swell * np.sin(2 * np.pi * phase)
+        hum += rng.uniform(0.2, 1.0) / harmonic * level * np.sin(2 * np.pi * phase)
     pink = _unit_power(_shaped(count, rate_hz, lambda hz: hz**-0.5, rng=rng))
     return np.asarray(_unit_power(hum.astype(np.float32)) + 0.1 * pink, dtype=np.float32)
 
