@@ -66,7 +66,7 @@ METRIC_NOTES = """
   column, over all windows and all steps ahead, in the column's own unit.
 - `skill.<column>` is the share of persistence's mean absolute error that a forecaster saves on the
   same windows, `1 - mae / mae of persistence`: below zero where "nothing changes" is the better
-  forecast, and not measured where persistence makes no error.
+  forecast, and not measured where persistence has no error.
 - `recall.<word>` is the share of a word's clips that are recognized, `recall.min` the lowest of all
   words, `balanced_accuracy` their mean. A word without test clips has no recall, and then
   `recall.min` is not measured either; the mean is that of the words with clips.

@@ -147,7 +147,7 @@ def test_too_few_rows(fit_climate):
         ('"forecasting"', '"forcasting"', "did you mean 'forecasting'?"),
         ("size.tflite_bytes", "size.tflight_bytes", "did you mean 'size.tflite_bytes'?"),
         ('"int8-weights"', '"int8-weight"', "did you mean 'int8-weights'?"),
-        ('"< 2.0"', '"> 2.0"', "turn the sign round"),
+        ('"< 2.0"', '"> 2.0"', "reverse the relation"),
         ("= \"forecasting\"", "=", "not valid TOML"),
         ("[model]", "[model]\nbais = true", "did you mean 'bias'?"),
         ("seeds = [0]", "seeds = [-1]", "seeds"),

@@ -254,7 +254,7 @@ def test_a_host_that_takes_too_long(refused, ssh, model, tmp_path):
         ("raise RuntimeError('boom')", "failed on device .exit code 1.: RuntimeError: boom"),
         ("import sys; sys.exit('error: no such model')", "exit code 1.: no such model"),
         ("print('{\"speed\": 1}')", "unknown key 'speed'.*another version of motefit: install"),
-        ("print('Welcome!')", "something else than JSON: 'Welcome!.*login scripts"),
+        ("print('Welcome!')", "something other than JSON: 'Welcome!.*login scripts"),
     ],
     ids=["crash", "mistake", "other-version", "chatter"],
 )

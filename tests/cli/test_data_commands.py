@@ -39,7 +39,7 @@ def test_synth_wants_one_thing(refused, tmp_path):
 
 def test_synth_does_not_overwrite(refused, tmp_path):
     (tmp_path / "mine").write_text("mine")
-    assert "holds other data" in refused("data", "synth", "--words", "a,b", "--out", tmp_path)
+    assert "contains other data" in refused("data", "synth", "--words", "a,b", "--out", tmp_path)
 
 
 def test_audit_counts_speakers_and_duplicates(invoke, tones):

@@ -30,7 +30,7 @@ def test_the_audit_says_what_was_taken_and_how_each_word_was_recorded(invoke, to
     assert "1 files not used" in word
     warnings = [line for line in lines if line.startswith("warning: ")]
     shares = "high 0 of 16 (0 %); low 1 of 17 (6 %)"
-    assert warnings == [f"warning: words lose unlike shares of their audio files: {shares}"]
+    assert warnings == [f"warning: words lose unequal shares of their audio files: {shares}"]
 
 
 def test_two_folders_of_one_word_at_two_rates_are_a_warning(invoke, tmp_path):

@@ -155,7 +155,7 @@ def test_a_full_disk_leaves_the_old_bundle_intact(copied, command, environment):
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert f"cannot write {copied / 'measured.json'}" in done.stderr
-    assert "what was there before is unchanged" in done.stderr
+    assert "previous contents are unchanged" in done.stderr
     assert "Traceback" not in done.stderr
     assert bundle.read_bytes() == before
     assert not [p for p in copied.iterdir() if p.name.startswith(".")]

@@ -69,14 +69,14 @@ def test_unknown_column_names_the_nearest(write):
 
 
 def test_column_that_is_there_twice(write):
-    with pytest.raises(DataError, match="the column 'a' is there 2 times; keep one"):
+    with pytest.raises(DataError, match="the column 'a' occurs 2 times; keep one"):
         read_series(write(rows(range(9)), header="time,a,a"), spec(inputs=("a",), targets=("a",)))
 
 
 def test_wrong_number_of_fields(write):
     lines = rows(range(100))
     lines[7] += ",5"
-    with pytest.raises(DataError, match="line 9: 4 fields, the header has 3"):
+    with pytest.raises(DataError, match="line 9: 4 fields, but the header has 3"):
         read_series(write(lines), spec())
 
 
@@ -186,7 +186,7 @@ def test_empty_file(tmp_path, content):
 
 
 def test_header_only(write):
-    with pytest.raises(DataError, match="a header and no rows"):
+    with pytest.raises(DataError, match="a header, but no rows"):
         read_series(write([]), spec())
 
 

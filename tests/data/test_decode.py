@@ -99,7 +99,7 @@ def test_a_file_cut_anywhere_is_refused_by_name(tmp_path_factory, cut, fmt):
 def test_truncated_wav_says_how_much_is_missing(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(encoded(noise(1000))[:-500])
-    with pytest.raises(DataError, match="promises 2000 bytes of audio, it holds 1500"):
+    with pytest.raises(DataError, match="promises 2000 bytes of audio, it has 1500"):
         read_clip(path, rate_hz=RATE)
 
 

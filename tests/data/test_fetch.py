@@ -109,7 +109,7 @@ def test_a_mirror_is_checked_like_the_original(site: tuple[Path, str], tmp_path:
 
 def test_an_archive_without_the_data_is_refused(site: tuple[Path, str], tmp_path: Path) -> None:
     publish(site[0] / "words.zip", top="other")
-    with pytest.raises(DataError, match="words is not in it; it holds other"):
+    with pytest.raises(DataError, match="words is not in it; it contains other"):
         fetch_dataset(entry(site), tmp_path / "out", patience=SHORT)
     assert list((tmp_path / "out").iterdir()) == []
 

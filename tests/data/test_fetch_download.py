@@ -228,7 +228,7 @@ def test_no_announced_size_is_checked_by_counting(upstream: Upstream, tmp_path: 
 
 def test_absent_file_is_said_at_once(upstream: Upstream, tmp_path: Path) -> None:
     upstream.statuses = [404]
-    with pytest.raises(DataError, match=r"is not there: the server answers 404.*--url"):
+    with pytest.raises(DataError, match=r"does not exist: the server answers 404.*--url"):
         get(upstream, tmp_path / "a.zip")
     assert len(upstream.seen) == 1
 
@@ -268,7 +268,7 @@ def test_no_network_names_the_mirror_option(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/y", "x.zip", ""])
 def test_only_http_urls(tmp_path: Path, url: str) -> None:
-    with pytest.raises(RecipeError, match="must begin with http"):
+    with pytest.raises(RecipeError, match="must start with http"):
         download(url, tmp_path / "a.zip", size_bytes=9, sha256=None)
 
 
@@ -286,7 +286,7 @@ def test_full_disk_keeps_the_old_file_and_what_arrived(upstream: Upstream, tmp_p
     (tmp_path / "a.zip").write_bytes(b"old")
     with (
         files_limited_to(700_000),
-        pytest.raises(OutputError, match="make room and try again"),
+        pytest.raises(OutputError, match="free some space and try again"),
     ):
         get(upstream, tmp_path / "a.zip")
     assert (tmp_path / "a.zip").read_bytes() == b"old"

@@ -195,5 +195,5 @@ def test_no_window_left_is_explained(tmp_path):
     lines = [f"{START + timedelta(minutes=10 * i)},{i},{i if i % 2 else ''}" for i in range(80)]
     path = tmp_path / "s.csv"
     path.write_text("\n".join(["time,a,b", *lines]) + "\n")
-    with pytest.raises(DataError, match=r"no window of the train part .* as a target is missing"):
+    with pytest.raises(DataError, match=r"no window of the train set .* as a target is missing"):
         load_series(path, spec())

@@ -55,7 +55,7 @@ def test_what_was_taken_is_said(tmp_path, load):
     ("names", "said"),
     [
         (("training", "testing"), "testing, training each look like part of a split"),
-        (("train", "test", "validation"), r"each look like part.*parts from lists"),
+        (("train", "test", "validation"), r"each look like part.*sets from lists"),
         (("Train", "Dev", "up"), "Dev, Train each look like part"),
         (("test_set", "up"), "test_set looks like part"),
         (("fold1", "fold2", "fold3"), "look like part of a split"),
@@ -84,7 +84,7 @@ def test_an_edge_impulse_export_is_refused_with_its_labels(tmp_path, load):
     folder = tmp_path / "d"
     for word in ("up", "down"):
         write(folder, "training", "testing", stem=word + ".s{i}.wav.{i}")
-    with pytest.raises(DataError, match=r"begin with down, up, as Edge Impulse exports"):
+    with pytest.raises(DataError, match=r"start with down, up, as Edge Impulse exports"):
         load(folder)
 
 
@@ -100,7 +100,7 @@ def test_an_edge_impulse_export_is_refused_with_its_labels(tmp_path, load):
 def test_given_parts_are_not_reduced_to_one(tmp_path, load, parts, words):
     for part, names in parts.items():
         write(tmp_path / "d" / part, *names)
-    with pytest.raises(DataError, match=r"several folders hold the words: .*split") as caught:
+    with pytest.raises(DataError, match=r"several folders contain words: .*split") as caught:
         load(tmp_path / "d", words=words)
     for part in parts:
         assert f"{part} (" in str(caught.value)
@@ -110,7 +110,7 @@ def test_given_parts_are_not_reduced_to_one(tmp_path, load, parts, words):
 
 def test_an_unlabeled_test_folder_beside_the_training_words_is_seen(tmp_path, load):
     write(write(tmp_path / "d", "test") / "train", "up", "down")
-    with pytest.raises(DataError, match="several folders hold the words"):
+    with pytest.raises(DataError, match="several folders contain words"):
         load(tmp_path / "d")
 
 
@@ -169,7 +169,7 @@ def test_a_split_by_speaker_folders_shares_none(tmp_path, load):
 def test_folders_inside_a_words_folder_are_refused_or_counted(tmp_path, load):
     folder = write(tmp_path / "d", "up", "down")
     write(folder / "up", "old", clips=2)
-    with pytest.raises(DataError, match=r"up hold folders of audio .*up: old.*words = \["):
+    with pytest.raises(DataError, match=r"up contain folders of audio .*up: old.*words = \["):
         load(folder)
     dataset = load(folder, words=("up", "down"))
     assert dataset.unused == {"in a folder inside the word's": {"up": 2}}
@@ -180,7 +180,7 @@ def test_words_decide_between_places_only_where_they_are_in_one(tmp_path, load):
     write(tmp_path / "d" / "b", "cat", "dog")
     assert load(tmp_path / "d", words=("cat", "dog")).labels == ("cat", "dog")
     write(tmp_path / "d" / "b", "up")
-    with pytest.raises(DataError, match=r"several folders hold the words: a .* b "):
+    with pytest.raises(DataError, match=r"several folders contain words: a .* b "):
         load(tmp_path / "d", words=("up", "down"))
 
 

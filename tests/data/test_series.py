@@ -177,7 +177,7 @@ def test_duplicate_time_names_both_lines(write):
     lines.insert(30, f"{stamp(20)},1,2")
     with pytest.raises(
         DataError,
-        match=r"line 32: the time 2020-02-28T02:20:00 is there twice "
+        match=r"line 32: the time 2020-02-28T02:20:00 occurs twice "
         r"\(also in line 22\); remove one of the lines$",
     ):
         load_series(write(lines), spec())

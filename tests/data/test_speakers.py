@@ -56,7 +56,7 @@ def test_a_group_that_takes_no_part_or_nothing_names_nobody():
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ("([a-z]+", "no regular expression"),
+        ("([a-z]+", "not a regular expression"),
         ("[a-z]+", "one group, the speaker, got 0"),
         ("(a)(b)", "one group, the speaker, got 2"),
     ],

@@ -152,7 +152,7 @@ def test_named_words_are_found_in_the_folder_that_has_them(tmp_path, load):
 def test_two_places_with_the_words_are_ambiguous(tmp_path, load):
     for name in ("a", "b"):
         write_words(tmp_path / "s" / name, {"up": 8, "down": 8})
-    with pytest.raises(DataError, match=r"several folders hold the words: .*give one"):
+    with pytest.raises(DataError, match=r"several folders contain words: .*give one"):
         load(tmp_path / "s")
 
 
@@ -294,24 +294,24 @@ def test_word_without_clips(words, load):
 
 
 def test_unknown_word_names_the_nearest(words, load):
-    with pytest.raises(DataError, match=r"'dwon' .did you mean 'down'\?.*there: down, up"):
+    with pytest.raises(DataError, match=r"'dwon' .did you mean 'down'\?.*words: down, up"):
         load(words, SpeechData(words=("dwon", "up")))
 
 
 def test_no_known_word_at_all_still_lists_what_is_there(words, load):
-    with pytest.raises(DataError, match=r"word 'ja'.*words there: down, up"):
+    with pytest.raises(DataError, match=r"word 'ja'.*available words: down, up"):
         load(words.parent, SpeechData(words=("ja", "nein")))
 
 
 def test_one_word_only(tmp_path, load):
     write_words(tmp_path / "w", {"up": 8})
-    with pytest.raises(DataError, match=r"one word only \(up\)"):
+    with pytest.raises(DataError, match=r"only one word \(up\)"):
         load(tmp_path / "w")
 
 
 def test_a_clip_in_two_formats(words, load):
     soundfile.write(words / "up" / "s0_nohash_0.flac", tone("up", 0), RATE)
-    with pytest.raises(DataError, match=r"is there twice, also as s0_nohash_0\.flac"):
+    with pytest.raises(DataError, match=r"exists twice, also as s0_nohash_0\.flac"):
         load(words)
 
 

@@ -98,7 +98,9 @@ def test_speaker_split_is_balanced_by_word_where_speakers_are_small():
 
 def test_two_speakers_cannot_be_split_by_speaker():
     ids = [f"{w}/s{i % 2}_nohash_{i}" for w in ("up", "down") for i in range(20)]
-    with pytest.raises(DataError, match=r'at least 3 speakers, the clips are from 2.*"stratified"'):
+    with pytest.raises(
+        DataError, match=r'at least 3 speakers, but the clips are from 2.*"stratified"'
+    ):
         speaker_split(speakers_of(ids), train_percent=80.0, validation_percent=10.0, seed=0)
 
 

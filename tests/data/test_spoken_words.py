@@ -143,13 +143,13 @@ def test_other_languages(tmp_path: Path) -> None:
         (["a/b"], "a folder name cannot have"),
         (["a\\b"], "a folder name cannot have"),
         (["a\x00"], "a folder name cannot have"),
-        ([".."], "begins with"),
-        (["_background_noise_"], "begins with"),
+        ([".."], "starts with"),
+        (["_background_noise_"], "starts with"),
         (["up", "Up"], "are the same"),
         (["u\u0308ber", "über"], "are the same"),
         (["a" * 101], "longer than 100 bytes"),
         (["one two three four five six seven eight nine ten"], "s to say"),
-        (["—"], "says nothing"),
+        (["—"], "is silent"),
     ],
 )
 def test_words_that_are_refused(tmp_path: Path, words: list[str], message: str) -> None:
@@ -182,7 +182,7 @@ def test_numbers_out_of_range(tmp_path: Path, clips: int, rate_hz: int, workers:
         make(tmp_path / "out", clips=clips, rate_hz=rate_hz, workers=workers)
 
 
-def test_identical_synthesis_is_recognised_and_others_are_refused(tmp_path: Path) -> None:
+def test_identical_synthesis_is_recognized_and_others_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     first = make(out)
@@ -194,13 +194,13 @@ def test_identical_synthesis_is_recognised_and_others_are_refused(tmp_path: Path
     with pytest.raises(DataError, match="other settings or seed; delete it or give"):
         make(out, seed=1)
     next((out / "up").iterdir()).unlink()
-    with pytest.raises(DataError, match="was changed since"):
+    with pytest.raises(DataError, match="has changed since"):
         make(out)
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(DataError, match="holds other data"):
+    with pytest.raises(DataError, match="contains other data"):
         make(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

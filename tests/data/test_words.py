@@ -118,7 +118,11 @@ def test_words_recorded_alike_give_no_warning(tmp_path, facts):
 @pytest.mark.parametrize(
     ("up", "down", "said"),
     [
-        (10, 0, ["words lose unlike shares of their audio files: down 0 of 20 (0 %); up 10 of 30"]),
+        (
+            10,
+            0,
+            ["words lose unequal shares of their audio files: down 0 of 20 (0 %); up 10 of 30"],
+        ),
         (22, 22, ["words lose their audio files: down 22 of 42 (52 %); up 22 of 42 (52 %)"]),
         (1, 0, []),
         (0, 0, []),

@@ -114,14 +114,14 @@ def test_a_network_for_other_features_is_refused() -> None:
     weight = np.ones((2, 12), np.float32)
     op = Dense(inputs=("input", "weight"), output="scores")
     graph = Graph(input_shape=(4, 3), ops=(op,), constants={"weight": weight})
-    with pytest.raises(RecipeError, match=r"takes \(4, 3\), the front end makes \(49, 10\)"):
+    with pytest.raises(RecipeError, match=r"takes \(4, 3\), but the front end makes \(49, 10\)"):
         with_frontend(graph, FrontEnd(), Normalization())
 
 
 @pytest.mark.parametrize(
     ("op", "shapes", "message"),
     [
-        (Reshape(inputs=("x",), output="y", shape=(3, 4)), [(3, 5)], "has other numbers"),
+        (Reshape(inputs=("x",), output="y", shape=(3, 4)), [(3, 5)], "has a different size"),
         (Slice(inputs=("x",), output="y", axis=1, start=2, stop=6), [(3, 5)], "is not in"),
         (Slice(inputs=("x",), output="y", axis=2, start=0, stop=1), [(3, 5)], "is not in"),
         (Slice(inputs=("x",), output="y", axis=0, start=2, stop=2), [(3, 5)], "is not in"),

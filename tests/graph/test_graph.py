@@ -79,7 +79,7 @@ def test_a_graph_checks_its_names():
         Graph(input_shape=(3,), ops=(Dense(inputs=("input", "w"), output="y"),), constants={})
     op = Dense(inputs=("input", "w"), output="y")
     weight = {"w": np.zeros((3, 3), np.float32)}
-    with pytest.raises(RecipeError, match="two tensors are called 'y'"):
+    with pytest.raises(RecipeError, match="two tensors are named 'y'"):
         Graph(input_shape=(3,), ops=(op, op), constants=weight)
 
 

@@ -204,7 +204,7 @@ def test_a_network_that_pads_behind_is_refused(randomize):
 @pytest.mark.parametrize(
     ("frames", "options", "said"),
     [
-        (29, {"first_stride": 2, "strides": (2,), "padding": "causal"}, "begin in the padding"),
+        (29, {"first_stride": 2, "strides": (2,), "padding": "causal"}, "start in the padding"),
         (30, {"first_stride": 2, "first_kernel": 5, "padding": "valid"}, "end with their input"),
         (30, {"first_stride": 3, "first_kernel": 2, "padding": "causal"}, "no shorter than"),
     ],
@@ -224,7 +224,7 @@ def test_what_has_no_streaming_form(rng):
     net = Builder((10, 1, 4), rng=rng)
     net.conv(3, (3, 1), padding="causal")
     net.average_pool((2, 1))
-    with pytest.raises(RecipeError, match="only one over the whole window"):
+    with pytest.raises(RecipeError, match="only an average over the whole window"):
         streaming_form(net.build())
     net = Builder((10, 1, 4), rng=rng)
     net.conv(3, (3, 1), padding="causal")
@@ -244,7 +244,7 @@ def test_what_has_no_streaming_form(rng):
 
 def test_states_are_checked():
     graph = graph_of_floats()
-    with pytest.raises(RecipeError, match="which no operation makes"):
+    with pytest.raises(RecipeError, match="which no operation produces"):
         replace(graph, states=(State(name="s", shape=(1,), after="nothing"),))
     wrong = replace(graph, states=(State(name="s", shape=(1,), after=graph.output),))
     with pytest.raises(RecipeError, match=r"s: \(1,\) becomes \(2,\)"):

@@ -1,4 +1,4 @@
-"""What speaks against a model stands at the head of its report."""
+"""The weaknesses of a model are at the head of its report."""
 
 from dataclasses import replace
 

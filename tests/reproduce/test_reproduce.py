@@ -39,7 +39,7 @@ def climate(folder: Path, *, days: int) -> Path:
 
 
 def run(data: Path, out: Path, **options) -> tuple[Reproduced, list[str]]:
-    """Reproduce one row; what it came to, and what was said."""
+    """Reproduce one row; return its result, and the output."""
     said: list[str] = []
     options = {"only": [ROW], "workers": 1, **options}
     return reproduce(data, out, out / "results", tell=said.append, **options), said

@@ -185,7 +185,7 @@ def test_labels_may_be_ignored(spotter):
 
 @pytest.mark.parametrize("level", [1.0, 0.2])
 def test_a_quiet_word_beside_a_loud_one(spotter, level):
-    """Each is a swell of its own."""
+    """Each has its own loudness peak."""
     for gap_s in (0.8, 0.9, 1.1):
         words = [(1.5, "low"), (1.5 + gap_s, "high")]
         pcm = sound(words[:1], 4) + np.float32(level) * sound(words[1:], 4)
@@ -193,7 +193,7 @@ def test_a_quiet_word_beside_a_loud_one(spotter, level):
 
 
 def test_a_held_sound_is_no_word(spotter):
-    """It swells nowhere, however long it lasts and however sure the network is."""
+    """It has no loudness peak, however long it lasts and however sure the network is."""
     pcm = sound([], 9)
     n = np.arange(4 * RATE_HZ)
     pcm[2 * RATE_HZ : 6 * RATE_HZ] += 0.3 * np.sin(2 * np.pi * WORDS["low"] / RATE_HZ * n)

@@ -204,7 +204,7 @@ def test_flatten_joins_keys(table):
 
 
 def test_flatten_refuses_a_key_that_is_there_twice():
-    with pytest.raises(RecipeError, match=r"here: the key 'a\.b' is there twice"):
+    with pytest.raises(RecipeError, match=r"here: the key 'a\.b' occurs twice"):
         flatten({"a": {"b": 1}, "a.b": 2}, where="here")
 
 

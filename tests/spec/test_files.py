@@ -47,7 +47,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path):
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.stdout.startswith(f"cannot write the model {path}: ")
-    assert "free some space or choose another folder (what was there before is unch" in done.stdout
+    assert "free some space or choose another folder (previous contents are unch" in done.stdout
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

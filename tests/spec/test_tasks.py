@@ -41,8 +41,8 @@ def test_tasks_by_name():
     [
         ({"split": "bogus"}, "split: got 'bogus'; allowed: 'published', 'stratified', 'speaker'"),
         ({"split": "publish"}, r"did you mean 'published'\?"),
-        ({"words": ("up", "up")}, "a word stands twice in words: up, up"),
-        ({"words": ("up",)}, "at least two words are needed to choose from, got up"),
+        ({"words": ("up", "up")}, "words contains a word twice: up, up"),
+        ({"words": ("up",)}, "at least two words are needed, got up"),
         ({"words": "up,down"}, "words: expected a list, got 'up,down'"),
         ({"train_percent": 100.0}, "leave a test set, got 100.0 and 10.0"),
         ({"train_percent": 0.0}, "must be positive"),
@@ -60,10 +60,16 @@ def test_speech_data_out_of_range(change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"inputs": ()}, r"inputs needs one or more different columns, got \[\]"),
-        ({"targets": ()}, "targets needs one or more"),
-        ({"inputs": ("a", "a"), "targets": ("a",)}, "inputs needs one or more different columns"),
-        ({"targets": ("T (degC)", "T (degC)")}, "targets needs one or more different columns"),
+        ({"inputs": ()}, r"inputs needs at least one column and no duplicates, got \[\]"),
+        ({"targets": ()}, "targets needs at least one column"),
+        (
+            {"inputs": ("a", "a"), "targets": ("a",)},
+            "inputs needs at least one column and no duplicates",
+        ),
+        (
+            {"targets": ("T (degC)", "T (degC)")},
+            "targets needs at least one column and no duplicates",
+        ),
         ({"targets": ("p (mbar)",)}, r"each target must also be an input .*: p \(mbar\)"),
         ({"input_steps": 0}, "input_steps must be positive, got 0"),
         ({"output_steps": -1}, "output_steps must be positive"),
@@ -92,7 +98,7 @@ def test_series_data_out_of_range(change, message):
         ({"output_steps": 0}, "output_steps must be positive"),
         ({"normalization": Normalization()}, r"2 inputs need as many means, got \(0.0,\)"),
         ({"normalization": 1}, "normalization: expected a table"),
-        ({"inputs": ("b", "b")}, "inputs needs one or more different columns"),
+        ({"inputs": ("b", "b")}, "inputs needs at least one column and no duplicates"),
     ],
 )
 def test_series_io_out_of_range(change, message):
@@ -107,8 +113,8 @@ def test_target_columns_are_places_among_the_inputs():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels": ("a", "a")}, r"two or more different labels are needed, got \['a', 'a'\]"),
-        ({"labels": ("a",)}, "two or more different labels"),
+        ({"labels": ("a", "a")}, r"at least two distinct labels are needed, got \['a', 'a'\]"),
+        ({"labels": ("a",)}, "at least two distinct labels"),
         ({"output": "logit"}, r"output: got 'logit' \(did you mean 'logits'\?\)"),
         ({"frontend": None}, "frontend: expected a table"),
     ],

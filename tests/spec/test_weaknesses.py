@@ -178,7 +178,7 @@ def test_what_is_undefined_is_not_measured_and_says_why():
     )
     certificate = certify({}, budget, evidence=evidence)
     assert {line.metric: (line.verdict, line.reason) for line in certificate.lines} == {
-        "skill.T": ("not measured", "persistence makes no error on these windows"),
+        "skill.T": ("not measured", "persistence has no error on these windows"),
         "recall.down": ("not measured", "no test clip of 'down'"),
         "recall.min": ("not measured", "no test clip of 'down'"),
     }

@@ -208,7 +208,7 @@ def test_the_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
         lambda: train(dscnn(), Blobs(), replace(SETTINGS, batch_size=8), **knobs),
     ]
     for other in others:
-        with pytest.raises(ModelFileError, match="of another training"):
+        with pytest.raises(ModelFileError, match="to a different training"):
             other()
     same = train(dscnn(), Blobs(), replace(SETTINGS, seeds=(3, 8)), **knobs)
     assert same.finished

@@ -1,1 +1,1 @@
-"""Data sets: speech folders and series as arrays; their splits and audit; data made or fetched."""
+"""Data sets: speech folders and series as arrays, splits, audits; synthetic and downloaded data."""

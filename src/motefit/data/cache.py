@@ -1,11 +1,12 @@
-"""A cache of arrays: one checked, memory-mapped file per content, shared by all processes.
+"""Array cache: one checksummed, memory-mapped file per content, shared by all processes.
 
 Layout of a file: 64 bytes of header (magic, place and length of the trailer, CRC-32 of all that
 follows the header, zeros, CRC-32 of the header's other bytes), the payload, a JSON trailer with
-dtype, shape and facts. No bit is outside a sum, so that every flipped bit is noticed. Its name is a
-hash of what went in, so an entry never goes stale. It is written beside and renamed: it is whole or
-absent, and processes that make the same entry at the same time write the same bytes. Each opening
-checks both sums; a damaged file is reported and counts as absent.
+dtype, shape and facts. Every bit is covered by a checksum, so every flipped bit is detected. The
+file name is a hash of the inputs, so an entry never goes stale. It is written to a temporary file
+and renamed: it is complete or absent, and processes that make the same entry at the same time write
+the same bytes. Each opening verifies both checksums; a damaged file is reported and treated as
+absent.
 """
 
 import fcntl
@@ -28,7 +29,7 @@ from motefit.spec.files import DamagedFileError, replacing
 Array = npt.NDArray[Any]
 
 SUFFIX = ".checked"
-"""Of every entry; files of other formats have other names and are not looked at."""
+"""Suffix of every entry; files of other formats have other names and are ignored."""
 
 _MAGIC = b"motechk1"
 _FIELDS = struct.Struct("<8sQQI")
@@ -40,14 +41,14 @@ _log = logging.getLogger(__name__)
 
 
 def cache_folder(chosen: Path | None = None) -> Path:
-    """The chosen folder, else ``$MOTEFIT_CACHE``, else ``~/.cache/motefit``."""
+    """Return the chosen folder, else ``$MOTEFIT_CACHE``, else ``~/.cache/motefit``."""
     if chosen is not None:
         return chosen
     return Path(os.environ.get("MOTEFIT_CACHE") or Path.home() / ".cache" / "motefit")
 
 
 def read_entry(path: Path) -> tuple[Array, dict[str, Any]] | None:
-    """Open an entry of the cache; one that is damaged is reported and counts as absent.
+    """Open a cache entry; a damaged one is reported and treated as absent.
 
     Returns:
         the array, a read-only memory map, and the facts; None if the file is absent or damaged.
@@ -62,7 +63,7 @@ def read_entry(path: Path) -> tuple[Array, dict[str, Any]] | None:
 
 
 def report_damage(path: Path) -> None:
-    """Tell the user, on standard error unless logging is configured, what is made again."""
+    """Report a damaged file before it is rebuilt, on standard error or to configured logging."""
     _log.warning("a damaged cache file is rebuilt: %s", path)
 
 
@@ -73,18 +74,18 @@ def open_checked(path: Path) -> tuple[Array, dict[str, Any]]:
         the array, a read-only memory map, and the facts.
 
     Raises:
-        DamagedFileError: for a file with any other byte, or of another length.
-        OSError: when it cannot be read, e.g. FileNotFoundError.
+        DamagedFileError: for a file with any changed byte or a different length.
+        OSError: if it cannot be read, e.g. FileNotFoundError.
     """
     with path.open("rb") as file:
         header = file.read(_PAYLOAD_START)
         size = os.fstat(file.fileno()).st_size
         trailer_at, trailer_bytes, content_crc = _fields(header)
         if trailer_at < _PAYLOAD_START or size != trailer_at + trailer_bytes:
-            raise DamagedFileError(f"{path}: its length is not what its header says")
+            raise DamagedFileError(f"{path}: its length is not the one in its header")
         content = np.memmap(file, np.uint8, mode="r")[_PAYLOAD_START:]
     if zlib.crc32(content.data) != content_crc:
-        raise DamagedFileError(f"{path}: its bytes are not those that were written")
+        raise DamagedFileError(f"{path}: its checksum does not match")
     at = trailer_at - _PAYLOAD_START
     trailer = json.loads(content[at:].tobytes())
     array = np.asarray(content[:at]).view(trailer["dtype"]).reshape(trailer["shape"])
@@ -109,18 +110,18 @@ def write_checked(
     what: str = "the cache file",
     remedy: str = f"free some space, or choose another folder: {_REMEDY}",
 ) -> None:
-    """Write a checked file atomically, block by block, so that memory stays small.
+    """Write a checksummed file atomically, block by block, to keep memory use low.
 
     Args:
         path: of the file.
-        blocks: the array in order along its first axis; one or more, alike in dtype and in their
+        blocks: the array in order along its first axis; at least one, equal in dtype and in the
             other axes.
-        facts: gives JSON values to keep beside the array; called once all blocks are drawn.
-        what: the file is, for the error's text.
-        remedy: for the error's text.
+        facts: returns JSON values to store with the array; called after all blocks are read.
+        what: description of the file for the error's text.
+        remedy: advice for the error's text.
 
     Raises:
-        OutputError: when the folder cannot be written or the disk is full.
+        OutputError: if the folder cannot be written or the disk is full.
     """
     with replacing(path, what=what, remedy=remedy) as file:
         file.write(bytes(_PAYLOAD_START))
@@ -146,13 +147,13 @@ def write_checked(
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Keep other processes of this machine from making the same thing while the block lasts.
+    """Keep other processes on this machine from making the same file during the block.
 
     Args:
-        path: of what is made; the lock is a file beside it.
+        path: of the file to make; the lock is a file next to it.
 
     Raises:
-        OutputError: when the folder cannot be written.
+        OutputError: if the folder cannot be written.
     """
     lock = path.with_suffix(".lock")
     try:

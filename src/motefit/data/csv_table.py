@@ -24,13 +24,13 @@ _DIRECTIVE_DIGITS = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CsvTable:
-    """The chosen columns of a CSV file, row by row as they stand there.
+    """The chosen columns of a CSV file, row by row in file order.
 
     Attributes:
         path: of the file; names it in errors.
         times: datetime64[s] (rows,).
-        zones: int64 (rows,), seconds that each row's clock is ahead of UTC; None where the file
-            states no zone.
+        zones: int64 (rows,), seconds that each row's clock is ahead of UTC; None if the file states
+            no zone.
         values: float64 (rows, columns); NaN where a field is empty, "NaN", "NA" or "null".
         lines: int64 (rows,), line number of each row in the file, from 1.
     """
@@ -42,7 +42,7 @@ class CsvTable:
     lines: npt.NDArray[np.int64]
 
     def rows(self, chosen: npt.NDArray[np.bool_]) -> "CsvTable":
-        """The table of some rows: where ``chosen`` (rows,) is true."""
+        """Return the table of some rows: where ``chosen`` (rows,) is true."""
         return CsvTable(
             path=self.path,
             times=self.times[chosen],
@@ -56,18 +56,18 @@ def read_table(path: Path, *, time: str, time_format: str, columns: Sequence[str
     """Read a time column and number columns of a CSV file with a header line.
 
     The delimiter is a comma, a semicolon or a tab, whichever the header uses; the text is UTF-8 or
-    Latin-1; blank lines are left out.
+    Latin-1; blank lines are ignored.
 
     Args:
         path: of the file.
         time: name of the time column.
         time_format: ``strptime`` format of times; empty means ISO 8601. Times with a zone become
-            UTC, times without are taken as they are; a file has either the ones or the others.
+            UTC, times without one stay as they are; a file must not mix both kinds.
         columns: names of the number columns.
 
     Raises:
-        DataError: anything that cannot be read, with file, line number, what was found and what to
-            do.
+        DataError: for anything that cannot be read, with file, line number, what was found and what
+            to do.
     """
     lines = list(io.StringIO(_text(path), newline=None))
     header_at = next((i for i, line in enumerate(lines) if line.strip()), None)
@@ -83,7 +83,7 @@ def read_table(path: Path, *, time: str, time_format: str, columns: Sequence[str
         line = header_at + reader.line_num
         raise DataError(f"{path}, line {line}: not a CSV row ({error})") from None
     if not numbers:
-        raise DataError(f"{path}: there is a header and no rows")
+        raise DataError(f"{path}: there is a header, but no rows")
     values = np.empty((len(numbers), len(columns)))
     for column, name in enumerate(columns):
         values[:, column] = _floats(path, name, texts[column + 1], numbers)
@@ -95,7 +95,7 @@ def read_table(path: Path, *, time: str, time_format: str, columns: Sequence[str
 def _fields(
     path: Path, reader: Reader, width: int, wanted: Sequence[int], lines_before: int
 ) -> tuple[list[list[str]], list[int]]:
-    """Texts per wanted column, and the line number of each row."""
+    """Read the texts of each wanted column, and the line number of each row."""
     texts: list[list[str]] = [[] for _ in wanted]
     columns = list(zip(texts, wanted, strict=True))
     numbers: list[int] = []
@@ -104,8 +104,8 @@ def _fields(
             if not row:
                 continue
             raise DataError(
-                f"{path}, line {lines_before + reader.line_num}: {len(row)} fields, the header "
-                f"has {width}; correct or remove the line"
+                f"{path}, line {lines_before + reader.line_num}: {len(row)} fields, but the "
+                f"header has {width}; correct or remove the line"
             )
         for column, index in columns:
             column.append(row[index])
@@ -131,7 +131,7 @@ def _text(path: Path) -> str:
 
 
 def _delimiter(header: str, time: str) -> str:
-    """The delimiter that isolates the time column, else the most frequent one."""
+    """Choose the delimiter that isolates the time column, else the most frequent one."""
     for delimiter in _DELIMITERS:
         names = next(csv.reader([header], delimiter=delimiter))
         if len(names) > 1 and time in (name.strip() for name in names):
@@ -143,12 +143,10 @@ def _index(path: Path, header: list[str], name: str) -> int:
     if name not in header:
         raise DataError(
             f"{path}: there is no column {name!r}{nearest(name, header)}; "
-            f"columns there: {', '.join(header)}"
+            f"available columns: {', '.join(header)}"
         )
     if header.count(name) > 1:
-        raise DataError(
-            f"{path}: the column {name!r} is there {header.count(name)} times; keep one"
-        )
+        raise DataError(f"{path}: the column {name!r} occurs {header.count(name)} times; keep one")
     return header.index(name)
 
 
@@ -183,10 +181,10 @@ def _not_a_number(path: Path, name: str, text: str, line: int) -> DataError:
 
 
 def parse_time(text: str, time_format: str) -> datetime:
-    """Read one time by a ``strptime`` format, or as ISO 8601 where that is empty.
+    """Read one time by a ``strptime`` format, or as ISO 8601 if that is empty.
 
     Raises:
-        ValueError: for another form.
+        ValueError: for any other form.
     """
     if time_format:
         return datetime.strptime(text.strip(), time_format)  # noqa: DTZ007 - a zone is optional
@@ -196,7 +194,7 @@ def parse_time(text: str, time_format: str) -> datetime:
 def _times(
     path: Path, texts: list[str], time_format: str, numbers: list[int]
 ) -> tuple[Times, npt.NDArray[np.int64] | None]:
-    """Times in UTC where they have a zone, else as they are; and the zones."""
+    """Convert times with a zone to UTC, leave others as they are; and return the zones."""
     if time_format and (fast := _fixed_width_times(texts, time_format)) is not None:
         return fast, None
     stamps: list[datetime] = []
@@ -229,7 +227,7 @@ def _times(
 def _fixed_width_times(texts: list[str], time_format: str) -> Times | None:
     """Parse all times at once; None unless each text fits the format digit by digit.
 
-    20 times faster than ``strptime``, which then handles (or refuses) everything else.
+    20 times faster than ``strptime``, which then handles (or rejects) everything else.
     """
     slots = _slots(time_format)
     if slots is None:
@@ -259,7 +257,7 @@ def _fixed_width_times(texts: list[str], time_format: str) -> Times | None:
 
 
 def _slots(time_format: str) -> tuple[dict[str, int], dict[int, str], int] | None:
-    """Start of each directive, the literal characters by place, and the width; None if unusual."""
+    """Find the start of each directive, the literal characters and the width; None if unusual."""
     fields: dict[str, int] = {}
     literals: dict[int, str] = {}
     at, characters = 0, iter(time_format)

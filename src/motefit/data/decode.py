@@ -1,4 +1,4 @@
-"""One audio file -> mono 16-bit samples at the wanted rate; broken files are named, never read.
+"""One audio file -> mono 16-bit samples at the wanted rate; broken files are errors, never read.
 
 With the extra ``train`` libsndfile decodes; without it PCM WAV files are read by the standard
 library, to the same samples. Other rates go through the resampler that the device uses.
@@ -43,10 +43,10 @@ class Decoded:
 
 
 def file_bytes(path: Path) -> bytes:
-    """All bytes of a file.
+    """Read all bytes of a file.
 
     Raises:
-        DataError: when it cannot be read.
+        DataError: if it cannot be read.
     """
     try:
         return path.read_bytes()
@@ -55,7 +55,7 @@ def file_bytes(path: Path) -> bytes:
 
 
 def read_clip(path: Path, *, rate_hz: int) -> npt.NDArray[np.int16]:
-    """Decode one WAV, FLAC or OGG file; as :func:`decode_clip`, the samples alone."""
+    """Decode one WAV, FLAC or OGG file as :func:`decode_clip`, but return only the samples."""
     return decode_clip(path, rate_hz=rate_hz).pcm
 
 
@@ -70,11 +70,11 @@ def decode_clip(path: Path, *, rate_hz: int) -> Decoded:
         rate_hz: rate of the result.
 
     Returns:
-        samples of any length, at least one, and how they were recorded.
+        at least one sample, and how the clip was recorded.
 
     Raises:
-        DataError: empty, truncated or undecodable file, a file without samples, or NaN samples.
-        MissingExtraError: for FLAC and OGG, when soundfile is not installed.
+        DataError: for an empty, truncated or undecodable file, one without samples, or NaN samples.
+        MissingExtraError: for FLAC and OGG, if soundfile is not installed.
     """
     content = file_bytes(path)
     if not content:
@@ -82,9 +82,9 @@ def decode_clip(path: Path, *, rate_hz: int) -> Decoded:
     _check_complete(path, content)
     samples, file_rate_hz, encoding = _decode(path, content)
     if not len(samples):
-        raise DataError(f"{path}: the file holds no audio samples; replace or remove it")
+        raise DataError(f"{path}: the file contains no audio samples; replace or remove it")
     if not np.isfinite(samples).all():
-        raise DataError(f"{path}: the file holds NaN or infinite samples; replace or remove it")
+        raise DataError(f"{path}: the file contains NaN or infinite samples; replace or remove it")
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
     if file_rate_hz != rate_hz:
         mono = resample(mono, file_rate_hz, rate_hz)
@@ -98,18 +98,18 @@ def decode_clip(path: Path, *, rate_hz: int) -> Decoded:
 
 
 def fit_length(clip: npt.NDArray[np.int16], samples: int) -> npt.NDArray[np.int16]:
-    """Crop a clip at its end, or pad it with zeros at its end, to ``samples`` samples."""
+    """Crop or zero-pad a clip at the end, to ``samples`` samples."""
     fitted = np.zeros(samples, np.int16)
     fitted[: len(clip)] = clip[:samples]
     return fitted
 
 
 def _decode(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int, str]:
-    """Samples as float32 (n, channels), the file's rate, container and encoding.
+    """Decode to float32 samples (n, channels), the file's rate, container and encoding.
 
     Always float: libsndfile reads a float file as int16 without scaling, that is, as silence;
-    16-bit values survive the way through float32 exactly. In blocks: a header may promise more
-    samples than memory holds.
+    16-bit values survive the conversion to float32 exactly. In blocks: a header may promise more
+    samples than fit in memory.
     """
     soundfile = _import_soundfile()
     if soundfile is None:
@@ -137,9 +137,11 @@ def _decode(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int, s
 
 
 def _decode_wav(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int, str]:
-    """As :func:`_decode`, with the standard library."""
+    """Decode as :func:`_decode`, with the standard library."""
     if content[:4] != b"RIFF":
-        raise MissingExtraError("soundfile", "train", f"reading {path.name}, which is no WAV file,")
+        raise MissingExtraError(
+            "soundfile", "train", f"reading {path.name}, which is not a WAV file,"
+        )
     samples, rate_hz = read_wav(path)
     if samples.dtype == np.int16:
         samples = samples * np.float32(1 / _SCALE)
@@ -149,7 +151,7 @@ def _decode_wav(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], in
 
 
 def _wav_channels(content: bytes) -> int:
-    """Channels that a WAV file's header states; 0 for other files."""
+    """Read the number of channels from a WAV file's header; 0 for other files."""
     at = content.find(b"fmt ", 12) if content[:4] == b"RIFF" else -1
     return int(struct.unpack_from("<H", content, at + 10)[0]) if 0 < at < len(content) - 12 else 0
 
@@ -163,7 +165,7 @@ def _import_soundfile() -> Any:  # noqa: ANN401 - a module without types, None w
 
 
 def _check_complete(path: Path, content: bytes) -> None:
-    """Refuse a WAV or OGG file that is cut: libsndfile would silently read what is left."""
+    """Reject a truncated WAV or OGG file: libsndfile would silently read the rest."""
     if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
         problem = _wav_problem(content)
     elif content[:4] == b"OggS":
@@ -182,13 +184,13 @@ def _wav_problem(content: bytes) -> str:
         if name == b"data":
             held = len(content) - position
             cut = held < length < _STREAMED_BYTES
-            return f"its header promises {length} bytes of audio, it holds {held}" if cut else ""
+            return f"its header promises {length} bytes of audio, it has {held}" if cut else ""
         position += length + length % 2
     return "it ends before its audio data"
 
 
 def _ogg_problem(content: bytes) -> str:
-    """Walk the pages (RFC 3533): the last one must be whole and marked as the last."""
+    """Walk the pages (RFC 3533): the last one must be complete and marked as the last."""
     position, last = 0, False
     while content[position : position + 4] == b"OggS" and position + 27 <= len(content):
         last = bool(content[position + 5] & 4)

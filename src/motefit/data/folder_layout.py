@@ -1,7 +1,7 @@
-"""Which sub-folders are the words; a folder that can be read in two ways is refused, not guessed.
+"""Which sub-folders are the words; an ambiguous folder is rejected, not guessed.
 
-A split or a speaker taken for a word gives a certificate of nothing: a model that tells the folder
-"training" from the folder "testing", or one voice from another.
+A split or a speaker mistaken for a word makes a certificate worthless: its model distinguishes the
+folder "training" from the folder "testing", or one voice from another.
 """
 
 import re
@@ -31,16 +31,16 @@ _SHOWN = 8
 
 
 def choose_root(tree: Tree, data: SpeechData, *, listed: Callable[[], Collection[str]]) -> Tree:
-    """The folder that directly holds the word folders: the one given, or a sub-folder of it.
+    """Choose the folder that directly contains the word folders: the given one or a sub-folder.
 
     Args:
-        tree: of the folder given.
-        data: whose ``words`` decide where they name folders of one place only.
-        listed: gives the words that published lists name; they decide between places where no
-            words are given.
+        tree: of the given folder.
+        data: its ``words`` decide if they name folders in one place only.
+        listed: returns the words in the published lists; they decide between places if no words are
+            given.
 
     Raises:
-        DataError: no place, or several that could be meant.
+        DataError: for no matching place, or several.
     """
     if data.words:
         return _root_of_words(tree, data)
@@ -65,16 +65,16 @@ def choose_root(tree: Tree, data: SpeechData, *, listed: Callable[[], Collection
 
 
 def _is_rival(path: Path, names: Sequence[str], tree: Tree, best: Sequence[str]) -> bool:
-    """Whether another place could be meant as well as the best.
+    """Return whether another place is as plausible as the best one.
 
-    It holds clips and the best lies in it, or it holds a word of the best, or is a part of a split.
+    It contains clips and the best place, or contains a word of the best, or is a set of a split.
     """
     shared = set(names) & set(best)
     return path == tree.path or bool(shared) or any(map(is_split_name, (path.name, *names)))
 
 
 def word_folders(tree: Tree, data: SpeechData) -> dict[str, Tree]:
-    """Sub-folders that may be words: not hidden, no noise and no lists."""
+    """Return the sub-folders that may be words: not hidden, not noise and not lists."""
     named = {data.noise.strip("/"), data.lists.strip("/")}
     reserved = {*NOISE_NAMES, *LIST_FOLDER_NAMES, *named}
     return {
@@ -85,10 +85,10 @@ def word_folders(tree: Tree, data: SpeechData) -> dict[str, Tree]:
 
 
 def require_words(root: Tree, data: SpeechData) -> None:
-    """Refuse folders that are no words, or that hold folders of their own, where none are named.
+    """Reject folders that are not words or contain folders, unless words are named.
 
     Raises:
-        DataError: it names what was found and what to give.
+        DataError: naming what was found and how to resolve it.
     """
     present = word_folders(root, data)
     if data.words:
@@ -96,7 +96,7 @@ def require_words(root: Tree, data: SpeechData) -> None:
     if parts := [name for name in present if is_split_name(name)]:
         raise DataError(
             f"{root.path}: {_shown(parts)} {_looks(parts)} like part of a split, not like a word "
-            f"(folders there: {_shown(present)}). motefit takes a folder per word, and the parts "
+            f"(folders there: {_shown(present)}). motefit takes one folder per word, and the sets "
             'from lists of files (split = "published") or a seeded split: sort the files into '
             f"folders named by word{_dotted_hint(present.values())}; if these are the words, "
             f"name them: [data] words = {_toml(present)}"
@@ -113,7 +113,7 @@ def require_words(root: Tree, data: SpeechData) -> None:
 
 
 def is_split_name(name: str) -> bool:
-    """Whether a folder's name is that of a part of a split, in common spellings.
+    """Return whether a folder's name is that of a set of a split, in common spellings.
 
     >>> is_split_name("Training"), is_split_name("test_set"), is_split_name("up")
     (True, True, False)
@@ -127,20 +127,21 @@ def _require_flat(root: Tree, present: Mapping[str, Tree], data: SpeechData) -> 
     if deep:
         word, inner = next(iter(deep.items()))
         raise DataError(
-            f"{root.path}: the word folders {_shown(deep)} hold folders of audio files themselves "
+            f"{root.path}: the word folders {_shown(deep)} contain folders of audio files "
+            "themselves "
             f"({word}: {_shown(inner)}). "
             + (
-                "Clips lie in word/speaker: move them there"
+                "Clips must be in word/speaker: move them there"
                 if levels
                 else f'If these are speakers, give [data] speaker = "{SPEAKER_FOLDERS}"'
             )
-            + "; if they are to be left out, name the words: "
+            + "; to leave them out, name the words: "
             f"[data] words = {_toml(present)}"
         )
 
 
 def _too_deep(word: Tree, levels: int) -> list[str]:
-    """Folders in a word folder, below ``levels`` of speakers, that hold audio files."""
+    """List folders in a word folder, below ``levels`` of speakers, that contain audio files."""
     if levels:
         return [
             f"{speaker}/{name}"
@@ -152,7 +153,7 @@ def _too_deep(word: Tree, levels: int) -> list[str]:
 
 
 def _words_in(place: Tree, data: SpeechData) -> list[str]:
-    """Names of the sub-folders that hold clips, as words do."""
+    """List the names of the sub-folders that contain clips, as words do."""
     by_speaker = data.speaker == SPEAKER_FOLDERS
 
     def holds(folder: Tree) -> bool:
@@ -176,7 +177,7 @@ def _root_of_words(tree: Tree, data: SpeechData) -> Tree:
     if whole or (len(holding) == 1 and holding[0] is tree):
         return tree
     if not holding:
-        # None of the words is there: complain about the place that holds most words of any name.
+        # None of the words exists: complain about the place with the most words of any name.
         place = max(places, key=lambda place: len(_words_in(place, data)))
         if not _words_in(place, data):
             raise _nothing_found(tree)
@@ -187,15 +188,15 @@ def _root_of_words(tree: Tree, data: SpeechData) -> Tree:
 
 
 def require_word(word: str, root: Tree, present: Mapping[str, Tree]) -> Tree:
-    """The folder of a word.
+    """Return the folder of a word.
 
     Raises:
-        DataError: when it is not there; the nearest name is said.
+        DataError: if it does not exist; the error suggests the closest name.
     """
     if word not in present:
         raise DataError(
             f"{root.path}: there is no folder for the word {word!r}{nearest(word, present)}; "
-            f"words there: {', '.join(present)}"
+            f"available words: {', '.join(present)}"
         )
     return present[word]
 
@@ -205,7 +206,7 @@ def _several(tree: Tree, found: Mapping[str, Sequence[str]]) -> DataError:
     counts = [set(held) for held in found.values()]
     if any(map(is_split_name, found)):
         advice = (
-            "some look like parts of a split, which motefit takes from lists of files "
+            "some look like the sets of a split, which motefit takes from lists of files "
             '(split = "published") or draws: join the folders of each word and list the files, or '
             "give one of the folders"
         )
@@ -217,13 +218,13 @@ def _several(tree: Tree, found: Mapping[str, Sequence[str]]) -> DataError:
         )
     else:
         advice = "give one of them, or name the words in [data] words"
-    return DataError(f"{tree.path}: several folders hold the words: {places}; {advice}")
+    return DataError(f"{tree.path}: several folders contain words: {places}; {advice}")
 
 
 def _nothing_found(tree: Tree) -> DataError:
     names = sorted(path.name for path in tree.path.iterdir())
     deeper = next((path.parent for path in tree.below() if path.parent != tree.path), None)
-    hint = f"; audio files lie deeper, as in {deeper}" if deeper else ""
+    hint = f"; there are audio files deeper down, as in {deeper}" if deeper else ""
     return DataError(
         f"{tree.path}: no word folders found; expected one folder per word with "
         f"{', '.join(AUDIO_SUFFIXES)} files in it, here or one level down; "
@@ -232,18 +233,18 @@ def _nothing_found(tree: Tree) -> DataError:
 
 
 def listing(names: Sequence[str]) -> str:
-    """Some names of many."""
+    """Shorten a list of names."""
     shown = ", ".join(names[:6]) or "nothing"
     return f"{shown}, ... ({len(names)} entries)" if len(names) > 6 else shown
 
 
 def _dotted_hint(folders: Iterable[Tree]) -> str:
-    """How Edge Impulse names files: the label first, before a dot."""
+    """Hint at Edge Impulse's file names, which start with the label and a dot."""
     stems = [path.stem for folder in folders for path in folder.clips]
     labels = sorted({stem.partition(".")[0] for stem in stems})
     if not stems or not all("." in stem for stem in stems) or len(labels) > len(stems) / 2:
         return ""
-    return f" (the file names begin with {_shown(labels)}, as Edge Impulse exports them)"
+    return f" (the file names start with {_shown(labels)}, as Edge Impulse exports them)"
 
 
 def _shown(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Missing values filled from the past: a column's last known value stays, for a few steps."""
+"""Missing values filled from the past: a column's last known value is held for a few steps."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,23 +6,23 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Segment = tuple[int, int]
-"""First row and the row after the last one."""
+"""First row, and the row after the last one."""
 
 
 def hold(values: Floats, runs: tuple[Segment, ...], *, steps: int) -> tuple[Floats, Mask]:
     """Repeat each column's last known value where values are missing.
 
-    What is filled at a row depends on the rows up to it alone: more rows behind it never change
-    it.
+    The value filled in at a row depends only on the rows up to it: later rows never change it.
 
     Args:
         values: (rows, columns); NaN where missing.
-        runs: stretches of rows one step apart, which together hold every row; nothing is held
+        runs: stretches of rows one step apart, which together contain every row; nothing is held
             from one to the next.
-        steps: how many rows after the known one are filled.
+        steps: number of rows to fill after a known one.
 
     Returns:
-        the values, NaN where there is none to hold; and where they were filled, of the same shape.
+        the values, NaN where there is none to hold; and a mask of the same shape, where they were
+        filled.
     """
     rows = np.arange(len(values))[:, np.newaxis]
     first = np.repeat([start for start, _ in runs], [stop - start for start, stop in runs])
@@ -33,7 +33,7 @@ def hold(values: Floats, runs: tuple[Segment, ...], *, steps: int) -> tuple[Floa
 
 
 def without_outside_values(segment: Segment, filled: Mask) -> Segment:
-    """Cut the head of a stretch where a column still holds a value from before the stretch.
+    """Cut the start of a stretch where a column still holds a value from before the stretch.
 
     Args:
         segment: of rows that have a value, known or filled, in every column.

@@ -1,4 +1,4 @@
-"""What a data set holds that a score does not tell: shared speakers, duplicates, gaps."""
+"""Audits: facts of a data set that a score does not show, e.g. shared speakers, duplicates."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,30 +14,30 @@ from motefit.data.word_facts import WordFacts, word_facts, word_warnings
 
 @dataclass(frozen=True, kw_only=True)
 class SpeechAudit:
-    """Facts of a speech data set; parts are ``"train"``, ``"validation"``, ``"test"``.
+    """Facts of a speech data set; sets are ``"train"``, ``"validation"``, ``"test"``.
 
     Attributes:
         key: of the data set.
-        clips: per part and word, the number of clips.
-        unknown_speakers: clips whose speaker is not known, in any part.
-        speakers: per part, the number of known speakers.
-        shared_speakers: speakers in both the training and the test set; None, as the next two,
-            where a speaker of either part is not known.
+        clips: per set and word, the number of clips.
+        unknown_speakers: clips whose speaker is not known, in any set.
+        speakers: per set, the number of known speakers.
+        shared_speakers: speakers in both the training and the test set; None, like the next two, if
+            a speaker of either set is not known.
         test_clips_shared: test clips whose speaker is also in the training set.
         test_shared_percent: the same, in percent of all test clips.
         duplicates_across: clips of the validation and test set whose samples are, bit for bit,
-            also those of a clip in an earlier part.
-        duplicates_within: per part, clips that repeat the samples of another clip of the part.
-        conflicting: clips whose samples also carry another word, in any part.
-        short: per part, clips that were shorter than the data set's length and are zero-padded.
-        silent: per part, clips without a sample over -60 dB of full scale.
-        clipped: per part, clips with ten samples or more at full scale.
-        listed_missing: ids that a published list names and the folder lacks.
+            also those of a clip in an earlier set.
+        duplicates_within: per set, clips that repeat the samples of another clip of the set.
+        conflicting: clips whose samples also occur under another word, in any set.
+        short: per set, clips that were shorter than the data set's length and are zero-padded.
+        silent: per set, clips without a sample above -60 dB of full scale.
+        clipped: per set, clips with at least ten samples at full scale.
+        listed_missing: ids in a published list that are missing from the folder.
         unlisted: number of clips that no published list names.
         noise_seconds: length of the background noise.
         unused: audio files that are neither clips nor noise, by reason; hidden ones too.
         words: how the clips of each word were recorded.
-        warnings: how words differ in their recordings and losses, one sentence each.
+        warnings: differences between words in recording and losses, one sentence each.
     """
 
     key: str
@@ -63,22 +63,22 @@ class SpeechAudit:
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesAudit:
-    """Facts of a series; parts are ``"train"``, ``"validation"``, ``"test"``.
+    """Facts of a series; sets are ``"train"``, ``"validation"``, ``"test"``.
 
     Attributes:
         key: of the data set.
         rows: usable rows.
-        part_rows: per part, the number of rows.
-        windows: per part, the number of windows.
+        part_rows: per set, the number of rows.
+        windows: per set, the number of windows.
         runs: gap-free stretches.
         gaps: places where the series was split.
-        missing: what a missing value does, as the recipe spells it.
-        missing_rows: rows left out because a value was missing.
+        missing: how a missing value is handled, as the recipe spells it.
+        missing_rows: rows dropped because a value was missing.
         filled_values: missing values in usable rows, where an earlier value is held.
-        filled_inputs_percent: per part, the share of the windows' input values that are held.
-        filled_columns_percent: the same per input column, of the windows of all parts.
-        windows_left_out: per part and reason, windows that are not used for a missing value.
-        repeated_rows: rows left out because they repeat an earlier one.
+        filled_inputs_percent: per set, the percentage of the windows' input values that are held.
+        filled_columns_percent: the same per input column, over the windows of all sets.
+        windows_left_out: per set and reason, windows that are not used because of a missing value.
+        repeated_rows: rows dropped because they repeat an earlier one.
         first: time of the first window's last input row, ISO 8601.
         last: time of the last window's last input row, ISO 8601.
         ranges: per input column, smallest and largest value.
@@ -103,7 +103,7 @@ class SeriesAudit:
 
 
 def audit_speech(dataset: SpeechDataset) -> SpeechAudit:
-    """Count what makes a speech score look better, or worse, than it is."""
+    """Count what makes a speech score look better or worse than it is."""
     parts = dataset.parts
     strangers = unseen(dataset.train, dataset.test)
     shared = None if strangers is None else len(dataset.test) - int(strangers.sum())
@@ -134,7 +134,7 @@ def audit_speech(dataset: SpeechDataset) -> SpeechAudit:
 
 
 def audit_series(dataset: SeriesDataset) -> SeriesAudit:
-    """Count rows, windows, gaps and what was left out or filled."""
+    """Count rows, windows, gaps, and dropped or filled values."""
     parts = dataset.parts
     times = np.concatenate([windows.times for windows in parts.values()])
     filled = {part: windows.filled_inputs for part, windows in parts.items()}

@@ -1,7 +1,7 @@
-"""How each clip was recorded: native rate, channels, encoding, level, bandwidth.
+"""Recording facts of each clip: native rate, channels, encoding, level, bandwidth.
 
-Collected once, when a file is decoded. Where words differ in any of these, a model may tell the
-recordings apart instead of the words.
+Collected once, when a file is decoded. If words differ in any of these, a model may distinguish the
+recordings instead of the words.
 """
 
 import itertools
@@ -20,15 +20,16 @@ CLIPPED_SAMPLES = 10
 LOWEST_DBFS = -100.0
 """The level of a clip without any sound."""
 BANDS = 80
-"""The spectrum is looked at in this many bands of equal width."""
+"""Number of equal-width bands of the spectrum."""
 BAND_FLOOR_DB = 60.0
-"""A band this far below the strongest one holds nothing: half the clips of each word of Mini Speech
-Commands hold something at 7,400 Hz and above, and none that was resampled from 8 kHz over 4,000."""
+"""A band this far below the strongest one counts as empty: half the clips of each word of Mini
+Speech Commands have a non-empty band at 7,400 Hz or above, and no clip resampled from 8 kHz has one
+above 4,000."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """How one clip was recorded.
+    """Recording facts of one clip.
 
     Attributes:
         encoding: container and encoding, e.g. ``"WAV PCM_16"``.
@@ -36,8 +37,8 @@ class Recording:
         channels: of the file.
         level_dbfs: root mean square in dB of full scale, at least :data:`LOWEST_DBFS`.
         bandwidth_hz: upper edge of the highest band within :data:`BAND_FLOOR_DB` of the strongest.
-        silent: no sample over -60 dB of full scale.
-        clipped: ten samples or more at full scale.
+        silent: no sample above -60 dB of full scale.
+        clipped: at least ten samples at full scale.
     """
 
     encoding: str
@@ -49,7 +50,7 @@ class Recording:
     clipped: bool
 
     def row(self) -> list[object]:
-        """The values in the order of the fields, as JSON."""
+        """Return the values in the order of the fields, as JSON."""
         return list(astuple(self))
 
 
@@ -59,7 +60,7 @@ def describe(decoded: Decoded, *, rate_hz: int, samples: int) -> Recording:
     Args:
         decoded: the file.
         rate_hz: of ``decoded.pcm``.
-        samples: of the clip that is used; what comes after is not looked at.
+        samples: of the clip that is used; anything after is ignored.
     """
     pcm = decoded.pcm[:samples]
     peak = max(int(pcm.max()), -int(pcm.min()))
@@ -77,7 +78,7 @@ def describe(decoded: Decoded, *, rate_hz: int, samples: int) -> Recording:
 
 
 def from_row(row: list[object]) -> Recording:
-    """The inverse of :meth:`Recording.row`."""
+    """Invert :meth:`Recording.row`."""
     names = Recording.__dataclass_fields__
     return Recording(**dict(zip(names, row, strict=True)))  # type: ignore[arg-type]
 
@@ -88,7 +89,7 @@ def _decibels(power: float) -> float:
 
 def _bandwidth_hz(wave: npt.NDArray[np.float64], rate_hz: int) -> float:
     power = np.abs(np.fft.rfft(wave * np.hanning(len(wave)))) ** 2
-    power[: max(1, len(power) // BANDS)] = 0  # rumble and offset are no sound
+    power[: max(1, len(power) // BANDS)] = 0  # rumble and offset do not count as sound
     edges = np.linspace(0, len(power), BANDS + 1).astype(int)
     bands = np.array([power[a:b].sum() for a, b in itertools.pairwise(edges)])
     held = np.flatnonzero(bands > bands.max() * 10 ** (-BAND_FLOOR_DB / 10))

@@ -1,4 +1,4 @@
-"""Series in CSV files as windows: gaps and missing values split them, parts never share a row."""
+"""Series in CSV files as windows: gaps and missing values split them; sets never share a row."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,26 +18,26 @@ from motefit.spec.normalization import Normalization
 from motefit.spec.tasks.series_spec import SeriesData
 
 _CONSTANT = 1e-9
-"""A spread below this share of the mean is rounding noise of a constant column."""
+"""A spread below this fraction of the mean is rounding noise of a constant column."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Series:
-    """Usable rows of a series, and what was done to get them.
+    """Usable rows of a series, and how they were obtained.
 
     Attributes:
         path: of the file.
         inputs: names of the columns.
-        file_times: datetime64[s] (file rows,) of all rows, usable or not, strictly rising; in UTC
-            where the file states zones.
-        file_zones: int64 (file rows,), seconds that each row's clock is ahead of UTC; None where
-            the file states no zone.
-        usable: bool (file rows,); the other attributes are of these rows alone.
+        file_times: datetime64[s] (file rows,) of all rows, usable or not, strictly increasing; in
+            UTC if the file states zones.
+        file_zones: int64 (file rows,), seconds that each row's clock is ahead of UTC; None if the
+            file states no zone.
+        usable: bool (file rows,); the following attributes cover only these rows.
         values: float64 (rows, columns), finite, in the columns' own units.
         filled: bool (rows, columns), where a value was missing and the last known one is held;
             between the two, every row of the file has a known or a held value in every column.
-        runs: gap-free stretches of rows, in order; together they hold every row.
-        repeated_rows: rows left out because they repeat an earlier row's time and values.
+        runs: gap-free stretches of rows, in order; together they contain every row.
+        repeated_rows: rows dropped because they repeat an earlier row's time and values.
     """
 
     path: Path
@@ -57,24 +57,24 @@ class Series:
 
     @property
     def missing_rows(self) -> int:
-        """Rows left out because a value was missing."""
+        """Rows dropped because a value was missing."""
         return int((~self.usable).sum())
 
     @property
     def gaps(self) -> int:
-        """Places where two rows that follow each other are not one step apart."""
+        """Places where two consecutive rows are not one step apart."""
         return len(self.runs) - 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SeriesDataset:
-    """A series cut into windows in three parts, in time order.
+    """A series cut into windows, divided into training, validation and test sets in time order.
 
     Attributes:
         inputs: names of the input columns.
         targets: names of the target columns.
-        input_steps: rows a model sees.
-        output_steps: rows a model predicts.
+        input_steps: rows that a model sees.
+        output_steps: rows that a model predicts.
         step_minutes: time between two rows.
         train: the training set.
         validation: the validation set.
@@ -82,16 +82,16 @@ class SeriesDataset:
         normalization: mean and standard deviation per input column over all known values of the
             training set; the standard deviation of a constant column is 1.
         ranges: per input column, smallest and largest value of the whole series.
-        missing: what a missing value does, as the recipe spells it.
+        missing: how a missing value is handled, as the recipe spells it.
         rows: usable rows.
-        part_rows: rows per part, in the order train, validation, test.
+        part_rows: rows per set, in the order train, validation, test.
         runs: gap-free stretches.
         gaps: places where the series was split, by a time step other than ``step_minutes`` or by a
-            row left out.
-        missing_rows: rows left out because a value was missing.
+            dropped row.
+        missing_rows: rows dropped because a value was missing.
         filled_values: missing values in usable rows, where an earlier value is held.
-        repeated_rows: rows left out because they repeat an earlier one.
-        key: SHA-256 (hex) of columns, steps, rows and split; the same wherever the file lies.
+        repeated_rows: rows dropped because they repeat an earlier one.
+        key: SHA-256 (hex) of columns, steps, rows and split; independent of the file's location.
     """
 
     inputs: tuple[str, ...]
@@ -116,7 +116,7 @@ class SeriesDataset:
 
     @property
     def parts(self) -> dict[str, Windows]:
-        """The three parts by name, in the order train, validation, test."""
+        """The three sets by name, in the order train, validation, test."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
@@ -124,7 +124,7 @@ def load_series(path: Path, data: SeriesData) -> SeriesDataset:
     """Read a CSV file and cut it into windows.
 
     Raises:
-        DataError: an unusable file (see :func:`read_series`), or a part without a single window.
+        DataError: for an unusable file (see :func:`read_series`), or a set without a single window.
     """
     series = read_series(path, data)
     segments = {
@@ -164,14 +164,14 @@ def load_series(path: Path, data: SeriesData) -> SeriesDataset:
 def read_series(path: Path, data: SeriesData) -> Series:
     """Read the input columns of a CSV file and find its gap-free runs.
 
-    A value that is empty, NaN or one of ``data.sentinels`` is missing, and ``data.missing`` says
-    what follows. A row that is not in the file at all splits the series, whatever ``data.missing``
-    says.
+    A value that is empty, NaN or one of ``data.sentinels`` is missing and handled as
+    ``data.missing`` says. A row that is absent from the file splits the series, whatever
+    ``data.missing`` is.
 
     Raises:
-        DataError: no such file, a folder, an empty file, an unknown column, a field that is no
-            number or no time, times that do not rise, or a missing value where that is an error;
-            always with the line number where there is one.
+        DataError: no such file, a folder, an empty file, an unknown column, a field that is not a
+            number or not a time, times that do not increase, or a missing value if that is an
+            error; with the line number if there is one.
     """
     table = read_table(path, time=data.time, time_format=data.time_format, columns=data.inputs)
     table.values[np.isin(table.values, data.sentinels)] = np.nan
@@ -199,7 +199,7 @@ def read_series(path: Path, data: SeriesData) -> Series:
 
 
 def _usable(times: Times, values: Floats, filled: Mask, data: SeriesData) -> Mask:
-    """Rows (rows,) with a value in every column, and none held from before a row without."""
+    """Mark rows (rows,) with a value in every column, none held from before an unusable row."""
     complete = np.flatnonzero(~np.isnan(values).any(axis=1))
     usable = np.zeros(len(times), np.bool_)
     for segment in _inside(_runs(times[complete], data.step_minutes), filled[complete]):
@@ -208,16 +208,16 @@ def _usable(times: Times, values: Floats, filled: Mask, data: SeriesData) -> Mas
 
 
 def _inside(segments: tuple[Segment, ...], filled: Mask) -> tuple[Segment, ...]:
-    """The stretches without the rows at their heads that hold a value from before them."""
+    """Remove from each stretch the first rows that hold a value from before it."""
     kept = (without_outside_values(segment, filled) for segment in segments)
     return tuple((start, stop) for start, stop in kept if stop > start)
 
 
 def split_segments(runs: tuple[Segment, ...], data: SeriesData) -> dict[str, tuple[Segment, ...]]:
-    """Cut runs at the percentages: the whole series once, or each run by itself.
+    """Divide rows at the percentages: the series as a whole, or each run by itself.
 
     Returns:
-        per part the stretches of rows that belong to it; each lies within one run.
+        per set the stretches of rows that belong to it; each is within one run.
     """
     parts: dict[str, list[Segment]] = {part: [] for part in PARTS}
     if data.split == "per-run":
@@ -233,14 +233,14 @@ def split_segments(runs: tuple[Segment, ...], data: SeriesData) -> dict[str, tup
 
 
 def _cuts(start: int, stop: int, data: SeriesData) -> tuple[int, int]:
-    """First row of the validation set and of the test set: whole rows, rounded down."""
+    """Compute the first row of the validation set and of the test set, rounded down."""
     percents = (data.train_percent, data.train_percent + data.validation_percent)
     first, second = (start + int((stop - start) * percent / 100) for percent in percents)
     return first, second
 
 
 def _in_order(table: CsvTable, data: SeriesData) -> tuple[CsvTable, int]:
-    """The rows whose times rise, and how many repeated ones were left out (where allowed)."""
+    """Return the rows with increasing times, and the number of repeated rows dropped."""
     latest = np.maximum.accumulate(table.times)
     late = np.concatenate([[False], table.times[1:] <= latest[:-1]])
     if not late.any():
@@ -259,7 +259,7 @@ def _not_rising(table: CsvTable, row: int, *, repeats: bool) -> DataError:
     stamp = table.times[row]
     earlier = np.flatnonzero(table.times[:row] == stamp)
     if len(earlier):
-        found = f"the time {stamp} is there twice (also in line {table.lines[earlier[0]]})"
+        found = f"the time {stamp} occurs twice (also in line {table.lines[earlier[0]]})"
     else:
         found = f"the time {stamp} is out of order (line {table.lines[row - 1]}: "
         found += f"{table.times[row - 1]})"
@@ -316,14 +316,14 @@ def _no_windows(
     if any(left_out.values()):
         reasons = ", ".join(f"{count} as {reason}" for reason, count in left_out.items() if count)
         return DataError(
-            f"{series.path}: no window of the {part} part can be used; left out: {reasons}; give "
+            f"{series.path}: no window of the {part} set can be used; left out: {reasons}; give "
             "data with fewer missing values, or fewer output_steps"
         )
     span = data.input_steps + data.output_steps
     longest = max((stop - start for start, stop in segments[part]), default=0)
     return DataError(
         f"{series.path}: too few rows: one window needs {span} in a row ({data.input_steps} in, "
-        f"{data.output_steps} out), the longest stretch of the {part} part has {longest} "
+        f"{data.output_steps} out), the longest stretch of the {part} set has {longest} "
         f"({len(series.times)} rows in {len(series.runs)} gap-free runs, step "
         f"{data.step_minutes:g} min); give more rows, fewer steps, or check step_minutes and split"
     )

@@ -1,6 +1,6 @@
-"""Who speaks in a clip: known where a name says so, else unknown; never guessed.
+"""Speakers of clips: known if a file or folder name tells, otherwise unknown; never guessed.
 
-A clip whose speaker is not known cannot be said to be by another speaker than the rest.
+A clip of an unknown speaker cannot be assumed to be by a different speaker than the others.
 """
 
 import re
@@ -13,31 +13,31 @@ import numpy.typing as npt
 from motefit.spec.tasks.speech_spec import SPEAKER_FOLDERS
 
 SPEAKER_REMEDY = (
-    "Say where the speaker stands: name files <speaker>_nohash_<number>, or give [data] speaker, a "
-    "regular expression with one group that is searched in word/file (without its ending), e.g. "
+    "Name the speaker of each clip: call files <speaker>_nohash_<number>, or set [data] speaker, a "
+    "regular expression with one group that is searched in word/file (without extension), e.g. "
     f"""speaker = '/([^_]+)_', or speaker = "{SPEAKER_FOLDERS}" for word/speaker/file"""
 )
 _NOHASH = re.compile(r"[^/]+/(?:.*/)?([^/]+?)_nohash_\d+")
 
 
 class HasSpeakers(Protocol):
-    """Clips that say who speaks."""
+    """Clips with known or unknown speakers."""
 
     @property
     def speakers(self) -> tuple[str | None, ...]:
-        """The speaker of each clip; None where it is not known."""
+        """The speaker of each clip; None if not known."""
         ...
 
 
 def speaker_finder(rule: str) -> Callable[[str], str | None]:
-    """How the speaker is read from a clip id.
+    """Make a function that reads the speaker from a clip id.
 
     Args:
         rule: as ``[data] speaker``: empty for names as in Speech Commands, ``"folder"``, or a
             regular expression with one group.
 
     Returns:
-        a function from a clip id to its speaker; None where the id does not say.
+        a function from a clip id to its speaker; None if the id does not tell.
 
     >>> speaker_finder("")("up/0132a06d_nohash_2"), speaker_finder("")("up/anna-3")
     ('0132a06d', None)
@@ -61,7 +61,7 @@ def _from_folder(clip_id: str) -> str | None:
 
 
 def describe_speakers(speakers: Mapping[str, str | None], rule: str) -> str:
-    """One line: where speakers are named, and how many there are; or that they are unknown."""
+    """Describe in one line where speakers are named and how many are known or unknown."""
     unknown = [name for name, speaker in speakers.items() if speaker is None]
     source = {"": "from the file names", SPEAKER_FOLDERS: "from the folders"}.get(
         rule, f"by speaker = {rule!r}"
@@ -71,15 +71,15 @@ def describe_speakers(speakers: Mapping[str, str | None], rule: str) -> str:
         return f"speakers: {source}, {known}"
     return (
         f"speakers unknown for {len(unknown)} of {len(speakers)} clips ({source}), e.g. "
-        f"{min(unknown)}; [data] speaker says where they are named"
+        f"{min(unknown)}; set [data] speaker to tell where they are named"
     )
 
 
 def unseen(train: HasSpeakers, judged: HasSpeakers) -> npt.NDArray[np.bool_] | None:
-    """Which clips are by speakers who are not in training.
+    """Find the clips by speakers who are not in training.
 
     Returns:
-        bool, one per clip of ``judged``; None where a speaker of either is not known.
+        bool, one per clip of ``judged``; None if a speaker of either is not known.
     """
     voices = set(train.speakers)
     if None in voices or None in judged.speakers:

@@ -39,17 +39,17 @@ _SHOWN_PROBLEMS = 5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Clips:
-    """One part of a speech data set; all sequences have the length n.
+    """One set of a speech data set; all sequences have the length n.
 
     Attributes:
         pcm: int16 (n, samples), read-only; a slice of a memory map that all processes share.
         label: int64 (n,), index into the data set's labels.
-        ids: ``"word/stem"``, sorted, e.g. ``"up/0132a06d_nohash_2"``; ``"word/speaker/stem"`` where
+        ids: ``"word/stem"``, sorted, e.g. ``"up/0132a06d_nohash_2"``; ``"word/speaker/stem"`` if
             folders name the speakers.
-        speakers: as the names say; None where they do not, and the speaker is unknown.
+        speakers: from the names; None if unknown.
         lengths: int64 (n,), samples before padding or cropping.
         digests: SHA-256 (hex) of each clip's samples; equal clips have equal digests.
-        recordings: how each clip was recorded; empty for clips that are from no files.
+        recordings: how each clip was recorded; empty for clips that do not come from files.
     """
 
     pcm: npt.NDArray[np.int16]
@@ -66,7 +66,7 @@ class Clips:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SpeechDataset:
-    """Clips of fixed length in three parts.
+    """Clips of fixed length in a training, a validation and a test set.
 
     Attributes:
         labels: the words, sorted.
@@ -75,13 +75,13 @@ class SpeechDataset:
         validation: the validation set.
         test: the test set.
         noise: int16 (samples,), all background noise end to end; empty if there is none.
-        key: SHA-256 (hex) of rate, labels, split and samples; the same wherever the files lie and
-            whatever (lossless) format they have.
-        listed_missing: ids that a published list names and the folder lacks.
-        unlisted: ids in the folder that no published list names.
-        taken: what was taken as word, part and speaker; one sentence each.
-        unused: audio files of the folder that are in no part and no noise, by reason and word; the
-            word is empty for those in no word's folder.
+        key: SHA-256 (hex) of rate, labels, split and samples; independent of the files' location
+            and (lossless) format.
+        listed_missing: ids in a published list that are missing from the folder.
+        unlisted: ids in the folder that are in no published list.
+        taken: how words, split and speakers were determined; one sentence each.
+        unused: audio files of the folder that are in no set and not noise, by reason and word; the
+            word is empty for those outside the word folders.
     """
 
     labels: tuple[str, ...]
@@ -98,7 +98,7 @@ class SpeechDataset:
 
     @property
     def parts(self) -> dict[str, Clips]:
-        """The three parts by name, in the order train, validation, test."""
+        """The three sets by name, in the order train, validation, test."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
@@ -108,7 +108,7 @@ class BrokenFile:
 
     Attributes:
         path: of the file.
-        problem: the message: what was found and what to do.
+        problem: message that says what was found and what to do.
     """
 
     path: Path
@@ -126,14 +126,13 @@ def load_speech(
 ) -> SpeechDataset:
     """Load a folder of words (WAV, FLAC or OGG; any rate; mono or not).
 
-    The first call decodes every file into the cache; later calls, with the folder here or
-    elsewhere, read and hash the files and map the cache (0.4 s for 8,000 clips). An entry is bound
-    to the files' bytes, never to paths or dates, so it cannot go stale. Each choice of words,
-    split, rate and length has an entry of its own (32 kB a clip of 1 s at 16 kHz), in which every
-    part is one contiguous stretch.
+    The first call decodes every file into the cache; later calls, wherever the folder is, read and
+    hash the files and map the cache (0.4 s for 8,000 clips). An entry is tied to the files' bytes,
+    never to paths or dates, so it cannot go stale. Each choice of words, split, rate and length has
+    its own entry (32 kB per 1 s clip at 16 kHz), in which every set is one contiguous stretch.
 
     Args:
-        folder: holds the word folders, or their parent beside lists and noise.
+        folder: contains the word folders, or their parent next to lists and noise.
         data: words, split, lists and noise; see :class:`SpeechData`.
         rate_hz: rate of the result; other rates are resampled.
         seconds: length of every clip; shorter ones are zero-padded, longer ones cropped, both at
@@ -142,10 +141,10 @@ def load_speech(
         progress: called with (files decoded, files) while decoding; not called on a cache hit.
 
     Raises:
-        DataError: missing folder or word, unusable lists, broken files (all are counted, some
-            shown), a split that leaves a part empty.
-        OutputError: the cache cannot be written.
-        MissingExtraError: FLAC or OGG files, and soundfile is not installed.
+        DataError: for a missing folder or word, unusable lists, broken files (all are counted, some
+            shown), or a split that leaves a set empty.
+        OutputError: if the cache cannot be written.
+        MissingExtraError: for FLAC or OGG files without soundfile.
     """
     found = find_speech(folder, data)
     files = found.files
@@ -169,7 +168,7 @@ def load_speech(
         write_checked(entry, builder.blocks(), builder.facts)
         opened = read_entry(entry)
         if opened is None:
-            raise DataError(f"{entry}: was written and cannot be read back; is the disk failing?")
+            raise DataError(f"{entry}: was written, but cannot be read back; is the disk failing?")
     dataset = _dataset(*opened, split=split, speakers=speakers, rate_hz=rate_hz, samples=samples)
     return replace(
         dataset, taken=_taken(dataset, found, data, speakers), unused=_unused(found, split)
@@ -177,10 +176,10 @@ def load_speech(
 
 
 def find_broken(folder: Path, data: SpeechData) -> tuple[BrokenFile, ...]:
-    """Try to decode every clip and noise file of the chosen words; list those that cannot be used.
+    """List the clips and noise files of the chosen words that cannot be decoded.
 
     Raises:
-        DataError: when the folder itself cannot be used.
+        DataError: if the folder itself cannot be used.
     """
     found = find_speech(folder, data)
     broken = []
@@ -213,7 +212,7 @@ def _taken(
     data: SpeechData,
     speakers: Mapping[str, str | None],
 ) -> tuple[str, ...]:
-    """What was taken as word, part and speaker."""
+    """Describe how words, split and speakers were determined."""
     how = f"drawn by speaker, seed {data.seed}"
     if data.split == "published":
         how = f"published lists {', '.join(path.name for path in found.lists.values())}"
@@ -228,7 +227,7 @@ def _taken(
 
 
 def _unused(found: SpeechFolder, split: Split) -> Mapping[str, Mapping[str, int]]:
-    """What the folder left out, and clips that no list names."""
+    """Count the unused files of the folder, and clips that are in no list."""
     unlisted = Counter(map(word_of, split.unlisted))
     return {**found.unused, **({"in no list": dict(unlisted)} if unlisted else {})}
 
@@ -242,7 +241,7 @@ def _hash_json(value: object) -> str:
 
 
 class _Builder:
-    """Decodes all files in order; collects per-clip facts."""
+    """Decodes all files in order and collects facts per clip."""
 
     def __init__(
         self,
@@ -267,7 +266,7 @@ class _Builder:
         """Decode all clips, then the noise; find every broken file before raising.
 
         Yields:
-            int16 samples: of one clip, padded or cropped; then of one noise file, whole.
+            int16 samples: of one clip, padded or cropped; then of one whole noise file.
         """
         problems: list[str] = []
         total = len(self._clips) + len(self._noise)
@@ -362,20 +361,20 @@ def _dataset(
 
 
 def exclude_overlap(wider: SpeechDataset, judged: SpeechDataset) -> SpeechDataset:
-    """The wider data set without the clips that judge a model of the other one.
+    """Remove from a wider data set the clips that evaluate a model of the other one.
 
-    Its training set loses every clip that stands, by id or sample for sample, in the validation or
-    test set of either; its validation set every clip of either's test set. Where no speaker of
-    ``judged`` is in training and test, as in a split by speaker, the same holds of speakers. The
-    test set is empty.
+    Its training set loses every clip that is, by id or sample for sample, in the validation or test
+    set of either; its validation set loses every clip of either's test set. If no speaker of
+    ``judged`` is in both training and test, as in a split by speaker, the same applies to speakers.
+    The test set is empty.
 
     Args:
         wider: of more words, from the same folder.
-        judged: of the words that the model tells apart.
+        judged: of the words that the model classifies.
 
     Returns:
         a data set whose key depends on the wider one and on the clips kept, and not on ``judged``:
-        what is made of it serves other choices of words as well.
+        results from it can be reused for other choices of words.
     """
     test = (wider.test, judged.test)
     held = (wider.validation, judged.validation, *test)

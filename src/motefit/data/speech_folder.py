@@ -1,4 +1,4 @@
-"""Find what a speech folder holds: word folders, split lists, background noise."""
+"""Contents of a speech folder: word folders, split lists, background noise."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -22,22 +22,22 @@ from motefit.spec.tasks.speech_spec import SPEAKER_FOLDERS, SpeechData
 
 LIST_PATTERNS = {"train": "*train*.txt", "validation": "*val*.txt", "test": "*test*.txt"}
 ELSEWHERE = ""
-"""Stands for the word of files that lie in no word's folder."""
+"""Key of files outside the word folders."""
 HIDDEN = "hidden"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpeechFolder:
-    """What was found.
+    """Contents of a speech folder.
 
     Attributes:
-        root: the folder that directly holds the word folders.
+        root: the folder that directly contains the word folders.
         clips: per word (sorted) the files by clip id (sorted): ``"word/stem"``, or
-            ``"word/speaker/stem"`` where folders name the speakers; names are in form NFC.
-        lists: per part the list of its clips; empty unless the split is published.
+            ``"word/speaker/stem"`` if folders name the speakers; names are in Unicode NFC.
+        lists: per set the list of its clips; empty unless the split is published.
         noise: background noise recordings, sorted by name; may be empty.
-        unused: audio files below the folder given that are neither clips nor noise: by reason, and
-            by word (:data:`ELSEWHERE` for those in no word's folder), their number.
+        unused: number of audio files below the given folder that are neither clips nor noise, by
+            reason and by word (:data:`ELSEWHERE` for those outside the word folders).
     """
 
     root: Path
@@ -53,20 +53,22 @@ class SpeechFolder:
 
 
 def find_speech(folder: Path, data: SpeechData) -> SpeechFolder:
-    """Find word folders, lists and noise in ``folder``, its direct sub-folders or beside it.
+    """Find word folders, lists and noise in ``folder``, its direct sub-folders or next to it.
 
-    Word folders are looked for in ``folder`` itself and in each of its sub-folders. What could be
-    read in two ways is refused, unless ``data.words`` names folders of one place. Lists and noise
-    are looked for in ``folder``, in that place and beside it.
+    Word folders are searched in ``folder`` itself and in each of its sub-folders. An ambiguous
+    folder is rejected, unless ``data.words`` names folders in one place. Lists and noise are
+    searched in ``folder``, in the place of the words and next to it.
 
     Raises:
-        DataError: see the message; it names the folder, what was found and what to do.
+        DataError: naming the folder, what was found and what to do.
     """
     if not folder.exists():
-        raise DataError(f"{folder}: there is no such folder; give the folder that holds the words")
+        raise DataError(
+            f"{folder}: there is no such folder; give the folder that contains the words"
+        )
     if not folder.is_dir():
         raise DataError(
-            f"{folder}: is a file; give the folder that holds one folder of audio files per word"
+            f"{folder}: is a file; give the folder that contains one folder of audio files per word"
         )
     try:
         return _find(folder, data)
@@ -75,7 +77,7 @@ def find_speech(folder: Path, data: SpeechData) -> SpeechFolder:
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """The WAV, FLAC and OGG files directly in a folder, sorted by name; none that is hidden."""
+    """List the WAV, FLAC and OGG files directly in a folder, without hidden ones, sorted."""
     return sorted(filter(is_readable, folder.iterdir()))
 
 
@@ -88,7 +90,7 @@ def _find(folder: Path, data: SpeechData) -> SpeechFolder:
     folders = {word: require_word(word, root, present) for word in words}
     clips = {word: _clips_of(word, found, data) for word, found in folders.items()}
     if len(words) < 2:
-        raise DataError(f"{root.path}: one word only ({', '.join(words)}); at least two are needed")
+        raise DataError(f"{root.path}: only one word ({', '.join(words)}); at least two are needed")
     places = list(dict.fromkeys((folder, root.path, root.path.parent)))
     noise = _find_noise(folder, places, data)
     used = {path for found in clips.values() for path in found.values()} | set(noise)
@@ -112,7 +114,7 @@ def _clips_of(word: str, folder: Tree, data: SpeechData) -> dict[str, Path]:
         name = f"{start}/{composed(path.stem)}"
         if name in clips:
             raise DataError(
-                f"{path}: the clip is there twice, also as {clips[name].name}; remove one"
+                f"{path}: the clip exists twice, also as {clips[name].name}; remove one"
             )
         clips[name] = path
     if not clips:
@@ -130,7 +132,7 @@ def _clips_of(word: str, folder: Tree, data: SpeechData) -> dict[str, Path]:
 def _count_unused(
     tree: Tree, root: Tree, words: Collection[str], used: set[Path]
 ) -> dict[str, dict[str, int]]:
-    """Every audio file below the folder given that is not used, by reason and word."""
+    """Count the unused audio files below the given folder, by reason and word."""
     counts: dict[str, Counter[str]] = {}
     for path in tree.below():
         if path in used:
@@ -160,7 +162,7 @@ def _find_noise(folder: Path, places: list[Path], data: SpeechData) -> tuple[Pat
             )
         files = audio_files(chosen)
         if not files:
-            raise DataError(f"{chosen}: the noise folder holds no audio files")
+            raise DataError(f"{chosen}: the noise folder contains no audio files")
         return tuple(files)
     for place in places:
         for name in NOISE_NAMES:
@@ -170,12 +172,12 @@ def _find_noise(folder: Path, places: list[Path], data: SpeechData) -> tuple[Pat
 
 
 def _listed_words(folder: Path, data: SpeechData) -> set[str]:
-    """Words of the published lists in or beside the folder; empty where there are none."""
+    """Return the words of published lists in or next to the folder; empty without lists."""
     if data.split != "published" or data.words:
         return set()
     try:
         lists = _find_lists(folder, [folder, folder.parent], data)
-    except DataError:  # reported where the lists are needed
+    except DataError:  # reported when the lists are needed
         return set()
     return {word_of(name) for path in lists.values() for name in read_list(path)}
 
@@ -199,7 +201,7 @@ def _find_lists(folder: Path, places: list[Path], data: SpeechData) -> dict[str,
 
 
 def _lists_in(folder: Path) -> dict[str, Path]:
-    """Lists by part; empty unless at least the validation and test lists are there."""
+    """Find lists by set; empty unless at least the validation and test lists exist."""
     lists: dict[str, Path] = {}
     for part, pattern in LIST_PATTERNS.items():
         found = sorted(p for p in folder.glob(pattern) if p.is_file())

@@ -1,4 +1,4 @@
-"""Which clip belongs to which part: published lists, or seeded splits by clip or by speaker."""
+"""Splits into training, validation and test set: published lists, or seeded by clip or speaker."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from motefit.spec.errors import DataError
 
 PARTS = ("train", "validation", "test")
 _NAMED = 3
-"""Clips without a speaker that an error names."""
+"""Number of clips without a speaker that an error names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Clip ids (``"word/stem"``) per part, each sorted.
+    """Clip ids (``"word/stem"``) per set, each sorted.
 
     Attributes:
         train: ids of the training set.
         validation: ids of the validation set.
         test: ids of the test set.
-        missing: ids that a list names and the folder lacks.
-        unlisted: ids in the folder that no list names.
+        missing: ids in a list that are missing from the folder.
+        unlisted: ids in the folder that are in no list.
     """
 
     train: tuple[str, ...]
@@ -36,28 +36,28 @@ class Split:
 
     @property
     def parts(self) -> dict[str, tuple[str, ...]]:
-        """The three parts by name, in the order train, validation, test."""
+        """The three sets by name, in the order train, validation, test."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 def word_of(clip_id: str) -> str:
-    """The word of a clip id ``"word/stem"``."""
+    """Return the word of a clip id ``"word/stem"``."""
     return clip_id.partition("/")[0]
 
 
 def published_split(ids: Iterable[str], lists: Mapping[str, Path]) -> Split:
     """Read lists of files; a line is matched by its last folder (word) and its stem.
 
-    The ending does not matter: ``./data/x/up/a_nohash_0.wav`` is the clip ``up/a_nohash_0``. Lines
-    of other words are left out. Without a training list, what no list names is for training (as in
-    Google's Speech Commands).
+    The file extension does not matter: ``./data/x/up/a_nohash_0.wav`` is the clip
+    ``up/a_nohash_0``. Lines of other words are ignored. Without a training list, clips in no list
+    are for training (as in Google's Speech Commands).
 
     Args:
         ids: clip ids in the folder.
-        lists: the list of each part; ``train`` may be absent.
+        lists: the list of each set; ``train`` may be absent.
 
     Raises:
-        DataError: a clip in two lists, a line that is no path, or nothing that is there.
+        DataError: for a clip in two lists, a line that is not a path, or no existing clip at all.
     """
     present = set(ids)
     words = {word_of(name) for name in present}
@@ -69,7 +69,7 @@ def published_split(ids: Iterable[str], lists: Mapping[str, Path]) -> Split:
             if home.setdefault(name, part) != part:
                 raise DataError(
                     f"{path}: the clip {name} is also in {lists[home[name]].name}; "
-                    "a clip may be in one part only: remove it from one list"
+                    "a clip may be in one set only: remove it from one list"
                 )
     unlisted = present - set(home)
     if "train" not in lists:
@@ -79,7 +79,7 @@ def published_split(ids: Iterable[str], lists: Mapping[str, Path]) -> Split:
     if home and not set(home) & present:
         raise DataError(
             f"{next(iter(lists.values())).parent}: none of the {len(home)} listed clips is in the "
-            f"folder (listed: {min(home)}, there: {min(present)}); the lists belong to other data"
+            f"folder (listed: {min(home)}, present: {min(present)}); the lists belong to other data"
         )
     parts = {part: sorted(n for n in present if home.get(n) == part) for part in PARTS}
     return _checked(parts, missing=sorted(missing), unlisted=sorted(unlisted))
@@ -88,11 +88,10 @@ def published_split(ids: Iterable[str], lists: Mapping[str, Path]) -> Split:
 def stratified_split(
     ids: Iterable[str], *, train_percent: float, validation_percent: float, seed: int
 ) -> Split:
-    """Draw each word's parts at random; each count is within one clip of its percentage.
+    """Split each word at random; each count is within one clip of its percentage.
 
-    A word of three clips or more has one in each part, which may move a cut by one more clip.
-
-    Each word has a random stream of its own, so that adding a word moves no clip of another.
+    A word with at least three clips has one in each set, which may move a cut by one more clip.
+    Each word has its own random stream, so that adding a word moves no clip of another.
 
     Args:
         ids: clip ids, in any order.
@@ -106,7 +105,7 @@ def stratified_split(
         order = [names[i] for i in rng.permutation(len(names))]
         shares = _cumulated(train_percent, validation_percent)
         first, second = (round(len(order) * share / 100) for share in shares)
-        if len(order) >= len(PARTS):  # each part has a clip of the word
+        if len(order) >= len(PARTS):  # each set has a clip of the word
             second = min(max(second, 2), len(order) - 1)
             first = min(max(first, 1), second - 1)
         cuts = [first, second]
@@ -122,10 +121,10 @@ def speaker_split(
     validation_percent: float,
     seed: int,
 ) -> Split:
-    """Draw parts that share no speaker, as balanced by word as whole speakers allow.
+    """Draw sets that share no speaker, as balanced by word as whole speakers allow.
 
-    Speakers come in random order, those with most clips first; each goes to the part that lacks
-    most of what the speaker has (iterative stratification: Sechidis et al., ECML PKDD 2011).
+    Speakers come in random order, those with most clips first; each goes to the set that lacks most
+    of what the speaker has (iterative stratification: Sechidis et al., ECML PKDD 2011).
 
     Args:
         speakers: the speaker of each clip id; None where it is not known.
@@ -134,7 +133,7 @@ def speaker_split(
         seed: same seed and ids: same split.
 
     Raises:
-        DataError: a clip whose speaker is not known, fewer than three speakers, or a word without a
+        DataError: for a clip of an unknown speaker, fewer than three speakers, or a word without a
             training clip.
     """
     _require_known(speakers)
@@ -143,7 +142,7 @@ def speaker_split(
         groups.setdefault(str(speakers[name]), []).append(name)
     if len(groups) < len(PARTS):
         raise DataError(
-            f"a speaker split needs at least 3 speakers, the clips are from {len(groups)}; "
+            f"a speaker split needs at least 3 speakers, but the clips are from {len(groups)}; "
             'correct [data] speaker, or use split = "stratified"'
         )
     columns = {word: i for i, word in enumerate(_by_word(n for g in groups.values() for n in g))}
@@ -174,11 +173,11 @@ def _require_known(speakers: Mapping[str, str | None]) -> None:
 def _assign(
     counts: npt.NDArray[np.float64], share: npt.NDArray[np.float64], *, rng: np.random.Generator
 ) -> list[int]:
-    """Part of each group.
+    """Assign each group to a set.
 
     Args:
         counts: (groups, words + 1), clips of each group per word and in all.
-        share: (parts,), of all clips.
+        share: (sets,), of all clips.
         rng: orders groups of equal size.
     """
     wanted = share[:, None] * counts.sum(axis=0)
@@ -209,10 +208,10 @@ def _by_word(ids: Iterable[str]) -> dict[str, list[str]]:
 
 
 def read_list(path: Path) -> list[str]:
-    """Clip ids (``"word/stem"``, in form NFC) of a list of paths, one a line.
+    """Read clip ids (``"word/stem"``, in Unicode NFC) from a list of paths, one per line.
 
     Raises:
-        DataError: a line that is no path, or a file that is no text.
+        DataError: for a line that is not a path, or a file that is not text.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -241,7 +240,7 @@ def _checked(
     for part, names in parts.items():
         if not names:
             raise DataError(
-                f"the {part} part has no clips; add clips, or change the split or its percentages"
+                f"the {part} set has no clips; add clips, or change the split or its percentages"
             )
     without = {word_of(n) for p in parts.values() for n in p} - {word_of(n) for n in parts["train"]}
     if without:

@@ -1,4 +1,4 @@
-"""The audio files below a folder, found in one walk; names are compared in Unicode's form NFC."""
+"""Audio files below a folder, found in one walk; names are compared in Unicode NFC."""
 
 import os
 import unicodedata
@@ -14,20 +14,20 @@ OTHER_SUFFIXES = (
     ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpga", ".oga", ".opus", ".ra",
     ".rf64", ".snd", ".sph", ".voc", ".w64", ".wave", ".weba", ".webm", ".wma", ".wv",
 )  # fmt: skip
-"""Endings of files that hold sound and are not read."""
+"""Extensions of audio files that are not read."""
 _SOUND = frozenset((*AUDIO_SUFFIXES, *OTHER_SUFFIXES))
 DEEPEST = 6
-"""Folders further below the folder given are not looked into."""
+"""Folders further below the given folder are not searched."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tree:
-    """A folder and all below it.
+    """A folder and everything below it.
 
     Attributes:
         path: of the folder.
-        sounds: files directly in it that hold sound, readable or not, hidden or not; sorted.
-        folders: its sub-folders by name in form NFC, sorted; hidden ones too.
+        sounds: audio files directly in it, readable or not, hidden or not; sorted.
+        folders: its sub-folders by name in Unicode NFC, sorted; hidden ones too.
     """
 
     path: Path
@@ -36,11 +36,11 @@ class Tree:
 
     @property
     def clips(self) -> tuple[Path, ...]:
-        """The files directly in it that can be read: known ending, not hidden."""
+        """The files directly in it that can be read: known extension, not hidden."""
         return tuple(path for path in self.sounds if is_readable(path))
 
     def below(self) -> Iterator[Path]:
-        """All files that hold sound, at any depth.
+        """Yield all audio files, at any depth.
 
         Yields:
             their paths: those of a folder before those of its sub-folders.
@@ -50,27 +50,27 @@ class Tree:
             yield from tree.below()
 
     def holds_sound(self) -> bool:
-        """Whether a file that is not hidden lies at any depth."""
+        """Return whether there is an audio file that is not hidden, at any depth."""
         return any(not is_hidden(path, self.path) for path in self.below())
 
 
 def composed(name: str) -> str:
-    """A name in form NFC: as keyboards type it, whatever the file system made of it."""
+    """Compose a name (NFC): as keyboards type it, whatever form the file system uses."""
     return unicodedata.normalize("NFC", name)
 
 
 def is_readable(path: Path) -> bool:
-    """Whether a file has an ending that is read and is not hidden."""
+    """Return whether a file has a supported extension and is not hidden."""
     return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
 
 
 def is_hidden(path: Path, below: Path) -> bool:
-    """Whether the file, or a folder between ``below`` and the file, is hidden."""
+    """Return whether the file, or a folder between ``below`` and the file, is hidden."""
     return any(map(hidden_name, path.relative_to(below).parts))
 
 
 def hidden_name(name: str) -> bool:
-    """Whether a name is hidden: it begins with a dot or, as ``__MACOSX``, with two underscores."""
+    """Return whether a name is hidden: it starts with a dot or, like ``__MACOSX``, ``__``."""
     return name.startswith((".", "__"))
 
 
@@ -78,8 +78,8 @@ def read_tree(folder: Path) -> Tree:
     """Walk a folder once.
 
     Raises:
-        DataError: two sub-folders whose names differ in their Unicode form only.
-        OSError: when a folder cannot be read.
+        DataError: for two sub-folders whose names differ only in their Unicode form.
+        OSError: if a folder cannot be read.
     """
     return _read(folder, (), DEEPEST)
 
@@ -100,7 +100,7 @@ def _read(folder: Path, above: tuple[tuple[int, int], ...], depth: int) -> Tree:
 
 
 def _is_above(path: Path, above: tuple[tuple[int, int], ...]) -> bool:
-    """Whether a link leads back to a folder that it lies in."""
+    """Return whether a link leads back to a folder that contains it."""
     status = path.stat()
     return (status.st_dev, status.st_ino) in above
 

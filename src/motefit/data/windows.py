@@ -1,4 +1,4 @@
-"""Windows of a series: which rows go in, which are to come out, and what is left out."""
+"""Windows of a series: input rows, target rows, and what is left out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ INPUT_MISSING = "the newest input row is incomplete"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Windows:
-    """Windows of one part; no window spans a gap or reaches into another part.
+    """Windows of one set; no window spans a gap or reaches into another set.
 
     A missing value that was filled may be among the inputs, but not in the newest input row, and
-    never among the targets. Windows overlap, so they are kept as places in one table of rows.
+    never among the targets. Windows overlap, so they are stored as positions in one table of rows.
 
     Attributes:
         rows: float64 (rows, columns), the whole series in the columns' own units.
         filled: bool (rows, columns), where ``rows`` holds an earlier value.
         first: int64 (n,), the row that each window starts at.
-        input_steps: rows a model sees.
-        output_steps: rows a model predicts.
+        input_steps: rows that a model sees.
+        output_steps: rows that a model predicts.
         target_columns: index of each target among the columns.
         times: datetime64[s] (n,), of each window's last input row.
-        left_out: windows that would lie in the part and are not used, by reason.
+        left_out: windows of the set that are not used, by reason.
     """
 
     rows: Floats
@@ -66,14 +66,14 @@ class Windows:
 
     @property
     def filled_inputs(self) -> tuple[int, ...]:
-        """Per column, how many of the n * input_steps values that a model sees were filled."""
+        """Number of filled values among the n * input_steps inputs, per column."""
         return tuple(self.filled[self.input_rows].sum(axis=(0, 1)).tolist())
 
 
 def cut_windows(
     times: Times, rows: Floats, filled: Mask, segments: tuple[Segment, ...], data: SeriesData
 ) -> Windows:
-    """Windows of the stretches of rows that belong to one part.
+    """Cut windows from the stretches of rows that belong to one set.
 
     Args:
         times: datetime64[s] (rows,).

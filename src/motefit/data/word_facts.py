@@ -1,4 +1,4 @@
-"""How the clips of each word were recorded, and where words differ in it."""
+"""Recording facts of each word, and differences between words."""
 
 import math
 from collections import Counter
@@ -11,22 +11,21 @@ from motefit.data.speech import SpeechDataset
 from motefit.data.speech_folder import HIDDEN
 
 SHARE_POINTS = 5.0
-"""Shares that are further apart than this many percentage points are a warning."""
+"""Shares further apart than this many percentage points cause a warning."""
 CHANCE_DEVIATIONS = 2.0
-"""... unless chance alone, with so few clips, makes them differ by less than this many standard
-deviations."""
+"""... unless, with so few clips, they differ by less than this many standard deviations."""
 LENGTH_POINTS = 25.0
-"""The same for clips that are shorter, or longer, than the model hears: words differ in length."""
+"""The same for clips that are padded or cropped, because words differ in length."""
 LEVEL_DB = 10.0
-"""Median levels that are further apart are a warning: 1.3 dB apart in Mini Speech Commands."""
+"""Median levels further apart cause a warning: 1.3 dB apart in Mini Speech Commands."""
 BANDWIDTH_RATIO = 1.5
-"""Median bandwidths that differ by more are a warning: 1.07 in Mini Speech Commands, 2 between
-recordings at 8 and at 16 kHz."""
+"""Median bandwidths that differ by a larger factor cause a warning: 1.07 in Mini Speech Commands, 2
+between recordings at 8 and at 16 kHz."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WordFacts:
-    """How the clips of one word were recorded, over all parts.
+    """Recording facts of the clips of one word, over all sets.
 
     Attributes:
         clips: of the word.
@@ -36,12 +35,12 @@ class WordFacts:
         median_ms: length of the clips before they are padded or cropped.
         min_ms: of the shortest.
         max_ms: of the longest.
-        shorter: clips shorter than the model hears, padded with zeros.
+        shorter: clips shorter than the model's input, zero-padded.
         longer: clips longer than that, cropped.
         level_dbfs: median of the clips' root mean square, in dB of full scale.
-        clipped: clips with ten samples or more at full scale.
-        bandwidth_hz: median of the frequencies above which clips hold nothing.
-        unused: audio files in the word's folder that are not used, hidden ones left out.
+        clipped: clips with at least ten samples at full scale.
+        bandwidth_hz: median of the frequencies above which clips are empty.
+        unused: audio files in the word's folder that are not used, without hidden ones.
     """
 
     clips: int
@@ -60,7 +59,7 @@ class WordFacts:
 
 
 def word_facts(dataset: SpeechDataset) -> dict[str, WordFacts]:
-    """Facts of each word; empty for clips that are from no files."""
+    """Compute the facts of each word; empty for clips that do not come from files."""
     if not all(clips.recordings for clips in dataset.parts.values()):
         return {}
     label = np.concatenate([clips.label for clips in dataset.parts.values()])
@@ -93,7 +92,7 @@ def word_facts(dataset: SpeechDataset) -> dict[str, WordFacts]:
 
 
 def word_warnings(facts: Mapping[str, WordFacts]) -> tuple[str, ...]:
-    """Sentences on what a model may tell apart instead of the words."""
+    """Describe what a model may distinguish instead of the words."""
     if len(facts) < 2:
         return ()
     clips = {word: f.clips for word, f in facts.items()}
@@ -120,14 +119,14 @@ def word_warnings(facts: Mapping[str, WordFacts]) -> tuple[str, ...]:
 
 
 def _losses(facts: Mapping[str, WordFacts]) -> list[str]:
-    """A warning where a word loses audio files, and where words lose unlike shares."""
+    """Warn if a word loses audio files, and if words lose unequal shares."""
     held = {word: f.unused + f.clips for word, f in facts.items()}
     lost = {word: 100 * f.unused / held[word] for word, f in facts.items()}
     low, high = _ends(lost)
     if lost[high] <= SHARE_POINTS:
         return []
     apart = lost[high] - lost[low] > SHARE_POINTS
-    what = "words lose unlike shares of" if apart else "words lose"
+    what = "words lose unequal shares of" if apart else "words lose"
     words = "; ".join(
         f"{word} {facts[word].unused} of {held[word]} ({lost[word]:.0f} %)" for word in facts
     )
@@ -135,7 +134,7 @@ def _losses(facts: Mapping[str, WordFacts]) -> list[str]:
 
 
 def _by_kind(what: str, counts: Mapping[str, Mapping[str, int]], unit: str = "") -> list[str]:
-    """A warning where the share of any kind differs between words."""
+    """Warn if the share of any kind differs between words."""
     clips = {word: sum(kinds.values()) for word, kinds in counts.items()}
     kinds = dict.fromkeys(kind for held in counts.values() for kind in held)
     apart = any(
@@ -161,7 +160,7 @@ def _by_share(what: str, counts: Mapping[str, int], clips: Mapping[str, int]) ->
 def _differ(
     counts: Mapping[str, int], clips: Mapping[str, int], points: float
 ) -> tuple[str, str] | tuple[()]:
-    """The words of the least and the greatest share, where chance alone is no explanation."""
+    """Return the words of the least and the greatest share, if chance does not explain it."""
     low, high = _ends({word: counts[word] / clips[word] for word in counts})
     difference = counts[high] / clips[high] - counts[low] / clips[low]
     pooled = (counts[low] + counts[high]) / (clips[low] + clips[high])
@@ -171,7 +170,7 @@ def _differ(
 
 
 def _ends(values: Mapping[str, float]) -> tuple[str, str]:
-    """The names of the least and of the greatest value."""
+    """Return the names of the least and of the greatest value."""
     order = sorted(values, key=lambda name: values[name])
     return order[0], order[-1]
 

@@ -1,1 +1,1 @@
-"""The Graph: the only description of a network. Everything else reads it."""
+"""The Graph: the single description of a network, which everything else reads."""

@@ -1,4 +1,4 @@
-"""A small writer of graphs, used by the families: names tensors and draws initial weights."""
+"""A small graph builder, used by the families: names tensors and draws initial weights."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ from motefit.spec.errors import RecipeError
 
 
 class Builder:
-    """Appends operations to a graph; ``cursor`` names the tensor the next one reads.
+    """Appends operations to a graph; ``cursor`` names the tensor that the next one reads.
 
     Args:
         input_shape: of one example, without the batch.
@@ -55,7 +55,7 @@ class Builder:
         return op.output
 
     def _name(self, kind: str) -> str:
-        """``kind`` and the number of its operations so far."""
+        """Return ``kind`` with the number of its operations so far."""
         number = self._numbers.get(kind, 0)
         self._numbers[kind] = number + 1
         return f"{kind}{number}"
@@ -156,7 +156,7 @@ class Builder:
         return self._append(Add(inputs=(left, right), output=self._name("add")))
 
     def last_rows(self, name: str, rows: int) -> str:
-        """Append the last rows of a named tensor; the tensor itself where it has no more."""
+        """Append the last rows of a named tensor; the tensor itself if it has no more."""
         size = self._shapes[name][0]
         if rows == size:
             return name
@@ -197,19 +197,19 @@ class Builder:
         return self.build()
 
     def build(self) -> Graph:
-        """The finished graph."""
+        """Return the finished graph."""
         return Graph(
             input_shape=self._shapes[INPUT], ops=tuple(self._ops), constants=dict(self._constants)
         )
 
 
 def scaled(filters: int, width_multiplier: float) -> int:
-    """Filters times the width multiplier, truncated as the published scripts do; at least 1."""
+    """Scale filters by the width multiplier, truncated as in the published scripts; at least 1."""
     return max(1, int(filters * width_multiplier))
 
 
 def per_layer(values: Sequence[int], index: int) -> int:
-    """The entry of a layer; the last entry stands for all further layers.
+    """Return the entry of a layer; the last entry applies to all further layers.
 
     Raises:
         RecipeError: for an empty list or an entry below 1.

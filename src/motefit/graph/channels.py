@@ -1,7 +1,7 @@
-"""Channels that can be taken out of a graph: which tensors share them, and the graph without them.
+"""Channels that can be removed from a graph: which tensors share them, and their removal.
 
 A *space* is a set of channels that several tensors have in common: a depthwise convolution, a norm
-or a pool passes its input's channels on, and a sum makes two sets one (Molchanov et al.,
+or a pool passes its input's channels on, and a sum merges two sets (Molchanov et al.,
 "Importance estimation for neural network pruning", arXiv:1906.10771, on skip connections).
 """
 
@@ -29,7 +29,7 @@ from motefit.spec.errors import RecipeError
 
 PASSING = (Elementwise, AveragePool2D, DepthwiseConv2D, LastStep, Slice)
 Keep = Mapping[str, np.ndarray]
-"""For some spaces, by name: a bool array, False for the channels that go."""
+"""For some spaces, by name: a bool array, False for the channels to remove."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +39,8 @@ class ChannelAxis:
     Attributes:
         constant: its name.
         axis: of the constant.
-        repeats: how often the channels stand one after the other (a dense layer's flattened input).
-        makes: whether the constant makes the channels; otherwise it reads or scales them.
+        repeats: how often the channels are repeated along it (a dense layer's flattened input).
+        makes: whether the constant produces the channels; otherwise it reads or scales them.
     """
 
     constant: str
@@ -67,7 +67,7 @@ class ChannelGroup:
 
 
 def spaces(graph: Graph) -> tuple[ChannelGroup, ...]:
-    """The spaces of a float graph whose channels may be taken out, in order of appearance.
+    """List the spaces of a float graph whose channels can be removed, in order of appearance.
 
     The channels of the input and of the output are not among them.
     """
@@ -76,23 +76,23 @@ def spaces(graph: Graph) -> tuple[ChannelGroup, ...]:
 
 
 def without_channels(graph: Graph, keep: Keep) -> Graph:
-    """The graph without some channels.
+    """Remove channels from a graph.
 
-    Where the channels that go were 0 for every input, the function stays the same.
+    If the removed channels were 0 for every input, the function stays the same.
 
     Args:
         graph: a float graph, in trained or in shipped form.
         keep: of some of ``spaces(graph)``; at least one channel of each stays.
 
     Raises:
-        RecipeError: for a space that is not there, of another size, or left empty.
+        RecipeError: for a space that does not exist, has another size, or would be left empty.
     """
     constants = {**graph.constants, **cut(graph, keep, graph.constants)}
     return replace(graph, constants=constants)
 
 
 def cut(graph: Graph, keep: Keep, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Arrays of the shapes of a graph's constants, without the channels that go.
+    """Cut removed channels from arrays shaped like a graph's constants.
 
     Args:
         graph: before the cut.
@@ -143,7 +143,7 @@ def _spaces(graph: Graph) -> tuple[ChannelGroup, ...]:
 
 
 def _join(graph: Graph, op: Add, first: dict[str, str]) -> None:
-    """Make one space of those of a sum's sides; a side of one channel keeps its own."""
+    """Merge the spaces of a sum's operands; an operand of one channel keeps its own."""
     size = graph.shapes[op.output][-1]
     sides = [first[name] for name in op.inputs if graph.shapes[name][-1] == size]
     for name, space in first.items():
@@ -152,7 +152,7 @@ def _join(graph: Graph, op: Add, first: dict[str, str]) -> None:
 
 
 def _uses(graph: Graph, op: Op) -> Iterable[tuple[str, ChannelAxis]]:
-    """The axes of an operation's constants, each with a tensor that has the channels."""
+    """Yield the axes of an operation's constants, each with a tensor that has the channels."""
     source = op.inputs[0]
     constants = op.inputs[1:]
     if isinstance(op, BatchNorm):

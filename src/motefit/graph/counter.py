@@ -10,7 +10,7 @@ from motefit.graph.ops_signal import MatMul
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What a graph costs.
+    """Cost of a graph.
 
     Attributes:
         parameters: numbers in its constants.
@@ -24,7 +24,7 @@ class Counts:
 
 
 def count(graph: Graph) -> Counts:
-    """Count a graph as it stands (fold it first to count what ships)."""
+    """Count a graph as given (fold it first to count the released form)."""
     return Counts(
         parameters=sum(array.size for array in graph.constants.values()),
         macs=sum(_macs(graph, op) for op in graph.ops),

@@ -14,7 +14,7 @@ INT32 = (-(2**31), 2**31 - 1)
 
 
 def round_half_away(x: np.ndarray) -> np.ndarray:
-    """Nearest integers of a float array, halves away from zero (C's ``round``); same dtype.
+    """Round a float array to integers, halves away from zero (C's ``round``); same dtype.
 
     >>> round_half_away(np.array([-1.5, -0.5, 0.5, 2.5]))
     array([-2., -1.,  1.,  3.])
@@ -37,7 +37,7 @@ class Multiplier:
 
 
 def multiplier(real: np.ndarray | float) -> Multiplier:
-    """Fixed-point form of non-negative float64 multipliers, scalar or array."""
+    """Convert non-negative float64 multipliers, scalar or array, to fixed point."""
     fraction, power = np.frexp(np.asarray(real, np.float64))
     mantissa = round_half_away(fraction * 2.0**31).astype(np.int64)
     exponent = power.astype(np.int64)
@@ -51,12 +51,12 @@ def multiplier(real: np.ndarray | float) -> Multiplier:
 
 
 def wrap32(x: np.ndarray) -> np.ndarray:
-    """int64 values reduced to int32 as two's complement does, kept as int64."""
+    """Wrap int64 values to int32 in two's complement, kept as int64."""
     return x.astype(np.int32).astype(np.int64)
 
 
 def high_multiply(x: np.ndarray, mantissa: np.ndarray) -> np.ndarray:
-    """``x * mantissa / 2**31`` of int32 values held as int64, to nearest, halves up.
+    """Compute ``x * mantissa / 2**31`` of int32 values held as int64, to nearest, halves up.
 
     gemmlowp's nudge looks as if it rounded halves away from zero, but its division truncates: the
     two together round halves up. A mantissa is never -2**31, so nothing saturates.
@@ -65,7 +65,7 @@ def high_multiply(x: np.ndarray, mantissa: np.ndarray) -> np.ndarray:
 
 
 def shift_right(x: np.ndarray, bits: np.ndarray | int, *, away: bool | np.ndarray) -> np.ndarray:
-    """``x / 2**bits`` of integers, to nearest; halves go away from zero, or up.
+    """Divide integers by ``2**bits``, to nearest; halves go away from zero, or up.
 
     Args:
         x: int64.
@@ -77,7 +77,7 @@ def shift_right(x: np.ndarray, bits: np.ndarray | int, *, away: bool | np.ndarra
 
 
 def multiply(x: np.ndarray, by: Multiplier, *, away: bool | np.ndarray = False) -> np.ndarray:
-    """Int32 values (held as int64) times a multiplier, rounded twice; int64.
+    """Multiply int32 values (held as int64) by a multiplier, rounded twice; int64.
 
     Args:
         x: int64; ``by`` broadcasts against its last axis.
@@ -90,7 +90,7 @@ def multiply(x: np.ndarray, by: Multiplier, *, away: bool | np.ndarray = False) 
 
 
 def multiply_once(x: np.ndarray, by: Multiplier) -> np.ndarray:
-    """Int32 values (held as int64) times a multiplier, rounded once, halves up; int64."""
+    """Multiply int32 values (held as int64) by a multiplier, rounded once, halves up; int64."""
     return shift_right(wrap32(x) * by.mantissa, 31 - by.exponent, away=False)
 
 
@@ -99,7 +99,7 @@ ONE = INT16[1]
 
 @cache
 def logistic_table() -> np.ndarray:
-    """int64 (65536,): 1 / (1 + exp(-x)) of x with 3 integer bits, indexed by raw + 2**15."""
+    """Tabulate 1 / (1 + exp(-x)), int64 (65536,), x with 3 integer bits at raw + 2**15."""
     raw = np.arange(-(2**15), 2**15, dtype=np.int64)
     positive = _reciprocal(_exponential(-np.abs(raw), 3))
     positive = _times_power(positive, 1)
@@ -108,7 +108,7 @@ def logistic_table() -> np.ndarray:
 
 @cache
 def tanh_table(integer_bits: int) -> np.ndarray:
-    """int64 (65536,): tanh of x with the given integer bits, indexed by raw + 2**15."""
+    """Tabulate tanh(x), int64 (65536,), x with the given integer bits at raw + 2**15."""
     raw = np.arange(-(2**15), 2**15, dtype=np.int64)
     # -(-2**15) wraps around in int16; it is negative either way
     twice = _exponential(np.where(raw < 0, raw, -raw), integer_bits + 1)
@@ -117,24 +117,24 @@ def tanh_table(integer_bits: int) -> np.ndarray:
 
 
 def _narrow(constant: int) -> int:
-    """A constant of 32 bits with 16."""
+    """Round a 32-bit constant to 16 bits."""
     return int(shift_right(np.array(constant), 16, away=True))
 
 
 def _times(a: np.ndarray, b: np.ndarray | int) -> np.ndarray:
-    """Product of int16 fractions: halves up, saturating."""
+    """Multiply int16 fractions: halves up, saturating."""
     return np.asarray(np.minimum((a * b + 2**14) >> 15, INT16[1]))
 
 
 def _times_power(a: np.ndarray, exponent: int) -> np.ndarray:
-    """Times a power of two: saturating to the left, halves away from zero to the right."""
+    """Multiply by a power of two: saturating to the left, halves away from zero to the right."""
     if exponent < 0:
         return shift_right(a, -exponent, away=True)
     return np.asarray(np.clip(a << exponent, *INT16))
 
 
 def _exponential(a: np.ndarray, integer_bits: int) -> np.ndarray:
-    """The exponential of non-positive numbers, without integer bits."""
+    """Compute the exponential of non-positive numbers, without integer bits."""
     fractional_bits = 15 - integer_bits
     quarter = 1 << (fractional_bits - 2)
     part = (a & (quarter - 1)) - quarter
@@ -158,7 +158,7 @@ def _exponential(a: np.ndarray, integer_bits: int) -> np.ndarray:
 
 
 def _exponential_of_quarter(a: np.ndarray) -> np.ndarray:
-    """The exponential on [-1/4, 0) by its Taylor polynomial about -1/8, without integer bits."""
+    """Compute exp on [-1/4, 0) by its Taylor polynomial about -1/8, without integer bits."""
     constant, third = _narrow(1895147668), _narrow(715827883)  # exp(-1/8), 1/3
     x = a + (1 << 12)
     square = _times(x, x)
@@ -168,7 +168,7 @@ def _exponential_of_quarter(a: np.ndarray) -> np.ndarray:
 
 
 def _reciprocal(a: np.ndarray) -> np.ndarray:
-    """2 / (1 + a) of fractions in [0, 1], with 2 integer bits."""
+    """Compute 2 / (1 + a) of fractions in [0, 1], with 2 integer bits."""
     total = a + ONE
     half = (total + 1) >> 1
     x = _narrow(1515870810) + _times(half, _narrow(-1010580540))  # 48/17 - 32/17 half

@@ -1,4 +1,4 @@
-"""From the trained form of a Graph to the shipped form: norms folded, rectifiers fused."""
+"""From the trained form of a Graph to its released form: norms folded, rectifiers fused."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,14 +25,14 @@ FUSABLE = (Conv2D, DepthwiseConv2D, Dense, Add)
 
 
 def fold(graph: Graph) -> Graph:
-    """The graph as it ships: the same function with fewer operations.
+    """Fold a graph to its released form: the same function with fewer operations.
 
     Batch norms become the bias and scale of the operation before them, rectifiers its activation,
     and dropouts vanish. Every foldable operation has a bias afterwards.
 
     Raises:
-        RecipeError: when a batch norm or rectifier does not directly follow, as the only reader,
-            an operation that can take it in.
+        RecipeError: if a batch norm or rectifier does not directly follow, as the only reader, an
+            operation that can absorb it.
     """
     graph = _without_dropout(graph)
     ops, norms = _folded(graph)
@@ -46,7 +46,7 @@ def fold(graph: Graph) -> Graph:
 
 
 def folded_form(graph: Graph) -> tuple[tuple[Op, ...], Mapping[str, Shape], frozenset[str]]:
-    """What :func:`fold` leaves, but for the numbers.
+    """Compute the result of :func:`fold` without the numbers.
 
     Returns:
         The operations, the shapes of their constants, and the names of biases that are zero: those
@@ -65,7 +65,7 @@ def folded_form(graph: Graph) -> tuple[tuple[Op, ...], Mapping[str, Shape], froz
 
 
 def _new_biases(graph: Graph, ops: Sequence[Op]) -> dict[str, Shape]:
-    """Shapes of the biases that folding adds."""
+    """Return the shapes of the biases that folding adds."""
     return {
         op.inputs[2]: (
             graph.constants[op.inputs[1]].shape[-1 if isinstance(op, DepthwiseConv2D) else 0],
@@ -76,7 +76,7 @@ def _new_biases(graph: Graph, ops: Sequence[Op]) -> dict[str, Shape]:
 
 
 def _folded(graph: Graph) -> tuple[tuple[Op, ...], Sequence[tuple[Foldable, BatchNorm]]]:
-    """The operations that stay, and the batch norms that go into their constants."""
+    """Return the operations that stay, and the batch norms folded into their constants."""
     work = _Folding()
     for op in graph.ops:
         if isinstance(op, BatchNorm | Activation):

@@ -4,10 +4,10 @@ A frame of N = N1 N2 samples is transformed in two stages (Cooley and Tukey 1965
 laid out as N1 rows of N2. Each column is transformed by one matrix; only N1 / 2 + 1 results are
 computed, because samples are real. They are turned by twiddle factors ``exp(-2 pi i k1 n2 / N)``,
 and a second matrix over n2 gives the bins ``k1 + N1 k2``, only for those k2 that features need. A
-bin whose k1 is not computed is had as the conjugate of another, which has the same magnitude.
-Matrices and factors of 640 samples take 20 KB, where one DFT matrix of 160 bins takes 800 KB.
+bin whose k1 is not computed is the conjugate of another one, which has the same magnitude. Matrices
+and factors of 640 samples take 20 KB, where one DFT matrix of 160 bins takes 800 KB.
 
-Every operation is one that XNNPACK takes over in float32, in one piece with the network's layers.
+XNNPACK supports every operation in float32 and delegates them together with the network's layers.
 """
 
 import math
@@ -27,29 +27,30 @@ from motefit.spec.normalization import Normalization
 
 PREFIX = "frontend"
 JOINED = 5
-"""Tensors that XNNPACK joins at once."""
+"""Most tensors that XNNPACK concatenates at once."""
 BLOCK = 16
-"""Columns that a matrix kernel computes at once: wider matrices cost in steps of it."""
+"""Columns that a matrix kernel computes at once: the cost of a matrix grows in steps of it."""
 
 
 def with_frontend(graph: Graph, frontend: FrontEnd, normalization: Normalization) -> Graph:
-    """A network with its front end before it: samples (clip_samples,) in, the same output.
+    """Put the front end before a network: samples (clip_samples,) in, the same output.
 
-    The front end computes in float32 what ``signal.features`` computes, to 1e-4 (sums are taken in
-    another order), and standardizes; an int8 network has a ``Quantize`` between.
+    The front end computes in float32 what ``signal.features`` computes, to within 1e-4 (sums are
+    taken in a different order), and standardizes; an int8 network has a ``Quantize`` between.
 
     Args:
-        graph: in the form that ships, whose input are ``frontend``'s normalized features.
+        graph: in its released form, with the normalized features of ``frontend`` as input.
         frontend: settings of the features.
         normalization: of the features, one value or one per column.
 
     Raises:
-        RecipeError: when the graph's input is not of the features' size, or the front end has no
-            form inside a model (a frame length without factors).
+        RecipeError: if the graph's input does not have the size of the features, or the front end
+            has no form inside a model (a frame length without factors).
     """
     if math.prod(graph.input_shape) != math.prod(frontend.shape):
         raise RecipeError(
-            f"the network takes {graph.input_shape}, the front end makes {frontend.shape}: they "
+            f"the network takes {graph.input_shape}, but the front end makes {frontend.shape}: "
+            "they "
             "do not belong together"
         )
     chain = frontend_chain(frontend, normalization)
@@ -72,7 +73,7 @@ def with_frontend(graph: Graph, frontend: FrontEnd, normalization: Normalization
 
 
 def frontend_graph(frontend: FrontEnd, normalization: Normalization | None = None) -> Graph:
-    """The front end alone: samples (clip_samples,) to features (frames, features).
+    """Build the front end alone: samples (clip_samples,) to features (frames, features).
 
     Raises:
         RecipeError: as :func:`with_frontend`.
@@ -99,7 +100,7 @@ class FrontEndChain:
         return self.shapes[self.cursor]
 
     def add(self, kind: type[Op], /, *others: str, source: str = "", **settings: Any) -> str:  # noqa: ANN401 - of the operation
-        """Append an operation on the cursor or ``source``, and on others; returns its output."""
+        """Append an operation on the cursor or ``source``, and on others; return its output."""
         first = source or self.cursor
         inputs = (*others, first) if kind is MatMul else (first, *others)
         op = kind(inputs=inputs, output=f"{PREFIX}.{len(self.ops)}", **settings)
@@ -109,7 +110,7 @@ class FrontEndChain:
         return op.output
 
     def constant(self, value: np.ndarray) -> str:
-        """Add a float32 constant; returns its name."""
+        """Add a float32 constant; return its name."""
         name = f"{PREFIX}.constant{len(self.constants)}"
         self.constants[name] = np.asarray(value, np.float32)
         self.shapes[name] = value.shape
@@ -123,7 +124,7 @@ class FrontEndChain:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitTransform:
-    """How a DFT of ``rows * columns`` samples is split, and where its bins come out.
+    """Split of a DFT of ``rows * columns`` samples into two stages, and the places of its bins.
 
     Attributes:
         rows: N1, points of the first stage.
@@ -143,7 +144,7 @@ class SplitTransform:
         return self.rows // 2 + 1
 
     def cost(self, features: int) -> int:
-        """Multiply-adds a frame, matrices counted in whole blocks of columns."""
+        """Count the multiply-adds per frame, matrices in whole blocks of columns."""
         first = 2 * self.kept * self.rows * _blocks(self.columns)
         second = self.kept * 2 * self.columns * _blocks(2 * len(self.outputs))
         return first + second + self.kept * len(self.outputs) * _blocks(features)
@@ -162,7 +163,7 @@ def _layout(rows: int, columns: int, bins: range) -> SplitTransform:
 
 
 def choose_layout(frontend: FrontEnd) -> SplitTransform:
-    """The cheapest way to split a frame.
+    """Choose the cheapest split of a frame.
 
     Raises:
         RecipeError: for a frame length that is a prime number.
@@ -171,7 +172,7 @@ def choose_layout(frontend: FrontEnd) -> SplitTransform:
     divisors = [n for n in range(2, length // 2 + 1) if length % n == 0]
     if not divisors:
         raise RecipeError(
-            f"frame_length = {length} is a prime number, so that a front end inside the model "
+            f"frame_length = {length} is a prime number, so a front end inside the model "
             "would need its whole DFT matrix; choose a length with factors, e.g. "
             f"{length + 1}, or keep the front end outside"
         )
@@ -180,7 +181,7 @@ def choose_layout(frontend: FrontEnd) -> SplitTransform:
 
 
 def frontend_chain(frontend: FrontEnd, normalization: Normalization) -> FrontEndChain:
-    """Samples to normalized features (frames, 1, features)."""
+    """Build the operations from samples to normalized features (frames, 1, features)."""
     chain = FrontEndChain(shapes={INPUT: (frontend.clip_samples,)})
     _frames(chain, frontend)
     layout = choose_layout(frontend)
@@ -191,10 +192,10 @@ def frontend_chain(frontend: FrontEnd, normalization: Normalization) -> FrontEnd
 
 
 def _frames(chain: FrontEndChain, frontend: FrontEnd) -> None:
-    """Windowed frames (frames, frame_length): the signal in steps, shifted, side by side.
+    """Append windowed frames (frames, frame_length): the signal in steps, shifted and joined.
 
-    A step has ``frame_step`` samples. A frame is some whole steps and the end of another one; where
-    frames are shorter than steps, it is the beginning of one, and the last one stands alone.
+    A step has ``frame_step`` samples. A frame is some whole steps plus part of another one; if
+    frames are shorter than steps, it is the start of one, and the last frame is separate.
     """
     frames, length, step = frontend.frames, frontend.frame_length, frontend.frame_step
     starts = [(shift, 0) for shift in range(0, length - step + 1, step)]
@@ -218,7 +219,7 @@ def _joined(chain: FrontEndChain, parts: list[str], axis: int) -> str:
 
 
 def _steps(chain: FrontEndChain, start: int, count: int, step: int, part: tuple[int, int]) -> str:
-    """``count`` steps from a sample on, of each the samples of ``part``: (count, part)."""
+    """Append ``count`` steps from a sample on, of each the samples of ``part``: (count, part)."""
     chain.cursor = INPUT
     if (start, count * step) != (0, chain.shape[0]):
         chain.add(Slice, axis=0, start=start, stop=start + count * step)
@@ -229,7 +230,7 @@ def _steps(chain: FrontEndChain, start: int, count: int, step: int, part: tuple[
 
 
 def _magnitudes(chain: FrontEndChain, layout: SplitTransform) -> None:
-    """Windowed frames (frames, N) to magnitudes (frames, kept k1, k2)."""
+    """Append windowed frames (frames, N) to magnitudes (frames, kept k1, k2)."""
     frames, rows, columns = chain.shape[0], layout.rows, layout.columns
     k1, n2 = np.arange(layout.kept), np.arange(columns)
     chain.add(Reshape, shape=(frames, rows, columns))
@@ -258,7 +259,7 @@ def _magnitudes(chain: FrontEndChain, layout: SplitTransform) -> None:
 
 
 def _unit(turns: np.ndarray) -> np.ndarray:
-    """``exp(-2 pi i turns)``."""
+    """Compute ``exp(-2 pi i turns)``."""
     return np.asarray(np.exp(-2j * np.pi * turns))
 
 
@@ -288,7 +289,7 @@ def _features(
 
 
 def _on_grid(matrix: np.ndarray | None, layout: SplitTransform) -> np.ndarray:
-    """A matrix over bins (bins, out) as one over all places (kept k1 x k2, out)."""
+    """Rearrange a matrix over bins (bins, out) to one over all places (kept k1 x k2, out)."""
     matrix = np.eye(len(layout.places)) if matrix is None else matrix
     grid = np.zeros((layout.kept, len(layout.outputs), matrix.shape[1]))
     for row, place in zip(matrix, layout.places.values(), strict=True):

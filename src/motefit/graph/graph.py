@@ -14,7 +14,7 @@ INPUT = "input"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Quantization:
-    """How integers stand for reals: ``real = scale * (q - zero_point)``.
+    """Mapping of integers to reals: ``real = scale * (q - zero_point)``.
 
     Attributes:
         scale: float32, (1,) per tensor or (n,) along ``axis``.
@@ -32,14 +32,14 @@ class Quantization:
         scale = np.asarray(self.scale, np.float32)
         if scale.ndim != 1:
             scale = scale.reshape(-1)
-        # a single number is compared as it is: numpy's reductions take microseconds
+        # a single number is compared directly: numpy's reductions take microseconds
         ends = scale.tolist() if scale.size < 2 else [scale.min(), scale.max()]
         if ends and not 0 < ends[0] <= ends[-1] < np.inf:
             raise RecipeError(f"quantization scales must be positive and finite, got {scale}")
         object.__setattr__(self, "scale", scale)
 
     def along(self, rank: int) -> np.ndarray:
-        """The scale, float32, shaped to broadcast against a tensor of the given rank."""
+        """Return the scale, float32, shaped to broadcast against a tensor of the given rank."""
         if self.axis is None:
             return self.scale[0]  # type: ignore[no-any-return]
         shape = [1] * rank
@@ -49,14 +49,14 @@ class Quantization:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """A tensor that outlives a run: what one run leaves is what the next one finds.
+    """A tensor that persists between runs: one run writes it, the next one reads it.
 
-    Before the first run it holds what padding would be: 0, which int8 has at the zero point.
+    Its initial value is that of padding: 0, which in int8 is the zero point.
 
     Attributes:
-        name: under which operations read it.
+        name: that operations use to read it.
         shape: of one example, without the batch.
-        after: name of the activation that the next run finds in its place.
+        after: name of the activation that becomes the state of the next run.
     """
 
     name: str
@@ -66,16 +66,16 @@ class State:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Graph:
-    """A network: the single description that is trained, counted, run, written and shipped.
+    """A network: the single description that is trained, counted, executed and written to a file.
 
     Attributes:
         input_shape: of one example, without the batch; the input's name is ``"input"``.
-        ops: in an order in which they can run; the last one's output is the graph's.
+        ops: in an executable order; the output of the last one is the graph's.
         constants: weights, biases and statistics by name: float32, or int8/int32 when quantized.
         quantization: of tensors that hold integers, by name. An activation named here is int8
             (int16 for an LSTM's cell state, named ``"<output>.cell"``), any other float32.
-        states: further inputs, and further outputs that become them in the next run; in files
-            they are in this order behind the input and the output. Only the streaming form of a
+        states: additional inputs, and additional outputs that become them in the next run; in files
+            they follow the input and the output, in this order. Only the streaming form of a
             network has any, see :mod:`motefit.graph.streaming_form`.
     """
 
@@ -92,13 +92,13 @@ class Graph:
             if missing:
                 raise RecipeError(f"{op.output}: unknown inputs {missing}")
             if op.output in known:
-                raise RecipeError(f"two tensors are called {op.output!r}")
+                raise RecipeError(f"two tensors are named {op.output!r}")
             known.add(op.output)
         if not self.ops:
             raise RecipeError("a graph needs at least one operation")
         lost = [state.after for state in self.states if state.after not in known]
         if lost:
-            raise RecipeError(f"states would become {lost}, which no operation makes")
+            raise RecipeError(f"states refer to {lost}, which no operation produces")
 
     @property
     def output(self) -> str:
@@ -110,7 +110,7 @@ class Graph:
         """Shape of every tensor by name.
 
         Raises:
-            RecipeError: when an operation does not fit its inputs, or a state changes its shape.
+            RecipeError: if an operation does not fit its inputs, or a state changes its shape.
         """
         shapes: dict[str, Shape] = {INPUT: tuple(self.input_shape)}
         shapes.update({name: array.shape for name, array in self.constants.items()})
@@ -128,11 +128,11 @@ class Graph:
         return self.shapes[self.output]
 
     def activations(self) -> tuple[str, ...]:
-        """Names of the input, the states and every operation's output, in order."""
+        """List the names of the input, the states and every operation's output, in order."""
         return (INPUT, *(s.name for s in self.states), *(op.output for op in self.ops))
 
     def consumers(self, name: str) -> tuple[Op, ...]:
-        """Operations that read a tensor."""
+        """Return the operations that read a tensor."""
         return self._readers.get(name, ())
 
     @cached_property
@@ -144,10 +144,10 @@ class Graph:
         return readers
 
     def with_constants(self, constants: Mapping[str, np.ndarray]) -> "Graph":
-        """A copy with some constants replaced.
+        """Return a copy with some constants replaced.
 
         Raises:
-            RecipeError: for a constant the graph does not have, or of another shape.
+            RecipeError: for a constant that the graph does not have, or of another shape.
         """
         for name, array in constants.items():
             if name not in self.constants or self.constants[name].shape != array.shape:

@@ -1,4 +1,4 @@
-"""The operations of a Graph: frozen records of names and settings, and how shapes follow.
+"""Operations of a Graph: frozen records of names and settings, with shape inference.
 
 Shapes leave the batch dimension out. Images are (height, width, channels): for speech, height is
 time in frames and width is frequency. ``"same"`` padding is TensorFlow's: the smaller half first.
@@ -29,10 +29,10 @@ class Op:
     output: str
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
-        """Shape of the output, from the shapes of the inputs in order.
+        """Infer the shape of the output from the shapes of the inputs, in order.
 
         Raises:
-            RecipeError: when the shapes do not fit the operation.
+            RecipeError: if the shapes do not fit the operation.
         """
         raise TypeError(f"{type(self).__name__} has no shape rule for {shapes}")
 
@@ -46,10 +46,10 @@ class Windowed(Op):
     padding: TimePadding = "same"
 
     def slide(self, size: Shape, window: Pair) -> Pair:
-        """Height and width of the output.
+        """Compute height and width of the output.
 
         Raises:
-            RecipeError: when a window without padding is larger than its input.
+            RecipeError: if a window without padding is larger than its input.
         """
         result = []
         for n, k, s, d in zip(size[:2], window, self.stride, self.dilation, strict=True):
@@ -64,7 +64,7 @@ class Windowed(Op):
         return result[0], result[1]
 
     def pads(self, size: Shape, window: Pair) -> tuple[Pair, Pair]:
-        """Zeros added (before, after) in height and in width."""
+        """Compute the zeros added (before, after) in height and in width."""
         if self.padding == "valid":
             return (0, 0), (0, 0)
         pairs = []
@@ -83,7 +83,7 @@ class Conv2D(Windowed):
     activation: ActivationKind = "none"
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
-        """Shape (h', w', o)."""
+        """Return shape (h', w', o)."""
         x, weight = shapes[:2]
         if len(x) != 3 or len(weight) != 4 or weight[3] != x[2]:
             raise RecipeError(f"{self.output}: a weight {weight} does not fit an input {x}")
@@ -97,7 +97,7 @@ class DepthwiseConv2D(Windowed):
     activation: ActivationKind = "none"
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
-        """Shape (h', w', c)."""
+        """Return shape (h', w', c)."""
         x, weight = shapes[:2]
         if len(x) != 3 or len(weight) != 4 or weight[0] != 1 or weight[3] != x[2]:
             raise RecipeError(f"{self.output}: a weight {weight} does not fit an input {x}")
@@ -111,7 +111,7 @@ class Dense(Op):
     activation: ActivationKind = "none"
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
-        """Shape (o,)."""
+        """Return shape (o,)."""
         x, weight = shapes[:2]
         if len(weight) != 2 or math.prod(x) != weight[1]:
             raise RecipeError(f"{self.output}: a weight {weight} does not fit an input {x}")
@@ -126,7 +126,7 @@ class AveragePool2D(Windowed):
     padding: TimePadding = "valid"
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
-        """Shape (h', w', c)."""
+        """Return shape (h', w', c)."""
         return (*self.slide(shapes[0], self.window), shapes[0][2])
 
 
@@ -135,7 +135,7 @@ class Broadcast(Op):
     """An operation on two tensors of equal rank that repeats sizes of 1: abstract."""
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
-        """The broadcast shape."""
+        """Return the broadcast shape."""
         a, b = shapes
         if len(a) != len(b) or any(m != n and 1 not in {m, n} for m, n in zip(a, b, strict=True)):
             name = type(self).__name__.lower()
@@ -155,13 +155,13 @@ class Elementwise(Op):
     """An operation whose output has the shape of its first input: abstract."""
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
-        """The input's shape."""
+        """Return the input's shape."""
         return shapes[0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Activation(Elementwise):
-    """Rectifier on its own, as families write it; fused into the operation before on export."""
+    """Stand-alone rectifier, as families write it; fused into the preceding operation on export."""
 
     kind: ActivationKind = "relu"
 
@@ -178,7 +178,7 @@ class BatchNorm(Elementwise):
 
 @dataclass(frozen=True, kw_only=True)
 class Dropout(Elementwise):
-    """Random zeros in training, nothing otherwise; dropped on export. Inputs: x."""
+    """Random zeros in training, identity otherwise; removed on export. Inputs: x."""
 
     rate: float = 0.2
 
@@ -200,14 +200,14 @@ class Dequantize(Elementwise):
 
 @dataclass(frozen=True, kw_only=True)
 class LSTM(Op):
-    """Long short-term memory over a sequence; states begin at zero for every example.
+    """Long short-term memory over a sequence; states start at zero for every example.
 
     Inputs: x (t, i), weight (4, h, i), recurrent weight (4, h, h), bias (4, h); gates in the order
     input, forget, cell, output (TensorFlow's).
     """
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
-        """Shape (t, h)."""
+        """Return shape (t, h)."""
         x, weight, recurrent = shapes[:3]
         h = weight[1]
         if len(x) != 2 or weight != (4, h, x[1]) or recurrent != (4, h, h):
@@ -220,7 +220,7 @@ class LastStep(Op):
     """The last row of a sequence. Inputs: x (t, f)."""
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
-        """Shape (f,)."""
+        """Return shape (f,)."""
         if len(shapes[0]) != 2:
             raise RecipeError(f"{self.output}: expected (steps, features), got {shapes[0]}")
         return shapes[0][1:]

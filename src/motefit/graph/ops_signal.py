@@ -1,9 +1,9 @@
 """Operations of a front end inside the model, float32; see ``graph.frontend_graph``.
 
-They are not trained: a front end is joined to a network that is in the form that ships. But
-``Slice`` belongs to networks too, and it and ``Concatenate``, of which the streaming form is made
-(``graph.streaming_form``), move int8 as well. Shapes leave the batch dimension out, and so do axes:
-axis 0 is the first one behind the batch.
+They are not trained: a front end is joined to a network in its released form. But ``Slice`` is also
+used in networks, and both it and ``Concatenate``, which make up the streaming form
+(``graph.streaming_form``), support int8 as well. Shapes omit the batch dimension, and so do axes:
+axis 0 is the first one after the batch.
 """
 
 import math
@@ -24,9 +24,9 @@ class Reshape(Op):
     shape: Shape
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
-        """The new shape."""
+        """Return the new shape."""
         if math.prod(shapes[0]) != math.prod(self.shape):
-            raise RecipeError(f"{self.output}: {shapes[0]} has other numbers than {self.shape}")
+            raise RecipeError(f"{self.output}: {shapes[0]} has a different size than {self.shape}")
         return self.shape
 
 
@@ -39,7 +39,7 @@ class Slice(Op):
     stop: int
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
-        """The input's shape with the axis shortened."""
+        """Return the input's shape with the axis shortened."""
         x = shapes[0]
         if not (0 <= self.axis < len(x) and 0 <= self.start < self.stop <= x[self.axis]):
             raise RecipeError(
@@ -50,12 +50,12 @@ class Slice(Op):
 
 @dataclass(frozen=True, kw_only=True)
 class Concatenate(Op):
-    """Tensors one behind the other along one axis. Inputs: two or more."""
+    """Tensors joined along one axis. Inputs: two or more."""
 
     axis: int
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
-        """The first one's shape with the axis lengthened."""
+        """Return the first shape with the axis lengthened."""
         rest = {(*shape[: self.axis], *shape[self.axis + 1 :]) for shape in shapes}
         if len(rest) != 1 or not 0 <= self.axis < len(shapes[0]):
             raise RecipeError(f"{self.output}: cannot join {list(shapes)} along axis {self.axis}")
@@ -65,7 +65,7 @@ class Concatenate(Op):
 
 @dataclass(frozen=True, kw_only=True)
 class Multiply(Broadcast):
-    """Product number by number; a size of 1 is repeated. Inputs: a, b of equal rank."""
+    """Elementwise product; a size of 1 is repeated. Inputs: a, b of equal rank."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class MatMul(Op):
     """A constant matrix times the last two axes. Inputs: matrix (m, n), x (..., n, k)."""
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
-        """Shape (..., m, k)."""
+        """Return shape (..., m, k)."""
         matrix, x = shapes
         if len(matrix) != 2 or len(x) < 2 or x[-2] != matrix[1]:
             raise RecipeError(f"{self.output}: a matrix {matrix} does not fit an input {x}")

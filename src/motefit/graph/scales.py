@@ -18,23 +18,23 @@ HIDDEN = ".hidden"
 
 CELL = ".cell"
 
-# A range or weight below this is treated as zero: far under any real signal, far above the
+# A range or weight below this is treated as zero: far below any real signal, far above the
 # denormals at which float32 scales lose their meaning.
 NEGLIGIBLE = 1e-9
-# Biases stay under half of int32, so that the sum of products has the other half.
+# Biases stay below half of int32, so that the sum of products has the other half.
 BIAS_LIMIT = 2**30 - 1
 
 
 def weight_limit(bits: int) -> int:
-    """Greatest integer of a weight: 127 for 8 bits, 7 for 4."""
+    """Return the greatest integer of a weight: 127 for 8 bits, 7 for 4."""
     return int(2 ** (bits - 1) - 1)
 
 
 def weight_scale(weight: np.ndarray, axis: int | None, *, bits: int = 8) -> np.ndarray:
-    """Symmetric scales, float32 (n,) along an axis or (1,) for the whole array.
+    """Choose symmetric scales, float32 (n,) along an axis or (1,) for the whole array.
 
-    A channel that is zero throughout (fully pruned) has no scale of its own: it takes the largest
-    one of its array, or 1 / limit where all are zero.
+    An all-zero (fully pruned) channel has no scale of its own: it takes the largest one of its
+    array, or 1 / limit if all channels are zero.
     """
     magnitude = np.abs(np.asarray(weight, np.float64))
     if axis is None:
@@ -48,12 +48,12 @@ def weight_scale(weight: np.ndarray, axis: int | None, *, bits: int = 8) -> np.n
 
 
 def bias_safe_scale(scale: np.ndarray, bias: np.ndarray, input_scale: float) -> np.ndarray:
-    """Weight scales raised where ``bias / (input_scale * scale)`` would overflow; float32.
+    """Raise weight scales where ``bias / (input_scale * scale)`` would overflow; float32.
 
     Args:
         scale: (n,) or (1,) weight scales.
         bias: (n,) float biases.
-        input_scale: of the activation the weights multiply.
+        input_scale: of the activation that the weights multiply.
     """
     need = np.abs(np.asarray(bias, np.float64)).reshape(-1) / (BIAS_LIMIT * float(input_scale))
     if scale.size == 1:
@@ -62,12 +62,12 @@ def bias_safe_scale(scale: np.ndarray, bias: np.ndarray, input_scale: float) -> 
 
 
 def activation_quantization(low: float, high: float, *, least_scale: float = 0.0) -> Quantization:
-    """Asymmetric int8 parameters of a range, widened to contain 0, which stays exact.
+    """Choose asymmetric int8 parameters of a range, widened to contain 0, which stays exact.
 
     Args:
-        low: least value that was seen.
-        high: greatest value that was seen; a range of no width (a constant 0) is taken as [0, 1].
-        least_scale: a finer step than this is not chosen; the range grows upwards.
+        low: least observed value.
+        high: greatest observed value; a range of no width (a constant 0) is treated as [0, 1].
+        least_scale: smallest scale to choose; the range grows upward if needed.
 
     Raises:
         RecipeError: for a bound that is not finite.
@@ -84,7 +84,7 @@ def activation_quantization(low: float, high: float, *, least_scale: float = 0.0
 
 
 def symmetric_quantization(low: float, high: float) -> Quantization:
-    """Int8 parameters with zero point 0 of a range; a constant 0 is taken as [-1, 1]."""
+    """Choose int8 parameters with zero point 0 of a range; a constant 0 is treated as [-1, 1]."""
     peak = max(abs(low), abs(high))
     scale = (peak if peak >= NEGLIGIBLE else 1.0) / INT8[1]
     return Quantization(scale=np.array([scale]))
@@ -93,7 +93,7 @@ def symmetric_quantization(low: float, high: float) -> Quantization:
 def quantize_array(
     x: np.ndarray, quantization: Quantization, *, low: int = INT8[0], high: int = INT8[1]
 ) -> np.ndarray:
-    """Integers of a real array: divided in float32, halves away from zero, saturated.
+    """Quantize a real array: divide in float32, round halves away from zero, saturate.
 
     Args:
         x: float array of any shape.
@@ -115,23 +115,23 @@ def quantize_array(
 
 
 def quantize_weight(weight: np.ndarray, quantization: Quantization) -> np.ndarray:
-    """Symmetric integers of a weight, int8: in [-127, 127], with 4 bits in [-7, 7]."""
+    """Quantize a weight symmetrically to int8: in [-127, 127], with 4 bits in [-7, 7]."""
     limit = weight_limit(quantization.bits)
     return quantize_array(weight, quantization, low=-limit, high=limit)
 
 
 def quantize_bias(bias: np.ndarray, quantization: Quantization) -> np.ndarray:
-    """int32 biases, in float64: they have more digits than a float32."""
+    """Quantize biases to int32, in float64: they have more digits than a float32."""
     steps = np.asarray(bias, np.float64) / quantization.along(np.ndim(bias)).astype(np.float64)
     return np.asarray(np.clip(round_half_away(steps), *INT32), np.int32)
 
 
 def dequantize_array(integers: np.ndarray, quantization: Quantization) -> np.ndarray:
-    """Reals, float32, of an integer array."""
+    """Convert an integer array back to float32 reals."""
     steps = integers.astype(np.int64) - quantization.zero_point
     return np.asarray(steps.astype(np.float32) * quantization.along(integers.ndim), np.float32)
 
 
 def fake_quantize(x: np.ndarray, quantization: Quantization) -> np.ndarray:
-    """What is left of a float array after int8: quantized and dequantized, float32."""
+    """Quantize a float array to int8 and dequantize it; float32."""
     return dequantize_array(quantize_array(x, quantization), quantization)

@@ -1,21 +1,21 @@
-"""The streaming form of a network that does not look ahead: new frames in, its past as states.
+"""Streaming form of a network without look-ahead: new frames in, the past kept as states.
 
-A convolution over time sees of the past only the rows that its window reaches back to, and those
-are the last rows of its input. The streaming form keeps them as a state: each convolution reads
-what it kept and the new rows, one behind the other, without padding, and keeps the last rows
-again. A pool over the whole window keeps the rows of the window. Nothing else has a memory, and
-weights, integers and scales stay what they are (Rybakov et al., "Streaming keyword spotting on
-mobile devices", arXiv:2005.06720).
+A convolution over time depends only on the past rows that its window covers, which are the last
+rows of its input. The streaming form keeps them as a state: each convolution reads its state
+followed by the new rows, without padding, and keeps the last rows again. A pool over the whole
+window keeps the rows of the window. Nothing else has a memory, and weights, integers and scales
+stay what they are (Rybakov et al., "Streaming keyword spotting on mobile devices",
+arXiv:2005.06720).
 
-One step takes as many frames as the strides make of one row, so that every step gives an output:
-that of the window which ends with the newest frame. What it says:
+One step takes as many frames as the strides reduce to one row, so that every step gives an output:
+that of the window which ends with the newest frame. This output is,
 
-- of a network whose convolutions do not pad, what the network says of the window, bit for bit;
-- of one with causal padding, the same for the first window after a reset, because states begin as
-  what padding would be; later there is real sound where a clip has padding.
+- for a network whose convolutions do not pad, the network's output for the window, bit for bit;
+- for one with causal padding, the same for the first window after a reset, because the initial
+  states equal the padding; later there is real audio where a clip has padding.
 
 Bit for bit holds for int8 where the channels are multiples of 16: LiteRT's kernel for additions
-rounds otherwise in the numbers that do not fill a block of 16, wherever these lie.
+rounds differently in the numbers that do not fill a block of 16, wherever these are.
 """
 
 from dataclasses import dataclass, field, replace
@@ -40,11 +40,11 @@ from motefit.spec.errors import RecipeError
 
 
 def streaming_form(graph: Graph) -> Graph:
-    """A network's step in a stream.
+    """Convert a network to its step in a stream.
 
     Args:
-        graph: takes (frames, ..., channels), looks at no later row for any row, and ends in an
-            average over time. In any form: trained, shipped, quantized.
+        graph: takes (frames, ..., channels), has no look-ahead, and ends in an average over time.
+            In any form: trained, shipped, quantized.
 
     Returns:
         A graph of input (step frames, ..., channels) with states; outputs are those of the window
@@ -52,14 +52,14 @@ def streaming_form(graph: Graph) -> Graph:
         :func:`lead_frames` frames of 0 came before the sound.
 
     Raises:
-        RecipeError: when an operation looks ahead in time, or has no streaming form.
+        RecipeError: if an operation looks ahead in time, or has no streaming form.
     """
     work = _Cutting(graph=graph, step=_step_frames(graph))
     for op in graph.ops:
         work.add(op)
     if graph.output in work.rows:
         raise RecipeError(
-            f"{graph.output}: the output has a time axis; a network that streams ends in an "
+            f"{graph.output}: the output has a time axis; a network that streams must end in an "
             "average over time"
         )
     return Graph(
@@ -72,12 +72,12 @@ def streaming_form(graph: Graph) -> Graph:
 
 
 def lead_frames(frames: int, step: int) -> int:
-    """Frames of 0 before the first sound, so that a window of ``frames`` ends with a step."""
+    """Count the zero frames before the audio, so that a window of ``frames`` ends with a step."""
     return -frames % step
 
 
 def at_rest(graph: Graph, count: int) -> dict[str, np.ndarray]:
-    """The states before any sound, by name: (count, *shape), float32 or int8."""
+    """Make the initial states by name: (count, *shape), float32 or int8."""
     states = {}
     for state in graph.states:
         known = graph.quantization.get(state.name)
@@ -87,20 +87,20 @@ def at_rest(graph: Graph, count: int) -> dict[str, np.ndarray]:
 
 
 def _step_frames(graph: Graph) -> int:
-    """Input rows that all strides over time together make one row of."""
+    """Count the input rows that all strides over time together reduce to one."""
     return prod(op.stride[0] for op in graph.ops if isinstance(op, Conv2D | DepthwiseConv2D))
 
 
 @dataclass(kw_only=True)
 class _Cutting:
-    """The streaming form so far.
+    """Streaming form under construction.
 
     Attributes:
         graph: of the whole window.
         step: frames.
         rows: how many new rows each tensor with a time axis has in a step.
-        same: names of tensors by those that they stand for.
-        heard: tensors in which a frame of 0 is what padding would be.
+        same: names of tensors by those that they replace.
+        heard: tensors in which a zero frame equals the padding.
         ops: of the streaming form.
         states: of the streaming form.
         quantization: of the streaming form.
@@ -162,14 +162,14 @@ class _Cutting:
                 f"{op.output}: a window of {window} at a stride of {stride} over {whole} does not "
                 "stream: windows must end with their input's last row, be no shorter than their "
                 "stride, and pad in time only; and where a network strides more than once, no step "
-                "may begin in the padding"
+                "may start in the padding"
             )
         self._append(op, keep=reach - stride, new=new)
         self.rows[op.output] = new // stride
 
     def _average(self, op: AveragePool2D, whole: Shape, new: int) -> None:
         if op.window[0] != whole[0] or op.dilation[0] != 1 or op.padding != "valid":
-            raise RecipeError(f"{op.output}: of averages only one over the whole window streams")
+            raise RecipeError(f"{op.output}: only an average over the whole window can stream")
         self._append(op, keep=whole[0] - new, new=new)
 
     def _append(self, op: Windowed, *, keep: int, new: int) -> None:

@@ -1,4 +1,4 @@
-"""Accuracy of a shipped keyword model, clip by clip through the runtime."""
+"""Accuracy of a released keyword model, clip by clip through the runtime."""
 
 import statistics
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ CHUNK_CLIPS = 256
 
 @dataclass(frozen=True, kw_only=True)
 class UnseenSpeakerScore:
-    """What a classifier does on the clips of speakers who are not in training.
+    """Accuracy of a classifier on the clips of speakers who are not in training.
 
     Attributes:
-        n: such clips; may be 0.
-        correct: of them classified correctly.
+        n: number of such clips; may be 0.
+        correct: number classified correctly.
         accuracy: ``correct / n``; None without clips.
         low: lower limit of the exact 95 % binomial interval; 0 without clips.
         high: upper limit; 1 without clips.
@@ -34,19 +34,20 @@ class UnseenSpeakerScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:
-    """What a classifier does on labeled clips.
+    """Accuracy of a classifier on labeled clips.
 
     Attributes:
         labels: the words, in the order of rows and columns of ``confusion``.
         n: clips.
-        correct: of them classified correctly.
+        correct: number classified correctly.
         accuracy: ``correct / n``.
         low: lower limit of the exact 95 % binomial interval.
         high: upper limit.
-        confusion: clips by true label (row) and heard label (column).
-        recalls: per label the share of its clips heard correctly; None for a label without clips.
-        unseen_speakers: of the clips of speakers who are not in training; None where speakers are
-            unknown, or nobody asked.
+        confusion: clips by true label (row) and predicted label (column).
+        recalls: per label the fraction of its clips classified correctly; None for a label without
+            clips.
+        unseen_speakers: of the clips of speakers who are not in training; None if speakers are
+            unknown, or not requested.
     """
 
     labels: tuple[str, ...]
@@ -64,7 +65,7 @@ class Accuracy:
         """Values by metric name.
 
         ``balanced_accuracy`` is the mean recall of the words that have clips. A word without clips
-        has no recall, and then there is no lowest one either.
+        has no recall, and then there is no minimum recall either.
         """
         recalls = dict(zip(self.labels, self.recalls, strict=True))
         known = {label: recall for label, recall in recalls.items() if recall is not None}
@@ -86,7 +87,7 @@ def measure_accuracy(
     """Classify clips through the runtime and count.
 
     Args:
-        spotter: the model, as it ships.
+        spotter: the released model.
         pcm: (n, samples) int16 or float32 at the front end's rate; may be memory-mapped.
         labels: (n,) index of each clip's label in ``spotter.io.labels``.
         unseen: bool (n,), clips of speakers who are not in training; None: not known.
@@ -113,12 +114,12 @@ def score(
 
     Args:
         names: of the labels.
-        guesses: (n,) index of the label heard.
+        guesses: (n,) index of the predicted label.
         labels: (n,) index of the true label.
         unseen: bool (n,), clips of speakers who are not in training; None: not known.
 
     Raises:
-        DataError: for no clips, other lengths, or indices that no label has.
+        DataError: for no clips, different lengths, or invalid label indices.
     """
     labels = np.asarray(labels)
     if not len(guesses) or labels.shape != guesses.shape or labels.dtype.kind not in "iu":

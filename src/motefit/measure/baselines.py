@@ -1,4 +1,4 @@
-"""What a model must beat: the naive forecasts and the naive guess, scored like any model."""
+"""Naive baselines that a model must beat, scored like any model."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from motefit.spec.errors import DataError
 
 
 def persistence(windows: np.ndarray, *, columns: tuple[int, ...], output_steps: int) -> np.ndarray:
-    """The forecast that nothing changes: the last value of each target stays.
+    """Forecast that nothing changes: the last value of each target is repeated.
 
     Args:
         windows: (n, input_steps, inputs).
@@ -27,7 +27,7 @@ def persistence(windows: np.ndarray, *, columns: tuple[int, ...], output_steps: 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LeastSquares:
-    """The best linear map, with intercept, from a whole window to all its targets.
+    """Best linear map, with intercept, from a whole window to all its targets.
 
     Attributes:
         weight: (input_steps * inputs, output_steps * targets) float64.
@@ -41,7 +41,7 @@ class LeastSquares:
 
     @classmethod
     def fit(cls, windows: np.ndarray, targets: np.ndarray) -> "LeastSquares":
-        """Solve in closed form; directions the data does not determine get weight zero.
+        """Solve in closed form; directions that the data do not determine get weight zero.
 
         Args:
             windows: (n, input_steps, inputs) of the training set.
@@ -60,7 +60,7 @@ class LeastSquares:
         return cls(weight=weight, intercept=level - center @ weight, shape=shape)
 
     def predict(self, windows: np.ndarray) -> NDArray[np.float64]:
-        """Predictions (n, output_steps, targets) of windows (n, input_steps, inputs)."""
+        """Predict (n, output_steps, targets) from windows (n, input_steps, inputs)."""
         flat = windows.reshape(len(windows), -1).astype(np.float64)
         return (flat @ self.weight + self.intercept).reshape(-1, *self.shape)
 
@@ -72,7 +72,7 @@ def forecast_baselines(
     train: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
 ) -> dict[str, ForecastErrors]:
-    """Errors of every naive forecast on the test set.
+    """Compute the errors of every naive forecast on the test set.
 
     Args:
         names: of the targets.
@@ -89,15 +89,15 @@ def forecast_baselines(
 
 
 def majority_class(names: tuple[str, ...], *, train: np.ndarray, test: np.ndarray) -> Accuracy:
-    """Accuracy on the test labels of always saying the most frequent training label.
+    """Compute the test accuracy of always answering with the most frequent training label.
 
     Args:
         names: of the labels.
-        train: (n,) label indices of the training set; of equals the first counts.
+        train: (n,) label indices of the training set; ties go to the first label.
         test: (m,) label indices of the test set.
 
     Raises:
-        DataError: for no test labels, or indices that no label has.
+        DataError: for no test labels, or invalid label indices.
     """
     guess = int(np.bincount(train, minlength=len(names)).argmax())
     return score(names, np.full(len(test), guess), test)

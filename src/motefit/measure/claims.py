@@ -1,4 +1,4 @@
-"""What a model file is, read from its bytes: the only source of what reports say was done to it."""
+"""Claims about a model file, read from its bytes: the only source for what reports state."""
 
 import math
 from collections import Counter
@@ -20,10 +20,10 @@ WIDENED: Mapping[str, Form] = {
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 BITS = {"float32": 32, "float16": 16, "int8": 8, "uint8": 8, "int4": 4, "int16": 16, "int32": 32}
 ROUNDING_ZEROS = {32: 0.02, 16: 0.02, 8: 0.10, 4: 0.40}
-"""Share of zeros, by bits, that a weight may have without being called sparse: rounding makes 1 to
-5 % of bell-shaped weights 0 in 8 bits, 15 to 30 % in 4 (dscnn, tcnet, bcresnet on 8 words)."""
+"""Fraction of zeros, by bits, above which a weight is called sparse: rounding sets 1 to 5 % of
+bell-shaped weights to 0 in 8 bits, 15 to 30 % in 4 (dscnn, tcnet, bcresnet on 8 words)."""
 MOST_CLUSTERS = 64
-"""Weights with more different numbers than this are not called clustered."""
+"""Weights with more distinct numbers than this are not called clustered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +34,14 @@ class WeightClaim:
         place: number of its operator.
         operator: such as ``CONV_2D``.
         shape: as stored.
-        channels: that the operator puts out.
-        form: how it is stored and computed with.
+        channels: of the operator's output.
+        form: of storage and arithmetic.
         bits: of one number.
-        scales: how many it has; 0 for floats.
+        scales: number of scales; 0 for floats.
         zeros: numbers that are 0.
-        distinct: different numbers, as stored.
-        sparse: whether it has more zeros than rounding usually makes.
-        clustered: whether few different numbers stand for many.
+        distinct: distinct numbers, as stored.
+        sparse: whether it has more zeros than rounding usually causes.
+        clustered: whether many numbers share few distinct values.
     """
 
     place: int
@@ -58,22 +58,22 @@ class WeightClaim:
 
     @property
     def size(self) -> int:
-        """How many numbers it has."""
+        """Number of elements."""
         return math.prod(self.shape)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """What may be said of a file.
+    """Properties of a file.
 
     Attributes:
         precision: the form of most weights, counted by their numbers; ``"none"`` without weights.
         input_dtype: of the file's input.
         output_dtype: of the file's output.
-        numbers_by_form: how many numbers of weights there are in each form.
-        sparsity: share of the weights' numbers that are 0.
+        numbers_by_form: count of weights' numbers in each form.
+        sparsity: fraction of the weights' numbers that are 0.
         bias_scales: of int32 biases: ``"own"``, ``"borrowed"``, ``"none"``, or empty without any.
-        techniques: what can be seen to have been done, in words.
+        techniques: compression visible in the file, in words.
         weights: in order of the operators.
     """
 
@@ -94,7 +94,7 @@ def read_claims(model: ModelFile) -> Claims:
         model: the file, made here or elsewhere.
 
     Raises:
-        ModelFileError: for bytes that are no sound .tflite file.
+        ModelFileError: for bytes that are not a valid .tflite file.
     """
     found = model.inspection
     weights = tuple(

@@ -1,4 +1,4 @@
-"""Errors of a shipped forecaster, window by window through the runtime."""
+"""Errors of a released forecaster, window by window through the runtime."""
 
 import math
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from motefit.spec.metrics import MAE_PREFIX, SKILL_PREFIX
 
 @dataclass(frozen=True, kw_only=True)
 class ForecastErrors:
-    """How far predictions lie from what came; every number in its column's own unit.
+    """Deviations of predictions from the true values; every number in its column's own unit.
 
     Attributes:
         columns: names of the predicted columns.
         n: windows.
         mae: per column, mean absolute error over all windows and steps.
         rmse: per column, root of the mean squared error.
-        mae_per_step: per column, mean absolute error of each step ahead, the nearest first.
+        mae_per_step: per column, mean absolute error of each step ahead, nearest first.
     """
 
     columns: tuple[str, ...]
@@ -34,10 +34,10 @@ class ForecastErrors:
         return {f"{MAE_PREFIX}{c}": e for c, e in zip(self.columns, self.mae, strict=True)}
 
     def skill_facts(self, naive: "ForecastErrors") -> dict[str, float]:
-        """Values of ``skill.<column>``: the share of a naive forecast's error that is saved.
+        """Compute ``skill.<column>``: the fraction of a naive forecast's error that is avoided.
 
-        That is ``1 - mae / mae of the naive forecast``; below zero where the naive forecast is
-        better. A column on which the naive forecast makes no error has no skill.
+        That is ``1 - mae / mae of the naive forecast``; negative if the naive forecast is better. A
+        column on which the naive forecast has no error has no skill.
 
         Args:
             naive: errors of the naive forecast on the same windows.
@@ -53,12 +53,12 @@ def measure_errors(
     """Predict every window through the runtime and compare.
 
     Args:
-        forecaster: the model, as it ships.
+        forecaster: the released model.
         windows: (n, input_steps, inputs), in the columns' own units.
         targets: (n, output_steps, targets), in the columns' own units.
 
     Raises:
-        DataError: for no windows, other shapes, NaN or infinite values.
+        DataError: for no windows, mismatched shapes, NaN or infinite values.
     """
     return score_forecast(forecaster.io.targets, forecaster.predict_batch(windows), targets)
 
@@ -66,7 +66,7 @@ def measure_errors(
 def score_forecast(
     columns: tuple[str, ...], predictions: np.ndarray, targets: np.ndarray
 ) -> ForecastErrors:
-    """Compare predictions with what came, in double precision.
+    """Compare predictions with the true values, in double precision.
 
     Args:
         columns: names of the last axis.
@@ -74,7 +74,7 @@ def score_forecast(
         targets: of the same shape.
 
     Raises:
-        DataError: for no windows, other shapes, NaN or infinite values.
+        DataError: for no windows, mismatched shapes, NaN or infinite values.
     """
     targets = np.asarray(targets)
     if targets.shape != predictions.shape or targets.shape[2:] != (len(columns),):

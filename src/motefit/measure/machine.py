@@ -1,7 +1,7 @@
-"""The machine that measured, and what may make it faster or slower than another time.
+"""The measuring machine, and what may make it faster or slower at another time.
 
-Everything is read from ``/proc`` and ``/sys`` as Linux has them; what is not there is "unknown".
-Nothing is changed: the published scripts set the governor with ``sudo``, which is the user's to do.
+Everything is read from ``/proc`` and ``/sys`` on Linux; missing information is "unknown".
+Nothing is changed: the published scripts set the governor with ``sudo``, which is left to the user.
 """
 
 import importlib.metadata
@@ -31,7 +31,7 @@ class Machine:
         governor: of the cores' frequency, e.g. ``"performance"``; ``"unknown"`` if not told.
         frequency_mhz: of the first core, None if not told.
         temperature_celsius: of the hottest thermal zone, None if not told.
-        load: processes that wanted a core in the last minute, on average.
+        load: average number of runnable processes in the last minute.
         versions: of Python, motefit, numpy and LiteRT, in words.
     """
 
@@ -72,7 +72,7 @@ class Machine:
 
 
 def this_machine(root: Path = Path("/")) -> Machine:
-    """Read what is known of this machine now.
+    """Read the current state of this machine.
 
     Args:
         root: of the file system whose ``proc`` and ``sys`` are read.
@@ -98,7 +98,7 @@ def this_machine(root: Path = Path("/")) -> Machine:
 
 
 def usable_cores() -> int:
-    """Cores this process may use."""
+    """Count the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -119,7 +119,7 @@ def _text(path: Path) -> str:
 
 
 def _processor(root: Path) -> str:
-    """Model of the board on Arm (the processor's own name is not in /proc there), else its name."""
+    """Read the board model on Arm (/proc names no processor there), else the processor's name."""
     board = _text(root / "proc/device-tree/model")
     if board:
         return board
@@ -142,7 +142,7 @@ def _temperature(root: Path) -> float | None:
 
 
 def _thousandth(path: Path) -> float | None:
-    """A file's number / 1000; None where there is none."""
+    """Read a file's number / 1000; None if there is none."""
     try:
         return float(_text(path)) / 1000
     except ValueError:

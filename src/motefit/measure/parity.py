@@ -1,4 +1,4 @@
-"""Layer by layer: what motefit's executors compute, and what LiteRT's builtin kernels do."""
+"""Parity per layer between motefit's executors and LiteRT's builtin kernels."""
 
 import platform
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from motefit.tflite.importer.read import read_named
 from motefit.tflite.inspect import inspect
 
 FLOAT_TOLERANCE = 1e-5
-"""Of a layer's greatest output: sums in another order."""
+"""Tolerance relative to a layer's greatest output, for sums in a different order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,8 @@ class LayerParity:
         shape: of the output, with a batch of one.
         exact: whether it is computed in integers.
         numbers: compared.
-        differing: numbers that are not equal; of a float layer, further apart than the tolerance.
-        greatest: largest difference: in steps, or as a share of a float layer's greatest output.
+        differing: numbers that differ; in a float layer, by more than the tolerance.
+        greatest: largest difference: in steps, or relative to a float layer's greatest output.
     """
 
     place: int
@@ -49,12 +49,12 @@ class LayerParity:
 
 @dataclass(frozen=True, kw_only=True)
 class Parity:
-    """A file on some examples, each layer fed with what the layers before it computed.
+    """Comparison of a file on some examples, each layer fed with the outputs of preceding layers.
 
     Attributes:
-        examples: that were run.
-        layers: in order; those that only move or reshape numbers are left out.
-        first: name of the first layer that differs; None where all agree.
+        examples: number of examples.
+        layers: in order, without those that only move or reshape numbers.
+        first: name of the first layer that differs; None if all agree.
     """
 
     examples: int
@@ -67,11 +67,10 @@ def measure_parity(model: bytes, batch: np.ndarray) -> Parity:
 
     Args:
         model: a .tflite file that ``motefit.tflite.importer.read`` can read.
-        batch: (n, ...) real inputs, as the network takes them; rounded to int8 where the file
-            takes that.
+        batch: (n, ...) real inputs of the network; quantized to int8 if the file takes int8.
 
     Raises:
-        DataError: for no examples, or examples of another size than the input.
+        DataError: for no examples, or examples that do not fit the input.
         ModelFileError: for a file that cannot be read or run.
     """
     graph, names = read_named(model)
@@ -102,13 +101,13 @@ def measure_parity(model: bytes, batch: np.ndarray) -> Parity:
 
 
 def _makers(model: bytes) -> Mapping[int, tuple[int, str]]:
-    """Place and name of the operator that makes a tensor, by its index."""
+    """Find place and name of the operator that produces a tensor, by its index."""
     ops = inspect(model).ops
     return {index: (place, op.name) for place, op in enumerate(ops) for index in op.outputs}
 
 
 def _run_litert(model: bytes, given: np.ndarray) -> Mapping[int, np.ndarray]:
-    """Every tensor by its index, each (n, *shape)."""
+    """Compute every tensor by its index, each (n, *shape)."""
     try:
         litert = LiteRT(
             model_content=model,

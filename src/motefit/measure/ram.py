@@ -1,4 +1,4 @@
-"""Working memory of a model: TensorFlow Lite Micro's arena, and a bound that needs no wheel."""
+"""Working memory of a model: TensorFlow Lite Micro's arena, and a lower bound without its wheel."""
 
 from dataclasses import dataclass
 
@@ -19,10 +19,10 @@ class Ram:
 
     Attributes:
         arena_bytes: the smallest arena that TensorFlow Lite Micro allocates and runs with:
-            activations, scratch buffers, bookkeeping, and what planning needs for a while; None
-            where it could not be measured.
+            activations, scratch buffers, bookkeeping, and temporary memory for planning; None if it
+            could not be measured.
         activation_bytes: largest sum of activations alive at once, a lower bound of any arena.
-        method: where ``arena_bytes`` comes from, or why there is none.
+        method: source of ``arena_bytes``, or why there is none.
     """
 
     arena_bytes: int | None
@@ -54,10 +54,10 @@ def measure_ram(model: ModelFile) -> Ram:
 
 
 def activation_bytes(model: Inspection) -> int:
-    """Largest sum of tensors alive at once; states that outlive a run are always alive.
+    """Compute the largest sum of tensors alive at once; states are always alive.
 
-    A tensor lives from the operation that makes it to the last one that reads it, inputs from the
-    start and outputs to the end.
+    A tensor lives from the operation that produces it to the last one that reads it, inputs from
+    the start and outputs to the end.
     """
     end = len(model.ops)
     outputs = {id(tensor) for tensor in model.outputs}

@@ -1,4 +1,4 @@
-"""Sizes of a model file: raw, zipped alone, and as the bundle that ships."""
+"""Sizes of a model file: raw, zipped alone, and as a bundle."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Size:
 
     @property
     def facts(self) -> dict[str, float]:
-        """Values by metric name; the bundle is no metric of a budget."""
+        """Values by metric name; the bundle size is not a metric of a budget."""
         return {"size.tflite_bytes": self.tflite_bytes, "size.zip_bytes": self.zip_bytes}
 
 

@@ -1,4 +1,4 @@
-"""Geometry of the page's drawings; templates turn it into SVG and CSS. Coordinates are pixels."""
+"""Geometry of the page's drawings, in pixels; templates turn it into SVG and CSS."""
 
 import math
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class ChartSeries:
 
 @dataclass(frozen=True, kw_only=True)
 class Tick:
-    """A mark on an axis: where, and the number written there."""
+    """A mark on an axis: its position and its label."""
 
     at: float
     text: str
@@ -54,7 +54,7 @@ class ChartLine:
 
 @dataclass(frozen=True, kw_only=True)
 class LineChart:
-    """A line chart; the first line is drawn as the one that matters.
+    """A line chart; the first line is emphasized.
 
     Attributes:
         title: what is shown, with the unit.
@@ -93,7 +93,7 @@ class Part:
 
 
 def ticks(low: float, high: float, *, most: int = 5) -> tuple[float, ...]:
-    """Round numbers (1, 2, 2.5 or 5 times a power of ten apart) that enclose ``low..high``.
+    """Choose round numbers (1, 2, 2.5 or 5 times a power of ten apart) around ``low..high``.
 
     >>> ticks(0, 0.43)
     (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -108,7 +108,7 @@ def ticks(low: float, high: float, *, most: int = 5) -> tuple[float, ...]:
 
 
 def tick_text(values: Sequence[float]) -> tuple[str, ...]:
-    """All values with the same number of decimals, as few as tell them apart.
+    """Format values with the same number of decimals, as few as distinguish them.
 
     >>> tick_text((0.0, 0.25, 0.5)), tick_text((0.0, 10.0))
     (('0.00', '0.25', '0.50'), ('0', '10'))
@@ -123,7 +123,7 @@ def tick_text(values: Sequence[float]) -> tuple[str, ...]:
 def line_chart(
     series: Sequence[ChartSeries], *, title: str, x_name: str, from_zero: bool
 ) -> LineChart | None:
-    """Lay a line chart out; None where no series has a point.
+    """Lay out a line chart; None if no series has a point.
 
     Args:
         series: the first is drawn as the one that matters.
@@ -201,7 +201,7 @@ def spread(heights: Sequence[float], *, gap: float) -> tuple[float, ...]:
 
 
 def stack(values: Sequence[tuple[str, float, str]], *, full: float) -> tuple[Part, ...]:
-    """The pieces of a stacked bar whose full width stands for ``full``.
+    """Lay out the pieces of a stacked bar whose full width represents ``full``.
 
     Args:
         values: (name, value, value for people) of each piece, from the left.
@@ -224,7 +224,7 @@ def _half(groups: Sequence[Sequence[int]]) -> float:
 
 
 def _x_ticks(values: Sequence[float]) -> tuple[float, ...]:
-    """All positions when they are few, else round numbers within their range."""
+    """Choose all positions if they are few, else round numbers within their range."""
     if len(values) <= 7:
         return tuple(values)
     if len(values) <= 13 and len(values) % 2:
@@ -234,7 +234,7 @@ def _x_ticks(values: Sequence[float]) -> tuple[float, ...]:
 
 
 def _describe(series: Sequence[ChartSeries], x_name: str) -> str:
-    """Each line's first and last value in words."""
+    """Describe each line's first and last value in words."""
     return "; ".join(
         f"{s.name}: {s.points[0][1]:.3g} at {s.points[0][0]:g}, "
         f"{s.points[-1][1]:.3g} at {s.points[-1][0]:g} ({x_name})"

@@ -1,4 +1,4 @@
-"""The head of the page: the verdict in one sentence, and the figures that matter."""
+"""Head of the page: the verdict in one sentence, and the key figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Headline:
-    """What the head of the page shows; ``reservations`` speak against the model, met or not."""
+    """Contents of the head of the page; ``reservations`` are the weaknesses, met or not."""
 
     name: str
     task: str
@@ -45,7 +45,7 @@ class Headline:
 
 
 def headline(facts: ReportFacts) -> Headline:
-    """The head of the page."""
+    """Make the head of the page."""
     task = facts.card.task.replace("-", " ")
     task = task[:1].upper() + task[1:]
     about = str(facts.card.recipe.get("description") or "")
@@ -67,7 +67,7 @@ def headline(facts: ReportFacts) -> Headline:
 
 
 def _verdict(lines: Sequence[VerdictLine]) -> tuple[str, Tone, str]:
-    """Verdict, its tone, and what it means, from the lines of the certificate."""
+    """Return the verdict, its tone, and its meaning, from the lines of the certificate."""
     missed = [line for line in lines if line.tone == "bad"]
     unmeasured = [line for line in lines if line.tone == "open" and not line.value]
     unjudged = [line for line in lines if line.word == "not judged"]
@@ -95,7 +95,7 @@ def _verdict(lines: Sequence[VerdictLine]) -> tuple[str, Tone, str]:
 
 
 def _but(certificate: Certificate) -> str:
-    """The first weakness, without figures, and how many there are besides."""
+    """Return the first weakness, without figures, and the number of others."""
     statements = list(dict.fromkeys(w.statement for w in certificate.weaknesses))
     more = f" (and {len(statements) - 1} more)" if len(statements) > 1 else ""
     return f"{statements[0]}{more}"

@@ -1,4 +1,4 @@
-"""Facts in, one self-contained page out."""
+"""Rendering of facts to one self-contained page."""
 
 import importlib.resources
 from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def render_report(facts: ReportFacts) -> str:
-    """The report as HTML that needs nothing but itself: no script, font or image from elsewhere.
+    """Render the report as self-contained HTML: no external script, font or image.
 
     Equal facts give equal text.
 
@@ -31,7 +31,7 @@ def render_report(facts: ReportFacts) -> str:
 
 
 def write_report(path: Path, facts: ReportFacts) -> None:
-    """Write the report; what stood at ``path`` stays whole until the new page replaces it.
+    """Write the report; an existing file at ``path`` stays until the new page replaces it.
 
     Raises:
         MissingExtraError: without jinja2.

@@ -1,4 +1,4 @@
-"""What a report is rendered from: stored facts, nothing computed by the report itself."""
+"""Source of a report: stored facts; the report itself computes nothing."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from motefit.spec.certificate import Certificate
 
 @dataclass(frozen=True, kw_only=True)
 class ReportFacts:
-    """Everything one report shows; what is absent is left out of the page.
+    """Facts of one report; absent ones are left out of the page.
 
     Attributes:
         card: of the shipped model. Topics of its evidence that the report knows: ``accuracy``
@@ -37,24 +37,24 @@ class ReportFacts:
     name: str = ""
 
     def topic(self, name: str) -> Mapping[str, object]:
-        """One topic of the card's evidence; empty when it was not measured."""
+        """Return one topic of the card's evidence; empty if it was not measured."""
         return table(self.card.evidence.get(name))
 
 
 def table(value: object) -> Mapping[str, object]:
-    """The value if it is a mapping, else an empty one."""
+    """Return the value if it is a mapping, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 def number(value: object) -> float | None:
-    """The value if it is a finite number, else None; an int stays an int."""
+    """Return the value if it is a finite number, else None; an int stays an int."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if math.isfinite(value) else None
 
 
 def numbers(value: object) -> tuple[float, ...]:
-    """The values if all are finite numbers, else nothing."""
+    """Return the values if all are finite numbers, else nothing."""
     if not isinstance(value, list | tuple):
         return ()
     found = tuple(n for n in map(number, value) if n is not None)

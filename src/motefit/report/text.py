@@ -1,4 +1,4 @@
-"""Words and numbers for people: names of metrics, units, digits that line up.
+"""Formatting of words and numbers: names of metrics, units, aligned digits.
 
 Any table of evidence becomes rows of words (:func:`rows`) where a section has no drawing for it.
 """
@@ -36,7 +36,7 @@ _COLUMN = re.compile(r"\s*(.*?)\s*\(([^()]*)\)\s*")
 
 
 def metric_name(name: str) -> str:
-    """A metric's name in words, e.g. ``Mean absolute error, rh``.
+    """Return a metric's name in words, e.g. ``Mean absolute error, rh``.
 
     >>> metric_name("mae.rh (%)"), metric_name("size.zip_bytes")
     ('Mean absolute error, rh', 'Model file, zipped')
@@ -54,12 +54,12 @@ def metric_name(name: str) -> str:
 
 
 def metric_unit(name: str) -> str:
-    """The unit that :func:`motefit.spec.metrics.format_value` leaves out: a column's own."""
+    """Return the unit that :func:`motefit.spec.metrics.format_value` omits: a column's own."""
     return split_column(name[len(MAE_PREFIX) :])[1] if name.startswith(MAE_PREFIX) else ""
 
 
 def percent(fraction: float) -> str:
-    """A fraction as an accuracy is written.
+    """Format a fraction like an accuracy.
 
     >>> percent(0.995)
     '99.50 %'
@@ -68,7 +68,7 @@ def percent(fraction: float) -> str:
 
 
 def with_unit(name: str, value: float) -> str:
-    """A metric's value for people, with the column's unit where it has one.
+    """Format a metric's value, with the column's unit if it has one.
 
     >>> with_unit("mae.T (degC)", 0.2651), with_unit("latency.total_ms", 0.213)
     ('0.2651 °C', '0.213 ms')
@@ -77,7 +77,7 @@ def with_unit(name: str, value: float) -> str:
 
 
 def split_column(column: str) -> tuple[str, str]:
-    """Name and unit of a column whose title ends in a unit in brackets.
+    """Split a column title that ends in a unit in parentheses into name and unit.
 
     >>> split_column("T (degC)"), split_column("pressure")
     (('T', '°C'), ('pressure', ''))
@@ -89,7 +89,7 @@ def split_column(column: str) -> tuple[str, str]:
 
 
 def inside(name: str) -> str:
-    """A name as it is inside a sentence; abbreviations keep their capitals.
+    """Adapt a name to the middle of a sentence; abbreviations keep their capitals.
 
     >>> inside("Model file"), inside("RAM, tensor arena"), inside("T")
     ('model file', 'RAM, tensor arena', 'T')
@@ -98,7 +98,7 @@ def inside(name: str) -> str:
 
 
 def phrase(key: str) -> str:
-    """A key as words: ``shared_speaker_clips`` becomes ``Shared speaker clips``.
+    """Turn a key into words: ``shared_speaker_clips`` becomes ``Shared speaker clips``.
 
     >>> phrase("shared_speaker_clips"), phrase("inference_ms"), phrase("used_bytes")
     ('Shared speaker clips', 'Inference, ms', 'Used, bytes')
@@ -109,7 +109,7 @@ def phrase(key: str) -> str:
 
 
 def plain(value: object) -> str:
-    """Any scalar: whole numbers in groups of three, others with four significant digits.
+    """Format any scalar: whole numbers in groups of three, others with four significant digits.
 
     >>> plain(12595), plain(0.98765432), plain(True), plain("x"), plain((1, 2.5))
     ('12 595', '0.9877', 'yes', 'x', '1, 2.5')
@@ -126,7 +126,7 @@ def plain(value: object) -> str:
 
 
 def grouped(value: float) -> str:
-    """A count with a space between thousands.
+    """Format a count with spaces between thousands.
 
     >>> grouped(1234567)
     '1 234 567'
@@ -135,7 +135,7 @@ def grouped(value: float) -> str:
 
 
 def shortened(text: str, length: int) -> str:
-    """The text, cut with an ellipsis where it is longer.
+    """Shorten a text with an ellipsis.
 
     >>> shortened("least squares", 8)
     'least s…'
@@ -148,14 +148,14 @@ LONGEST_LIST = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One fact: its name in words and its value for people."""
+    """One fact: its name in words and its formatted value."""
 
     name: str
     value: str
 
 
 def rows(facts: Mapping[str, object], *, under: str = "") -> tuple[Row, ...]:
-    """One row per scalar or list; a table inside a table lends its name to its rows.
+    """Make one row per scalar or list; rows of a nested table get its name as a prefix.
 
     >>> rows({"arena_bytes": 5000, "range": {"T (degC)": (-12.5, 31)}})
     (Row(name='Arena, bytes', value='5 000'), Row(name='Range: T (degC)', value='-12.5, 31'))

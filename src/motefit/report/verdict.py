@@ -1,4 +1,4 @@
-"""The certificate in words: one line per bound, with a tone that a mark and a color follow."""
+"""The certificate in words: one line per bound, with a tone that sets mark and color."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +12,7 @@ Tone = Literal["good", "open", "bad"]
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictLine:
-    """One bound and what came of it.
+    """One bound and its verdict.
 
     Attributes:
         metric: name of the metric.
@@ -35,12 +35,12 @@ class VerdictLine:
 
 
 def verdict_lines(certificate: Certificate) -> tuple[VerdictLine, ...]:
-    """The lines of the certificate, in its order."""
+    """Return the lines of the certificate, in its order."""
     return tuple(_line(line, certificate.accuracy) for line in certificate.lines)
 
 
 def accuracy_bound(certificate: Certificate) -> float | None:
-    """The limit that the budget sets to the accuracy, a fraction."""
+    """Return the budget's limit for the accuracy, a fraction."""
     texts = (line.bound for line in certificate.lines if line.metric == "accuracy")
     return next((Bound.parse("accuracy", text).limit for text in texts), None)
 

@@ -1,1 +1,1 @@
-"""Which candidates to train, and which of the trained ones to ship."""
+"""Search: the candidates to train, and the choice among the trained ones."""

@@ -1,4 +1,4 @@
-"""A study in Optuna's terms: distributions, directions, trials; and back."""
+"""Translation of a study to Optuna's distributions, directions and trials, and back."""
 
 import json
 import math
@@ -21,9 +21,9 @@ from motefit.spec.codec import decode, encode
 from motefit.spec.metrics import metric
 from motefit.spec.search import Range
 
-optuna.logging.set_verbosity(optuna.logging.ERROR)  # motefit says what there is to say
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # motefit reports what matters
 RECORD = "motefit"
-"""The user attribute of a trial that holds its :class:`Trial`."""
+"""The user attribute that stores the :class:`Trial`."""
 _GENERATION = "NSGAIISampler:generation"
 _STATES = {
     "rejected": TrialState.PRUNED,
@@ -32,7 +32,8 @@ _STATES = {
     "stopped": TrialState.COMPLETE,
     "trained": TrialState.COMPLETE,
 }
-"""A candidate stopped at a rung keeps its values of then: they say that it was among the worse."""
+"""A candidate stopped at a rung keeps its values at that time, which rank it among the worse
+ones."""
 
 
 class OptunaAdapter:
@@ -59,11 +60,11 @@ class OptunaAdapter:
                 self.distributions[key] = CategoricalDistribution(list(self._meant[key]))
 
     def point(self, params: Mapping[str, Any]) -> Point:
-        """The point that a trial's parameters stand for."""
+        """Return the point of a trial's parameters."""
         return {k: self._meant[k][v] if k in self._meant else v for k, v in params.items()}
 
     def trial(self, record: Trial) -> FrozenTrial:
-        """A record as a finished trial."""
+        """Convert a record to a finished Optuna trial."""
         params = {k: _label(v) if k in self._meant else v for k, v in record.point.items()}
         state = _STATES[record.status]
         signs = zip(self.objectives, self.directions, strict=True)
@@ -81,19 +82,19 @@ class OptunaAdapter:
 
 
 def trial_of(trial: FrozenTrial) -> Trial | None:
-    """The record that a trial holds; None when it is not motefit's."""
+    """Read the record of an Optuna trial; None if it is not motefit's."""
     table = trial.user_attrs.get(RECORD)
     return None if table is None else decode(Trial, table, where=f"trial {trial.number}")
 
 
 def _shown(record: Trial) -> dict[str, Any]:
-    """What people look for in a dashboard."""
+    """Make the user attributes shown in a dashboard."""
     shown = {"status": record.status, "epochs": record.epochs, "reason": record.reason}
     return {k: v for k, v in {**shown, **record.facts}.items() if v not in {"", 0}}
 
 
 def _label(value: object) -> Any:  # noqa: ANN401 - whatever a recipe may hold
-    """A choice as Optuna stores it: text and numbers as they are, anything else as JSON."""
+    """Encode a choice for Optuna: text and numbers unchanged, anything else as JSON."""
     if isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     return json.dumps(encode(value), sort_keys=True)

@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it; every method may be left as it is."""
+"""Progress events of a run; a listener overrides the methods it needs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from motefit.spec.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class InTraining:
-    """A training that was handed to the workers.
+    """A training in the hands of the workers.
 
     Attributes:
-        title: of the candidate, for people.
+        title: of the candidate, for display.
         history: file that gets a line of JSON per epoch (``train.loop.EpochReport``).
-        epochs: that it trains up to now.
+        epochs: to train up to in this stage.
     """
 
     title: str
@@ -25,34 +25,34 @@ class InTraining:
 
 
 class Listener:
-    """Hears of each step; the base class keeps quiet. Subclass it to show progress."""
+    """Receives progress events; the base class ignores them. Subclass it to show progress."""
 
     def began(self, recipe: Recipe) -> None:
-        """A run begins."""
+        """Handle the start of a run."""
 
     def loading(self, done: int, total: int) -> None:
-        """Data are being decoded or synthesized."""
+        """Handle progress in decoding or synthesizing data."""
 
     def loaded(self, notes: Sequence[str]) -> None:
-        """Data are there; facts that qualify the result."""
+        """Handle loaded data, with notes that qualify the result."""
 
     def screened(self, number: int, entries: Sequence[Proposal]) -> None:
-        """The candidates of a round were judged."""
+        """Handle the screening results of a round."""
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
-        """Trainings of one stage of a round begin."""
+        """Handle the start of the training of one stage of a round."""
 
     def tick(self) -> None:
-        """About five times a second while training goes on."""
+        """Refresh the display; called about five times a second during training."""
 
     def trained(self) -> None:
-        """The stage has ended."""
+        """Handle the end of a stage."""
 
     def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
-        """What the files of the candidates would come to now, on the validation set."""
+        """Handle the current facts of the candidates' files, on the validation set."""
 
     def entered(self, records: Sequence[Trial]) -> None:
-        """A round is over: what became of its candidates."""
+        """Handle the end of a round, with the records of its candidates."""
 
     def measuring(self, what: str) -> None:
-        """A measurement begins."""
+        """Handle the start of a measurement."""

@@ -1,4 +1,4 @@
-"""Put candidates in order by their facts: which go on, and which one ships."""
+"""Ranking of candidates by their facts: which ones continue, and which one is released."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,13 +12,12 @@ Facts = Mapping[Key, Mapping[str, float]]
 
 
 def choose(facts: Facts[Key], budget: Budget) -> Key:
-    """The best candidate: all known bounds met, then the objective, then the other bounded metrics.
+    """Choose the best candidate: by known bounds, then the objective, then other bounded metrics.
 
-    When none meets all bounds, the one whose bounds are missed by the smallest sum of relative
-    excesses is chosen, so that a near miss is reported instead of nothing. A value that is NaN, or
-    that other candidates have and this one lacks, is the worst there is. Times break no ties: they
-    differ from run to run, and a run must choose alike when it is repeated. Of candidates that are
-    equal in all of this, the first is chosen.
+    If none meets all bounds, the one with the smallest sum of relative violations is chosen, so
+    that a near miss is reported instead of nothing. A value that is NaN, or that other candidates
+    have and this one lacks, counts as the worst. Times break no ties: they vary from run to run,
+    and a repeated run must make the same choice. Of equal candidates, the first is chosen.
 
     Args:
         facts: validation and size facts of each trained candidate, by metric name. Bounds on
@@ -26,7 +25,7 @@ def choose(facts: Facts[Key], budget: Budget) -> Key:
         budget: of the recipe.
 
     Raises:
-        ValueError: when there are no candidates.
+        ValueError: if there are no candidates.
     """
     if not facts:
         raise ValueError("no candidates to choose from")
@@ -43,13 +42,13 @@ def choose(facts: Facts[Key], budget: Budget) -> Key:
 
 
 def violation(facts: Mapping[str, float], budget: Budget, metrics: Iterable[str]) -> float:
-    """Sum of the relative excesses over the bounds on the given metrics; 0 where all hold."""
+    """Sum the relative violations of the bounds on the given metrics; 0 if all hold."""
     names = set(metrics)
     return sum(b.excess(facts.get(b.metric, math.nan)) for b in budget.bounds if b.metric in names)
 
 
 def cost(name: str, value: float) -> float:
-    """A value of a metric, turned so that less is better; infinite for NaN."""
+    """Convert a value of a metric so that less is better; infinite for NaN."""
     if math.isnan(value):
         return math.inf
     return -value if metric(name).higher_is_better else value
@@ -58,7 +57,7 @@ def cost(name: str, value: float) -> float:
 def survivors(
     facts: Facts[Key], budgets: Sequence[Budget], objectives: Sequence[str], count: int
 ) -> tuple[Key, ...]:
-    """The candidates that go on, best first: each budget in turn names its next best.
+    """Select the candidates that continue, best first: each budget in turn picks its next best.
 
     A budget's order is by Pareto front over the sum of excesses and all objectives, then by the
     excess, then by the objectives as they come. So early in training, when no accuracy is reached
@@ -97,7 +96,7 @@ def _order(
 
 
 def pareto_fronts(costs: Mapping[Key, Sequence[float]]) -> dict[Key, int]:
-    """The number of each key's Pareto front, from 0: what no other is as good as and better.
+    """Return the index of each key's Pareto front; front 0 is not dominated by any other.
 
     Args:
         costs: less is better, in each place.

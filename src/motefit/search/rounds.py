@@ -1,4 +1,4 @@
-"""The rounds of a study as they were proposed and screened, so that a resumed run has the same."""
+"""Stored rounds of a study, as proposed and screened, so that a resumed run has the same ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ class Proposal:
     Attributes:
         point: of the search space.
         facts: of the untrained candidate, by metric name.
-        excess: by which share it misses each bound that it cannot meet; empty when it may fit.
-        reason: why it cannot meet the budget, for people.
-        left_out: fits, but the recipe wants no more candidates.
+        excess: fraction by which it misses each bound that it cannot meet; empty if it may fit.
+        reason: why it cannot meet the budget, for display.
+        left_out: fits, but the recipe asks for no more candidates.
     """
 
     point: Point
@@ -43,7 +43,7 @@ class Round:
 
     Attributes:
         entries: the proposals.
-        last: nothing was proposed, or nothing more that fits was found: the study ends.
+        last: nothing was proposed, or nothing else that fits was found: the study ends.
     """
 
     entries: tuple[Proposal, ...]
@@ -53,7 +53,7 @@ class Round:
         check_fields(self)
 
     def candidates(self, space: Space) -> tuple[tuple[int, Proposal, Candidate], ...]:
-        """What the round trains, with its indices."""
+        """Return the candidates to train, with their indices."""
         return tuple(
             (index, entry, space.candidate(entry.point))
             for index, entry in enumerate(self.entries)
@@ -72,23 +72,23 @@ class Rounds:
         self._folder = run / "rounds"
 
     def read(self, number: int) -> Round | None:
-        """A stored round; None when there is none.
+        """Read a stored round; None if there is none.
 
         Raises:
-            OutputError: when it is damaged.
+            OutputError: if it is damaged.
         """
         path = self._path(number)
         try:
             table = read_sealed(path)
             return None if table is None else decode(Round, table, where=str(path))
         except (DamagedFileError, RecipeError) as error:
-            raise OutputError(f"{error}; delete it, and the round is proposed again") from None
+            raise OutputError(f"{error}; delete it, and the round will be proposed again") from None
 
     def write(self, number: int, stored: Round) -> None:
         """Store a round.
 
         Raises:
-            OutputError: when it cannot be written.
+            OutputError: if it cannot be written.
         """
         write_sealed(self._path(number), stored)
 

@@ -1,4 +1,4 @@
-"""Judge a candidate before it is trained: sizes, counts and times need no training."""
+"""Screening of candidates before training: sizes, counts and times need no training."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,32 +14,32 @@ from motefit.spec.budget import Bound, Budget
 from motefit.spec.metrics import TIMING_PREFIX, format_value
 
 LOWER_BOUNDS = frozenset({"size.zip_bytes", "ram.arena_bytes"})
-"""Facts that say what the trained candidate cannot fall below."""
+"""Facts that are lower bounds for the trained candidate."""
 FRONTEND_MS, INFERENCE_MS, TOTAL_MS = (
     f"{TIMING_PREFIX}{stage}_ms" for stage in ("frontend", "inference", "total")
 )
 NOISE = 1.25
-"""A time rejects a candidate where it misses the bound by more than this factor, in every try."""
+"""A latency rejects a candidate if it misses the bound by more than this factor in every try."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Screened:
-    """A candidate and what is known of it before training.
+    """A candidate and its facts before training.
 
     Attributes:
-        candidate: what was judged.
+        candidate: that was screened.
         facts: by metric name:
 
-            * ``size.tflite_bytes``: written. The trained file may differ by some bytes, where
-              pieces of it overlap because their numbers happen to be equal;
-            * ``size.zip_bytes``: what the zip does not fall below, see
-              :class:`~motefit.search.untrained_file.Untrained`; with any compression step, what it
-              would be if the step made all weights equal;
+            * ``size.tflite_bytes``: as written. The trained file may differ by a few bytes, where
+              pieces of it are shared because their numbers happen to be equal;
+            * ``size.zip_bytes``: a lower bound of the zip size, see
+              :class:`~motefit.search.untrained_file.Untrained`; with a compression step, the size
+              with all weights equal;
             * ``macs``;
             * ``ram.arena_bytes``: a lower bound, the largest sum of activations alive at once;
-            * where times were taken, ``latency.inference_ms`` of the untrained file,
-              ``latency.frontend_ms`` where there is a front end, and ``latency.total_ms``, their
-              sum: 25th percentiles.
+            * if times were measured, ``latency.inference_ms`` of the untrained file,
+              ``latency.frontend_ms`` if there is a front end, and ``latency.total_ms``, their sum:
+              25th percentiles.
         missed: the budget's bounds that it cannot meet.
     """
 
@@ -49,7 +49,7 @@ class Screened:
 
     @property
     def reason(self) -> str:
-        """Why the candidate cannot meet the budget; empty when it may."""
+        """Why the candidate cannot meet the budget; empty if it may."""
         return "; ".join(
             f"{b.metric} is {'at least ' if b.metric in LOWER_BOUNDS else ''}"
             f"{format_value(b.metric, self.facts[b.metric])}, bound {b}"
@@ -65,18 +65,18 @@ def screen(
     shrinks: bool = False,
     timing: Timing | None = None,
 ) -> Screened:
-    """Write the untrained candidate and hold it against the bounds that do not need training.
+    """Write the untrained candidate and compare it with the bounds that do not need training.
 
     Args:
-        candidate: to be judged.
-        graph: its network in trained form, weights as drawn.
+        candidate: to screen.
+        graph: its network in trained form, with random weights.
         budget: of the recipe.
-        shrinks: whether a compression step will make it smaller than it is now, so that no bound
-            is out of reach yet but the front end's.
-        timing: measures latency; None leaves it out.
+        shrinks: whether a compression step will make it smaller, so that only bounds on the front
+            end are out of reach.
+        timing: measures latency; None skips it.
 
     Raises:
-        RecipeError: for a precision that an operation of the graph does not have.
+        RecipeError: for a precision that an operation of the graph does not support.
     """
     (screened,) = screen_all(candidate, graph, (budget,), shrinks=shrinks, timing=timing)
     return screened
@@ -90,7 +90,7 @@ def screen_all(
     shrinks: bool = False,
     timing: Timing | None = None,
 ) -> tuple[Screened, ...]:
-    """As :func:`screen`, against several budgets; the candidate is written and timed once."""
+    """Screen against several budgets; the candidate is written and timed once."""
     compress = candidate.recipe.compress
     drawn = write_untrained(graph, compress, rng=np.random.default_rng(0))
     counts = count(drawn.form)
@@ -124,7 +124,7 @@ def _may_hold(bound: Bound, value: float) -> bool:
 def _times(
     candidate: Candidate, drawn: Untrained, timing: Timing, bounds: Sequence[Bound]
 ) -> dict[str, float]:
-    """Times by metric name; the least of several tries before any of them is missed."""
+    """Measure times by metric name; a bound counts as missed only after several tries."""
     frontend = candidate.recipe.frontend
     before = {} if frontend is None else {FRONTEND_MS: timing.frontend_ms(frontend)}
 
@@ -141,7 +141,7 @@ def _times(
 
 
 def nearest_miss(screened: Iterable[Screened]) -> Screened:
-    """The rejected candidate whose worst bound is exceeded by the smallest factor."""
+    """Find the rejected candidate whose worst violation is the smallest."""
 
     def excess(item: Screened) -> float:
         return max(

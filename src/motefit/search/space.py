@@ -1,4 +1,4 @@
-"""The candidates of a recipe: points of its search space, and what each of them is."""
+"""Candidates of a recipe: the points of its search space."""
 
 import hashlib
 import itertools
@@ -19,12 +19,12 @@ Point = Mapping[str, object]
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One thing to train and to ship.
+    """One model to train.
 
     Attributes:
         values: the dotted recipe keys that make it differ from the recipe.
         seed: of weights, order and augmentation.
-        recipe: the recipe with the values in place.
+        recipe: the recipe with these values.
     """
 
     values: Mapping[str, object]
@@ -33,12 +33,12 @@ class Candidate:
 
     @cached_property
     def key(self) -> str:
-        """A name for files: equal for equal work, whatever the recipe's budget or name."""
+        """Name for files: equal for equal work, whatever the recipe's budget or name."""
         return self._digest("data", "frontend", "model", "train", "compress")
 
     @cached_property
     def training_key(self) -> str:
-        """As :attr:`key`, of the training alone: candidates may differ in their compression."""
+        """Like :attr:`key`, but for the training only: candidates may differ in compression."""
         return self._digest("data", "frontend", "model", "train")
 
     def _digest(self, *sections: str) -> str:
@@ -50,7 +50,7 @@ class Candidate:
 
     @property
     def title(self) -> str:
-        """A short description for people."""
+        """Short description for display."""
         parts = [f"{k.removeprefix('model.')} {_short(v)}" for k, v in self.values.items()]
         return ", ".join([*parts, f"seed {self.seed}"])
 
@@ -70,7 +70,7 @@ class Space:
         recipe: of the run.
 
     Raises:
-        RecipeError: for a key that the recipe cannot have.
+        RecipeError: for a key that the recipe does not have.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -81,50 +81,50 @@ class Space:
         }
 
     def candidate(self, point: Point) -> Candidate:
-        """What stands at a point.
+        """Return the candidate at a point.
 
         Raises:
-            RecipeError: when a value is not allowed at its key.
+            RecipeError: if a value is not allowed for its key.
         """
         values = {key: point[key] for key in self.recipe.search.space}
         recipe = self.recipe.with_values(values) if values else self.recipe
         return Candidate(values=values, seed=int(str(point[SEED])), recipe=recipe)
 
     def points(self) -> Iterator[Point]:
-        """All points, the last dimension innermost.
+        """Iterate over all points, the last dimension varying fastest.
 
         Yields:
             each point once.
 
         Raises:
-            RecipeError: for a range without an end to its values.
+            RecipeError: for a range with infinitely many values.
         """
         choices = [self.values(key) for key in self.dimensions]
         for combination in itertools.product(*choices):
             yield dict(zip(self.dimensions, combination, strict=True))
 
     def values(self, key: str) -> tuple[object, ...]:
-        """All values of a dimension.
+        """List all values of a dimension.
 
         Raises:
-            RecipeError: for a range without an end to its values.
+            RecipeError: for a range with infinitely many values.
         """
         dimension = self.dimensions[key]
         values = dimension.values() if isinstance(dimension, Range) else dimension
         if values is None:
             raise RecipeError(
                 f"[search]: space: {key!r} is a range without steps, which the strategy "
-                f"{self.recipe.search.strategy!r} cannot go through; give a list of values, or a "
-                'step, or take strategy = "tpe"'
+                f"{self.recipe.search.strategy!r} cannot enumerate; give a list of values or a "
+                'step, or use strategy = "tpe"'
             )
         return values
 
 
 def variants_of(candidate: Candidate) -> tuple[Candidate, ...]:
-    """Variants of a candidate: all combinations of ``search.variants``, or the candidate alone.
+    """Return the variants of a candidate: all combinations of ``search.variants``, or itself.
 
     Raises:
-        RecipeError: when a value is not allowed at its key.
+        RecipeError: if a value is not allowed for its key.
     """
     values_by_key = candidate.recipe.search.variants
     found: dict[str, Candidate] = {}

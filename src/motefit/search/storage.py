@@ -1,4 +1,4 @@
-"""The ledger of a study in an Optuna storage: each candidate is entered once, when it is done."""
+"""Trial store of a study in an Optuna storage: each candidate is added once, when it is done."""
 
 import re
 import time
@@ -28,7 +28,7 @@ ATTRIBUTES = ("recipe", "folder", "motefit")
 
 @contextmanager
 def storage_errors(url: str) -> Iterator[None]:
-    """Turn what a database driver raises into something a user can fix."""
+    """Convert exceptions of a database driver to errors that a user can fix."""
     try:
         yield
     except (SQLAlchemyError, StorageInternalError, ImportError) as error:
@@ -42,10 +42,10 @@ def storage_errors(url: str) -> Iterator[None]:
 
 
 def open_storage(url: str) -> RDBStorage:
-    """A storage that Optuna can keep studies in.
+    """Open a storage for Optuna studies.
 
     Raises:
-        OutputError: when it cannot be reached.
+        OutputError: if it cannot be reached.
     """
     # several processes write at once: wait for a lock instead of failing
     waits = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
@@ -54,7 +54,7 @@ def open_storage(url: str) -> RDBStorage:
             try:
                 return RDBStorage(url, engine_kwargs=waits)
             except (SQLAlchemyError, StorageInternalError) as error:
-                # another process made the tables at the same moment
+                # another process created the tables at the same moment
                 if not re.search("already exists|duplicate|unique", str(error), re.IGNORECASE):
                     raise
                 time.sleep(PAUSE_S)
@@ -62,7 +62,7 @@ def open_storage(url: str) -> RDBStorage:
 
 
 def close_storage(storage: RDBStorage) -> None:
-    """Let go of the connections to a storage."""
+    """Close the connections to a storage."""
     storage.remove_session()
     storage.engine.dispose()
 
@@ -74,11 +74,11 @@ class TrialStore:
         url: of the storage.
         name: of the study, unique in the storage.
         space: of the recipe.
-        about: kept with a new study, for people; see :data:`ATTRIBUTES`.
+        about: stored with a new study, for display; see :data:`ATTRIBUTES`.
 
     Raises:
-        OutputError: when the storage cannot be used.
-        RecipeError: when the name belongs to a study of another kind.
+        OutputError: if the storage cannot be used.
+        RecipeError: if the name belongs to a study with other objectives.
     """
 
     def __init__(self, url: str, name: str, space: Space, *, about: dict[str, Any]) -> None:
@@ -110,14 +110,14 @@ class TrialStore:
 
     @property
     def records(self) -> tuple[Trial, ...]:
-        """All entries, by round and index."""
+        """All records, by round and index."""
         return tuple(self._records[place] for place in sorted(self._records))
 
     def enter(self, records: Iterable[Trial]) -> None:
-        """Enter candidates; those that are there already stay as they are.
+        """Add candidates; existing ones stay unchanged.
 
         Raises:
-            OutputError: when the storage cannot be written.
+            OutputError: if the storage cannot be written.
         """
         with storage_errors(self._url):
             for record in records:
@@ -126,7 +126,7 @@ class TrialStore:
                     self._records[record.place] = record
 
     def close(self) -> None:
-        """Let go of the storage."""
+        """Close the storage."""
         close_storage(self._storage)
 
     def _read(self) -> Iterator[Trial]:
@@ -138,12 +138,12 @@ class TrialStore:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredStudy:
-    """A study as it is in a storage.
+    """A study read from a storage.
 
     Attributes:
         name: unique in the storage.
         folder: of the run.
-        recipe: that is searched; None when this version cannot read it.
+        recipe: of the study; None if this version cannot read it.
         records: its candidates, in order.
     """
 
@@ -154,7 +154,7 @@ class StoredStudy:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many candidates ended in which way."""
+        """Number of candidates by status."""
         return dict(Counter(record.status for record in self.records))
 
     @property
@@ -168,10 +168,10 @@ class StoredStudy:
 
 
 def read_studies(url: str) -> tuple[StoredStudy, ...]:
-    """All studies of a storage that are motefit's, by name.
+    """Read all motefit studies of a storage, sorted by name.
 
     Raises:
-        OutputError: when the storage cannot be reached.
+        OutputError: if the storage cannot be reached.
     """
     storage = open_storage(url)
     try:

@@ -1,7 +1,7 @@
-"""Times that are known before training: of a front end, and of a file whatever its weights are.
+"""Latencies known before training: of a front end, and of a file whatever its weights are.
 
-Kernels take as long for drawn weights as for trained ones, so that an untrained file is timed. All
-times are 25th percentiles of a few turns, which a busy machine moves little.
+Kernels take as long for random weights as for trained ones, so an untrained file is timed. All
+times are 25th percentiles of a few repetitions, which a busy machine changes little.
 """
 
 import time
@@ -16,18 +16,18 @@ from motefit.spec.frontend import FrontEnd
 
 INVOCATIONS = 20
 TURNS, TRIES = 60, 3
-"""Of what is measured once: the least 25th percentile of the tries."""
+"""Tries of values measured once, of which the least 25th percentile counts."""
 HERE = LatencyScale(frontend=1.0, inference=1.0)
 """This machine's own times."""
 
 
 class Timing:
-    """Measures on this machine and remembers what does not depend on the network.
+    """Measures on this machine and caches times that do not depend on the network.
 
     Args:
-        scale: factors from this machine's times to those of the device that is meant.
+        scale: factors from this machine's times to those of the target device.
         xnnpack: LiteRT's default delegate; False times the builtin kernels.
-        clock: nanoseconds, rising.
+        clock: monotonic, in nanoseconds.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Timing:
         self._rounding: dict[tuple[tuple[int, ...], np.dtype], float] = {}
 
     def frontend_ms(self, frontend: FrontEnd) -> float:
-        """Features of one clip; measured at the first call for a front end."""
+        """Time the features of one clip; measured on the first call for a front end."""
         if frontend not in self._frontends:
             features = features_of(frontend)
             clips = _drawn((1, frontend.clip_samples))
@@ -52,15 +52,15 @@ class Timing:
         return self._frontends[frontend] * self.scale.frontend
 
     def inference_ms(self, model: bytes) -> float:
-        """One example through a file: 20 invocations, and the rounding of its input.
+        """Time one example through a file: 20 invocations, and the quantization of its input.
 
-        The latter depends on the input's shape alone and is measured once for each.
+        The latter depends only on the input's shape and is measured once per shape.
 
         Args:
             model: bytes of the .tflite file.
 
         Raises:
-            ModelFileError: when LiteRT cannot load or run it.
+            ModelFileError: if LiteRT cannot load or run it.
         """
         interpreter = Interpreter(model, xnnpack=self._xnnpack)
         example = np.zeros(interpreter.input_shape, interpreter.input_dtype)
@@ -68,7 +68,7 @@ class Timing:
         return (inference + self._rounding_ms(interpreter)) * self.scale.inference
 
     def _rounding_ms(self, interpreter: Interpreter) -> float:
-        """What checking and rounding the input take: :meth:`Interpreter.run` does both."""
+        """Time the check and the quantization of the input: :meth:`Interpreter.run` does both."""
         key = interpreter.input_shape, interpreter.input_dtype
         if key not in self._rounding:
             batch = _drawn((1, *interpreter.input_shape))

@@ -1,4 +1,4 @@
-"""What a study remembers of each candidate."""
+"""Record of each candidate of a study."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,12 +11,12 @@ from motefit.spec.codec import check_fields
 Status = Literal["rejected", "diverged", "lost", "stopped", "trained"]
 """Rejected before training; loss not finite; its workers died; stopped at a rung; to the end."""
 WORST = 1e30
-"""Stands for infinity where only finite numbers can be stored."""
+"""Replaces infinity where only finite numbers can be stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One candidate of a study, once nothing more will happen to it in its round.
+    """One candidate of a study, after its round.
 
     Attributes:
         round: number of the round, from 0.
@@ -25,9 +25,10 @@ class Trial:
         key: of the candidate.
         status: how it ended.
         epochs: trained.
-        facts: by metric name, as far as they are known; the qualities are of the validation set.
-        excess: by which share each bound is missed, by metric name; 0 or less where it holds.
-        reason: why it was rejected or failed, for people.
+        facts: by metric name, as far as they are known; quality metrics are those on the validation
+            set.
+        excess: fraction by which each bound is missed, by metric name; 0 or less if it holds.
+        reason: why it was rejected or failed, for display.
     """
 
     round: int
@@ -50,7 +51,7 @@ class Trial:
 
 
 def rejected_by(excesses: Iterable[Mapping[str, float]]) -> Mapping[str, int]:
-    """How many candidates missed each bound before training, the most frequent first.
+    """Count the candidates that missed each bound before training, most frequent first.
 
     A candidate that misses several bounds counts for each.
     """

@@ -1,8 +1,8 @@
-"""The file of a network that is not trained yet: as large, and as slow, as the trained one.
+"""File of an untrained network: as large, and as slow, as the trained one.
 
-Its numbers are drawn so that they differ as they do after training, because the writer stores equal
-things once: of an integer form the integers, scales and zero points themselves; of another form the
-biases and statistics, which a fresh network has all alike, beside the weights of the family.
+Its numbers are drawn so that they differ as they do after training, because the writer shares equal
+data: in an integer form the integers, scales and zero points themselves; in other forms the biases
+and statistics, which are all equal in a new network, in addition to the family's weights.
 """
 
 import itertools
@@ -34,22 +34,22 @@ BIASES = 2**15
 ZERO_POINTS = np.arange(20, 120)
 """Steps below zero of drawn ranges, so that zero points are 20 - 128 to 119 - 128, none 0."""
 DEFLATE_GAIN = 0.9
-"""Least part of zlib's level 6 that the search in :mod:`motefit.tflite.deflate` leaves."""
+"""Smallest fraction of zlib's level 6 that the search in :mod:`motefit.tflite.deflate` reaches."""
 LEAST_BITS = {"float32": 26.0, "float16": 12.5, "int8": 6.0, "int4": 2.6}
-"""Bits of a trained weight in a zip, by how it is stored, where no step makes weights equal.
+"""Bits of a trained weight in a zip, by stored type, if no step makes weights equal.
 
 Over 69 trained files of seven families ``benchmarks/screening/zip_bound.py`` found at least 29.7,
-14.7, 7.4 and 3.3; an eighth to a fifth of that is left as a margin.
+14.7, 7.4 and 3.3; an eighth to a fifth less is assumed, as a margin.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Untrained:
-    """An untrained network in the form that ships.
+    """An untrained network in its released form.
 
     Attributes:
         form: the graph with its constants as they are stored.
-        compress: the recipe's section that it was written by.
+        compress: the recipe's section that it was written with.
         model: bytes of the .tflite file.
     """
 
@@ -58,10 +58,10 @@ class Untrained:
     model: bytes
 
     def zip_bytes_at_least(self) -> int:
-        """What the zip of the trained file does not fall below where no step makes weights alike.
+        """Compute a lower bound of the trained file's zip if no step makes weights equal.
 
-        Everything but the constants is packed by zlib; a weight counts :data:`LEAST_BITS`, a bias
-        nothing.
+        Everything but the constants is packed by zlib; a weight counts as :data:`LEAST_BITS`, a
+        bias as nothing.
         """
         spans, bits = list[tuple[int, int]](), 0.0
         for name, array in self.form.constants.items():
@@ -77,7 +77,7 @@ class Untrained:
         return _zipped(b"".join(rest), bits)
 
     def zip_bytes_with_all_alike(self) -> int:
-        """What no step can bring the zip below: all weights are zero, and all scales one."""
+        """Compute a lower bound of the zip for any step: all weights zero, all scales one."""
         constants = {name: np.zeros_like(a) for name, a in self.form.constants.items()}
         parameters = {
             name: replace(q, scale=np.ones_like(q.scale))
@@ -94,7 +94,7 @@ def _zipped(rest: bytes, bits: float) -> int:
 
 
 def _places(data: bytes, array: np.ndarray, *, int4: bool = False) -> list[tuple[int, int]]:
-    """Where an array stands, its first byte and its end: in one piece, or one for each gate."""
+    """Find the first byte and the end of an array: in one piece, or one for each gate."""
     part = (pack_int4("a weight", array) if int4 else array).tobytes()
     place = data.find(part)
     if place >= 0:
@@ -103,16 +103,16 @@ def _places(data: bytes, array: np.ndarray, *, int4: bool = False) -> list[tuple
 
 
 def write_untrained(graph: Graph, compress: CompressSpec, *, rng: np.random.Generator) -> Untrained:
-    """Write a network as it would ship, with numbers drawn where training would find them.
+    """Write a network in its released form, with random numbers in place of trained ones.
 
     Args:
-        graph: in trained form, weights as drawn by its family; where weights and activations ship
-            as integers, only their shapes matter.
+        graph: in trained form, with the family's initial weights; only their shapes matter if
+            weights and activations are released as integers.
         compress: the recipe's ``[compress]`` section.
         rng: draws the numbers.
 
     Raises:
-        RecipeError: for a precision that an operation of the graph does not have.
+        RecipeError: for a precision that an operation of the graph does not support.
     """
     if compress.precision in {"int8", "int4"}:
         form = _drawn_integers(graph, compress, rng)
@@ -123,7 +123,7 @@ def write_untrained(graph: Graph, compress: CompressSpec, *, rng: np.random.Gene
 
 
 def _drawn_integers(graph: Graph, compress: CompressSpec, rng: np.random.Generator) -> Graph:
-    """The integer form: as folding and quantizing make it, with drawn integers."""
+    """Make the integer form, as after folding and quantizing, with random integers."""
     ops, shapes, zeros = folded_form(graph)
     bits = 8 if compress.precision == "int8" else 4
     weights = {op.inputs[place] for op in ops for place in weight_axes(op)}
@@ -143,7 +143,7 @@ def _drawn_integers(graph: Graph, compress: CompressSpec, rng: np.random.Generat
 
 
 class _Drawn:
-    """Scales and zero points that differ, while there are enough of them."""
+    """Distinct scales and zero points, as long as there are enough of them."""
 
     def __init__(
         self, *, ops: Sequence[Op], shapes: Mapping[str, Shape], weight_bits: int,
@@ -152,22 +152,24 @@ class _Drawn:
         self.weight_bits = weight_bits
         self._shapes = shapes
         self._rectified = {op.output for op in ops if _rectified(op)}
-        many = sum(max(shape) for shape in shapes.values()) + 4 * len(ops) + 1  # enough of them
+        many = (
+            sum(max(shape) for shape in shapes.values()) + 4 * len(ops) + 1
+        )  # a sufficient number
         self._scales = rng.uniform(*SPREAD, many).astype(np.float32)
         self._zero_points = itertools.cycle((INT8[0] + rng.permutation(ZERO_POINTS)).tolist())
         self._at = 0
 
     def weight_scale(self, op: Weighted, axis: int | None, source: float) -> np.ndarray:  # noqa: ARG002 - as the protocol has it
-        """Drawn, far below the activations' so that no multiplier is above 1."""
+        """Draw a scale far below the activations', so that no multiplier is above 1."""
         return self._next(1 if axis is None else self._shapes[op.inputs[1]][axis]) / 1000
 
     def activation(self, name: str, least_scale: float = 0.0) -> Quantization:  # noqa: ARG002 - as the protocol has it
-        """Drawn; a zero point at the end behind a rectifier, as it would be found."""
+        """Draw parameters; after a rectifier, the zero point is at the end, as calibrated."""
         zero_point = INT8[0] if name in self._rectified else next(self._zero_points)
         return Quantization(scale=self._next(1) / 255, zero_point=zero_point)
 
     def lstm(self, op: LSTM, source: Quantization) -> LSTMParameters:  # noqa: ARG002 - as the protocol has it
-        """Drawn; a state is symmetric, a cell's scale a power of two."""
+        """Draw parameters; a state is symmetric, a cell's scale a power of two."""
         weight, recurrent = (Quantization(scale=self._next(4) / 1000, axis=0) for _ in range(2))
         return LSTMParameters(
             weights=(weight, recurrent),

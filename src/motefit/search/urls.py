@@ -1,11 +1,11 @@
-"""URLs of storages, as they may be shown and kept."""
+"""URLs of storages, without secrets."""
 
 HIDDEN = ":***@"
-"""Stands where a password stood."""
+"""Replaces a password."""
 
 
 def without_password(url: str) -> str:
-    """A URL with its password hidden, e.g. ``postgresql://me:***@host/name``."""
+    """Hide the password of a URL, e.g. ``postgresql://me:***@host/name``."""
     scheme, separator, rest = url.partition("://")
     login, at, place = rest.rpartition("@")
     user, colon, _ = login.partition(":")

@@ -1,4 +1,4 @@
-"""Features of a front end: one definition for a clip, a batch of clips and an endless stream."""
+"""Features of a front end: one definition for a clip, a batch of clips and a stream."""
 
 import functools
 import threading
@@ -13,13 +13,13 @@ from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
 Float32Array = NDArray[np.float32]
 
 BLOCK_SAMPLES = 1 << 16
-"""Windowed samples worked on at a time (256 KiB of float32), where a clip needs no more."""
+"""Windowed samples processed at a time (256 KiB of float32), unless a clip needs more."""
 
 
 class Features:
     """The tables of one front end, precomputed; build once, or use :func:`features_of`.
 
-    Threads may share it: what a call works in belongs to its thread.
+    Threads may share it: the work memory of a call belongs to its thread.
 
     Args:
         frontend: the settings.
@@ -37,10 +37,10 @@ class Features:
         return features_of, (self.frontend,)
 
     def clip(self, pcm: np.ndarray) -> Float32Array:
-        """Features of one clip.
+        """Compute the features of one clip.
 
-        A short clip is padded with zeros at its end; of a longer one the first
-        ``clip_samples`` count, as in the published pipelines.
+        A short clip is zero-padded at the end; of a longer one, the first ``clip_samples`` are
+        used, as in the published pipelines.
 
         Args:
             pcm: (samples,) at ``rate_hz``; int16, or float32 with full scale 1.0.
@@ -54,7 +54,7 @@ class Features:
         return self._finish(self._spectrum(self._clip.frames(as_float32(pcm))))
 
     def batch(self, pcm: np.ndarray) -> Float32Array:
-        """Features of many clips; bit for bit those of :meth:`clip` on each.
+        """Compute the features of many clips, bit-identical to :meth:`clip` on each.
 
         Args:
             pcm: (clips, samples) at ``rate_hz``; int16, or float32 with full scale 1.0.
@@ -72,7 +72,7 @@ class Features:
         return out
 
     def whole(self, signal: np.ndarray) -> Float32Array:
-        """Features of every whole frame of a signal of any length, in bounded work memory.
+        """Compute the features of all whole frames of a signal of any length, in bounded memory.
 
         Args:
             signal: (samples,) at ``rate_hz``; int16, or float32 with full scale 1.0.
@@ -86,7 +86,7 @@ class Features:
         return self.frames(as_float32(signal))
 
     def frames(self, signal: Float32Array) -> Float32Array:
-        """As :meth:`whole`, of float32 samples that were checked before."""
+        """Compute as :meth:`whole`, for float32 samples that are already checked."""
         frontend, rows = self.frontend, self._spectrum.rows
         frames = framed(signal, frontend.frame_length, frontend.frame_step)
         if len(frames) <= rows:
@@ -97,7 +97,7 @@ class Features:
         return out
 
     def stream(self) -> "FeatureStream":
-        """A new stream of frames from sound that arrives in chunks."""
+        """Start a stream of frames from audio that arrives in chunks."""
         return FeatureStream(self)
 
 
@@ -109,7 +109,7 @@ class _Clip(threading.local):
         self._frames = framed(self._samples, frontend.frame_length, frontend.frame_step)
 
     def frames(self, signal: Float32Array) -> Float32Array:
-        """Frames of a signal, cropped or padded with zeros at its end: (frames, frame_length)."""
+        """Split a signal, cropped or zero-padded at the end, into (frames, frame_length)."""
         count = min(len(signal), len(self._samples))
         self._samples[:count] = signal[:count]
         self._samples[count:] = 0
@@ -117,7 +117,7 @@ class _Clip(threading.local):
 
 
 class FeatureStream:
-    """Frames of an endless signal, pushed in chunks of any length.
+    """Frames of an unbounded signal, pushed in chunks of any length.
 
     The frames equal those of :meth:`Features.whole` on the whole signal; less than one frame
     (or one step) of samples is kept between pushes.
@@ -132,7 +132,7 @@ class FeatureStream:
         self._skip = 0
 
     def push(self, pcm: np.ndarray) -> Float32Array:
-        """Add samples and return the frames they complete.
+        """Add samples and return the frames that they complete.
 
         Args:
             pcm: (samples,) at ``rate_hz``, any number; int16, or float32 with full scale 1.0.
@@ -141,13 +141,13 @@ class FeatureStream:
             (k, features) float32, k may be 0.
 
         Raises:
-            DataError: for another shape or dtype, NaN or infinite samples; the stream is
-                unchanged then.
+            DataError: for another shape or dtype, NaN or infinite samples; the stream is then
+                unchanged.
         """
         return self.advance(as_float32(pcm))
 
     def advance(self, samples: Float32Array) -> Float32Array:
-        """As :meth:`push`, of float32 samples that were checked before."""
+        """Add as :meth:`push`, for float32 samples that are already checked."""
         skipped = min(self._skip, len(samples))
         signal = np.concatenate((self._rest, samples[skipped:]))
         out = self._features.frames(signal)
@@ -157,12 +157,12 @@ class FeatureStream:
         return out
 
     def reset(self) -> None:
-        """Forget all samples; the next push starts a new signal."""
+        """Discard all samples; the next push starts a new signal."""
         self._rest = np.zeros(0, np.float32)
         self._skip = 0
 
 
 @functools.lru_cache(maxsize=64)
 def features_of(frontend: FrontEnd) -> Features:
-    """The features of a front end, built at the first call and shared afterwards."""
+    """Return the features of a front end, built on the first call and shared afterwards."""
     return Features(frontend)

@@ -1,4 +1,4 @@
-"""Sound as arrays: int16 or float32 samples, checked once at the door."""
+"""Audio as arrays: int16 or float32 samples, checked once on entry."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,12 +8,12 @@ from motefit.spec.errors import DataError
 INT16_SCALE = np.float32(1 / 32768)
 """Full scale of int16 is 1.0, as in TensorFlow's ``decode_wav``."""
 LOUDEST = np.float32(100)
-"""Float samples beyond it are no sound of full scale 1.0; most likely 16-bit values."""
+"""Float samples beyond it are not audio with full scale 1.0, but most likely 16-bit values."""
 SAMPLE_TYPES = (np.dtype(np.int16), np.dtype(np.float32))
 
 
 def as_float32(pcm: np.ndarray) -> NDArray[np.float32]:
-    """One channel as finite float32; int16 is scaled by 1/32768, float32 passes uncopied.
+    """Convert one channel to finite float32: scale int16 by 1/32768, pass float32 without a copy.
 
     Args:
         pcm: (samples,) int16, or float32 with full scale 1.0.
@@ -28,28 +28,28 @@ def as_float32(pcm: np.ndarray) -> NDArray[np.float32]:
         raise DataError(
             f"samples must be finite numbers with full scale 1.0, below {LOUDEST:g}; of {pcm.size} "
             f"samples {np.count_nonzero(~np.isfinite(pcm))} are NaN or infinite and the largest "
-            f"other is {np.abs(pcm[np.isfinite(pcm)]).max(initial=0):g}; leave out this recording, "
-            "or divide by 32768 if it holds 16-bit values"
+            f"other is {np.abs(pcm[np.isfinite(pcm)]).max(initial=0):g}; drop this recording, "
+            "or divide by 32768 if it contains 16-bit values"
         )
     return pcm
 
 
 def require_samples(pcm: object, *, dimensions: int) -> None:
-    """Check the type of an array of sound.
+    """Check the type of an audio array.
 
     Args:
         pcm: what was given.
         dimensions: 1 for (samples,), 2 for (clips, samples).
 
     Raises:
-        DataError: when it is not an int16 or float32 array of so many dimensions.
+        DataError: if it is not an int16 or float32 array with this number of dimensions.
     """
     if not isinstance(pcm, np.ndarray) or pcm.ndim != dimensions:
         wanted = "(samples,)" if dimensions == 1 else "(clips, samples)"
         got = f"shape {pcm.shape}" if isinstance(pcm, np.ndarray) else type(pcm).__name__
         raise DataError(
-            f"sound must be a numpy array of shape {wanted}, one channel; got {got}; "
-            "average the channels of stereo sound first"
+            f"audio must be a numpy array of shape {wanted}, one channel; got {got}; "
+            "average the channels of stereo audio first"
         )
     if pcm.dtype not in SAMPLE_TYPES:
         raise DataError(

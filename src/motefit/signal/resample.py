@@ -1,4 +1,4 @@
-"""Change of sampling rate by any rational ratio: a polyphase filter, whole or in chunks.
+"""Sampling-rate conversion by any rational ratio: a polyphase filter, whole or in chunks.
 
 A period of outputs depends on a fixed window of inputs, so that resampling is the framing of the
 signal into windows and one matrix product.
@@ -19,11 +19,12 @@ from motefit.spec.errors import DataError
 Float32Array = NDArray[np.float32]
 
 PASS_BAND = 0.9
-"""Edge of the pass band, as a share of the lower of both Nyquist frequencies, where it stops."""
+"""Edge of the pass band, as a fraction of the lower Nyquist frequency, where the stop band
+starts."""
 ATTENUATION_DB = 75.0
 """Of the Kaiser-windowed design; measured aliases and images are at least 70 dB down."""
 ROW = 16
-"""Long rows of outputs are multiples of this, which matrix products are quick at."""
+"""Long rows of outputs are multiples of this, for fast matrix products."""
 LARGEST_MATRIX = 1 << 22
 """Entries of the matrix; ratios of large coprime numbers are computed output by output."""
 BLOCK_SAMPLES = 1 << 16
@@ -31,7 +32,7 @@ BLOCK_SAMPLES = 1 << 16
 
 
 def resample(pcm: np.ndarray, from_hz: int, to_hz: int) -> Float32Array:
-    """Sound at another rate; in step with the input (no delay), silence assumed around it.
+    """Resample audio; aligned with the input (no delay), assuming silence around it.
 
     Args:
         pcm: (samples,) int16, or float32 with full scale 1.0.
@@ -49,7 +50,7 @@ def resample(pcm: np.ndarray, from_hz: int, to_hz: int) -> Float32Array:
 
 
 class Resampler:
-    """Resamples an endless signal that arrives in chunks of any length.
+    """Resamples an unbounded signal that arrives in chunks of any length.
 
     What :meth:`push` and :meth:`finish` return, joined, equals :func:`resample` of the whole.
 
@@ -70,7 +71,7 @@ class Resampler:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all samples; the next push starts a new signal."""
+        """Discard all samples; the next push starts a new signal."""
         lead = self._filter.lead if self._filter else 0
         self._rest = np.zeros(lead, np.float32)
         self._given = self._made = 0
@@ -100,7 +101,7 @@ class Resampler:
         return out
 
     def finish(self) -> Float32Array:
-        """The last samples, computed with silence after the input; then as after :meth:`reset`."""
+        """Return the last samples, assuming silence after the input, and :meth:`reset`."""
         missing = -(-self._given * self._up // self._down) - self._made
         out = np.zeros(0, np.float32)
         if missing and self._filter is not None:
@@ -116,7 +117,7 @@ class Resampler:
 
 @dataclass(frozen=True, kw_only=True)
 class _Filter:
-    """How one window of inputs gives the next outputs.
+    """Computation of the next outputs from one window of inputs.
 
     Attributes:
         lead: zeros before the first input.
@@ -137,7 +138,7 @@ class _Filter:
     matrix: Float32Array | None
 
     def apply(self, windows: Float32Array) -> Float32Array:
-        """Outputs of windows (rows, window): (rows * outputs,)."""
+        """Compute the outputs (rows * outputs,) of windows (rows, window)."""
         out = np.empty((len(windows), self.outputs), np.float32)
         if self.matrix is None:
             columns = self.starts[:, None] + np.arange(self.taps.shape[1])
@@ -154,7 +155,7 @@ class _Filter:
 
 @functools.lru_cache(maxsize=16)
 def _filter(up: int, down: int) -> _Filter:
-    """Kaiser-windowed sinc between the two Nyquist frequencies; Oppenheim & Schafer, 7.5.3."""
+    """Design a Kaiser-windowed sinc between the Nyquist frequencies; Oppenheim & Schafer, 7.5.3."""
     # Widths are in inputs; the lower Nyquist frequency is half of ``edge`` cycles per input.
     edge = min(1.0, up / down)
     transition = math.pi * (1 - PASS_BAND) * edge

@@ -9,10 +9,10 @@ Float32Array = NDArray[np.float32]
 
 
 def hann(length: int) -> Float32Array:
-    """The window of ``tf.signal.stft``: ``hann_window(length, periodic=True)``.
+    """Make the window of ``tf.signal.stft``: ``hann_window(length, periodic=True)``.
 
     For an even length the period is ``length``. For an odd one TensorFlow's periodic window is
-    the symmetric one, period ``length - 1``; it is reproduced because models were published so.
+    the symmetric one, period ``length - 1``; it is reproduced because published models used it.
 
     Returns:
         float32 of shape (length,), 0 at the first sample.
@@ -22,15 +22,15 @@ def hann(length: int) -> Float32Array:
 
 
 def frame_count(samples: int, length: int, step: int) -> int:
-    """Whole frames in so many samples; no padding."""
+    """Count the whole frames in a number of samples; no padding."""
     return max((samples - length) // step + 1, 0)
 
 
 def framed(signal: Float32Array, length: int, step: int) -> Float32Array:
-    """A read-only view of all whole frames of a signal.
+    """Return a read-only view of all whole frames of a signal.
 
     Args:
-        signal: (samples,) float32; copied unless it lies in one piece.
+        signal: (samples,) float32; copied unless it is contiguous.
         length: samples in a frame.
         step: samples between the starts of two frames.
 
@@ -49,9 +49,9 @@ class Spectrum(threading.local):
     """Magnitude of the windowed DFT of frames, for a range of bins.
 
     Two things make it fast, both measured in ``benchmarks/frontend``. Work memory is allocated once
-    per thread: a fresh 125 KB array a call costs more in page faults than the transform. And the
-    transform is asked for with ``norm="forward"``, whose scale is a float32: the default's is the
-    integer 1, with which numpy (2.4) picks its float64 loop and converts both ways.
+    per thread: a new 125 KB array per call costs more in page faults than the transform. And the
+    transform is called with ``norm="forward"``, whose scale is a float32: the default scale is the
+    integer 1, with which numpy (2.4) picks its float64 loop and converts back and forth.
 
     Args:
         length: samples in a frame, also the length of the DFT.
@@ -68,7 +68,7 @@ class Spectrum(threading.local):
         self._magnitude = np.empty(self._wanted.shape, np.float32)
 
     def __call__(self, frames: Float32Array) -> Float32Array:
-        """Magnitudes of frames.
+        """Compute the magnitudes of frames.
 
         Args:
             frames: (k, length) float32, k at most ``rows``; any strides.

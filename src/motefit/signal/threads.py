@@ -1,6 +1,6 @@
-"""Matrix products of one thread, whatever the process was started with.
+"""Single-threaded matrix products, whatever settings the process was started with.
 
-A clip's products are a few hundred thousand multiplications. OpenBLAS shares even those between
+A clip's products are a few hundred thousand multiplications. OpenBLAS splits even those among
 threads that wait for each other by spinning, so that on busy cores a product takes as long as a
 time slice: tens of milliseconds instead of tens of microseconds.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 EXTENSION = "numpy._core._multiarray_umath"
-"""The part of numpy that is linked with its BLAS."""
+"""The module of numpy that is linked with its BLAS."""
 FUNCTIONS = (
     ("scipy_openblas_get_num_threads64_", "scipy_openblas_set_num_threads64_"),  # numpy's wheels
     ("scipy_openblas_get_num_threads", "scipy_openblas_set_num_threads"),
@@ -21,15 +21,15 @@ FUNCTIONS = (
     ("MKL_Get_Max_Threads", "MKL_Set_Num_Threads"),
     ("bli_thread_get_num_threads", "bli_thread_set_num_threads"),
 )
-"""That tell and set the number of threads, as threadpoolctl has them."""
+"""Functions that get and set the number of threads, as listed by threadpoolctl."""
 
 
 class OneThread:
-    """Keeps BLAS to the calling thread inside a ``with`` statement, and restores it behind.
+    """Restricts BLAS to the calling thread inside a ``with`` statement, and restores it afterwards.
 
-    The number of threads belongs to the process: the first thread of the program that enters lowers
-    it and the last that leaves restores it, so that what others multiply meanwhile has one thread
-    too. Statements may be nested.
+    The number of threads is a setting of the process: the first thread of the program that enters
+    lowers it and the last one that leaves restores it, so that products in other threads meanwhile
+    use one thread too. Statements may be nested.
 
     Args:
         count: the number of threads.
@@ -62,9 +62,9 @@ class OneThread:
 
 
 def numpy_blas() -> OneThread:
-    """The threads of the BLAS that numpy is linked with in this process.
+    """Return a context manager for the threads of the BLAS that numpy is linked with.
 
-    One that has none of :data:`FUNCTIONS` is left alone: the reference BLAS has one thread, and
+    A BLAS with none of :data:`FUNCTIONS` is left alone: the reference BLAS is single-threaded, and
     Accelerate decides for itself.
     """
     try:

@@ -1,4 +1,4 @@
-"""WAV files with the standard library alone, for a device that has nothing else."""
+"""WAV files with only the standard library, for a device that has nothing else."""
 
 import wave
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 from motefit.spec.errors import DataError
 
 COMPRESSED = {b"fLaC": "FLAC", b"OggS": "OGG"}
-"""Formats that are often met, by the first bytes of a file."""
+"""Common compressed formats, by the first bytes of a file."""
 
 
 def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
@@ -18,11 +18,11 @@ def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
         path: a WAV file of 8, 16, 24 or 32 bit integers, any rate and number of channels.
 
     Returns:
-        The samples (n,) and the rate in Hz. A mono file of 16 bit gives int16 untouched; any other
-        float32 with full scale 1.0, channels averaged.
+        The samples (n,) and the rate in Hz. A 16-bit mono file gives its int16 samples unchanged;
+        any other file gives float32 with full scale 1.0, channels averaged.
 
     Raises:
-        DataError: when the file is absent, no PCM WAV file, truncated, or empty.
+        DataError: if the file is absent, not a PCM WAV file, truncated, or empty.
     """
     path = Path(path)
     try:
@@ -36,10 +36,10 @@ def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
     if len(data) != frames * width * channels:
         raise DataError(
             f"{path} is truncated: its header promises {frames} samples, "
-            f"{len(data) // (width * channels)} are there; record or copy it again"
+            f"{len(data) // (width * channels)} are present; record or copy it again"
         )
     if not frames:
-        raise DataError(f"{path} holds no samples")
+        raise DataError(f"{path} contains no samples")
     samples = _samples(data, width).reshape(frames, channels)
     if samples.dtype == np.int16 and channels == 1:
         return samples[:, 0], rate_hz

@@ -1,1 +1,1 @@
-"""What the user asks for and what a model says of itself: frozen dataclasses <-> TOML and JSON."""
+"""User input and model metadata: frozen dataclasses <-> TOML and JSON."""

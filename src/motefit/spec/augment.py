@@ -1,4 +1,4 @@
-"""The ``[train.augment]`` section of a recipe: how training clips are varied."""
+"""The ``[train.augment]`` section of a recipe: how training clips are augmented."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ class AugmentSpec:
     """The ``[train.augment]`` section; every value 0 leaves the clip as it is.
 
     Attributes:
-        speed_percent: largest change of speed, and so of pitch, either way, in percent.
-        shift_ms: largest time shift either way, in milliseconds.
-        gain_db: largest gain either way, in decibels.
+        speed_percent: largest change of speed, and so of pitch, in either direction, in percent.
+        shift_ms: largest time shift in either direction, in milliseconds.
+        gain_db: largest gain or attenuation, in decibels.
         noise_probability: share of clips mixed with background noise.
         noise_snr_db: lowest and highest signal-to-noise ratio of the mix, in decibels.
         time_masks: masks over frames per clip.

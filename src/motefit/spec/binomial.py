@@ -1,4 +1,4 @@
-"""Exact confidence limits of a share of successes, with the standard library alone."""
+"""Exact confidence limits of a success rate, using only the standard library."""
 
 import bisect
 import math
@@ -11,7 +11,7 @@ MOST_CLIPS = 10_000_000
 
 
 def interval(correct: int, n: int, *, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Exact two-sided binomial interval of ``correct / n`` (Clopper and Pearson, 1934).
+    """Compute the exact two-sided binomial interval of ``correct / n`` (Clopper and Pearson, 1934).
 
     Args:
         correct: successes, 0..n.
@@ -35,7 +35,7 @@ def interval(correct: int, n: int, *, confidence: float = CONFIDENCE) -> tuple[f
 
 
 def shows(correct: int, n: int, bound: float, *, confidence: float = CONFIDENCE) -> bool:
-    """Whether the lower limit of :func:`interval` lies over ``bound``.
+    """Return whether the lower limit of :func:`interval` is above ``bound``.
 
     Raises:
         DataError: for counts that are no counts.
@@ -50,7 +50,7 @@ def shows(correct: int, n: int, bound: float, *, confidence: float = CONFIDENCE)
 def clips_to_show(
     correct: int, n: int, bound: float, *, confidence: float = CONFIDENCE
 ) -> int | None:
-    """How many clips would be needed to show ``accuracy > bound`` at the accuracy observed.
+    """Count the clips needed to show ``accuracy > bound`` at the observed accuracy.
 
     With so many clips, and as many errors as the observed share allows (rounded up), the lower
     limit of :func:`interval` lies over the bound.
@@ -90,7 +90,7 @@ def clips_to_show(
 
 
 def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
-    """The first of ``low..high`` from which on ``holds``; ``high + 1`` if there is none."""
+    """Find the first of ``low..high`` from which ``holds`` is true; ``high + 1`` if none."""
     return bisect.bisect_left(range(low, high + 1), x=True, key=holds) + low
 
 
@@ -100,7 +100,7 @@ def _require_counts(correct: int, n: int) -> None:
 
 
 def _lower(correct: int, n: int, tail: float) -> float:
-    """The share at which ``correct`` or more successes have the probability ``tail``."""
+    """Find the success rate at which ``correct`` or more successes have probability ``tail``."""
     low, high = 0.0, correct / n
     while low < (middle := (low + high) / 2) < high:
         if _at_least(correct, n, middle) < tail:

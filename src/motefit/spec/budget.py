@@ -1,4 +1,4 @@
-"""Hard limits a model must meet: metrics with bounds, and one objective once all hold."""
+"""Hard limits that a model must meet: bounds on metrics, and one objective once all bounds hold."""
 
 import math
 import re
@@ -22,7 +22,7 @@ class Bound:
 
     Attributes:
         metric: name of the metric.
-        relation: how the value must stand to ``limit``.
+        relation: how the value must compare with ``limit``.
         limit: in the metric's own unit (bytes, milliseconds, a fraction for accuracy).
     """
 
@@ -36,7 +36,8 @@ class Bound:
             raise RecipeError(
                 f"{self.metric}: {'lower' if self.relation[0] == '>' else 'upper'} bound given "
                 f"({self.relation} {self.limit:g}), but "
-                f"{'higher' if self.relation[0] == '<' else 'lower'} is better: turn the sign round"
+                f"{'higher' if self.relation[0] == '<' else 'lower'} is better: reverse the "
+                "relation"
             )
 
     @classmethod
@@ -59,20 +60,20 @@ class Bound:
         relation: Relation = match[1]  # type: ignore[assignment]  # the pattern allows no other
         limit = float(match[2]) * factors[match[3]]
         if known.unit == "fraction" and not 0 <= limit <= 1:
-            raise RecipeError(f"{name}: {text!r} lies outside 0..100 %")
+            raise RecipeError(f"{name}: {text!r} is outside 0..100 %")
         return cls(metric=name, relation=relation, limit=limit)
 
     def excess(self, value: float) -> float:
-        """By which share of the limit a value misses the bound; 0 where it holds, inf for NaN."""
+        """Return by which fraction of its limit a bound is missed; 0 if it holds, inf for NaN."""
         if self.holds(value):
             return 0.0
         if math.isnan(value):
             return math.inf
-        # A value right at the limit of a strict bound misses it, too.
+        # A value exactly at the limit of a strict bound misses it, too.
         return max(abs(value - self.limit) / (abs(self.limit) or 1.0), 1e-9)
 
     def holds(self, value: float) -> bool:
-        """Whether a measured value meets the bound; False for NaN."""
+        """Return whether a measured value meets the bound; False for NaN."""
         return {
             "<": value < self.limit,
             "<=": value <= self.limit,
@@ -135,7 +136,7 @@ class Budget:
             raise RecipeError(f"{where}: {error}") from None
 
     def to_table(self) -> dict[str, str]:
-        """The inverse of :meth:`from_table`, in the metrics' base units."""
+        """Invert :meth:`from_table`, in the metrics' base units."""
         table = {b.metric: f"{b.relation} {b.limit!r}" for b in self.bounds}
         table["objective"] = self.objective
         if self.reference:
@@ -144,7 +145,7 @@ class Budget:
 
 
 def check_names(budgets: Iterable[str]) -> None:
-    """Refuse a name of a budget that could not be part of a file's name.
+    """Reject budget names that cannot be part of a file name.
 
     Raises:
         RecipeError: naming it.

@@ -14,10 +14,10 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """How a model was made.
+    """Origin of a model.
 
     Attributes:
-        command: the command line that makes it; of paths, names alone.
+        command: the command line that makes it, with paths reduced to file names.
         commit: of the motefit checkout, empty when not in one.
         version: of motefit.
         seed: of the winning candidate.
@@ -38,7 +38,7 @@ class Provenance:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """Everything a runtime and a verifier need to know about one model file.
+    """Metadata that a runtime and a verifier need about one model file.
 
     Attributes:
         schema_version: of this card.
@@ -69,7 +69,7 @@ class Card:
             )
 
     def to_json(self) -> str:
-        """The card as JSON with sorted keys."""
+        """Serialize the card to JSON with sorted keys."""
         return dumps_json(self)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Measured facts against a budget: the certificate. Pure: no file is read, nothing is measured."""
+"""The certificate: measured facts against a budget. Pure: reads no file and measures nothing."""
 
 import json
 import math
@@ -29,7 +29,7 @@ _JUDGED_BY = {
     "latency.total_ms": (("xnnpack", "total"),),
     "latency.saving_percent": (("xnnpack", "total"), ("reference", "total")),
 }
-"""The runs and stages whose times a metric is made of."""
+"""The runs and stages that a latency metric consists of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +38,11 @@ class Line:
 
     Attributes:
         metric: name of the metric.
-        bound: as written for people, e.g. ``"> 98.00 %"``.
-        value: measured, in the metric's unit; None where it is absent or not a finite number.
-        verdict: ``"pass"``, ``"fail"``, ``"not measured"``, which is no pass, or ``"not judged"``,
-            which is neither pass nor fail: the machine was too busy for a latency.
-        reason: why it is no pass, where the numbers alone do not say; otherwise empty.
+        bound: as displayed, e.g. ``"> 98.00 %"``.
+        value: measured, in the metric's unit; None if it is absent or not a finite number.
+        verdict: ``"pass"``, ``"fail"``, ``"not measured"``, which is not a pass, or ``"not
+            judged"``, which is neither pass nor fail: the machine was too busy for a latency.
+        reason: why it is not a pass, if the numbers alone do not tell; otherwise empty.
     """
 
     metric: str
@@ -53,7 +53,7 @@ class Line:
 
     @property
     def measured(self) -> str:
-        """The value as written for people; a dash where there is none."""
+        """The value as displayed; a dash if there is none."""
         return "-" if self.value is None else format_value(self.metric, self.value)
 
 
@@ -62,8 +62,8 @@ class UnseenSpeakers:
     """The accuracy on test clips of speakers who are not in training.
 
     Attributes:
-        n: such clips; may be 0.
-        correct: of them classified correctly.
+        n: number of such clips; may be 0.
+        correct: number classified correctly.
         low: lower limit of the exact 95 % binomial interval, a fraction; 0 without clips.
         high: upper limit; 1 without clips.
     """
@@ -76,18 +76,18 @@ class UnseenSpeakers:
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyEvidence:
-    """How far the test clips carry the accuracy.
+    """Evidence for the accuracy: counts, interval, and confidence in the bound.
 
     Attributes:
         n: test clips.
-        correct: of them classified correctly.
+        correct: number classified correctly.
         low: lower limit of the exact 95 % binomial interval, a fraction.
         high: upper limit.
         confidence: ``"shown"`` when the interval lies inside the bound; ``"met, not shown at
             95 %"`` when only the value does; ``"missed"``; None without a bound.
-        clips_to_show: clips that would show the bound at this accuracy; None: no number would.
-        unseen_speakers: of the test clips of speakers who are not in training; None where speakers
-            are unknown.
+        clips_to_show: clips that would show the bound at this accuracy; None if no number would.
+        unseen_speakers: of the test clips of speakers who are not in training; None if speakers are
+            unknown.
     """
 
     n: int
@@ -101,15 +101,15 @@ class AccuracyEvidence:
 
 @dataclass(frozen=True, kw_only=True)
 class DataFacts:
-    """What about the data makes a figure better than it is; None: not known.
+    """Facts about the data that can flatter a figure; None if not known.
 
     Attributes:
         test_examples: clips or windows of the test set.
         unknown_speakers: clips whose speaker is not known.
         shared_speakers: speakers in both the training and the test set.
         test_clips_shared: test clips of those speakers.
-        duplicates_across: clips that are, bit for bit, in another part too.
-        filled_inputs_percent: share of the input values of the test windows that were missing
+        duplicates_across: clips that are also, bit for bit, in another set.
+        filled_inputs_percent: percentage of the input values of the test windows that were missing
             and are held from earlier rows.
     """
 
@@ -129,12 +129,12 @@ class Certificate:
         met: whether every line of the budget passes.
         lines: one per bound, sorted by metric: a card does not keep the recipe's order.
         objective: metric that was optimized.
-        objective_value: its value; None where it was not measured.
+        objective_value: its value; None if it was not measured.
         accuracy: of a classifier with counted test clips.
-        data: facts of the data the figures come from.
-        weaknesses: what speaks against the model, be the budget met or not: naive baselines that it
-            does not beat, and words that it does not know. They decide nothing about ``met``.
-        model_sha256: of the model file, where known.
+        data: facts about the data behind the figures.
+        weaknesses: of the model, whether the budget is met or not: naive baselines that it does not
+            beat, and words that it never recognizes. They do not affect ``met``.
+        model_sha256: of the model file, if known.
     """
 
     met: bool
@@ -156,7 +156,7 @@ class Certificate:
         return statements(self.weaknesses)
 
     def to_json(self) -> str:
-        """The certificate as JSON with sorted keys."""
+        """Serialize the certificate to JSON with sorted keys."""
         return dumps_json(self)
 
     @classmethod
@@ -164,7 +164,8 @@ class Certificate:
         """Read a certificate.
 
         Raises:
-            ModelFileError: for damaged text, unknown keys, or ``met`` against its own lines.
+            ModelFileError: for damaged text, unknown keys, or a ``met`` that contradicts its own
+                lines.
         """
         try:
             return decode(cls, json.loads(text), where=where)
@@ -179,18 +180,18 @@ def certify(
     evidence: Mapping[str, Any] | None = None,
     model_sha256: str = "",
 ) -> Certificate:
-    """Hold measured facts against a budget.
+    """Compare measured facts with a budget.
 
-    A value that is missing or not finite never passes. An accuracy whose evidence counts other
-    clips than it claims fails, and so does a recall or a skill that the evidence contradicts.
+    A value that is missing or not finite never passes. An accuracy that contradicts the clip counts
+    in the evidence fails, and so does a recall or a skill that the evidence contradicts.
 
     Args:
         facts: value by metric name, in the metrics' base units.
         budget: the bounds.
         evidence: of the card: ``"accuracy"`` with ``n``, ``correct`` and ``recall``, ``"errors"``
             with ``mae``, ``"baselines"`` with the same of each naive baseline, ``"data"`` with the
-            facts of an audit (:class:`DataFacts`, and clips by part and word); other topics are not
-            looked at.
+            facts of an audit (:class:`DataFacts`, and clips by set and word); other topics are
+            ignored.
         model_sha256: of the model file the facts belong to.
     """
     evidence = evidence or {}
@@ -210,12 +211,12 @@ def certify(
 
 
 def recheck(card: Card) -> Certificate:
-    """The certificate recomputed from what a card stores: its facts, evidence and recipe.
+    """Recompute the certificate from the facts, evidence and recipe that a card stores.
 
     It trusts the card's facts; ``motefit check`` measures them again on the model's bytes.
 
     Raises:
-        ModelFileError: when the card's recipe has no readable budget.
+        ModelFileError: if the card's recipe has no readable budget.
     """
     table = card.recipe.get("budget", {})
     if not isinstance(table, Mapping):
@@ -241,16 +242,18 @@ def _line(
     elif value is None:
         reason = f"measured as {facts[bound.metric]}"
     elif bound.metric == "accuracy" and counts and not _agree(value, counts):
-        reason = f"the evidence counts {counts[0]} of {counts[1]} clips, which is another accuracy"
+        reason = (
+            f"the evidence counts {counts[0]} of {counts[1]} clips, which is a different accuracy"
+        )
     elif not agrees(value, implied(bound.metric, evidence)):
-        reason = "the evidence beside it gives another value"
+        reason = "the evidence gives a different value"
     elif bound.holds(value):
         verdict = "pass"
     return Line(metric=bound.metric, bound=str(bound), value=value, verdict=verdict, reason=reason)
 
 
 def _unless_busy(line: Line, evidence: Mapping[str, Any]) -> Line:
-    """The line, not judged where its latency was measured on a machine that was too busy."""
+    """Mark a line as not judged if its latency was measured on a machine that was too busy."""
     timed = evidence.get("latency")
     if line.value is None or not isinstance(timed, Mapping):
         return line
@@ -263,11 +266,11 @@ def _unless_busy(line: Line, evidence: Mapping[str, Any]) -> Line:
 
 
 def too_busy(latency: Mapping[str, Any], stage: str) -> str:
-    """Why a measured latency says nothing of the model; empty where it does.
+    """Explain why a measured latency says nothing about the model; empty if it is valid.
 
-    Where the median is more than :data:`BUSY` times the 25th percentile, something else had the
-    cores half of the time. What takes longer than a time slice is interrupted every time, and its
-    quartiles are alike; it then takes more than :data:`WAITED` times its processor time.
+    If the median is more than :data:`BUSY` times the 25th percentile, something else used the cores
+    half of the time. A computation longer than a time slice is interrupted every time, so its
+    quartiles are similar, but it takes more than :data:`WAITED` times its processor time.
 
     Args:
         latency: of a run, as ``measure.latency.paired.Latency`` has it.
@@ -296,7 +299,7 @@ def _agree(accuracy: float, counts: tuple[int, int]) -> bool:
 
 
 def _counts(evidence: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Correct clips and all clips, where the evidence counts them."""
+    """Return the correct clips and all clips, if the evidence counts them."""
     table = evidence.get("accuracy")
     if not isinstance(table, Mapping):
         return None
@@ -330,7 +333,7 @@ def _accuracy(
 
 
 def _unseen(table: object, counts: tuple[int, int]) -> UnseenSpeakers | None:
-    """The interval recomputed from counts that fit those of all clips; else None."""
+    """Recompute the interval from counts consistent with those of all clips; None otherwise."""
     if not isinstance(table, Mapping):
         return None
     correct, n = table.get("correct"), table.get("n")

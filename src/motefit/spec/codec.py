@@ -15,9 +15,9 @@ from motefit.spec.errors import RecipeError
 
 T = TypeVar("T")
 LARGEST_INTEGER = 2**63 - 1
-"""TOML promises 64 bits, and other readers of a card have no more."""
+"""TOML guarantees 64 bits, and other readers of a card support no more."""
 FORMERLY = {"normalisation": "normalization", "ways": "variants"}
-"""Keys that earlier versions wrote into cards and recipes, and their names today."""
+"""Keys that earlier versions wrote into cards and recipes, and their current names."""
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
@@ -62,10 +62,11 @@ def decode(cls: type[T], data: object, *, where: str) -> T:
 
 
 def check_fields(instance: object) -> None:
-    """Hold a frozen dataclass to its annotations; the first line of its ``__post_init__``.
+    """Check a frozen dataclass against its annotations; call it first in ``__post_init__``.
 
-    So a value built in Python meets the rules of one read from a file. Lists become tuples, and
-    integers become floats where floats are announced: what is built equals what is read back.
+    A value built in Python thus follows the same rules as one read from a file. Lists become
+    tuples, and integers become floats where the annotation says float, so what is built equals what
+    is read back.
 
     Raises:
         RecipeError: for a value of a wrong type or range, naming the field.
@@ -84,7 +85,7 @@ def _hints(cls: type) -> Mapping[str, Any]:
 def flatten(
     table: Mapping[str, object], *, where: str, leaves: Collection[str] = ()
 ) -> dict[str, object]:
-    """Join the keys of nested tables with dots, so that ``a.b = 1`` and ``"a.b" = 1`` are the same.
+    """Join keys of nested tables with dots, so that ``a.b = 1`` and ``"a.b" = 1`` are the same.
 
     Args:
         table: of tables and values.
@@ -92,7 +93,7 @@ def flatten(
         leaves: a table with any of these keys is a value.
 
     Raises:
-        RecipeError: when a key is then there twice.
+        RecipeError: if a key then occurs twice.
     """
     flat: dict[str, object] = {}
     for key, value in table.items():
@@ -102,16 +103,16 @@ def flatten(
         for rest, item in nested.items():
             name = f"{key}.{rest}" if rest else key
             if name in flat:
-                raise RecipeError(f"{where}: the key {name!r} is there twice; keep one")
+                raise RecipeError(f"{where}: the key {name!r} occurs twice; keep one")
             flat[name] = item
     return flat
 
 
 @functools.cache
 def _form(hint: Any) -> tuple[Any, bool]:
-    """Origin of an annotation, and whether it is a dataclass.
+    """Return the origin of an annotation, and whether it is a dataclass.
 
-    Its arguments are not remembered: unions in another order are equal to ``functools.cache``.
+    Its arguments are not cached: to ``functools.cache``, unions in a different order are equal.
     """
     return typing.get_origin(hint), dataclasses.is_dataclass(hint)
 
@@ -193,7 +194,7 @@ def _number(value: Any, *, where: str, hint: type) -> Any:
 
 
 def _plain(value: Any, *, where: str) -> Any:
-    """What TOML and JSON can both hold, lists as tuples all the way down, tables copied."""
+    """Copy a value that both TOML and JSON can represent, with lists as tuples at every level."""
     if isinstance(value, Mapping):
         return {str(k): _plain(v, where=f"{where}.{k}") for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -205,11 +206,13 @@ def _plain(value: Any, *, where: str) -> Any:
     if dataclasses.is_dataclass(value):
         return value
     kind = "a date or time" if isinstance(value, datetime.date | datetime.time) else repr(value)
-    raise RecipeError(f"{where}: expected text, a number, true, false, a list or a table: {kind}")
+    raise RecipeError(
+        f"{where}: expected text, a number, true, false, a list or a table, got {kind}"
+    )
 
 
 def encode(value: Any) -> Any:
-    """Turn a dataclass into plain dicts, lists and scalars; keys that are None are left out."""
+    """Convert a dataclass to plain dicts, lists and scalars; keys that are None are left out."""
     if value is None or isinstance(value, str | int | float):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

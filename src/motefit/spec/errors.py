@@ -1,4 +1,4 @@
-"""Every error a user can cause; each says what was given, what is allowed and what to do.
+"""Errors that a user can cause; each says what was given, what is allowed and what to do.
 
 The command line maps :class:`MotefitError` to exit code 2 and prints its text without a traceback.
 """
@@ -21,23 +21,23 @@ class ModelFileError(MotefitError, ValueError):
 
 
 class NoCardError(ModelFileError):
-    """A model file without the card that says what goes in and comes out."""
+    """A model file without the card that describes its inputs and outputs."""
 
 
 class OutputError(MotefitError, OSError):
-    """A result could not be written; what was there before is intact."""
+    """A result that could not be written; previous contents are intact."""
 
 
 class HostError(MotefitError, OSError):
-    """Another machine that cannot be reached, or cannot do what is asked of it."""
+    """A remote machine that cannot be reached, or cannot do what it is asked to."""
 
 
 class UnsupportedPlatformError(MotefitError, ImportError):
-    """This processor, operating system or Python cannot run models."""
+    """A processor, operating system or Python that cannot run models."""
 
 
 class MissingExtraError(MotefitError, ImportError):
-    """An optional dependency is needed and absent; the text names the extra to install."""
+    """A needed optional dependency that is not installed; the text names the extra to install."""
 
     def __init__(self, module: str, extra: str, purpose: str) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""What a card's evidence says about a metric; whatever the evidence holds, nothing here fails."""
+"""Lookups in a card's evidence; they never fail, whatever the evidence contains."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ Evidence = Mapping[str, Any]
 
 
 def table(evidence: Evidence, *path: str) -> Mapping[str, Any]:
-    """A table inside tables; empty where there is none."""
+    """Return a nested table; empty if there is none."""
     found: Any = evidence
     for key in path:
         found = found.get(key) if isinstance(found, Mapping) else None
@@ -21,7 +21,7 @@ def table(evidence: Evidence, *path: str) -> Mapping[str, Any]:
 
 
 def numbers(evidence: Evidence, *path: str) -> dict[str, float]:
-    """The finite numbers of a table inside tables, sorted by name."""
+    """Return the finite numbers of a nested table, sorted by name."""
     return {
         str(name): value
         for name, value in sorted(table(evidence, *path).items())
@@ -30,10 +30,10 @@ def numbers(evidence: Evidence, *path: str) -> dict[str, float]:
 
 
 def why_absent(metric: str, evidence: Evidence) -> str:
-    """Why a metric was not measured, where the evidence tells."""
+    """Explain why a metric was not measured, if the evidence tells."""
     if metric.startswith(SKILL_PREFIX):
         if _naive_error(metric.removeprefix(SKILL_PREFIX), evidence) == 0:
-            return "persistence makes no error on these windows"
+            return "persistence has no error on these windows"
     elif metric.startswith(RECALL_PREFIX):
         missing = words_without(evidence, "test")
         if metric != RECALL_MIN:
@@ -44,7 +44,7 @@ def why_absent(metric: str, evidence: Evidence) -> str:
 
 
 def implied(metric: str, evidence: Evidence) -> float | None:
-    """The value of a skill, a recall or the balanced accuracy that the evidence comes to."""
+    """Compute a skill, a recall or the balanced accuracy from the evidence."""
     if metric.startswith(SKILL_PREFIX):
         column = metric.removeprefix(SKILL_PREFIX)
         own, naive = numbers(evidence, "errors", "mae").get(column), _naive_error(column, evidence)
@@ -60,21 +60,21 @@ def implied(metric: str, evidence: Evidence) -> float | None:
 
 
 def agrees(value: float, wanted: float | None) -> bool:
-    """Whether a value is what the evidence comes to, where that says anything."""
+    """Return whether a value equals the one from the evidence, if there is one."""
     return wanted is None or math.isclose(value, wanted, rel_tol=1e-9, abs_tol=1e-9)
 
 
 def _naive_error(column: str, evidence: Evidence) -> float | None:
-    """Mean absolute error of persistence on a column."""
+    """Return the mean absolute error of persistence on a column."""
     return numbers(evidence, "baselines", PERSISTENCE, "mae").get(column)
 
 
 def words_without(evidence: Evidence, part: str) -> list[str]:
-    """The words of which a part of the data has no clip, sorted."""
+    """List the words without a clip in one of the sets, sorted."""
     clips = numbers(evidence, "data", "clips", part)
     return sorted(word for word, count in clips.items() if count == 0)
 
 
 def quoted(word: str) -> str:
-    """A word in quotation marks."""
+    """Put a word in quotation marks."""
     return f"'{word}'"

@@ -1,4 +1,4 @@
-"""Extras are asked for before a run begins, not after an hour of training."""
+"""Checks for optional dependencies, made before a run starts and not after an hour of training."""
 
 import importlib.util
 
@@ -30,7 +30,7 @@ def require_training() -> None:
 
 
 def can_report() -> bool:
-    """Whether a report can be written."""
+    """Return whether a report can be written."""
     try:
         require_report()
     except MissingExtraError:

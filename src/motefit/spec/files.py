@@ -1,6 +1,6 @@
-"""Files written atomically: a reader sees the old file or the new one, never half.
+"""Files written atomically: a reader sees the old file or the new one, never a mixture.
 
-A *sealed* file is JSON that holds a checksum of itself, for what a later run trusts.
+A *sealed* file is JSON that contains its own checksum, for data that a later run relies on.
 """
 
 import contextlib
@@ -22,27 +22,27 @@ REMEDY = "free some space or choose another folder"
 
 
 class DamagedFileError(ValueError):
-    """A file that is there, and is not as it was written."""
+    """A file whose contents are not as they were written."""
 
 
 @contextlib.contextmanager
 def replacing(path: Path, *, what: str = "", remedy: str = REMEDY) -> Iterator[BinaryIO]:
-    """A new file beside ``path`` that takes its place if the block ends well, else is removed.
+    """Open a temporary file that replaces ``path`` if the block succeeds, and is removed otherwise.
 
-    The folder is made where absent. The bytes are on the disk before the name changes, so a power
-    cut leaves the old file or the new one too. The block should only write: an OSError in it is
-    taken for a failure to write.
+    Missing folders are created. The bytes are on the disk before the file is renamed, so a power
+    cut leaves either the old file or the new one. The block should only write: an OSError in it is
+    reported as a failure to write.
 
     Args:
-        path: of the file to make or replace.
-        what: the file is, for the error's text, e.g. ``"the checkpoint"``.
+        path: of the file to create or replace.
+        what: description of the file for the error's text, e.g. ``"the checkpoint"``.
         remedy: what the error's text tells the user to do.
 
     Yields:
         the open file.
 
     Raises:
-        OutputError: when the file cannot be written, e.g. on a full disk; what was there stays.
+        OutputError: if the file cannot be written, e.g. on a full disk; previous contents stay.
     """
     beside = path.parent / f".{secrets.token_hex(8)}.part"
     try:
@@ -58,7 +58,7 @@ def replacing(path: Path, *, what: str = "", remedy: str = REMEDY) -> Iterator[B
         named = f"{what} {path}" if what else path
         raise OutputError(
             f"cannot write {named}: {error.strerror or error}; {remedy} "
-            "(what was there before is unchanged)"
+            "(previous contents are unchanged)"
         ) from error
     finally:
         with contextlib.suppress(OSError):
@@ -66,7 +66,7 @@ def replacing(path: Path, *, what: str = "", remedy: str = REMEDY) -> Iterator[B
 
 
 def write_atomic(path: Path, data: bytes | str, *, what: str = "", remedy: str = REMEDY) -> None:
-    """Write a file whole or not at all; text as UTF-8.
+    """Write a file completely or not at all; text as UTF-8.
 
     Raises:
         OutputError: as :func:`replacing`.
@@ -85,7 +85,7 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> Mapping[str, Any] | None:
-    """Read a JSON object; None when the file is absent or damaged."""
+    """Read a JSON object; None if the file is absent or damaged."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -94,23 +94,23 @@ def read_json(path: Path) -> Mapping[str, Any] | None:
 
 
 def write_sealed(path: Path, value: object) -> None:
-    """Write a JSON object with a checksum of itself under ``"sha256"``, atomically.
+    """Write a JSON object with its own checksum under ``"sha256"``, atomically.
 
     Raises:
         OutputError: as :func:`replacing`.
-        ValueError: when the object has such a key already.
+        ValueError: if the object already has such a key.
     """
     table = encode(value)
     if SEAL in table:
-        raise ValueError(f"{path}: the key {SEAL!r} is for the checksum")
+        raise ValueError(f"{path}: the key {SEAL!r} is reserved for the checksum")
     write_atomic(path, _sealed_text(table))
 
 
 def read_sealed(path: Path) -> dict[str, Any] | None:
-    """Read what :func:`write_sealed` wrote, without the checksum; None when the file is absent.
+    """Read what :func:`write_sealed` wrote, without the checksum; None if the file is absent.
 
     Raises:
-        DamagedFileError: when any byte is another than was written, or it cannot be read.
+        DamagedFileError: if any byte has changed since it was written, or the file cannot be read.
     """
     try:
         text = path.read_bytes()
@@ -122,7 +122,7 @@ def read_sealed(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise DamagedFileError(f"{path} is damaged: {error}") from None
     if not whole:
-        raise DamagedFileError(f"{path} is damaged: it is not as it was written")
+        raise DamagedFileError(f"{path} is damaged: its checksum does not match")
     return dict(table)
 
 
@@ -132,10 +132,10 @@ def _sealed_text(table: Mapping[str, Any]) -> str:
 
 
 def make_writable(folder: Path) -> None:
-    """Make a folder, and try it with a file that vanishes.
+    """Create a folder, and test it by writing a temporary file.
 
     Raises:
-        OutputError: when files cannot be written there.
+        OutputError: if files cannot be written there.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

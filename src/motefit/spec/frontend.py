@@ -1,4 +1,4 @@
-"""The front end of a keyword spotter: from samples to features, as numbers only."""
+"""The front end of a keyword spotter: its settings, from samples to features."""
 
 import math
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ numpy: so the package is named here, not imported, and loaded when the first fro
 
 @dataclass(frozen=True, kw_only=True)
 class FrontEnd:
-    """Settings of the front end; training, device and C code read this one definition.
+    """Settings of the front end; training, device and C code all use this definition.
 
     Attributes:
         kind: ``"mel"`` (log-mel or MFCC), ``"spectrogram"`` (magnitude of the STFT), or another

@@ -1,4 +1,4 @@
-"""The metrics a budget can bound: name, unit, and which way is better."""
+"""Metrics that a budget can bound: name, unit, and whether higher or lower is better."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ TIMING_PREFIX = "latency."
 
 
 def metric(name: str) -> Metric:
-    """Look a metric up; those of :data:`PATTERNS` exist for every column or word.
+    """Look up a metric; those of :data:`PATTERNS` exist for every column or word.
 
     Raises:
         RecipeError: for an unknown name.
@@ -89,7 +89,7 @@ def metric(name: str) -> Metric:
 
 
 def is_among(name: str, names: Iterable[str]) -> bool:
-    """Whether a name is one of the names, or fits one of them that ends in a placeholder.
+    """Return whether a name is one of the names, or matches one that ends in a placeholder.
 
     >>> is_among("recall.up", ["accuracy", "recall.<word>"]), is_among("recall.", ["recall.<word>"])
     (True, False)
@@ -102,7 +102,7 @@ def is_among(name: str, names: Iterable[str]) -> bool:
 
 
 def format_value(name: str, value: float) -> str:
-    """Write a value for people, e.g. ``98.5 %``, ``12.3 KB (12 595 B)``, ``0.21 ms``."""
+    """Format a value for display, e.g. ``98.5 %``, ``12.3 KB (12 595 B)``, ``0.21 ms``."""
     unit = metric(name).unit
     if unit == "fraction":
         return f"{100 * value:.2f} %"

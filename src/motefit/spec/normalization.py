@@ -1,4 +1,4 @@
-"""Standardization of model inputs, as numbers that travel in the card."""
+"""Standardization of model inputs, as numbers stored in the card."""
 
 from dataclasses import dataclass
 

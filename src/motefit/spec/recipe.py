@@ -30,7 +30,7 @@ SECTIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """The ``[model]`` section: a family and its knobs.
+    """The ``[model]`` section: a family and its settings.
 
     Attributes:
         family: name of a registered model family.
@@ -58,12 +58,12 @@ class TrainSpec:
         weight_decay: decoupled, on weights of two and more dimensions.
         loss: ``"cross-entropy"``, ``"mae"``, ``"mse"`` or ``"huber"``; empty: the task's own.
         label_smoothing: of the cross-entropy.
-        balance: of the words in training: ``"none"`` takes the clips as they are, ``"sampling"``
-            draws as many clips of each word in every epoch, the rare ones several times, each time
-            augmented every time, and keeps the epoch with the best balanced accuracy.
+        balance: of the words in training: ``"none"`` uses the clips as they are, ``"sampling"``
+            draws equally many clips of each word in every epoch, those of rare words several times
+            with new augmentation each time, and keeps the epoch with the best balanced accuracy.
         seeds: one candidate is trained per seed.
         augment: of training clips.
-        teacher: a larger network to learn from, of a task with cross-entropy; None for none.
+        teacher: a larger network to learn from, for tasks with cross-entropy; None for none.
     """
 
     epochs: int = 30
@@ -91,9 +91,7 @@ class TrainSpec:
                 f"got {self.weight_decay} and {self.label_smoothing}"
             )
         if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
-            raise RecipeError(
-                f"seeds must be different numbers, none negative, got {list(self.seeds)}"
-            )
+            raise RecipeError(f"seeds must be distinct and non-negative, got {list(self.seeds)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,30 +99,32 @@ class CompressSpec:
     """The ``[compress]`` section.
 
     Attributes:
-        precision: of the shipped file, one of
+        precision: of the released file, one of
 
             * ``"float32"``;
-            * ``"float16"``, ``"int8-weights"``, ``"int4-weights"``: weights stored so and widened
-              when the model runs; arithmetic in float. TensorFlow Lite Micro runs none of them but
-              int8-weights with one scale per weight;
-            * ``"dynamic-range"``: int8 weights, and float activations that each layer rounds to
-              int8 by the range it meets; not in TensorFlow Lite Micro;
-            * ``"int8"``: weights and activations, the latter calibrated; runs everywhere;
-            * ``"int4"``: as int8, with weights of 4 bits. XNNPACK leaves its convolutions to the
-              builtin kernels; TensorFlow Lite Micro takes its dense layers with one scale only.
+            * ``"float16"``, ``"int8-weights"``, ``"int4-weights"``: weights stored in this type and
+              widened when the model runs; arithmetic in float. Of these, TensorFlow Lite Micro runs
+              only int8-weights with one scale per weight;
+            * ``"dynamic-range"``: int8 weights, and float activations that each layer quantizes to
+              int8 by their current range; not in TensorFlow Lite Micro;
+            * ``"int8"``: weights and activations, with calibrated activations; runs everywhere;
+            * ``"int4"``: as int8, with 4-bit weights. XNNPACK leaves its convolutions to the
+              builtin kernels; TensorFlow Lite Micro accepts its dense layers with a single scale
+              only.
+
         io: dtype of the model's input and output when ``precision`` is ``"int8"`` or ``"int4"``.
         rounding: of weights: ``"data"`` chooses integers that keep the layers' outputs on the
             calibration examples, ``"nearest"`` the nearest ones.
         per_channel: one scale per output channel of a weight; otherwise one per weight.
-        calibration: range of an activation of int8 and int4: ``"min-max"`` all that was seen,
-            ``"percentile"`` all but one in ten thousand at each end, ``"mse"`` the one that leaves
-            the least mean square error.
-        calibration_examples: training examples that calibrate the activations, and that weights
-            are rounded to.
-        bias_scales: what an int8 file says about the scales of its int32 biases, see
+        calibration: range of the activations of int8 and int4: ``"min-max"`` all observed values,
+            ``"percentile"`` all but one in ten thousand at each end, ``"mse"`` the range with the
+            least mean square error.
+        calibration_examples: training examples used to calibrate the activations and to round the
+            weights.
+        bias_scales: how an int8 file gives the scales of its int32 biases, see
             ``motefit.tflite.write.write.write``; the arithmetic is the same.
-        keep_names: keep the names of tensors in the file, for people who look into it.
-        steps: what happens between training and export, in order: tables with the ``name`` of a
+        keep_names: keep the tensor names in the file, for people who inspect it.
+        steps: compression between training and export, in order: tables with the ``name`` of a
             compressor and its options, each a ``[[compress.steps]]``.
     """
 
@@ -157,17 +157,17 @@ class Recipe:
     """One recipe file.
 
     Attributes:
-        name: file name without ending.
+        name: file name without its extension.
         description: one line for ``motefit recipes``.
         task: name of a registered task.
         data: the task's own section.
         frontend: None for tasks without one.
-        model: family and knobs.
-        train: optimization.
-        compress: what the shipped file looks like.
+        model: family and settings.
+        train: training settings.
+        compress: form of the released file.
         budget: limits and objective.
-        budgets: further budgets by name; each gets the candidate that serves it best, and a bundle.
-        search: candidates.
+        budgets: additional budgets by name; each gets its best candidate and a bundle.
+        search: search space and strategy.
     """
 
     name: str
@@ -196,24 +196,26 @@ class Recipe:
         check_names(self.budgets)
         measured = task.metrics(self.data)
         if self.train.teacher is not None and "accuracy" not in measured:
-            raise RecipeError(f"[train]: the task {task.name} has no classes that a teacher tells")
+            raise RecipeError(
+                f"[train]: a teacher needs classes, which the task {task.name} does not have"
+            )
         if self.train.balance != "none" and "accuracy" not in measured:
             raise RecipeError(f"[train]: balance: the task {task.name} has no classes to balance")
         self.require_measured(measured)
 
     @property
     def all_budgets(self) -> Mapping[str, Budget]:
-        """Every budget by the name of the bundle that answers it; the recipe's own comes first."""
+        """Every budget by the name of its bundle; the recipe's own budget comes first."""
         return {self.name: self.budget, **{f"{self.name}-{k}": b for k, b in self.budgets.items()}}
 
     def require_measured(self, measured: tuple[str, ...]) -> None:
-        """Refuse a bound or objective on a quality that another task, column or word would have.
+        """Reject a bound or objective on a quality metric that does not exist for this recipe.
 
         Args:
             measured: names of the quality metrics, as from ``TaskSpec.metrics``.
 
         Raises:
-            RecipeError: naming the section, the metric and those there are.
+            RecipeError: naming the section, the metric and the available ones.
         """
         wanted = [("search", name) for name in self.search.objectives]
         for section, budget in {"budget": self.budget, **self.budgets}.items():
@@ -261,7 +263,7 @@ class Recipe:
         """Read a recipe file.
 
         Raises:
-            RecipeError: when the file is absent, is not TOML, or says something unknown.
+            RecipeError: if the file is absent, is not TOML, or has unknown contents.
         """
         try:
             text = path.read_text(encoding="utf-8-sig")
@@ -283,7 +285,7 @@ class Recipe:
         return cls.from_table(table, name=name)
 
     def to_table(self) -> dict[str, Any]:
-        """The plain table that :meth:`from_table` reads back to an equal recipe."""
+        """Return the plain table that :meth:`from_table` reads back to an equal recipe."""
         table = {"description": self.description, "task": self.task}
         return table | self._tables(SECTIONS[2:])
 
@@ -292,14 +294,14 @@ class Recipe:
         return {k: v for k, v in table.items() if v is not None and (v or k != "budgets")}
 
     def to_toml(self) -> str:
-        """The recipe as TOML text."""
+        """Serialize the recipe to TOML text."""
         return dumps_toml(self.to_table())
 
     def with_values(self, values: Mapping[str, object]) -> "Recipe":
-        """A copy with dotted keys replaced, e.g. ``{"model.width": 24}``.
+        """Return a copy with dotted keys replaced, e.g. ``{"model.width": 24}``.
 
         Raises:
-            RecipeError: when a key or value is not allowed.
+            RecipeError: if a key or value is not allowed.
         """
         named = dict.fromkeys(dotted.split(".")[0] for dotted in values)
         table = self._tables(key for key in named if key in SECTIONS[2:])
@@ -318,7 +320,7 @@ class Recipe:
 
 
 def _table(section: Any) -> Any:  # noqa: ANN401 - each section has its own type
-    """One section of a recipe as a plain table; None where there is none."""
+    """Return one section of a recipe as a plain table; None if there is none."""
     if isinstance(section, ModelSpec):
         return {"family": section.family, **encode(section.options)}
     if isinstance(section, Budget):
@@ -329,7 +331,7 @@ def _table(section: Any) -> Any:  # noqa: ANN401 - each section has its own type
 
 
 def _sections(table: Mapping[str, Any], *, task: TaskSpec, name: str) -> dict[str, Any]:
-    """The sections that a table holds, decoded.
+    """Decode the sections of a table.
 
     Raises:
         RecipeError: naming the recipe, the section, and the nearest allowed key.
@@ -361,7 +363,7 @@ def _mapping(given: object, *, where: str) -> Mapping[str, Any]:
 
 
 def _model(given: object, *, where: str) -> Mapping[str, Any]:
-    """The ``[model]`` section with the family's knobs as its ``options``."""
+    """Return the ``[model]`` section with the family's settings as its ``options``."""
     if not isinstance(given, Mapping) or "family" not in given:
         raise RecipeError(f'{where} needs a family, e.g. family = "dscnn"')
     knobs = {key: value for key, value in given.items() if key != "family"}
@@ -369,7 +371,7 @@ def _model(given: object, *, where: str) -> Mapping[str, Any]:
 
 
 def _search(given: object, *, where: str) -> Mapping[str, Any]:
-    """The ``[search]`` section with ``model.width`` in its tables as ``"model.width"``."""
+    """Return the ``[search]`` section with ``model.width`` in its tables as ``"model.width"``."""
     search = dict(_mapping(given, where=where))
     for key in ("space", "variants", "ways"):
         if isinstance(search.get(key), Mapping):
@@ -378,4 +380,4 @@ def _search(given: object, *, where: str) -> Mapping[str, Any]:
 
 
 _SHAPES = {"model": _model, "search": _search}
-"""What becomes of a section before it is decoded."""
+"""How a section is transformed before it is decoded."""

@@ -1,8 +1,8 @@
-"""Registries that fill themselves: one file a member, found in a package's folder.
+"""Registries that fill themselves: one file per member, found in a package's folder.
 
 A package that keeps a registry makes one :class:`Registry` in its ``__init__``; each file of its
-folder calls ``register``. Looking something up imports every file first, so that adding a member
-edits nothing central.
+folder calls ``register``. A lookup imports every file first, so that adding a member needs no
+central edit.
 """
 
 import importlib
@@ -30,12 +30,12 @@ class Registry(Generic[T]):
         self._members: dict[str, T] = {}
 
     def register(self, name: str, member: T) -> T:
-        """Add a member and return it; a module that is imported again replaces its own."""
+        """Add a member and return it; reimporting a module replaces its member."""
         self._members[name] = member
         return member
 
     def all(self) -> Mapping[str, T]:
-        """All members, sorted by name."""
+        """Return all members, sorted by name."""
         self._load()
         return dict(sorted(self._members.items()))
 
@@ -44,10 +44,10 @@ class Registry(Generic[T]):
         return tuple(self.all())
 
     def find(self, name: str) -> T:
-        """Look a member up.
+        """Look up a member.
 
         Raises:
-            RecipeError: for a name that no file registers; it names the nearest one.
+            RecipeError: for a name that no file registers; the error names the closest one.
         """
         if name not in self._members:
             self._load()

@@ -1,4 +1,4 @@
-"""The ``[search]`` section of a recipe: which candidates there are, and how they are tried."""
+"""The ``[search]`` section of a recipe: the candidates and the strategy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ class Range:
 
     Attributes:
         low: smallest value.
-        high: largest value, inclusive where a step leads to it.
-        step: distance of the values; None: 1 for whole numbers, any value for others.
-        log: whether equal ratios are equally likely, not equal differences; without a step.
+        high: largest value, included if a step reaches it.
+        step: distance between values; None: 1 for whole numbers, any value for others.
+        log: whether equal ratios, not equal differences, are equally likely; without a step.
     """
 
     low: int | float
@@ -32,7 +32,9 @@ class Range:
         if self.low >= self.high:
             raise RecipeError(f"low must be less than high, got {self.low} and {self.high}")
         if self.step is not None and (self.step <= 0 or self.log):
-            raise RecipeError(f"step must be positive and goes without log, got {self.step}")
+            raise RecipeError(
+                f"step must be positive and cannot be combined with log, got {self.step}"
+            )
         if self.log and self.low <= 0:
             raise RecipeError(f"log needs a positive low, got {self.low}")
 
@@ -42,7 +44,7 @@ class Range:
         return all(isinstance(v, int) for v in (self.low, self.high, self.step) if v is not None)
 
     def values(self) -> tuple[int | float, ...] | None:
-        """All values from low to high; None when there is no end of them."""
+        """List all values from low to high; None if there are infinitely many."""
         if self.log and not self.whole:
             return None
         if self.step is None and not self.whole:
@@ -60,28 +62,26 @@ class SearchSpec:
     """The ``[search]`` section.
 
     Attributes:
-        space: dotted recipe keys with what to try: a list of values, e.g.
+        space: dotted recipe keys with the values to try: a list, e.g.
             ``"model.width" = [16, 24]``, or a range, e.g.
             ``"train.learning_rate" = {low = 1e-3, high = 0.1, log = true}``. The key ``"model"``
             with a list of tables tries whole networks.
         strategy: name of a registered strategy: ``"grid"`` all combinations; ``"narrowing"`` one
-            key at a time, the others at the best so far; ``"random"``; ``"tpe"`` and ``"nsga2"``
-            learn from what was trained (Optuna's samplers).
+            key at a time, the others at their best value so far; ``"random"``; ``"tpe"`` and
+            ``"nsga2"`` learn from finished training (Optuna's samplers).
         seed: of the strategy's random numbers.
-        max_candidates: most candidates trained; of a grid, the smallest files that fit.
-        round_candidates: candidates that train side by side before the strategy learns from them;
-            0 takes 8. A grid is one round, a key of a narrowing another.
-        rungs: shares of the epochs after which the worse candidates of a round stop, e.g.
-            ``[0.1, 0.3]``; the others go on where they are. Empty: all train to the end.
-        keep: share of a round's candidates that goes on at each rung, at least one.
-        objectives: metrics to weigh against each other while searching; empty: the budget's
-            objective alone.
-        finalists: the best candidates at the end of their training, that are made into files with
-            all compression steps; the best file is chosen.
-        variants: ``compress.`` keys with values: each finalist is made into a file in all
-            combinations.
-        repeats: seeds that the chosen candidate is trained on in all, for mean and spread.
-        stack: most small networks of equal shape that train as one; 1 trains each alone.
+        max_candidates: most candidates to train; of a grid, those with the smallest files that fit.
+        round_candidates: candidates trained in parallel before the strategy learns from them; 0
+            means 8. A grid is one round; so is each key of a narrowing.
+        rungs: fractions of the epochs after which the worse candidates of a round stop, e.g.
+            ``[0.1, 0.3]``; the others continue. Empty: all train to the end.
+        keep: fraction of a round's candidates that continues at each rung, at least one.
+        objectives: metrics of a multi-objective search; empty: the budget's objective alone.
+        finalists: number of best candidates, after training, that are written to files with all
+            compression steps; the best file is chosen.
+        variants: ``compress.`` keys with values: each finalist is written in all combinations.
+        repeats: number of seeds that the chosen candidate is trained with, for mean and spread.
+        stack: most small networks of equal shape to train together; 1 trains each alone.
     """
 
     space: Mapping[str, Dimension] = field(default_factory=dict)
@@ -110,15 +110,17 @@ class SearchSpec:
                 f"got {self.seed} and {self.round_candidates}"
             )
         if list(self.rungs) != sorted(set(self.rungs)) or not all(0 < r < 1 for r in self.rungs):
-            raise RecipeError(f"rungs must be rising shares between 0 and 1, got {self.rungs}")
+            raise RecipeError(
+                f"rungs must be increasing fractions between 0 and 1, got {self.rungs}"
+            )
         if not 0 < self.keep < 1:
-            raise RecipeError(f"keep must lie between 0 and 1, got {self.keep}")
+            raise RecipeError(f"keep must be between 0 and 1, got {self.keep}")
         for name in self.objectives:
             metric(name)
 
     @property
     def round_size(self) -> int:
-        """Candidates of a round of a strategy that draws them."""
+        """Candidates per round of a strategy that samples them."""
         return self.round_candidates or 8
 
 
@@ -129,4 +131,4 @@ def _check_keys(name: str, table: Mapping[str, Dimension], sections: tuple[str, 
         if key.split(".")[0] not in sections:
             *others, last = (f"{section}." for section in sections)
             allowed = f"{', '.join(others)} or {last}" if others else last
-            raise RecipeError(f"{name}: {key!r} must begin with {allowed}")
+            raise RecipeError(f"{name}: {key!r} must start with {allowed}")

@@ -1,4 +1,4 @@
-"""Settings that are a function's keyword-only arguments, checked like any other section."""
+"""Settings given by a function's keyword-only arguments, checked like any other section."""
 
 import dataclasses
 import inspect
@@ -10,7 +10,7 @@ from motefit.spec.codec import decode
 
 
 def settings_type(function: Callable[..., object], *, without: tuple[str, ...] = ()) -> type[Any]:
-    """A frozen dataclass of a function's keyword-only arguments.
+    """Make a frozen dataclass of a function's keyword-only arguments.
 
     Args:
         function: with type hints and defaults.
@@ -30,7 +30,7 @@ def settings_type(function: Callable[..., object], *, without: tuple[str, ...] =
 def checked_settings(
     settings: type[Any], table: Mapping[str, object], *, where: str
 ) -> dict[str, Any]:
-    """The keyword arguments that a recipe's table gives, defaults filled in.
+    """Return the keyword arguments that a recipe's table gives, with defaults filled in.
 
     Raises:
         RecipeError: for an unknown or missing key, or a value of a wrong type.

@@ -13,19 +13,19 @@ class TeacherSpec:
 
     A larger network is trained first, once for all candidates, with the other settings of
     ``[train]``. From then on, in the training and in the fine-tuning of compression steps, the
-    target of an example is a mixture of its label and of what the teacher says of the example as it
-    was augmented; ``label_smoothing`` is for the teacher alone then. Nothing of the teacher ships.
-    It stays in the cache, for runs that ask for the same one.
+    target of an example is a mixture of its label and the teacher's probabilities for the augmented
+    example; ``label_smoothing`` then applies only to the teacher. The teacher is not released. It
+    stays in the cache, for runs that need the same one.
 
     Attributes:
-        model: family and knobs of the teacher, as in ``[model]``, e.g.
+        model: family and settings of the teacher, as in ``[model]``, e.g.
             ``{family = "tcnet", width = 72}``.
-        words: of keyword spotting, what the teacher learns to tell apart, the recipe's words among
-            them: it knows more of speech then. It learns from no clip that judges the model. Empty:
-            the recipe's words.
+        words: for keyword spotting, the words that the teacher learns to classify, which must
+            include the recipe's; with more words it learns more about speech. No validation or test
+            clip of the model is used. Empty: the recipe's words.
         epochs: of the teacher.
         learning_rate: of the teacher, as in ``[train]``.
-        weight: share of the teacher's probabilities in a target, above 0 and at most 1.
+        weight: of the teacher's probabilities in a target, above 0 and at most 1.
         seed: of the teacher.
     """
 
@@ -40,7 +40,7 @@ class TeacherSpec:
         check_fields(self)
         if not isinstance(self.model.get("family"), str):
             raise RecipeError(
-                'model needs the family of a network, e.g. model = {family = "tcnet", width = 72}'
+                'model needs a network family, e.g. model = {family = "tcnet", width = 72}'
             )
         for name in ("epochs", "learning_rate"):
             if getattr(self, name) <= 0:

@@ -1,4 +1,4 @@
-"""What makes a model of little use: naive baselines it does not beat, words it does not know."""
+"""Weaknesses of a model: naive baselines that it does not beat, words that it never recognizes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,16 +30,16 @@ DIGITS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Weakness:
-    """What makes a model of little use, whether it meets its budget or not.
+    """A reason why a model is of little use, whether it meets its budget or not.
 
     Attributes:
-        claim: what is said of it, of a baseline or of a word.
+        claim: the statement about a baseline or a word.
         metric: that was compared, e.g. ``"mae.T (degC)"``.
-        value: the model's; None where there is none.
-        baseline: name of the naive baseline; empty for a claim of a word alone.
+        value: the model's value; None if there is none.
+        baseline: name of the naive baseline; empty for a claim about a word.
         baseline_value: the baseline's value of the metric.
-        word: what the baseline always says, or the word that the claim is of.
-        clips: of the word in the test set, where they are counted.
+        word: the baseline's constant answer, or the word that the claim is about.
+        clips: of the word in the test set, if they are counted.
     """
 
     claim: Claim
@@ -55,7 +55,7 @@ class Weakness:
 
     @property
     def statement(self) -> str:
-        """Without figures, e.g. ``no better than persistence``, ``never recognizes 'left'``."""
+        """Claim without figures: ``no better than persistence`` or ``never recognizes 'left'``."""
         if self.baseline == MAJORITY:
             said = quoted(self.word) if self.word else "the most frequent word"
             return f"{self.claim} always saying {said}"
@@ -63,7 +63,7 @@ class Weakness:
 
     @property
     def figures(self) -> str:
-        """What the statement rests on; empty where it says everything."""
+        """Figures behind the statement; empty if it needs none."""
         if self.value is not None and self.baseline_value is not None:
             column = self.metric.partition(MAE_PREFIX)[2]  # none of an accuracy
             own, naive = (format_value(self.metric, v) for v in (self.value, self.baseline_value))
@@ -76,13 +76,13 @@ class Weakness:
 def weaknesses(
     facts: Mapping[str, float], evidence: Evidence, counts: tuple[int, int] | None
 ) -> tuple[Weakness, ...]:
-    """All that speaks against a model, by what its card stores.
+    """List the weaknesses of a model, from the facts and evidence of its card.
 
     Args:
-        facts: value by metric name; what is not a finite number is left out.
+        facts: value by metric name; anything that is not a finite number is ignored.
         evidence: of the card: ``"baselines"`` with ``mae`` by column, or ``accuracy`` and
             ``recall``, of each naive baseline; ``"accuracy"`` with ``recall`` by word; ``"data"``
-            with ``clips`` by part and word.
+            with ``clips`` by set (training, validation, test) and word.
         counts: correct clips and all clips, where they are counted.
     """
     own = numbers(facts)
@@ -94,7 +94,7 @@ def weaknesses(
 
 
 def statements(found: Iterable[Weakness]) -> tuple[str, ...]:
-    """Weaknesses in words, e.g. ``no better than persistence (T 0.41 against 0.33)``."""
+    """Format weaknesses in words, e.g. ``no better than persistence (T 0.41 against 0.33)``."""
     figures: dict[str, list[str]] = {}
     for weakness in found:
         figures.setdefault(weakness.statement, []).append(weakness.figures)
@@ -105,7 +105,7 @@ def statements(found: Iterable[Weakness]) -> tuple[str, ...]:
 
 
 def _weak_forecasts(facts: Mapping[str, float], evidence: Evidence) -> tuple[Weakness, ...]:
-    """The naive forecasts that a model does not beat, column by column."""
+    """Find the naive forecasts that a model does not beat, column by column."""
     return tuple(
         Weakness(
             claim="no better than",
@@ -124,7 +124,7 @@ def _weak_forecasts(facts: Mapping[str, float], evidence: Evidence) -> tuple[Wea
 def _weak_answers(
     facts: Mapping[str, float], evidence: Evidence, counts: tuple[int, int] | None
 ) -> tuple[Weakness, ...]:
-    """The naive guesses that a classifier does not beat, or is not shown to beat."""
+    """Find the naive guesses that a classifier does not beat, or is not shown to beat."""
     value = counts[0] / counts[1] if counts else facts.get("accuracy")
     if value is None:
         return ()
@@ -145,13 +145,13 @@ def _weak_answers(
 
 
 def _only_answer(evidence: Evidence, baseline: str) -> str:
-    """The word that a guess always says: the one it always gets right. Empty: it never does."""
+    """Return the word that a guess always answers: the one it always gets right; empty if none."""
     recalls = numbers(evidence, "baselines", baseline, "recall")
     return next((word for word, recall in recalls.items() if recall == 1), "")
 
 
 def _weak_words(evidence: Evidence) -> tuple[Weakness, ...]:
-    """Words that are never heard as what they are, or that no clip was there for."""
+    """Find words that are never recognized, or that have no clips."""
     clips = numbers(evidence, "data", "clips", "test")
     deaf = tuple(
         Weakness(
@@ -176,10 +176,10 @@ def _weak_words(evidence: Evidence) -> tuple[Weakness, ...]:
 
 
 def _baselines(evidence: Evidence) -> list[str]:
-    """Names of the naive baselines: persistence, then by name, as a card is sorted by keys."""
+    """Return the names of the naive baselines: persistence first, then sorted by name."""
     return sorted(table(evidence, "baselines"), key=lambda name: (name != PERSISTENCE, name))
 
 
 def _rounded(error: float) -> float:
-    """An error as it is printed: what looks equal is no better."""
+    """Round an error as it is printed: values that look equal are not better."""
     return float(f"{error:.{DIGITS}g}")

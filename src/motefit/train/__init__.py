@@ -1,7 +1,7 @@
 """Training in torch: the only layer that imports it.
 
 Raises:
-    MissingExtraError: on import, when torch is not installed.
+    MissingExtraError: on import, if torch is not installed.
 """
 
 import os
@@ -9,7 +9,7 @@ import os
 from motefit.spec.errors import MissingExtraError
 from motefit.spec.worker_environment import equal_arithmetic
 
-# Workers have these from their start; a process that trains by itself, here at the latest.
+# Workers have these from the start; a process that trains by itself gets them here.
 for _name, _value in equal_arithmetic().items():
     os.environ.setdefault(_name, _value)
 

@@ -1,6 +1,6 @@
-"""Augmentation of sound and of features, in numpy: seeded, and fast enough for every epoch.
+"""Augmentation of audio and of features, in numpy: seeded, and fast enough for every epoch.
 
-Clips are worked on one by one: a clip's samples stay in the processor's cache, which takes half
+Clips are processed one by one: a clip's samples stay in the processor's cache, which takes half
 the time of whole-array arithmetic on thousands of clips.
 """
 
@@ -17,13 +17,13 @@ Floats = NDArray[np.float32]
 GENERATED_NOISE_CLIPS = 32
 """Length of generated noise, in clips: half white, half pink."""
 SPEEDS = 21
-"""Speeds to draw from; odd, so that the clip's own is one of them."""
+"""Number of speeds to draw from; odd, so that the original speed is one of them."""
 SILENT_POWER = 1e-12
 """Mean square (full scale 1) below which a clip or a piece of noise counts as silent: -120 dB."""
 
 
 def augments_clips(spec: AugmentSpec) -> bool:
-    """Whether a setting changes the samples of clips."""
+    """Return whether a setting changes the samples of clips."""
     return (
         spec.speed_percent > 0
         or spec.shift_ms > 0
@@ -40,17 +40,18 @@ def augment_clips(
     noise: "Noise | None",
     rng: np.random.Generator,
 ) -> Floats:
-    """Speed, shift, gain and background noise, in this order, drawn again for every clip.
+    """Apply random speed, shift, gain and background noise to every clip, in this order.
 
     A clip is played up to ``speed_percent`` faster or slower (Ko et al., "Audio augmentation for
-    speech recognition", Interspeech 2015); it moves by up to ``shift_ms`` either way; zeros fill
-    the gaps; its gain is uniform in decibels; with ``noise_probability`` a random piece of noise is
-    added at a signal-to-noise ratio (mean powers over the whole clip, after shift and gain) uniform
-    in decibels. To a silent clip no noise is added: it has no such ratio. Sums are not clipped.
+    speech recognition", Interspeech 2015); it is shifted by up to ``shift_ms`` in either direction;
+    zeros fill the gaps; its gain is uniform in decibels; with ``noise_probability`` a random piece
+    of noise is added at a signal-to-noise ratio (mean powers over the whole clip, after shift and
+    gain) uniform in decibels. No noise is added to a silent clip, which has no such ratio. Sums are
+    not clipped.
 
     Args:
         pcm: (n, samples) int16, or float32 with full scale 1.0; not changed.
-        spec: what to do; all zeros return the clips as they are.
+        spec: what to do; all zeros return the clips unchanged.
         rate_hz: of the samples.
         noise: to draw from; needed if ``noise_probability`` is positive.
         rng: the only source of randomness.
@@ -59,7 +60,7 @@ def augment_clips(
         float32 (n, samples), full scale 1.0.
 
     Raises:
-        ValueError: noise is asked for and not given.
+        ValueError: if noise is needed but not given.
     """
     require_samples(pcm, dimensions=2)
     if spec.noise_probability > 0 and noise is None:
@@ -94,8 +95,8 @@ class Player:
 
     Args:
         samples: of one clip.
-        most: largest change of speed either way, as a share; the speeds are :data:`SPEEDS` evenly
-            spaced ones, so that where to read is worked out once.
+        most: largest relative change of speed in either direction; there are :data:`SPEEDS` evenly
+            spaced speeds, whose read positions are computed once.
     """
 
     def __init__(self, samples: int, *, most: float) -> None:
@@ -108,7 +109,7 @@ class Player:
             self._places.append((heard, whole, (places[heard] - whole).astype(np.float32)))
 
     def play(self, clip: np.ndarray, *, speed: int) -> Floats:
-        """A clip at one of the speeds.
+        """Play a clip at one of the speeds.
 
         Args:
             clip: (samples,) int16 or float32.
@@ -136,7 +137,7 @@ class Noise:
     """Background noise that pieces are drawn from.
 
     Args:
-        recorded: (m,) int16 or float32, all recordings end to end; where it is empty, noise is
+        recorded: (m,) int16 or float32, all recordings end to end; if it is empty, noise is
             generated. A recording shorter than a clip is repeated.
         samples: of one clip.
         rng: for generated noise.
@@ -156,7 +157,7 @@ class Noise:
 
         Args:
             clip: (samples,) float32.
-            place: 0..1, where in the noise the piece begins.
+            place: 0..1, where in the noise the piece starts.
             snr_db: mean power of the clip over that of the noise, in decibels.
         """
         start = int(place * (len(self._sound) - self._samples + 1))
@@ -174,7 +175,7 @@ def _power(x: Floats) -> float:
 
 
 def generated_noise(samples: int, *, rng: np.random.Generator) -> Floats:
-    """White, then pink noise (power falls by 3 dB an octave), each of standard deviation 0.1.
+    """Generate white, then pink noise (-3 dB per octave), each of standard deviation 0.1.
 
     Returns:
         float32 (samples,).

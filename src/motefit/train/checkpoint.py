@@ -1,7 +1,7 @@
-"""Checkpoints of a training: arrays without pickles in a checked file, whole or not at all.
+"""Training checkpoints: arrays without pickles in a checksummed file, written atomically.
 
-Every bit of the file is under a checksum (see ``motefit.data.cache``), so that a damaged one is
-refused and never trained on.
+A checksum covers every bit of the file (see ``motefit.data.cache``), so a damaged one is rejected
+and never trained on.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ SUFFIX = ".checkpoint"
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """All that a training needs to go on as if it had never stopped.
+    """State that a training needs to continue as if it had never stopped.
 
     Attributes:
         identity: of the training: graph, settings, data and seed, as a digest.
@@ -38,10 +38,10 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint atomically; an older one stays until the new one is whole.
+    """Write a checkpoint atomically; an older one stays until the new one is complete.
 
     Raises:
-        OutputError: when the file cannot be written.
+        OutputError: if the file cannot be written.
     """
     facts = {"format": FORMAT, "identity": checkpoint.identity, **checkpoint.facts}
     buffer = io.BytesIO()
@@ -51,11 +51,11 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_checkpoint(path: Path, *, identity: str) -> Checkpoint | None:
-    """Read a checkpoint; None when there is no such file.
+    """Read a checkpoint; None if there is no such file.
 
     Args:
         path: of the checkpoint.
-        identity: of the training that wants to go on.
+        identity: of the training to resume.
 
     Raises:
         ModelFileError: for a damaged file, or the checkpoint of another training.
@@ -71,7 +71,8 @@ def read_checkpoint(path: Path, *, identity: str) -> Checkpoint | None:
     found = (facts.pop("format", None), facts.pop("identity", None))
     if found != (FORMAT, identity):
         raise ModelFileError(
-            f"{path}: this checkpoint is of another training (other data, network, settings or "
+            f"{path}: this checkpoint belongs to a different training (other data, network, "
+            "settings or "
             "seed); delete it to start over, or choose another output folder"
         )
     with np.load(io.BytesIO(stored.tobytes()), allow_pickle=False) as archive:
@@ -80,7 +81,7 @@ def read_checkpoint(path: Path, *, identity: str) -> Checkpoint | None:
 
 
 def identify(graph: Graph, facts: str) -> str:
-    """The identity of a training: a digest of its initial graph and of all that steers it."""
+    """Compute the identity of a training: a digest of its initial graph and all its settings."""
     digest = hashlib.sha256(repr((graph.input_shape, graph.ops)).encode())
     for name in sorted(graph.constants):
         array = graph.constants[name]

@@ -1,4 +1,4 @@
-"""A source whose targets a teacher has a say in (knowledge distillation, arXiv:1503.02531)."""
+"""Knowledge distillation (arXiv:1503.02531): a source that mixes a teacher into its targets."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -15,17 +15,17 @@ Floats = NDArray[np.float32]
 
 
 class DistilledSource:
-    """Examples of a source, with mixtures of label and teacher's opinion as targets.
+    """Examples of a source, with targets that mix labels and a teacher's probabilities.
 
-    Implements ``train.loop.Source`` for the cross-entropy. The teacher judges each example as it
-    was augmented; validation targets stay labels.
+    Implements ``train.loop.Source`` for the cross-entropy. The teacher evaluates each augmented
+    example; validation targets stay labels.
 
     Args:
         source: of examples with class indices.
-        teacher: gives a number per class, or more.
-        weight: share of the teacher's probabilities in a target, 0..1.
-        classes: the source's classes among the teacher's outputs; None: its outputs are they.
-        view: from the source's inputs to the teacher's; None: they are the same.
+        teacher: outputs logits of at least the source's classes.
+        weight: of the teacher's probabilities in a target, 0..1.
+        classes: the source's classes among the teacher's outputs; None if they are the same.
+        view: from the source's inputs to the teacher's; None if they are the same.
         device: of torch, that the teacher runs on.
     """
 
@@ -49,18 +49,18 @@ class DistilledSource:
         self.key = f"{source.key} taught {weight} {classes} by {digest.hexdigest()[:32]}"
 
     def epoch(self, index: int, *, rng: np.random.Generator) -> tuple[np.ndarray, Floats]:
-        """Inputs (n, ...) of the source, and probabilities (n, classes) that sum to 1."""
+        """Return inputs (n, ...) of the source, and probabilities (n, classes) that sum to 1."""
         inputs, labels = self._source.epoch(index, rng=rng)
         opinion = self._opinion(inputs)
         certain = np.eye(opinion.shape[1], dtype=np.float32)[labels]
         return inputs, certain + np.float32(self._weight) * (opinion - certain)
 
     def validation(self) -> tuple[np.ndarray, np.ndarray]:
-        """The source's own."""
+        """Return the source's validation examples."""
         return self._source.validation()
 
     def _opinion(self, inputs: np.ndarray) -> Floats:
-        """The teacher's probabilities (n, classes)."""
+        """Compute the teacher's probabilities (n, classes)."""
         seen = inputs if self._view is None else self._view(inputs)
         batch = torch.from_numpy(np.asarray(seen, np.float32)).reshape(-1, *self._shape)
         with torch.no_grad():

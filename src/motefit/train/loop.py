@@ -1,4 +1,4 @@
-"""The training loop: it knows Graphs, arrays and losses, and nothing of tasks."""
+"""Training loop: it deals with Graphs, arrays and losses, independent of tasks."""
 
 import math
 import time
@@ -23,7 +23,7 @@ State = dict[str, Tensor]
 
 
 class Best:
-    """The epoch with the highest score; of equal ones the lowest loss; of those, the latest.
+    """Epoch with the highest score; of equal ones the lowest loss; of those, the latest.
 
     Attributes:
         score: of that epoch.
@@ -45,12 +45,12 @@ class Best:
             self.state = {k: v.detach().clone() for k, v in module.state_dict().items()}
 
     def facts(self) -> dict[str, Any]:
-        """All but the state, as JSON values."""
+        """Return everything but the state as JSON values."""
         return {"best_score": self.score, "best_loss": self.loss, "best_epoch": self.epoch}
 
     @classmethod
     def from_facts(cls, facts: Any, state: State) -> "Best":  # noqa: ANN401 - JSON
-        """What :meth:`facts` told, with the state."""
+        """Restore from :meth:`facts` and the state."""
         best = cls()
         best.score, best.loss = facts["best_score"], facts["best_loss"]
         best.epoch, best.state = facts["best_epoch"], state
@@ -58,14 +58,14 @@ class Best:
 
 
 CHECKPOINT_SECONDS = 2.0
-"""Epochs that are faster than this share a checkpoint."""
+"""Epochs that take less time than this share a checkpoint."""
 EVALUATION_BATCH = 256
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
-"""What the optimizer keeps of a parameter: steps so far, mean of gradients and of squares."""
+"""Optimizer state of a parameter: steps so far, mean of gradients and of squares."""
 
 
 class DivergedError(MotefitError, ArithmeticError):
-    """The loss is no longer a finite number."""
+    """A training whose loss is no longer finite."""
 
 
 class Source(Protocol):
@@ -77,11 +77,11 @@ class Source(Protocol):
 
     @property
     def key(self) -> str:
-        """Names data and preparation; a training only resumes on a source of equal key."""
+        """Identifies data and preparation; a training resumes only on a source of equal key."""
         ...
 
     def epoch(self, index: int, *, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """All training examples once, augmented every time, in any order.
+        """Return all training examples once, newly augmented, in any order.
 
         Args:
             index: of the epoch, from 0.
@@ -93,7 +93,7 @@ class Source(Protocol):
         ...
 
     def validation(self) -> tuple[np.ndarray, np.ndarray]:
-        """The validation examples, as they are; shapes as in :meth:`epoch`."""
+        """Return the validation examples, not augmented; shapes as in :meth:`epoch`."""
         ...
 
 
@@ -103,13 +103,13 @@ class EpochReport:
 
     Attributes:
         epoch: from 0.
-        epochs: how many there will be.
-        train_loss: mean over the epoch's examples, while the weights were moving.
+        epochs: total number.
+        train_loss: mean over the epoch's examples, while the weights were changing.
         validation_loss: of the epoch's final weights, without label smoothing.
         score: on the validation set, see ``train.optimization.score``; higher is better.
         best_score: highest score so far.
         learning_rate: at the epoch's last step.
-        seconds: from the epoch's begin to the end of its validation.
+        seconds: from the start of the epoch to the end of its validation.
     """
 
     epoch: int
@@ -131,7 +131,7 @@ class Trained:
         history: one report per epoch done.
         best_epoch: the one with the highest score; of equal scores, the one with the lower
             validation loss; of equal losses, the later one.
-        finished: False when ``stop`` or ``until`` ended it early.
+        finished: False if ``stop`` or ``until`` ended it early.
     """
 
     graph: Graph
@@ -156,27 +156,27 @@ def train(  # noqa: PLR0913 - one keyword per thing a caller decides, all but th
     """Train a graph and keep the epoch that is best on the validation set.
 
     Equal arguments give equal bytes on one machine's CPU, with or without interruption: each epoch
-    draws from random numbers of its own, made of seed and index. Sets torch to one thread in this
-    process. After a KeyboardInterrupt the last checkpoint stands.
+    has its own random numbers, derived from seed and index. Sets torch to one thread in this
+    process. After a KeyboardInterrupt, the last checkpoint remains valid.
 
     Args:
         graph: initial constants, in trained or in shipped form.
         source: of the examples.
-        settings: optimization; ``settings.seeds`` and ``settings.loss`` are not read.
+        settings: of the training; ``settings.seeds`` and ``settings.loss`` are ignored.
         loss: ``"cross-entropy"``, ``"mae"``, ``"mse"`` or ``"huber"``.
         seed: of order, augmentation and dropout.
-        checkpoint: file to resume from, if it is there, and to write to.
+        checkpoint: file to resume from, if it exists, and to write to.
         progress: called after every epoch done in this call.
         device: of torch, ``"cpu"`` or ``"cuda"``.
-        stop: asked after every epoch; True ends the training, resumable.
-        until: epochs, at least one, after which to end, resumable; None for all in the settings.
+        stop: called after every epoch; True ends the training, which can be resumed.
+        until: epochs, at least one, after which to stop, resumable; None for all in the settings.
 
     Raises:
-        DataError: examples that do not fit the graph.
-        DivergedError: the loss became NaN or infinite.
-        ModelFileError: a damaged checkpoint, or one of another training.
-        OutputError: the checkpoint cannot be written.
-        RecipeError: an unknown loss, or no such device.
+        DataError: for examples that do not fit the graph.
+        DivergedError: if the loss becomes NaN or infinite.
+        ModelFileError: for a damaged checkpoint, or one of another training.
+        OutputError: if the checkpoint cannot be written.
+        RecipeError: for an unknown loss or device.
     """
     module = GraphModule(graph, seed=seed).to(select_device(device))
     run = Run(module, source, settings, loss=loss, seed=seed)
@@ -194,8 +194,8 @@ class Run:
         settings: optimization.
         loss: name of the loss.
         seed: of order, augmentation and dropout.
-        variant: tells trainings apart whose graph, settings and data are equal.
-        counted_from: the first epoch, from 0, that may be the best one.
+        variant: distinguishes trainings with equal graph, settings and data.
+        counted_from: first epoch, from 0, that is eligible as best epoch.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword per thing a caller decides
@@ -257,15 +257,15 @@ class Run:
 
     @property
     def done(self) -> int:
-        """How many epochs are done."""
+        """Number of finished epochs."""
         return len(self._history)
 
     def goal(self, until: int | None) -> int:
-        """After how many epochs to end, where the caller wants no more than ``until``."""
+        """Return the epoch to stop at, if the caller wants no more than ``until``."""
         return min(max(until or self.settings.epochs, 1), self.settings.epochs)
 
     def result(self) -> Trained:
-        """Result of the training so far; the module takes the constants of the best epoch."""
+        """Return the result so far; the module takes the constants of the best epoch."""
         self.module.load_state_dict(self._best.state)
         return Trained(
             graph=self.module.to_graph(),
@@ -286,7 +286,7 @@ class Run:
     def record(
         self, train_loss: float, judged: tuple[float, float], *, rate: float, seconds: float
     ) -> EpochReport:
-        """Note an epoch that the module has just been through.
+        """Record an epoch that the module has just completed.
 
         Args:
             train_loss: mean over the epoch.
@@ -295,7 +295,7 @@ class Run:
             seconds: that it took.
 
         Raises:
-            DivergedError: a loss is NaN or infinite; nothing is noted.
+            DivergedError: if a loss is NaN or infinite; nothing is recorded.
         """
         index = self.done
         validation_loss, value = judged
@@ -323,14 +323,14 @@ class Run:
         return report
 
     def _pass(self, index: int, x: Tensor, y: Tensor) -> tuple[float, float]:
-        """One pass over the examples: the last learning rate and the mean loss."""
+        """Make one pass over the examples; return the last learning rate and the mean loss."""
         settings, module = self.settings, self.module
         order = np.random.default_rng([self.seed, index, 1]).permutation(len(x))
         chosen = torch.from_numpy(order).to(self._device)
         x, y = x[chosen], y[chosen]
         module.train()
         module.reseed(self.seed, index)
-        # Batches of nearly equal size: no rest of one example, which a norm could not take.
+        # Batches of nearly equal size: no remainder of one example, which a norm cannot handle.
         steps = -(-len(x) // settings.batch_size)
         total = torch.zeros((), device=self._device, dtype=torch.float64)
         rate = 0.0
@@ -349,7 +349,7 @@ class Run:
         return rate, float(total) / len(x)
 
     def validate(self) -> tuple[float, float]:
-        """Mean loss without smoothing, and score, of the module as it is, on validation."""
+        """Compute mean loss without smoothing, and score, of the module on validation."""
         return self._evaluate(*self._validation())
 
     def _validation(self) -> tuple[Tensor, Tensor]:
@@ -362,15 +362,15 @@ class Run:
         return self.screener(torch.cat(parts), targets)
 
     def screener(self, outputs: Tensor, targets: Tensor) -> tuple[float, float]:
-        """Mean loss without smoothing, and score, of logits (n, ...)."""
+        """Compute mean loss without smoothing, and score, of logits (n, ...)."""
         loss, balanced = self._plain_loss(outputs, targets), self.settings.balance != "none"
         return float(loss), score(self._loss, outputs, targets, balanced=balanced)
 
     def tensors(self, x: np.ndarray, y: np.ndarray, *, part: str) -> tuple[Tensor, Tensor]:
-        """Copies of examples on the device: float32 (n, *input_shape) and targets.
+        """Copy examples to the device: float32 (n, *input_shape) and targets.
 
         Raises:
-            DataError: when they do not fit the graph; the message names the ``part``.
+            DataError: if they do not fit the graph; the message names the ``part``.
         """
         size = math.prod(self._shape)
         classes = self._loss == CLASSIFICATION and y.ndim == 1
@@ -398,7 +398,7 @@ class Run:
         write_checkpoint(path, Checkpoint(identity=self._identity, facts=facts, arrays=arrays))
 
     def resume(self, path: Path) -> None:
-        """Go on from a checkpoint, if it is there; errors are those of ``read_checkpoint``."""
+        """Resume from a checkpoint, if it exists; errors are those of ``read_checkpoint``."""
         found = read_checkpoint(path, identity=self._identity)
         if found is None:
             return
@@ -413,11 +413,11 @@ class Run:
         )
 
     def moments(self) -> list[Mapping[str, Tensor]]:
-        """The optimizer's :data:`MOMENTS` of every parameter, in order; empty before a step."""
+        """Return the optimizer's :data:`MOMENTS` of every parameter; empty before step one."""
         return [self._optimizer.state[parameter] for parameter in self.module.parameters()]
 
     def load_moments(self, moments: Sequence[Mapping[str, Tensor]]) -> None:
-        """Take over copies of what :meth:`moments` returned."""
+        """Load copies of the result of :meth:`moments`."""
         for parameter, new in zip(self.module.parameters(), moments, strict=True):
             state = self._optimizer.state[parameter]
             state["step"] = new["step"].to(self._device, copy=True)

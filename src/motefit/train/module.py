@@ -1,7 +1,7 @@
 """A Graph as a torch module: the same function, with gradients.
 
 Images are (n, c, h, w) tensors in ``channels_last`` memory inside, which is the Graph's
-(n, h, w, c) byte for byte; constants are permuted once, when the module is made.
+(n, h, w, c) byte for byte; constants are permuted once, when the module is created.
 """
 
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ from motefit.spec.errors import RecipeError
 from motefit.train.torch_ops import Context, compile_op
 
 NORM_MOMENTUM = 0.9
-"""Share of the old running statistics kept at each step (Keras's sense of the word). Keras's own
+"""Fraction of the previous running statistics kept at each step (Keras's definition). Keras's own
 0.99 needs hundreds of steps to settle; small data sets have 25 in an epoch."""
 
 
 class Rounding(Protocol):
-    """Stands between a constant or an activation and its readers, e.g. to imitate int8."""
+    """Transforms constants and activations before they are read, e.g. to simulate int8."""
 
     def constant(self, name: str, value: Tensor) -> Tensor:
-        """What the readers of a constant see.
+        """Transform a constant for its readers.
 
         Args:
             name: of the constant.
@@ -34,7 +34,7 @@ class Rounding(Protocol):
         ...
 
     def activation(self, name: str, value: Tensor) -> Tensor:
-        """What the readers of an activation (the input too) see.
+        """Transform an activation (or the input) for its readers.
 
         Args:
             name: of the activation.
@@ -43,18 +43,18 @@ class Rounding(Protocol):
         ...
 
     def advance(self, step: int, steps: int, constants: Mapping[str, Tensor]) -> None:
-        """Told before every step of a training, for roundings that change with time.
+        """Prepare for a training step, for roundings that change over time.
 
         Args:
             step: from 0.
-            steps: how many there will be.
-            constants: their present values, before any rounding.
+            steps: total number.
+            constants: their current values, before any rounding.
         """
         ...
 
 
 class GraphModule(nn.Module):
-    """Interprets a float Graph, in trained or in shipped form.
+    """Interprets a float Graph, in trained or in released form.
 
     In training mode batch norms use and update batch statistics (running variance without bias, as
     Keras and torch keep it), dropouts act, and a final softmax is left out, so that the loss reads
@@ -66,7 +66,7 @@ class GraphModule(nn.Module):
     Args:
         graph: whose constants become parameters; means and variances of norms become buffers.
         seed: of the dropouts.
-        rounding: applied to constants and activations; None leaves them as they are.
+        rounding: applied to constants and activations; None leaves them unchanged.
         norm_momentum: see :data:`NORM_MOMENTUM`.
 
     Raises:
@@ -98,38 +98,38 @@ class GraphModule(nn.Module):
         self.reseed(seed)
 
     def reseed(self, *seed: int) -> None:
-        """Start the dropouts' random numbers again from whole numbers of at least 0."""
+        """Restart the dropouts' random numbers from non-negative integers."""
         device = next(self.parameters(), torch.empty(0)).device
         self._context.generator = generator_of(*seed, device=device)
 
     def forward(self, batch: Tensor) -> Tensor:
-        """Outputs (n, *output_shape) of inputs (n, *input_shape), float32."""
+        """Compute outputs (n, *output_shape) of inputs (n, *input_shape), float32."""
         return self._run(batch, softmax=not self.training)
 
     def logits(self, batch: Tensor) -> Tensor:
-        """As :meth:`forward`, but without a final softmax in either mode."""
+        """Compute as :meth:`forward`, but without a final softmax in either mode."""
         return self._run(batch, softmax=False)
 
     def tensor(self, name: str) -> Tensor:
-        """The parameter or buffer of a constant, in torch's layout."""
+        """Return the parameter or buffer of a constant, in torch's layout."""
         value: Tensor = getattr(self, _key(name))
         return value
 
     def load(self, graph: Graph) -> None:
-        """Take over the constants of a graph of the same form."""
+        """Load the constants of a graph of the same form."""
         with torch.no_grad():
             for name, layout in self._layouts.items():
                 self.tensor(name).copy_(layout.to_torch(graph.constants[name]))
 
     def to_graph(self) -> Graph:
-        """The graph with the present values of all constants, as their readers see them."""
+        """Return the graph with the current values of all constants, as their readers see them."""
         with torch.no_grad():
             seen = self._constants()
         layouts = self._layouts.items()
         return self.graph.with_constants({n: layout.to_numpy(seen[n]) for n, layout in layouts})
 
     def advance(self, step: int, steps: int) -> None:
-        """Tell the rounding how far the training is; see :class:`Rounding`."""
+        """Advance the rounding before a training step; see :class:`Rounding`."""
         if self._rounding is not None:
             constants = {name: self.tensor(name).detach() for name in self._layouts}
             self._rounding.advance(step, steps, constants)
@@ -163,7 +163,7 @@ def _key(name: str) -> str:
 
 
 def used_constants(graph: Graph) -> tuple[str, ...]:
-    """A graph's constants in the order in which operations read them: a weight before its bias."""
+    """List a graph's constants in the order in which operations read them: weight before bias."""
     read = dict.fromkeys(name for op in graph.ops for name in op.inputs)
     return tuple(name for name in read if name in graph.constants)
 
@@ -175,27 +175,27 @@ def _channels_second(batch: Tensor) -> Tensor:
 
 
 class ParameterLayout:
-    """How a constant lies in torch: a permutation of the Graph's axes."""
+    """Layout of a constant in torch: a permutation of the Graph's axes."""
 
     def __init__(self, order: tuple[int, ...]) -> None:
         self._order = order
         self._back = tuple(int(i) for i in np.argsort(order))
 
     def to_torch(self, array: np.ndarray) -> Tensor:
-        """A float32 tensor of an array in the Graph's layout."""
+        """Convert an array in the Graph's layout to a float32 tensor."""
         tensor = torch.tensor(array, dtype=torch.float32).permute(self._order)
         if tensor.ndim == 4:
             return tensor.contiguous(memory_format=torch.channels_last)
         return tensor.contiguous()
 
     def to_numpy(self, tensor: Tensor) -> np.ndarray:
-        """A float32 array, in the Graph's layout, of a tensor."""
+        """Convert a tensor to a float32 array in the Graph's layout."""
         array = tensor.detach().cpu().permute(self._back).contiguous().numpy()
         return np.array(array, np.float32)
 
 
 def layout_of(graph: Graph, name: str) -> ParameterLayout:
-    """The layout of a constant: convolution OIHW, depthwise C1HW, anything else as it is."""
+    """Return the layout of a constant: convolution OIHW, depthwise C1HW, others unchanged."""
     if any(isinstance(op, DepthwiseConv2D) for op in graph.consumers(name)):
         rank_4 = (3, 0, 1, 2)
     else:
@@ -205,16 +205,16 @@ def layout_of(graph: Graph, name: str) -> ParameterLayout:
 
 
 def generator_of(*seed: int, device: torch.device | None = None) -> torch.Generator:
-    """Torch's random numbers from whole numbers of at least 0; ``device`` None is the CPU."""
+    """Make a torch generator seeded by non-negative integers; ``device`` None is the CPU."""
     state = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
     return torch.Generator(device or "cpu").manual_seed(state % 2**63)
 
 
 def select_device(name: str) -> torch.device:
-    """A torch device that is there.
+    """Return an available torch device.
 
     Raises:
-        RecipeError: for a name torch does not know, or a device this machine lacks.
+        RecipeError: for a name unknown to torch, or a device that this machine lacks.
     """
     try:
         device = torch.device(name)

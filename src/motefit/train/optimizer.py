@@ -12,7 +12,7 @@ from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import TrainSpec
 
 WARM_UP = 0.3
-"""Share of the one-cycle schedule that rises (torch's OneCycleLR)."""
+"""Rising fraction of the one-cycle schedule (torch's OneCycleLR)."""
 START_DIVISOR = 25.0
 """One-cycle starts at peak / 25 (torch's OneCycleLR)."""
 END_DIVISOR = 25.0 * 1e4
@@ -23,11 +23,11 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def loss_function(name: str, *, label_smoothing: float = 0.0) -> Loss:
-    """A mean loss of outputs (n, ...) and targets.
+    """Return a mean loss of outputs (n, ...) and targets.
 
     Targets are class indices (n,) int64 or probabilities (n, classes) float32 for
     ``"cross-entropy"``, which reads logits; otherwise float32 of the outputs' size. ``"huber"``
-    turns from square to straight at an error of 1.
+    changes from quadratic to linear at an error of 1.
 
     Raises:
         RecipeError: for an unknown name.
@@ -48,13 +48,13 @@ def loss_function(name: str, *, label_smoothing: float = 0.0) -> Loss:
 
 
 def score(loss: str, outputs: Tensor, targets: Tensor, *, balanced: bool = False) -> float:
-    """Higher is better: accuracy (0..1) for cross-entropy, else minus the mean absolute error.
+    """Compute a score, higher is better: accuracy (0..1), or minus the mean absolute error.
 
     Args:
         loss: name of the loss.
         outputs: (n, ...) of the network.
         targets: as of :func:`loss_function`, classes and not probabilities.
-        balanced: the accuracy is the mean of the recalls of all classes that occur.
+        balanced: use the mean of the recalls of all occurring classes as accuracy.
     """
     if loss == CLASSIFICATION:
         right = (outputs.argmax(1) == targets).double()
@@ -66,11 +66,11 @@ def score(loss: str, outputs: Tensor, targets: Tensor, *, balanced: bool = False
 
 
 def learning_rate(settings: TrainSpec, progress: float) -> float:
-    """The learning rate after a share of all steps.
+    """Compute the learning rate after a fraction of all steps.
 
     Args:
         settings: schedule, peak and final rate.
-        progress: 0 at the first step, towards 1 at the end.
+        progress: 0 at the first step, toward 1 at the end.
     """
     peak = settings.learning_rate
     if settings.schedule == "constant":
@@ -87,7 +87,7 @@ def _cosine(start: float, end: float, share: float) -> float:
 
 
 def optimizer(module: nn.Module, settings: TrainSpec) -> torch.optim.Optimizer:
-    """Fused Adam or AdamW; weight decay only on parameters of two and more dimensions.
+    """Make a fused Adam or AdamW; weight decay only on parameters of two or more dimensions.
 
     For ``"adam"`` the decay is added to the gradient (an L2 penalty), for ``"adamw"`` it is
     decoupled.

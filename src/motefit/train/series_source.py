@@ -12,11 +12,11 @@ Floats = NDArray[np.float32]
 class SeriesSource:
     """Standardized windows and targets of a series (implements ``train.loop.Source``).
 
-    Targets are standardized by the statistics of their own columns, so that each column weighs the
-    same in the loss, whatever its unit.
+    Targets are standardized by the statistics of their own columns, so that each column has the
+    same weight in the loss, whatever its unit.
 
     Args:
-        dataset: windows in parts.
+        dataset: windows of training, validation and test sets.
     """
 
     def __init__(self, dataset: SeriesDataset) -> None:
@@ -31,15 +31,15 @@ class SeriesSource:
         *,
         rng: np.random.Generator,  # noqa: ARG002 - of the protocol
     ) -> tuple[Floats, Floats]:
-        """Windows (n, steps, columns) and targets (n, output steps x targets), float32."""
+        """Return windows (n, steps, columns) and targets (n, output steps x targets), float32."""
         return self._train
 
     def validation(self) -> tuple[Floats, Floats]:
-        """As :meth:`epoch`, of the validation set."""
+        """Return the validation set, as :meth:`epoch`."""
         return self.part("validation")
 
     def part(self, name: str) -> tuple[Floats, Floats]:
-        """As :meth:`epoch`, of a part by name."""
+        """Return one of the sets by name, as :meth:`epoch`."""
         windows = self._dataset.parts[name]
         rows = normalized(windows.rows, self.normalization, precision=np.float64)
         targets = rows[:, list(windows.target_columns)][windows.target_rows]

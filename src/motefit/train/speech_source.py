@@ -1,4 +1,4 @@
-"""Clips of words as a source of training examples: features, cached clean, augmented every time."""
+"""Word clips as a source of training examples: cached clean features, augmented every epoch."""
 
 import hashlib
 from pathlib import Path
@@ -28,17 +28,18 @@ class SpeechSource:
     """Normalized features and labels of a speech data set (implements ``train.loop.Source``).
 
     Args:
-        dataset: clips in parts, at the front end's rate.
-        frontend: how clips become features.
+        dataset: clips at the front end's rate.
+        frontend: from clips to features.
         augment: of training clips.
-        balance: ``"sampling"`` takes as many clips of each word into an epoch; see ``TrainSpec``.
-        normalization: of the features, per column; None takes that of the clean training set.
+        balance: ``"sampling"`` draws equally many clips of each word in an epoch; see
+            ``TrainSpec``.
+        normalization: of the features, per column; None uses that of the clean training set.
         cache: folder of the cache of clean features, which processes share through memory maps;
             default ``$MOTEFIT_CACHE`` or ``~/.cache/motefit``.
 
     Raises:
-        DataError: when the data set has another rate than the front end.
-        OutputError: when the cache cannot be written.
+        DataError: if data set and front end differ in rate.
+        OutputError: if the cache cannot be written.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class SpeechSource:
     ) -> None:
         if dataset.rate_hz != frontend.rate_hz:
             raise DataError(
-                f"the clips were loaded at {dataset.rate_hz} Hz and the front end works at "
+                f"the clips were loaded at {dataset.rate_hz} Hz but the front end works at "
                 f"{frontend.rate_hz} Hz; load the clips at the front end's rate"
             )
         self._dataset = dataset
@@ -71,9 +72,9 @@ class SpeechSource:
         *,
         rng: np.random.Generator,
     ) -> tuple[Floats, NDArray[np.int64]]:
-        """Features float32 (n, frames, features) and labels (n,) of the training set."""
+        """Return features float32 (n, frames, features) and labels (n,) of the training set."""
         clips = self._dataset.train
-        # a slice, not places, where all are taken: features stay a map of the cache
+        # a slice, not indices, if all are used: features stay a memory map of the cache
         chosen = balanced_places(clips.label, rng=rng) if self._balanced else slice(None)
         if augments_clips(self._augment):
             x = self._normalized(self._augmented(clips.pcm, chosen, rng))
@@ -82,18 +83,18 @@ class SpeechSource:
         return mask_features(x, self._augment, rng=rng), clips.label[chosen]
 
     def validation(self) -> tuple[Floats, NDArray[np.int64]]:
-        """Features float32 (n, frames, features) and labels (n,) of the validation set."""
+        """Return features float32 (n, frames, features) and labels (n,) of the validation set."""
         return self.part("validation")
 
     def part(self, name: str) -> tuple[Floats, NDArray[np.int64]]:
-        """Clean normalized features float32 (n, frames, features) and labels (n,) of a part."""
+        """Return clean normalized features (n, frames, features) and labels (n,) of a set."""
         return self._normalized(self.features(name)), self._dataset.parts[name].label
 
     def features(self, part: str) -> Floats:
-        """Clean features float32 (n, frames, features) of a part, not normalized, read-only.
+        """Return clean features float32 (n, frames, features) of a set, not normalized, read-only.
 
         Raises:
-            OutputError: when the cache cannot be written.
+            OutputError: if the cache cannot be written.
         """
         path = self._cache / "features" / f"{self._digest(part)}{SUFFIX}"
         cached = read_entry(path)
@@ -101,14 +102,14 @@ class SpeechSource:
             write_checked(path, [self._features.batch(self._dataset.parts[part].pcm)])
             cached = read_entry(path)
         if cached is None:
-            raise OutputError(f"{path}: was written and cannot be read back; is the disk failing?")
+            raise OutputError(f"{path}: was written, but cannot be read back; is the disk failing?")
         return cached[0]
 
     def _digest(self, part: str) -> str:
-        """Name the features by what made them.
+        """Name the features by a hash of their inputs.
 
-        That is clips, settings, and what the front end gives for a fixed sound, so that a front end
-        that computes otherwise never meets old features.
+        These are clips, settings, and the front end's output for a fixed signal, so that a front
+        end that computes differently never uses old features.
         """
         frontend = self._features.frontend
         sound = np.random.default_rng(0).normal(0, 0.1, frontend.clip_samples).astype(np.float32)
@@ -140,14 +141,14 @@ class SpeechSource:
 
 
 def balanced_places(labels: NDArray[np.int64], *, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Places of as many examples as there are, as evenly over the labels as their number allows.
+    """Draw as many examples as there are, as evenly over the labels as their number allows.
 
-    Of each label every example is taken equally often, give or take one: the rare ones several
-    times, of the frequent ones a part, drawn without repetition.
+    Every example of a label is used equally often, within one: those of rare labels several times,
+    of frequent labels a subset, drawn without repetition.
 
     Args:
         labels: (n,), each label at least once.
-        rng: draws which examples are taken once more, and which labels where n does not divide.
+        rng: draws the examples to use once more, and the labels if n does not divide evenly.
 
     Returns:
         (n,) indices of examples, by label.

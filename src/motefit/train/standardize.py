@@ -1,4 +1,4 @@
-"""Standardization of training data: statistics, and their use."""
+"""Standardization of training data: statistics, and their application."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,12 @@ Floats = NDArray[np.float32]
 def normalized(
     x: np.ndarray, normalization: Normalization, *, precision: Precision = np.float32
 ) -> Floats:
-    """``(x - mean) / std`` along the last axis, float32; by the code that the runtime runs."""
+    """Compute ``(x - mean) / std`` along the last axis, float32, by the code of the runtime."""
     return Normalizer(normalization, columns=x.shape[-1], precision=precision).apply(x)
 
 
 def feature_normalization(features: Floats) -> Normalization:
-    """Mean and standard deviation of each feature column over clips and frames.
+    """Compute mean and standard deviation of each feature column over clips and frames.
 
     Args:
         features: (n, frames, features), n at least 1. A constant column gets a deviation of 1.

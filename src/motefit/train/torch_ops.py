@@ -1,4 +1,4 @@
-"""What each operation of a Graph is in torch; images are (n, c, h, w), channels last in memory."""
+"""Torch implementation of each operation of a Graph; images are (n, c, h, w), channels last."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ from motefit.spec.errors import ModelFileError
 
 
 class Context:
-    """What the steps of one run share: mode, random numbers, momentum of norms."""
+    """State shared by the steps of one run: mode, random numbers, momentum of norms."""
 
     def __init__(self, norm_momentum: float) -> None:
         self.norm_momentum = norm_momentum
@@ -46,10 +46,10 @@ Step = Callable[[list[Tensor], Context], Tensor]
 
 @singledispatch
 def compile_op(op: Op, graph: Graph) -> Step:  # noqa: ARG001 - the dispatch needs the signature
-    """A function from an operation's input tensors to its output tensor.
+    """Make a function from an operation's input tensors to its output tensor.
 
     Raises:
-        ModelFileError: when torch training has no rule for the operation.
+        ModelFileError: if torch training does not support the operation.
     """
     raise ModelFileError(
         f"{op.output}: {type(op).__name__} cannot be trained; train the float graph "
@@ -58,14 +58,14 @@ def compile_op(op: Op, graph: Graph) -> Step:  # noqa: ARG001 - the dispatch nee
 
 
 def rectify(x: Tensor, kind: ActivationKind) -> Tensor:
-    """What is left after an activation function."""
+    """Apply an activation function."""
     if kind == "none":
         return x
     return functional.relu(x) if kind == "relu" else functional.relu6(x)
 
 
 def _padding(op: Windowed, graph: Graph, window: Pair) -> tuple[Pair, list[int]]:
-    """Symmetric zeros (height, width) that the convolution adds, and what goes before it."""
+    """Return the symmetric padding (height, width) of a convolution, and any step before it."""
     rows, columns = op.pads(graph.shapes[op.inputs[0]], window)
     if rows[0] == rows[1] and columns[0] == columns[1]:
         return (rows[0], columns[0]), []
@@ -73,7 +73,7 @@ def _padding(op: Windowed, graph: Graph, window: Pair) -> tuple[Pair, list[int]]
 
 
 def convolution(op: Conv2D | DepthwiseConv2D, graph: Graph, groups: int) -> Step:
-    """The step of a convolution whose channels are in groups."""
+    """Make the step of a grouped convolution."""
     shape = graph.shapes[op.inputs[1]]
     inner, outer = _padding(op, graph, (shape[1], shape[2]))
 
@@ -106,7 +106,7 @@ def _depthwise(op: DepthwiseConv2D, graph: Graph) -> Step:
 
 
 def depthwise(op: DepthwiseConv2D, graph: Graph, models: int) -> Step:
-    """The step of a depthwise convolution over the channels of several models."""
+    """Make the step of a depthwise convolution over the channels of several models."""
     shape = graph.shapes[op.inputs[1]]
     plain = convolution(op, graph, shape[3] * models)
     (top, bottom), (left, right) = op.pads(graph.shapes[op.inputs[0]], (shape[1], shape[2]))
@@ -128,8 +128,8 @@ def depthwise(op: DepthwiseConv2D, graph: Graph, models: int) -> Step:
 class DilatedDepthwise(torch.autograd.Function):
     """Depthwise convolution of stride 1 with a dilation.
 
-    The gradient of the input is itself a dilated depthwise convolution, with the kernel turned
-    round; torch's own way to it on a CPU takes ten times as long (torch 2.13, oneDNN).
+    The gradient of the input is itself a dilated depthwise convolution, with the flipped kernel;
+    torch's own implementation on a CPU takes ten times as long (torch 2.13, oneDNN).
     """
 
     @staticmethod
@@ -147,7 +147,7 @@ class DilatedDepthwise(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        """Gradients of input and weight."""
+        """Compute the gradients of input and weight."""
         x, weight = ctx.saved_tensors
         reach = [d * (k - 1) for d, k in zip(ctx.dilation, weight.shape[2:], strict=True)]
         back = [r - p for r, p in zip(reach, ctx.padding, strict=True)]
@@ -155,7 +155,7 @@ class DilatedDepthwise(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             turned = weight.flip(2, 3)
             of_x = functional.conv2d(gradients[0], turned, None, 1, back, ctx.dilation, len(weight))
-        # Reduces through torch's own backward pass, which is fast for the weight.
+        # Uses torch's own backward pass, which is fast for the weight.
         _, of_weight, _ = torch.ops.aten.convolution_backward(
             gradients[0],
             x,
@@ -232,7 +232,7 @@ def _activation(op: Activation, graph: Graph) -> Step:  # noqa: ARG001 - as abov
 
 
 def _channel_axis(shape: Shape) -> int:
-    """Axis of a batch's tensor that holds the Graph's last axis."""
+    """Return the axis of a batch's tensor that is the Graph's last axis."""
     return 1 if len(shape) == 3 else len(shape)
 
 
@@ -278,10 +278,10 @@ def _softmax(op: Softmax, graph: Graph) -> Step:
 
 @contextmanager
 def _without_onednn() -> Iterator[None]:
-    """Leave an operation to torch's own kernels.
+    """Run an operation with torch's own kernels.
 
-    oneDNN's LSTM could not be shown to give equal bytes on Intel and AMD: the emulated processor
-    of ``tools/equal_bytes.py`` computes it wrongly.
+    oneDNN's LSTM could not be shown to give equal bytes on Intel and AMD: the emulated processor of
+    ``tools/equal_bytes.py`` computes it incorrectly.
     """
     flags = torch.backends.mkldnn.set_flags
     before = flags(_enabled=False)  # type: ignore[no-untyped-call]  # torch has no types here

@@ -88,7 +88,7 @@ def test_int8_is_compared_with_the_float_model_of_the_same_operations(forms, mak
     slow, twin = times("slow", "int8", xnnpack=2.0), times("twin", "float32")
     found = pitfalls((forms["int8"], slow), (forms["float32"], twin))
     assert set(found) == {("slow", "int8-slower")}
-    assert "float twin twin" in found["slow", "int8-slower"]
+    assert "float counterpart twin" in found["slow", "int8-slower"]
     other = write(make_graph("dscnn", (49, 10), 3, width=16, blocks=1))
     assert pitfalls((forms["int8"], slow), (other, twin)) == {}
 

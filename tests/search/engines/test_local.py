@@ -15,7 +15,7 @@ from motefit.spec.errors import RecipeError
 
 
 def test_it_has_no_address():
-    with pytest.raises(RecipeError, match="'local' has no address, got 'auto'"):
+    with pytest.raises(RecipeError, match="'local' takes no address, got 'auto'"):
         open_engine("local", workers=1, address="auto")
 
 
@@ -52,7 +52,7 @@ def test_a_lost_worker_says_how_it_ended(tmp_path):
     with open_engine("local", workers=1) as engine:
         (ended,) = engine.run(jobs.die_always, [tmp_path / "m"], poll=lambda: None)
     assert isinstance(ended.error, WorkerLost)
-    assert "killed by signal 9 (often for want of memory)" in str(ended.error)
+    assert "killed by signal 9 (often because memory ran out)" in str(ended.error)
     assert "run again to go on" in str(ended.error)
 
 

@@ -304,7 +304,7 @@ def test_the_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     whole = case("mlp")
     paths = [tmp_path / f"{i}.npz" for i in range(4)]
     whole.stacked(checkpoints=paths, until=1)
-    with pytest.raises(ModelFileError, match="of another training"):
+    with pytest.raises(ModelFileError, match="to a different training"):
         whole.stacked(only=(1, 0), checkpoints=paths[:2])
 
 

@@ -1,8 +1,8 @@
-"""One file over HTTP: streamed, resumed, checked, and in place only when it is right.
+"""One file over HTTP: streamed, resumed, verified, and moved into place only if correct.
 
-Bytes go to ``<file>.part``; ``<file>.part.json`` says which upstream file they are a part of (its
-ETag or date), so that an interrupted download goes on where it stopped, and starts over when the
-file upstream is another one.
+Bytes go to ``<file>.part``; ``<file>.part.json`` identifies the upstream file they belong to (its
+ETag or date), so that an interrupted download resumes where it stopped, and starts over if the
+upstream file has changed.
 """
 
 import errno
@@ -41,16 +41,16 @@ class _Response(Protocol):
 
 
 class _Interrupted(Exception):  # noqa: N818  # not an error yet: the next connection may go on
-    """The connection failed in a way that another one may not."""
+    """A connection failed in a way that a retry may fix."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How long to try.
+    """Retry policy.
 
     Attributes:
-        attempts: connections in a row that bring nothing before giving up.
-        pause_s: before the second of them; doubled each time, at most 30 s.
+        attempts: consecutive connections without progress before giving up.
+        pause_s: pause before the second one; doubled each time, up to 30 s.
         timeout_s: longest silence on a connection.
     """
 
@@ -68,24 +68,24 @@ def download(
     progress: Progress | None = None,
     patience: Patience | None = None,
 ) -> str:
-    """Fetch ``url`` to ``path``; returns the SHA-256 of the file.
+    """Fetch ``url`` to ``path``; return the SHA-256 of the file.
 
     Args:
         url: http or https.
-        path: file to make, in a folder that exists; replaced at the end, in one step.
-        size_bytes: what the file must have.
-        sha256: what the file must have; None: not checked.
-        progress: called with bytes here and ``size_bytes``.
-        patience: how long to try.
+        path: file to create, in an existing folder; replaced at the end, in one step.
+        size_bytes: expected size.
+        sha256: expected hash; None: not checked.
+        progress: called with the bytes received and ``size_bytes``.
+        patience: retry policy.
 
     Raises:
         RecipeError: for a URL that is neither http nor https.
-        DataError: when the server cannot be reached, has no such file or another one. What has
-            arrived is kept for the next call, unless it is the wrong file.
-        OutputError: when the file cannot be written, for example on a full disk.
+        DataError: if the server cannot be reached, or has no such file or a different one. Received
+            data are kept for the next call, unless the file is the wrong one.
+        OutputError: if the file cannot be written, for example on a full disk.
     """
     if not url.startswith(("http://", "https://")):
-        raise RecipeError(f"the URL must begin with http:// or https://, got {url!r}")
+        raise RecipeError(f"the URL must start with http:// or https://, got {url!r}")
     patience = patience or Patience()
     transfer = _Transfer(url=url, path=path, size_bytes=size_bytes, timeout_s=patience.timeout_s)
     try:
@@ -105,7 +105,7 @@ def download(
 
 
 def _persevere(transfer: "_Transfer", patience: Patience, progress: Progress | None) -> None:
-    """Connect until the part file is whole."""
+    """Connect until the part file is complete."""
     failures, here = 0, transfer.here()
     for _ in range(_MOST_CONNECTIONS):
         try:
@@ -123,7 +123,7 @@ def _persevere(transfer: "_Transfer", patience: Patience, progress: Progress | N
         reason = f"{_MOST_CONNECTIONS} connections were cut"
     raise DataError(
         f"cannot fetch {transfer.url}: {reason} after {here} of {transfer.size_bytes} bytes; "
-        "check the network and try again (what has arrived is kept), or name a mirror with --url"
+        "check the network and try again (received data are kept), or name a mirror with --url"
     )
 
 
@@ -142,17 +142,17 @@ class _Transfer:
         return self.part.stat().st_size if self.part.exists() else 0
 
     def discard(self) -> None:
-        """Delete what has arrived."""
+        """Delete the received data."""
         self.part.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
 
     def connect(self, progress: Progress | None) -> bool:
-        """Use one connection; returns whether the part file is whole.
+        """Use one connection; return whether the part file is complete.
 
         Raises:
-            _Interrupted: when another connection may help.
-            DataError: when none will.
-            OSError: when the part file cannot be written.
+            _Interrupted: if another connection may help.
+            DataError: if none will.
+            OSError: if the part file cannot be written.
         """
         validator = self._validator()
         here = self.here() if validator else 0
@@ -179,18 +179,18 @@ class _Transfer:
             self.discard()
         if status in _NOT_FOUND:
             return DataError(
-                f"{self.url} is not there: the server answers {status} {reason}; "
+                f"{self.url} does not exist: the server answers {status} {reason}; "
                 "name a mirror with --url"
             )
         return _Interrupted(f"the server answers {status} {reason}")
 
     def _receive(self, response: _Response, here: int, progress: Progress | None) -> bool:
-        """Append one response to the part file, or start it over when it is the whole file."""
+        """Append one response to the part file, or start over if it is the whole file."""
         validator = _strong_validator(response.headers)
         if response.status == _PARTIAL:
             if not self._continues(response, here, validator):
                 self.discard()
-                raise _Interrupted("the server sent another part than asked for")
+                raise _Interrupted("the server sent a different range than requested")
         else:
             here = 0
         announced = response.headers.get("Content-Length") or ""
@@ -230,12 +230,12 @@ class _Transfer:
         return here
 
     def _continues(self, response: _Response, here: int, validator: str) -> bool:
-        """Whether a partial response is of the same file and begins where the part file ends."""
+        """Return whether a partial response continues the same file where the part file ends."""
         first = (response.headers.get("Content-Range") or "").removeprefix("bytes ").split("-")[0]
         return first == str(here) and validator in {"", self._validator()}
 
     def _validator(self) -> str:
-        """ETag or date of the upstream file that the part file is a part of; empty if unknown."""
+        """Return the ETag or date of the upstream file of the part file; empty if unknown."""
         try:
             note = json.loads(self._note.read_text())
             return str(note["validator"]) if note["url"] == self.url else ""
@@ -244,7 +244,7 @@ class _Transfer:
 
 
 def _strong_validator(headers: _Headers) -> str:
-    """What tells one version of an upstream file from another: its ETag or date; may be empty."""
+    """Return what identifies a version of an upstream file: its ETag or date; may be empty."""
     etag = headers.get("ETag") or ""
     return etag if etag and not etag.startswith("W/") else headers.get("Last-Modified") or ""
 
@@ -261,5 +261,5 @@ def _sha256(path: Path) -> str:
 def _cannot_write(path: Path, error: OSError) -> str:
     hint = ""
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        hint = "; make room and try again: what has arrived is kept"
+        hint = "; free some space and try again: received data are kept"
     return f"cannot write {path}: {error.strerror or error}{hint}"

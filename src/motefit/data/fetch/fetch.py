@@ -1,4 +1,4 @@
-"""Fetch a registered data set: download, check, unpack, and know it again."""
+"""Fetch a registered data set: download, verify, unpack, and recognize it later."""
 
 import json
 import secrets
@@ -14,17 +14,17 @@ from motefit.spec.files import write_json
 
 @dataclass(frozen=True, kw_only=True)
 class FetchReport:
-    """What a fetch brought.
+    """Result of a fetch.
 
     Attributes:
         name: of the data set.
         path: the data: a folder or a file.
-        url: where the archive came from.
+        url: source of the archive.
         size_bytes: of the archive.
         sha256: of the archive.
         sha256_known: whether the hash was compared with a published one or an earlier fetch's;
-            False: this is the first fetch, and the hash is now on record.
-        reused: True when the data were there already and nothing was downloaded.
+            False: this is the first fetch, and the hash is now recorded.
+        reused: True if the data already existed and nothing was downloaded.
         license: of the data.
     """
 
@@ -46,24 +46,24 @@ def fetch(
     url: str | None = None,
     patience: Patience | None = None,
 ) -> FetchReport:
-    """Bring a data set to ``out``.
+    """Fetch a data set to ``out``.
 
-    The data land in ``out/<contents>`` and a receipt beside them, ``out/<name>.fetch.json``. Data
-    that an earlier call brought are recognized by it and not downloaded again. An interrupted
-    download goes on where it stopped.
+    The data are written to ``out/<contents>``, with a receipt next to them,
+    ``out/<name>.fetch.json``. It identifies data from an earlier call, which are not downloaded
+    again. An interrupted download resumes where it stopped.
 
     Args:
         name: of a registered data set, e.g. ``"mini-speech-commands"``.
-        out: folder for the data; made where absent.
-        progress: called with bytes here and in all while downloading.
-        url: of the same archive on a mirror.
-        patience: how long to try.
+        out: folder for the data; created if absent.
+        progress: called with the bytes received and the total while downloading.
+        url: of a mirror of the same archive.
+        patience: retry policy.
 
     Raises:
         RecipeError: for an unknown name or a URL that is not http(s).
-        DataError: when the archive cannot be had or is not the right one, or when ``out`` holds
+        DataError: if the archive cannot be fetched or is not the right one, or if ``out`` contains
             something else under the data's name.
-        OutputError: when ``out`` cannot be written.
+        OutputError: if ``out`` cannot be written.
     """
     return fetch_dataset(dataset(name), out, progress=progress, url=url, patience=patience)
 
@@ -76,7 +76,7 @@ def fetch_dataset(
     url: str | None = None,
     patience: Patience | None = None,
 ) -> FetchReport:
-    """As :func:`fetch`, for a data set that need not be registered.
+    """Fetch as :func:`fetch` does, a data set that need not be registered.
 
     Raises:
         RecipeError: as :func:`fetch`.
@@ -128,7 +128,7 @@ def _report(
 
 
 def _unpack_contents(entry: Dataset, archive: Path, target: Path) -> None:
-    """Unpack beside the target and move the contents into place in one step."""
+    """Unpack next to the target and move the contents into place in one step."""
     folder = target.with_name(f".{entry.name}.{secrets.token_hex(4)}.part")
     try:
         try:
@@ -146,7 +146,7 @@ def _check_contents(folder: Path, contents: str) -> None:
     if not (folder / contents).exists():
         held = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
         raise DataError(
-            f"wrong archive: {contents} is not in it; it holds {held}; name a mirror with --url"
+            f"wrong archive: {contents} is not in it; it contains {held}; name a mirror with --url"
         )
 
 
@@ -158,13 +158,13 @@ def _measure(path: Path) -> dict[str, object]:
 def _check_untouched(target: Path, receipt: dict[str, object]) -> None:
     if not receipt:
         raise DataError(
-            f"{target} is there already and was not fetched by motefit; "
+            f"{target} already exists and was not fetched by motefit; "
             "use it as it is, move it away, or fetch to another folder"
         )
     now = _measure(target)
     if any(receipt.get(key) != value for key, value in now.items()):
         raise DataError(
-            f"{target} was changed since it was fetched: {now['files']} files of {now['bytes']} "
+            f"{target} has changed since it was fetched: {now['files']} files of {now['bytes']} "
             f"bytes instead of {receipt.get('files')} of {receipt.get('bytes')}; "
             "delete it and fetch again, or fetch to another folder"
         )

@@ -1,4 +1,4 @@
-"""Unpack a zip archive that somebody else made, without trusting it."""
+"""Unpack an untrusted zip archive."""
 
 import shutil
 import stat
@@ -14,17 +14,17 @@ _MOST_FILES = 200_000
 def unpack(archive: Path, folder: Path, *, limit_bytes: int) -> None:
     """Unpack ``archive`` into the new folder ``folder``, checking every member's CRC.
 
-    What macOS adds to archives (``__MACOSX``, ``.DS_Store``) is left out.
+    Files that macOS adds to archives (``__MACOSX``, ``.DS_Store``) are left out.
 
     Args:
         archive: a zip file.
-        folder: made here; must not exist.
-        limit_bytes: most bytes that may come out.
+        folder: to create; must not exist.
+        limit_bytes: maximum unpacked size.
 
     Raises:
         DataError: for a file that is not a zip archive or is damaged, a member that would leave the
             folder, a link, an encrypted or duplicate member, or more bytes or files than allowed.
-        OSError: when a file cannot be written.
+        OSError: if a file cannot be written.
     """
     folder.mkdir()
     left = limit_bytes
@@ -40,7 +40,7 @@ def unpack(archive: Path, folder: Path, *, limit_bytes: int) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 left -= _extract(pack, member, path, left)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as error:
-        raise DataError(f"{archive.name} is not a sound zip archive: {error}") from error
+        raise DataError(f"{archive.name} is not a valid zip archive: {error}") from error
 
 
 def _is_litter(name: str) -> bool:
@@ -59,7 +59,7 @@ def _check_members(members: list[zipfile.ZipInfo], archive: Path, limit_bytes: i
     for member in members:
         problem = _problem(member)
         if member.filename.casefold() in seen:
-            problem = "comes twice"
+            problem = "occurs twice"
         if problem:
             raise DataError(f"{archive.name}: the member {member.filename!r} {problem}")
         seen.add(member.filename.casefold())
@@ -79,19 +79,19 @@ def _problem(member: zipfile.ZipInfo) -> str:
 
 
 def _extract(pack: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, limit_bytes: int) -> int:
-    """Write one member; returns its size. Reading to the end makes zipfile check the CRC."""
+    """Write one member and return its size. Reading to the end makes zipfile check the CRC."""
     size = 0
     with pack.open(member) as source, path.open("xb") as target:
         while chunk := source.read(_CHUNK_BYTES):
             size += len(chunk)
             if size > limit_bytes:
-                raise DataError(f"{member.filename!r} unpacks to more than it says")
+                raise DataError(f"{member.filename!r} unpacks to more than its stated size")
             target.write(chunk)
     return size
 
 
 def remove(path: Path) -> None:
-    """Delete a file or a folder with all that is in it, if it is there."""
+    """Delete a file or a folder with its contents, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -1,1 +1,1 @@
-"""Data made from nothing: spoken words and a climate series, seeded and without a download."""
+"""Synthetic data: spoken words and a climate series, seeded and without a download."""

@@ -1,9 +1,9 @@
-"""A weather station made from nothing: temperature, humidity and pressure every 10 minutes.
+"""A simulated weather station: temperature, humidity and pressure every 10 minutes.
 
 The constants were fitted by hand to the Jena station (Max Planck Institute for Biogeochemistry,
 gap-free runs of 2009, 2020 and 2021, 78 393 rows). Over those rows the mean absolute error of
 persistence 1..3, 1..6 and 1..9 steps ahead is .295, .465 and .626 degC and 1.42, 2.17 and 2.87 %;
-``tests/data/test_synth_climate.py`` holds a synthetic year against these and other statistics.
+``tests/data/test_synth_climate.py`` compares a synthetic year with these and other statistics.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _GAP_HOURS = (2.0, 24.0)
 
 @dataclass(frozen=True, kw_only=True)
 class ClimateReport:
-    """What a synthesis made.
+    """Result of a synthesis.
 
     Attributes:
         path: the CSV file.
@@ -54,12 +54,12 @@ def synthesize_climate(
     start: datetime = datetime(2009, 1, 1, 0, 10),  # noqa: DTZ001  # the station's own clock
     gaps: int = 2,
 ) -> ClimateReport:
-    """Write a CSV in the form of the Jena file: ``Date Time,T (degC),rh (%),p (mbar)``.
+    """Write a CSV in the format of the Jena file: ``Date Time,T (degC),rh (%),p (mbar)``.
 
     The same seed gives the same bytes. An existing file is replaced.
 
     Args:
-        out_csv: file to write; its folder is made where absent.
+        out_csv: file to write; its folder is created if absent.
         days: length, 1 or more, gaps included.
         rng: source of all choices.
         start: time of the first row.
@@ -67,7 +67,7 @@ def synthesize_climate(
 
     Raises:
         RecipeError: for numbers out of range.
-        OutputError: when the file cannot be written; what was there before is intact.
+        OutputError: if the file cannot be written; previous contents stay.
     """
     if days < 1 or not 0 <= gaps <= days:
         raise RecipeError(
@@ -94,7 +94,7 @@ def synthesize_climate(
 
 
 def simulate(count: int, *, start: datetime, rng: np.random.Generator) -> Mapping[str, Series]:
-    """Gap-free weather: for each of ``COLUMNS[1:]`` a float64 series [count].
+    """Simulate gap-free weather: for each of ``COLUMNS[1:]`` a float64 series [count].
 
     Temperature is season + fronts + weather + a diurnal cycle that clouds flatten + turbulence.
     Humidity follows from temperature and a dew point that moves with the air mass but not with the
@@ -136,14 +136,14 @@ def simulate(count: int, *, start: datetime, rng: np.random.Generator) -> Mappin
 
 
 def _magnus(celsius: Series) -> Series:
-    """Logarithm of the saturation vapour pressure over water, but for a constant (Magnus)."""
+    """Compute the log of the saturation vapor pressure over water, up to a constant (Magnus)."""
     return np.asarray(17.62 * celsius / (243.12 + celsius))
 
 
 def _memory(
     count: int, time_constant: float, *, smooth: float = 0, rng: np.random.Generator
 ) -> Series:
-    """First-order autoregression of unit variance [count], optionally smoothed by a second one."""
+    """Draw a first-order autoregression of unit variance [count], smoothed by another if asked."""
     keep = float(np.exp(-1 / time_constant))
     out = _decaying_sum(rng.standard_normal(count) * np.sqrt(1 - keep * keep), keep)
     if smooth == 0:
@@ -158,7 +158,7 @@ def _decaying_sum(values: Series, keep: float) -> Series:
 
 
 def _fronts(count: int, *, rng: np.random.Generator) -> Series:
-    """Cold fronts, one in five days: 1..6 degC within 1..3 hours, forgotten in about a day."""
+    """Draw cold fronts, one in five days: 1..6 degC within 1..3 hours, decaying in about a day."""
     out = np.zeros(count)
     for first in np.flatnonzero(rng.random(count) < 1 / (5 * _STEPS_A_DAY)).tolist():
         steps = np.arange(min(count - first, 4 * _STEPS_A_DAY))
@@ -170,7 +170,7 @@ def _fronts(count: int, *, rng: np.random.Generator) -> Series:
 
 
 def _kept(count: int, gaps: int, *, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Indices of the rows that are not in one of the gaps."""
+    """Return the indices of the rows that are not in a gap."""
     keep = np.ones(count, dtype=np.bool_)
     for part in range(gaps):
         low, high = count * part // gaps, count * (part + 1) // gaps

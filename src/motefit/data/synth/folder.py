@@ -1,6 +1,6 @@
-"""A synthetic data set's folder: written whole or not at all, and recognized later.
+"""Folders of synthetic data sets: written completely or not at all, and recognized later.
 
-The embedded default data are in the cache, by what was asked for (:func:`synthetic_folder`).
+The default data of recipes are in the cache, by request (:func:`synthetic_folder`).
 """
 
 import errno
@@ -20,7 +20,7 @@ MANIFEST = "synth.json"
 
 
 def content_sha256(folder: Path, *, without: Sequence[str] = (MANIFEST,)) -> str:
-    """One hash over the names and bytes of all files under a folder but those named."""
+    """Hash the names and bytes of all files under a folder, except those named."""
     digest = hashlib.sha256()
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     for name in sorted(paths):
@@ -31,11 +31,11 @@ def content_sha256(folder: Path, *, without: Sequence[str] = (MANIFEST,)) -> str
 
 
 def previous(out: Path, request: Mapping[str, object]) -> dict[str, object] | None:
-    """The manifest of an identical earlier synthesis in ``out``; None where ``out`` is free.
+    """Read the manifest of an identical earlier synthesis in ``out``; None if ``out`` is free.
 
     Raises:
-        DataError: when the folder holds anything else, or was changed since.
-        OutputError: when ``out`` is a file, or cannot be read.
+        DataError: if the folder contains anything else, or has changed since.
+        OutputError: if ``out`` is a file, or cannot be read.
     """
     try:
         if not out.exists() or (out.is_dir() and not any(out.iterdir())):
@@ -45,10 +45,12 @@ def previous(out: Path, request: Mapping[str, object]) -> dict[str, object] | No
         manifest = _read_manifest(out / MANIFEST)
         if manifest is None or manifest.get("request") != request:
             what = "other data" if manifest is None else "a synthesis with other settings or seed"
-            raise DataError(f"{out} holds {what}; delete it or give a folder that is new or empty")
+            raise DataError(
+                f"{out} contains {what}; delete it or give a folder that is new or empty"
+            )
         if manifest.get("sha256") != content_sha256(out):
             raise DataError(
-                f"{out} was changed since it was synthesized; delete it or give another folder"
+                f"{out} has changed since it was synthesized; delete it or give another folder"
             )
     except OSError as error:
         raise OutputError(f"cannot use {out}: {error.strerror or error}") from error
@@ -64,10 +66,10 @@ def _read_manifest(path: Path) -> dict[str, object] | None:
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, object]) -> None:
-    """Write the manifest, the last file of a folder.
+    """Write the manifest, which is the last file of a folder.
 
     Raises:
-        OSError: when the file cannot be written.
+        OSError: if the file cannot be written.
     """
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8")
@@ -75,7 +77,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, object]) -> None:
 
 @contextmanager
 def whole_folder(out: Path) -> Iterator[Path]:
-    """A temporary folder beside ``out`` that takes its place at the end, or vanishes on an error.
+    """Make a temporary folder that replaces ``out`` at the end, or is removed on an error.
 
     Args:
         out: a folder that is absent or empty.
@@ -84,7 +86,7 @@ def whole_folder(out: Path) -> Iterator[Path]:
         The temporary folder.
 
     Raises:
-        OutputError: when something cannot be written; ``out`` is as it was.
+        OutputError: if something cannot be written; ``out`` is unchanged.
     """
     out = out.resolve()
     part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
@@ -109,17 +111,17 @@ SEAL = "data.sha256"
 
 
 def synthetic_folder(kind: str, *request: object, make: Callable[[Path], object]) -> Path:
-    """Folder of synthetic data for one request; other requests have other folders.
+    """Return the folder of synthetic data for one request; other requests have other folders.
 
-    A folder that is not as it was made is reported and made again.
+    A folder that has changed since is reported and made again.
 
     Args:
         kind: of the data, e.g. ``"speech"``.
         request: everything that the data depend on; plain values.
-        make: fills the folder, which is absent.
+        make: creates and fills the folder.
 
     Raises:
-        OutputError: when the cache cannot be written.
+        OutputError: if the cache cannot be written.
         MotefitError: as ``make`` does.
     """
     key = hashlib.sha256(repr(request).encode()).hexdigest()[:16]
@@ -137,7 +139,7 @@ def synthetic_folder(kind: str, *request: object, make: Callable[[Path], object]
 
 
 def _sealed(folder: Path, seal: Path) -> bool | None:
-    """Whether a folder is as it was made; None when it never was."""
+    """Return whether a folder is unchanged since it was made; None if it never was."""
     try:
         written = seal.read_bytes()
         return folder.is_dir() and written == _seal_of(folder).encode()
@@ -152,7 +154,7 @@ def _seal_of(folder: Path) -> str:
 
 
 def _clear(entry: Path) -> None:
-    """Leave an empty folder."""
+    """Empty a folder."""
     try:
         if entry.exists():
             shutil.rmtree(entry)

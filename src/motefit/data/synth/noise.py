@@ -22,16 +22,16 @@ _TALKERS = 8
 def beds(
     cast: tuple[Voice, ...], *, seconds: int, rate_hz: int, rng: np.random.Generator
 ) -> dict[str, Samples]:
-    """Seeded noises by name, each float32 [seconds * rate_hz] of mean power 1.
+    """Make seeded noises by name, each float32 [seconds * rate_hz] of mean power 1.
 
     Args:
-        cast: who talks in the babble.
+        cast: speakers of the babble.
         seconds: length of each.
         rate_hz: samples a second.
         rng: source of all choices.
 
     Raises:
-        DataError: when espeak-ng fails.
+        DataError: if espeak-ng fails.
     """
     count = seconds * rate_hz
     made = {
@@ -57,7 +57,7 @@ def _shaped(
     *,
     rng: np.random.Generator,
 ) -> Samples:
-    """Gaussian noise with a given amplitude over frequency; nothing under 20 Hz."""
+    """Draw Gaussian noise with a given amplitude over frequency; nothing below 20 Hz."""
     hz = np.fft.rfftfreq(count, 1 / rate_hz).astype(np.float32)
     spectrum = np.fft.rfft(rng.standard_normal(count, dtype=np.float32))
     spectrum *= np.where(hz < 20, np.float32(0), amplitude(np.maximum(hz, 20)))
@@ -65,13 +65,13 @@ def _shaped(
 
 
 def _hum(count: int, rate_hz: int, mains_hz: float, *, rng: np.random.Generator) -> Samples:
-    """Mains harmonics up to 1 kHz that swell slowly, over a little pink noise."""
+    """Draw mains harmonics up to 1 kHz that vary slowly in level, over a little pink noise."""
     seconds = np.arange(count) / rate_hz
     hum = np.zeros(count)
     for harmonic in range(1, int(1000 / mains_hz) + 1):
-        swell = 1 + 0.3 * np.sin(2 * np.pi * (rng.uniform(0.1, 0.7) * seconds + rng.random()))
+        level = 1 + 0.3 * np.sin(2 * np.pi * (rng.uniform(0.1, 0.7) * seconds + rng.random()))
         phase = mains_hz * harmonic * seconds + rng.random()
-        hum += rng.uniform(0.2, 1.0) / harmonic * swell * np.sin(2 * np.pi * phase)
+        hum += rng.uniform(0.2, 1.0) / harmonic * level * np.sin(2 * np.pi * phase)
     pink = _unit_power(_shaped(count, rate_hz, lambda hz: hz**-0.5, rng=rng))
     return np.asarray(_unit_power(hum.astype(np.float32)) + 0.1 * pink, dtype=np.float32)
 
@@ -79,7 +79,7 @@ def _hum(count: int, rate_hz: int, mains_hz: float, *, rng: np.random.Generator)
 def _babble(
     cast: tuple[Voice, ...], count: int, rate_hz: int, *, rng: np.random.Generator
 ) -> Samples:
-    """Several talkers at once, each saying sentences without a pause, wrapped around the end."""
+    """Mix several talkers, each saying sentences without a pause, wrapped around the end."""
     out = np.zeros(count, dtype=np.float32)
     with SpeakerProcess() as speaker:
         for voice_index in rng.permutation(len(cast))[:_TALKERS]:

@@ -1,4 +1,4 @@
-"""The client of the espeak-ng process: starts it, asks it, and always ends it."""
+"""Client of the espeak-ng process: starts it, sends requests, and always ends it."""
 
 import contextlib
 import importlib.util
@@ -45,7 +45,7 @@ def require_espeak() -> None:
     """Check that speech can be synthesized, without loading espeak-ng into this process.
 
     Raises:
-        MissingExtraError: when ``espeakng_loader`` is not installed.
+        MissingExtraError: if ``espeakng_loader`` is not installed.
     """
     if importlib.util.find_spec("espeakng_loader") is None:
         raise MissingExtraError("espeakng_loader", "synth", "Synthetic speech")
@@ -54,11 +54,11 @@ def require_espeak() -> None:
 class SpeakerProcess:
     """A fresh espeak-ng process; a context manager, after which the process is gone.
 
-    The same utterances in the same order from a fresh process are the same samples.
+    The same utterances in the same order from a fresh process give the same samples.
 
     Args:
-        timeout_s: longest wait for one answer; then the process is killed.
-        command: what to run; left out, the program beside this file.
+        timeout_s: longest wait for one answer, after which the process is killed.
+        command: to run; by default the program next to this file.
 
     Attributes:
         pid: of the process.
@@ -66,8 +66,8 @@ class SpeakerProcess:
         rate_hz: of the samples.
 
     Raises:
-        MissingExtraError: when ``espeakng_loader`` is not installed.
-        DataError: when the process cannot be started, dies or does not answer in time.
+        MissingExtraError: if ``espeakng_loader`` is not installed.
+        DataError: if the process cannot be started, dies or does not answer in time.
     """
 
     def __init__(self, *, timeout_s: float = 30.0, command: Sequence[str] | None = None) -> None:
@@ -102,10 +102,10 @@ class SpeakerProcess:
         self.close()
 
     def say(self, utterance: Utterance) -> npt.NDArray[np.float32]:
-        """Speak; returns float32 samples [n] in -1..1 at ``rate_hz``.
+        """Speak; return float32 samples [n] in -1..1 at ``rate_hz``.
 
         Raises:
-            DataError: when espeak-ng refuses the voice or text, dies or does not answer in time.
+            DataError: if espeak-ng rejects the voice or text, dies or does not answer in time.
         """
         header, pcm = self._exchange(json.dumps(asdict(utterance)).encode() + b"\n")
         if "error" in header:
@@ -156,7 +156,7 @@ class SpeakerProcess:
     def _diagnosis(self) -> str:
         if self._timed_out:
             return f"the espeak-ng process did not answer within {self._timeout_s:g} s; try again"
-        try:  # a process that is ending may have something to say yet
+        try:  # a process that is ending may still have output
             code = self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             self._process.kill()

@@ -1,4 +1,4 @@
-"""What happens to synthetic speech between the voice and the file, in numpy.
+"""Processing of synthetic speech between the voice and the file, in numpy.
 
 Samples are float32 [n], full scale 1.0, unless said otherwise.
 """
@@ -17,7 +17,7 @@ _MARGIN_MS = 10
 
 
 def trim(samples: Samples, rate_hz: int) -> Samples:
-    """Cut silence (45 dB under the loudest 5 ms) from both ends, leaving 10 ms; may be empty."""
+    """Cut silence (45 dB below the loudest 5 ms) from both ends, leaving 10 ms; may be empty."""
     frame = max(1, rate_hz * _FRAME_MS // 1000)
     count = len(samples) // frame
     power = np.mean(np.square(samples[: count * frame].reshape(count, frame)), axis=1)
@@ -29,9 +29,10 @@ def trim(samples: Samples, rate_hz: int) -> Samples:
 
 
 def resample(samples: Samples, count: int) -> Samples:
-    """Band-limited resampling of [n] to [count] samples over the same duration, by Fourier.
+    """Resample [n] to [count] samples over the same duration, band-limited, by FFT.
 
-    Whole samples are kept of a padded transform, which shifts the result by under half a sample.
+    Whole samples of a padded transform are kept, which shifts the result by less than half a
+    sample.
     """
     pad = max(16, len(samples) // 16)
     ratio = count / len(samples)
@@ -44,7 +45,7 @@ def resample(samples: Samples, count: int) -> Samples:
 
 
 def color(samples: Samples, length: int, rate_hz: int, *, rng: np.random.Generator) -> Samples:
-    """A random microphone and a light random room: [n] to [length] with the room's tail.
+    """Apply a random microphone and a light random room: [n] to [length] with the room's tail.
 
     The microphone is a tilt of -3..3 dB an octave around 1 kHz, a high pass at 40..250 Hz and, half
     the time, a low pass from 3 kHz up. The room is exponentially decaying noise with -20..-6 dB of
@@ -64,7 +65,7 @@ def color(samples: Samples, length: int, rate_hz: int, *, rng: np.random.Generat
 
 
 def _room(rate_hz: int, *, rng: np.random.Generator) -> Samples:
-    """Late part of a room's impulse response: -60 dB in 80..350 ms, total energy -20..-6 dB."""
+    """Draw a room's late impulse response: -60 dB in 80..350 ms, total energy -20..-6 dB."""
     decay_s = rng.uniform(0.08, 0.35)
     seconds = np.arange(int(rate_hz * min(decay_s, 0.24)), dtype=np.float32) / rate_hz
     tail = rng.standard_normal(len(seconds), dtype=np.float32) * np.exp(-6.9 * seconds / decay_s)
@@ -74,13 +75,13 @@ def _room(rate_hz: int, *, rng: np.random.Generator) -> Samples:
 
 
 def place(speech: Samples, rate_hz: int, bed: Samples, *, rng: np.random.Generator) -> Samples:
-    """One second [rate_hz] with the speech at a random place, level and signal-to-noise ratio.
+    """Place speech in one second [rate_hz] at a random position, level and signal-to-noise ratio.
 
     Args:
         speech: [n], n at most ``rate_hz``; silence trimmed.
-        rate_hz: samples a second and in the result.
+        rate_hz: samples per second and in the result.
         bed: noise of unit power, longer than a second; a random second of it is mixed in at
-            5..45 dB under the speech.
+            5..45 dB below the speech.
         rng: source of all choices.
     """
     start = int(rng.integers(rate_hz - len(speech) + 1))
@@ -96,10 +97,10 @@ def place(speech: Samples, rate_hz: int, bed: Samples, *, rng: np.random.Generat
 
 
 def write_wav(path: Path, samples: Samples, rate_hz: int) -> None:
-    """Write 16 bit mono; samples beyond full scale are clipped.
+    """Write 16-bit mono; samples beyond full scale are clipped.
 
     Raises:
-        OSError: when the file cannot be written.
+        OSError: if the file cannot be written.
     """
     pcm = np.clip(np.round(samples * np.float32(32767)), -32768, 32767).astype("<i2")
     with path.open("wb") as file, wave.open(file, "wb") as out:

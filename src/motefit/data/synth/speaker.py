@@ -1,8 +1,8 @@
-"""The process that holds espeak-ng: requests as JSON lines on stdin, speech as PCM on stdout.
+"""Process that runs espeak-ng: requests as JSON lines on stdin, speech as PCM on stdout.
 
-Run it as a program of its own; nothing else in motefit loads espeak-ng (GPL-3), and it keeps
-global state, so that only a fresh process given the same requests in the same order answers with
-the same bytes. It needs the standard library and ``espeakng_loader`` only.
+Run it as a separate program; nothing else in motefit loads espeak-ng (GPL-3), and it keeps global
+state, so that only a fresh process given the same requests in the same order answers with the same
+bytes. It needs the standard library and ``espeakng_loader`` only.
 
 A request is one JSON object on a line: ``text``, ``voice`` (``en-us+f3``), ``pitch`` (0..100),
 ``speed`` (words a minute, 80..450), ``range`` (0..100) and ``volume`` (0..200). The answer is one
@@ -66,7 +66,7 @@ class EspeakEngine:
         """Speak one request.
 
         Raises:
-            ValueError: when espeak-ng has no such voice or refuses the text.
+            ValueError: if espeak-ng has no such voice or rejects the text.
         """
         voice = str(request["voice"])
         self._pieces.clear()
@@ -82,7 +82,7 @@ class EspeakEngine:
             text, ctypes.c_size_t(len(text) + 1), 0, 0, 0, _CHARS_UTF8, None, None
         )
         if status != 0 or self._library.espeak_Synchronize() != 0:
-            raise ValueError(f"espeak-ng refused the text {request['text']!r} (status {status})")
+            raise ValueError(f"espeak-ng rejected the text {request['text']!r} (status {status})")
         return b"".join(self._pieces)
 
 

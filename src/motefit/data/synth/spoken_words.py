@@ -1,4 +1,4 @@
-"""Spoken words from espeak-ng: a folder per word, made from nothing, the same for the same seed."""
+"""Spoken words from espeak-ng: one folder per word, reproducible from a seed."""
 
 import wave
 import zlib
@@ -22,15 +22,15 @@ _NOISE_SECONDS = 10
 _LONGEST_S = 0.95
 _FASTEST = 450
 _BLOCK = 64
-"""Clips from one espeak-ng process. What it says depends on what it said before, so the blocks are
-fixed by word and number, and the clips do not depend on the number of workers or other words."""
+"""Clips per espeak-ng process. Its output depends on its earlier output, so the blocks are fixed by
+word and number, and the clips do not depend on the number of workers or on other words."""
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SynthReport:
-    """What a synthesis made.
+    """Result of a synthesis.
 
     Attributes:
         folder: the data set.
@@ -40,8 +40,8 @@ class SynthReport:
         noises: files in ``_background_noise_``.
         rate_hz: of all files.
         sha256: of all names and bytes.
-        espeak_version: of the library that spoke.
-        reused: True when an identical data set was there already.
+        espeak_version: of the library.
+        reused: True if an identical data set already existed.
     """
 
     folder: Path
@@ -82,11 +82,11 @@ def synthesize_speech(  # noqa: PLR0913  # the options of one command
 
     Clips are 1 s, 16 bit, mono. ``<speaker>`` is one synthetic voice throughout all words. On one
     machine with one espeak-ng and numpy, the same seed gives the same bytes, whatever ``workers``;
-    more clips or other words leave the clips of a word as they were.
+    more clips or other words do not change the clips of a word.
 
     Args:
-        words: what to say, one folder each; any text espeak-ng speaks within a second.
-        out: a folder that is absent or empty, or holds the same synthesis already.
+        words: to say, one folder each; any text that espeak-ng speaks within a second.
+        out: a folder that is absent or empty, or already contains the same synthesis.
         clips_per_word: 1 or more.
         rng: source of the seed.
         rate_hz: 8000..48000.
@@ -96,9 +96,9 @@ def synthesize_speech(  # noqa: PLR0913  # the options of one command
 
     Raises:
         DataError: for a word that cannot be a folder or cannot be spoken in a second, an unknown
-            accent, an ``out`` that holds something else, or a failing espeak-ng process.
+            accent, an ``out`` that contains something else, or a failing espeak-ng process.
         MissingExtraError: without ``espeakng_loader``.
-        OutputError: when ``out`` cannot be written; nothing is left behind.
+        OutputError: if ``out`` cannot be written; nothing is left behind.
         RecipeError: for a number out of range.
     """
     words, speakers = checked_words(words), cast(accents)
@@ -155,7 +155,7 @@ def _check_numbers(*, clips_per_word: int, rate_hz: int, workers: int) -> None:
 
 
 def _generator(root: int, *key: int | str) -> np.random.Generator:
-    """A generator of its own for each key, fixed by the root seed."""
+    """Make a separate generator for each key, fixed by the root seed."""
     numbers = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in key]
     return np.random.default_rng(np.random.SeedSequence([root, *numbers]))
 
@@ -173,7 +173,7 @@ def _write_noises(
 def _write_words(
     words: tuple[str, ...], job: _Job, *, workers: int, progress: Progress | None
 ) -> str:
-    """Write all clips; returns the version of espeak-ng."""
+    """Write all clips; return the version of espeak-ng."""
     for word in words:
         (job.folder / word).mkdir()
     blocks = [
@@ -196,7 +196,7 @@ def _write_words(
 
 
 def _write_block(word: str, numbers: range, job: _Job) -> str:
-    """Write some clips of one word from one fresh espeak-ng process; returns its version."""
+    """Write some clips of one word from one fresh espeak-ng process; return its version."""
     order = _generator(job.root, word, "cast").permutation(len(job.cast))
     with SpeakerProcess() as speaker:
         for number in numbers:
@@ -214,7 +214,7 @@ def _write_block(word: str, numbers: range, job: _Job) -> str:
 def _say(
     speaker: SpeakerProcess, word: str, voice: Voice, rate_hz: int, *, rng: np.random.Generator
 ) -> Samples:
-    """One reading of the word, trimmed, at ``rate_hz``; faster where it would not fit a second."""
+    """Speak the word once, trimmed, at ``rate_hz``; faster if it would not fit in a second."""
     pitch = int(np.clip(voice.pitch + rng.integers(-10, 11), 0, 100))
     pitch_range = int(rng.integers(20, 81))
     speed = float(voice.speed * rng.uniform(0.85, 1.2))
@@ -232,7 +232,9 @@ def _say(
         speech = trim(said, speaker.rate_hz)
         count = round(len(speech) * stretch)
         if count < 0.03 * rate_hz:
-            raise DataError(f"espeak-ng says nothing for {word!r}; choose a word that has a sound")
+            raise DataError(
+                f"espeak-ng is silent for {word!r}; choose a word that can be pronounced"
+            )
         if count <= _LONGEST_S * rate_hz:
             return resample(speech, count)
         if speed >= _FASTEST:

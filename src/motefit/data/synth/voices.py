@@ -1,4 +1,4 @@
-"""The cast: one synthetic speaker per accent and voice variant, each with a voice of its own."""
+"""The cast: one synthetic speaker per accent and voice variant, each with its own voice."""
 
 import zlib
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Voice:
 
     Attributes:
         name: the identity, as it precedes ``_nohash_`` in file names.
-        espeak: voice and variant as espeak-ng takes them.
+        espeak: voice and variant for espeak-ng.
         pitch: typical pitch, 0..100.
         speed: typical speed in words a minute.
         size: of the vocal tract: frequencies are divided by it.
@@ -48,7 +48,7 @@ class Voice:
 
 
 def cast(accents: Sequence[str]) -> tuple[Voice, ...]:
-    """All speakers of some accents, in a fixed order; each speaker's voice is fixed by its name.
+    """Make all speakers of some accents, in a fixed order; the name fixes a speaker's voice.
 
     Args:
         accents: espeak-ng language codes, e.g. :data:`ENGLISH_ACCENTS` or ``("de",)``.
@@ -62,7 +62,7 @@ def cast(accents: Sequence[str]) -> tuple[Voice, ...]:
                 f"accent {accent!r} is not an espeak-ng language code such as en-us, de or pt-br"
             )
     if not accents or len(set(accents)) != len(accents):
-        raise DataError(f"accents must be one or more different codes, got {list(accents)}")
+        raise DataError(f"accents must be one or more distinct codes, got {list(accents)}")
     pairs = [(accent, variant) for accent in accents for variant in _VARIANTS]
     pairs += [(accents[0], variant) for variant in _RARE_VARIANTS]
     return tuple(_voice(accent, variant) for accent, variant in pairs)

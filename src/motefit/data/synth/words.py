@@ -1,4 +1,4 @@
-"""Words a user types, checked and made into folder names."""
+"""User-supplied words, checked and turned into folder names."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ _LONGEST_NAME_BYTES = 100
 
 
 def checked_words(words: Sequence[str]) -> tuple[str, ...]:
-    """The words as they are spoken and as their folders are named.
+    """Return the words as they are spoken and as their folders are named.
 
-    Surrounding blanks go, blanks within become one space, and letters are composed (NFC); anything
-    else stays as typed: umlauts, digits, several words, capitals.
+    Surrounding blanks are removed, inner blanks become one space, and letters are composed (NFC);
+    everything else stays as typed: umlauts, digits, several words, capitals.
 
     Raises:
         DataError: without a word, for a word that cannot name a folder on every system, and for
@@ -42,7 +42,7 @@ def _problem(word: str) -> str:
         marks = " ".join(repr(mark) for mark in bad)
         return f"has {marks}, which a folder name cannot have"
     if word[0] in "._" or word[-1] == ".":
-        return "begins with '.' or '_' or ends with '.', which folder names here may not"
+        return "starts with '.' or '_' or ends with '.', which folder names here may not"
     if len(word.encode()) > _LONGEST_NAME_BYTES:
         return f"is longer than {_LONGEST_NAME_BYTES} bytes"
     return ""

@@ -1,12 +1,12 @@
-"""The float reference executor: what every other reader of a Graph is checked against.
+"""Float reference executor, against which every other reader of a Graph is checked.
 
-Batches lead: an activation is (n, *shape). Arithmetic is float32, as in LiteRT. The forms of
-``graph.quantize.weight_only`` run too; int8 graphs run in ``graph.execute.int8``.
+The batch comes first: an activation is (n, *shape). Arithmetic is float32, as in LiteRT. The forms
+of ``graph.quantize.weight_only`` run too; int8 graphs run in ``graph.execute.int8``.
 
-In the dynamic-range form an operation that reads int8 weights sees its inputs as its builtin
+In the dynamic-range form, an operation that reads int8 weights sees its inputs as its builtin
 kernel does: rounded to the 256 steps of each example's own range by a convolution with a scale per
 channel, to 255 steps around 0 by all others. So outputs agree with the builtin kernels up to the
-order of sums, to 1e-5 of the greatest; XNNPACK rounds by rules of its own, and agrees to 1e-2.
+order of sums, to 1e-5 of the greatest; XNNPACK has its own rounding rules and agrees to 1e-2.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ NO_STATES: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 def run(graph: Graph, batch: np.ndarray) -> np.ndarray:
-    """Outputs (n, *output_shape), float32, of inputs (n, *input_shape)."""
+    """Compute outputs (n, *output_shape), float32, of inputs (n, *input_shape)."""
     batch = np.asarray(batch, np.float32).reshape(-1, *graph.input_shape)
     starts = range(0, len(batch), CHUNK)
     parts = [run_all(graph, batch[s : s + CHUNK])[graph.output] for s in starts]
@@ -55,7 +55,7 @@ def run(graph: Graph, batch: np.ndarray) -> np.ndarray:
 def run_all(
     graph: Graph, batch: np.ndarray, states: Mapping[str, np.ndarray] = NO_STATES
 ) -> Mapping[str, np.ndarray]:
-    """Every activation by name, each (n, *shape) float32; LSTM cells as ``"<output>.cell"``.
+    """Compute every activation by name, (n, *shape) float32; LSTM cells as ``"<output>.cell"``.
 
     Args:
         graph: to run.
@@ -63,7 +63,7 @@ def run_all(
         states: of a graph that has some, by name, each (n, *shape) float32.
 
     Raises:
-        ModelFileError: for an operation this executor does not know.
+        ModelFileError: for an operation that this executor does not support.
     """
     batch = np.asarray(batch, np.float32).reshape(-1, *graph.input_shape)
     tensors: dict[str, np.ndarray] = {INPUT: batch, **states}
@@ -73,7 +73,7 @@ def run_all(
 
 
 def step(op: Op, graph: Graph, tensors: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    """What one operation makes of the activations so far; names and shapes as :func:`run_all`."""
+    """Execute one operation on the activations so far; names and shapes as :func:`run_all`."""
     arrays = [graph.constants[n] if n in graph.constants else tensors[n] for n in op.inputs]
     see = _as_it_is
     if isinstance(op, Dequantize):
@@ -94,7 +94,7 @@ def _as_it_is(x: np.ndarray) -> np.ndarray:
 
 
 def _in_255_steps(x: np.ndarray) -> np.ndarray:
-    """Each example rounded to -127..127 steps of its greatest magnitude."""
+    """Round each example to -127..127 steps of its greatest magnitude."""
     axes = tuple(range(1, x.ndim))
     peak = np.abs(x).max(axis=axes, keepdims=True, initial=0.0)
     scale = np.where(peak > 0, peak / np.float32(127), np.float32(1))
@@ -102,7 +102,7 @@ def _in_255_steps(x: np.ndarray) -> np.ndarray:
 
 
 def _in_256_steps(x: np.ndarray) -> np.ndarray:
-    """Each example rounded to the 256 steps of its range, which contains 0."""
+    """Round each example to the 256 steps of its range, which contains 0."""
     axes = tuple(range(1, x.ndim))
     low = x.min(axis=axes, keepdims=True, initial=0.0).astype(np.float64)
     high = x.max(axis=axes, keepdims=True, initial=0.0).astype(np.float64)
@@ -124,7 +124,7 @@ def _widen(graph: Graph, name: str) -> np.ndarray:
 
 
 def _stored(graph: Graph, name: str) -> np.ndarray:
-    """A constant in float32, whatever it is stored as."""
+    """Return a constant in float32, whatever its stored type."""
     values = graph.constants[name]
     if name not in graph.quantization:
         return values.astype(np.float32)
@@ -141,7 +141,7 @@ def activate(x: np.ndarray, kind: ActivationKind) -> np.ndarray:
 
 
 def patches(op: Windowed, x: np.ndarray, window: Pair, *, fill: float = 0.0) -> np.ndarray:
-    """Windows (n, h', w', kh, kw, c) of (n, h, w, c), as a view on the padded input."""
+    """Return windows (n, h', w', kh, kw, c) of (n, h, w, c), as a view on the padded input."""
     pads = op.pads(x.shape[1:], window)
     if any(p for pair in pads for p in pair):
         x = np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=fill)
@@ -221,9 +221,9 @@ def _softmax(op: Softmax, arrays: list[np.ndarray]) -> np.ndarray:  # noqa: ARG0
 def _lstm(
     arrays: list[np.ndarray], see: Callable[[np.ndarray], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Hidden and cell states after every step, each (n, steps, units).
+    """Compute hidden and cell states after every step, each (n, steps, units).
 
-    ``see`` is what the matrix products see of an input or a hidden state.
+    ``see`` converts an input or a hidden state to what the matrix products read.
     """
     x, weight, recurrent, bias = arrays
     units = weight.shape[1]
@@ -245,7 +245,7 @@ def _lstm(
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Logistic function without overflow."""
+    """Compute the logistic function without overflow."""
     return np.asarray(0.5 * (np.tanh(0.5 * x) + 1.0), np.float32)
 
 

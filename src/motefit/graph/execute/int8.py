@@ -1,12 +1,12 @@
-"""The integer executor: what LiteRT's builtin kernels (without XNNPACK) compute, bit for bit.
+"""Integer executor: bit-identical to LiteRT's builtin kernels (without XNNPACK).
 
-Batches lead: an activation is (n, *shape), int8. Sums of products are taken in float64 matrix
-products, which are exact below 2**53, and then follow the kernels' fixed-point arithmetic.
+The batch comes first: an activation is (n, *shape), int8. Sums of products are taken in float64
+matrix products, which are exact below 2**53, and then follow the kernels' fixed-point arithmetic.
 
-The kernels round differently in their vector code and in the scalar code that finishes what does
-not fill a block: matrix kernels round halves up throughout, depthwise ones in blocks of 8
-channels. Which code an element meets was found by measuring LiteRT 2.3.0 on x86-64 with a batch
-of one; a build without the vector code differs from this by one step in about one in a thousand.
+The kernels round differently in their vector code and in the scalar code for what does not fill a
+block: matrix kernels round halves up throughout, depthwise ones in blocks of 8 channels. Which code
+processes an element was found by measuring LiteRT 2.3.0 on x86-64 with a batch of one; a build
+without the vector code differs from this by one step in about one in a thousand.
 """
 
 import math
@@ -49,7 +49,7 @@ GATE_SCALE = np.float32(2.0**-12)
 def run_lstm(
     op: LSTM, graph: Graph, tensors: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Hidden state int8 and cell state int16 after every step, each (n, steps, units)."""
+    """Compute hidden state int8 and cell state int16 after every step, each (n, steps, units)."""
     weight, recurrent, bias = (graph.constants[name].astype(np.int64) for name in op.inputs[1:])
     source, out = graph.quantization[op.inputs[0]], graph.quantization[op.output]
     scale = graph.quantization[f"{op.output}{CELL}"].scale[0]
@@ -82,7 +82,7 @@ def run_lstm(
 
 
 def _gate_multiplier(weight: Quantization, source: Quantization) -> Multiplier:
-    """From products at weight x source scale to a gate's; (4, 1), computed in float32."""
+    """Compute multipliers from weight x source scale to a gate's scale; (4, 1), in float32."""
     real = weight.scale * source.scale[0] / GATE_SCALE
     return fixed_point.multiplier(real.reshape(4, 1))
 
@@ -90,7 +90,7 @@ def _gate_multiplier(weight: Quantization, source: Quantization) -> Multiplier:
 def _product(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | int, by: Multiplier
 ) -> np.ndarray:
-    """Matrix product and bias at a gate's scale: (n, i) and (4, h, i) to (n, 4, h)."""
+    """Compute matrix product and bias at a gate's scale: (n, i) and (4, h, i) to (n, 4, h)."""
     rows = weight.reshape(-1, weight.shape[2]).astype(np.float64)
     sums = (
         np.rint(x.astype(np.float64) @ rows.T).astype(np.int64).reshape(len(x), *weight.shape[:2])
@@ -106,18 +106,18 @@ Machine = Literal["x86-64", "aarch64"]
 
 
 def run(graph: Graph, batch: np.ndarray, *, machine: Machine = "x86-64") -> np.ndarray:
-    """Outputs (n, *output_shape) of an int8 graph.
+    """Compute outputs (n, *output_shape) of an int8 graph.
 
     Args:
         graph: in int8 form.
-        batch: (n, *input_shape), int8; float32 where the graph begins with ``Quantize``.
-        machine: whose kernels.
+        batch: (n, *input_shape), int8; float32 if the graph starts with ``Quantize``.
+        machine: architecture whose kernels to reproduce.
 
     Returns:
-        int8, or float32 where the graph ends with ``Dequantize``.
+        int8, or float32 if the graph ends with ``Dequantize``.
 
     Raises:
-        DataError: when the batch has another dtype than the graph's input.
+        DataError: if the dtype of the batch differs from the graph's input.
     """
     batch = np.asarray(batch).reshape(-1, *graph.input_shape)
     _check_dtype(graph, batch)
@@ -136,16 +136,16 @@ def run_all(
     *,
     machine: Machine = "x86-64",
 ) -> Mapping[str, np.ndarray]:
-    """Every activation by name, each (n, *shape), int8 (int16 for LSTM cells).
+    """Compute every activation by name, each (n, *shape), int8 (int16 for LSTM cells).
 
     Args:
         graph: in int8 form.
         batch: as in :func:`run`.
         states: of a graph that has some, by name, each (n, *shape) int8.
-        machine: whose kernels.
+        machine: architecture whose kernels to reproduce.
 
     Raises:
-        DataError: when the batch has another dtype than the graph's input.
+        DataError: if the dtype of the batch differs from the graph's input.
         ModelFileError: for an operation without an integer form.
     """
     batch = np.asarray(batch).reshape(-1, *graph.input_shape)
@@ -157,7 +157,7 @@ def run_all(
 
 
 def step(op: Op, graph: Graph, tensors: Tensors, *, machine: Machine = "x86-64") -> Tensors:
-    """What one operation makes of the activations so far; names and shapes as :func:`run_all`."""
+    """Execute one operation on the activations so far; names and shapes as :func:`run_all`."""
     if isinstance(op, LSTM):
         hidden, cell = run_lstm(op, graph, tensors)
         return {op.output: hidden, f"{op.output}{CELL}": cell}
@@ -170,7 +170,7 @@ def step(op: Op, graph: Graph, tensors: Tensors, *, machine: Machine = "x86-64")
 
 
 def _before_quantize(graph: Graph) -> tuple[Op, ...]:
-    """The operations of a front end inside the model, which computes in float32."""
+    """Return the operations of a front end inside the model, which computes in float32."""
     places = (i for i, op in enumerate(graph.ops) if isinstance(op, Quantize))
     return graph.ops[: next(places, 0)]
 
@@ -180,7 +180,7 @@ def _check_dtype(graph: Graph, batch: np.ndarray) -> None:
     if batch.dtype != expected:
         raise DataError(
             f"the graph's input is {np.dtype(expected)}, got {batch.dtype}; "
-            "use quantize_array, or astype(np.float32) for a graph that begins with Quantize"
+            "use quantize_array, or astype(np.float32) for a graph that starts with Quantize"
         )
 
 
@@ -190,7 +190,7 @@ def _compute(op: Op, graph: Graph, tensors: Tensors) -> np.ndarray:  # noqa: ARG
 
 
 def _centered(graph: Graph, tensors: Tensors, name: str) -> np.ndarray:
-    """An activation without its zero point, float64 whole numbers."""
+    """Subtract the zero point of an activation; float64 whole numbers."""
     return tensors[name].astype(np.float64) - _parameters(graph, name).zero_point
 
 
@@ -201,7 +201,7 @@ def _parameters(graph: Graph, name: str) -> Quantization:
 
 
 def _limits(quantization: Quantization, kind: ActivationKind) -> tuple[int, int]:
-    """Least and greatest int8 that a fused rectifier lets through."""
+    """Return the least and greatest int8 that a fused rectifier passes."""
     low, high = fixed_point.INT8
     scale, zero = quantization.scale[0], quantization.zero_point
     if kind != "none":
@@ -219,10 +219,10 @@ def _finish(
     away: bool | np.ndarray = False,
     once: bool = False,
 ) -> np.ndarray:
-    """Bias, requantization, rectifier: float64 sums of products (..., channels) to int8.
+    """Apply bias, requantization and rectifier: float64 sums (..., channels) to int8.
 
-    ``away`` says where halves are rounded away from zero instead of up, ``once`` whether there is
-    one rounding instead of two, see fixedpoint.
+    ``away`` tells where halves are rounded away from zero instead of up, ``once`` whether there is
+    one rounding instead of two, see ``graph.fixed_point``.
     """
     accumulator = np.rint(sums).astype(np.int64)
     if len(op.inputs) == 3:
@@ -248,7 +248,7 @@ def _clamp(values: np.ndarray, out: Quantization, kind: ActivationKind = "none")
 
 
 def _products(op: Conv2D | Dense, graph: Graph, tensors: Tensors) -> np.ndarray:
-    """Sums of products of a matrix kernel, (n, ..., channels) float64."""
+    """Compute the sums of products of a matrix kernel, (n, ..., channels) float64."""
     weight = graph.constants[op.inputs[1]].astype(np.float64)
     x = _centered(graph, tensors, op.inputs[0])
     if isinstance(op, Dense):
@@ -259,7 +259,7 @@ def _products(op: Conv2D | Dense, graph: Graph, tensors: Tensors) -> np.ndarray:
 
 
 def _has_kernel_of_its_own(op: Conv2D | Dense, graph: Graph) -> bool:
-    """Whether aarch64 computes a matrix product as one of a matrix and a single column."""
+    """Return whether aarch64 uses its kernel for a matrix and a single column."""
     rows, *depth = graph.shapes[op.inputs[1]]
     columns = 1 if isinstance(op, Dense) else math.prod(graph.shapes[op.output][:2])
     return columns == 1 and rows >= 4 and math.prod(depth) >= 8
@@ -280,7 +280,7 @@ def _depthwise(op: DepthwiseConv2D, graph: Graph, tensors: Tensors) -> np.ndarra
 
 @_compute.register
 def _average_pool(op: AveragePool2D, graph: Graph, tensors: Tensors) -> np.ndarray:
-    """The mean of the raw integers, halves away from zero; rescaled where the scales differ."""
+    """Average the raw integers, halves away from zero; rescale if the scales differ."""
     x = tensors[op.inputs[0]].astype(np.int64)
     source = _parameters(graph, op.inputs[0])
     total = float32.patches(op, x, op.window).sum(axis=(3, 4))
@@ -298,7 +298,7 @@ def _average_pool(op: AveragePool2D, graph: Graph, tensors: Tensors) -> np.ndarr
 
 @_compute.register
 def _add(op: Add, graph: Graph, tensors: Tensors) -> np.ndarray:
-    """Both sides brought to twice the larger scale in Q20, summed, brought to the output's."""
+    """Rescale both operands to twice the larger scale in Q20, add, rescale to the output's."""
     scales = [np.float64(_parameters(graph, name).scale[0]) for name in op.inputs]
     out = _parameters(graph, op.output)
     top = 2.0 * max(scales)
@@ -311,7 +311,7 @@ def _add(op: Add, graph: Graph, tensors: Tensors) -> np.ndarray:
         in_scalar_code = fixed_point.multiply(raised, by, away=True)
         if scalar_side:  # the shift after the multiplication does not round
             in_vector_code = fixed_point.high_multiply(raised, by.mantissa) >> -by.exponent
-        else:  # the shift stands before the multiplication
+        else:  # the shift precedes the multiplication
             in_vector_code = fixed_point.high_multiply(raised >> -by.exponent, by.mantissa)
         total = total + np.where(vector, in_vector_code, in_scalar_code)
     back = fixed_point.multiplier(top / (2.0**ADD_SHIFT * np.float64(out.scale[0])))
@@ -322,10 +322,10 @@ def _add(op: Add, graph: Graph, tensors: Tensors) -> np.ndarray:
 
 
 def _add_blocks(a: Shape, b: Shape) -> tuple[np.ndarray, bool]:
-    """Where an addition runs vector code, of the output's shape; and whether one side is a scalar.
+    """Find where an addition runs vector code, and whether one operand is a scalar.
 
     The kernel walks runs of trailing dimensions in which both shapes agree, 16 numbers at a time;
-    where that run is one number, it adds a scalar to the run before it, 8 at a time.
+    if that run is one number, it adds a scalar to the preceding run, 8 at a time.
     """
     shape = tuple(max(m, n) for m, n in zip(a, b, strict=True))
     length, axis = 1, len(shape)
@@ -342,14 +342,14 @@ def _add_blocks(a: Shape, b: Shape) -> tuple[np.ndarray, bool]:
 
 
 def _full_blocks(shape: Shape, run: int, block: int) -> np.ndarray:
-    """Bool array of a shape: True in the full blocks of each run of its flattened elements."""
+    """Make a bool array: True in the full blocks of each run of its flattened elements."""
     position = np.arange(math.prod(shape)) % run
     return (position < run // block * block).reshape(shape)
 
 
 @_compute.register
 def _softmax(op: Softmax, graph: Graph, tensors: Tensors) -> np.ndarray:
-    """A table of float32 exponentials, summed in order, scaled to 1/256."""
+    """Look up float32 exponentials, sum them in order, scale to 1/256."""
     out = _parameters(graph, op.output)
     x = tensors[op.inputs[0]].astype(np.int64)
     scale = _parameters(graph, op.inputs[0]).scale[0]
@@ -363,9 +363,10 @@ def _softmax(op: Softmax, graph: Graph, tensors: Tensors) -> np.ndarray:
 
 @_compute.register
 def _quantize(op: Quantize, graph: Graph, tensors: Tensors) -> np.ndarray:
-    """Vector code multiplies by 1/scale and rounds to even; scalar code divides, halves away.
+    """Quantize: vector code multiplies by 1/scale and rounds to even, scalar code divides.
 
-    Both convert to int32 before the zero point, where steps beyond int32 become its least value.
+    Scalar code rounds halves away from zero. Both convert to int32 before adding the zero point,
+    where steps beyond int32 become its least value.
     """
     x = tensors[op.inputs[0]]
     out = _parameters(graph, op.output)
@@ -382,7 +383,7 @@ def _quantize(op: Quantize, graph: Graph, tensors: Tensors) -> np.ndarray:
 
 @_compute.register
 def _dequantize(op: Dequantize, graph: Graph, tensors: Tensors) -> np.ndarray:
-    """Vector code is ``scale * q + (-zero_point * scale)``, each step rounded to float32."""
+    """Compute ``scale * q + (-zero_point * scale)`` as vector code does, in float32 steps."""
     name = op.inputs[0]
     if name in graph.constants:
         raise ModelFileError(f"{op.output}: a weight-only graph runs in the float executor")
@@ -405,7 +406,7 @@ def _slice(op: Slice, graph: Graph, tensors: Tensors) -> np.ndarray:  # noqa: AR
 @_compute.register
 def _concatenate(op: Concatenate, graph: Graph, tensors: Tensors) -> np.ndarray:
     if not all(same_parameters(replace(op, inputs=(name,)), graph) for name in op.inputs):
-        raise ModelFileError(f"{op.output}: its inputs have other scales than its output")
+        raise ModelFileError(f"{op.output}: its inputs and its output differ in scale")
     return np.concatenate([tensors[name] for name in op.inputs], axis=op.axis + 1)
 
 

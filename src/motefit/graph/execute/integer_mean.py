@@ -1,8 +1,8 @@
-"""The integer mean whose output has a scale of its own, as official converters make it.
+"""Integer mean whose output has its own scale, as official converters write it.
 
-LiteRT's AVERAGE_POOL_2D keeps its input's scale; its MEAN does not, and computes in two ways: one
-kernel where height and width stay as sizes of 1, another for all else. Both are rebuilt here, bit
-for bit, after tensorflow/lite/kernels/reduce.cc and internal/reference/reduce.h.
+LiteRT's AVERAGE_POOL_2D keeps its input's scale; its MEAN does not, and has two kernels: one if
+height and width stay as sizes of 1, another for all other cases. Both are reproduced here, bit for
+bit, after tensorflow/lite/kernels/reduce.cc and internal/reference/reduce.h.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from motefit.graph.ops import AveragePool2D, Dense, Op
 
 
 def same_parameters(op: Op, graph: Graph) -> bool:
-    """Whether an operation's input and output mean the same by the same integers."""
+    """Return whether an operation's input and output have the same scale and zero point."""
     a, b = (graph.quantization.get(name) for name in (op.inputs[0], op.output))
     if a is None or b is None:
         return a is b
@@ -21,9 +21,9 @@ def same_parameters(op: Op, graph: Graph) -> bool:
 
 
 def mean_form(op: AveragePool2D, graph: Graph) -> tuple[tuple[int, ...], bool]:
-    """Axes (1 height, 2 width) of the MEAN that stands for a pool, and whether they stay as 1.
+    """Return axes (1 height, 2 width) of the MEAN for a pool, and whether they stay as 1.
 
-    They go away where both are averaged and only dense layers, or nothing, read the output.
+    They are removed if both are averaged and only dense layers, or nothing, read the output.
     """
     covers = tuple(op.window) == graph.shapes[op.inputs[0]][:2]
     axes = (1, 2) if covers else tuple(axis for axis in (1, 2) if op.window[axis - 1] > 1)
@@ -34,14 +34,14 @@ def mean_form(op: AveragePool2D, graph: Graph) -> tuple[tuple[int, ...], bool]:
 def integer_mean(
     total: np.ndarray, count: int, source: Quantization, out: Quantization, *, image: bool
 ) -> np.ndarray:
-    """Rescaled means, int64 before saturation, of sums of raw integers.
+    """Rescale sums of raw integers to means, int64 before saturation.
 
     Args:
         total: int64 sums.
-        count: how many integers each is of.
+        count: number of integers in each sum.
         source: of the input.
         out: of the output.
-        image: whether the kernel for a whole image that stays one runs.
+        image: whether the kernel that keeps height and width runs.
     """
     if image:  # this kernel divides in single precision
         by = fixed_point.multiplier(float(source.scale[0] / (np.float32(count) * out.scale[0])))

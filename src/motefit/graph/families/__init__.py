@@ -1,7 +1,8 @@
-"""Model families: pure functions from an input shape and knobs to a Graph; one file a family.
+"""Model families: pure functions from an input shape and settings to a Graph; one file per family.
 
 A file in this folder defines a function decorated with :func:`family`. Its keyword-only arguments
-are the knobs a recipe's ``[model]`` section may set. Importing this package imports every file.
+are the settings that a recipe's ``[model]`` section may contain. Importing this package imports
+every file.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ class Problem:
         input_shape: (rows, columns) of one example: frames x features, or steps x columns.
         outputs: size of the output vector.
         naive: for each output the index in the flattened input that a naive forecast copies;
-            empty where there is none.
+            empty if there is none.
     """
 
     input_shape: Shape
@@ -44,7 +45,7 @@ class Family:
         name: as written in a recipe.
         build: ``build(problem, *, rng, **knobs) -> Graph``, in trained form.
         tasks: names of the tasks it is meant for.
-        knobs: a frozen dataclass of the knobs a recipe may set.
+        knobs: a frozen dataclass of the settings that a recipe may contain.
     """
 
     name: str
@@ -68,7 +69,7 @@ def family(name: str, *, tasks: tuple[str, ...]) -> Callable[[Build], Build]:
 
 
 def families() -> Mapping[str, Family]:
-    """All registered families by name."""
+    """Return all registered families by name."""
     return _FAMILIES.all()
 
 
@@ -83,13 +84,13 @@ def build(
 
     Args:
         name: of the family.
-        options: knobs by name; what is left out takes the family's default.
+        options: settings by name; omitted ones take the family's default.
         problem: shapes of input and output.
         rng: draws the initial weights.
 
     Raises:
-        RecipeError: for an unknown family or knob, a value of the wrong type or range, or a network
-            that does not fit the input.
+        RecipeError: for an unknown family or setting, a value of the wrong type or range, or a
+            network that does not fit the input.
     """
     chosen = _FAMILIES.find(name)
     knobs = checked_settings(chosen.knobs, options, where=f"[model] family {name}")

@@ -1,6 +1,6 @@
 """Broadcast residual net, after Kim et al., "Broadcasted Residual Learning", arXiv:2106.04140.
 
-Plain batch norm stands for sub-spectral norm and ReLU for swish, so that every norm folds and
+Plain batch norm replaces sub-spectral norm and ReLU replaces swish, so that every norm folds and
 every activation fuses; frequency is averaged by pooling and broadcast back by addition.
 """
 
@@ -29,7 +29,7 @@ def bcresnet(
     dropout: float = 0.0,
     softmax: bool = False,
 ) -> Graph:
-    """Stages of broadcast residual blocks, a pointwise head, pooling, one dense layer.
+    """Build stages of broadcast residual blocks, a pointwise head, pooling, one dense layer.
 
     A block is: frequency depthwise convolution, norm (2-D path); mean over frequency, time
     depthwise convolution, norm, ReLU, pointwise convolution (1-D path); the sum of the block's

@@ -28,7 +28,7 @@ def cnn(
     dropout: float = 0.0,
     softmax: bool = False,
 ) -> Graph:
-    """Blocks of convolution, batch norm and ReLU; global average pooling; one dense layer.
+    """Build blocks of convolution, batch norm and ReLU; global average pooling; one dense layer.
 
     Args:
         problem: input shape (frames, features).
@@ -38,12 +38,12 @@ def cnn(
         kernel_widths: over features, per block; the last entry is repeated.
         strides: in both directions, per block; the last entry is repeated.
         first_padding: of the first block; the others are padded.
-        width_multiplier: factor on the filters, at least one stays.
-        full_width_layers: first blocks that the width multiplier leaves alone; the published
-            width grid leaves one.
+        width_multiplier: factor on the filters, of which at least one remains.
+        full_width_layers: number of first blocks to which the width multiplier does not apply; 1 in
+            the published width grid.
         pointwise_depthwise: a 1x1 depthwise convolution before every block but the first.
         separable: in every block but the first, a depthwise convolution with the block's kernel
-            and stride and a 1x1 convolution stand for the convolution.
+            and stride and a 1x1 convolution replace the convolution.
         dropout: after every batch norm and after pooling.
         softmax: end in probabilities instead of logits.
     """

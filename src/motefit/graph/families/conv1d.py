@@ -20,7 +20,7 @@ def conv1d(
     units: tuple[int, ...] = (64,),
     width_multiplier: float = 1.0,
 ) -> Graph:
-    """Convolutions over time with ReLU, flattened into dense layers with ReLU, then the outputs.
+    """Build convolutions over time with ReLU, then dense layers with ReLU, then the outputs.
 
     Args:
         problem: input shape (steps, columns); columns become channels.
@@ -30,7 +30,7 @@ def conv1d(
         strides: of each convolution; the last entry is repeated.
         padding: of every convolution.
         units: of each hidden dense layer before the width multiplier; may be empty.
-        width_multiplier: factor on filters and units, at least one stays.
+        width_multiplier: factor on filters and units, of which at least one remains.
     """
     steps, columns = problem.input_shape
     net = Builder((steps, 1, columns), rng=rng)

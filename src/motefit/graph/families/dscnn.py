@@ -25,14 +25,14 @@ def dscnn(
     dropout: float = 0.0,
     softmax: bool = False,
 ) -> Graph:
-    """A convolution, then blocks of depthwise and pointwise convolution; pooling; one dense layer.
+    """Build a convolution, depthwise-separable blocks, pooling, and one dense layer.
 
     Args:
         problem: input shape (frames, features).
         rng: draws the initial weights.
         width: filters of every layer before the width multiplier.
         blocks: depthwise-separable blocks.
-        width_multiplier: factor on the width, at least one filter stays.
+        width_multiplier: factor on the width, of which at least one filter remains.
         first_kernel: (frames, features) of the first convolution.
         first_stride: (frames, features) of the first convolution.
         first_padding: of the first convolution.

@@ -1,4 +1,4 @@
-"""One matrix from the window to the forecast: the smallest model worth shipping."""
+"""One matrix from the window to the forecast: the smallest useful model."""
 
 import numpy as np
 
@@ -16,12 +16,12 @@ def linear(
     change: bool = True,
     bias: bool = True,
 ) -> Graph:
-    """One dense layer without activation.
+    """Build one dense layer without activation.
 
     Args:
         problem: input shape (steps, columns); with ``change`` it must name the naive inputs.
         rng: draws the initial weights.
-        change: begin at "the last value stays" and learn the change from it. For one matrix the
+        change: start from "the last value stays" and learn the change from it. For one matrix the
             two forms are the same set of functions, so the file has no extra operation.
         bias: add a constant.
     """

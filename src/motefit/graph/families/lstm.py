@@ -17,14 +17,14 @@ def lstm(
     width_multiplier: float = 1.0,
     flatten: bool = False,
 ) -> Graph:
-    """LSTM layers, then a dense layer from the last step (or from all steps).
+    """Build LSTM layers, then a dense layer from the last step (or from all steps).
 
     Args:
         problem: input shape (steps, columns).
         rng: draws the initial weights.
         units: of each layer before the width multiplier.
         layers: stacked LSTMs.
-        width_multiplier: factor on the units, at least one stays.
+        width_multiplier: factor on the units, of which at least one remains.
         flatten: read all steps of the last layer instead of the last one.
     """
     net = Builder(problem.input_shape, rng=rng)

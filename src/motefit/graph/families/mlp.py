@@ -16,13 +16,13 @@ def mlp(
     width_multiplier: float = 1.0,
     dropout: float = 0.0,
 ) -> Graph:
-    """Dense layers with ReLU, then a dense layer to the outputs.
+    """Build dense layers with ReLU, then a dense layer to the outputs.
 
     Args:
         problem: input shape (steps, columns) or (frames, features), flattened.
         rng: draws the initial weights.
         units: of each hidden layer before the width multiplier.
-        width_multiplier: factor on the units, at least one stays.
+        width_multiplier: factor on the units, of which at least one remains.
         dropout: after every hidden layer.
     """
     net = Builder((int(np.prod(problem.input_shape)),), rng=rng)

@@ -29,7 +29,7 @@ def tcnet(
     softmax: bool = False,
     padding: TimePadding = "same",
 ) -> Graph:
-    """A convolution over time, then blocks of depthwise (time) and pointwise convolution.
+    """Build a convolution over time, then blocks of depthwise (time) and pointwise convolution.
 
     Args:
         problem: input shape (frames, features); features become channels.
@@ -41,13 +41,13 @@ def tcnet(
         kernels: frames of the depthwise convolutions; the last entry is repeated.
         strides: of each block; the last entry is repeated.
         dilations: of each block; the last entry is repeated.
-        residual: add each block's input to its output where the shapes are equal.
+        residual: add each block's input to its output if the shapes are equal.
         dropout: after every block and after pooling.
         softmax: end in probabilities instead of logits.
-        padding: of all convolutions over time. With ``"valid"`` none pads, with ``"causal"`` none
-            looks ahead: both have a streaming form. That of a ``"valid"`` network says just what
-            the network says of the window; that of a ``"causal"`` one sees sound before the window
-            where training had padding.
+        padding: of all convolutions over time. With ``"valid"`` there is no padding, with
+            ``"causal"`` no look-ahead: both have a streaming form. For a ``"valid"`` network it
+            computes exactly what the network computes for the window; for a ``"causal"`` one it
+            sees audio before the window where training had padding.
     """
     frames, features = problem.input_shape
     net = Builder((frames, 1, features), rng=rng)

@@ -1,4 +1,4 @@
-"""The range of every activation over some examples: what an int8 form makes its scales from."""
+"""Calibration: the range of every activation over some examples, from which int8 scales follow."""
 
 from collections.abc import Iterator, Mapping
 from typing import Literal
@@ -16,7 +16,7 @@ CHUNK = 32
 OUTLIERS = 1e-4
 BINS = 2048
 SHARES = np.linspace(1.0, 0.2, 33)
-"""Parts of the full range that the search for the least square error tries at each end."""
+"""Fractions of the full range that the search for the least square error tries at each end."""
 Ranges = dict[str, tuple[float, float]]
 Method = Literal["min-max", "percentile", "mse"]
 
@@ -28,24 +28,24 @@ def calibrate(
     method: Method = "percentile",
     outliers: float = OUTLIERS,
 ) -> Ranges:
-    """Range of every activation (and LSTM cell) over some examples.
+    """Find the range of every activation (and LSTM cell) over some examples.
 
     Args:
-        graph: shipped float form.
-        examples: (n, *input_shape), float32, as the network will meet them.
+        graph: released float form.
+        examples: (n, *input_shape), float32, as the network will see them.
         method: ``"min-max"``: all values; ``"percentile"``: without ``outliers``; ``"mse"``: the
             range whose 256 steps leave the least mean square error, from a histogram.
-        outliers: share of a tensor's values left out at each end, to saturate; 0 takes the least
-            and the greatest value, and so does a tensor of fewer than 1 / outliers values.
+        outliers: fraction of a tensor's values to saturate at each end; with 0, or for a tensor of
+            fewer than 1 / outliers values, the range is that of the least and the greatest value.
 
     Raises:
-        RecipeError: for no examples, or a share outside [0, 0.5).
+        RecipeError: for no examples, or a fraction outside [0, 0.5).
     """
     examples = np.asarray(examples, np.float32).reshape(-1, *graph.input_shape)
     if len(examples) == 0:
         raise RecipeError("calibration needs at least one example, got none")
     if not 0 <= outliers < 0.5:
-        raise RecipeError(f"outliers must be a share in [0, 0.5), got {outliers}")
+        raise RecipeError(f"outliers must be a fraction in [0, 0.5), got {outliers}")
     full = _percentiles(graph, examples, outliers if method == "percentile" else 0.0)
     return _least_square_error(graph, examples, full) if method == "mse" else full
 
@@ -68,7 +68,7 @@ def _percentiles(graph: Graph, examples: np.ndarray, outliers: float) -> Ranges:
 
 
 def _least(parts: list[np.ndarray], count: int) -> np.ndarray:
-    """The least numbers of some arrays, any NaN among them, in no order."""
+    """Return the least numbers of some arrays, including any NaN, in no order."""
     values = np.concatenate(parts)
     if np.isnan(values).any():
         return np.array([np.nan], np.float32)
@@ -78,7 +78,7 @@ def _least(parts: list[np.ndarray], count: int) -> np.ndarray:
 
 
 def _least_square_error(graph: Graph, examples: np.ndarray, full: Ranges) -> Ranges:
-    """Ranges inside the full ones that leave the least square error of rounding and saturation."""
+    """Find ranges inside the full ones with the least square error of rounding and saturation."""
     counts: dict[str, np.ndarray] = {}
     for activations in _activations(graph, examples):
         for name, values in activations.items():
@@ -97,7 +97,7 @@ def _has_width(limits: tuple[float, float]) -> bool:
 
 
 def _best_range(counts: np.ndarray, full: tuple[float, float]) -> tuple[float, float]:
-    """One end after the other: both have their best share of the full range, the other's given."""
+    """Optimize one end after the other, each as a fraction of the full range."""
     low, high = full
     edges = np.linspace(low, high, BINS + 1)
     centers = (0.5 * (edges[:-1] + edges[1:])).astype(np.float32)

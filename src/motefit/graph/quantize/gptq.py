@@ -1,11 +1,10 @@
-"""Round weights so that a layer's outputs stay, not so that each weight stays.
+"""GPTQ: rounding that preserves a layer's outputs rather than each single weight.
 
-The inputs of a layer are correlated, above all the past values of a series, so that rounding
-errors can cancel: each weight is rounded in turn and its error is passed on to the weights that
-are still free (Frantar et al., "GPTQ", arXiv:2210.17323), then single steps up or down are taken
-as long as they help. Every scale is also tried a little smaller than the largest weight asks for,
-and the bias takes over what the mean of a layer's outputs would still be off, where there is one:
-the next layer's bias does so for a layer without.
+The inputs of a layer are correlated, especially the past values of a series, so rounding errors can
+cancel: each weight is rounded in turn and its error is passed on to the weights that are still free
+(Frantar et al., "GPTQ", arXiv:2210.17323), then single steps up or down are taken as long as they
+help. Scales slightly smaller than the largest weight requires are tried too, and the bias absorbs
+the remaining mean error of a layer's outputs, or the next layer's bias for a layer without one.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,16 +30,16 @@ Step = Callable[[Op, Graph, Tensors], Mapping[str, np.ndarray]]
 
 
 def refine_weights(graph: Graph, original: Graph, examples: np.ndarray) -> Graph:
-    """Choose the integers of weights again, to keep the layers' outputs.
+    """Choose the integers of weights again, to preserve the layers' outputs.
 
     Args:
         graph: quantized form of ``original``: int8, int4, int8-weights, int4-weights or
             dynamic-range.
-        original: shipped float form; every weighted layer has a bias, as ``fold`` gives it.
+        original: released float form; every weighted layer has a bias, as after ``fold``.
         examples: normalized inputs (n, *input_shape).
 
     Returns:
-        The graph with other integers, scales and biases; weights of an LSTM stay.
+        The graph with new integers, scales and biases; weights of an LSTM stay.
     """
     examples = np.asarray(examples, np.float32).reshape(-1, *graph.input_shape)
     layers = {op.inputs[1]: op for op in original.ops if isinstance(op, Weighted)}
@@ -69,13 +68,13 @@ def _as_input(graph: Graph, examples: np.ndarray) -> np.ndarray:
 
 
 def _step_of(graph: Graph) -> Step:
-    """The executor of a form: of integers where the first activation is or becomes int8."""
+    """Choose the executor: the integer one if the first activation is or becomes int8."""
     whole = INPUT in graph.quantization or isinstance(graph.ops[0], Quantize)
     return int8.step if whole else float32.step
 
 
 class _LayerWalk:
-    """A graph that is run one operation at a time; what nobody reads any more is dropped."""
+    """A graph executed one operation at a time; activations without further readers are dropped."""
 
     def __init__(self, graph: Graph, batch: np.ndarray, step: Step) -> None:
         self.graph = graph
@@ -85,11 +84,11 @@ class _LayerWalk:
         self._wideners = {op.output: op for op in graph.ops if op.inputs[0] in graph.constants}
 
     def stored(self, name: str) -> str:
-        """The constant behind a weight's name, which may be that of its widened form."""
+        """Return the constant of a weight, whose name may be that of its widened form."""
         return self._wideners[name].inputs[0] if name in self._wideners else name
 
     def real(self, name: str) -> np.ndarray:
-        """An activation in real numbers."""
+        """Return an activation in real numbers."""
         values = self._tensors[name]
         if name not in self.graph.quantization:
             return values
@@ -124,7 +123,7 @@ class _LayerWalk:
 
 @dataclass(frozen=True, kw_only=True)
 class _Statistics:
-    """Of a layer's inputs, for each group of outputs that share them.
+    """Statistics of a layer's inputs, for each group of outputs that share them.
 
     Attributes:
         ideal: (g, i) mean inputs of the float network.
@@ -153,13 +152,13 @@ def _statistics(
 
 
 def _mean_row(layer: Weighted, x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Mean (g, i) of the rows, taken over the examples before there are rows: the same, sooner."""
+    """Compute the mean (g, i) of the rows over the examples before unfolding them: faster."""
     average = x.mean(axis=0, keepdims=True, dtype=np.float64)
     return np.asarray(_rows(layer, average, shape).mean(axis=1))
 
 
 def _rows(layer: Weighted, x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """What a layer multiplies its weights with: float64 (g, n, i), g depthwise channels or 1."""
+    """Return the inputs that a layer's weights multiply: float64 (g, n, i), g channels or 1."""
     if isinstance(layer, Dense):
         return x.reshape(1, len(x), -1).astype(np.float64)
     window = patches(layer, x, (shape[1], shape[2]))
@@ -172,7 +171,7 @@ def _rows(layer: Weighted, x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def _refined(
     graph: Graph, original: Graph, layer: Weighted, statistics: _Statistics, *, source: str
 ) -> Graph:
-    """The graph with other integers, scales and bias of one layer, which reads ``source``."""
+    """Replace integers, scales and bias of one layer, which reads ``source``."""
     name, bias_name = layer.inputs[1:]
     weight = original.constants[name].astype(np.float64)
     depthwise = isinstance(layer, DepthwiseConv2D)
@@ -196,7 +195,7 @@ def _refined(
 def _rounded(
     weight: np.ndarray, quantization: Quantization, statistics: _Statistics
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Integers (o, i) and scales; one group of inputs for all outputs, or one for each."""
+    """Choose integers (o, i) and scales; one group of inputs for all outputs, or one for each."""
     spread = statistics.spread
     if len(spread) == 1:
         return best_rounding(weight, quantization, spread[0])
@@ -223,11 +222,11 @@ def _damped(spread: np.ndarray) -> np.ndarray:
 def best_rounding(
     weight: np.ndarray, quantization: Quantization, spread: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Integers (o, i) and scales (1,) or (o,) of the smallest output error.
+    """Choose integers (o, i) and scales (1,) or (o,) with the smallest output error.
 
     Args:
         weight: (o, i).
-        quantization: whose scales are the largest to try; its bits limit the integers.
+        quantization: gives the largest scales to try; its bits limit the integers.
         spread: (i, i) covariance of the inputs.
     """
     scales = np.outer(SCALE_FACTORS, quantization.scale).astype(np.float32)
@@ -248,9 +247,9 @@ def best_rounding(
 def round_to_data(
     weight: np.ndarray, scale: np.ndarray, spread: np.ndarray, limit: int = 127
 ) -> np.ndarray:
-    """Integers (o, i) in -limit..limit whose product with ``scale`` keeps the layer's outputs.
+    """Choose integers (o, i) in -limit..limit whose product with ``scale`` preserves the outputs.
 
-    A weight that is exactly 0 stays 0: it has been pruned.
+    A weight that is exactly 0 stays 0: it was pruned.
 
     Args:
         weight: (o, i) float64.

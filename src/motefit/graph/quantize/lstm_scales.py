@@ -17,7 +17,7 @@ from motefit.graph.fixed_point import INT16
 from motefit.graph.graph import Quantization
 from motefit.graph.scales import NEGLIGIBLE, bias_safe_scale, symmetric_quantization, weight_scale
 
-# The kernels refuse a cell scale above 2**-9.
+# The kernels reject a cell scale above 2**-9.
 CELL_EXPONENT = (-15, -9)
 
 
@@ -62,7 +62,7 @@ def lstm_parameters(
 
 
 def cell_exponent(cell: tuple[float, float]) -> int:
-    """Power of two of the finest int16 scale that holds a cell range.
+    """Return the power of two of the finest int16 scale that covers a cell range.
 
     >>> cell_exponent((-0.5, 3.0))
     -13

@@ -1,9 +1,9 @@
-"""From the shipped float form of a Graph to its int8 form, or its int4 form.
+"""From the released float form of a Graph to its int8 or int4 form.
 
 Rules: LiteRT's 8-bit quantization specification. Convolutions and dense layers have symmetric
-int8 weights, per channel, and int32 biases; an average pool, and what takes a part of its input,
-keep their input's parameters; a softmax has scale 1/256 and zero point -128; every other activation
-has the parameters of its calibrated range.
+int8 weights, per channel, and int32 biases; an average pool, and operations that select part of
+their input, keep their input's parameters; a softmax has scale 1/256 and zero point -128; every
+other activation has the parameters of its calibrated range.
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,18 +58,18 @@ def quantize(
     per_channel: bool = True,
     weight_bits: int = 8,
 ) -> Graph:
-    """The int8 form of a graph.
+    """Convert a graph to its int8 form.
 
     Args:
-        graph: shipped float form.
+        graph: released float form.
         ranges: of every activation, from ``graph.quantize.calibration`` or from training.
-        io: ``"float32"`` begins with ``Quantize`` and ends with ``Dequantize``.
+        io: ``"float32"`` starts with ``Quantize`` and ends with ``Dequantize``.
         per_channel: a weight scale for every output channel instead of one per array.
         weight_bits: 8, or 4 (the int4 form).
 
     Raises:
-        RecipeError: when the graph is not folded, a range is missing, a constant has two readers,
-            or an LSTM should have weights of 4 bits, for which LiteRT has no integer kernel.
+        RecipeError: if the graph is not folded, a range is missing, a constant has two readers, or
+            an LSTM would have 4-bit weights, for which LiteRT has no integer kernel.
     """
     check_shipped(graph)
     numbers = _FromArrays(graph=graph, ranges=ranges, weight_bits=weight_bits)
@@ -86,34 +86,34 @@ def quantize(
 
 
 class Numbers(Protocol):
-    """What the scales of a graph are chosen by."""
+    """Choice of the scales of a graph."""
 
     @property
     def weight_bits(self) -> int:
         """8 or 4."""
 
     def weight_scale(self, op: Weighted, axis: int | None, source: float) -> np.ndarray:
-        """Scales of a weight, float32 (n,) along an axis or (1,); ``source`` is its input's."""
+        """Choose scales of a weight, float32 (n,) or (1,); ``source`` is the input's scale."""
 
     def activation(self, name: str, least_scale: float = 0.0) -> Quantization:
-        """Parameters of an activation, no finer than a scale."""
+        """Choose parameters of an activation, no finer than a scale."""
 
     def lstm(self, op: LSTM, source: Quantization) -> LSTMParameters:
-        """Parameters of an LSTM, whose input has these."""
+        """Choose parameters of an LSTM, given those of its input."""
 
 
 def parameters_of(
     ops: Sequence[Op], numbers: Numbers, *, per_channel: bool = True
 ) -> dict[str, Quantization]:
-    """Parameters of every tensor of the int8 form, by name.
+    """Choose the parameters of every tensor of the int8 form, by name.
 
     Args:
-        ops: of the shipped float form.
-        numbers: chooses what rules leave open.
+        ops: of the released float form.
+        numbers: chooses whatever the rules leave open.
         per_channel: as in :func:`quantize`.
 
     Raises:
-        RecipeError: for an operation without an int8 form, or an LSTM with weights of 4 bits.
+        RecipeError: for an operation without an int8 form, or an LSTM with 4-bit weights.
     """
     work = _Choosing(numbers=numbers, per_channel=per_channel)
     work.parameters[INPUT] = numbers.activation(INPUT)
@@ -123,7 +123,7 @@ def parameters_of(
 
 
 def with_float_edges(graph: Graph) -> Graph:
-    """The graph between a ``Quantize`` and a ``Dequantize``."""
+    """Wrap the graph in a ``Quantize`` and a ``Dequantize``."""
     inner = f"{INPUT}.int8"
     parameters = dict(graph.quantization)
     parameters[inner] = parameters.pop(INPUT)
@@ -138,7 +138,7 @@ def with_float_edges(graph: Graph) -> Graph:
 
 @dataclass(frozen=True, kw_only=True)
 class _FromArrays:
-    """Scales that fit the weights and calibrated ranges."""
+    """Scales that follow from the weights and calibrated ranges."""
 
     graph: Graph
     ranges: Mapping[str, tuple[float, float]]
@@ -146,7 +146,7 @@ class _FromArrays:
 
     def range(self, name: str) -> tuple[float, float]:
         if name not in self.ranges:
-            raise RecipeError(f"no calibrated range for {name!r}; calibrate this same graph")
+            raise RecipeError(f"no calibrated range for {name!r}; calibrate this very graph")
         return self.ranges[name]
 
     def weight_scale(self, op: Weighted, axis: int | None, source: float) -> np.ndarray:
@@ -197,10 +197,10 @@ class _Choosing:
         self._activation(op.output, source * float(scale.max()))
 
     def _activation(self, name: str, least_scale: float) -> None:
-        """No finer than the kernel's arithmetic.
+        """Choose parameters no finer than the kernel's arithmetic.
 
         The kernels shift an accumulator left for a multiplier above 1, which overflows; nothing is
-        lost, because the accumulator's own step is the coarser one.
+        lost, because the accumulator's step is coarser.
         """
         self.parameters[name] = self.numbers.activation(name, least_scale)
 
@@ -208,7 +208,7 @@ class _Choosing:
         bits = self.numbers.weight_bits
         if bits != 8:
             raise RecipeError(
-                f"{op.output}: LiteRT has no integer LSTM with weights of {bits} bits; "
+                f"{op.output}: LiteRT has no integer LSTM with {bits}-bit weights; "
                 'use precision "int8" or "int4-weights"'
             )
         chosen = self.numbers.lstm(op, self.parameters[op.inputs[0]])

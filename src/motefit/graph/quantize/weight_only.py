@@ -1,7 +1,7 @@
-"""Forms of a Graph whose weights are stored small while its activations stay float32.
+"""Weight-only forms of a Graph: compact weights, float32 activations.
 
-- int8-weights, int4-weights, float16: a weight goes through a ``Dequantize`` that stands at the
-  head of the graph; arithmetic is float32.
+- int8-weights, int4-weights, float16: a weight goes through a ``Dequantize`` at the start of the
+  graph; arithmetic is float32.
 - dynamic-range: operations read int8 weights directly; their kernels round each input to int8 by
   the range it has at that moment, multiply integers, and go back to float32.
 
@@ -29,23 +29,24 @@ from motefit.graph.scales import quantize_bias, quantize_weight, weight_scale
 from motefit.spec.errors import RecipeError
 
 MIN_SIZE = 64
-"""Arrays with fewer numbers stay float32: what says how to widen them would cost more bytes."""
+"""Arrays with fewer numbers stay float32: the ``Dequantize`` would cost more bytes than it
+saves."""
 FLOAT16_MAX = float(np.finfo(np.float16).max)
 
 
 def quantize_weights(
     graph: Graph, *, per_channel: bool = True, min_size: int = MIN_SIZE, bits: int = 8
 ) -> Graph:
-    """The int8-weights form, or with 4 bits the int4-weights form.
+    """Convert to the int8-weights form, or with 4 bits to the int4-weights form.
 
     Args:
-        graph: shipped float form.
+        graph: released float form.
         per_channel: a weight scale for every output channel instead of one per array.
         min_size: arrays with fewer numbers stay float32.
         bits: 8 or 4.
 
     Raises:
-        RecipeError: when the graph is not folded or a constant has two readers.
+        RecipeError: if the graph is not folded or a constant has two readers.
     """
     check_shipped(graph)
     constants = dict(graph.constants)
@@ -60,7 +61,7 @@ def quantize_weights(
 
 
 def halve_weights(graph: Graph, *, min_size: int = MIN_SIZE) -> Graph:
-    """The float16 form: weights rounded to half precision, saturated at its greatest number.
+    """Convert to the float16 form: weights rounded to half precision, saturated at its maximum.
 
     Raises:
         RecipeError: as :func:`quantize_weights`.
@@ -75,13 +76,13 @@ def halve_weights(graph: Graph, *, min_size: int = MIN_SIZE) -> Graph:
 
 
 def dynamic_range(graph: Graph, *, per_channel: bool = True, min_size: int = MIN_SIZE) -> Graph:
-    """The dynamic-range form.
+    """Convert to the dynamic-range form.
 
     Args:
-        graph: shipped float form.
-        per_channel: as :func:`quantize_weights`; a depthwise convolution has a scale per channel
-            whatever this says, because its kernel reads one for each and goes beyond the end of a
-            shorter vector (measured on LiteRT 2.3.0: outputs of 1e25).
+        graph: released float form.
+        per_channel: as :func:`quantize_weights`; a depthwise convolution always has a scale per
+            channel, because its kernel reads one for each and reads past the end of a shorter
+            vector (measured on LiteRT 2.3.0: outputs of 1e25).
         min_size: arrays with fewer numbers stay float32.
 
     Raises:
@@ -100,7 +101,7 @@ def dynamic_range(graph: Graph, *, per_channel: bool = True, min_size: int = MIN
 
 
 def weight_axes(op: Op) -> Mapping[int, int]:
-    """Position among the inputs of each weight of an operation -> axis of its scales."""
+    """Map the input position of each weight of an operation to the axis of its scales."""
     if isinstance(op, DepthwiseConv2D):
         return {1: 3}
     if isinstance(op, Conv2D | Dense):
@@ -109,14 +110,14 @@ def weight_axes(op: Op) -> Mapping[int, int]:
 
 
 def check_shipped(graph: Graph) -> None:
-    """Refuse a graph that is not folded, is quantized, or has a constant with two readers.
+    """Reject a graph that is not folded, is quantized, or has a constant with two readers.
 
     Raises:
         RecipeError: naming what is wrong.
     """
     halves = any(array.dtype == np.float16 for array in graph.constants.values())
     if graph.quantization or halves:
-        raise RecipeError("this graph is quantized already")
+        raise RecipeError("this graph is already quantized")
     for op in graph.ops:
         if isinstance(op, BatchNorm | Activation | Dropout):
             raise RecipeError(f"{op.output}: fold the graph before quantizing it")
@@ -126,9 +127,9 @@ def check_shipped(graph: Graph) -> None:
 
 
 def _weights(graph: Graph, min_size: int) -> list[tuple[Op, str, int]]:
-    """Weights with at least so many numbers: their operation, name, and axis of their scales.
+    """List the weights of a minimum size: their operation, name, and axis of their scales.
 
-    The two weights of an LSTM go together, because its kernel wants them of one type.
+    The two weights of an LSTM go together, because its kernel requires them to have one type.
     """
     found = []
     for op in graph.ops:
@@ -139,7 +140,7 @@ def _weights(graph: Graph, min_size: int) -> list[tuple[Op, str, int]]:
 
 
 def _widened(graph: Graph, names: tuple[str, ...]) -> tuple[Op, ...]:
-    """The operations, reading these constants through a ``Dequantize`` each."""
+    """Return the operations, reading each of these constants through a ``Dequantize``."""
     wide = {name: f"{name}.float" for name in names}
     heads = [Dequantize(inputs=(name,), output=output) for name, output in wide.items()]
     ops = [replace(op, inputs=tuple(wide.get(n, n) for n in op.inputs)) for op in graph.ops]
@@ -151,9 +152,9 @@ def with_weight_scales(form: Graph, original: Graph, scales: Mapping[str, np.nda
 
     Args:
         form: a quantized form of ``original``.
-        original: shipped float form.
-        scales: float32 (1,) or one per channel, by name of the weight; a weight that the form
-            holds in float stays as it is.
+        original: released float form.
+        scales: float32 (1,) or one per channel, by name of the weight; a weight that the form keeps
+            in float stays unchanged.
     """
     constants, parameters = dict(form.constants), dict(form.quantization)
     for name, scale in scales.items():

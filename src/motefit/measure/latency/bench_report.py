@@ -1,6 +1,6 @@
-"""What a benchmark finds: times, pitfalls, and the machine; the same from here or from a host.
+"""Results of a benchmark: times, pitfalls, and the machine; the same here or from a host.
 
-Pitfalls make a model slower than it need be; they are found in its bytes and in its times.
+Pitfalls make a model slower than necessary; they are found in its bytes and in its times.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,10 +41,10 @@ class ModelTimes:
         model_sha256: of its bytes.
         tflite_bytes: size of the file.
         precision: form of most weights, read from the bytes.
-        has_frontend: whether ``frontend_ms`` is a front end's; without a card it is not.
+        has_frontend: whether ``frontend_ms`` measures a front end; not without a card.
         xnnpack: one thread, LiteRT's default kernels.
         builtin: one thread, builtin kernels.
-        one_thread: XNNPACK, one thread, of the second run; None where no other was timed.
+        one_thread: XNNPACK, one thread, of the second run; None if no other was timed.
         many_threads: XNNPACK, several threads, of the second run.
     """
 
@@ -64,11 +64,11 @@ class Bench(Printable):
     """What was found on one machine.
 
     Attributes:
-        before: the machine when the measurement began.
-        after: the machine when it ended: hotter, perhaps slower.
+        before: the machine at the start of the measurement.
+        after: the machine at the end: hotter, perhaps slower.
         models: in the order given.
-        pitfalls: what makes models slower than they need be.
-        profile: times of the fixed workloads, where asked for.
+        pitfalls: that make models slower than necessary.
+        profile: times of the fixed workloads, if requested.
     """
 
     before: Machine
@@ -137,7 +137,7 @@ def find_pitfalls(models: Sequence[tuple[ModelFile, ModelTimes]]) -> tuple[Pitfa
 
     Args:
         models: bytes and times of each. Of models with the same operations and shapes, a float32
-            one is the twin that others are compared with.
+            one is the counterpart that others are compared with.
     """
     twins = {_shape_of(model): times for model, times in models if times.precision == "float32"}
     return tuple(
@@ -153,8 +153,7 @@ def _of_times(times: ModelTimes) -> Iterator[Pitfall]:
         yield Pitfall(
             kind="threads",
             model=times.name,
-            text=f"{many.threads} threads are slower than 1: {_both(many, one)} in one run; keep "
-            "to one",
+            text=f"{many.threads} threads are slower than 1: {_both(many, one)} in one run; use 1",
         )
     if _slower(times.xnnpack, times.builtin):
         yield Pitfall(
@@ -165,7 +164,9 @@ def _of_times(times: ModelTimes) -> Iterator[Pitfall]:
         )
 
 
-def _of_bytes(model: ModelFile, times: ModelTimes, twin: ModelTimes | None) -> Iterator[Pitfall]:
+def _of_bytes(
+    model: ModelFile, times: ModelTimes, counterpart: ModelTimes | None
+) -> Iterator[Pitfall]:
     claims = read_claims(model)
     if claims.bias_scales == "none":
         yield Pitfall(
@@ -174,22 +175,30 @@ def _of_bytes(model: ModelFile, times: ModelTimes, twin: ModelTimes | None) -> I
             text="its int32 biases have no scales, so XNNPACK leaves these operators to the "
             'builtin kernels; bias_scales = "own" or "borrowed" in [compress] avoids that',
         )
-    if twin is not None and times.precision == "int8" and _slower(times.xnnpack, twin.xnnpack):
+    if (
+        counterpart is not None
+        and times.precision == "int8"
+        and _slower(times.xnnpack, counterpart.xnnpack)
+    ):
         yield Pitfall(
             kind="int8-slower",
             model=times.name,
-            text=f"int8 is slower than its float twin {twin.name} under XNNPACK: "
-            f"{_both(times.xnnpack, twin.xnnpack)}; builtin kernels: "
-            f"{_both(times.builtin, twin.builtin)}",
+            text=f"int8 is slower than its float counterpart {counterpart.name} under XNNPACK: "
+            f"{_both(times.xnnpack, counterpart.xnnpack)}; builtin kernels: "
+            f"{_both(times.builtin, counterpart.builtin)}",
         )
     forms = {w.form for w in claims.weights if w.operator in {"CONV_2D", "DEPTHWISE_CONV_2D"}}
     if "dynamic-range" in forms:
-        compared = f": {_both(times.xnnpack, twin.xnnpack)} of {twin.name}" if twin else ""
+        compared = (
+            f": {_both(times.xnnpack, counterpart.xnnpack)} of {counterpart.name}"
+            if counterpart
+            else ""
+        )
         yield Pitfall(
             kind="dynamic-range",
             model=times.name,
-            text="dynamic range is the slowest form of convolutions, each input is rounded again"
-            f"{compared}; take int8 or float32",
+            text="dynamic range is the slowest form of convolutions, requantizing every input"
+            f"{compared}; use int8 or float32",
         )
 
 

@@ -1,4 +1,4 @@
-"""Models timed against each other on one machine, with what is known to make them slow.
+"""Models timed against each other on one machine, with known pitfalls.
 
 One call of :func:`bench` is one run: every round times the reference workload and then each model
 with each kind of kernels, so that whatever slows the machine slows all of them. Several threads are
@@ -20,7 +20,7 @@ RESOLVERS: tuple[Resolver, ...] = ("xnnpack", "builtin")
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkEntry:
-    """A model to be timed.
+    """A model to time.
 
     Attributes:
         name: in tables; each entry has its own.
@@ -42,8 +42,8 @@ def bench(
 
     Args:
         entries: the models.
-        threads: the several, compared with one; None: 4, or all cores where there are fewer. 1
-            leaves the comparison out.
+        threads: number to compare with one thread; None: 4, or all cores if there are fewer. 1
+            skips the comparison.
         rounds: timed rounds of each run.
 
     Raises:

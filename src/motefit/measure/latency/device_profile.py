@@ -1,7 +1,7 @@
-"""What a device costs: times of fixed workloads, kept so that another machine can search for it.
+"""Device profiles: times of fixed workloads, so that another machine can search for the device.
 
 The workloads are one front end and three networks whose bytes are the same on every machine. They
-are timed here and there; the ratio turns what a candidate takes here into what it will take there.
+are timed on both machines; the ratio converts the time of a candidate here to its time there.
 """
 
 import functools
@@ -34,17 +34,18 @@ SCHEMA_VERSION = 1
 FRONTEND = FrontEnd(frame_length=640, frame_step=320, mel_bins=40, coefficients=10)
 NETWORKS = ("conv-int8", "conv-float32", "dense-float32")
 PROFILE_ROUNDS = 1000
-"""About a second on a current core, so that a passing load moves no 25th percentile."""
+"""About a second on a current core, so that a short load does not change the 25th percentile."""
 CLASSES = 8
 CHANNELS = 32
 BLOCKS = 3
 ACTIVATION_RANGE = (-4.0, 4.0)
-"""Of every activation: given and not calibrated, since sums of floats differ between machines."""
+"""Range of every activation: fixed, not calibrated, since sums of floats differ between
+machines."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyScale:
-    """How much longer a device takes than the machine that measures.
+    """Factors by which a device is slower than the measuring machine.
 
     Attributes:
         frontend: time of the front end there / time here.
@@ -74,8 +75,8 @@ class DeviceProfile:
         frontend_p25_ms: 25th percentile of the front end (one second, frames of 640 every 320
             samples, 40 mel bands, 10 coefficients).
         inference_p25_ms: 25th percentile of each network, by name.
-        models_sha256: hash of each network's bytes, by name; profiles of other bytes do not
-            compare.
+        models_sha256: hash of each network's bytes, by name; profiles with different bytes are not
+            comparable.
         schema_version: of this file.
     """
 
@@ -102,21 +103,21 @@ class DeviceProfile:
             raise RecipeError(f"times of a profile must be positive, got {min(times)} ms")
 
     def scale(self, here: "DeviceProfile") -> LatencyScale:
-        """Factors that turn times measured on another machine into times on this device.
+        """Compute factors that convert times on another machine to times on this device.
 
         The front end's is the ratio of the front end's times; the model's is the geometric mean of
         the networks' ratios.
 
         Args:
-            here: profile of the machine that measures.
+            here: profile of the measuring machine.
 
         Raises:
-            RecipeError: when the profiles are of other workloads or resolvers.
+            RecipeError: if the profiles differ in workloads or resolvers.
         """
         if self.models_sha256 != here.models_sha256 or self.resolver != here.resolver:
             raise RecipeError(
-                "the profiles are of other workloads or kernels and do not compare; measure both "
-                "machines again with motefit bench --profile of one version"
+                "the profiles differ in workloads or kernels and are not comparable; measure both "
+                "machines again with motefit bench --profile of the same version"
             )
         ratios = [self.inference_p25_ms[name] / here.inference_p25_ms[name] for name in NETWORKS]
         return LatencyScale(
@@ -125,7 +126,7 @@ class DeviceProfile:
         )
 
     def to_json(self) -> str:
-        """The profile as JSON with sorted keys."""
+        """Serialize the profile to JSON with sorted keys."""
         return dumps_json(self)
 
     @classmethod
@@ -133,7 +134,7 @@ class DeviceProfile:
         """Read a profile.
 
         Raises:
-            RecipeError: for text that is no JSON, an unknown or missing key, or a wrong value.
+            RecipeError: for text that is not JSON, an unknown or missing key, or a wrong value.
         """
         try:
             table = json.loads(text)
@@ -146,7 +147,7 @@ class DeviceProfile:
         """Read a profile from a file.
 
         Raises:
-            RecipeError: as :meth:`from_json`, or when the file cannot be read.
+            RecipeError: as :meth:`from_json`, or if the file cannot be read.
         """
         try:
             text = path.read_text(encoding="utf-8")
@@ -158,7 +159,7 @@ class DeviceProfile:
         """Write the profile to a file, atomically.
 
         Raises:
-            OutputError: when it cannot be written.
+            OutputError: if it cannot be written.
         """
         write_atomic(path, self.to_json(), what="the device profile")
 
@@ -170,7 +171,7 @@ def measure_profile(
 
     Args:
         rounds: timed rounds, at least 4.
-        warm_up_rounds: rounds before them that do not count.
+        warm_up_rounds: preceding rounds that do not count.
         xnnpack: LiteRT's default delegate; False runs the builtin kernels.
 
     Raises:
@@ -195,7 +196,7 @@ def measure_profile(
 
 
 class _Workload:
-    """The front end, and a network that is given the same fixed input each time."""
+    """Front end, and a network with the same fixed input each time."""
 
     def __init__(self, model: bytes, *, xnnpack: bool) -> None:
         self.interpreter = Interpreter(model, xnnpack=xnnpack)
@@ -219,9 +220,9 @@ def _second() -> np.ndarray:
 
 @functools.cache
 def reference_models() -> Mapping[str, bytes]:
-    """The networks by name; the same bytes on every machine.
+    """Build the networks by name; the same bytes on every machine.
 
-    Built here operation by operation, not by a model family, so that a family may change. Weights
+    Built here operation by operation, not by a model family, so that families can change. Weights
     are seeded integers over a power of two, and all arithmetic on them is correctly rounded.
     """
     convolutions, dense = (_seeded(fold(graph)) for graph in (_convolutions(), _dense()))
@@ -234,7 +235,7 @@ def reference_models() -> Mapping[str, bytes]:
 
 
 def _seeded(graph: Graph) -> Graph:
-    """The graph with weights k / 256, k from -127 to 127; its biases are zero."""
+    """Set weights k / 256, k from -127 to 127, and zero biases."""
     rng = np.random.default_rng(0)
     weights = {name: array for name, array in graph.constants.items() if array.ndim > 1}
     return graph.with_constants(
@@ -246,7 +247,7 @@ def _seeded(graph: Graph) -> Graph:
 
 
 def _convolutions() -> Graph:
-    """A depthwise-separable network as the keyword spotters have it: 1.2 M multiplications."""
+    """Build a depthwise-separable network like the keyword spotters: 1.2 M multiplications."""
     builder = Builder((*FRONTEND.shape, 1), rng=np.random.default_rng(0))
     builder.conv(CHANNELS, (5, 5), stride=(2, 1), bias=True)
     builder.relu()
@@ -258,7 +259,7 @@ def _convolutions() -> Graph:
 
 
 def _dense() -> Graph:
-    """A network as the forecasters have it: 6 steps of 2 columns, 16 hidden units, 6 outputs."""
+    """Build a network like the forecasters: 6 steps of 2 columns, 16 hidden units, 6 outputs."""
     builder = Builder((6, 2), rng=np.random.default_rng(0))
     builder.dense(16)
     builder.relu()

@@ -1,10 +1,10 @@
-"""Latency on a machine that does other things too: the ``motefit`` protocol.
+"""Latency on a machine that also does other work: the ``motefit`` protocol.
 
 One example, one thread, no pause. Every round times a fixed reference workload and then each
 pipeline once, so that whatever slows the machine slows all of them; the round's order rotates.
 Reported are the median and the 25th percentile, and the latter as a multiple of the reference's,
-which repeats far better between runs than milliseconds do. ``measure.workers.pinned`` does it in a
-process of its own, as every command does.
+which is far more repeatable between runs than milliseconds. ``measure.workers.pinned`` measures in
+a separate process, as every command does.
 """
 
 import time
@@ -19,9 +19,9 @@ from motefit.spec.errors import DataError
 
 ROUNDS = 200
 MOST_ROUNDS = 10 * ROUNDS
-"""Of a measurement that is judged: a busy machine is asked for longer."""
+"""Most rounds of a bounded latency: a busy machine is measured for longer."""
 MOST_SECONDS = 10.0
-"""After which a judged measurement asks for no further rounds."""
+"""Time after which a bounded latency gets no further rounds."""
 SETTLED = 1.5
 """Median over 25th percentile up to which a measurement needs no further rounds."""
 WARM_UP_ROUNDS = 20
@@ -29,17 +29,17 @@ Resolver = Literal["xnnpack", "builtin"]
 
 
 class Pipeline(Protocol):
-    """What is timed: :class:`~motefit.runtime.KeywordSpotter` or ``Forecaster``."""
+    """Model to time: :class:`~motefit.runtime.KeywordSpotter` or ``Forecaster``."""
 
     @property
     def interpreter(self) -> Interpreter:
-        """The model in LiteRT."""
+        """Model in LiteRT."""
 
     def inputs(self, batch: np.ndarray, /) -> Any:  # noqa: ANN401  (passed on to infer as it is)
-        """The front end: raw examples (n, ...) to the model's input."""
+        """Run the front end: raw examples (n, ...) to the model's input."""
 
     def infer(self, inputs: Any, /) -> np.ndarray:  # noqa: ANN401
-        """The model: what :meth:`inputs` gave to outputs (n, ...)."""
+        """Run the model: result of :meth:`inputs` to outputs (n, ...)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class BenchmarkCase:
 
     Attributes:
         pipeline: front end and model.
-        example: (1, ...) as ``pipeline.inputs`` takes it.
+        example: (1, ...), an argument of ``pipeline.inputs``.
     """
 
     pipeline: Pipeline
@@ -72,8 +72,8 @@ class Latency:
         threads: of LiteRT.
         resolver: ``"xnnpack"`` (LiteRT's default) or ``"builtin"``.
         protocol: always ``"motefit"``.
-        total_cpu_ms: median of the processor time that both took, of all threads together; less
-            than ``total_ms`` where the process had to wait for a core. 0: not counted.
+        total_cpu_ms: median of the processor time of both, over all threads; less than ``total_ms``
+            if the process had to wait for a core. 0: not measured.
     """
 
     frontend_ms: float
@@ -98,7 +98,7 @@ class Latency:
 
 
 def reference_workload() -> Callable[[], object]:
-    """A fixed computation to compare with: the spectrum of 49 frames of 640 samples.
+    """Make a fixed computation to compare with: the spectrum of 49 frames of 640 samples.
 
     One numpy ``rfft`` (pocketfft, one thread) and a magnitude, about 0.1 ms on a current core.
     """
@@ -119,11 +119,11 @@ def measure_latency(
     Args:
         subjects: pipelines by name, e.g. the same model with and without XNNPACK.
         rounds: timed rounds, at least 4.
-        most_rounds: where it is more than ``rounds``, so many are added again and again while a
-            median is more than :data:`SETTLED` times its 25th percentile, up to this number and
-            for :data:`MOST_SECONDS`. All rounds count.
+        most_rounds: if it is more than ``rounds``, as many rounds are added repeatedly while a
+            median is more than :data:`SETTLED` times its 25th percentile, up to this number and for
+            :data:`MOST_SECONDS`. All rounds count.
         warm_up_rounds: rounds before them that do not count.
-        clock: nanoseconds, rising.
+        clock: monotonic, in nanoseconds.
 
     Returns:
         A :class:`Latency` per name.
@@ -144,7 +144,7 @@ def measure_latency(
 
 
 class _Race:
-    """Rounds of pipelines and the reference workload, and the times that they took."""
+    """Rounds of pipelines and the reference workload, and their times."""
 
     def __init__(self, subjects: Mapping[str, BenchmarkCase], clock: Callable[[], int]) -> None:
         self._subjects, self._clock = subjects, clock
@@ -153,7 +153,7 @@ class _Race:
         self.forget()
 
     def forget(self) -> None:
-        """Leave out what was timed so far."""
+        """Discard the times so far."""
         self._reference_ns: list[int] = []
         self._stages_ns: dict[str, list[tuple[int, int, int]]] = {n: [] for n in self._subjects}
 
@@ -169,7 +169,7 @@ class _Race:
         return all(one.total_ms <= SETTLED * one.total_p25_ms for one in found)
 
     def run(self, rounds: int) -> None:
-        """Time further rounds; each begins one pipeline later than the one before."""
+        """Time further rounds; each starts one pipeline later than the previous one."""
         clock, names = self._clock, list(self._subjects)
         for _ in range(rounds):
             start = clock()
@@ -181,7 +181,7 @@ class _Race:
             self._turn += 1
 
     def latencies(self) -> dict[str, Latency]:
-        """What all timed rounds come to, by name."""
+        """Summarize all timed rounds, by name."""
         reference_ns = np.array(self._reference_ns, float)
         return {
             name: _latency(np.array(times, float), reference_ns, self._subjects[name].pipeline)
@@ -190,7 +190,7 @@ class _Race:
 
 
 def saving_percent(reference: Latency, ours: Latency) -> float:
-    """How much less time a pipeline takes than the reference pipeline, in percent of the latter.
+    """Compute how much less time a pipeline takes than the reference pipeline, in percent.
 
     ``100 (reference - ours) / reference`` of the median totals; both from one call of
     :func:`measure_latency`.
@@ -199,7 +199,7 @@ def saving_percent(reference: Latency, ours: Latency) -> float:
 
 
 def _time(benchmark_case: BenchmarkCase, clock: Callable[[], int]) -> tuple[int, int, int]:
-    """Nanoseconds of front end and model, and of the processor in both."""
+    """Measure the nanoseconds of front end and model, and of the processor in both."""
     processor = time.process_time_ns()
     start = clock()
     inputs = benchmark_case.pipeline.inputs(benchmark_case.example)
@@ -210,7 +210,7 @@ def _time(benchmark_case: BenchmarkCase, clock: Callable[[], int]) -> tuple[int,
 
 
 def _latency(times_ns: np.ndarray, reference_ns: np.ndarray, pipeline: Pipeline) -> Latency:
-    """Times (rounds, 3) as :func:`_time` gives them."""
+    """Summarize times (rounds, 3) of :func:`_time`."""
     columns = (times_ns[:, 0], times_ns[:, 1], times_ns[:, :2].sum(axis=1))
     medians = [float(np.median(column)) / 1e6 for column in columns]
     quartiles = [float(np.percentile(column, 25)) / 1e6 for column in columns]

@@ -1,8 +1,8 @@
-"""The measuring protocols of the published inference scripts, step by step, without TensorFlow.
+"""Measuring protocols of the published inference scripts, step by step, without TensorFlow.
 
-``2020`` and ``2024`` name the years of the scripts. What is inside and outside each time, what is
-averaged and what is printed are the scripts' own; the arithmetic is motefit's. A model with integer
-input, which the scripts cannot feed, has its input rounded where they set it.
+``2020`` and ``2024`` name the years of the scripts. The scope of each time, the averages and the
+printed lines are those of the scripts; the arithmetic is motefit's. The input of an integer model,
+which the scripts cannot feed, is quantized where they set the input.
 """
 
 import time
@@ -35,12 +35,12 @@ INT16_MAX = np.float32(np.iinfo(np.int16).max)
 
 @dataclass(frozen=True, kw_only=True)
 class Latency2020:
-    """What the ``2020`` protocol finds: means over 100 loops.
+    """Result of the ``2020`` protocol: means over 100 loops.
 
     Attributes:
-        inference_ms: model invoked and its output read; setting its input is left out.
+        inference_ms: model invoked and its output read; setting its input is excluded.
         total_ms: resampling from 48 kHz, front end, input set, model.
-        loops: that were counted.
+        loops: that count.
         pause_s: after each.
     """
 
@@ -51,7 +51,7 @@ class Latency2020:
 
     @classmethod
     def of(cls, times_ns: np.ndarray, *, pause_s: float) -> "Latency2020":
-        """What the turns of :func:`iteration_2020` come to.
+        """Summarize iterations of :func:`iteration_2020`.
 
         Args:
             times_ns: (loops, 2): model, everything.
@@ -67,7 +67,7 @@ class Latency2020:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """As the published script prints them."""
+        """Lines as the published script prints them."""
         return (
             f"Inference Latency {self.inference_ms:.2f}ms",
             f"Total Latency {self.total_ms:.2f}ms",
@@ -76,16 +76,16 @@ class Latency2020:
 
 @dataclass(frozen=True, kw_only=True)
 class Latency2024:
-    """What the ``2024`` protocol finds: medians and standard deviations over the last 100 of 200.
+    """Result of the ``2024`` protocol: medians and deviations over the last 100 of 200 loops.
 
     Attributes:
         frontend_ms: median of scaling and front end.
         frontend_std_ms: its standard deviation.
-        inference_ms: median of the model: input set and invoked; reading its output is left out.
+        inference_ms: median of the model: input set and invoked; reading its output is excluded.
         inference_std_ms: its standard deviation.
         total_ms: median of both.
         total_std_ms: its standard deviation.
-        loops: that were counted.
+        loops: that count.
         pause_s: after each.
     """
 
@@ -100,7 +100,7 @@ class Latency2024:
 
     @classmethod
     def of(cls, times_ns: np.ndarray, *, pause_s: float) -> "Latency2024":
-        """What the turns of :func:`iteration_2024` come to, the first 100 left out.
+        """Summarize iterations of :func:`iteration_2024` without the first 100.
 
         Args:
             times_ns: (loops, 3): front end, model, both.
@@ -121,7 +121,7 @@ class Latency2024:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """As the published script prints them."""
+        """Lines as the published script prints them."""
         return (
             f"Preprocessing Latency: {self.frontend_ms:.1f} +/- {self.frontend_std_ms:.1f}ms",
             f"Model Latency: {self.inference_ms:.1f} +/- {self.inference_std_ms:.1f}ms",
@@ -138,19 +138,19 @@ def measure_2020(
     pause_s: float = PAUSE_S,
     clock: Clock = time.perf_counter_ns,
 ) -> Latency2020:
-    """100 loops, each on new uniform noise of 48 kHz that is resampled within the measured time.
+    """Time 100 loops, each on new uniform 48 kHz noise, including its resampling.
 
     Args:
         inputs: the front end.
         interpreter: the model; None times the front end alone.
-        frontend: whose rate the noise is resampled to, and whose clip is as long; 1 s in the
-            script, which divides 48000 by a whole number where here any rate is exact.
+        frontend: its rate is that of the resampled noise, and its clip length that of the noise; 1
+            s in the script, which divides 48000 by an integer, while any rate is exact here.
         rng: draws the noise.
         pause_s: after each loop.
-        clock: nanoseconds, rising.
+        clock: monotonic, in nanoseconds.
 
     Raises:
-        DataError: when the front end does not give what the model takes, or for a negative pause.
+        DataError: if the front end's output does not fit the model, or for a negative pause.
     """
     turn = iteration_2020(inputs, interpreter, frontend, rng=rng, clock=clock)
     times_ns = interleave({"model": turn}, loops=LOOPS_2020, pause_s=pause_s)["model"]
@@ -166,7 +166,7 @@ def measure_2024(
     pause_s: float = PAUSE_S,
     clock: Clock = time.perf_counter_ns,
 ) -> Latency2024:
-    """200 loops on the same normal noise; the first 100 do not count.
+    """Time 200 loops on the same normal noise, of which the first 100 do not count.
 
     Args:
         inputs: the front end.
@@ -174,7 +174,7 @@ def measure_2024(
         frontend: whose clip is filled with noise; 16000 samples in the script.
         rng: draws the noise.
         pause_s: after each loop.
-        clock: nanoseconds, rising.
+        clock: monotonic, in nanoseconds.
 
     Raises:
         DataError: as :func:`measure_2020`.
@@ -192,7 +192,7 @@ def iteration_2020(
     rng: np.random.Generator,
     clock: Clock = time.perf_counter_ns,
 ) -> Iteration:
-    """One loop of :func:`measure_2020`: nanoseconds of the model, and of everything."""
+    """Time one loop of :func:`measure_2020`: nanoseconds of the model, and of everything."""
     samples, rate_hz = round(MICROPHONE_HZ * frontend.seconds), frontend.rate_hz
 
     def turn() -> tuple[int, int]:
@@ -219,7 +219,7 @@ def iteration_2024(
     rng: np.random.Generator,
     clock: Clock = time.perf_counter_ns,
 ) -> Iteration:
-    """One loop of :func:`measure_2024`: nanoseconds of front end, model and both."""
+    """Time one loop of :func:`measure_2024`: nanoseconds of front end, model and both."""
     noise = rng.standard_normal((1, frontend.clip_samples)).astype(np.float32)
 
     def turn() -> tuple[int, int, int]:
@@ -237,15 +237,15 @@ def iteration_2024(
 def interleave(
     turns: Mapping[str, Iteration], *, loops: int, pause_s: float
 ) -> dict[str, np.ndarray]:
-    """Time pipelines against each other: in each loop each has one turn, and a pause after it.
+    """Time pipelines against each other: each runs once per loop, with a pause after it.
 
-    So whatever slows the machine slows all of them, and each turn follows a pause as it does in the
-    scripts. Each loop begins one pipeline later than the one before.
+    So whatever slows the machine slows all of them, and each iteration follows a pause as in the
+    scripts. Each loop starts one pipeline later than the previous one.
 
     Args:
-        turns: one loop of each pipeline, as :func:`iteration_2020` makes it.
+        turns: one iteration of each pipeline, e.g. from :func:`iteration_2020`.
         loops: of each.
-        pause_s: after each turn.
+        pause_s: after each iteration.
 
     Returns:
         (loops, stages) float64 by name: nanoseconds.
@@ -270,17 +270,17 @@ def _put(interpreter: Interpreter, values: np.ndarray) -> None:
 
 
 class ScriptedPipeline:
-    """A front end and a model, joined as the published scripts do: no normalization.
+    """Front end and model, joined as in the published scripts: no normalization.
 
     It is a ``measure.latency.paired.Pipeline``.
 
     Args:
         frontend: of kind ``"mel"``, or a ``"spectrogram"`` that is resized.
         interpreter: the model.
-        resize: side of the square image that a spectrogram is resized to; 0 leaves it.
+        resize: side of the square image that a spectrogram is resized to; 0 leaves it unchanged.
 
     Raises:
-        ModelFileError: when the front end does not give as many values as the model takes.
+        ModelFileError: if the sizes of the front end's output and the model's input differ.
     """
 
     def __init__(self, frontend: FrontEnd, interpreter: Interpreter, *, resize: int = 0) -> None:
@@ -295,16 +295,16 @@ class ScriptedPipeline:
             )
 
     def infer(self, inputs: np.ndarray) -> np.ndarray:
-        """Outputs (n, ...) float32 of the model."""
+        """Compute outputs (n, ...) float32 of the model."""
         return self.interpreter.run(inputs)
 
 
 def scripted_inputs(frontend: FrontEnd, *, resize: int = 0) -> Inputs:
-    """A front end as the published scripts have it: features, resized where asked for.
+    """Make a front end as in the published scripts: features, resized if requested.
 
     Args:
         frontend: the settings.
-        resize: side of the square image; 0 leaves the features as they are.
+        resize: side of the square image; 0 leaves the features unchanged.
     """
     features = features_of(frontend)
     if not resize:
@@ -314,7 +314,7 @@ def scripted_inputs(frontend: FrontEnd, *, resize: int = 0) -> Inputs:
 
 
 class Bilinear:
-    """Images at another size, as ``tf.image.resize`` (version 2) makes them.
+    """Image resizing as by ``tf.image.resize`` (version 2).
 
     Bilinear between the centers of pixels (``half_pixel_centers``), no smoothing when an image
     gets smaller (``antialias=False``); arithmetic in float32 in TensorFlow's order, columns first.
@@ -344,7 +344,7 @@ class Bilinear:
 
 
 def _neighbors(old: int, new: int) -> tuple[np.ndarray, np.ndarray, Float32Array]:
-    """The two pixels that each new one lies between, and how far from the first to the second."""
+    """Find the two pixels around each new one, and its relative position between them."""
     scale = np.float32(old) / np.float32(new)
     place = (np.arange(new, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
     below = np.floor(place)

@@ -1,7 +1,7 @@
-"""``bench`` on another machine over ssh, with nothing there but Python and the base install.
+"""``bench`` on another machine over ssh, which needs only Python and the base install.
 
-One connection: a small script and the models go in through standard input, JSON comes back through
-standard output, and nothing stays there. Nobody is asked anything: ssh runs in its batch mode.
+One connection: a small script and the models are sent through standard input, JSON comes back
+through standard output, and nothing is left behind. There are no prompts: ssh runs in batch mode.
 """
 
 import io
@@ -20,7 +20,7 @@ from motefit.spec.errors import HostError, RecipeError
 
 CONNECT_TIMEOUT_S = 15
 NO_CONNECTION, NO_COMMAND = 255, 127
-# Runs on any Python 3: what it says about an unfit host must not depend on the host being fit.
+# Runs on any Python 3: its report on an unsuitable host must not depend on the host.
 SCRIPT = """
 import importlib.util, io, json, os, platform, shutil, struct, subprocess, sys, tempfile, zipfile
 order = json.loads(sys.stdin.buffer.readline().decode())
@@ -45,13 +45,13 @@ with tempfile.TemporaryDirectory() as folder:
 
 @dataclass(frozen=True, kw_only=True)
 class Host:
-    """Where to run, and how to get there.
+    """Remote machine, and how to connect to it.
 
     Attributes:
-        address: as ssh takes it: ``user@host``, or a name of ``~/.ssh/config``.
+        address: for ssh: ``user@host``, or a name of ``~/.ssh/config``.
         python: of the host, with motefit's base install.
         ssh: command that opens the connection, with its own options.
-        timeout_s: for everything together.
+        timeout_s: for the whole operation.
     """
 
     address: str
@@ -68,14 +68,14 @@ def bench_on(host: Host, models: Sequence[tuple[str, bytes]], options: Sequence[
     """Time models on a host.
 
     Args:
-        host: where.
+        host: to run on.
         models: file name and bytes of each bundle or .tflite file.
         options: of ``motefit bench`` there.
 
     Raises:
-        HostError: without ssh; when the host cannot be reached, asks for a password or has an
-            unknown key; when it has no such Python, a 32-bit one, or no motefit; when the benchmark
-            fails there or takes too long.
+        HostError: without ssh; if the host cannot be reached, asks for a password or has an unknown
+            key; if it has no such Python, a 32-bit one, or no motefit; if the benchmark fails there
+            or takes too long.
     """
     names = [f"{number}/{name}" for number, (name, _) in enumerate(models)]
     order = {"models": names, "options": [*options, "--json"]}
@@ -89,7 +89,7 @@ def bench_on(host: Host, models: Sequence[tuple[str, bytes]], options: Sequence[
         table = json.loads(answer)
     except ValueError:
         raise HostError(
-            f"{host.address} answered something else than JSON: {answer[:200]!r}; "
+            f"{host.address} answered something other than JSON: {answer[:200]!r}; "
             "its login scripts must print nothing"
         ) from None
     if "unfit" in table:
@@ -106,7 +106,7 @@ def _zipped(names: Sequence[str], models: Sequence[bytes]) -> bytes:
 
 
 def _ssh(host: Host, command: str, given: bytes) -> str:
-    """Standard output of a command on the host."""
+    """Run a command on the host and return its standard output."""
     batch = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_TIMEOUT_S}"]
     program = shlex.split(host.ssh)
     try:

@@ -1,1 +1,1 @@
-"""Processes of one thread that time a loop of a published protocol at a time, on request."""
+"""Single-threaded processes that time one loop of a protocol at a time, on request."""

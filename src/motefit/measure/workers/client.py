@@ -1,4 +1,4 @@
-"""The near side of the workers: start one, give it pipelines, ask it for loops."""
+"""Client of the workers: start one, add pipelines, request loops."""
 
 import base64
 import contextlib
@@ -22,7 +22,7 @@ from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.frontend import FrontEnd
 
 PATIENCE_S = 180.0
-"""For one answer; TensorFlow's first takes seconds."""
+"""Timeout of one answer; TensorFlow's first one takes seconds."""
 ALONE = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -30,7 +30,7 @@ ALONE = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
-"""One thread, no GPU."""
+"""Environment of a worker: one thread, no GPU."""
 SOURCE = Path(__file__).parents[3]
 WORKERS = Path(__file__).parent
 P = ParamSpec("P")
@@ -43,16 +43,16 @@ class Worker:
     Ctrl-C does not reach it; it ends with its standard input.
 
     Attributes:
-        idle: whether it has answered all that it was asked; if not, it is of no more use.
-        versions: of what it measures with, in words.
+        idle: whether it has answered all requests; if not, it can no longer be used.
+        versions: of its packages, in words.
 
     Args:
-        command: that starts it.
-        environment: of it.
-        remedy: what an error tells the user to do.
+        command: to start it.
+        environment: of the process.
+        remedy: advice in error texts.
 
     Raises:
-        RecipeError: when it cannot be started, or says what it lacks.
+        RecipeError: if it cannot be started, or lacks packages.
     """
 
     def __init__(
@@ -81,18 +81,18 @@ class Worker:
             raise
 
     def add(self, name: str, model: Path, frontend: FrontEnd) -> np.ndarray:
-        """Make a pipeline.
+        """Add a pipeline.
 
         Args:
-            name: of it.
-            model: .tflite file or bundle, as the worker takes it.
+            name: of the pipeline.
+            model: .tflite file or bundle.
             frontend: its front end.
 
         Returns:
-            (frames, features) float64: what its front end makes of a known noise.
+            (frames, features) float64: output of its front end for a known noise.
 
         Raises:
-            ModelFileError: when it cannot be made.
+            ModelFileError: if it cannot be made.
         """
         settings = encode(frontend)
         asked = {"add": name, "model": str(model), "frontend": settings}
@@ -100,26 +100,26 @@ class Worker:
         return np.reshape(np.asarray(found, float), frontend.shape)
 
     def turn(self, name: str, protocol: str) -> Iteration:
-        """One loop of a pipeline by a protocol, to be called."""
+        """Return a function that runs one loop of a pipeline by a protocol."""
         asked = {"turn": name, "protocol": protocol}
         return lambda: self._ask(asked)["ns"]
 
     def call(self, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-        """Call a function there, in this process's folder; for workers of motefit itself.
+        """Call a function in the worker, in this process's folder; for workers of motefit itself.
 
-        It may take as long as it needs.
+        There is no timeout.
 
         Args:
-            function: of a module of motefit; it, what it takes and what it returns are pickled.
+            function: of a motefit module; function, arguments and result are pickled.
             *args: of it.
             **options: of it.
 
         Returns:
-            What it returns.
+            its result.
 
         Raises:
-            RecipeError: when the worker ends.
-            Exception: what the function raises.
+            RecipeError: if the worker ends.
+            Exception: raised by the function.
         """
         sent = base64.b64encode(pickle.dumps((Path.cwd(), function, args, options)))
         answer = self._ask({"call": sent.decode()}, patient=True)
@@ -129,7 +129,7 @@ class Worker:
         return value  # type: ignore[no-any-return]  # what a pickle holds has no type
 
     def close(self) -> None:
-        """Stop the process, and what it may have started: its session is its own."""
+        """Stop the process and its children, which share its session."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
@@ -142,7 +142,7 @@ class Worker:
         self.close()
 
     def _ready(self) -> str:
-        """The versions it says it has."""
+        """Read the versions that it reports."""
         found = self._answer()
         if "missing" in found:
             raise RecipeError(f"{self._name} cannot be used: {found['missing']}; {self._remedy}")
@@ -163,7 +163,7 @@ class Worker:
         return answer
 
     def _answer(self, *, patient: bool = False) -> dict[str, Any]:
-        """The next line; the other side has said nothing more than was asked."""
+        """Read the next line of output, which answers the last request."""
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         wait_s = None if patient else PATIENCE_S
         if not select.select([self._process.stdout], [], [], wait_s)[0]:
@@ -184,14 +184,14 @@ class Worker:
 
 
 def tensorflow_worker(python: Path, *, remedy: str) -> Worker:
-    """The published pipelines, in an environment that has TensorFlow and SciPy.
+    """Start the published pipelines, in an environment with TensorFlow and SciPy.
 
     Args:
         python: its interpreter.
-        remedy: what an error tells the user to do.
+        remedy: advice in error texts.
 
     Raises:
-        RecipeError: when it cannot be started or lacks a package.
+        RecipeError: if it cannot be started or lacks a package.
     """
     others = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "PYTHONHOME"}}
     script = WORKERS / "tensorflow_worker.py"
@@ -199,10 +199,10 @@ def tensorflow_worker(python: Path, *, remedy: str) -> Worker:
 
 
 def motefit_worker() -> Worker:
-    """The pipelines of motefit itself, with this Python and this motefit.
+    """Start motefit's own pipelines, with this Python and this motefit.
 
     Raises:
-        RecipeError: when it cannot be started.
+        RecipeError: if it cannot be started.
     """
     paths = [str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])]
     command = [sys.executable, "-P", "-m", "motefit.measure.workers.motefit_worker"]

@@ -1,6 +1,6 @@
-"""motefit's own pipelines in a process of one thread: calls, and loops beside TensorFlow.
+"""motefit's own pipelines in a single-threaded process: calls, and loops for comparisons.
 
-What a call sends and gets is pickled: both ends are the same motefit, joined by a pipe.
+Calls and results are pickled: both ends are the same motefit, connected by a pipe.
 """
 
 import base64
@@ -37,10 +37,10 @@ class Own:
 
 
 def call(text: str) -> str:
-    """Call a function in a folder, as :meth:`~.process.Worker.call` asks for it.
+    """Call a function in a folder, as requested by :meth:`~.client.Worker.call`.
 
     Returns:
-        Whether it returned, and what it returned or raised; pickled, in base 64.
+        whether it returned, and its result or exception; pickled, in base 64.
     """
     try:
         folder, function, args, options = pickle.loads(base64.b64decode(text))  # noqa: S301 - ours

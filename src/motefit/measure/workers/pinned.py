@@ -1,8 +1,8 @@
-"""The process in which everything that is certified or shown as a latency is measured.
+"""The process that measures every certified or reported latency.
 
-It has one thread, set before numpy was loaded, nothing to draw and no data in memory, whatever the
-program that asks is like. It is started at the first question, in about 0.3 s, and answers until
-that program ends.
+It has one thread, set before numpy is loaded, draws nothing and has no data in memory, whatever the
+calling program does. It is started on the first request, in about 0.3 s, and lives until that
+program ends.
 """
 
 import atexit
@@ -23,7 +23,7 @@ from motefit.measure.workers.client import Worker, motefit_worker
 P = ParamSpec("P")
 T = TypeVar("T")
 Opener = Callable[[], BenchmarkCase]
-"""Opens a pipeline where it is called; it is pickled, e.g. a ``functools.partial``."""
+"""Opens a pipeline in the process that calls it; it is pickled, e.g. a ``functools.partial``."""
 
 
 class _Pinned:
@@ -40,7 +40,7 @@ class _Pinned:
             try:
                 return worker.call(function, *args, **options)
             finally:
-                if not worker.idle:  # interrupted, or ended: what it says next is no answer
+                if not worker.idle:  # interrupted or ended: its next line would not be an answer
                     worker.close()
                     self._worker = None
 
@@ -63,16 +63,16 @@ def call_pinned(function: Callable[P, T], *args: P.args, **options: P.kwargs) ->
     """Call a function of motefit in the pinned worker.
 
     Args:
-        function: of a module of motefit; it, what it takes and what it returns are pickled.
-        *args: of it.
-        **options: of it.
+        function: of a motefit module; function, arguments and result are pickled.
+        *args: of the function.
+        **options: of the function.
 
     Returns:
-        What it returns.
+        its result.
 
     Raises:
-        RecipeError: when the worker cannot be started, or ends.
-        Exception: what the function raises.
+        RecipeError: if the worker cannot be started, or ends.
+        Exception: raised by the function.
     """
     return _PINNED.call(function, *args, **options)
 
@@ -83,7 +83,7 @@ def pinned_latency(
     """Time pipelines against each other in the pinned worker; see :func:`measure_latency`.
 
     Args:
-        subjects: what opens the pipelines, by name.
+        subjects: openers of the pipelines, by name.
         rounds: timed rounds, at least 4.
         most_rounds: on a busy machine.
 
@@ -97,6 +97,6 @@ def pinned_latency(
 def open_and_measure(
     subjects: Mapping[str, Opener], rounds: int, most_rounds: int
 ) -> dict[str, Latency]:
-    """What :func:`pinned_latency` does in the worker."""
+    """Open pipelines and time them; runs in the worker for :func:`pinned_latency`."""
     opened = {name: opener() for name, opener in subjects.items()}
     return measure_latency(opened, rounds=rounds, most_rounds=most_rounds)

@@ -1,11 +1,10 @@
-"""The published pipelines in TensorFlow: a script for the Python of another environment.
+"""Published pipelines in TensorFlow: a script for the Python of another environment.
 
-It needs TensorFlow and SciPy, and of motefit nothing; packages are imported by name when they are
-needed, so that their absence is an answer. What is done within and outside each time is what the
-scripts of 2020 and 2024 do, with TensorFlow's operations called one by one; the mel matrix is made
-once, before the loops, as both scripts do. Differences: a model with integer input, which the
-scripts cannot feed, has its input rounded where they set it; TensorFlow and LiteRT have one thread
-each.
+It needs TensorFlow and SciPy, but nothing of motefit; packages are imported by name when they are
+needed, so that a missing one can be reported. The scope of each time is that of the scripts of 2020
+and 2024, with TensorFlow's operations called one by one; the mel matrix is computed once, before
+the loops, as in both scripts. Differences: the input of an integer model, which the scripts cannot
+feed, is quantized where they set the input; TensorFlow and LiteRT have one thread each.
 """
 
 import importlib
@@ -21,7 +20,7 @@ from typing import Any, Protocol
 MICROPHONE_HZ = 48_000
 INT16_MAX = 32_767
 PROBE_SCALE = 0.1
-"""Of the noise whose features are compared with the other side's."""
+"""Seed of the noise whose features are compared with the client's."""
 
 
 class Timed(Protocol):
@@ -29,10 +28,10 @@ class Timed(Protocol):
 
     @property
     def turns(self) -> Mapping[str, Callable[[], Sequence[int]]]:
-        """Nanoseconds of a loop's stages."""
+        """Functions that return the nanoseconds of a loop's stages."""
 
     def features(self, clip: Any) -> Any:  # noqa: ANN401  (a numpy array; here is no numpy)
-        """(frames, features) of (samples,) float32 noise."""
+        """Compute (frames, features) of (samples,) float32 noise."""
 
 
 def serve(
@@ -40,18 +39,17 @@ def serve(
     make: Callable[[Mapping[str, Any]], Timed],
     call: Callable[[str], str] | None = None,
 ) -> None:
-    """Answer requests on standard input, a JSON object a line, until it ends.
+    """Answer requests on standard input, one JSON object per line, until it ends.
 
     ``{"add": name, ...}`` makes a pipeline and answers ``{"features": [...]}`` of the noise of
     :func:`probe`; ``{"turn": name, "protocol": "2020"}`` answers ``{"ns": [...]}``;
-    ``{"call": text}`` answers ``{"value": text}``. What cannot be done answers
-    ``{"error": "..."}``. Standard output is for answers alone: what else is printed goes to
-    standard error.
+    ``{"call": text}`` answers ``{"value": text}``. Failures answer ``{"error": "..."}``. Standard
+    output is only for answers: other output goes to standard error.
 
     Args:
-        ready: the first line: ``versions``, or what is ``missing``.
-        make: a pipeline from its request.
-        call: the answer to a call; None: of a worker that takes none.
+        ready: the first line: ``versions``, or the ``missing`` packages.
+        make: makes a pipeline from its request.
+        call: answers a call; None for a worker without calls.
     """
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
@@ -82,7 +80,7 @@ def _answer(
 
 
 def probe(samples: int) -> Any:  # noqa: ANN401  (as above)
-    """The same noise on both sides: (samples,) float32."""
+    """Make the noise used on both sides: (samples,) float32."""
     np = importlib.import_module("numpy")
     noise = PROBE_SCALE * np.random.default_rng(0).standard_normal(samples)
     return noise.astype(np.float32)
@@ -117,7 +115,7 @@ class Published:
         self.turns = {"2020": self._turn_2020, "2024": self._turn_2024}
 
     def features(self, clip: Any) -> Any:  # noqa: ANN401  (TensorFlow has no types)
-        """(frames, features) of (samples,) float32."""
+        """Compute (frames, features) of (samples,) float32."""
         return self._features(self._tf.constant(clip)).numpy()
 
     def _features(self, audio: Any) -> Any:  # noqa: ANN401  (as above)
@@ -131,7 +129,7 @@ class Published:
         return mfccs[..., : frontend["coefficients"]]
 
     def _put(self, features: Any) -> None:  # noqa: ANN401  (as above)
-        """Set the input, rounded where the model takes integers."""
+        """Set the input, quantized if the model takes integers."""
         np, kind = self._np, self._input["dtype"]
         if kind is not np.float32:
             scale, zero = self._input["quantization"]
@@ -141,7 +139,7 @@ class Published:
         self._interpreter.set_tensor(self._input["index"], features)
 
     def _turn_2020(self) -> tuple[int, int]:
-        """Nanoseconds of the model, and of everything."""
+        """Time the model, and everything, in nanoseconds."""
         np, tf = self._np, self._tf
         rate_hz = self._frontend["rate_hz"]
         common = math.gcd(rate_hz, MICROPHONE_HZ)
@@ -158,7 +156,7 @@ class Published:
         return end - middle, end - start
 
     def _turn_2024(self) -> tuple[int, int, int]:
-        """Nanoseconds of front end, model and both."""
+        """Time front end, model and both, in nanoseconds."""
         tf = self._tf
         start = time.perf_counter_ns()
         features = self._features(tf.cast(self._noise, tf.float32) / INT16_MAX)
@@ -171,7 +169,7 @@ class Published:
 
 
 def main() -> None:
-    """Answer, or say what this environment lacks."""
+    """Answer requests, or report the packages that this environment lacks."""
     try:
         scipy, tf = map(importlib.import_module, ("scipy", "tensorflow"))
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""The sections of a report; one file a section, each registers itself.
+"""Sections of a report; one file per section, each registers itself.
 
 A file in this folder turns facts into what its template shows, and calls :func:`register`.
 The template is in ``report/templates`` and sees the result as ``view``. A section asks for
@@ -39,5 +39,5 @@ def register(section: Section) -> None:
 
 
 def sections() -> tuple[Section, ...]:
-    """All sections, in the order of the page."""
+    """Return all sections, in the order of the page."""
     return tuple(sorted(_SECTIONS.all().values(), key=lambda section: section.order))

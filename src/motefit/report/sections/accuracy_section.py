@@ -36,7 +36,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixRow:
-    """All answers to one spoken word; ``recall`` is empty when it was not stored."""
+    """All answers to one spoken word; ``recall`` is empty if it was not stored."""
 
     label: str
     cells: tuple[Cell, ...]
@@ -45,7 +45,7 @@ class MatrixRow:
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyView:
-    """What the template shows; ``methods`` are (name, accuracy) of this model and baselines."""
+    """Contents of the section; ``methods`` are (name, accuracy) of this model and baselines."""
 
     accuracy: str
     counted: tuple[str, str] | None
@@ -61,7 +61,7 @@ class AccuracyView:
 
 
 def build(facts: ReportFacts) -> AccuracyView | None:
-    """What the template shows; None where no accuracy was measured."""
+    """Make the view; None if no accuracy was measured."""
     topic = facts.topic("accuracy")
     value = number(facts.card.facts.get("accuracy"))
     if value is None:
@@ -92,7 +92,7 @@ def build(facts: ReportFacts) -> AccuracyView | None:
 
 
 def _unseen(topic: Mapping[str, object], counted: AccuracyEvidence | None) -> str:
-    """Accuracy on clips of speakers who are not in training; empty where the card is silent."""
+    """Format the accuracy on speakers who are not in training; empty if not on the card."""
     if "unseen_speakers" not in topic or counted is None:
         return ""
     unseen = counted.unseen_speakers

@@ -9,14 +9,14 @@ from motefit.report.verdict import VerdictLine, verdict_lines
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetView:
-    """What the template shows."""
+    """Contents of the section."""
 
     lines: tuple[VerdictLine, ...]
     has_notes: bool
 
 
 def build(facts: ReportFacts) -> BudgetView:
-    """What the template shows."""
+    """Make the view."""
     lines = verdict_lines(facts.certificate)
     return BudgetView(lines=lines, has_notes=any(line.note for line in lines))
 

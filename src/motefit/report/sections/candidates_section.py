@@ -1,4 +1,4 @@
-"""Candidates: what was tried, what was turned away before training, what was chosen."""
+"""Candidates: tried, rejected before training, and chosen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class CandidateRow:
 
 @dataclass(frozen=True, kw_only=True)
 class CandidatesView:
-    """What the template shows; columns that no candidate fills are left out by it."""
+    """Contents of the section; columns that no candidate fills are left out."""
 
     keys: tuple[str, ...]
     metrics: tuple[str, ...]
@@ -37,7 +37,7 @@ class CandidatesView:
 
 
 def build(facts: ReportFacts) -> CandidatesView | None:
-    """What the template shows; None where there is no candidate."""
+    """Make the view; None if there is no candidate."""
     if not facts.candidates:
         return None
     tables = [

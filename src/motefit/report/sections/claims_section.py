@@ -1,4 +1,4 @@
-"""What the file is, read back from its bytes: forms, zeros, shared values, channels."""
+"""Claims: properties of the file read from its bytes: forms, zeros, shared values, channels."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _COLUMNS = ("Operation", "Form", "Shape", "Channels", "Bits", "Scales", "Zero", 
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimsView:
-    """What the template shows."""
+    """Contents of the section."""
 
     techniques: tuple[str, ...]
     columns: tuple[str, ...]
@@ -19,7 +19,7 @@ class ClaimsView:
 
 
 def build(facts: ReportFacts) -> ClaimsView | None:
-    """What the template shows; None where the card holds no claims."""
+    """Make the view; None if the card has no claims."""
     claims = facts.topic("claims")
     weights = claims.get("weights")
     if not claims or not isinstance(weights, list | tuple):

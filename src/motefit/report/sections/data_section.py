@@ -1,4 +1,4 @@
-"""Data: how many examples each part has, and what the parts share."""
+"""Data: the number of examples in each set, and what the sets share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _NAMES = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 @dataclass(frozen=True, kw_only=True)
 class PartCounts:
-    """One row of the table: a number for each part; ``inner`` marks a row below another."""
+    """One row of the table: a number for each set; ``inner`` marks a subordinate row."""
 
     name: str
     values: tuple[str, ...]
@@ -27,7 +27,7 @@ class PartCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class WordRow:
-    """How the clips of one word were recorded, in the order of ``WORD_COLUMNS``."""
+    """Recording facts of one word, in the order of ``WORD_COLUMNS``."""
 
     word: str
     values: tuple[str, ...]
@@ -35,7 +35,7 @@ class WordRow:
 
 @dataclass(frozen=True, kw_only=True)
 class DataView:
-    """What the template shows."""
+    """Contents of the section."""
 
     parts: tuple[str, ...]
     counts: tuple[PartCounts, ...]
@@ -47,7 +47,7 @@ class DataView:
 
 
 def build(facts: ReportFacts) -> DataView | None:
-    """What the template shows; None where nothing is known of the data."""
+    """Make the view; None if nothing is known about the data."""
     topic = facts.topic("data")
     if not topic:
         return None
@@ -104,7 +104,7 @@ def _word(word: str, facts: Mapping[str, object]) -> WordRow:
 
 
 def _kinds(value: object) -> str:
-    """Values with their counts; the count is left out where all clips are alike."""
+    """Format values with their counts; the count is left out if all clips are equal."""
     kinds = table(value)
     if len(kinds) == 1:
         return next(iter(kinds))
@@ -116,7 +116,7 @@ def _by_part(value: object) -> bool:
 
 
 def _rows(key: str, parts: Mapping[str, object]) -> list[PartCounts]:
-    """One row, or for counts by word in each part their sum and a row per word."""
+    """Make one row, or for counts by word in each set their sum and a row per word."""
     if not any(table(value) for value in parts.values()):
         return [_row(phrase(key), parts)]
     words = dict.fromkeys(str(word) for value in parts.values() for word in table(value))

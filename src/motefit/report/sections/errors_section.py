@@ -14,7 +14,7 @@ _GROUPS = {"mae": "Mean absolute error", "rmse": "Root mean square error"}
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One predicted column: its name and unit, and its chart with the numbers behind it."""
+    """One predicted column: its name and unit, and its chart with the numbers."""
 
     name: str
     unit: str
@@ -33,7 +33,7 @@ class Method:
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorsView:
-    """What the template shows."""
+    """Contents of the section."""
 
     columns: tuple[Column, ...]
     methods: tuple[Method, ...]
@@ -42,7 +42,7 @@ class ErrorsView:
 
 
 def build(facts: ReportFacts) -> ErrorsView | None:
-    """What the template shows; None where no error was measured."""
+    """Make the view; None if no error was measured."""
     topic = facts.topic("errors")
     names = tuple(map(str, table(topic.get("mae")) or table(topic.get("mae_by_step"))))
     if not names:

@@ -1,4 +1,4 @@
-"""A front end inside the model: how far the file is from its plain form."""
+"""Front end inside the model: deviation of the file from its plain form."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from motefit.spec.metrics import format_value
 
 @dataclass(frozen=True, kw_only=True)
 class InGraphView:
-    """What the template shows; ``sound`` is what both forms heard."""
+    """Contents of the section; ``sound`` is the input of both forms."""
 
     sound: str
     rows: tuple[Row, ...]
 
 
 def build(facts: ReportFacts) -> InGraphView | None:
-    """What the template shows; None where the front end is not inside."""
+    """Make the view; None if the front end is not inside the model."""
     topic = facts.topic("in_graph")
     if not topic:
         return None

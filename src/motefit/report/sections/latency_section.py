@@ -1,4 +1,4 @@
-"""Latency: front end and inference, for each way of running the same file."""
+"""Latency: front end and inference, for each configuration of the same file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _SAVING = "latency.saving_percent"
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """One way of running the file: its stages and, where measured, their total.
+    """One configuration of the file: its stages and, if measured, their total.
 
     Attributes:
         details: the run's other figures, in the order of the view's ``keys``.
@@ -30,7 +30,7 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyView:
-    """What the template shows; ``rows`` hold for all runs, ``keys`` differ between them."""
+    """Contents of the section; ``rows`` apply to all runs, ``keys`` differ between them."""
 
     bars: tuple[Bar, ...]
     keys: tuple[str, ...]
@@ -38,7 +38,7 @@ class LatencyView:
 
 
 def build(facts: ReportFacts) -> LatencyView | None:
-    """What the template shows; None where no latency was measured."""
+    """Make the view; None if no latency was measured."""
     runs = _runs("this model", facts.topic("latency")) or _runs("this model", _from_card(facts))
     if not runs:
         return None
@@ -63,7 +63,7 @@ def build(facts: ReportFacts) -> LatencyView | None:
 
 
 def _runs(name: str, topic: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
-    """Every table with a stage in it, by the name it stands under."""
+    """Find every table with a stage in it, by its name."""
     if _stages(topic):
         return {name: topic}
     found: dict[str, Mapping[str, object]] = {}

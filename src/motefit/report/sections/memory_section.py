@@ -1,4 +1,4 @@
-"""Work and memory: operations counted, and what the tensor arena holds while the model runs."""
+"""Work and memory: operations, and the contents of the tensor arena while the model runs."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ _METRICS = ("macs", "ram.arena_bytes")
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryView:
-    """What the template shows."""
+    """Contents of the section."""
 
     rows: tuple[Row, ...]
 
 
 def build(facts: ReportFacts) -> MemoryView | None:
-    """What the template shows; None where neither was counted nor measured."""
+    """Make the view; None if neither was measured."""
     values = facts.card.facts
     found = tuple(
         Row(name=metric_name(name), value=with_unit(name, values[name]))

@@ -1,4 +1,4 @@
-"""Provenance: how the model was made, and the recipe that makes it again."""
+"""Provenance: how the model was made, and the recipe to make it again."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from motefit.spec.codec import dumps_toml
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """One line; ``code`` marks what is typed or compared, not read."""
+    """One line; ``code`` marks text to type or compare."""
 
     name: str
     value: str
@@ -18,14 +18,14 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class ProvenanceView:
-    """What the template shows."""
+    """Contents of the section."""
 
     origins: tuple[Origin, ...]
     recipe: str
 
 
 def build(facts: ReportFacts) -> ProvenanceView:
-    """What the template shows."""
+    """Make the view."""
     card, made = facts.card, facts.card.provenance
     lines = (
         ("Command", made.command, True),

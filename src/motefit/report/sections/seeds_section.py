@@ -1,4 +1,4 @@
-"""Seeds: mean and spread of the chosen candidate, trained again with other random numbers."""
+"""Seeds: mean and spread of the chosen candidate, retrained with other seeds."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from motefit.spec.metrics import format_value
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """One metric on one part."""
+    """One metric on one set."""
 
     metric: str
     part: str
@@ -22,14 +22,14 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True)
 class SeedsView:
-    """What the template shows."""
+    """Contents of the section."""
 
     seeds: int
     spreads: tuple[Spread, ...]
 
 
 def build(facts: ReportFacts) -> SeedsView | None:
-    """What the template shows; None where there was one seed."""
+    """Make the view; None for a single seed."""
     topic = facts.topic("seeds")
     seeds = number(topic.get("n"))
     if seeds is None or seeds < 2:

@@ -1,4 +1,4 @@
-"""Size: the file raw, zipped and bundled; where its bytes go; its operations."""
+"""Size: the file raw, zipped and bundled; its bytes by purpose; its operations."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ _SIZES = {
 
 @dataclass(frozen=True, kw_only=True)
 class SizeView:
-    """What the template shows."""
+    """Contents of the section."""
 
     sizes: tuple[tuple[str, str], ...]
     parts: tuple[Part, ...]
@@ -27,7 +27,7 @@ class SizeView:
 
 
 def build(facts: ReportFacts) -> SizeView | None:
-    """What the template shows; None where no size was measured."""
+    """Make the view; None if no size was measured."""
     topic = {**_from_card(facts), **facts.topic("size")}
     sizes = tuple(
         (_SIZES.get(str(key), phrase(str(key))), format_value("size.tflite_bytes", n))

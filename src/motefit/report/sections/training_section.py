@@ -1,4 +1,4 @@
-"""Training: the curves of the chosen candidate, and what the validation set said."""
+"""Training: the curves of the chosen candidate, and its validation results."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from motefit.report.text import Row, grouped, rows
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingView:
-    """What the template shows."""
+    """Contents of the section."""
 
     epochs: int
     seconds: str
@@ -20,7 +20,7 @@ class TrainingView:
 
 
 def build(facts: ReportFacts) -> TrainingView | None:
-    """What the template shows; None where there is no history and no validation result."""
+    """Make the view; None without history and validation results."""
     validation = rows(facts.topic("validation"))
     if not (facts.history or validation):
         return None
@@ -51,7 +51,7 @@ def build(facts: ReportFacts) -> TrainingView | None:
 
 
 def _score(facts: ReportFacts) -> tuple[tuple[float, float], ...]:
-    """The curve of the score, unless it is the loss over again with the sign turned."""
+    """Return the curve of the score, unless it is just the negated loss."""
     score, loss = _curve(facts, "score"), _curve(facts, "validation_loss")
     repeats = len(score) == len(loss) and all(
         math.isclose(-s, v, rel_tol=1e-3) for (_, s), (_, v) in zip(score, loss, strict=True)

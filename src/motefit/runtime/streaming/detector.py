@@ -1,9 +1,9 @@
-"""Segments of sound that may be words, and what is detected in them.
+"""Detection of words in segments of audio.
 
-A network that knows only its words calls any sound one of them, and a word that is half in the
-window another word. So it is evaluated only around *loudness peaks*: moments at which the
+A network that knows only its words takes any sound for one of them, and a word that is half in the
+window for another word. So it is evaluated only around *loudness peaks*: moments at which the
 loudness, averaged over about the length of a word, is greater than anywhere near. How much greater
-it is than in all the sound around is the peak's prominence: even noise has next to none, whatever
+it is than in the audio around it is the peak's prominence: even noise has next to none, whatever
 its level. The probabilities of the windows around a peak are averaged, and a word is reported once.
 
 Loudness is the fourth root of a block's variance: an offset of the microphone does not count, and
@@ -25,20 +25,20 @@ from motefit.spec.errors import RecipeError
 
 @dataclass(frozen=True, kw_only=True)
 class StreamingSettings:
-    """How a stream of sound and probabilities becomes words, each reported once.
+    """Settings of the detection of words in a stream.
 
     The defaults were chosen on recordings of training and validation clips, made as
     ``benchmarks/streaming/words.py`` makes them, and on background noise alone.
 
     Attributes:
-        hop_ms: between two looks at the window; rounded to whole frames of the front end.
-        prominence: by how much the loudness must be greater at a word than in the sound around it:
-            0.5 for half as much again; -1 looks at every window.
+        hop_ms: between two evaluations of the window; rounded to whole frames of the front end.
+        prominence: by how much the loudness at a word must exceed that of the audio around it: 0.5
+            for 50 % more; -1 evaluates every window.
         threshold: evidence from which a word is reported: the network's certainty plus the
             prominence. Certainty is the logarithm of the averaged probability, from 0 at chance,
             one over the number of labels, to 1.
-        quietest_dbfs: level of noise that is taken to be in any sound, so that nothing stands out
-            from digital silence.
+        quietest_dbfs: assumed level of background noise, so that nothing is prominent in digital
+            silence.
         ignored: labels that are never reported, such as those of noise or other words.
     """
 
@@ -63,13 +63,14 @@ class StreamingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """One word that was heard.
+    """One detected word.
 
     Attributes:
         word: its label.
         probability: averaged over the windows that had it in their middle, 0..1.
-        time_s: of the word's middle, where it is loudest; seconds of sound since the stream began.
-        reported_s: seconds of sound that had been heard when it was reported.
+        time_s: of the word's middle, where it is loudest; seconds of audio since the start of the
+            stream.
+        reported_s: seconds of audio received when it was reported.
     """
 
     word: str
@@ -85,13 +86,13 @@ BLOCK_SECONDS = 0.02
 WORD = 0.6
 """Length of the Hann window over which loudness is averaged."""
 APART = 0.36
-"""Two swells are further apart than this; a quieter one that is nearer is part of the louder."""
+"""Two peaks are further apart than this; a quieter one that is nearer is part of the louder one."""
 AROUND = 1.2
-"""Length of the sound around a swell, against which its prominence is measured."""
+"""Length of the audio around a peak, relative to which its prominence is measured."""
 REACH = 0.2
-"""Windows whose middle is this near to a swell have its word in their middle."""
+"""Windows whose middle is this near to a peak have its word in their middle."""
 ROOM_SECONDS = 2.0
-"""The quietest hop in so much past sound is what the room sounds like."""
+"""The quietest hop in this much past audio is the background of the room."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +101,8 @@ class LoudnessPeak:
 
     Attributes:
         ago_s: seconds from it to the end of the hop that revealed it.
-        prominence: how much greater than the mean of the sound around: 0 is no greater, 1 twice.
+        prominence: relative excess over the mean of the audio around it: 0 is equal, 1 twice as
+            loud.
     """
 
     ago_s: float
@@ -108,7 +110,7 @@ class LoudnessPeak:
 
 
 class SegmentDetector:
-    """Finds swells, and is open while the window's middle is near one.
+    """Finds loudness peaks, and whether the window's middle is near one.
 
     Args:
         settings: prominence and quietest level.
@@ -141,14 +143,14 @@ class SegmentDetector:
         self._hops: deque[tuple[float, Float32Array]] = deque(maxlen=kept)
 
     def push(self, hop: Float32Array) -> tuple[bool, list[LoudnessPeak]]:
-        """Take one hop.
+        """Add one hop.
 
         Args:
             hop: (hop_samples,) float32.
 
         Returns:
-            Whether the middle of the window that the hop ends is near a swell, and the swells that
-            are certain since this hop, oldest first.
+            Whether the middle of the window that ends with the hop is near a peak, and the peaks
+            that became certain with this hop, oldest first.
         """
         blocks = hop[: self._blocks * self._length].reshape(-1, self._length)
         with ONE_THREAD:
@@ -162,16 +164,16 @@ class SegmentDetector:
         with ONE_THREAD:
             smooth = self._word @ self._loudness[-self._word.shape[1] :]
         self._smooth = np.concatenate((self._smooth, smooth))[self._blocks :]
-        return self._is_near(), self._swells()
+        return self._is_near(), self._peaks()
 
     def _is_near(self) -> bool:
-        """Whether the window's middle is near what may become a swell."""
+        """Return whether the window's middle is near a possible peak."""
         place = len(self._smooth) - 1 - (self._half_window - self._half_word)
         highest = self._smooth[max(place - self._reach, 0) : place + self._reach + 1].max()
         return bool(highest >= self._least * self._mean(self._half_window))
 
-    def _swells(self) -> list[LoudnessPeak]:
-        """Those among the blocks that now have enough sound behind them: one in a stretch."""
+    def _peaks(self) -> list[LoudnessPeak]:
+        """Find peaks among the blocks that now have enough audio after them: one per stretch."""
         found = []
         for first in range(self._apart, self._apart + self._blocks, self._apart + 1):
             last = min(first + self._apart + 1, self._apart + self._blocks)
@@ -186,25 +188,25 @@ class SegmentDetector:
         return found
 
     def _mean(self, ago: int) -> float:
-        """Of the loudness around a block of the past, as far as it was heard."""
+        """Average the loudness around a past block, as far as received."""
         block = len(self._loudness) - 1 - ago
         around = self._loudness[max(block - self._half_around, 0) : block + self._half_around + 1]
         return float(around.sum()) / len(around)
 
     def room(self) -> Float32Array:
-        """The quietest hop of late: what the room sounds like when nobody speaks."""
+        """Return the quietest recent hop: the background when nobody speaks."""
         return min(self._hops, key=lambda kept: kept[0])[1]
 
     def reset(self) -> None:
-        """Forget all sound."""
+        """Discard all audio."""
         self._hops.clear()
 
 
 class DetectionPostprocessor:
-    """Averages the probabilities of the windows that have a swell in their middle.
+    """Averages the probabilities of the windows that have a peak in their middle.
 
-    Each swell gives one report at most: where the certainty of the likeliest word, and the swell's
-    prominence, together are evidence enough.
+    Each peak gives at most one report: if the certainty of the likeliest word plus the prominence
+    of the peak reach the threshold.
 
     Args:
         labels: of the model's outputs, in order.
@@ -222,26 +224,26 @@ class DetectionPostprocessor:
         self._heard: deque[Float32Array | None] = deque(maxlen=int(clip_s / hop_s) + 2)
 
     def push(
-        self, heard: Float32Array | None, swells: Sequence[LoudnessPeak], *, now_s: float
+        self, heard: Float32Array | None, peaks: Sequence[LoudnessPeak], *, now_s: float
     ) -> list[Detection]:
-        """Take what was heard at one hop.
+        """Add the result of one hop.
 
         Args:
-            heard: (labels,) float32, probabilities of the window that the hop ends; None where the
-                network was not asked.
-            swells: that are certain since this hop.
+            heard: (labels,) float32, probabilities of the window that ends with the hop; None if it
+                was not evaluated.
+            peaks: that became certain with this hop.
             now_s: time of the hop's end.
         """
         self._heard.appendleft(heard)
-        return [word for swell in swells if (word := self._decide(swell, now_s)) is not None]
+        return [word for peak in peaks if (word := self._decide(peak, now_s)) is not None]
 
-    def _decide(self, swell: LoudnessPeak, now_s: float) -> Detection | None:
+    def _decide(self, peak: LoudnessPeak, now_s: float) -> Detection | None:
         reach_s = max(REACH * self._clip_s, self._hop_s / 2) + 1e-9
         near = [
             heard
             for hops, heard in enumerate(self._heard)
             if heard is not None
-            and abs(self._clip_s / 2 + hops * self._hop_s - swell.ago_s) <= reach_s
+            and abs(self._clip_s / 2 + hops * self._hop_s - peak.ago_s) <= reach_s
         ]
         if not near:
             return None
@@ -250,13 +252,13 @@ class DetectionPostprocessor:
         word, probability = self._labels[best], float(mean[best])
         labels = max(len(self._labels), 2)
         certainty = math.log(probability * labels) / math.log(labels)
-        if certainty + swell.prominence < self._settings.threshold:
+        if certainty + peak.prominence < self._settings.threshold:
             return None
         if word in self._settings.ignored:
             return None
-        time_s = now_s - swell.ago_s
+        time_s = now_s - peak.ago_s
         return Detection(word=word, probability=probability, time_s=time_s, reported_s=now_s)
 
     def reset(self) -> None:
-        """Forget the windows."""
+        """Discard the windows."""
         self._heard.clear()

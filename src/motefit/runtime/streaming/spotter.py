@@ -1,11 +1,11 @@
-"""Words in an endless stream of sound: only new frames are computed, memory is constant.
+"""Words in an unbounded audio stream: only new frames are computed, memory is constant.
 
-Sound of any rate, in chunks of any length, is resampled and cut into hops. Each hop adds its frames
-to those of the last second; where the loudness swells in the middle of that window
-(:mod:`motefit.runtime.streaming.detector`), the network looks at it, and what it says about
-overlapping windows is joined into one report (:mod:`motefit.runtime.streaming.detector`). A network
-in streaming form takes in each frame as it comes instead, and computes none twice. What is found
-does not depend on how the sound was cut into chunks.
+Audio of any rate, in chunks of any length, is resampled and cut into hops. Each hop adds its frames
+to those of the last second. If there is a loudness peak in the middle of that window, the network
+evaluates it, and its results for overlapping windows are combined into one report
+(:mod:`motefit.runtime.streaming.detector`). A network in streaming form processes each frame as it
+arrives instead, and computes none twice. The result does not depend on how the audio is cut into
+chunks.
 """
 
 import numpy as np
@@ -32,12 +32,12 @@ class StreamingSpotter:
 
     Args:
         spotter: the model.
-        rate_hz: of the sound; None: the front end's.
-        settings: how probabilities become words.
+        rate_hz: of the audio; None: the front end's.
+        settings: of the detection.
 
     Raises:
         DataError: for a rate below 1.
-        RecipeError: when a hop is longer than the model's clip, or an ignored label is unknown.
+        RecipeError: if a hop is longer than the model's clip, or an ignored label is unknown.
     """
 
     def __init__(
@@ -66,13 +66,13 @@ class StreamingSpotter:
                 f"it has {', '.join(spotter.io.labels)}"
             )
         self._resampler = Resampler(self.rate_hz, frontend.rate_hz)
-        self._gate = SegmentDetector(
+        self._segments = SegmentDetector(
             self.settings,
             hop_samples=self._hop_samples,
             clip_samples=frontend.clip_samples,
             rate_hz=frontend.rate_hz,
         )
-        self._decider = DetectionPostprocessor(
+        self._postprocessor = DetectionPostprocessor(
             spotter.io.labels, self.settings, hop_s=self.hop_s, clip_s=frontend.seconds
         )
         self._pieces: list[Float32Array] = []
@@ -89,7 +89,7 @@ class StreamingSpotter:
         return self._hops * self._hop_samples / self.spotter.io.frontend.rate_hz
 
     def push(self, pcm: np.ndarray) -> list[Detection]:
-        """Add sound; the words that are certain by now, oldest first.
+        """Add audio; return the words that are now certain, oldest first.
 
         Args:
             pcm: (samples,) at ``rate_hz``, any number; int16, or float32 with full scale 1.0.
@@ -101,15 +101,15 @@ class StreamingSpotter:
         return self._advance(self._resampler.push(pcm))
 
     def finish(self) -> list[Detection]:
-        """The words at the end of the sound; then as after :meth:`reset`.
+        """Return the words at the end of the audio, and :meth:`reset`.
 
-        The sound is continued with the quietest hop of late, so that its last word, too, passes
-        through the middle of the window.
+        The audio is continued with the quietest recent hop, so that its last word passes through
+        the middle of the window, too.
         """
         found = self._advance(self._resampler.finish())
         heard = self._hops
         if heard:
-            room = self._gate.room()
+            room = self._segments.room()
             lead = room[: self._hop_samples - self._waiting]
             hops = -(-self.spotter.io.frontend.clip_samples // self._hop_samples) + 1
             found += self._advance(np.concatenate((lead, np.tile(room, hops))))
@@ -118,18 +118,18 @@ class StreamingSpotter:
         return found
 
     def reset(self, *, rate_hz: int | None = None) -> None:
-        """Forget all sound, e.g. behind a gap; the clock goes on.
+        """Discard all audio, e.g. after a gap; the clock continues.
 
         Args:
-            rate_hz: of the sound to come; None: as before.
+            rate_hz: of the following audio; None: as before.
         """
         if rate_hz is not None and rate_hz != self.rate_hz:
             self._resampler = Resampler(rate_hz, self.spotter.io.frontend.rate_hz)
             self.rate_hz = rate_hz
         self._resampler.reset()
         self._window.reset()
-        self._gate.reset()
-        self._decider.reset()
+        self._segments.reset()
+        self._postprocessor.reset()
         self._pieces, self._waiting = [], 0
 
     def _advance(self, samples: Float32Array) -> list[Detection]:
@@ -146,6 +146,6 @@ class StreamingSpotter:
     def _hop(self, hop: Float32Array) -> list[Detection]:
         self._hops += 1
         self._window.push(hop)
-        looks, swells = self._gate.push(hop)
-        heard = self._window.probabilities() if looks else None
-        return self._decider.push(heard, swells, now_s=self.heard_s)
+        near, peaks = self._segments.push(hop)
+        heard = self._window.probabilities() if near else None
+        return self._postprocessor.push(heard, peaks, now_s=self.heard_s)

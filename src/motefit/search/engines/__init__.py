@@ -1,4 +1,4 @@
-"""Where jobs run: processes of this machine, or a cluster; one file an engine.
+"""Engines that run jobs: processes of this machine, or a cluster; one file per engine.
 
 A file in this folder defines an :class:`Engine` and calls :func:`register`. Whatever the engine,
 the same jobs give the same results, and a worker that dies costs only the job it was running.
@@ -19,15 +19,15 @@ R = TypeVar("R")
 
 POLL_S = 0.2
 RETRIES = 2
-"""How often a job whose worker died begins again, on another worker."""
+"""How often a job whose worker died is retried, on another worker."""
 
 
 class WorkerLost(MotefitError, RuntimeError):  # noqa: N818 - says what happened
-    """The workers of a job died, each time it was tried."""
+    """A job whose workers died on every attempt."""
 
 
 class WorkerFault(RuntimeError):  # noqa: N818 - as above
-    """A job raised what is no :class:`MotefitError`: a fault of motefit, not a user's mistake.
+    """A job that raised anything but a :class:`MotefitError`, which is a bug in motefit.
 
     The text has the worker's traceback.
     """
@@ -39,8 +39,8 @@ class Ended(Generic[R]):
 
     Attributes:
         index: of the job in the sequence given to :meth:`Engine.run`.
-        value: what the work returned; None when it failed.
-        error: what the work raised on purpose, or :class:`WorkerLost`; None when it went well.
+        value: result of the work; None if it failed.
+        error: the MotefitError that the work raised, or :class:`WorkerLost`; None on success.
     """
 
     index: int
@@ -48,10 +48,10 @@ class Ended(Generic[R]):
     error: MotefitError | None = None
 
     def result(self) -> R:
-        """What the work returned.
+        """Return the result of the work.
 
         Raises:
-            MotefitError: what it raised instead.
+            MotefitError: if the work raised one.
         """
         if self.error is not None:
             raise self.error
@@ -60,12 +60,12 @@ class Ended(Generic[R]):
 
 @dataclass(frozen=True, kw_only=True)
 class Reply(Generic[R]):
-    """What comes back from a worker; made by :func:`perform`, read by :meth:`ended`.
+    """Answer of a worker; made by :func:`perform`, read by :meth:`ended`.
 
     Errors travel as class and text: many exceptions cannot be unpickled.
 
     Attributes:
-        value: what the work returned.
+        value: result of the work.
         error: class and text of a MotefitError.
         fault: traceback of any other exception.
     """
@@ -75,22 +75,22 @@ class Reply(Generic[R]):
     fault: str = ""
 
     def ended(self, index: int) -> Ended[R]:
-        """The end of job ``index``.
+        """Convert to the end of job ``index``.
 
         Raises:
-            WorkerFault: when the work raised what is no MotefitError.
+            WorkerFault: if the work raised anything but a MotefitError.
         """
         if self.fault:
             raise WorkerFault(f"a job failed in its worker:\n{self.fault}")
         if self.error is None:
             return Ended(index=index, value=self.value)
         kind, text = self.error
-        # The text is whole: a constructor of its own would make another one of it.
+        # The text is final: the constructor of the class might change it.
         return Ended(index=index, error=kind.__new__(kind, text))
 
 
 def perform(work: Callable[[J], R], job: J) -> Reply[R]:
-    """Do a job in a worker; nothing that it raises gets out."""
+    """Do a job in a worker and catch all its exceptions."""
     try:
         return Reply(value=work(job))
     except MotefitError as error:
@@ -100,7 +100,7 @@ def perform(work: Callable[[J], R], job: J) -> Reply[R]:
 
 
 class Engine(ABC):
-    """Runs jobs on workers that stay until it is closed; a context manager.
+    """Runs jobs on workers that live until it is closed; a context manager.
 
     Every engine must pass the conformance suite in ``tests/search/engines``.
 
@@ -120,11 +120,11 @@ class Engine(ABC):
     def run(
         self, work: Callable[[J], R], jobs: Sequence[J], *, poll: Callable[[], None]
     ) -> Iterator[Ended[R]]:
-        """Do ``work(job)`` for every job, each in a worker of one thread.
+        """Run ``work(job)`` for every job, each in a single-threaded worker.
 
-        Workers are started when first needed, and serve the next call too. A job whose worker dies
-        begins again on another, at most :data:`RETRIES` times, so a job must bear being repeated.
-        Leaving the iterator, by an exception too, stops the jobs that run.
+        Workers are started when first needed and are reused by later calls. A job whose worker dies
+        is retried on another one, at most :data:`RETRIES` times, so jobs must be repeatable.
+        Leaving the iterator, also by an exception, stops running jobs.
 
         Args:
             work: a function of an importable module; it and the jobs and results are pickled.
@@ -133,19 +133,19 @@ class Engine(ABC):
 
         Yields:
             each job as it ends, in any order; one that failed with a MotefitError or lost its
-            workers has ``error``, and the others go on.
+            workers has ``error``, and the others continue.
 
         Raises:
-            WorkerFault: when a job raises anything else.
+            WorkerFault: if a job raises anything else.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Stop everything; an engine may be closed twice, and does not run again."""
+        """Stop everything; an engine may be closed twice and cannot run again."""
 
 
 class Opener(Protocol):
-    """What an engine registers."""
+    """Function that an engine registers."""
 
     def __call__(self, *, workers: int, address: str) -> Engine:
         """Open an engine.
@@ -155,16 +155,16 @@ class Opener(Protocol):
             address: of the cluster; empty for the engine's default.
 
         Raises:
-            RecipeError: for an address the engine cannot have.
-            MissingExtraError: when it needs a package that is absent.
+            RecipeError: for an address that the engine does not support.
+            MissingExtraError: if it needs a package that is not installed.
         """
 
 
 class Pulse:
-    """Calls ``poll`` about five times a second, however often it is beaten.
+    """Calls ``poll`` about five times a second, however often :meth:`beat` is called.
 
     Args:
-        poll: what to call.
+        poll: to call.
     """
 
     def __init__(self, poll: Callable[[], None]) -> None:
@@ -172,7 +172,7 @@ class Pulse:
         self._last = time.perf_counter()
 
     def beat(self) -> None:
-        """Call ``poll`` when it is time."""
+        """Call ``poll`` if it is due."""
         now = time.perf_counter()
         if now - self._last >= POLL_S:
             self._last = now
@@ -188,7 +188,7 @@ def register(name: str, opener: Opener) -> None:
 
 
 def engine_names() -> tuple[str, ...]:
-    """Names of all registered engines, sorted."""
+    """Return the names of all registered engines, sorted."""
     return tuple(_ENGINES.all())
 
 
@@ -202,8 +202,8 @@ def open_engine(name: str, *, workers: int, address: str = "") -> Engine:
 
     Raises:
         RecipeError: for a name that no file of this folder registers, an address that the engine
-            cannot have, or a negative number of workers.
-        MissingExtraError: when the engine needs a package that is absent.
+            does not support, or a negative number of workers.
+        MissingExtraError: if the engine needs a package that is not installed.
     """
     if workers < 0:
         raise RecipeError(f"workers must be 0 (one per core) or more, got {workers}")

@@ -1,4 +1,4 @@
-"""The engine ``local``: processes of this machine, one thread each."""
+"""Engine ``local``: single-threaded processes on this machine."""
 
 import multiprocessing
 import os
@@ -36,14 +36,14 @@ from motefit.spec.worker_environment import worker_environment
 
 
 def open_local(*, workers: int, address: str) -> Engine:
-    """As :class:`motefit.search.engines.Opener`.
+    """Open the engine, see :class:`motefit.search.engines.Opener`.
 
     Raises:
         RecipeError: for any address.
     """
     if address:
         raise RecipeError(
-            f"the engine 'local' has no address, got {address!r}; leave it out, or take 'ray'"
+            f"the engine 'local' takes no address, got {address!r}; leave it out, or use 'ray'"
         )
     return LocalEngine(workers=workers or usable_cores())
 
@@ -56,14 +56,14 @@ class _Worker:
     connection: "Connection[tuple[Callable[[Any], Any], Any], Reply[Any]]"
 
     def begin(self, work: Callable[[J], R], job: J) -> None:
-        with suppress(OSError):  # it has died: so says reply()
+        with suppress(OSError):  # it has died, which reply() reports
             self.connection.send((work, job))
 
     def has_news(self) -> bool:
         return self.connection.poll() or not self.process.is_alive()
 
     def reply(self) -> Reply[Any] | None:
-        """Result of the job; None when the worker died of it."""
+        """Return the result of the job; None if the worker died."""
         try:
             return self.connection.recv() if self.connection.poll() else None
         except (EOFError, OSError):
@@ -73,12 +73,12 @@ class _Worker:
 class LocalEngine(Engine):
     """Worker processes that are started when first needed and live until the engine is closed.
 
-    A worker that is killed, by the system for want of memory too, takes only its job along. Ctrl-C
-    reaches this process alone, which then stops its workers; they do not outlive it, however it
-    ends.
+    If a worker is killed, for example by the system when memory runs out, only its job is affected.
+    Ctrl-C reaches only this process, which then stops its workers; they do not outlive it, however
+    it ends.
 
     Args:
-        workers: processes at most.
+        workers: maximum number of processes.
     """
 
     shares_files = True
@@ -91,7 +91,7 @@ class LocalEngine(Engine):
     def run(
         self, work: Callable[[J], R], jobs: Sequence[J], *, poll: Callable[[], None]
     ) -> Iterator[Ended[R]]:
-        """As :meth:`Engine.run`.
+        """Run jobs as :meth:`Engine.run`.
 
         Yields:
             each job as it ends.
@@ -125,7 +125,7 @@ class LocalEngine(Engine):
             self._stop(busy)
 
     def close(self) -> None:
-        """As :meth:`Engine.close`."""
+        """Close as :meth:`Engine.close`."""
         self._stop(self._alive)
         self._idle.clear()
 
@@ -141,7 +141,7 @@ class LocalEngine(Engine):
         return worker
 
     def _stop(self, workers: Collection[_Worker]) -> None:
-        """Kill: a job can be repeated, and whatever it has written is whole."""
+        """Kill the worker: its job can be repeated, and its files are written atomically."""
         stopped = tuple(workers)
         for worker in stopped:
             worker.process.kill()
@@ -152,23 +152,23 @@ class LocalEngine(Engine):
 
 
 def _with_news(busy: Collection[_Worker]) -> Sequence[_Worker]:
-    """Those that have answered or died, after a while at most."""
+    """Wait for workers that have answered or died, up to a time limit."""
     wait([end for worker in busy for end in (worker.connection, worker.process.sentinel)], POLL_S)
     return [worker for worker in busy if worker.has_news()]
 
 
 def _lost(code: int) -> WorkerLost:
-    memory = " (often for want of memory)" if code == -signal.SIGKILL else ""
+    memory = " (often because memory ran out)" if code == -signal.SIGKILL else ""
     how = f"was killed by signal {-code}{memory}" if code < 0 else f"ended with exit code {code}"
     return WorkerLost(
-        f"a training process {how}, as {RETRIES} others that tried the same before it; "
-        "make room or take fewer workers, then run again to go on where it stopped"
+        f"a training process {how}, like {RETRIES} earlier attempts; "
+        "free some memory or use fewer workers, then run again to continue where it stopped"
     )
 
 
 @contextmanager
 def _environment_of_workers() -> Iterator[None]:
-    """A process that starts inherits the variables, which libraries read as they are loaded."""
+    """Set the environment that new processes inherit and libraries read when loaded."""
     settings = worker_environment()
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
@@ -184,10 +184,10 @@ def _environment_of_workers() -> Iterator[None]:
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Ctrl-C is for this process, which then stops its children: they inherit the mask.
+    """Block Ctrl-C in child processes, which inherit the mask; this process stops them.
 
-    The first child would bring multiprocessing's resource tracker along, whose start lifts the
-    mask; so that one is started before.
+    The first child would start multiprocessing's resource tracker, which lifts the mask, so the
+    tracker is started beforehand.
     """
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -213,7 +213,7 @@ def _without_main() -> Iterator[None]:
 
 
 def _serve(connection: Connection) -> None:
-    """Answer jobs for as long as there is a parent."""
+    """Answer jobs as long as the parent exists."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with suppress(EOFError, BrokenPipeError):  # the parent has gone
@@ -222,7 +222,7 @@ def _serve(connection: Connection) -> None:
 
 
 def _answer(message: bytes) -> bytes:
-    """The pickled reply to a pickled job; what cannot be pickled is a fault like any other."""
+    """Return the pickled reply to a pickled job; failure to pickle is a fault like any other."""
     try:
         work, job = ForkingPickler.loads(message)
         return bytes(ForkingPickler.dumps(perform(work, job)))
@@ -231,7 +231,7 @@ def _answer(message: bytes) -> bytes:
 
 
 def _die_with_parent() -> None:
-    """Stop when the parent is gone, however it went; nobody else would."""
+    """Stop when the parent is gone, however it ended; nobody else would stop this process."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,4 +1,4 @@
-"""The engine ``ray``: the nodes of a Ray cluster, or one that it starts on this machine.
+"""Engine ``ray``: the nodes of a Ray cluster, or of one that it starts on this machine.
 
 The package is the extra ``ray``. It is imported when the engine is opened, not before.
 """
@@ -28,22 +28,24 @@ from motefit.spec.errors import MissingExtraError, RecipeError
 from motefit.spec.worker_environment import worker_environment
 
 SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a task of no GPU sees what the machine has
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # or each lost worker is a line of standard output
-    "RAY_task_oom_retries": str(RETRIES),  # or a job too large for the memory is tried for ever
+    "RAY_USAGE_STATS_ENABLED": "0",  # no usage reports
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a task without GPUs sees those of the machine
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # otherwise each lost worker prints a line to standard output
+    "RAY_task_oom_retries": str(
+        RETRIES
+    ),  # otherwise a job too large for the memory is retried forever
 }
-"""Environment variables that Ray reads when it is imported; what the user sets stays."""
+"""Environment variables that Ray reads on import; values set by the user take precedence."""
 
 
 CONNECT_S = 10
 
 
 def import_ray() -> ModuleType:
-    """Import Ray, so that it is quiet and keeps to itself.
+    """Import Ray without its output and usage reports.
 
     Raises:
-        MissingExtraError: when it is absent.
+        MissingExtraError: if it is not installed.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -60,11 +62,11 @@ def open_ray(*, workers: int, address: str) -> Engine:
     Args:
         workers: jobs at once; 0 is as many as the cluster has processors.
         address: ``auto`` for the cluster that this machine is a node of, or ``host:port`` of its
-            head; empty starts a cluster of this machine alone.
+            head; empty starts a cluster on this machine only.
 
     Raises:
-        MissingExtraError: when Ray is absent.
-        RecipeError: when no such cluster can be reached.
+        MissingExtraError: if Ray is not installed.
+        RecipeError: if no such cluster can be reached.
     """
     ray = import_ray()
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
@@ -76,7 +78,7 @@ def open_ray(*, workers: int, address: str) -> Engine:
             cores = workers or usable_cores()
             ray.init("local", num_cpus=cores, include_dashboard=False, **quiet)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        where = f"the Ray cluster at {address!r}" if address else "a Ray cluster of this machine"
+        where = f"the Ray cluster at {address!r}" if address else "a Ray cluster on this machine"
         raise RecipeError(
             f"cannot use {where}: {str(error).strip()}; the address is 'auto' or 'host:port' of a "
             "cluster that this machine is a node of (see: ray start --help), or empty to start one"
@@ -85,17 +87,17 @@ def open_ray(*, workers: int, address: str) -> Engine:
 
 
 def _check(address: str) -> None:
-    """See whether somebody listens, for which Ray itself takes minutes."""
+    """Check whether the address accepts connections, for which Ray itself takes minutes."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
     if "/" in host or not host or not port.isdecimal():
-        raise ValueError("this is no address of that kind")
+        raise ValueError("this is not an address of that kind")
     socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
 
 
 class RayEngine(Engine):
-    """Jobs are tasks of one processor each; Ray itself restarts those whose worker or node died.
+    """Runs jobs as Ray tasks of one processor each; Ray restarts those whose worker or node died.
 
     Nodes need the same Python, motefit and Ray, and the data under the same path. They need not
     share the run's folder: see :mod:`motefit.fitting.remote_files`.
@@ -120,7 +122,7 @@ class RayEngine(Engine):
     def run(
         self, work: Callable[[J], R], jobs: Sequence[J], *, poll: Callable[[], None]
     ) -> Iterator[Ended[R]]:
-        """As :meth:`Engine.run`.
+        """Run jobs as :meth:`Engine.run`.
 
         Yields:
             each job as it ends.
@@ -142,7 +144,7 @@ class RayEngine(Engine):
                 self._ray.cancel(task, force=True)
 
     def close(self) -> None:
-        """As :meth:`Engine.close`."""
+        """Close as :meth:`Engine.close`."""
         self._ray.shutdown()
 
     def _at_once(self) -> int:
@@ -152,7 +154,7 @@ class RayEngine(Engine):
         try:
             reply: Reply[Any] = self._ray.get(task)
         except self._ray.exceptions.RayTaskError as error:
-            # perform() lets nothing out: the job or its result could not travel.
+            # perform() catches everything: the job or its result could not be pickled.
             reply = Reply(fault=str(error))
         except self._ray.exceptions.RayError as error:
             return Ended(index=index, error=_lost(str(error)))
@@ -162,8 +164,8 @@ class RayEngine(Engine):
 def _lost(text: str) -> WorkerLost:
     how = text.strip().partition("\n")[0]
     return WorkerLost(
-        f"{RETRIES + 1} Ray workers were lost at the same job, the last so: {how} "
-        "Run again to go on where it stopped"
+        f"{RETRIES + 1} Ray workers died on the same job; the last one: {how} "
+        "Run again to continue where it stopped"
     )
 
 

@@ -1,7 +1,7 @@
-"""Strategies: which points of a search space to look at next; one file a strategy, or a kind of it.
+"""Strategies: which points of a search space to try next; one file per kind of strategy.
 
-A file of this folder registers its strategies; looking one up imports every file. A strategy knows
-nothing of training: it reads the results of earlier rounds, and proposes points.
+A file of this folder registers its strategies; a lookup imports every file. A strategy is
+independent of training: it reads the results of earlier rounds, and proposes points.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -13,7 +13,7 @@ from motefit.search.trial import Trial
 from motefit.spec.registry import Registry
 
 Excess = Mapping[str, float]
-"""Bounds that an untrained candidate misses, by metric name; empty where it may meet them all."""
+"""Bounds that an untrained candidate misses, by metric name; empty if it may meet them all."""
 Proposals = Generator[Point, Excess, None]
 
 
@@ -21,15 +21,15 @@ class Strategy(Protocol):
     """Proposes the points of one round, one after another.
 
     Each yield of a point is answered by the bounds that its untrained candidate misses, so that
-    points that cannot fit cost milliseconds, and the strategy learns where they lie. The generator
-    is closed when the round is full; it ends by itself when there is nothing left to propose, and
-    a round without a single point ends the study.
+    points that cannot fit cost milliseconds, and the strategy learns where they are. The generator
+    is closed when the round is full; it ends by itself when there is nothing left to propose, and a
+    round without a single point ends the study.
 
-    Equal arguments and answers must give equal points: a run that was killed asks again.
+    Equal arguments and answers must give equal points: a resumed run asks again.
     """
 
     def __call__(self, space: Space, history: Sequence[Trial], number: int) -> Proposals:
-        """Propose.
+        """Propose points.
 
         Args:
             space: of the recipe, whose ``search`` section has the settings.
@@ -45,8 +45,8 @@ class RegisteredStrategy:
 
     Attributes:
         propose: the strategy.
-        whole: whether a round is as long as the strategy makes it, and the smallest files that fit
-            are trained; otherwise a round ends when it has candidates enough.
+        whole: whether the strategy decides the length of a round, of which the smallest files that
+            fit are trained; otherwise a round ends when it has enough candidates.
     """
 
     propose: Strategy
@@ -67,14 +67,14 @@ def strategy(name: str, *, whole: bool = False) -> Callable[[Strategy], Strategy
 
 
 def strategies() -> Mapping[str, RegisteredStrategy]:
-    """All registered strategies by name."""
+    """Return all registered strategies by name."""
     return _STRATEGIES.all()
 
 
 def find_strategy(name: str) -> RegisteredStrategy:
-    """The registered strategy of that name.
+    """Look up a registered strategy.
 
     Raises:
-        RecipeError: when no file of this folder registers it.
+        RecipeError: if no file of this folder registers it.
     """
     return _STRATEGIES.find(name)

@@ -1,4 +1,4 @@
-"""Strategies that go through lists of values: all combinations, or one key at a time."""
+"""Strategies that enumerate values: all combinations, or one key at a time."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from motefit.search.trial import Trial
 
 @strategy("grid", whole=True)
 def grid(space: Space, history: Sequence[Trial], number: int) -> Proposals:
-    """All combinations in one round.
+    """Propose all combinations in one round.
 
     Yields:
         points.
@@ -22,9 +22,9 @@ def grid(space: Space, history: Sequence[Trial], number: int) -> Proposals:
 
 @strategy("narrowing", whole=True)
 def narrowing(space: Space, history: Sequence[Trial], number: int) -> Proposals:
-    """One key at a time, in the order of the space; the others keep their best value so far.
+    """Vary one key at a time, in the order of the space; the others keep their best value so far.
 
-    The first round has the first key; each key begins at the first of its values.
+    The first round has the first key; each key starts at its first value.
 
     Yields:
         points.

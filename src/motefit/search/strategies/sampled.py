@@ -1,7 +1,7 @@
-"""Strategies that draw points by Optuna's samplers, and learn from what was trained.
+"""Strategies that draw points with Optuna's samplers and learn from finished training.
 
-Every round asks a fresh study in memory that has been told the earlier rounds. So a round depends
-on the seed, its number and the history alone, and can be asked again after a run was killed.
+Every round uses a new in-memory study that contains the earlier rounds. So a round depends only on
+the seed, its number and the history, and can be repeated when a run is resumed.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,13 +39,13 @@ def _propose(make: MakeSampler, space: Space, history: Sequence[Trial], number: 
 
 @strategy("random")
 def random(space: Space, history: Sequence[Trial], number: int) -> Proposals:
-    """Points drawn at random."""
+    """Draw points at random."""
     return _propose(lambda seed, _: RandomSampler(seed=seed), space, history, number)
 
 
 @strategy("tpe")
 def tpe(space: Space, history: Sequence[Trial], number: int) -> Proposals:
-    """Tree-structured Parzen estimator with constraints (Bergstra et al. 2011, Optuna)."""
+    """Draw by a constrained tree-structured Parzen estimator (Bergstra et al. 2011, Optuna)."""
     return _propose(
         lambda seed, size: TPESampler(
             seed=seed, n_startup_trials=size, multivariate=True, constant_liar=True
@@ -58,7 +58,7 @@ def tpe(space: Space, history: Sequence[Trial], number: int) -> Proposals:
 
 @strategy("nsga2")
 def nsga2(space: Space, history: Sequence[Trial], number: int) -> Proposals:
-    """NSGA-II (Deb et al. 2002, Optuna); a round is a generation."""
+    """Evolve by NSGA-II (Deb et al. 2002, Optuna); a round is a generation."""
     return _propose(
         lambda seed, size: NSGAIISampler(seed=seed, population_size=max(size, 2)),
         space,

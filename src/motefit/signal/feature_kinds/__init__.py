@@ -1,10 +1,10 @@
-"""The kinds of features a front end can compute; one file a kind.
+"""Kinds of features that a front end can compute; one file per kind.
 
 A file in this folder says which settings its kind accepts, how many features a frame has and how
 magnitudes become features, and registers it in ``FEATURE_KINDS``.
 
 What a kind does is a short list of matrix products and logarithms (:class:`Stage`), so that numpy,
-the model file and whatever else computes features read one definition.
+the model file and any other implementation use one definition.
 """
 
 from collections.abc import Callable
@@ -23,12 +23,12 @@ Finish = Callable[[Float32Array], Float32Array]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stage:
-    """``x @ matrix + offset`` of every frame, and its natural logarithm where one is wanted.
+    """``x @ matrix + offset`` for every frame, followed by the natural logarithm if wanted.
 
     Attributes:
-        matrix: float32 (numbers in, numbers out), contiguous; None leaves the numbers as they are.
+        matrix: float32 (numbers in, numbers out), contiguous; None leaves the numbers unchanged.
         offset: added to every number, in float32, before the logarithm.
-        logarithm: whether one is taken.
+        logarithm: whether to take it.
     """
 
     matrix: Float32Array | None
@@ -36,7 +36,7 @@ class Stage:
     logarithm: bool = False
 
     def __call__(self, x: Float32Array) -> Float32Array:
-        """A new array of x (rows, numbers in): (rows, numbers out)."""
+        """Map x (rows, numbers in) to a new array (rows, numbers out)."""
         out: Float32Array = x.copy() if self.matrix is None else x @ self.matrix
         if self.offset:
             out += self.offset
@@ -60,7 +60,7 @@ class FeatureKind:
     stages: Callable[[FrontEnd], tuple[Stage, ...]]
 
     def build(self, frontend: FrontEnd) -> Finish:
-        """The function from magnitudes to features, its tables ready; it keeps no state."""
+        """Build the stateless function from magnitudes to features, with its tables precomputed."""
         stages = self.stages(frontend)
 
         def finish(magnitude: Float32Array) -> Float32Array:

@@ -11,10 +11,10 @@ LOG_OFFSET = np.float32(1e-6)
 
 
 def mel_matrix(frontend: FrontEnd) -> Float32Array:
-    """Triangular HTK mel filters, unnormalized: ``tf.signal.linear_to_mel_weight_matrix``.
+    """Make triangular HTK mel filters, unnormalized: ``tf.signal.linear_to_mel_weight_matrix``.
 
-    Bins are taken as evenly spaced from 0 to half the rate, which for an odd frame length is the
-    published definition although the DFT's bins lie a little lower. The DC bin has no weight.
+    Bins are assumed to be evenly spaced from 0 to half the rate, which for an odd frame length is
+    the published definition although the DFT's bins are slightly lower. The DC bin has no weight.
 
     Returns:
         float32 of shape (frame_length // 2 + 1, mel_bins), weights in 0..1.
@@ -35,7 +35,7 @@ def mel_matrix(frontend: FrontEnd) -> Float32Array:
 
 
 def dct_matrix(frontend: FrontEnd) -> Float32Array:
-    """First columns of the DCT-II of ``tf.signal.mfccs_from_log_mel_spectrograms``.
+    """Make the first columns of the DCT-II of ``tf.signal.mfccs_from_log_mel_spectrograms``.
 
     Column k is ``sqrt(2 / m) cos(pi k (n + 1/2) / m)``; unlike the orthonormal DCT, column 0 is
     not divided by ``sqrt(2)``.
@@ -49,7 +49,7 @@ def dct_matrix(frontend: FrontEnd) -> Float32Array:
 
 
 def _hertz_to_mel(hertz: np.ndarray | float) -> np.ndarray:
-    """HTK's scale: 1127 ln(1 + f / 700)."""
+    """Convert to HTK's mel scale: 1127 ln(1 + f / 700)."""
     return np.asarray(1127.0 * np.log1p(hertz / 700.0))
 
 

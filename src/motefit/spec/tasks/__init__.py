@@ -1,4 +1,4 @@
-"""The tasks motefit knows, as far as recipes and cards describe them; one file a task.
+"""Tasks of motefit, as recipes and cards describe them; one file per task.
 
 A file in this folder defines the task's ``[data]`` section and the ``io`` section of its card, and
 calls :func:`register`. Importing this package imports every such file.
@@ -13,15 +13,15 @@ from motefit.spec.registry import Registry
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSpec:
-    """What a recipe and a card say that is the task's own.
+    """Task-specific sections of recipes and cards.
 
     Attributes:
         name: as written in ``task = "..."``.
         data: dataclass of the recipe's ``[data]`` section.
-        io: dataclass of the card's ``io`` section: what goes in and comes out of the model.
+        io: dataclass of the card's ``io`` section: the model's inputs and outputs.
         has_frontend: whether a recipe has a ``[frontend]`` section.
-        metrics: names of the quality metrics that a model is measured by, given ``data``; or one
-            of ``spec.metrics.PATTERNS`` where only the data themselves say which.
+        metrics: names of the quality metrics of a model, given ``data``; or one of
+            ``spec.metrics.PATTERNS`` if only the data themselves tell which.
     """
 
     name: str
@@ -40,7 +40,7 @@ def register(task: TaskSpec) -> None:
 
 
 def task_spec(name: str) -> TaskSpec:
-    """Look a task up by name.
+    """Look up a task by name.
 
     Raises:
         RecipeError: for a name that no file of this folder registers.
@@ -49,5 +49,5 @@ def task_spec(name: str) -> TaskSpec:
 
 
 def task_names() -> tuple[str, ...]:
-    """Names of all registered tasks, sorted."""
+    """Return the names of all registered tasks, sorted."""
     return tuple(_TASKS.all())

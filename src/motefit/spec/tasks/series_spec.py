@@ -1,4 +1,4 @@
-"""Forecasting: which columns go in and come out, how windows are cut, and in which units."""
+"""Forecasting: input and target columns, how windows are cut, and units."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,24 +19,25 @@ class SeriesData:
     Attributes:
         time: name of the time column.
         time_format: ``strptime`` format of the time column; empty means ISO 8601.
-        inputs: columns the model sees.
-        targets: columns the model predicts; each must also be an input.
-        input_steps: past steps the model sees.
-        output_steps: coming steps the model predicts, all at once.
-        step_minutes: time between two rows; any other distance is a gap, and no window spans one.
-        train_percent: share of the training set, in time order.
-        validation_percent: share of the validation set; the rest is the test set.
-        split: ``"whole"`` cuts the series once, ``"per-run"`` cuts each gap-free run.
+        inputs: columns that the model sees.
+        targets: columns that the model predicts; each must also be an input.
+        input_steps: past steps that the model sees.
+        output_steps: future steps that the model predicts, all at once.
+        step_minutes: time between two rows; any other interval is a gap, and no window spans one.
+        train_percent: size of the training set, in time order.
+        validation_percent: size of the validation set; the rest is the test set.
+        split: ``"whole"`` divides the series as a whole, ``"per-run"`` divides each gap-free run.
         sentinels: values that mean "missing", e.g. -9999.
-        missing: what a missing value does: ``"gap"`` splits the series there, ``"hold"`` shows the
-            model the column's last known value for up to ``max_filled_steps`` steps, ``"error"``
-            refuses the file. ``"interpolate"`` is read as ``"hold"``: a line between two known
-            values would show the model the future.
-        max_filled_steps: steps for which ``"hold"`` repeats a value; after them the series is
+        missing: how a missing value is handled: ``"gap"`` splits the series there, ``"hold"`` shows
+            the model the column's last known value for up to ``max_filled_steps`` steps,
+            ``"error"`` rejects the file. ``"interpolate"`` is treated as ``"hold"``: interpolating
+            between two known values would show the model the future.
+        max_filled_steps: steps for which ``"hold"`` repeats a value; after that the series is
             split. No target is a repeated value, and no window ends at one.
-        repeated_rows: what a row does whose time is not after the time before: ``"error"`` refuses
-            the file, ``"drop"`` leaves the row out if an earlier row has the same time and values.
-        synthetic_days: length of the series made where no data file is given.
+        repeated_rows: how a row is handled whose time is not later than the previous time:
+            ``"error"`` rejects the file, ``"drop"`` removes the row if an earlier row has the same
+            time and values.
+        synthetic_days: length of the series to synthesize if no data file is given.
     """
 
     time: str = "Date Time"
@@ -81,7 +82,7 @@ class SeriesData:
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesIO:
-    """What a forecaster sees and predicts; part of its card.
+    """Inputs and outputs of a forecaster; part of its card.
 
     Attributes:
         inputs: columns of the window, in order, in their own units.
@@ -114,11 +115,13 @@ class SeriesIO:
 
 
 def _check_window(window: SeriesData | SeriesIO) -> None:
-    """What the data and the card of a forecaster have in common."""
+    """Check what the data and the card of a forecaster have in common."""
     for name in ("inputs", "targets"):
         columns = getattr(window, name)
         if not columns or len(set(columns)) != len(columns):
-            raise RecipeError(f"{name} needs one or more different columns, got {list(columns)}")
+            raise RecipeError(
+                f"{name} needs at least one column and no duplicates, got {list(columns)}"
+            )
     extra = [name for name in window.targets if name not in window.inputs]
     if extra:
         raise RecipeError(

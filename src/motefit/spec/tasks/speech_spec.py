@@ -1,4 +1,4 @@
-"""Keyword spotting: which words, how they are split, and what the model hears and says."""
+"""Keyword spotting: the words, how they are split, and the model's inputs and outputs."""
 
 import re
 import unicodedata
@@ -23,20 +23,22 @@ class SpeechData:
 
     Attributes:
         words: folders to use, in any order (labels are always sorted); empty means all folders.
-            Kept and compared in Unicode's form NFC.
+            Kept and compared in Unicode NFC.
         split: ``"published"`` reads lists of files, ``"stratified"`` draws a seeded split within
-            each word, ``"speaker"`` a seeded split in which no speaker is in two parts; that needs
-            the speaker of every clip.
-        speaker: where the speaker of a clip is named. Empty: in file names
-            ``<speaker>_nohash_<number>``, as in Speech Commands. ``"folder"``: files lie in
-            word/speaker/file. Else a regular expression with one group, the speaker, searched in
-            ``word/file`` (without its ending). A clip that names none has an unknown speaker.
-        train_percent: share of the training set (seeded splits).
-        validation_percent: share of the validation set; the rest is the test set.
+            each word, ``"speaker"`` a seeded split in which no speaker is in more than one set,
+            which requires the speaker of every clip to be known.
+        speaker: where the name of a clip's speaker is found. Empty: in file names
+            ``<speaker>_nohash_<number>``, as in Speech Commands. ``"folder"``: files are in
+            word/speaker/file. Otherwise a regular expression with one group, the speaker, searched
+            in ``word/file`` (without its extension). A clip without a match has an unknown speaker.
+        train_percent: size of the training set (seeded splits).
+        validation_percent: size of the validation set; the rest is the test set.
         seed: of a seeded split.
-        lists: folder that holds the published lists, relative to the data folder; empty: found.
-        noise: folder of background noise, relative to the data folder; empty: found if there.
-        synthetic_clips: clips per word to synthesize where no data folder is given.
+        lists: folder of the published lists, relative to the data folder; empty: found
+            automatically.
+        noise: folder of background noise, relative to the data folder; empty: found automatically,
+            if there is one.
+        synthetic_clips: clips per word to synthesize if no data folder is given.
     """
 
     words: tuple[str, ...] = ()
@@ -55,9 +57,9 @@ class SpeechData:
         object.__setattr__(self, "words", words)
         _check_speaker(self.speaker, self.split)
         if len(set(self.words)) != len(self.words):
-            raise RecipeError(f"a word stands twice in words: {', '.join(self.words)}")
+            raise RecipeError(f"words contains a word twice: {', '.join(self.words)}")
         if len(self.words) == 1:
-            raise RecipeError(f"at least two words are needed to choose from, got {self.words[0]}")
+            raise RecipeError(f"at least two words are needed, got {self.words[0]}")
         if not (
             self.train_percent > 0
             and self.validation_percent > 0
@@ -85,29 +87,29 @@ def _check_speaker(speaker: str, split: str) -> None:
         groups = re.compile(speaker).groups
     except (re.error, OverflowError, RecursionError) as error:
         raise RecipeError(
-            f"speaker is no regular expression: {error}; got {speaker!r}. It is searched in "
-            "word/file, without the file's ending"
+            f"speaker is not a regular expression: {error}; got {speaker!r}. It is searched in "
+            "word/file, without the file extension"
         ) from None
     if groups != 1:
         raise RecipeError(
             f"speaker must have one group, the speaker, got {groups} in {speaker!r}; for example "
-            f"'/([^_]+)_'; or \"{SPEAKER_FOLDERS}\" where the files lie in word/speaker/file"
+            f"'/([^_]+)_'; or \"{SPEAKER_FOLDERS}\" if the files are in word/speaker/file"
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpeechIO:
-    """What a keyword spotter hears and says; part of its card.
+    """Inputs and outputs of a keyword spotter; part of its card.
 
     Attributes:
         labels: the words, in the order of the model's outputs (sorted).
         frontend: how a clip becomes features.
         normalization: of the features, per feature column.
         output: whether the model file gives logits (the runtime applies softmax) or probabilities.
-        input: what the model file takes: ``"features"``, normalized; or ``"audio"``: the samples of
-            a clip as float32 with full scale 1.0, where front end and normalization are inside; or
-            ``"stream"``: the next normalized frames, and states that hold what it needs of those
-            before.
+        input: of the model file: ``"features"``, normalized; or ``"audio"``: the samples of a clip
+            as float32 with full scale 1.0, with front end and normalization inside the model; or
+            ``"stream"``: the next normalized frames, and states that keep what it needs from
+            earlier ones.
     """
 
     labels: tuple[str, ...]
@@ -118,18 +120,18 @@ class SpeechIO:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """What the model takes of one clip: (frames, features), or (samples,)."""
+        """Input shape of one clip: (frames, features), or (samples,)."""
         inside = self.input == "audio"
         return (self.frontend.clip_samples,) if inside else self.frontend.shape
 
     def __post_init__(self) -> None:
         check_fields(self)
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
-            raise RecipeError(f"two or more different labels are needed, got {list(self.labels)}")
+            raise RecipeError(f"at least two distinct labels are needed, got {list(self.labels)}")
 
 
 def _metrics(data: SpeechData) -> tuple[str, ...]:
-    words = data.words or ("<word>",)  # which words, only the folder says
+    words = data.words or ("<word>",)  # only the folder tells which words
     return ("accuracy", "balanced_accuracy", RECALL_MIN, *(f"{RECALL_PREFIX}{w}" for w in words))
 
 

@@ -1,7 +1,7 @@
-"""Compressors: the steps of a recipe's ``[[compress.steps]]``; one file a compressor.
+"""Compressors: the steps of a recipe's ``[[compress.steps]]``; one file per compressor.
 
 A file in this folder defines a function decorated with :func:`compressor` that implements
-:class:`Compressor`. Its keyword-only arguments are the options a recipe may set.
+:class:`Compressor`. Its keyword-only arguments are the options that a recipe may set.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,23 +18,23 @@ Step = Mapping[str, object]
 
 
 class Compressor(Protocol):
-    """Makes a trained model smaller, or readier for what makes it smaller.
+    """Makes a trained model smaller, or prepares it for a later step.
 
-    A compressor receives a trained model and a coach. It returns a model that
+    A compressor receives a trained model and a fine-tuner. It returns a model that
 
-    * has the input and output shapes of the one it got;
-    * keeps what earlier steps settled: weights that are 0 stay 0, weights of a group stay equal
-      (in steps of their channels' scales), removed channels stay away, a model that is ``aware``
-      stays so. :meth:`FineTuner.fit` sees to that for all weights it trains;
-    * records in ``Model`` what later steps and the export must keep;
-    * depends on its arguments alone: all randomness comes from ``coach.rng``, all training goes
-      through ``coach.fit``. So an interrupted run repeats the cheap parts, resumes the training
-      and ends in the same bytes.
+    * has the input and output shapes of the given one;
+    * keeps the constraints of earlier steps: weights that are 0 stay 0, weights of a group stay
+      equal (in steps of their channels' scales), removed channels stay removed, a model that is
+      ``aware`` stays so. :meth:`FineTuner.fit` ensures this for all weights it trains;
+    * records in ``Model`` the constraints on later steps and the export;
+    * depends only on its arguments: all randomness comes from ``tuner.rng``, all training uses
+      ``tuner.fit``. So an interrupted run repeats the cheap parts, resumes the training and
+      produces the same bytes.
 
-    It folds the model first (``model.folded()``) if it works on the values that ship.
+    It folds the model first (``model.folded()``) if it works on the released values.
 
     Raises:
-        RecipeError: for an option that does not fit the model, naming what would.
+        RecipeError: for an option that does not fit the model, naming those that would.
     """
 
     def __call__(self, model: Model, tuner: FineTuner, **options: Any) -> Model:  # noqa: ANN401
@@ -49,9 +49,9 @@ class RegisteredCompressor:
     Attributes:
         name: as written in a recipe.
         apply: the function.
-        options: a frozen dataclass of the options a recipe may set.
-        shrinks: whether it makes the file, the arithmetic or the memory less than those of the
-            untrained network, so that screening cannot judge them.
+        options: a frozen dataclass of the options that a recipe may set.
+        shrinks: whether it reduces the file, the arithmetic or the memory compared with the
+            untrained network, so that screening cannot reject by them.
     """
 
     name: str
@@ -61,7 +61,7 @@ class RegisteredCompressor:
 
 
 FORMERLY = {"quantisation-aware": "quantization-aware"}
-"""Names that earlier versions wrote into recipes, and their names today."""
+"""Names that earlier versions wrote into recipes, and their current names."""
 _COMPRESSORS: Registry[RegisteredCompressor] = Registry(__name__, "compressor")
 Apply = TypeVar("Apply", bound=Callable[..., Model])
 
@@ -80,14 +80,14 @@ def compressor(name: str, *, shrinks: bool = False) -> Callable[[Apply], Apply]:
 
 
 def compressors() -> Mapping[str, RegisteredCompressor]:
-    """All registered compressors by name."""
+    """Return all registered compressors by name."""
     return _COMPRESSORS.all()
 
 
 def check_steps(
     steps: Sequence[Step],
 ) -> tuple[tuple[RegisteredCompressor, Mapping[str, Any]], ...]:
-    """The compressors of a recipe's steps, each with its options.
+    """Resolve the compressors of a recipe's steps, each with its options.
 
     Args:
         steps: tables with ``name`` and the compressor's options.
@@ -113,8 +113,7 @@ def compress(model: Model, steps: Sequence[Step], tuner: FineTuner) -> Model:
     """Run the steps of a recipe in their order.
 
     Raises:
-        RecipeError: for steps that cannot be understood or do not fit the model; the text names
-            the step.
+        RecipeError: for invalid steps, or steps that do not fit the model; the text names the step.
     """
     for index, (chosen, options) in enumerate(check_steps(steps)):
         try:
@@ -126,7 +125,7 @@ def compress(model: Model, steps: Sequence[Step], tuner: FineTuner) -> Model:
 
 
 def require(name: str, value: float, *, low: float, high: float) -> None:
-    """Refuse an option out of its range.
+    """Reject an option out of its range.
 
     Raises:
         RecipeError: naming the option and the range.

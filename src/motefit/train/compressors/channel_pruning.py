@@ -1,4 +1,4 @@
-"""Structured pruning: whole channels leave the graph, then the rest is fine-tuned.
+"""Structured pruning: whole channels are removed from the graph, then the rest is fine-tuned.
 
 Scores: Li et al., "Pruning filters for efficient convnets", arXiv:1608.08710 (norms of filters);
 Liu et al., "Learning efficient convolutional networks through network slimming", arXiv:1708.06519
@@ -34,35 +34,35 @@ def channel_pruning(  # noqa: PLR0913 - the options of a step are its signature
     epochs: int = 10,
     learning_rate: float = 0.0,
 ) -> Model:
-    """Take the least important channels out of the network, and train the rest.
+    """Remove the least important channels from the network, and train the rest.
 
-    Channels that a sum, a norm, a pool or a depthwise convolution passes on are one and go
-    together. Inputs and outputs stay, and so does the best channel of every set.
+    Channels that a sum, a norm, a pool or a depthwise convolution passes on are removed together.
+    Inputs and outputs stay, and so does the best channel of every set.
 
     Args:
         model: trained.
         tuner: to fine-tune with.
-        share: how much of ``target`` goes, at least.
-        target: ``"channels"``, ``"macs"`` (multiply-accumulates) or ``"bytes"`` (of the .tflite
-            file as it ships).
-        by: what makes a channel important: the mean absolute (``"l1"``) or root mean square
-            (``"l2"``) weight that makes it, norms folded in; or the scale of its norm
-            (``"gamma"``). Of several layers that make the same channels, the mean.
-        scope: ``"layer"``: every set loses the same share; ``"global"``: the least important of
-            all, relative to their sets' means, go.
+        share: minimum fraction of ``target`` to remove.
+        target: ``"channels"``, ``"macs"`` (multiply-accumulates) or ``"bytes"`` (of the released
+            .tflite file).
+        by: importance of a channel: the mean absolute (``"l1"``) or root mean square (``"l2"``)
+            weight that produces it, norms folded in; or the scale of its norm (``"gamma"``). If
+            several layers produce the same channels, the mean.
+        scope: ``"layer"``: every set loses the same fraction; ``"global"``: the least important of
+            all, relative to their sets' means, are removed.
         epochs: of fine-tuning.
-        learning_rate: peak; 0 for the training's own, because much has to be learned again.
+        learning_rate: peak; 0 for the training's own, because much must be relearned.
 
     Raises:
-        RecipeError: for a value out of range, a share that cannot be reached, or ``"gamma"`` in a
-            network without norms.
+        RecipeError: for a value out of range, a fraction that cannot be reached, or ``"gamma"`` in
+            a network without norms.
     """
     require("share", share, low=0, high=0.99)
     require("epochs", epochs, low=0, high=1e6)
     require("learning_rate", learning_rate, low=0, high=1e3)
     order = _order(model.graph, by=by, scope=scope)
     if not order:
-        raise RecipeError("this network has no channels that could go")
+        raise RecipeError("this network has no channels that can be removed")
     cost: dict[str, Callable[[Model], int]] = {
         "channels": lambda m: sum(space.size for space in spaces(m.graph)),
         "macs": lambda m: count(fold(m.graph)).macs,
@@ -93,7 +93,7 @@ def _fewest(most: int, enough: Callable[[int], bool]) -> int:
 
 
 def _order(graph: Graph, *, by: str, scope: str) -> list[tuple[ChannelGroup, int]]:
-    """All channels that may go, the first to go first; the best one of each space is not there."""
+    """Order all removable channels, least important first, without the best of each space."""
     folded = fold(graph)
     ranked = []
     for index, space in enumerate(spaces(graph)):
@@ -109,16 +109,16 @@ def _order(graph: Graph, *, by: str, scope: str) -> list[tuple[ChannelGroup, int
 
 
 def importance(graph: Graph, folded: Graph, space: ChannelGroup, *, by: str) -> np.ndarray:
-    """Score (channels,) of a space, higher is more important; see :func:`channel_pruning`.
+    """Score the (channels,) of a space, higher is more important; see :func:`channel_pruning`.
 
     Args:
         graph: in trained form.
-        folded: the same in shipped form.
+        folded: the same in released form.
         space: of ``graph``.
         by: ``"l1"``, ``"l2"`` or ``"gamma"``.
 
     Raises:
-        RecipeError: for ``"gamma"`` where no norm scales the channels.
+        RecipeError: for ``"gamma"`` if no norm scales the channels.
     """
     if by == "gamma":
         norms = [op for op in graph.ops if isinstance(op, BatchNorm) and op.output in space.tensors]

@@ -1,4 +1,4 @@
-"""Weight clustering: few shared values per weight, which are then fine-tuned.
+"""Weight clustering: few shared values per weight tensor, which are then fine-tuned.
 
 After Han et al., "Deep compression", arXiv:1510.00149, section 3: k-means over a layer's weights,
 gradients summed by cluster. First centroids: k-means++ (Arthur and Vassilvitskii, 2007).
@@ -28,23 +28,23 @@ def clustering(  # noqa: PLR0913 - the options of a step are its signature
     epochs: int = 5,
     learning_rate: float = 0.0,
 ) -> Model:
-    """Give every weight at most k different values in the file, and train those.
+    """Give every weight tensor at most k distinct values in the file, and train those.
 
-    Where the file holds a weight as integers, these are shared: values are clustered in steps of
-    their channels' scales (the file's own), so that one set of integers serves all channels. Where
-    it holds floats, the floats are shared.
+    If the file stores a weight as integers, these are shared: values are clustered in steps of
+    their channels' scales (those of the file), so that one set of integers serves all channels. If
+    it stores floats, the floats are shared.
 
     Args:
-        model: trained; folded on the way.
+        model: trained; it is folded first.
         tuner: to fine-tune with.
-        clusters: k, per weight; zeros of an earlier pruning are one of them.
+        clusters: k, per weight tensor; the zeros of an earlier pruning are one of them.
         layers: such as ``"conv0"``; empty for all.
         depthwise: cluster depthwise convolutions too, when ``layers`` is empty.
         epochs: of fine-tuning the shared values.
         learning_rate: peak; 0 for a tenth of the training's.
 
     Raises:
-        RecipeError: for a value out of range, or a layer that is not there.
+        RecipeError: for a value out of range, or an unknown layer.
     """
     require("clusters", clusters, low=2, high=256)
     require("epochs", epochs, low=0, high=1e6)
@@ -70,7 +70,7 @@ def clustering(  # noqa: PLR0913 - the options of a step are its signature
 def _clustered(
     weight: np.ndarray, scale: np.ndarray, clusters: int, *, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Groups (from 0; zeros of the weight are one of them) and values in steps of the scale."""
+    """Find groups (from 0; the weight's zeros are one of them) and values in steps of the scale."""
     alive = weight != 0
     groups = np.zeros(weight.shape, np.int64)
     values = np.zeros(weight.shape)
@@ -86,12 +86,12 @@ def _clustered(
 def k_means(
     values: np.ndarray, importance: np.ndarray, clusters: int, *, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One-dimensional weighted k-means with k-means++ starts.
+    """Run one-dimensional weighted k-means with k-means++ initialization.
 
     Args:
         values: (n,), n at least 1.
         importance: (n,) positive.
-        clusters: at most; fewer where there are fewer different values.
+        clusters: maximum number; fewer if there are fewer distinct values.
         rng: draws the first centers.
 
     Returns:

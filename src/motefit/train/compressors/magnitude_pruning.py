@@ -22,13 +22,13 @@ from motefit.train.module import layout_of
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Polynomial decay of the share of weights that are left.
+    """Polynomial decay of the fraction of remaining weights.
 
     Attributes:
         initial: sparsity at ``begin``.
         final: sparsity from ``end`` on.
-        begin: share of the training, 0..1, before which nothing is pruned.
-        end: share of the training.
+        begin: fraction of the training, 0..1, before which nothing is pruned.
+        end: fraction of the training.
         power: of the polynomial.
     """
 
@@ -56,7 +56,7 @@ class Schedule:
         return replace(self, begin=self.begin * share, end=self.end * share)
 
     def sparsity(self, progress: float) -> float:
-        """Share of zeros wanted after a share of the training.
+        """Return the target fraction of zeros after a fraction of the training.
 
         >>> half = Schedule(initial=0.0, final=0.8, begin=0.0, end=0.5)
         >>> [round(half.sparsity(p), 2) for p in (0.0, 0.25, 0.5, 1.0)]
@@ -88,31 +88,31 @@ def magnitude_pruning(  # noqa: PLR0913 - the options of a step are its signatur
     fine_tuning_epochs: int = 5,
     learning_rate: float = 0.0,
 ) -> Model:
-    """Set the smallest weights to zero, more and more of them, while the others make up for it.
+    """Gradually set the smallest weights to zero, while the others are trained to compensate.
 
-    A weight that is pruned stays so. The best epoch on validation is chosen among those that end
-    with the final sparsity.
+    A pruned weight stays pruned. The best validation epoch is chosen among those that end with the
+    final sparsity.
 
     Args:
         model: trained.
         tuner: to fine-tune with.
-        sparsity: share of zeros at the end: of every layer, or of all layers together.
-        initial_sparsity: share of zeros when pruning begins.
+        sparsity: fraction of zeros at the end: of every layer, or of all layers together.
+        initial_sparsity: fraction of zeros when pruning starts.
         epochs: of pruning; 0 prunes at once.
-        begin: share of these epochs before which nothing is pruned.
-        end: share of these epochs after which the final sparsity is reached.
+        begin: fraction of these epochs before which nothing is pruned.
+        end: fraction of these epochs after which the final sparsity is reached.
         power: of the polynomial schedule.
         frequency: training steps from one pruning to the next.
-        scope: ``"layer"``: every layer has the same share of zeros, the smallest magnitudes go;
-            ``"global"``: the smallest LAMP scores of all layers go, so that layers which can spare
-            more lose more, and none all its weights.
+        scope: ``"layer"``: every layer has the same fraction of zeros, the smallest magnitudes;
+            ``"global"``: the smallest LAMP scores of all layers are pruned, so that layers which
+            can spare more lose more, and none loses all its weights.
         layers: such as ``"conv0"``; empty for all convolutions, dense and recurrent layers.
         depthwise: prune depthwise convolutions too, when ``layers`` is empty.
         fine_tuning_epochs: after pruning, with the zeros fixed.
         learning_rate: peak; 0 for a tenth of the training's.
 
     Raises:
-        RecipeError: for a value out of range, or a layer that is not there.
+        RecipeError: for a value out of range, or an unknown layer.
     """
     require("learning_rate", learning_rate, low=0, high=1e3)
     _require_counts(epochs, fine_tuning_epochs, frequency)
@@ -176,25 +176,25 @@ class Masks(nn.Module):
             self.register_buffer(_key(name), layout_of(model.graph, name).to_torch(alive))
 
     def constant(self, name: str, value: Tensor) -> Tensor:
-        """A weight without those that are pruned."""
+        """Zero the pruned numbers of a weight."""
         return value * self._mask(name) if name in self._names else value
 
     def activation(self, name: str, value: Tensor) -> Tensor:  # noqa: ARG002 - of the protocol
-        """As it is."""
+        """Return the activation unchanged."""
         return value
 
     def advance(self, step: int, steps: int, constants: Mapping[str, Tensor]) -> None:
-        """Prune, when it is time; the last step of a training has the end of the schedule."""
+        """Prune if it is due; the last step of a training is at the end of the schedule."""
         wanted = self._schedule.sparsity(step / (steps - 1) if steps > 1 else 1.0)
         due = step % self._frequency == 0 or wanted == self._schedule.final
         if due and wanted > float(self.done):
             self.prune(wanted, constants)
 
     def prune(self, sparsity: float, constants: Mapping[str, Tensor]) -> None:
-        """Mask the smallest weights, among them all that are masked already.
+        """Mask the smallest weights, including all that are already masked.
 
         Args:
-            sparsity: share of zeros, of every weight or of all together.
+            sparsity: fraction of zeros, of every weight or of all together.
             constants: present values by name, in torch's layout.
         """
         magnitudes = [
@@ -215,7 +215,7 @@ class Masks(nn.Module):
 
 
 def _largest(scores: Tensor, sparsity: float) -> Tensor:
-    """1 for the largest of (n,) scores, 0 for the share ``sparsity`` of them, to the nearest."""
+    """Return 1 for the largest of (n,) scores, 0 for the fraction ``sparsity``, to the nearest."""
     keep = torch.ones_like(scores)
     pruned = round(sparsity * len(scores))
     keep[torch.argsort(scores, stable=True)[:pruned]] = 0
@@ -223,7 +223,7 @@ def _largest(scores: Tensor, sparsity: float) -> Tensor:
 
 
 def _lamp(magnitudes: Tensor) -> Tensor:
-    """Squares over the sum of all squares that are not smaller; the largest weight has 1."""
+    """Divide squares by the sum of all squares that are not smaller; the largest weight has 1."""
     order = torch.argsort(magnitudes, stable=True)
     squares = magnitudes[order].double().square()
     sums = squares.flip(0).cumsum(0).flip(0)

@@ -13,14 +13,14 @@ from motefit.train.finetune.trained_model import Model
 def quantization_aware(
     model: Model, tuner: FineTuner, *, epochs: int = 5, learning_rate: float = 0.0
 ) -> Model:
-    """Fine-tune with the rounding of the shipped file; later steps go on feeling it.
+    """Fine-tune with the rounding of the released file, which later steps also apply.
 
-    The norms are folded and their statistics frozen. Where no epoch is better than the start on
-    validation, the weights stay as they are.
+    The norms are folded and their statistics frozen. If no epoch is better than the start on
+    validation, the weights stay unchanged.
 
     Args:
         model: trained.
-        tuner: whose ``compress.precision`` says what is rounded.
+        tuner: whose ``compress.precision`` determines what is rounded.
         epochs: of fine-tuning; 0 only calibrates.
         learning_rate: peak; 0 for a tenth of the training's.
 

@@ -28,17 +28,18 @@ from motefit.train.finetune.rate_distortion import (
 from motefit.train.finetune.trained_model import Model, weight_names
 
 HALVINGS = range(-30, 6)
-"""Losses that a bit may be worth, as powers of two."""
+"""Prices of a bit to try, in units of the loss, as powers of two."""
 STRIDE = 5
-"""In powers of two: how the first search climbs to the price at which validation loses too much."""
+"""Step of the first search, in powers of two, up to the price at which validation loses too
+much."""
 ATTEMPTS = 4
-"""Prices that a fine-tuning is tried at, from the smallest file on."""
+"""Number of prices to try with fine-tuning, starting from the smallest file."""
 PATIENCE = 4.0
-"""The search ends where validation loses so many times the tolerance."""
+"""The search ends when validation loses this many times the tolerance."""
 BISECTIONS = 10
-"""How finely the price of a wanted size is found: 36 powers of two in 2^10 parts."""
+"""Bisection steps for the price of a target size: 36 powers of two in 2^10 parts."""
 DEARER = 2.0**0.25
-"""Ratio of the prices that a fine-tuning towards a wanted size is tried at."""
+"""Ratio of the prices to try when fine-tuning toward a target size."""
 
 
 @compressor("zip-aware")
@@ -53,18 +54,18 @@ def zip_aware(
 ) -> Model:
     """Choose integers, scales and biases again, for the smallest zip within a tolerance.
 
-    The price of a bit is raised step by step; each time the whole file is made, zipped and scored
-    in LiteRT on the validation set. With ``zip_bytes`` the lowest price that makes the zip so
-    small is taken, whatever validation says. Clustered weights keep their values, and only biases
-    change then; pruned ones stay 0.
+    The price of a bit is raised step by step; each time the whole file is written, zipped and
+    scored in LiteRT on the validation set. With ``zip_bytes``, the lowest price that reaches this
+    size is used, whatever the validation score. Clustered weights keep their values, and only
+    biases change then; pruned ones stay 0.
 
     Args:
-        model: trained; folded on the way.
+        model: trained; it is folded first.
         tuner: whose ``compress.precision`` must round weights to integers.
-        tolerance: what validation may lose against the file as it would ship without this step:
-            of accuracy in shares of the clips, of a mean absolute error as a share of it.
-        zip_bytes: largest zip wanted, whatever validation loses; 0 leaves it to the tolerance.
-        epochs: of fine-tuning at the price that is found, which makes higher prices bearable.
+        tolerance: validation loss allowed compared with the file without this step: an absolute
+            drop in accuracy (0..1), or a relative increase of a mean absolute error.
+        zip_bytes: target size of the zip, whatever validation loses; 0 leaves it to the tolerance.
+        epochs: of fine-tuning at the price found, which allows higher prices.
         learning_rate: peak of the fine-tuning; 0 for a tenth of the training's.
 
     Raises:
@@ -102,7 +103,7 @@ class RatePoint:
         model: with its integers chosen.
         price: in units of the loss.
         file: its .tflite bytes.
-        size: of their zip, quickly made.
+        size: of their zip, by fast compression.
         score: of the file on validation.
     """
 
@@ -120,14 +121,14 @@ class RatePoint:
         return cls(model=model, price=price, file=file, size=size, score=tuner.score(file))
 
     def lost(self, other: "RatePoint", tuner: FineTuner) -> float:
-        """How much worse another offer is."""
+        """Return how much worse another point is."""
         return tuner.loss_of_score(self.score, other.score)
 
 
 def _offers(
     model: Model, layers: list[Layer], start: RatePoint, tuner: FineTuner, *, until: float
 ) -> list[RatePoint]:
-    """Offers at rising prices, near the first that loses more than ``until``."""
+    """Make points at rising prices, near the first that loses more than ``until``."""
     form = tuner.nearest_form(model)
 
     def offer(power: float) -> RatePoint:
@@ -144,10 +145,10 @@ def _offers(
 def _of_size(
     model: Model, layers: list[Layer], tuner: FineTuner, *, tuning: FineTuneSpec, wanted: int
 ) -> RatePoint:
-    """The offer with the lowest price of a zip of ``wanted`` bytes, fine-tuned if it stays so.
+    """Find the lowest price with a zip of ``wanted`` bytes, fine-tuned if the size still fits.
 
     Raises:
-        RecipeError: where no price makes the zip so small.
+        RecipeError: if no price makes the zip that small.
     """
     form = tuner.nearest_form(model)
 
@@ -159,7 +160,8 @@ def _of_size(
     best = offer(high)
     if best.size > wanted:
         raise RecipeError(
-            f"zip_bytes = {wanted} is out of reach: with all weights rounded away the zip of this "
+            f"zip_bytes = {wanted} is out of reach: even with all weights rounded to zero, the zip "
+            "of this "
             f"network has {best.size} bytes; raise it, or make the network smaller"
         )
     for _ in range(BISECTIONS):
@@ -187,7 +189,7 @@ def _trained(
     tuning: FineTuneSpec,
     tolerance: float,
 ) -> list[RatePoint]:
-    """The smallest offer that a fine-tuning makes fair; none after :data:`ATTEMPTS`."""
+    """Find the smallest point that fine-tuning brings within tolerance, if any."""
     for offer in sorted(offers, key=lambda o: o.size)[:ATTEMPTS]:
         tried = _fitted(offer, layers, tuner, tuning)
         if start.lost(tried, tuner) <= tolerance:
@@ -198,7 +200,7 @@ def _trained(
 def _fitted(
     offer: RatePoint, layers: list[Layer], tuner: FineTuner, tuning: FineTuneSpec
 ) -> RatePoint:
-    """An offer after a fine-tuning that feels its price."""
+    """Fine-tune a point with its price applied."""
     names = {layer.name for layer in layers if layer.settled is None}
     settled = offer.model.groups
     free = replace(
@@ -213,7 +215,7 @@ def _fitted(
 
 
 class RateWeightedRounding(nn.Module):
-    """Rounds weights at a price, each by itself, in training (a ``train.module.Rounding``).
+    """Rounds weights at a price, each independently, in training (a ``train.module.Rounding``).
 
     Args:
         layers: whose weights are rounded.
@@ -231,7 +233,7 @@ class RateWeightedRounding(nn.Module):
         self._bits = price * bits_of(_integers(graph, layers, scales).values())
 
     def constant(self, name: str, value: Tensor) -> Tensor:
-        """A weight, rounded; its gradient passes straight through."""
+        """Round a weight; its gradient passes straight through."""
         if name not in self._layers:
             return value
         scale = self._scales[name]
@@ -247,11 +249,11 @@ class RateWeightedRounding(nn.Module):
         return straight_through(value, tensor.reshape(value.shape))
 
     def activation(self, name: str, value: Tensor) -> Tensor:  # noqa: ARG002 - of the protocol
-        """As it is."""
+        """Return the activation unchanged."""
         return value
 
     def advance(self, step: int, steps: int, constants: Mapping[str, Tensor]) -> None:
-        """Nothing changes with time."""
+        """Do nothing: the rounding does not change over time."""
 
 
 def _layers(model: Model, tuner: FineTuner) -> list[Layer]:
@@ -288,7 +290,7 @@ def _layers(model: Model, tuner: FineTuner) -> list[Layer]:
 def _sensitivity(
     information: np.ndarray, inputs: Inputs | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Of rows of weights (o, i), or of whole rows (o, 1) with the covariance of their inputs."""
+    """Compute the sensitivity of weights (o, i), or of rows (o, 1) and their inputs' covariance."""
     covariance = None
     if inputs is not None and inputs.covariance is not None:
         power = float(inputs.power.mean()) + 1e-12
@@ -299,19 +301,19 @@ def _sensitivity(
 
 
 def _rows(layer: Layer, array: np.ndarray) -> np.ndarray:
-    """An array of a weight's shape as (o, i): one row for each scale it may have."""
+    """Reshape an array of a weight's shape to (o, i): one row for each scale it may have."""
     first = np.moveaxis(array, layer.axis, 0)
     return first.reshape(len(first), -1)
 
 
 def _array(layer: Layer, rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Rows back in the shape of the weight."""
+    """Reshape rows back to the shape of the weight."""
     others = [size for axis, size in enumerate(shape) if axis != layer.axis]
     return np.moveaxis(rows.reshape(shape[layer.axis], *others), 0, layer.axis)
 
 
 def _priced(model: Model, layers: list[Layer], *, price: float, form: Graph) -> Model:
-    """The model with integers, scales and biases for a price of a bit."""
+    """Return the model with integers, scales and biases for a price of a bit."""
     graph = model.graph
     scales = {layer.name: scale_at(layer, price) for layer in layers}
     integers = integers_at(layers, scales, price)
@@ -330,7 +332,7 @@ def _priced(model: Model, layers: list[Layer], *, price: float, form: Graph) -> 
 
 
 def _settled(model: Model, layers: list[Layer], price: float, form: Graph) -> Model:
-    """The model with biases on coarse grids, and equal integers as groups that stay equal."""
+    """Fix biases on coarse grids, and equal integers as groups that stay equal."""
     graph = model.graph
     constants = {}
     groups = dict(model.groups)
@@ -348,7 +350,7 @@ def _settled(model: Model, layers: list[Layer], price: float, form: Graph) -> Mo
 def _integers(
     graph: Graph, layers: list[Layer], scales: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Integers (o, i) of weights that are integers times scales."""
+    """Return the integers (o, i) of weights that are integers times scales."""
     return {
         layer.name: np.rint(
             _rows(layer, graph.constants[layer.name]) / scales[layer.name].reshape(-1, 1)
@@ -358,7 +360,7 @@ def _integers(
 
 
 def _bias_step(form: Graph, layer: Layer, scale: np.ndarray) -> np.ndarray:
-    """Real value of 1 in the file's biases, float64 (1,) or (o,); 0 where they are floats."""
+    """Return the real value of 1 in the file's biases, float64 (1,) or (o,); 0 for floats."""
     if layer.bias not in form.quantization:
         return np.zeros(1)
     old = form.quantization[layer.bias].scale.astype(np.float64)
@@ -368,9 +370,9 @@ def _bias_step(form: Graph, layer: Layer, scale: np.ndarray) -> np.ndarray:
 def _cheap(
     bias: np.ndarray, least: np.ndarray, sensitivity: np.ndarray, price: float
 ) -> np.ndarray:
-    """Biases on a coarse grid: their low bytes become zeros; float32.
+    """Round biases to a coarse grid, so that their low bytes become zeros; float32.
 
-    The grid is a power of two times the file's own step, or of 1 where the file holds floats.
+    The grid is a power of two times the file's own step, or 1 if the file stores floats.
     """
     wanted = uniform_step(sensitivity, price)
     unit = np.where(least > 0, least, 1.0)

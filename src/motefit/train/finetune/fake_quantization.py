@@ -1,4 +1,4 @@
-"""Fake quantization: training that feels the rounding of the shipped file.
+"""Fake quantization: training with the rounding of the released file.
 
 The scales are those of ``graph.quantize.quantize``: weights by the same functions, activations from
 moving averages of the least and greatest value of a batch. Gradients pass straight through the
@@ -28,26 +28,26 @@ from motefit.spec.errors import RecipeError
 Ranges = Mapping[str, tuple[float, float]]
 
 RANGE_MOMENTUM = 0.98
-"""Share of the old range of an activation kept at each step."""
+"""Fraction of the previous range of an activation kept at each step."""
 INT8 = (-128, 127)
 _WEIGHTED = (Conv2D, DepthwiseConv2D, Dense)
 
 
 class FakeQuantization(nn.Module):
-    """Rounds weights, and activations if it has ranges, as the shipped file does.
+    """Rounds weights, and activations if it has ranges, as the released file does.
 
     Implements ``train.module.Rounding``. In training mode the ranges follow the activations.
 
     Args:
-        graph: shipped float form.
-        form: the same graph as it ships, quantized: says which constants are rounded, and how.
-        ranges: of every activation that has one of its own, to begin with; None rounds weights
-            only.
-        scales: of weights that have fixed ones; the others' follow their largest numbers.
-        only: names of the weights that are rounded; None for all that the form rounds.
+        graph: released float form.
+        form: the same graph in its quantized form, which determines the constants to round, and
+            how.
+        ranges: initial range of every activation with its own range; None rounds weights only.
+        scales: of weights with fixed scales; the others follow from the largest numbers.
+        only: names of the weights to round; None for all that the form rounds.
 
     Raises:
-        RecipeError: a missing range, or an LSTM whose activations were to be rounded.
+        RecipeError: for a missing range, or an LSTM whose activations would be rounded.
     """
 
     limits: Tensor
@@ -82,19 +82,19 @@ class FakeQuantization(nn.Module):
             )
         missing = [name for name in self._rows if name not in (ranges or {})]
         if missing:
-            raise RecipeError(f"no calibrated range for {missing[0]!r}; calibrate this same graph")
+            raise RecipeError(f"no calibrated range for {missing[0]!r}; calibrate this very graph")
         limits = [(ranges or {})[name] for name in self._rows]
         self.register_buffer("limits", torch.tensor(limits, dtype=torch.float64).reshape(-1, 2))
 
     def ranges(self) -> dict[str, tuple[float, float]]:
-        """Present range of every activation that has one of its own; empty without ranges."""
+        """Return the current range of every activation with its own; empty without ranges."""
         return {name: _pair(self.limits[row]) for name, row in self._rows.items()}
 
     def advance(self, step: int, steps: int, constants: Mapping[str, Tensor]) -> None:
-        """Nothing changes with time."""
+        """Do nothing: the rounding does not change over time."""
 
     def constant(self, name: str, value: Tensor) -> Tensor:
-        """A weight or a bias, rounded; anything else as it is."""
+        """Round a weight or a bias; return anything else unchanged."""
         if name in self._rules:
             rule = self._rules[name]
             array = value.detach().cpu().numpy()
@@ -114,7 +114,7 @@ class FakeQuantization(nn.Module):
         return value
 
     def activation(self, name: str, value: Tensor) -> Tensor:
-        """An activation, rounded; follows its range in training mode."""
+        """Round an activation; update its range in training mode."""
         op = self._makers.get(name)
         if not self._whole or isinstance(op, Softmax):
             return value
@@ -134,7 +134,7 @@ class FakeQuantization(nn.Module):
         return straight_through(clamped, (steps + zero).clamp(*INT8).sub(zero) * scale)
 
     def _twice_rounded(self, op: Op, steps: Tensor) -> Tensor:
-        """Whole output steps: first to the resolution of the multiplication, then halves up."""
+        """Round to output steps: first to the resolution of the multiplication, then halves up."""
         real = self._scale(op.inputs[0]) * self._weight_scales[op.inputs[1]].astype(np.float64)
         real = real / self._activations[op.output].scale[0]
         shift = np.maximum(-multiplier(real).exponent, 0)
@@ -144,14 +144,14 @@ class FakeQuantization(nn.Module):
         once = torch.floor(steps * fine + 0.5) / fine
         if not isinstance(op, DepthwiseConv2D):
             return torch.floor(once + 0.5)
-        # channels behind the last 8 run through scalar code, which rounds halves away from zero
+        # channels after the last full 8 use scalar code, which rounds halves away from zero
         channels = steps.shape[1]
         scalar = torch.arange(channels, device=steps.device) >= channels // 8 * 8
         away = scalar[:, None, None] & (once < 0)
         return torch.where(away, torch.ceil(once - 0.5), torch.floor(once + 0.5))
 
     def _quantization(self, name: str) -> Quantization:
-        """Scale and zero point by the rules of ``graph.quantize.quantize``."""
+        """Compute scale and zero point by the rules of ``graph.quantize.quantize``."""
         op = self._makers.get(name)
         if name not in self._rows and op is not None:
             return self._activations[op.inputs[0]]
@@ -168,14 +168,14 @@ class FakeQuantization(nn.Module):
         return float(self._activations[name].scale[0])
 
     def _source_scale(self, name: str) -> float:
-        """Scale of an activation by its range alone, which stands before the pass begins."""
+        """Compute the scale of an activation from its range, which is known before the pass."""
         if name not in self._rows:
             return self._source_scale(self._makers[name].inputs[0])
         return float(activation_quantization(*_pair(self.limits[self._rows[name]])).scale[0])
 
 
 def rounded_weights(form: Graph, only: frozenset[str] | None = None) -> dict[str, Quantization]:
-    """Weights that a shipped form holds as integers, with their scales; biases are not weights."""
+    """Return the integer weights of a released form, with their scales; biases are not weights."""
     return {
         name: form.quantization[name]
         for name, array in form.constants.items()
@@ -184,7 +184,7 @@ def rounded_weights(form: Graph, only: frozenset[str] | None = None) -> dict[str
 
 
 def _mean_of_integers(op: AveragePool2D, mean: Tensor) -> Tensor:
-    """The kernel's mean of raw integers: halves go away from zero."""
+    """Average raw integers as the kernel does: halves go away from zero."""
     count = op.window[0] * op.window[1]
     total = torch.round(mean * count)
     return torch.sign(total) * torch.floor((total.abs() + count // 2) / count)
@@ -210,7 +210,7 @@ class StraightThrough(torch.autograd.Function):
 
 
 def straight_through(value: Tensor, seen: Tensor) -> Tensor:
-    """``seen``, with gradients that go to ``value``."""
+    """Return ``seen``, with gradients that go to ``value``."""
     apply: Callable[..., Tensor] = StraightThrough.apply
     form = torch.channels_last if value.ndim == 4 else torch.contiguous_format
     return apply(value, seen.contiguous(memory_format=form))

@@ -1,4 +1,4 @@
-"""Fine-tuning for compressors: trains, ships and scores a model, and keeps what was settled.
+"""Fine-tuning for compressors: trains, exports and scores a model under constraints.
 
 Zeros stay zero and shared values stay shared (:class:`Ties`).
 """
@@ -29,8 +29,8 @@ from motefit.train.optimizer import CLASSIFICATION, score
 class Ties(nn.Module):
     """Holds pruned weights at 0 and the weights of a group together (a ``Rounding``).
 
-    What readers see of a group is the mean of its members, in steps of the channels' scales, so
-    that each member receives the mean of the group's gradients.
+    Readers see the mean of a group's members, in steps of the channels' scales, so that each member
+    receives the mean of the group's gradients.
 
     Args:
         model: whose zeros and groups are kept.
@@ -47,7 +47,7 @@ class Ties(nn.Module):
             if not alive.all():
                 self._held[name] = layout.to_torch(alive.astype(np.float32))
             if name in model.groups and alive.any():
-                # the zeros are a group of their own: their mean must not move others
+                # the zeros are a separate group: their mean must not move others
                 groups = np.where(alive, model.groups[name], model.groups[name].max() + 1)
                 _, index = np.unique(groups, return_inverse=True)
                 tensor = layout.to_torch(index.reshape(array.shape)).long()
@@ -56,22 +56,22 @@ class Ties(nn.Module):
                 self._groups[name] = (tensor, torch.from_numpy(scale.reshape(shape)))
 
     def constant(self, name: str, value: Tensor) -> Tensor:
-        """A weight, tied."""
+        """Tie a weight."""
         if name in self._groups:
             index, scale = (part.to(value.device) for part in self._groups[name])
             value = _means(value / scale, index) * scale
         return value * self._held[name].to(value.device) if name in self._held else value
 
     def activation(self, name: str, value: Tensor) -> Tensor:  # noqa: ARG002 - of the protocol
-        """As it is."""
+        """Return the activation unchanged."""
         return value
 
     def advance(self, step: int, steps: int, constants: Mapping[str, Tensor]) -> None:
-        """Nothing changes with time."""
+        """Do nothing: the ties do not change over time."""
 
 
 def _means(value: Tensor, index: Tensor) -> Tensor:
-    """Every number replaced by the mean of the numbers with its index."""
+    """Replace every number by the mean of the numbers with its index."""
     flat, places = value.reshape(-1), index.reshape(-1)
     sums = flat.new_zeros(int(places.max()) + 1).index_add(0, places, flat)
     counts = torch.bincount(places).to(flat)
@@ -94,25 +94,25 @@ class RoundingChain(nn.Module):
         return list(self._parts)  # type: ignore[arg-type]  # torch's list knows modules only
 
     def constant(self, name: str, value: Tensor) -> Tensor:
-        """What is left after all of them."""
+        """Apply all of them in order."""
         for rounding in self._roundings():
             value = rounding.constant(name, value)
         return value
 
     def activation(self, name: str, value: Tensor) -> Tensor:
-        """What is left after all of them."""
+        """Apply all of them in order."""
         for rounding in self._roundings():
             value = rounding.activation(name, value)
         return value
 
     def advance(self, step: int, steps: int, constants: Mapping[str, Tensor]) -> None:
-        """Tell each of them."""
+        """Advance each of them."""
         for rounding in self._roundings():
             rounding.advance(step, steps, constants)
 
 
 LEARNING_RATE_SHARE = 0.1
-"""Peak learning rate of a fine-tuning, as a share of the training's, unless a step sets one."""
+"""Peak learning rate of a fine-tuning relative to the training's, unless a step sets one."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -122,10 +122,10 @@ class FineTuneSpec:
     Attributes:
         epochs: how many; 0 applies the rounding and trains nothing.
         learning_rate: peak; 0 for the training's times :data:`LEARNING_RATE_SHARE`.
-        rounding: a module that implements ``train.module.Rounding``, between what the model must
-            keep and the rounding of the file; None for nothing.
-        counted_from: first epoch, from 0, that may be the best one.
-        may_fail: give back the model as it came where no epoch is better than the start.
+        rounding: a module that implements ``train.module.Rounding``, between the model's
+            constraints and the rounding of the file; None for none.
+        counted_from: first epoch, from 0, that is eligible as best epoch.
+        may_fail: return the given model if no epoch is better than the start.
     """
 
     epochs: int
@@ -143,9 +143,9 @@ class FineTuner:
         settings: of the training; its learning rate, batch size, optimizer and schedule are used.
         compress: how the file is rounded.
         loss: as in training.
-        examples: normalized inputs (n, *input_shape) that calibrate.
+        examples: normalized inputs (n, *input_shape) for calibration.
         seed: as in training.
-        folder: of the checkpoints; None keeps none.
+        folder: of the checkpoints; None for none.
         progress: called after every epoch, counted on from the epochs of the training.
         device: of torch.
     """
@@ -180,7 +180,7 @@ class FineTuner:
         return np.random.default_rng([self.seed, self._lessons, 2])
 
     def fit(self, model: Model, tuning: FineTuneSpec) -> Model:
-        """Fine-tune a model; what it must keep is kept, and its weights come back as seen.
+        """Fine-tune a model under its constraints; the returned weights satisfy them.
 
         Equal arguments give equal bytes on one machine's CPU, with or without interruption.
 
@@ -215,28 +215,28 @@ class FineTuner:
         return replace(model, graph=trained.graph, ranges=ranges or model.ranges)
 
     def form(self, model: Model) -> Graph:
-        """The graph as it would ship."""
+        """Return the graph in its released form."""
         form = self.nearest_form(model)
         if set(rounded_weights(form)) <= set(model.scales) and (model.ranges or not _whole(form)):
-            return form  # nothing is left to be rounded or calibrated
+            return form  # nothing to round or calibrate
         form = shipped_graph(
             model.graph, self.compress, examples=self.examples, ranges=dict(model.ranges) or None
         )
         return with_weight_scales(form, model.folded().graph, model.scales)
 
     def nearest_form(self, model: Model) -> Graph:
-        """As :meth:`form` with the nearest integers, which takes no time."""
+        """Return the form with the nearest integers, which is fast."""
         plain = replace(self.compress, rounding="nearest")
         ranges = dict(model.ranges) or None
         form = shipped_graph(model.graph, plain, examples=self.examples[:1], ranges=ranges)
         return with_weight_scales(form, model.folded().graph, model.scales)
 
     def file(self, model: Model) -> bytes:
-        """The .tflite bytes as they would ship."""
+        """Write the .tflite bytes as they would be released."""
         return file_of(self.form(model), self.compress)
 
     def score(self, file: bytes, *, part: tuple[np.ndarray, np.ndarray] | None = None) -> float:
-        """Score of a .tflite file in LiteRT: accuracy, or minus the mean absolute error.
+        """Score a .tflite file in LiteRT: accuracy, or minus the mean absolute error.
 
         Args:
             file: bytes, as from :meth:`file`.
@@ -249,19 +249,19 @@ class FineTuner:
         return score(self.loss, outputs, torch.from_numpy(np.asarray(y)), balanced=balanced)
 
     def loss_of_score(self, before: float, after: float) -> float:
-        """How much worse a score is: accuracy lost, or the share by which the error grew."""
+        """Return how much worse a score is: accuracy lost, or relative growth of the error."""
         if self.loss == CLASSIFICATION:
             return before - after
         return (before - after) / max(abs(before), 1e-12)
 
     def ranges(self, model: Model) -> dict[str, tuple[float, float]]:
-        """Calibrated ranges of a folded model's activations, where the file rounds them."""
+        """Calibrate the ranges of a folded model's activations, if the file rounds them."""
         if not self.rounds_activations(model):
             return {}
         return dict(calibrate(model.graph, self.examples, method=self.compress.calibration))
 
     def rounds_activations(self, model: Model) -> bool:
-        """Whether the shipped form holds activations as integers."""
+        """Return whether the released form has integer activations."""
         return _whole(self.nearest_form(model))
 
     def _shipped_rounding(self, model: Model) -> FakeQuantization | None:
@@ -289,10 +289,10 @@ class FineTuner:
 
 
 def _whole(form: Graph) -> bool:
-    """Whether a shipped form holds activations as integers."""
+    """Return whether a released form has integer activations."""
     return INPUT in form.quantization or f"{INPUT}.int8" in form.quantization
 
 
 def _after(epochs: int, report: EpochReport) -> EpochReport:
-    """A report counted on from the epochs before its fine-tuning."""
+    """Offset a report by the epochs before its fine-tuning."""
     return replace(report, epoch=report.epoch + epochs, epochs=report.epochs + epochs)

@@ -1,4 +1,4 @@
-"""How much the loss minds a change of each weight: Fisher information, and layers' inputs."""
+"""Sensitivity of the loss to each weight: Fisher information, and statistics of layers' inputs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from motefit.train.optimizer import CLASSIFICATION
 EXAMPLES = 256
 INPUT_EXAMPLES = 1024
 DRAWS = 2
-"""Random outputs drawn for every example: the information is their mean."""
+"""Random outputs drawn for every example, over which the information is averaged."""
 
 
 def fisher(graph: Graph, examples: np.ndarray, *, loss: str, seed: int) -> dict[str, np.ndarray]:
-    """Diagonal of the Fisher information of every float constant, in the graph's layout.
+    """Compute the diagonal Fisher information of every float constant, in the graph's layout.
 
     For the cross-entropy the outputs are drawn from the network's own distribution; for other
     losses it is that of a normal distribution of deviation 1 around the outputs.
 
     Args:
-        graph: shipped float form.
+        graph: released float form.
         examples: (n, *input_shape); the first :data:`EXAMPLES` are used.
         loss: of the training.
         seed: of the draws.
@@ -55,7 +55,7 @@ def fisher(graph: Graph, examples: np.ndarray, *, loss: str, seed: int) -> dict[
 
 
 def _surprise(out: Tensor, *, loss: str, generator: torch.Generator) -> Tensor:
-    """Minus the logarithm of the likelihood of a drawn output."""
+    """Compute minus the log-likelihood of a drawn output."""
     if loss == CLASSIFICATION:
         drawn = torch.multinomial(out.detach().softmax(1), 1, generator=generator)
         return torch.nn.functional.cross_entropy(out, drawn[:, 0])
@@ -65,7 +65,7 @@ def _surprise(out: Tensor, *, loss: str, generator: torch.Generator) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Inputs:
-    """What a layer's weights multiply.
+    """Statistics of a layer's inputs.
 
     Attributes:
         mean: (1, i); of a depthwise convolution (o, i), one row for each channel.
@@ -79,7 +79,7 @@ class Inputs:
 
 
 def layer_inputs(graph: Graph, examples: np.ndarray) -> Mapping[str, Inputs]:
-    """Statistics of the inputs of convolutions and dense layers, by name of the weight."""
+    """Compute input statistics of convolutions and dense layers, by name of the weight."""
     tensors = run_all(graph, examples[:INPUT_EXAMPLES])
     found = {}
     for op in graph.ops:

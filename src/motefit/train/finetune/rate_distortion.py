@@ -1,10 +1,10 @@
-"""Rounding at a price: cheap integers where the loss does not mind.
+"""Rate-distortion rounding: integers that take few bits where the loss is insensitive.
 
 Every weight is an integer times a scale. It costs the bits that its integer takes under the
-histogram of all integers, and what it does to the loss: the Fisher information of its row of
+histogram of all integers, and increases the loss by the Fisher information of its row of
 weights (Kirkpatrick et al., arXiv:1612.00796) times the covariance of the layer's inputs, because
-the bias takes care of their mean. Weights are rounded in turn and the error is passed on to those
-that are still free (Frantar et al., "GPTQ", arXiv:2210.17323), then chosen again one by one.
+the bias absorbs their mean. Weights are rounded in turn and the error is passed on to those that
+are still free (Frantar et al., "GPTQ", arXiv:2210.17323), then chosen again one by one.
 
 Scales follow from equal slopes: an entropy-coded uniform quantizer of step D and sensitivity f
 spends its bits best at D^2 = 6 price / (f ln 2) (Gish and Pierce, "Asymptotically efficient
@@ -23,11 +23,12 @@ from motefit.graph.scales import weight_limit
 
 SWEEPS = 12
 DAMPING = 1e-5
-"""Added to the inputs' covariance, as a share of its mean power, so that it has an inverse."""
+"""Damping added to the inputs' covariance, relative to its mean power, so that it has an
+inverse."""
 SCALE_DIGITS = 3
-"""Binary digits of a scale behind the first: few, so that their bytes repeat."""
+"""Binary digits of a scale after the first: few, so that their bytes repeat."""
 UNSEEN = 0.02
-"""How often an integer counts that no weight has."""
+"""Count assumed for an integer that no weight has."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,7 +45,7 @@ class Layer:
         covariance: (i, i) of the inputs, damped; None for none.
         mean: (1, i) or (o, i) of the inputs.
         bias_sensitivity: (o,).
-        settled: scale (1,) or (o,) of a weight whose integers have been chosen and stay.
+        settled: scale (1,) or (o,) of a weight whose integers are already fixed.
     """
 
     name: str
@@ -60,21 +61,21 @@ class Layer:
 
     @cached_property
     def order(self) -> np.ndarray:
-        """Inputs (i,) in the order in which their weights are rounded: strong ones first."""
+        """Inputs (i,) in the order in which their weights are rounded: strongest first."""
         if self.covariance is None:
             return np.arange(self.rows.shape[1])
         return np.argsort(-np.diag(self.covariance), kind="stable")
 
     @cached_property
     def factor(self) -> np.ndarray:
-        """Upper triangular (i, i), in :attr:`order`: how errors are passed on."""
+        """Upper triangular (i, i), in :attr:`order`, by which errors are propagated."""
         if self.covariance is None:
             return np.eye(self.rows.shape[1])
         inverse = np.linalg.inv(self.covariance[np.ix_(self.order, self.order)])
         return np.asarray(np.linalg.cholesky(inverse).T)
 
     def step(self, price: float) -> np.ndarray:
-        """Wanted scale at a price of a bit: (o,), or (1,) with one scale for the weight."""
+        """Compute the target scale at a price of a bit: (o,), or (1,) with one scale per weight."""
         passed_on = math.exp(-2 * float(np.log(np.diag(self.factor)).mean()))
         feeling = self.sensitivity.mean(axis=1) * passed_on
         if self.rule.axis is None:
@@ -83,19 +84,19 @@ class Layer:
 
 
 def uniform_step(sensitivity: np.ndarray, price: float) -> np.ndarray:
-    """Step of the uniform quantizer whose bits are worth their price."""
+    """Compute the step of the optimal uniform quantizer at a price of a bit."""
     return np.asarray(np.sqrt(6 * price / (np.maximum(sensitivity, 1e-30) * math.log(2))))
 
 
 def scale_at(layer: Layer, price: float) -> np.ndarray:
-    """Scales, float32 (1,) or (o,), of few digits; not finer than the file's integers reach."""
+    """Compute scales, float32 (1,) or (o,), of few digits; limited by the range of integers."""
     if layer.settled is not None:
         return layer.settled
     limit = weight_limit(layer.rule.bits)
     peak = np.abs(layer.rows).max(axis=1)
     if layer.rule.axis is None:
         peak = peak.max(keepdims=True)
-    # a scale above the peak says no more than zeros do
+    # a scale above the peak carries no more information than zeros
     wanted = np.clip(layer.step(price), peak / limit, np.maximum(peak, 1e-9))
     power = np.exp2(np.floor(np.log2(wanted)) - SCALE_DIGITS)
     return np.asarray(np.ceil(wanted / power) * power, np.float32)
@@ -104,7 +105,7 @@ def scale_at(layer: Layer, price: float) -> np.ndarray:
 def integers_at(
     layers: list[Layer], scales: Mapping[str, np.ndarray], price: float
 ) -> dict[str, np.ndarray]:
-    """Integers (o, i), float64, of every layer at a price of a bit."""
+    """Choose integers (o, i), float64, of every layer at a price of a bit."""
     integers = {x.name: np.rint(x.rows / scales[x.name].reshape(-1, 1)) for x in layers}
     integers = {n: np.clip(values, -127, 127) for n, values in integers.items()}
     for _ in range(2):
@@ -120,14 +121,14 @@ def integers_at(
 
 
 def bits_of(integers: Iterable[np.ndarray]) -> np.ndarray:
-    """Bits (255,) of the integers -127..127 under the histogram of some arrays of them."""
+    """Compute the bits (255,) of the integers -127..127 under the histogram of some arrays."""
     everything = np.concatenate([array.ravel() for array in integers]).astype(np.int64)
     counts = np.bincount(everything + 127, minlength=255) + UNSEEN
     return np.asarray(-np.log2(counts / counts.sum()))
 
 
 def at_once(layer: Layer, weight: np.ndarray, scale: np.ndarray, prices: np.ndarray) -> np.ndarray:
-    """Integers (o, i), float64, of weights (o, i), each chosen by itself."""
+    """Choose integers (o, i), float64, of weights (o, i), each independently."""
     steps = np.broadcast_to(scale.astype(np.float64), (len(weight),))
     if layer.settled is not None:
         return np.rint(weight / steps[:, None])
@@ -143,7 +144,7 @@ def at_once(layer: Layer, weight: np.ndarray, scale: np.ndarray, prices: np.ndar
 def _choose(
     layer: Layer, i: int, best: np.ndarray, curvature: np.ndarray, prices: np.ndarray
 ) -> np.ndarray:
-    """Integers (o,) of one column: near the best reals (o,), unless others are cheaper."""
+    """Choose integers (o,) of one column: near the best reals (o,), unless others are cheaper."""
     limit = weight_limit(layer.rule.bits)
     choices = np.arange(-limit, limit + 1)
     costs = 0.5 * curvature[:, None] * (choices - best[:, None]) ** 2
@@ -152,7 +153,7 @@ def _choose(
 
 
 def _in_turn(layer: Layer, scale: np.ndarray, prices: np.ndarray) -> np.ndarray:
-    """Round column after column and pass the error on."""
+    """Round column after column and propagate the error."""
     steps = np.broadcast_to(scale.astype(np.float64), (len(layer.rows),))
     sensitivity = np.broadcast_to(layer.sensitivity, layer.rows.shape)
     rest = layer.rows[:, layer.order].copy()

@@ -1,4 +1,4 @@
-"""A trained network on its way to the file, with what has been settled about it."""
+"""A trained network between training and export, with the constraints on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,15 +14,16 @@ from motefit.spec.errors import RecipeError
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
-    """A graph and what later steps must keep. A weight that is exactly 0 counts as pruned.
+    """A graph and the constraints on later steps. A weight that is exactly 0 counts as pruned.
 
     Attributes:
-        graph: in trained form, or folded (shipped float form); everything below needs it folded.
-        groups: whole numbers from 0 for each number of a weight: where they are equal, and the
-            weight is not 0, the weights share one value (in steps of their channel's scale).
-        scales: of weights whose integers have been chosen: float32 (1,) or one per channel.
-        ranges: of activations, as trained; a shipped int8 file takes them over.
-        aware: whether training must feel the rounding of the shipped file.
+        graph: in trained form, or folded (released float form); the other attributes require it
+            folded.
+        groups: group index from 0 for each number of a weight: nonzero weights with equal indices
+            share one value (in steps of their channel's scale).
+        scales: of weights whose integers are fixed: float32 (1,) or one per channel.
+        ranges: of activations, as trained; a released int8 file uses them.
+        aware: whether training must apply the rounding of the released file.
     """
 
     graph: Graph
@@ -32,12 +33,12 @@ class Model:
     aware: bool = False
 
     def folded(self) -> "Model":
-        """The same model with its graph in shipped float form."""
+        """Return the same model with its graph in released float form."""
         return replace(self, graph=fold(self.graph))
 
 
 def weight_names(graph: Graph) -> dict[str, Op]:
-    """Names of all weights (no biases, no norms) with the operations that read them."""
+    """Map the names of all weights (no biases, no norms) to the operations that read them."""
     names: dict[str, Op] = {}
     for op in graph.ops:
         if isinstance(op, Conv2D | DepthwiseConv2D | Dense):
@@ -48,7 +49,7 @@ def weight_names(graph: Graph) -> dict[str, Op]:
 
 
 def chosen_weights(graph: Graph, layers: tuple[str, ...], *, depthwise: bool) -> tuple[str, ...]:
-    """Names of the weights that a step works on.
+    """Select the names of the weights that a step works on.
 
     Args:
         graph: in any float form.

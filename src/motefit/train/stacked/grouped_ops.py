@@ -1,9 +1,9 @@
-"""What each operation of a Graph is in torch when several models run as one.
+"""Torch implementation of each operation of a Graph for several models at once.
 
 Models of one form are stacked on a leading axis, of their constants (m, ...) and of vectors
 (m, n, f) and sequences (m, n, t, f). Images have it among the channels, (n, m * c, h, w), so that a
-convolution in groups keeps the models apart, and whatever works on each channel alone is the step
-of one model.
+grouped convolution keeps the models separate, and operations on single channels are those of one
+model.
 """
 
 from collections.abc import Sequence
@@ -35,11 +35,11 @@ from motefit.train.torch_ops import Context, Step, compile_op, convolution, dept
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """The graphs that run as one, all of one form.
+    """Graphs that run together, all of one form.
 
     Attributes:
         graphs: at least one.
-        generators: of the dropouts' random numbers, one a graph.
+        generators: of the dropouts' random numbers, one per graph.
     """
 
     graphs: Sequence[Graph]
@@ -47,20 +47,20 @@ class Stack:
 
     @property
     def size(self) -> int:
-        """How many models there are."""
+        """Number of models."""
         return len(self.graphs)
 
     def shape(self, name: str) -> Shape:
-        """Shape of a tensor of one model, of one example."""
+        """Return the shape of a tensor, for one model and one example."""
         return self.graphs[0].shapes[name]
 
 
 @singledispatch
 def stack_op(op: Op, stack: Stack) -> Step:  # noqa: ARG001 - the dispatch needs the signature
-    """A function from an operation's stacked input tensors to its stacked output tensor.
+    """Make a function from an operation's stacked input tensors to its stacked output tensor.
 
     Raises:
-        ModelFileError: when stacked training has no rule for the operation.
+        ModelFileError: if stacked training does not support the operation.
     """
     raise ModelFileError(
         f"{op.output}: {type(op).__name__} cannot be trained in a stack; train this model alone"
@@ -68,7 +68,7 @@ def stack_op(op: Op, stack: Stack) -> Step:  # noqa: ARG001 - the dispatch needs
 
 
 def is_stackable(op: Op, graph: Graph) -> bool:
-    """Whether there is a rule for an operation."""
+    """Return whether an operation is supported."""
     if isinstance(op, Softmax):
         return op is graph.ops[-1]  # the loss reads the logits before it
     if isinstance(op, Add):
@@ -80,10 +80,10 @@ def is_stackable(op: Op, graph: Graph) -> bool:
 
 
 def stacked(x: Tensor, stack: Stack) -> Tensor:
-    """Inputs (m, n, *shape) in the form that the steps take.
+    """Convert inputs (m, n, *shape) to the form that the steps take.
 
-    Channels last in memory are faster, but with them the last bits of a norm and of a mean depend
-    on how many channels there are.
+    Channels-last memory is faster, but there the last bits of a norm and of a mean depend on the
+    number of channels.
     """
     if x.ndim < 5:
         return x
@@ -93,7 +93,7 @@ def stacked(x: Tensor, stack: Stack) -> Tensor:
 
 
 def by_model(x: Tensor, models: int) -> Tensor:
-    """An output as (m, n, *shape), images with their channels last."""
+    """Convert an output to (m, n, *shape), images with their channels last."""
     if x.ndim < 4:
         return x
     return x.reshape(len(x), models, -1, *x.shape[2:]).permute(1, 0, 3, 4, 2)
@@ -183,7 +183,7 @@ def _dropout(op: Dropout, stack: Stack) -> Step:
 
 
 def _mask(examples: int, shape: Shape, keep: float, generator: torch.Generator) -> Tensor:
-    """The mask that one model alone would draw: torch draws in the order of the memory."""
+    """Draw the mask that one model alone would draw: torch draws in memory order."""
     if len(shape) == 3:
         height, width, channels = shape
         mask = torch.empty((examples, channels, height, width), memory_format=torch.channels_last)
@@ -193,5 +193,5 @@ def _mask(examples: int, shape: Shape, keep: float, generator: torch.Generator) 
 
 
 def rate_of(graph: Graph, output: str) -> float:
-    """Rate of the dropout with an output's name."""
+    """Return the rate of the dropout with an output's name."""
     return next(op.rate for op in graph.ops if isinstance(op, Dropout) and op.output == output)

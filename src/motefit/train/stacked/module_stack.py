@@ -1,4 +1,4 @@
-"""Several modules of one form as one: their parameters are the rows of one matrix."""
+"""Several modules of one form trained together: their parameters are the rows of one matrix."""
 
 from collections.abc import Sequence
 
@@ -14,14 +14,14 @@ from motefit.train.stacked.grouped_ops import Stack, by_model, stack_op, stacked
 from motefit.train.torch_ops import Context, Step
 
 ALIGNMENT = 32
-"""Rows are a multiple of this long, two of the longest vector registers: the end of a row is
+"""Row lengths are a multiple of this, two of the longest vector registers: the end of a row is
 computed like its middle, so that a model's numbers do not depend on its place in the stack."""
 
 
 class StackedModule:
-    """The function of several models, and its gradients.
+    """Forward pass and gradients of several models.
 
-    It begins with what the runs hold, and :meth:`store` hands it back to them.
+    It starts with the state of the runs, and :meth:`store` writes it back.
 
     Attributes:
         runs: as given.
@@ -31,7 +31,7 @@ class StackedModule:
         decays: (p,) float32: 1 where weight decay acts, otherwise 0.
 
     Args:
-        runs: of graphs of one form, that have done equally many epochs.
+        runs: of graphs of one form, with equally many finished epochs.
     """
 
     def __init__(self, runs: Sequence[Run]) -> None:
@@ -72,21 +72,21 @@ class StackedModule:
             self.steps = 0
 
     def _views(self, rows: Tensor) -> list[Tensor]:
-        """A matrix such as ``values`` as tensors (models, *shape), one for each parameter."""
+        """View a matrix such as ``values`` as tensors (models, *shape), one per parameter."""
         sizes = [shape.numel() for shape in self._shapes]
         parts = torch.split(rows[:, : sum(sizes)], sizes, 1)
         return [part.view(-1, *shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
     def train(self) -> None:
-        """From now on norms use and update the statistics of batches, and dropouts act."""
+        """Enter training mode: norms use and update batch statistics, and dropouts act."""
         self._context.training = True
 
     def eval(self) -> None:
-        """From now on norms use their running statistics, and dropouts do nothing."""
+        """Enter evaluation mode: norms use running statistics, and dropouts do nothing."""
         self._context.training = False
 
     def logits(self, batch: Tensor) -> Tensor:
-        """Outputs (models, n, *output_shape) without a final softmax.
+        """Compute outputs (models, n, *output_shape) without a final softmax.
 
         Args:
             batch: (models, n, *input_shape) float32.
@@ -99,7 +99,7 @@ class StackedModule:
         return by_model(tensors[name], len(self.runs))
 
     def gradient(self, outputs: Tensor, slopes: Tensor) -> Tensor:
-        """Gradients, as ``values``, of a sum of losses.
+        """Compute gradients, shaped like ``values``, of a sum of losses.
 
         Args:
             outputs: of the last :meth:`logits`.
@@ -109,7 +109,7 @@ class StackedModule:
         return torch.cat([*(part.flatten(1) for part in parts), self._padding], 1)
 
     def store(self) -> None:
-        """Give parameters, statistics and moments back to the runs."""
+        """Write parameters, statistics and moments back to the runs."""
         moments = [self._views(rows) for rows in self.moments]
         step = torch.tensor(float(self.steps))
         with torch.no_grad():
@@ -127,6 +127,6 @@ def _steps(stack: Stack) -> list[tuple[Op, Step]]:
 
 
 def _rows(parameters: Sequence[Sequence[Tensor]]) -> Tensor:
-    """Tensors, by parameter and model, as the rows of a padded matrix (models, p)."""
+    """Pack tensors, by parameter and model, into the rows of a padded matrix (models, p)."""
     rows = torch.cat([torch.stack(list(own)).detach().flatten(1) for own in parameters], 1)
     return functional.pad(rows, (0, -rows.shape[1] % ALIGNMENT))

@@ -1,4 +1,4 @@
-"""Stacked training: candidates of one shape train as one, on a leading model axis.
+"""Stacked training: candidates of one shape train together, on a leading model axis.
 
 A small net's step is mostly the cost of calling torch; a stack pays it once for all its models.
 Adam, AdamW and the losses are computed for all of them at once, each at its own learning rate.
@@ -36,16 +36,16 @@ from motefit.train.stacked.grouped_ops import is_stackable
 from motefit.train.stacked.module_stack import StackedModule
 
 BETAS = (0.9, 0.999)
-"""Shares of the old moments kept at each step (torch's default)."""
+"""Fractions of the previous moments kept at each step (torch's default)."""
 EPSILON = 1e-8
 """Added to the root of the second moment (torch's default)."""
 
 
 class StackedAdam:
-    """The arithmetic of ``train.optimization.optimizer``, in a handful of operations.
+    """The arithmetic of ``train.optimizer.optimizer``, in a handful of operations.
 
     Args:
-        module: whose ``values``, ``moments`` and ``steps`` it moves.
+        module: whose ``values``, ``moments`` and ``steps`` it updates.
         settings: of each model, with equal ``optimizer``.
     """
 
@@ -74,10 +74,10 @@ class StackedAdam:
                 gradient = gradient + change
         mean.lerp_(gradient, 1 - BETAS[0])
         square.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
-        # Both corrections of the moments' bias are in the length of the step.
+        # Both bias corrections of the moments are part of the step length.
         first = 1 - BETAS[0] ** module.steps
         second = math.sqrt(1 - BETAS[1] ** module.steps)
-        # torch's root is MKL's: not rounded exactly, and another on another processor
+        # torch's square root is MKL's: not exactly rounded, and dependent on the processor
         np.sqrt(square.numpy(), out=change.numpy())
         change.add_(EPSILON * second)
         values.addcdiv_(mean * rate, change, value=-second / first)
@@ -87,15 +87,15 @@ Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def losses(name: str, label_smoothing: Sequence[float]) -> Loss:
-    """A function of outputs (models, n, ...) and targets (models, n, ...) of that size.
+    """Make a function of outputs (models, n, ...) and targets (models, n, ...) of that size.
 
     It returns losses (models, ...), whose mean over all but the first axis is each model's
-    ``train.optimization.loss_function``, and their derivatives by the outputs, in the form of the
-    outputs. The cross-entropy takes logits (models, n, classes) and classes (models, n).
+    ``train.optimizer.loss_function``, and their derivatives with respect to the outputs. The
+    cross-entropy takes logits (models, n, classes) and classes (models, n).
 
     Args:
         name: as there.
-        label_smoothing: of each model; the cross-entropy's.
+        label_smoothing: of each model's cross-entropy.
 
     Raises:
         RecipeError: for an unknown name.
@@ -136,20 +136,20 @@ def _cross_entropy(smoothing: Tensor) -> Loss:
 
 
 WORTHWHILE_MACS = 4_000_000
-"""Multiply-accumulates of a model's step. With a quarter of them eight models gained two to three
-times from a stack, with twice as many a fifth (benchmarks/stacked)."""
+"""Multiply-accumulates of a model's step. With a quarter of them, eight models were two to three
+times as fast in a stack; with twice as many, by a fifth (benchmarks/stacked)."""
 
 
 def can_stack(graph: Graph) -> bool:
-    """Whether stacked training has a rule for every operation of a graph."""
+    """Return whether stacked training supports every operation of a graph."""
     return all(is_stackable(op, graph) for op in graph.ops)
 
 
 def worth_stacking(graph: Graph, settings: TrainSpec) -> bool:
-    """Whether a stack of such trainings takes clearly less time than one after another.
+    """Return whether a stack of such trainings is clearly faster than one after another.
 
-    It does where calling torch costs more than the arithmetic; see benchmarks/stacked. What a
-    teacher targets is trained alone: each training has a teacher of its own.
+    It is if calling torch costs more than the arithmetic; see benchmarks/stacked. Distillation is
+    never stacked: each training has its own teacher.
     """
     if settings.teacher is not None:
         return False
@@ -157,7 +157,7 @@ def worth_stacking(graph: Graph, settings: TrainSpec) -> bool:
 
 
 def stack_key(graph: Graph, settings: TrainSpec) -> str:
-    """Equal for trainings that may share a stack, on one source and with one loss.
+    """Make a key that is equal for trainings that may share a stack, source and loss.
 
     These have operations and constants of equal shape and equal settings, apart from seeds,
     learning rates, weight decay, label smoothing and the rates of dropouts.
@@ -195,33 +195,34 @@ def train_stacked(  # noqa: PLR0913 - as train.loop.train
     """Train several graphs at once, each as ``train.loop.train`` would train it alone.
 
     Order, augmentation, dropout and schedule of a model are those of its own seed and settings, so
-    that it comes to the same weights as alone, up to the order of sums. Checkpoints are those of
-    ``train``: a model may go on alone, or in another stack. Models that have done fewer epochs than
-    others catch up first. Equal arguments give equal bytes on one machine's CPU.
+    that it reaches the same weights as alone, up to the order of sums. Checkpoints are those of
+    ``train``: a model may continue alone, or in another stack. Models with fewer finished epochs
+    catch up first. Equal arguments give equal bytes on one machine's CPU.
 
     Args:
         graphs: initial constants, at least one graph.
-        source: of the examples of all models. It is asked once an epoch if it draws no random
-            numbers, otherwise once for each model, and all their examples are held at once.
+        source: of the examples of all models. It is read once per epoch if it draws no random
+            numbers, otherwise once for each model, and all their examples are in memory at once.
         settings: of each model, with equal :func:`stack_key`.
         loss: as in ``train``.
         seeds: of each model.
-        checkpoints: of each model; None keeps none.
+        checkpoints: of each model; None for none.
         progress: called with a model's index after each of its epochs.
-        stop: asked after every epoch of the stack; True ends the training, resumable.
+        stop: called after every epoch of the stack; True ends the training, which can be resumed.
         until: as in ``train``.
 
     Returns:
-        In order, the result of each model. One that diverged has left the others unharmed.
+        The result of each model, in order. One that diverged does not affect the others.
 
     Raises:
-        RecipeError: the trainings cannot share a stack, or the loss is unknown.
-        MotefitError: as in ``train``, but for :class:`DivergedError`.
+        RecipeError: if the trainings cannot share a stack, or the loss is unknown.
+        MotefitError: as in ``train``, except :class:`DivergedError`.
     """
     keys = {stack_key(g, s) for g, s in zip(graphs, settings, strict=True)}
     if len(keys) != 1 or not can_stack(graphs[0]):
         raise RecipeError(
-            f"{len(graphs)} trainings of {len(keys)} forms cannot be stacked; stack those of equal "
+            f"{len(graphs)} trainings of {len(keys)} different forms cannot be stacked; stack "
+            "those of equal "
             "stack_key, and train graphs for which can_stack is false alone"
         )
     runs = [
@@ -241,9 +242,9 @@ class _Member:
     """One model of a stack.
 
     Attributes:
-        index: as the caller counts.
+        index: in the caller's order.
         run: its state as a training of its own.
-        checkpoint: where it is kept.
+        checkpoint: path of its checkpoint.
         error: set when it has diverged.
     """
 
@@ -282,7 +283,7 @@ class _Training:
         return tuple(member.error or member.run.result() for member in self._members)
 
     def _behind(self) -> list[_Member]:
-        """The models to train next: those that have done the fewest epochs."""
+        """Select the models to train next: those with the fewest finished epochs."""
         left = [m for m in self._members if m.error is None and m.run.done < self._goal]
         fewest = min((member.run.done for member in left), default=0)
         return [member for member in left if member.run.done == fewest]
@@ -295,8 +296,8 @@ class _Training:
     def _epoch(self, members: Sequence[_Member]) -> list[tuple[int, EpochReport]]:
         begin = time.perf_counter()
         runs = [member.run for member in members]
-        # A lone model runs beside itself: torch computes convolutions without groups by another
-        # algorithm, and a model's bytes must not depend on the others' being there.
+        # A single model is duplicated: torch computes convolutions without groups by a different
+        # algorithm, and a model's bytes must not depend on the presence of others.
         module = StackedModule(runs if len(runs) > 1 else runs * 2)
         rates, train_losses = self._pass(module)
         module.store()
@@ -313,7 +314,7 @@ class _Training:
         return reports
 
     def _pass(self, module: StackedModule) -> tuple[list[float], list[float]]:
-        """One pass over the examples: last learning rates and mean losses."""
+        """Make one pass over the examples; return last learning rates and mean losses."""
         runs = module.runs
         settings, index = runs[0].settings, runs[0].done
         x, y, orders = self._examples.epoch(runs)
@@ -352,7 +353,7 @@ class _Training:
 
 
 class _Examples:
-    """Training examples of all models, without copies where they are the same ones."""
+    """Training examples of all models, without copies of shared ones."""
 
     def __init__(self, source: Source, run: Run) -> None:
         self._source, self._run = source, run
@@ -360,7 +361,7 @@ class _Examples:
         self._tensors: tuple[Tensor, Tensor] | None = None
 
     def epoch(self, runs: Sequence[Run]) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs, targets, and (models, n) places of each model's examples among them, in order."""
+        """Return inputs, targets, and (models, n) indices of each model's examples, in order."""
         index = runs[0].done
         rng = np.random.default_rng([runs[0].seed, index, 0])
         untouched = rng.bit_generator.state
@@ -384,7 +385,7 @@ class _Examples:
         return run.tensors(*self._source.epoch(run.done, rng=rng), part="training")
 
     def _kept(self, arrays: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, Tensor]:
-        """Tensors of arrays, kept for as long as the source gives the same arrays."""
+        """Convert arrays to tensors, cached as long as the source returns the same arrays."""
         if self._tensors is None or any(
             new is not old for new, old in zip(arrays, self._arrays or (), strict=True)
         ):

@@ -1,7 +1,7 @@
-"""The data sets motefit can fetch; one file each.
+"""Data sets that motefit can fetch; one file each.
 
-A file in this folder describes one archive and calls :func:`register`. Importing nothing more is
-needed: looking a name up imports every such file.
+A file in this folder describes one archive and calls :func:`register`. No other import is needed: a
+lookup imports every such file.
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class Dataset:
         license: of the data, and whom to credit.
         url: of the archive, http or https.
         size_bytes: of the archive.
-        sha256: of the archive; None when it is not known for certain: then the first download's is
-            recorded beside the data, and later ones are compared with that.
-        contents: the folder or file of the archive that is the data.
-        unpacked_limit_bytes: most that the archive may unpack to.
+        sha256: of the archive; None if it is not known for certain: then the hash of the first
+            download is recorded next to the data, and later ones are compared with it.
+        contents: the folder or file in the archive that holds the data.
+        unpacked_limit_bytes: maximum size of the unpacked archive.
     """
 
     name: str
@@ -44,7 +44,7 @@ def register(entry: Dataset) -> None:
 
 
 def dataset(name: str) -> Dataset:
-    """Look a data set up by name.
+    """Look up a data set by name.
 
     Raises:
         RecipeError: for a name that no file of this folder registers.
@@ -53,5 +53,5 @@ def dataset(name: str) -> Dataset:
 
 
 def dataset_names() -> tuple[str, ...]:
-    """Names of all registered data sets, sorted."""
+    """Return the names of all registered data sets, sorted."""
     return tuple(_DATASETS.all())

@@ -1,6 +1,6 @@
 """Google's Mini Speech Commands: 8 words, 1000 clips each.
 
-Size and hash as stated alike by several public projects that verify this archive (for example the
+Size and hash as stated by several public projects that verify this archive (for example the
 ``file_hash`` given to ``keras.utils.get_file``); they were not computed here.
 """
 

@@ -1,0 +1,113 @@
+"""Docstrings, messages and pages are written in the field's American English.
+
+Two cheap checks: phrases that no native engineer would write do not occur, and the summary line of
+a public function begins with a verb. What is not clean yet is listed, and the lists only shrink.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "motefit"
+PHRASES = {
+    "dialect": r"\bmend(s|ed|ing)?\b|\banew\b|\bbegin of\b|\bstands (at|in|beside)\b|\bcame to\b"
+    r"|\blet it have\b|\bshall\b|\bfor ever\b|\bsittings?\b|\bswells?\b|\bper cent\b",
+    "British -ise": r"\b\w*(quanti|normali|optimi|recogni|standardi|organi|summari|minimi|maximi"
+    r"|initiali|generali|seriali|synthesi|utili|reali)s(e[ds]?|ing|ation|ations)\b",
+    "British -our": r"\b(colour|behaviour|neighbour|vapour|favour|labour|honour)\w*",
+    "British spelling": r"\b(centre[ds]?|metres?|licence|modelling|labelled|cancelled|grey)\b",
+}
+ALLOWED = {
+    ("src/motefit/spec/codec.py", "normalisation"): "a key of cards that earlier versions wrote",
+    ("src/motefit/train/compressors/__init__.py", "quantisation"): "a step of earlier recipes",
+}
+DIALECT_LEFT = ("api", "cli", "fit", "fitting", "tflite")
+"""Packages, with their tests, that still have such phrases."""
+NOT_A_VERB = re.compile(
+    r"(A|All|An|Any|As|By|Each|Every|How|Its?|Names|No|None|Nothing|Of|One|Some|That|The|Their"
+    r"|Th[eo]se|This|Two|What|When|Where|Whether|Which|Who|Whose|Why|With|Without)\b"
+)
+SUMMARIES_LEFT = (
+    "api",
+    "certify",
+    "cli",
+    "codegen",
+    "export",
+    "exporting",
+    "fit",
+    "fitting",
+    "recipes",
+    "reproduce",
+    "runtime",
+    "tasks",
+    "tflite",
+)
+"""Packages whose functions are still described by nouns, questions or pronouns."""
+
+
+def _pages() -> Iterator[Path]:
+    yield from (ROOT / name for name in ("README.md", "CONTRIBUTING.md"))
+    yield from sorted((ROOT / "docs").rglob("*.md"))
+    for folder in ("src", "tests"):
+        for suffix in ("py", "toml", "html"):
+            yield from sorted((ROOT / folder).rglob(f"*.{suffix}"))
+
+
+def _is_left(path: Path) -> bool:
+    parts = path.relative_to(ROOT).parts
+    package = parts[2:3] if parts[0] == "src" else parts[1:2]
+    return parts[0] in {"src", "tests"} and package[0] in DIALECT_LEFT
+
+
+@pytest.mark.parametrize("kind", PHRASES)
+def test_no_page_has_the_phrase(kind):
+    pattern = re.compile(PHRASES[kind], re.IGNORECASE)
+    pages = [p for p in _pages() if p != Path(__file__) and not _is_left(p)]
+    assert len(pages) > 300
+    found = []
+    for page in pages:
+        name = str(page.relative_to(ROOT))
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+            words = {match[0].lower() for match in pattern.finditer(line)}
+            found += [f"{name}:{number}: {w}" for w in words if (name, w) not in ALLOWED]
+    assert not found
+
+
+def test_what_is_allowed_is_there():
+    for name, word in ALLOWED:
+        assert word in (ROOT / name).read_text(encoding="utf-8").lower()
+
+
+def _functions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef]:
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from _functions(node.body)
+        elif isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            marks = [ast.unparse(mark) for mark in node.decorator_list]
+            if not any(mark.endswith("property") for mark in marks):
+                yield node
+
+
+def test_the_summary_of_a_public_function_begins_with_a_verb():
+    found, functions = [], 0
+    for path in sorted(SOURCE.rglob("*.py")):
+        name = path.relative_to(SOURCE)
+        if name.parts[0] in SUMMARIES_LEFT:
+            continue
+        for function in _functions(ast.parse(path.read_text(encoding="utf-8")).body):
+            summary = (ast.get_docstring(function) or "").partition("\n")[0]
+            functions += bool(summary)
+            if NOT_A_VERB.match(summary):
+                found.append(f"{name}: {function.name}: {summary}")
+    assert functions > 300
+    assert not found
+
+
+def test_the_packages_to_do_are_packages():
+    present = {path.name for path in SOURCE.iterdir() if path.is_dir()}
+    renamed = {"codegen", "exporting", "export", "fit", "fitting"}
+    assert set(SUMMARIES_LEFT) | set(DIALECT_LEFT) <= present | renamed
