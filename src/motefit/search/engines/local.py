@@ -79,12 +79,13 @@ class LocalEngine(Engine):
 
     Args:
         workers: maximum number of processes.
+        parents: whether jobs start processes of their own, e.g. a whole run with its own engine.
     """
 
     shares_files = True
 
-    def __init__(self, *, workers: int) -> None:
-        self._workers = workers
+    def __init__(self, *, workers: int, parents: bool = False) -> None:
+        self._workers, self._parents = workers, parents
         self._alive: set[_Worker] = set()
         self._idle: list[_Worker] = []
 
@@ -132,7 +133,8 @@ class LocalEngine(Engine):
     def _start(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
-        process = context.Process(target=_serve, args=(there,), daemon=True)
+        # one that is a daemon must not have children
+        process = context.Process(target=_serve, args=(there,), daemon=not self._parents)
         with _environment_of_workers(), _interrupts_held_back(), _without_main():
             process.start()
         there.close()
