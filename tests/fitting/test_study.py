@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -73,14 +74,13 @@ def recipe_of(text: str = TEXT) -> Recipe:
 
 def judge_of(recipe: Recipe, data: Path) -> Screener:
     task = find_task(recipe.task)
-    return Screener(task, load_dataset(task, recipe, data), Timing())
+    return Screener(partial(task.problem, dataset=load_dataset(task, recipe, data)), Timing())
 
 
 def trainer_of(recipe: Recipe, data: Path, folder: Path, engine: Engine) -> Scheduler:
     task = find_task(recipe.task)
     return Scheduler(
-        task=task,
-        dataset=load_dataset(task, recipe, data),
+        problem_of=partial(task.problem, dataset=load_dataset(task, recipe, data)),
         engine=engine,
         folder=folder,
         data=data,

@@ -4,6 +4,8 @@ import ast
 import functools
 import importlib
 import pkgutil
+import re
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Sized
 from pathlib import Path
@@ -100,3 +102,23 @@ def test_what_a_recipe_can_name_can_be_run():
     for family in families().values():
         assert family.tasks
         assert set(family.tasks) <= set(task_names())
+
+
+def test_no_rule_of_the_linter_is_lifted_for_a_whole_package():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    lifted = settings["ruff"]["lint"]["per-file-ignores"]
+    packages = [place for place in lifted if place.startswith("src/") and "*" in place]
+    assert packages == ["src/motefit/cli/**"]  # typer reads the options from the signature
+    assert set(lifted[packages[0]]) == {"FBT002", "PLR0913"}
+
+
+def test_the_import_contracts_follow_the_map():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    (layers,) = [c for c in settings["importlinter"]["contracts"] if c["type"] == "layers"]
+    assert layers["exhaustive"]
+    named = [name for layer in layers["layers"] for name in layer.split(" | ")]
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## The map")[1]
+    rows = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
+    assert [name for row in rows for name in re.findall(r"`(\w+)/`", row)] == named
+    source = ROOT / "src" / "motefit"
+    assert {path.parent.name for path in source.glob("*/__init__.py")} == set(named)

@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from motefit.certify.facts import Facts, measure_file
+from motefit.certify.facts import Evaluation, Facts, measure_file
 from motefit.report.report_facts import ReportFacts
 from motefit.spec.card import Card, Provenance
 from motefit.spec.certificate import Certificate, certify
 from motefit.spec.codec import encode
-from motefit.spec.recipe import Recipe
-from motefit.tasks import AnyTask
 from motefit.tflite.model import ModelFile
 
 
@@ -48,11 +45,8 @@ class CertifiedModel:
 
 
 def certify_file(
-    task: AnyTask,
-    recipe: Recipe,
+    evaluation: Evaluation,
     model: ModelFile,
-    io: Any,
-    dataset: Any,
     *,
     provenance: Provenance,
     facts: Facts | None = None,
@@ -60,18 +54,17 @@ def certify_file(
     """Measure a model file on the test set and certify it against the recipe's budget.
 
     Args:
-        task: of the recipe.
-        recipe: the budget, and what the card says of how the file was made.
+        evaluation: what it is measured with; its recipe has the budget, and is what the card says
+            of how the file was made.
         model: the .tflite file.
-        io: the task's section of the card.
-        dataset: as the task loaded it.
         provenance: of this measurement.
         facts: of the test set, where they are measured already.
     """
-    facts = facts or measure_file(task, recipe, model, io, dataset, "test")
+    facts = facts or measure_file(evaluation, model, "test")
+    recipe = evaluation.recipe
     card = Card(
-        task=task.name,
-        io=io,
+        task=evaluation.task.name,
+        io=evaluation.io,
         model_sha256=model.sha256,
         facts=facts.values,
         evidence=facts.evidence,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from motefit.certify.certify import CertifiedModel, certify_file, notes_of
-from motefit.certify.facts import is_quality, is_timing
+from motefit.certify.facts import Evaluation, is_quality, is_timing
 from motefit.certify.provenance import provenance
 from motefit.certify.verdict_table import verdict_content
 from motefit.report.render import write_report
@@ -135,11 +135,8 @@ def check(
     made = card.provenance if card is not None else Provenance()
     data_sha256 = task.data_key(dataset)
     shipped = certify_file(
-        task,
-        recipe,
+        Evaluation(task=task, recipe=recipe, io=io, dataset=dataset),
         content,
-        io,
-        dataset,
         provenance=provenance(seed=made.seed, data_sha256=data_sha256),
     )
     same_data = made.data_sha256 == data_sha256

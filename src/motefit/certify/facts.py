@@ -45,22 +45,35 @@ class Facts:
     evidence: Mapping[str, object]
 
 
-def measure_file(
-    task: AnyTask, recipe: Recipe, model: ModelFile, io: Any, dataset: Any, part: Part
-) -> Facts:
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What a model file is measured with.
+
+    Attributes:
+        task: of the recipe.
+        recipe: its budget names what is measured.
+        io: the task's section of the card.
+        dataset: as the task loaded it.
+    """
+
+    task: AnyTask
+    recipe: Recipe
+    io: Any
+    dataset: Any
+
+
+def measure_file(evaluation: Evaluation, model: ModelFile, part: Part) -> Facts:
     """Measure a model file: quality on one part, sizes, latency, memory, operations.
 
     Args:
-        task: of the recipe.
-        recipe: names the reference pipeline of a latency saving.
+        evaluation: what it is measured with.
         model: the .tflite file.
-        io: the task's section of the card.
-        dataset: as the task loaded it.
         part: of the data that the quality is measured on.
     """
+    task, io, dataset = evaluation.task, evaluation.io, evaluation.dataset
     quality = task.measure(model.data, io, dataset, part)
     baselines = task.baselines(dataset, part)
-    cost = measure_cost(task, recipe, model, io)
+    cost = measure_cost(task, evaluation.recipe, model, io)
     return Facts(
         values={**cost.values, **quality.facts},
         evidence={
@@ -74,7 +87,7 @@ def measure_file(
     )
 
 
-def measure_cost(task: AnyTask, recipe: Recipe, model: ModelFile, io: Any) -> Facts:
+def measure_cost(task: AnyTask, recipe: Recipe, model: ModelFile, io: object) -> Facts:
     """What a model file costs: sizes, latency of both resolvers in one run, memory, MACs."""
     size = measure_size(model)
     ram = measure_ram(model)

@@ -12,7 +12,7 @@ import numpy as np
 
 from motefit.certify.certify import certify_file
 from motefit.certify.check import recipe_of
-from motefit.certify.facts import measure_cost
+from motefit.certify.facts import Evaluation, measure_cost
 from motefit.certify.provenance import provenance
 from motefit.data.speech import SpeechDataset
 from motefit.exporting.costs_table import costs_table
@@ -321,7 +321,9 @@ def remeasured(
     if dataset is not None:
         task.require_fit(io, dataset)
         made = provenance(seed=seed, data_sha256=task.data_key(dataset))
-        shipped = certify_file(task, recipe, model, io, dataset, provenance=made)
+        shipped = certify_file(
+            Evaluation(task=task, recipe=recipe, io=io, dataset=dataset), model, provenance=made
+        )
         return shipped.card, shipped.certificate
     facts = measure_cost(task, recipe, model, io)
     card = replace(

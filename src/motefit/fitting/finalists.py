@@ -35,7 +35,7 @@ class Finalist:
     facts: Mapping[str, float]
 
     @property
-    def io(self) -> Any:
+    def io(self) -> object:
         """The task's section of the card."""
         section: type[Any] = task_spec(self.candidate.recipe.task).io
         return decode(section, self.outcome.io, where="result.json: io")

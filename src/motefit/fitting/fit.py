@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,7 +184,8 @@ def fit(
     dataset = load_dataset(task, recipe, data, progress=listener.loading)
     task.require_measured(recipe, dataset)
     listener.loaded(notes_of(task.audit(dataset)))
-    screener = Screener(task, dataset, _timing(options))
+    problem_of = partial(task.problem, dataset=dataset)
+    screener = Screener(problem_of, _timing(options))
     first: Round | None = None
     if options.overwrite or not folder.begun:
         first = propose(space, screener, (), 0)
@@ -269,8 +271,7 @@ class _RunContext:
             options.engine, workers=options.workers, address=options.address
         ) as engine:
             trainer = Scheduler(
-                task=self.task,
-                dataset=self.dataset,
+                problem_of=partial(self.task.problem, dataset=self.dataset),
                 engine=engine,
                 folder=folder.path,
                 data=self.data,
@@ -306,7 +307,6 @@ class _RunContext:
             self.recipe,
             self.data,
             self.folder,
-            task=self.task,
             finish=finish,
             chosen=chosen,
             records=records,

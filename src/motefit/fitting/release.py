@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from motefit.certify.certify import CertifiedModel, certify_file
-from motefit.certify.facts import Facts, is_quality, is_summary, measure_file
+from motefit.certify.facts import Evaluation, Facts, is_quality, is_summary, measure_file
 from motefit.certify.provenance import fit_command, provenance
 from motefit.fitting.finalists import Finalist, FinalistMaker, spread
 from motefit.fitting.measured_run import MeasuredRelease, Release, write_outputs
 from motefit.fitting.run_dir import RunDir
 from motefit.search.trial import Trial, rejected_by
 from motefit.spec.recipe import Recipe
-from motefit.tasks import AnyTask, load_dataset
+from motefit.tasks import AnyTask, find_task, load_dataset
 from motefit.tflite.model import ModelFile
 
 MOST_ROWS = 300
@@ -25,7 +25,6 @@ def release(
     data: Path | None,
     folder: RunDir,
     *,
-    task: AnyTask,
     finish: FinalistMaker,
     chosen: Mapping[str, str],
     records: Sequence[Trial],
@@ -36,7 +35,6 @@ def release(
         recipe: of the run.
         data: folder or file of the data.
         folder: of the run.
-        task: of the recipe.
         finish: has the files.
         chosen: key of the chosen candidate by name of the bundle.
         records: of the study.
@@ -44,6 +42,7 @@ def release(
     Raises:
         OutputError: when something cannot be written.
     """
+    task = find_task(recipe.task)
     keys = tuple(dict.fromkeys(chosen.values()))
     repeats = {key: finish.seeds(key) for key in keys}
     folder.log_read("test", "final measurement of the chosen files and their repeats on all seeds")
@@ -73,11 +72,13 @@ def release(
 
 
 def _test_facts(task: AnyTask, finished: Finalist, data: Path | None) -> Facts:
-    recipe = finished.candidate.recipe
-    dataset = load_dataset(task, recipe, data)
-    return measure_file(
-        task, recipe, ModelFile(data=finished.outcome.model), finished.io, dataset, "test"
-    )
+    evaluation = _evaluation(finished.candidate.recipe, task, finished, data)
+    return measure_file(evaluation, ModelFile(data=finished.outcome.model), "test")
+
+
+def _evaluation(recipe: Recipe, task: AnyTask, finished: Finalist, data: Path | None) -> Evaluation:
+    dataset = load_dataset(task, finished.candidate.recipe, data)
+    return Evaluation(task=task, recipe=recipe, io=finished.io, dataset=dataset)
 
 
 def _test_quality(task: AnyTask, finished: Finalist, data: Path | None) -> Mapping[str, float]:
@@ -98,15 +99,13 @@ def _shipped(
     command: str,
 ) -> CertifiedModel:
     candidate = finished.candidate
-    dataset = load_dataset(task, candidate.recipe, data)
+    stated = replace(candidate.recipe, budget=recipe.budget, budgets={}, name=recipe.name)
+    evaluation = _evaluation(stated, task, finished, data)
     return certify_file(
-        task,
-        replace(candidate.recipe, budget=recipe.budget, budgets={}, name=recipe.name),
+        evaluation,
         ModelFile(data=finished.outcome.model),
-        finished.io,
-        dataset,
         provenance=provenance(
-            seed=candidate.seed, data_sha256=task.data_key(dataset), command=command
+            seed=candidate.seed, data_sha256=task.data_key(evaluation.dataset), command=command
         ),
         facts=facts,
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from motefit.fitting.jobs import (
     HISTORY,
@@ -24,7 +24,7 @@ from motefit.search.progress import InTraining, Listener
 from motefit.search.space import Candidate
 from motefit.spec.codec import dumps_json
 from motefit.spec.errors import ModelFileError
-from motefit.tasks import AnyTask
+from motefit.tasks import ProblemOf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +44,7 @@ class Scheduler:
     """Trains and finishes candidates of one run.
 
     Args:
-        task: of the recipe.
-        dataset: as the task loaded it.
+        problem_of: input and output of a recipe's network.
         engine: to run on.
         folder: of the run.
         data: folder or file of the data; None for the synthetic default.
@@ -56,15 +55,14 @@ class Scheduler:
     def __init__(
         self,
         *,
-        task: AnyTask,
-        dataset: Any,
+        problem_of: ProblemOf,
         engine: Engine,
         folder: Path,
         data: Path | None,
         device: str,
         listener: Listener,
     ) -> None:
-        self._task, self._dataset, self._engine = task, dataset, engine
+        self._problem_of, self._engine = problem_of, engine
         self._folder, self._data, self._device = folder, data, device
         self._listener = listener
 
@@ -174,7 +172,7 @@ class Scheduler:
     def _stack_key(self, candidate: Candidate) -> str:
         """Equal for candidates that may train as one; empty for one that trains alone."""
         recipe = candidate.recipe
-        graph = untrained(recipe, candidate.seed, self._task.problem(recipe, self._dataset))
+        graph = untrained(recipe, candidate.seed, self._problem_of(recipe))
         if recipe.search.stack == 1 or self._device != "cpu":
             return ""
         # Here, because it imports torch, which takes a second.

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from motefit.fitting.jobs import untrained
 from motefit.search.rounds import Proposal
@@ -10,20 +9,19 @@ from motefit.search.screening import Screened, screen_all
 from motefit.search.space import Candidate, Point, variants_of
 from motefit.search.timing import Timing
 from motefit.spec.codec import dumps_json
-from motefit.tasks import AnyTask
+from motefit.tasks import ProblemOf
 
 
 class Screener:
     """Screens candidates, and remembers the verdicts.
 
     Args:
-        task: of the recipe.
-        dataset: as the task loaded it.
+        problem_of: input and output of a recipe's network.
         timing: measures latency.
     """
 
-    def __init__(self, task: AnyTask, dataset: Any, timing: Timing) -> None:
-        self._task, self._dataset, self._timing = task, dataset, timing
+    def __init__(self, problem_of: ProblemOf, timing: Timing) -> None:
+        self._problem_of, self._timing = problem_of, timing
         self._steps: dict[str, bool] = {}
         self._verdicts: dict[str, Screened] = {}
         self.judged: list[Screened] = []
@@ -49,7 +47,7 @@ class Screener:
     def _verdict(self, candidate: Candidate) -> Screened:
         """The best way of a candidate for the budget it serves best."""
         recipe = candidate.recipe
-        problem = self._task.problem(recipe, self._dataset)
+        problem = self._problem_of(recipe)
         graph = untrained(recipe, candidate.seed, problem)
         verdicts = [
             verdict

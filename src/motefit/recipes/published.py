@@ -180,7 +180,7 @@ def _place(key: str | tuple[str, ...]) -> Place:
     return tuple(int(part) if part.isdigit() else part for part in parts)
 
 
-def _put(table: Any, place: Place, value: object) -> None:
+def _put(table: Any, place: Place, value: object) -> None:  # noqa: ANN401 - a decoded TOML tree
     *path, last = place
     for part in path:
         table = table[part] if isinstance(part, int) else table.setdefault(part, {})

@@ -73,7 +73,7 @@ class Reproduced(Printable):
         return [*found, "", f"results  {self.page}"]
 
 
-def reproduce(
+def reproduce(  # noqa: PLR0913 - the options of the command
     data: Path,
     out: Path,
     results: Path,

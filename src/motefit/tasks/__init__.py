@@ -165,6 +165,8 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
 
 
 AnyTask = Task[Any, Any, Any]
+ProblemOf = Callable[[Recipe], Problem]
+"""Input and output of the network of a recipe, given the data."""
 _TASKS: Registry[AnyTask] = Registry(__name__, "task")
 
 
@@ -189,8 +191,12 @@ _loaded: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
 
 
 def load_dataset(
-    task: AnyTask, recipe: Recipe, data: Path | None, *, progress: Progress | None = None
-) -> Any:
+    task: Task[Dataset, IO, Examples],
+    recipe: Recipe,
+    data: Path | None,
+    *,
+    progress: Progress | None = None,
+) -> Dataset:
     """What ``task.load`` returns, or returned before for the same settings.
 
     Raises:
@@ -202,4 +208,5 @@ def load_dataset(
     _loaded.move_to_end(key)
     while len(_loaded) > KEPT:
         _loaded.popitem(last=False)
-    return _loaded[key]
+    found: Dataset = _loaded[key]
+    return found

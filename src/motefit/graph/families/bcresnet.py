@@ -12,7 +12,7 @@ from motefit.graph.graph import Graph
 
 
 @family("bcresnet", tasks=("keyword-spotting",))
-def bcresnet(
+def bcresnet(  # noqa: PLR0913 - the knobs of a family are its signature
     problem: Problem,
     *,
     rng: np.random.Generator,

@@ -12,7 +12,7 @@ from motefit.graph.ops import Padding
 
 
 @family("cnn", tasks=("keyword-spotting",))
-def cnn(
+def cnn(  # noqa: PLR0913 - the knobs of a family are its signature
     problem: Problem,
     *,
     rng: np.random.Generator,

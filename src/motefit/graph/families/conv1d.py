@@ -9,7 +9,7 @@ from motefit.graph.ops import Padding
 
 
 @family("conv1d", tasks=("forecasting",))
-def conv1d(
+def conv1d(  # noqa: PLR0913 - the knobs of a family are its signature
     problem: Problem,
     *,
     rng: np.random.Generator,

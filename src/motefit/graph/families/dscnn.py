@@ -9,7 +9,7 @@ from motefit.graph.ops import Padding
 
 
 @family("dscnn", tasks=("keyword-spotting",))
-def dscnn(
+def dscnn(  # noqa: PLR0913 - the knobs of a family are its signature
     problem: Problem,
     *,
     rng: np.random.Generator,

@@ -13,7 +13,7 @@ from motefit.graph.ops import TimePadding
 
 
 @family("tcnet", tasks=("keyword-spotting",))
-def tcnet(
+def tcnet(  # noqa: PLR0913 - the knobs of a family are its signature
     problem: Problem,
     *,
     rng: np.random.Generator,
