@@ -266,7 +266,7 @@ class InGraphForm:
     def measured(self, dataset: SpeechDataset, out: Path, *, part: Part) -> InGraphExport:
         """Certify on the test set, compared with the plain form on a part, written."""
         card, certificate = remeasured(self.plain, self.recipe, self.model, self.io, dataset)
-        pcm, sound = dataset.parts[part].pcm, f"{part} part"
+        pcm, sound = dataset.parts[part].pcm, f"{part} set"
         return self.written(out, card, certificate, pcm, sound=sound)
 
     def written(
