@@ -6,7 +6,7 @@ from html import unescape
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motefit.spec.tables import CSS, Styled, Table, plain
+from motefit.spec.tables import CSS, ResultTable, Styled, plain
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")))
 CELLS = st.one_of(
@@ -16,7 +16,7 @@ CELLS = st.one_of(
 )
 TABLES = st.integers(1, 4).flatmap(
     lambda width: st.builds(
-        Table,
+        ResultTable,
         titles=st.tuples(*[WORDS] * width),
         rows=st.lists(st.tuples(*[CELLS] * width), max_size=4),
         align=st.text("lr", min_size=width, max_size=width),
@@ -47,7 +47,7 @@ def test_text_has_a_line_for_each_row_and_columns_that_line_up(table):
 
 
 def test_numbers_line_up_on_the_right():
-    table = Table(
+    table = ResultTable(
         titles=("word", "n"), align="lr", rows=[("yes", "4"), ("no", Styled("10", "bad"))]
     )
     assert str(table) == "word   n\nyes    4\nno    10"

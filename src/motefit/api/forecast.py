@@ -16,7 +16,7 @@ from motefit.runtime.zoo import find_model
 from motefit.spec.card import Card
 from motefit.spec.codec import decode
 from motefit.spec.errors import DataError, ModelFileError
-from motefit.spec.tables import Item, Printable, Table
+from motefit.spec.tables import Item, Printable, ResultTable
 from motefit.spec.tasks.series_spec import NAME, SeriesData, SeriesIO
 
 
@@ -50,7 +50,7 @@ class Forecast(Printable):
             for time, row in zip(self.times, self.values, strict=True)
         ]
         align = "l" + "r" * len(self.targets)
-        return [self._origin(), Table(titles=("time", *self.targets), align=align, rows=rows)]
+        return [self._origin(), ResultTable(titles=("time", *self.targets), align=align, rows=rows)]
 
     def written(self, time: np.datetime64) -> str:
         """A time with its zone."""

@@ -11,7 +11,7 @@ from motefit.measure.ram import Ram, measure_ram
 from motefit.runtime.zoo import find_model
 from motefit.spec.errors import ModelFileError
 from motefit.spec.metrics import format_value
-from motefit.spec.tables import Item, Printable, Styled, Table
+from motefit.spec.tables import Item, Printable, ResultTable, Styled
 from motefit.tflite.inspect import Inspection
 from motefit.tflite.model import ModelFile
 from motefit.tflite.validate import validate
@@ -108,19 +108,19 @@ def _shape(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape))
 
 
-def _bytes_table(found: Inspection) -> Table:
+def _bytes_table(found: Inspection) -> ResultTable:
     ordered = sorted(found.bytes_by_part.items(), key=lambda item: -item[1])
     rows = [
         (part, str(count), f"{100 * count / found.size_bytes:.1f} %")
         for part, count in ordered
         if count
     ]
-    return Table(
+    return ResultTable(
         title="where the bytes go", titles=("part", "bytes", "share"), align="lrr", rows=rows
     )
 
 
-def _operations_table(found: Inspection) -> Table:
+def _operations_table(found: Inspection) -> ResultTable:
     rows = [
         (
             op.name,
@@ -132,10 +132,10 @@ def _operations_table(found: Inspection) -> Table:
         for op in found.ops
     ]
     titles = ("operation", "version", "output", "type", "MACs")
-    return Table(title="operations", titles=titles, align="lrllr", rows=rows)
+    return ResultTable(title="operations", titles=titles, align="lrllr", rows=rows)
 
 
-def _weights_table(claims: Claims) -> Table:
+def _weights_table(claims: Claims) -> ResultTable:
     rows = [
         (
             f"{weight.place} {weight.operator}",
@@ -148,7 +148,7 @@ def _weights_table(claims: Claims) -> Table:
         for weight in claims.weights
     ]
     titles = ("operation", "form", "shape", "channels", "bits", "scales", "zero", "distinct")
-    return Table(title="weights", titles=titles, align="lllrrrrr", rows=rows)
+    return ResultTable(title="weights", titles=titles, align="lllrrrrr", rows=rows)
 
 
 def _parity_content(compared: Parity) -> list[Item]:
@@ -158,7 +158,9 @@ def _parity_content(compared: Parity) -> list[Item]:
         cells = (layer.name, _shape(layer.shape), str(layer.numbers), str(layer.differing), most)
         rows.append(tuple(Styled(c, "bad") for c in cells) if layer.differing else cells)
     titles = ("layer", "output", "numbers", "differ", "at most")
-    table = Table(title="against LiteRT's builtin kernels", titles=titles, align="llrrr", rows=rows)
+    table = ResultTable(
+        title="against LiteRT's builtin kernels", titles=titles, align="llrrr", rows=rows
+    )
     if compared.first is None:
         return [table, f"all layers agree on {compared.examples} examples"]
     return [table, Styled(f"the first layer that differs is {compared.first}", "bad")]

@@ -9,7 +9,7 @@ import numpy as np
 from motefit.runtime.zoo import find_model
 from motefit.spec.errors import ModelFileError
 from motefit.spec.files import write_atomic
-from motefit.spec.tables import Item, Printable, Table
+from motefit.spec.tables import Item, Printable, ResultTable
 from motefit.tflite.archive import read_model, zip_bytes
 from motefit.tflite.equivalence import EquivalenceReport, check_equivalence
 from motefit.tflite.inspect import inspect
@@ -61,13 +61,13 @@ class ShrinkResult(Printable):
             )
         return [*found, f"wrote {self.written}"]
 
-    def _sizes_table(self) -> Table:
+    def _sizes_table(self) -> ResultTable:
         rows = []
         for kind, old in self.before_bytes.items():
             new = self.after_bytes[kind]
             share = f"{100 * (old - new) / old:.1f} %"
             rows.append((f"{kind} bytes", str(old), str(new), share))
-        return Table(titles=("", "before", "after", "saved"), align="lrrr", rows=rows)
+        return ResultTable(titles=("", "before", "after", "saved"), align="lrrr", rows=rows)
 
 
 def shrink(

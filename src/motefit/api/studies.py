@@ -14,7 +14,7 @@ from motefit.spec.errors import MotefitError, RecipeError
 from motefit.spec.extras import require
 from motefit.spec.files import write_atomic
 from motefit.spec.metrics import format_value
-from motefit.spec.tables import Table, Text
+from motefit.spec.tables import ResultTable, Text
 
 if TYPE_CHECKING:
     from motefit.search.storage import StoredStudy
@@ -146,7 +146,7 @@ def open_dashboard(source: str | Path, *, host: str = "127.0.0.1", port: int = 8
     run_server(urls[0], host=host, port=port)
 
 
-def studies_table(studies: Sequence["StoredStudy"]) -> Table:
+def studies_table(studies: Sequence["StoredStudy"]) -> ResultTable:
     """One line per study: how many candidates ended in which state, and the best."""
     rows = []
     for study in studies:
@@ -155,10 +155,10 @@ def studies_table(studies: Sequence["StoredStudy"]) -> Table:
         row = ("", "") if best is None else (_point(best), _facts(best.facts))
         rows.append((study.name, counts, *row))
     titles = ("study", "candidates", "best candidate", "its file")
-    return Table(titles=titles, align="llll", rows=rows)
+    return ResultTable(titles=titles, align="llll", rows=rows)
 
 
-def candidates_table(study: "StoredStudy", *, top: int = 20) -> Table:
+def candidates_table(study: "StoredStudy", *, top: int = 20) -> ResultTable:
     """The candidates of a study, the best first, then by how far they came.
 
     Args:
@@ -170,10 +170,10 @@ def candidates_table(study: "StoredStudy", *, top: int = 20) -> Table:
         for r in ranked_candidates(study)[:top]
     ]
     titles = ("candidate", "became", "epochs", "file, on the validation set", "why")
-    return Table(titles=titles, align="lllll", rows=rows)
+    return ResultTable(titles=titles, align="lllll", rows=rows)
 
 
-def compare_studies(studies: Sequence["StoredStudy"]) -> Table:
+def compare_studies(studies: Sequence["StoredStudy"]) -> ResultTable:
     """Studies side by side: candidates, epochs, and the best file of each."""
     statuses = {
         "trained to the end": "trained",
@@ -190,7 +190,7 @@ def compare_studies(studies: Sequence["StoredStudy"]) -> Table:
         (name, *(_best_value(study, name) for study in studies)) for name in dict.fromkeys(shown)
     )
     titles = ("", *(study.name for study in studies))
-    return Table(titles=titles, align="l" * len(titles), rows=rows)
+    return ResultTable(titles=titles, align="l" * len(titles), rows=rows)
 
 
 def ranked_candidates(study: "StoredStudy") -> Sequence["Trial"]:

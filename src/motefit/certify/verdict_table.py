@@ -7,7 +7,7 @@ from motefit.certify.facts import is_quality
 from motefit.spec.card import Card
 from motefit.spec.certificate import AccuracyEvidence, Certificate
 from motefit.spec.metrics import MAE_PREFIX, RECALL_MIN, RECALL_PREFIX, format_value
-from motefit.spec.tables import Item, Style, Styled, Table, Text
+from motefit.spec.tables import Item, ResultTable, Style, Styled, Text
 
 STYLES: Mapping[str, Style] = {
     "pass": "good",
@@ -30,7 +30,7 @@ def verdict_content(card: Card, certificate: Certificate) -> list[Item]:
     return [*found, Styled(verdict_words(certificate), _style(certificate))]
 
 
-def _facts_table(card: Card, certificate: Certificate) -> Table:
+def _facts_table(card: Card, certificate: Certificate) -> ResultTable:
     rows: list[tuple[Text, ...]] = []
     bounded = {line.metric for line in certificate.lines}
     for line in certificate.lines:
@@ -41,7 +41,7 @@ def _facts_table(card: Card, certificate: Certificate) -> Table:
         if name not in bounded and (name == RECALL_MIN or not name.startswith(RECALL_PREFIX)):
             rows.append((_dim(name), "", _dim(format_value(name, value)), ""))
     rows += [(_dim(name), "", _dim(value), _dim("baseline")) for name, value in _baselines(card)]
-    return Table(titles=("metric", "bound", "measured", "verdict"), align="lrrl", rows=rows)
+    return ResultTable(titles=("metric", "bound", "measured", "verdict"), align="lrrl", rows=rows)
 
 
 def _dim(text: str) -> Styled:

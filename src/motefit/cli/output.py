@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
 from motefit.spec.codec import dumps_json, encode
-from motefit.spec.tables import Item, Printable, Style, Styled, Table, Text, parts
+from motefit.spec.tables import Item, Printable, ResultTable, Style, Styled, Text, parts
 
 __all__ = [
     "INTERRUPTED", "MISTAKE", "encode", "err", "escape", "fail", "given", "listed", "out",
@@ -38,13 +38,13 @@ out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() el
 def show(result: Printable | Iterable[Item]) -> None:
     """Print a result on standard output, in colors where there are some."""
     for item in result.content() if isinstance(result, Printable) else result:
-        if isinstance(item, Table):
+        if isinstance(item, ResultTable):
             out.print(_rich_table(item))
         else:
             out.print(_rich_text(item), soft_wrap=True)
 
 
-def _rich_table(table: Table) -> RichTable:
+def _rich_table(table: ResultTable) -> RichTable:
     made = RichTable(box=None, pad_edge=False, title=table.title or None, title_justify="left")
     for title, side in zip(table.titles, table.align, strict=True):
         made.add_column(

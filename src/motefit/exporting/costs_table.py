@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from motefit.measure.latency.paired import Latency
-from motefit.spec.tables import Table
+from motefit.spec.tables import ResultTable
 
 
 def costs_table(
     latency: Mapping[str, Latency], *, plain: str, plain_bytes: int, own_bytes: int
-) -> Table:
+) -> ResultTable:
     """Size and latency of both forms.
 
     Args:
@@ -29,4 +29,4 @@ def costs_table(
         for name, times in latency.items()
     ]
     titles = ("", "bytes", "front end ms", "inference ms", "total ms")
-    return Table(titles=titles, align="lrrrr", rows=rows)
+    return ResultTable(titles=titles, align="lrrrr", rows=rows)

@@ -69,10 +69,10 @@ class Printable(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table(Printable):
+class ResultTable(Printable):
     """Rows under titles.
 
-    >>> print(Table(titles=("word", "clips"), align="lr", rows=[("yes", "4"), ("no", "10")]))
+    >>> print(ResultTable(titles=("word", "clips"), align="lr", rows=[("yes", "4"), ("no", "10")]))
     word  clips
     yes       4
     no       10
@@ -94,15 +94,15 @@ class Table(Printable):
         return (self,)
 
 
-Item = Text | Table
+Item = Text | ResultTable
 """What a result consists of: a line, or a table."""
 
 
 def _plain_item(item: Item) -> str:
-    return _plain_table(item) if isinstance(item, Table) else plain(item)
+    return _plain_table(item) if isinstance(item, ResultTable) else plain(item)
 
 
-def _plain_table(table: Table) -> str:
+def _plain_table(table: ResultTable) -> str:
     lines = [[plain(cell) for cell in row] for row in (table.titles, *table.rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     texts = [
@@ -116,7 +116,7 @@ def _plain_table(table: Table) -> str:
 
 
 def _html_item(item: Item) -> str:
-    if not isinstance(item, Table):
+    if not isinstance(item, ResultTable):
         return f"<div>{_html(item)}</div>"
     caption = f"<caption>{html.escape(item.title)}</caption>" if item.title else ""
     head = _html_row("th", item.titles, item.align)

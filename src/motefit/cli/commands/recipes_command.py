@@ -6,7 +6,7 @@ import typer
 
 import motefit
 from motefit.cli.output import out, print_json, show
-from motefit.spec.tables import Table
+from motefit.spec.tables import ResultTable
 
 
 def recipes(
@@ -29,7 +29,7 @@ def recipes(
         print_json([{"name": r.name, "task": r.task, "description": r.description} for r in found])
         return
     rows = [(recipe.name, recipe.task, recipe.description) for recipe in found]
-    show(Table(titles=("recipe", "task", "what it asks for"), align="lll", rows=rows))
+    show(ResultTable(titles=("recipe", "task", "what it asks for"), align="lll", rows=rows))
     if not published:
         count = len(motefit.published_names())
         out.print(f"\n{count} published systems more: [bold]motefit recipes --published[/]")

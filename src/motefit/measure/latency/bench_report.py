@@ -11,7 +11,7 @@ from motefit.measure.claims import read_claims
 from motefit.measure.latency.device_profile import DeviceProfile
 from motefit.measure.latency.paired import Latency
 from motefit.measure.machine import Machine
-from motefit.spec.tables import Item, Printable, Styled, Table
+from motefit.spec.tables import Item, Printable, ResultTable, Styled
 from motefit.tflite.model import ModelFile
 
 Kind = Literal["threads", "xnnpack-slower", "int8-slower", "dynamic-range", "bias-without-scale"]
@@ -100,7 +100,7 @@ class Bench(Printable):
         return found
 
 
-def _times_table(models: tuple[ModelTimes, ...]) -> Table:
+def _times_table(models: tuple[ModelTimes, ...]) -> ResultTable:
     titles = (
         *("model", "bytes", "weights", "kernels", "threads"),
         *("front end", "model", "total", "/ reference"),
@@ -112,7 +112,7 @@ def _times_table(models: tuple[ModelTimes, ...]) -> Table:
             if latency is not None:
                 rows.append(head + _times_row(latency, has_frontend=times.has_frontend))
                 head = ("", "", "")
-    return Table(titles=titles, align="lrllrrrrr", rows=rows)
+    return ResultTable(titles=titles, align="lrllrrrrr", rows=rows)
 
 
 def _times_row(latency: Latency, *, has_frontend: bool) -> tuple[str, ...]:
