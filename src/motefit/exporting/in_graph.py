@@ -14,6 +14,7 @@ from motefit.certify.certify import certify_file
 from motefit.certify.check import recipe_of
 from motefit.certify.facts import Evaluation, measure_cost
 from motefit.certify.provenance import provenance
+from motefit.certify.verdict_table import verdict_content
 from motefit.data.speech import SpeechDataset
 from motefit.exporting.costs_table import costs_table
 from motefit.graph.frontend_graph import choose_layout, frontend_graph, with_frontend
@@ -178,6 +179,12 @@ class InGraphExport(Printable):
         return certified and self.agreement.proven
 
     def content(self) -> list[Item]:
+        """The verdict, where there are data; then what :meth:`comparison` says."""
+        certificate = self.certificate
+        verdict = [] if certificate is None else verdict_content(self.card, certificate)
+        return [*verdict, *self.comparison()]
+
+    def comparison(self) -> list[Item]:
         """Size and latency of both forms, whether they agree, and where the new one is."""
         found = self.agreement
         lines: list[Item] = [

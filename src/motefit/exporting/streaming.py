@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from motefit.certify.check import recipe_of
+from motefit.certify.verdict_table import verdict_content
 from motefit.exporting.costs_table import costs_table
 from motefit.exporting.in_graph import SOUNDS, remeasured, sounds
 from motefit.graph.streaming_form import streaming_form
@@ -185,6 +186,12 @@ class StreamingExport(Printable):
         return certified and self.agreement.proven
 
     def content(self) -> list[Item]:
+        """The verdict, where there are data; then what :meth:`comparison` says."""
+        certificate = self.certificate
+        verdict = [] if certificate is None else verdict_content(self.card, certificate)
+        return [*verdict, *self.comparison()]
+
+    def comparison(self) -> list[Item]:
         """Size and latency of both forms, whether they agree, and where the new one is."""
         found = self.agreement
         return [

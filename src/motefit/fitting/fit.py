@@ -101,7 +101,7 @@ class FitResult(Printable):
             found += verdict_content(delivery.card, delivery.certificate)
             found += ["", f"bundle  {delivery.bundle}", f"report  {delivery.report}"]
             if name in self.in_graph:
-                found += ["", "with its front end inside:", *self.in_graph[name].content()]
+                found += ["", "with its front end inside:", *self.in_graph[name].comparison()]
                 found += _certificate_line(self.in_graph[name].certificate)
         return found
 
