@@ -16,7 +16,7 @@ import pytest
 from motefit.certify.check import check
 from motefit.runtime import load_bundle, write_bundle
 from motefit.spec.card import Card
-from motefit.tflite.flatbuffer.reader import Reader
+from motefit.tflite.flatbuffer.byte_map import Reader
 
 
 @pytest.fixture

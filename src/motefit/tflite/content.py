@@ -8,7 +8,7 @@ import numpy as np
 
 from motefit.graph.graph import Quantization
 from motefit.spec.errors import ModelFileError
-from motefit.tflite.flatbuffer.reader import damaged, int32s_of, items, number, read_model, text_of
+from motefit.tflite.flatbuffer.reader import DecodedTable, damaged, read_tables
 from motefit.tflite.flatbuffer.schema import (
     BufferSlot,
     ModelSlot,
@@ -19,10 +19,7 @@ from motefit.tflite.flatbuffer.schema import (
     TensorSlot,
     TensorType,
 )
-from motefit.tflite.flatbuffer.writer import Blob, Scalar, Table
-from motefit.tflite.inspect import DTYPES, MAX_RANK, operator_name
-
-SPARSITY = TensorSlot.SPARSITY
+from motefit.tflite.inspect import DTYPES, MAX_RANK, operator_name, stored_values
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,23 +90,23 @@ def read_content(data: bytes) -> Content:
     Raises:
         ModelFileError: for damaged bytes, or a model with several subgraphs, inputs or outputs.
     """
-    model = read_model(data)
-    subgraphs = items(model, ModelSlot.SUBGRAPHS)
+    model = read_tables(data)
+    subgraphs = model.records(ModelSlot.SUBGRAPHS)
     if len(subgraphs) != 1:
         raise ModelFileError(
             f"a model with one subgraph is needed, this one has {len(subgraphs)} "
             "(a loop or a branch, such as WHILE: convert an LSTM fused)"
         )
-    buffers = items(model, ModelSlot.BUFFERS)
-    tensors = tuple(_tensor(t, buffers) for t in items(subgraphs[0], SubGraphSlot.TENSORS))
+    buffers = model.records(ModelSlot.BUFFERS)
+    tensors = tuple(_tensor(t, buffers) for t in subgraphs[0].records(SubGraphSlot.TENSORS))
     edges = []
     for slot, side in ((SubGraphSlot.INPUTS, "input"), (SubGraphSlot.OUTPUTS, "output")):
         indices = _indices(subgraphs[0], slot, tensors)
         if len(indices) != 1 or indices[0] < 0:
             raise ModelFileError(f"a model with one {side} is needed, this one has {len(indices)}")
         edges.append(indices[0])
-    codes = items(model, ModelSlot.OPERATOR_CODES)
-    ops = items(subgraphs[0], SubGraphSlot.OPERATORS)
+    codes = model.records(ModelSlot.OPERATOR_CODES)
+    ops = subgraphs[0].records(SubGraphSlot.OPERATORS)
     return Content(
         tensors=tensors,
         ops=tuple(_operator(i, op, codes, tensors) for i, op in enumerate(ops)),
@@ -118,8 +115,8 @@ def read_content(data: bytes) -> Content:
     )
 
 
-def _indices(table: Table, slot: int, tensors: Sequence[FileTensor]) -> tuple[int, ...]:
-    indices = int32s_of(table, slot)
+def _indices(table: DecodedTable, slot: int, tensors: Sequence[FileTensor]) -> tuple[int, ...]:
+    indices = tuple(int(i) for i in table.numbers(slot))
     wrong = [i for i in indices if not -1 <= i < len(tensors)]
     if wrong:
         raise damaged(f"tensor {wrong[0]} of {len(tensors)} is referred to")
@@ -127,89 +124,82 @@ def _indices(table: Table, slot: int, tensors: Sequence[FileTensor]) -> tuple[in
 
 
 def _operator(
-    place: int, op: Table, codes: Sequence[Table], tensors: Sequence[FileTensor]
+    place: int, op: DecodedTable, codes: Sequence[DecodedTable], tensors: Sequence[FileTensor]
 ) -> FileOp:
-    index = number(op, OperatorSlot.OPCODE_INDEX)
+    index = int(op.number(OperatorSlot.OPCODE_INDEX))
     if index >= len(codes):
         raise damaged(f"operator code {index} of {len(codes)} is referred to")
-    old = number(codes[index], OperatorCodeSlot.DEPRECATED_BUILTIN_CODE)
-    code = max(old, number(codes[index], OperatorCodeSlot.BUILTIN_CODE))
-    options = dict(op.fields).get(OperatorSlot.BUILTIN_OPTIONS)
-    fields = options.fields if isinstance(options, Table) else ()
+    old = codes[index].number(OperatorCodeSlot.DEPRECATED_BUILTIN_CODE)
+    code = int(max(old, codes[index].number(OperatorCodeSlot.BUILTIN_CODE)))
+    options = op.child(OperatorSlot.BUILTIN_OPTIONS)
+    fields = options.fields if options is not None else {}
     return FileOp(
         place=place,
-        name=text_of(codes[index], OperatorCodeSlot.CUSTOM_CODE) or operator_name(code),
+        name=codes[index].text(OperatorCodeSlot.CUSTOM_CODE) or operator_name(code),
         inputs=_indices(op, OperatorSlot.INPUTS, tensors),
         outputs=_indices(op, OperatorSlot.OUTPUTS, tensors),
-        options={slot: value.value for slot, value in fields if isinstance(value, Scalar)},
+        options={s: value for s, value in fields.items() if isinstance(value, int | float)},
         intermediates=_indices(op, OperatorSlot.INTERMEDIATES, tensors),
     )
 
 
-def _tensor(tensor: Table, buffers: Sequence[Table]) -> FileTensor:
-    shape = int32s_of(tensor, TensorSlot.SHAPE)
+def _tensor(tensor: DecodedTable, buffers: Sequence[DecodedTable]) -> FileTensor:
+    shape = tuple(int(n) for n in tensor.numbers(TensorSlot.SHAPE))
     if len(shape) > MAX_RANK or any(n < -1 for n in shape):
         raise damaged(f"a tensor has the shape {shape[: MAX_RANK + 1]}")
     shape = tuple(abs(n) for n in shape)
-    code = number(tensor, TensorSlot.TYPE)
+    code = int(tensor.number(TensorSlot.TYPE))
     if code not in set(TensorType):
         raise damaged(f"a tensor has the type {code}")
-    index = number(tensor, TensorSlot.BUFFER)
+    index = int(tensor.number(TensorSlot.BUFFER))
     if index >= len(buffers):
         raise damaged(f"a tensor refers to buffer {index} of {len(buffers)}")
-    fields, buffer = dict(tensor.fields), dict(buffers[index].fields)
-    blob, quantization = buffer.get(BufferSlot.DATA), fields.get(TensorSlot.QUANTIZATION)
-    if BufferSlot.OFFSET in buffer or SPARSITY in fields:
+    if buffers[index].number(BufferSlot.OFFSET) or tensor.child(TensorSlot.SPARSITY) is not None:
         raise ModelFileError("sparse tensors, and data outside the file's tables, are not read")
-    name = text_of(tensor, TensorSlot.NAME)
+    data = buffers[index].numbers(BufferSlot.DATA).tobytes()
+    quantization = tensor.child(TensorSlot.QUANTIZATION)
+    name = tensor.text(TensorSlot.NAME)
     return FileTensor(
         name=name,
         shape=shape,
         dtype=TensorType(code).name.lower(),
-        data=_array(blob.data, code, shape) if isinstance(blob, Blob) and blob.data else None,
+        data=_array(data, code, shape) if data else None,
         quantization=_quantization(quantization, name, bits=4 if code == TensorType.INT4 else 8)
-        if isinstance(quantization, Table) and code != TensorType.FLOAT32
+        if quantization is not None and code != TensorType.FLOAT32
         else None,
     )
 
 
-def _array(data: bytes, code: int, shape: tuple[int, ...]) -> np.ndarray | None:
+def _array(data: bytes, code: int, shape: tuple[int, ...]) -> np.ndarray:
     """The numbers of a constant; bytes of types that numpy has not; int4 as int8."""
-    if code == TensorType.INT4:
-        return _unpack_int4(data, shape)
-    dtype = np.dtype(DTYPES.get(TensorType(code), "V1"))
+    kind, size = TensorType(code), math.prod(shape)
+    if kind == TensorType.INT4:
+        if len(data) != (size + 1) // 2:
+            raise damaged(f"a constant of shape {shape} and type int4 has {len(data)} bytes")
+        return stored_values(data, kind, size).reshape(shape)
+    dtype = np.dtype(DTYPES.get(kind, "V1"))
     if dtype.kind == "V":
         return np.frombuffer(data, dtype)
-    if len(data) != math.prod(shape) * dtype.itemsize:
+    if len(data) != size * dtype.itemsize:
         raise damaged(f"a constant of shape {shape} and type {dtype} has {len(data)} bytes")
     return np.frombuffer(data, dtype).astype(dtype.newbyteorder("=")).reshape(shape)
 
 
-def _unpack_int4(data: bytes, shape: tuple[int, ...]) -> np.ndarray:
-    """Two integers from a byte, the low half first."""
-    size = math.prod(shape)
-    if len(data) != (size + 1) // 2:
-        raise damaged(f"a constant of shape {shape} and type int4 has {len(data)} bytes")
-    packed = np.frombuffer(data, np.int8)
-    pairs = np.stack([np.left_shift(packed, 4) >> 4, packed >> 4], axis=1)
-    return np.asarray(pairs.reshape(-1)[:size].reshape(shape), np.int8)
-
-
-def _quantization(table: Table, name: str, bits: int) -> Quantization | None:
-    fields = dict(table.fields)
-    scale, zero = fields.get(QuantizationSlot.SCALE), fields.get(QuantizationSlot.ZERO_POINT)
-    if not isinstance(scale, Blob) or scale.length == 0:
+def _quantization(table: DecodedTable, name: str, bits: int) -> Quantization | None:
+    scale, zeros = (
+        table.numbers(slot) for slot in (QuantizationSlot.SCALE, QuantizationSlot.ZERO_POINT)
+    )
+    if not scale.size:
         return None
-    zeros = np.frombuffer(zero.data, "<i8") if isinstance(zero, Blob) else np.zeros(1, np.int64)
     if len(set(zeros.tolist())) > 1 or not -(2**15) <= zeros[:1].sum() < 2**15:
         raise ModelFileError(f"tensor {name!r}: zero points that differ or are too large")
-    values = np.frombuffer(scale.data, "<f4").astype(np.float32)
+    values = scale.astype(np.float32)
     if not np.all(np.isfinite(values)) or np.any(values <= 0):
         raise damaged(f"a scale of tensor {name!r} is not positive and finite")
-    axis = number(table, QuantizationSlot.QUANTIZED_DIMENSION)
+    axis = int(table.number(QuantizationSlot.QUANTIZED_DIMENSION))
     return Quantization(
         scale=values,
         zero_point=int(zeros[:1].sum()),
-        axis=axis if scale.length > 1 or axis else None,
+        axis=axis if scale.size > 1 or axis else None,
         bits=bits,
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from motefit.tflite.flatbuffer import schema
-from motefit.tflite.flatbuffer.reader import Reader, TableView, damaged
+from motefit.tflite.flatbuffer.byte_map import Reader, TableView
+from motefit.tflite.flatbuffer.reader import damaged
 from motefit.tflite.flatbuffer.schema import (
     BufferSlot,
     MetadataSlot,

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.flatbuffer import schema
-from motefit.tflite.flatbuffer.reader import (
-    damaged,
+from motefit.tflite.flatbuffer.nodes import (
     edited,
     int32s_of,
     items,
@@ -20,6 +19,7 @@ from motefit.tflite.flatbuffer.reader import (
     read_model,
     text_of,
 )
+from motefit.tflite.flatbuffer.reader import damaged
 from motefit.tflite.flatbuffer.schema import (
     BufferSlot,
     MetadataSlot,
