@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from motefit.tflite.flatbuffer.element_types import BITS_BY_NAME
 from motefit.tflite.inspect import Inspection, OpInfo, TensorInfo
 from motefit.tflite.model import ModelFile
 
@@ -18,7 +19,6 @@ WIDENED: Mapping[str, Form] = {
     "int4": "int4-weights",
 }
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "UNIDIRECTIONAL_SEQUENCE_LSTM")
-BITS = {"float32": 32, "float16": 16, "int8": 8, "uint8": 8, "int4": 4, "int16": 16, "int32": 32}
 ROUNDING_ZEROS = {32: 0.02, 16: 0.02, 8: 0.10, 4: 0.40}
 """Fraction of zeros, by bits, above which a weight is called sparse: rounding sets 1 to 5 % of
 bell-shaped weights to 0 in 8 bits, 15 to 30 % in 4 (dscnn, tcnet, bcresnet on 8 words)."""
@@ -146,7 +146,7 @@ def _form(dtype: str, *, whole: bool, widened: bool) -> Form:
 
 
 def _claim(place: int, op: OpInfo, stored: TensorInfo, form: Form) -> WeightClaim:
-    bits = BITS.get(stored.dtype, 0)
+    bits = BITS_BY_NAME.get(stored.dtype, 0)
     others = stored.size - stored.zeros
     few = stored.distinct <= MOST_CLUSTERS and 2 * stored.distinct <= 2**bits
     return WeightClaim(

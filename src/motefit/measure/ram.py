@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from motefit.spec.errors import ModelFileError
+from motefit.tflite.flatbuffer.element_types import BITS_BY_NAME
 from motefit.tflite.inspect import Inspection, TensorInfo
 from motefit.tflite.micro import arena_bytes
 from motefit.tflite.model import ModelFile
@@ -77,4 +78,4 @@ def activation_bytes(model: Inspection) -> int:
 
 
 def _element_bytes(tensor: TensorInfo) -> int:
-    return np.dtype(tensor.dtype).itemsize if tensor.dtype in np.sctypeDict else 4
+    return -(-BITS_BY_NAME.get(tensor.dtype, 32) // 8)

@@ -8,6 +8,7 @@ import numpy as np
 
 from motefit.graph.graph import Quantization
 from motefit.spec.errors import ModelFileError
+from motefit.tflite.flatbuffer.element_types import DTYPES, stored_values
 from motefit.tflite.flatbuffer.reader import DecodedTable, damaged, read_tables
 from motefit.tflite.flatbuffer.schema import (
     BufferSlot,
@@ -19,7 +20,7 @@ from motefit.tflite.flatbuffer.schema import (
     TensorSlot,
     TensorType,
 )
-from motefit.tflite.inspect import DTYPES, MAX_RANK, operator_name, stored_values
+from motefit.tflite.inspect import MAX_RANK, operator_name
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,6 +8,7 @@ import numpy as np
 
 from motefit.tflite.flatbuffer import schema
 from motefit.tflite.flatbuffer.byte_map import Reader, TableView
+from motefit.tflite.flatbuffer.element_types import NONE, stored_values
 from motefit.tflite.flatbuffer.reader import damaged
 from motefit.tflite.flatbuffer.schema import (
     BufferSlot,
@@ -35,17 +36,6 @@ LABELS = (
     "buffers",
     "model",
 )
-DTYPES = {
-    TensorType.FLOAT32: "<f4",
-    TensorType.FLOAT16: "<f2",
-    TensorType.FLOAT64: "<f8",
-    TensorType.INT8: "<i1",
-    TensorType.UINT8: "<u1",
-    TensorType.INT16: "<i2",
-    TensorType.INT32: "<i4",
-    TensorType.INT64: "<i8",
-}
-NONE = np.zeros(0, np.int8)
 MAX_RANK = 8
 CONVOLUTIONS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
 
@@ -297,24 +287,6 @@ def _tensor(tensor: TableView, buffers: Sequence[TableView]) -> TensorInfo:
         zero_point=zero_point,
         axis=axis,
     )
-
-
-def stored_values(data: bytes, kind: TensorType, count: int) -> np.ndarray:
-    """Numbers of a constant as they are stored; int8 for 4-bit integers; none for other types.
-
-    Args:
-        data: bytes of its buffer.
-        kind: its type.
-        count: of its elements.
-    """
-    if kind == TensorType.INT4:
-        packed = np.frombuffer(data, np.uint8)
-        halves = np.stack([packed << 4, packed & 0xF0], axis=1).reshape(-1)[:count]
-        return np.asarray(halves.view(np.int8) >> 4)
-    dtype = DTYPES.get(kind)
-    if dtype is None or len(data) % np.dtype(dtype).itemsize:
-        return NONE
-    return np.frombuffer(data, dtype)
 
 
 def _quantization(table: TableView | None) -> tuple[tuple[float, ...], tuple[int, ...], int]:

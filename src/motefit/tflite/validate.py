@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from motefit.tflite.flatbuffer import schema
+from motefit.tflite.flatbuffer.element_types import BITS, stored_values
 from motefit.tflite.flatbuffer.reader import DecodedTable, damaged, read_tables
 from motefit.tflite.flatbuffer.schema import (
     BufferSlot,
@@ -23,25 +24,6 @@ from motefit.tflite.flatbuffer.schema import (
     TensorType,
 )
 
-BITS = {
-    TensorType.INT4: 4,
-    TensorType.INT8: 8,
-    TensorType.UINT8: 8,
-    TensorType.BOOL: 8,
-    TensorType.FLOAT16: 16,
-    TensorType.BFLOAT16: 16,
-    TensorType.INT16: 16,
-    TensorType.UINT16: 16,
-    TensorType.FLOAT32: 32,
-    TensorType.INT32: 32,
-    TensorType.UINT32: 32,
-    TensorType.FLOAT64: 64,
-    TensorType.INT64: 64,
-    TensorType.UINT64: 64,
-    TensorType.COMPLEX64: 64,
-    TensorType.COMPLEX128: 128,
-}
-FLOATS = {TensorType.FLOAT16: "<f2", TensorType.FLOAT32: "<f4", TensorType.FLOAT64: "<f8"}
 ALIGNMENT = 16
 """Of constants that are at least so long; LiteRT reads shorter ones in place at 4."""
 
@@ -119,7 +101,8 @@ def _check_tensor(number: int, tensor: DecodedTable, buffers: Sequence[DecodedTa
     wanted = (math.prod(shape) * BITS[kind] + 7) // 8
     if len(data) != wanted:
         raise damaged(f"tensor {number} of shape {shape} needs {wanted} bytes, has {len(data)}")
-    if kind in FLOATS and not np.isfinite(np.frombuffer(data, FLOATS[kind])).all():
+    values = stored_values(data.tobytes(), kind, math.prod(shape))
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise damaged(f"tensor {number} holds NaN or infinity")
 
 
