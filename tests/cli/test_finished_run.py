@@ -10,6 +10,7 @@ import pytest
 from motefit.fitting import fit, release
 from motefit.fitting.run_dir import AGAIN
 from motefit.runtime import load_bundle
+from motefit.spec.files import read_sealed, write_sealed
 
 OUTPUTS = ("tiny-climate.zip", "certificate.json", "report.html")
 
@@ -164,6 +165,20 @@ def test_what_was_measured_and_lost_is_measured_again_and_said(copied, invoke, d
     assert second == first + AGAIN
     assert invoke("fit", "--resume", copied).stdout.startswith("already done")
     assert len(openings(copied)) == 2
+
+
+@pytest.mark.slow
+def test_what_an_older_version_measured_is_measured_again(copied, invoke):
+    """It did not keep the bundle's hash; a bundle that is packed again may have another size."""
+    path = copied / "measured.json"
+    bundles = read_sealed(path)["bundles"]
+    for bundle in bundles.values():
+        del bundle["bundle_sha256"]
+    write_sealed(path, {"bundles": bundles})
+    assert invoke("fit", "--resume", copied).exit_code == 0
+    first, second = openings(copied)
+    assert second == first + AGAIN
+    assert invoke("fit", "--resume", copied).stdout.startswith("already done")
 
 
 @pytest.mark.slow
