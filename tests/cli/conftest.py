@@ -73,6 +73,7 @@ repeats = 1
 EXTRAS = (
     "torch", "soundfile", "optuna", "sqlalchemy", "ray", "optuna_dashboard", "psycopg",
     "espeakng_loader", "jinja2", "tflite_micro", "sounddevice", "scipy", "tensorflow",
+    "zopfli",
 )  # fmt: skip
 BASE = """
 # as where the extras are not installed
