@@ -53,7 +53,7 @@ def test_a_lost_worker_says_how_it_ended(tmp_path):
         (ended,) = engine.run(jobs.die_always, [tmp_path / "m"], poll=lambda: None)
     assert isinstance(ended.error, WorkerLost)
     assert "killed by signal 9 (often because memory ran out)" in str(ended.error)
-    assert "run again to go on" in str(ended.error)
+    assert "run again to continue" in str(ended.error)
 
 
 MAIN = """
