@@ -51,12 +51,14 @@ def parsed(path: Path) -> ast.Module:
 
 
 def function_lines(path: Path):
-    """Lines of each function; of a command, whose signature is its options, those of its body."""
+    """Lines of each function; of a command and its twin in the API, whose signatures are the
+    options, those of the body."""
     for node in ast.walk(parsed(path)):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         first = node.lineno
-        if path.parent.name == "commands" and node.name.endswith("_command"):
+        command = path.parent.name == "commands" and node.name.endswith("_command")
+        if command or path.parent.name == "api":
             first = node.body[0].end_lineno
         yield f"{path.name}: {node.name}", node.end_lineno - first + 1
 

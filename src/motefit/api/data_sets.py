@@ -14,7 +14,7 @@ from motefit.data.synth.voices import ENGLISH_ACCENTS
 from motefit.spec.errors import RecipeError
 
 
-def synthesize(
+def synthesize(  # noqa: PLR0913 - the options of a command
     out: str | Path,
     *,
     words: Sequence[str] = (),

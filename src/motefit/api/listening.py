@@ -20,7 +20,7 @@ def _tell(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def listen(
+def listen(  # noqa: PLR0913 - the options of a command
     model: str | Path,
     *,
     source: str = "",

@@ -12,7 +12,7 @@ def _tell(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def reproduce_published(
+def reproduce_published(  # noqa: PLR0913 - the options of a command
     data: str | Path,
     *,
     out: str | Path = "runs/reproduce",

@@ -10,7 +10,7 @@ from motefit.recipes.catalog import find_recipe
 from motefit.spec.recipe import Recipe
 
 
-def fit(
+def fit(  # noqa: PLR0913 - the options of a command
     recipe: str | Path | Recipe,
     *,
     data: str | Path | None = None,
@@ -87,7 +87,7 @@ def fit(
         )
 
 
-def resume(
+def resume(  # noqa: PLR0913 - the options of a command
     out: str | Path,
     *,
     workers: int = 0,

@@ -27,7 +27,7 @@ class Size:
 
 
 def quick_size(model: ModelFile) -> Size:
-    """As :func:`measure_size`, in a millisecond: zipped by zlib, which is some percent larger."""
+    """Measure as :func:`measure_size`, in a millisecond: with zlib, a few percent larger."""
     return Size(tflite_bytes=len(model.data), zip_bytes=len(zip_bytes(model.data, thorough=False)))
 
 

@@ -40,7 +40,7 @@ class Registry(Generic[T]):
         return dict(sorted(self._members.items()))
 
     def names(self) -> tuple[str, ...]:
-        """Names of all members, sorted."""
+        """Return the names of all members, sorted."""
         return tuple(self.all())
 
     def find(self, name: str) -> T:

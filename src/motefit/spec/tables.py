@@ -41,12 +41,12 @@ Text = str | tuple[str, ...]
 
 
 def parts(text: Text) -> tuple[str, ...]:
-    """The parts of a line or cell."""
+    """Return the parts of a line or cell."""
     return (text,) if isinstance(text, str) else text
 
 
 def plain(text: Text) -> str:
-    """A line or cell without styles.
+    """Return a line or cell without styles.
 
     >>> plain((Styled("differs", "bad"), " macs"))
     'differs macs'
@@ -90,7 +90,7 @@ class ResultTable(Printable):
     title: str = ""
 
     def content(self) -> "Iterable[Item]":
-        """The table alone."""
+        """Return the table alone."""
         return (self,)
 
 

@@ -78,7 +78,7 @@ class Bench(Printable):
     profile: DeviceProfile | None = None
 
     def content(self) -> list[Item]:
-        """The machine, the models' times, and what makes them slow."""
+        """List the machine, the models' times, and what makes them slow."""
         found: list[Item] = [
             self.before.line,
             f"before: {self.before.state}",
@@ -133,7 +133,7 @@ CASTS = {"QUANTIZE", "DEQUANTIZE"}
 
 
 def find_pitfalls(models: Sequence[tuple[ModelFile, ModelTimes]]) -> tuple[Pitfall, ...]:
-    """All traps of some models.
+    """Find all pitfalls of some models.
 
     Args:
         models: bytes and times of each. Of models with the same operations and shapes, a float32
