@@ -11,6 +11,7 @@ The emulation needs ``qemu-x86_64`` 7.2 or later (Debian: qemu-user) and takes m
 """
 
 import argparse
+import importlib
 import json
 import os
 import shutil
@@ -213,4 +214,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # workers find functions by module, and a script's __main__ is not theirs
+    sys.exit(importlib.import_module(Path(__file__).stem).main())

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import wave
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,15 +107,6 @@ class Run:
     @property
     def bundle(self) -> Path:
         return self.folder / f"{self.recipe.stem}.zip"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Decoded audio goes to a folder of this session."""
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MOTEFIT_CACHE", str(folder))
-        yield folder
 
 
 @pytest.fixture(scope="session")

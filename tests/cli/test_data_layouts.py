@@ -57,7 +57,7 @@ def test_a_layout_that_can_be_read_in_two_ways_is_refused(refused, tmp_path, ton
     }
     said = refused(*arguments[command])
     assert "testing, training each look like part of a split" in said
-    assert "begin with high, low" in said
+    assert "high, low, as Edge Impulse exports them" in said
 
 
 def unnamed(tones, folder):
@@ -84,7 +84,7 @@ def test_a_split_by_unknown_speakers_is_refused_and_by_named_ones_made(
     assert (found["unknown_speakers"], found["shared_speakers"]) == (0, 0)
     assert "speakers: by speaker = '-(p[0-9])-', 5" in found["notes"]
     tones_recipe.write_text(text.replace("[frontend]", "speaker = '('\n[frontend]"))
-    assert "no regular expression" in refused(*audit)
+    assert "not a regular expression" in refused(*audit)
 
 
 def test_fit_says_what_was_taken_and_what_strangers_get(tones_run, invoke, tmp_path):

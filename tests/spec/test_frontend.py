@@ -63,7 +63,7 @@ def test_settings_out_of_range(change, message):
 
 
 def test_a_band_between_two_bins_holds_nothing():
-    with pytest.raises(RecipeError, match=r"no bin of the spectrum is in 26\.0\.\.49\.0 Hz"):
+    with pytest.raises(RecipeError, match=r"no bin of the spectrum lies in 26\.0\.\.49\.0 Hz"):
         spectrogram(lower_hz=26, upper_hz=49)
 
 

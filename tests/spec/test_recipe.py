@@ -176,7 +176,7 @@ def test_what_is_left_out_takes_its_default():
         (SPEECH + "[train]\nepochs = true", r"r: \[train\]: epochs: expected int, got True"),
         (SPEECH + "[train]\nlearning_rate = nan", "learning_rate: expected a finite number"),
         (SPEECH + "[train]\nseeds = [1, 1]", "seeds must be distinct"),
-        (SPEECH + "[train]\nseeds = [-1]", "seeds must be distinct, none negative"),
+        (SPEECH + "[train]\nseeds = [-1]", "seeds must be distinct and non-negative"),
         (SPEECH + "[train]\nseeds = []", "seeds must be distinct"),
         (SPEECH + "[train]\nlabel_smoothing = 1.0", "label_smoothing must be 0..1"),
         (SPEECH + "[train.augment]\nnoise_snr_db = [9, 1]", r"noise_snr_db must be \[low, high\]"),

@@ -9,7 +9,7 @@ import typing
 import pytest
 
 import motefit.spec
-from motefit.spec import certificate, errors
+from motefit.spec import certificate, errors, tables
 from motefit.spec.budget import Bound
 from motefit.spec.card import Card
 from motefit.spec.errors import MissingExtraError, MotefitError, RecipeError
@@ -25,7 +25,7 @@ from motefit.spec.teacher import TeacherSpec
 from motefit.spec.weakness import Weakness
 
 BY_PROGRAMMERS = {TaskSpec, Metric}
-"""Written in this package alone, never by a user: mypy checks them; so are certificates."""
+"""Written in this package alone, never by a user: mypy checks them. So are certificates, tables."""
 
 
 def _specifications():
@@ -34,7 +34,8 @@ def _specifications():
         for item in vars(importlib.import_module(module.name)).values():
             if dataclasses.is_dataclass(item) and item.__module__.startswith("motefit.spec."):
                 found.add(item)
-    found = {cls for cls in found if cls.__module__ != certificate.__name__}
+    by_program = {certificate.__name__, tables.__name__}
+    found = {cls for cls in found if cls.__module__ not in by_program}
     return sorted(found - BY_PROGRAMMERS, key=lambda cls: cls.__name__)
 
 

@@ -118,6 +118,7 @@ def test_closing_leaves_a_cluster_that_was_there(cluster, results):
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_a_job_that_memory_never_suffices_for_is_lost(monkeypatch):
     # Ray kills every task where one percent is the most
     monkeypatch.setenv("RAY_memory_usage_threshold", "0.01")
@@ -130,6 +131,7 @@ def test_a_job_that_memory_never_suffices_for_is_lost(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_ctrl_c_ends_the_jobs_and_the_cluster_with_the_program(tmp_path):
     script = tmp_path / "driver.py"
     script.write_text(SAYS_WHO)

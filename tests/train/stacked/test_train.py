@@ -367,10 +367,10 @@ def test_stack_key_is_of_form_and_common_settings() -> None:
 
 def test_what_cannot_share_a_stack_is_refused() -> None:
     whole = case("mlp")
-    with pytest.raises(RecipeError, match="4 trainings of 2 forms cannot be stacked"):
+    with pytest.raises(RecipeError, match="4 trainings of 2 different forms cannot be stacked"):
         replace(whole, graphs=[*whole.graphs[:3], graph("mlp", 0, units=(3, 3))]).stacked()
     epochs = [replace(own, epochs=i + 1) for i, own in enumerate(whole.settings)]
-    with pytest.raises(RecipeError, match="4 trainings of 4 forms"):
+    with pytest.raises(RecipeError, match="4 trainings of 4 different forms"):
         replace(whole, settings=epochs).stacked()
     lstm = build("lstm", {"units": 3}, problem=SERIES, rng=np.random.default_rng(0))
     with pytest.raises(RecipeError, match="train graphs for which can_stack is false alone"):
