@@ -116,7 +116,7 @@ def test_synthetic_words_need_no_download(invoke, tmp_path):
         task = "keyword-spotting"
         [data]
         words = ["go", "stop"]
-        synthetic_clips = 40
+        synthetic_clips = 20
         split = "speaker"
         [frontend]
         coefficients = 0
@@ -125,7 +125,7 @@ def test_synthetic_words_need_no_download(invoke, tmp_path):
         family = "tcnet"
         width = 8
         [train]
-        epochs = 8
+        epochs = 4
         batch_size = 8
         learning_rate = 0.02
         [budget]
@@ -139,7 +139,7 @@ def test_synthetic_words_need_no_download(invoke, tmp_path):
     assert facts["facts"]["size.tflite_bytes"] < 10_000
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.data
 def test_climate_6_beats_persistence_and_least_squares(motefit_process, real_data, tmp_path):
     """The shipped recipe with a fifth of its epochs and one of its seeds."""

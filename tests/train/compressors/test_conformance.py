@@ -1,5 +1,6 @@
 """Every compressor keeps the rules of the ``Compressor`` protocol on nets of several families."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -43,8 +44,16 @@ def test_every_compressor_is_here() -> None:
     assert all(registered.apply.__doc__ for registered in compressors().values())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("name", QUICK)
+SLOW = {("zip-aware", family) for family in ("tcnet", "bcresnet", "lstm")}
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        pytest.param(*pair, marks=pytest.mark.proof if pair in SLOW else [])
+        for pair in itertools.product(QUICK, FAMILIES)
+    ],
+)
 def test_shapes_and_zeros_stay(case_of, family, name) -> None:
     case = case_of(family)
     model = half_pruned(case)

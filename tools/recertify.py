@@ -1,0 +1,65 @@
+"""Measure shipped bundles again, and write their cards and certificates from what is found.
+
+    python tools/recertify.py --data FOLDER zoo/up-down.zip ...
+
+For a change of how a figure is measured (decision 0016: the arena), or of how a zip is packed. The
+model file stays as it is, and so does what the card says of its training; quality must come out as
+the card states, else nothing is written.
+"""
+
+import argparse
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from motefit.certify.check import check
+from motefit.certify.facts import is_quality
+from motefit.runtime.bundle import load_bundle, write_bundle
+from motefit.spec.errors import MotefitError
+from motefit.spec.files import write_atomic
+from motefit.spec.metrics import format_value
+
+OF_THE_RUN = ("search", "seeds")
+"""Evidence of the training run; it is not measured on the file."""
+
+
+def recertify(path: Path, data: Path) -> None:
+    """Measure one bundle and rewrite it.
+
+    Raises:
+        MotefitError: when it cannot be measured, or its quality is not what the card states.
+    """
+    bundle = load_bundle(path)
+    with tempfile.TemporaryDirectory() as folder:
+        found = check(path, data, out=Path(folder))
+    if not found.same_data:
+        raise MotefitError(f"{path}: {data} does not hold the data of the card")
+    differences = {item.metric: item for item in found.differences or ()}
+    if wrong := [name for name in differences if is_quality(name)]:
+        raise MotefitError(f"{path}: {', '.join(wrong)} differ from the card")
+    kept = {name: bundle.card.evidence[name] for name in OF_THE_RUN if name in bundle.card.evidence}
+    card = replace(
+        found.card,
+        evidence={**found.card.evidence, **kept},
+        provenance=replace(bundle.card.provenance, machine=found.card.provenance.machine),
+    )
+    write_bundle(path, bundle.model, card)
+    write_atomic(path.with_suffix(".certificate.json"), found.certificate.to_json())
+    print(f"{path.name}: budget {'met' if found.certificate.met else 'MISSED'}")
+    for name, item in differences.items():
+        measured = "nothing" if item.measured is None else format_value(name, item.measured)
+        print(f"  {name}: {format_value(name, item.stated)} -> {measured}")
+
+
+def main() -> None:
+    """Measure each bundle given."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("bundles", nargs="+", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="folder or file of the data")
+    arguments = parser.parse_args()
+    for path in arguments.bundles:
+        recertify(path, arguments.data)
+
+
+if __name__ == "__main__":
+    main()
