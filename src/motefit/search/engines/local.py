@@ -106,7 +106,7 @@ class LocalEngine(Engine):
             while waiting or busy:
                 while waiting and len(busy) < self._workers:
                     index = waiting.popleft()
-                    worker = self._idle.pop() if self._idle else self._start(work.__module__)
+                    worker = self._idle.pop() if self._idle else self._start()
                     busy[worker] = index
                     tries[index] += 1
                     worker.begin(work, jobs[index])
@@ -131,8 +131,8 @@ class LocalEngine(Engine):
         self._stop(self._alive)
         self._idle.clear()
 
-    def _start(self, module: str) -> _Worker:
-        context = _context(module)
+    def _start(self) -> _Worker:
+        context = _context()
         here, there = context.Pipe()
         with _environment_of_workers(), _interrupts_held_back(), _without_main():
             environment = dict(os.environ)
@@ -157,16 +157,16 @@ class LocalEngine(Engine):
             worker.connection.close()
 
 
-def _context(module: str) -> ForkServerContext | SpawnContext:
-    """Return how processes start: as forks of a server that has imported a module already.
+def _context() -> ForkServerContext | SpawnContext:
+    """Return how processes start: as forks of a server that has imported torch already.
 
-    Importing torch takes seconds and 200 MB; forks share both. Elsewhere than on Linux, where
-    system libraries are not safe to fork, each process imports it for itself.
+    The import takes seconds and 200 MB; forks share both. Elsewhere than on Linux, where system
+    libraries are not safe to fork, each process imports torch for itself.
     """
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([module])  # no effect once the server runs
+    context.set_forkserver_preload(["torch"])
     return context
 
 
