@@ -24,7 +24,7 @@ HEAD = """\
 <!-- Written by tools/cli_reference.py from the program; do not edit. -->
 
 Exit code 0: done, and a budget is met; 1: it is not met, or what the command says below; 2: there
-is something to fix, and the message says what; 130: interrupted. `motefit --version` prints the
+is a mistake to fix, and the message says what; 130: interrupted. `motefit --version` prints the
 version; `--help` works everywhere.
 """
 

@@ -79,9 +79,9 @@ def _until(sound: Iterator[Chunk], seconds: float) -> Iterator[Chunk]:
     Yields:
         chunks up to so many seconds of sound.
     """
-    heard_s = 0.0
+    received_s = 0.0
     for chunk in sound:
         yield chunk
-        heard_s += len(chunk.samples) / chunk.rate_hz
-        if heard_s >= seconds:
+        received_s += len(chunk.samples) / chunk.rate_hz
+        if received_s >= seconds:
             return
