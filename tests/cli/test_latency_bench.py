@@ -122,7 +122,7 @@ def test_a_protocol_prints_the_documented_lines(invoke, bundle, protocol):
 
 
 def test_the_protocols_agree_with_bench(invoke, large):
-    """Compares the minimum of several runs, since other work only adds time, with tolerances for a busy
+    """Compares the minima of several runs, since other work only adds time; tolerances suit a busy
     machine. benchmarks/protocols measures them all in one run."""
 
     def json_of(*arguments):
@@ -193,13 +193,13 @@ def test_the_front_end_alone(invoke):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--rate", 8000], "--rate says 8000, the card 16000"),
-        (["--length", 320, "--stride", 160], "--length says 320, the card 640; --stride says 160"),
-        (["--bins", 20, "--mfcc"], "--bins says 20, the card 40"),
-        (["--lower-frequency", 40], "--lower-frequency says 40, the card 20"),
-        (["--upper-frequency", 8000], "--upper-frequency says 8000, the card 4000"),
-        (["--coeff", 0], "--coeff says 0, the card 10"),
-        (["--resize", 32], "--resize says 32, the card 0"),
+        (["--rate", 8000], "--rate is 8000, but 16000 in the card"),
+        (["--length", 320, "--stride", 160], "but 640 in the card; --stride is 160"),
+        (["--bins", 20, "--mfcc"], "--bins is 20, but 40 in the card"),
+        (["--lower-frequency", 40], "--lower-frequency is 40, but 20 in the card"),
+        (["--upper-frequency", 8000], "--upper-frequency is 8000, but 4000 in the card"),
+        (["--coeff", 0], "--coeff is 0, but 10 in the card"),
+        (["--resize", 32], "--resize is 32, but 0 in the card"),
     ],
     ids=lambda value: value[0][2:] if isinstance(value, list) else "",
 )
@@ -219,7 +219,7 @@ def test_options_that_agree_with_the_card(invoke, bundle):
         (["--mfcc", "--coeff", 0], "--mfcc contradicts --coeff 0"),
         (["--mfcc", "--resize", 32], "--resize has no meaning with --mfcc"),
         (["--protocol", "2024", "--resize", 32], "--resize has no meaning with --protocol 2024"),
-        (["--coeff", 8], "--coeff would do nothing"),
+        (["--coeff", 8], "--coeff would have no effect"),
         (["--resize", -1], "--resize must be 0 (off) or more"),
         (["--mfcc", "--coeff", 41], "coefficients 0..mel_bins"),
         (["--mfcc", "--upper-frequency", 9000], "half the rate"),

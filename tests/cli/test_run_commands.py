@@ -55,7 +55,7 @@ def test_other_formats_rates_and_channels(invoke, tones_run, tmp_path, suffix):
 
 
 def test_a_folder_without_audio(refused, tones_run, tmp_path):
-    assert "holds no audio files" in refused("kws", tones_run.bundle, tmp_path)
+    assert "has no audio files" in refused("kws", tones_run.bundle, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", None])
@@ -103,7 +103,7 @@ def test_a_forecast_in_words(invoke, climate_run):
     [
         pytest.param(
             lambda rows: rows[:3],
-            "has 2 such rows up to there, behind a gap, a missing value or the start of the file; "
+            "has 2 such rows up to there, after a gap, a missing value or the start of the file; "
             "no earlier row can be used either",
             id="few rows",
         ),

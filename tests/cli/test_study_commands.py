@@ -132,7 +132,7 @@ def test_export_writes_one_row_per_candidate(study, invoke, tmp_path):
 
 
 def test_sources_without_a_study_are_reported(study, refused, tmp_path):
-    assert "holds no study" in refused("study", "list", tmp_path)
+    assert "has no study" in refused("study", "list", tmp_path)
     assert "cannot be used" in refused("study", "list", "sqlite:////nowhere/x.db")
     assert ".csv or .json" in refused("study", "export", study, "--out", tmp_path / "x.txt")
     assert "choose one with --name" in refused("study", "show", study, "--name", "nobody")

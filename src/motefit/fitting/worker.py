@@ -77,8 +77,10 @@ class _JobContext:
         """The examples as the training sees them: with a teacher's targets, where there is one."""
         if self.recipe.train.teacher is None:
             return self.source
-        lessons = self.task.lessons(self.recipe, self.dataset, self.source, self.job.data)
-        return distilled(self.recipe, self.source, lessons=lessons, device=self.job.device)
+        teacher_data = self.task.teacher_data(self.recipe, self.dataset, self.source, self.job.data)
+        return distilled(
+            self.recipe, self.source, teacher_data=teacher_data, device=self.job.device
+        )
 
 
 def run_job(job: TrainJob) -> None:
