@@ -143,8 +143,8 @@ def with_motefit(recipe: Recipe, data: Path, run: Path) -> dict[str, Any]:
         "seconds": seconds,
         "epochs": epochs,
         "wall_s": wall,
-        "screened": len(screener.judged),
-        "rejected": sum(bool(s.missed) for s in screener.judged),
+        "screened": len(screener.screened),
+        "rejected": sum(bool(s.missed) for s in screener.screened),
         "trained": sum(r.epochs > 0 for r in trial_store.records),
     }
 

@@ -174,7 +174,7 @@ def test_a_budget_that_no_candidate_can_meet(invoke, climate_recipe, climate_csv
     out = tmp_path / "run"
     result = invoke("fit", climate_recipe, "--data", climate_csv, "--out", out)
     assert result.exit_code == 1
-    assert "no candidate can meet the budget (1 judged, none trained)" in result.stdout
+    assert "no candidate can meet the budget (1 screened, none trained)" in result.stdout
     assert "missed by 1: size.tflite_bytes" in result.stdout
     assert "nearest: seed 0: size.tflite_bytes is" in result.stdout
     assert "bound < 200 B" in result.stdout
@@ -229,7 +229,7 @@ def test_other_files_are_never_overwritten(
     mine.mkdir()
     (mine / "recipe.toml").write_text("mine")
     said = refused("fit", climate_recipe, "--data", climate_csv, "--out", mine, *overwrite)
-    assert "holds other files" in said
+    assert "has other files" in said
     assert [p.name for p in mine.iterdir()] == ["recipe.toml"]
 
 

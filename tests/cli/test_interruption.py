@@ -164,8 +164,8 @@ def test_a_full_disk_leaves_the_old_bundle_intact(copied, command, environment):
 @pytest.mark.parametrize("damage", ["", "{}", "[1", '{"name": 1}'])
 def test_a_folder_with_a_damaged_state_is_not_a_run(copied, refused, damage):
     (copied / "run.json").write_text(damage)
-    assert "holds no run" in refused("fit", "--resume", copied)
-    assert "holds other files" in refused("fit", "climate-6", "--out", copied)
+    assert "has no run" in refused("fit", "--resume", copied)
+    assert "has other files" in refused("fit", "climate-6", "--out", copied)
 
 
 def test_a_damaged_recipe_of_a_run_is_reported(copied, refused):
@@ -174,10 +174,10 @@ def test_a_damaged_recipe_of_a_run_is_reported(copied, refused):
 
 
 def test_resume_of_a_folder_without_a_run(refused, tmp_path):
-    assert "holds no run" in refused("fit", "--resume", tmp_path)
-    assert "holds no run" in refused("fit", "--resume", tmp_path / "nowhere")
+    assert "has no run" in refused("fit", "--resume", tmp_path)
+    assert "has no run" in refused("fit", "--resume", tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
-    assert "holds no run" in refused("fit", "--resume", tmp_path / "file")
+    assert "has no run" in refused("fit", "--resume", tmp_path / "file")
 
 
 def test_resume_takes_nothing_else(refused, copied):

@@ -1,4 +1,4 @@
-"""A recipe with a teacher: trained once, apart from what judges the model, and then listened to."""
+"""Recipes with a teacher, which is trained once and without clips of validation or test."""
 
 import json
 from dataclasses import replace
@@ -51,7 +51,7 @@ def parts(recipe):
     return task, dataset, task.source(recipe, dataset)
 
 
-def test_the_teacher_learns_more_words_and_is_asked_for_two(recipe, parts, tmp_path):
+def test_the_teacher_learns_more_words_than_the_model(recipe, parts, tmp_path):
     task, dataset, source = parts
     teacher_data = task.teacher_data(recipe, dataset, source, None)
     assert teacher_data.problem.outputs == 3
@@ -61,19 +61,19 @@ def test_the_teacher_learns_more_words_and_is_asked_for_two(recipe, parts, tmp_p
     assert len(examples) == len(labels) <= 90 - len(judging)
     assert len(teacher_data.source.part("test")[0]) == 0
 
-    mine = task.teacher_data(replace(recipe, train=_with(recipe, words=())), dataset, source, None)
-    assert mine.source is source
-    assert mine.classes is mine.view is None
+    own = task.teacher_data(replace(recipe, train=_with(recipe, words=())), dataset, source, None)
+    assert own.source is source
+    assert own.classes is own.view is None
     targets = {}
-    for name, learnt in {"more": teacher_data, "own": mine}.items():
-        told = distilled(recipe, source, teacher_data=learnt, cache=tmp_path)
-        x, targets[name] = told.epoch(0, rng=np.random.default_rng(0))
+    for name, data in {"more": teacher_data, "own": own}.items():
+        taught = distilled(recipe, source, teacher_data=data, cache=tmp_path)
+        x, targets[name] = taught.epoch(0, rng=np.random.default_rng(0))
         np.testing.assert_array_equal(x, source.epoch(0, rng=np.random.default_rng(0))[0])
         np.testing.assert_allclose(targets[name].sum(axis=1), 1, atol=1e-5)
     assert not np.allclose(targets["more"], targets["own"])
 
 
-def test_the_view_gives_the_teacher_features_in_its_own_units(recipe, parts):
+def test_the_view_converts_features_to_the_teachers_units(recipe, parts):
     task, dataset, source = parts
     teacher_data = task.teacher_data(recipe, dataset, source, None)
     plain, theirs = source.normalization, teacher_data.source.normalization
@@ -101,21 +101,21 @@ def test_a_teacher_is_trained_once(recipe, parts, tmp_path):
     assert len(list((tmp_path / "teachers").glob("*.checkpoint"))) == 2
 
 
-def test_without_a_teacher_the_examples_are_as_they_are(recipe, parts):
+def test_without_a_teacher_the_examples_are_unchanged(recipe, parts):
     task, dataset, source = parts
     teacher_data = task.teacher_data(recipe, dataset, source, None)
     plain = replace(recipe, train=replace(recipe.train, teacher=None))
     assert distilled(plain, source, teacher_data=teacher_data) is source
 
 
-def test_words_without_the_recipes_own_are_refused(recipe, parts):
+def test_teacher_words_must_include_the_recipes_own(recipe, parts):
     task, dataset, source = parts
     other = replace(recipe, train=_with(recipe, words=("go", "up")))
     with pytest.raises(RecipeError, match="must include the recipe's own; add stop"):
         task.teacher_data(other, dataset, source, None)
 
 
-def test_a_cache_that_cannot_be_written_is_named(recipe, parts, tmp_path):
+def test_an_unwritable_cache_is_named(recipe, parts, tmp_path):
     task, dataset, source = parts
     teacher_data = task.teacher_data(recipe, dataset, source, None)
     (tmp_path / "teachers").write_text("in the way")
@@ -124,7 +124,7 @@ def test_a_cache_that_cannot_be_written_is_named(recipe, parts, tmp_path):
 
 
 @pytest.mark.slow
-def test_fit_with_a_teacher_from_nothing_to_a_certificate(recipe, tmp_path):
+def test_fit_with_a_teacher_ends_in_a_certificate(recipe, tmp_path):
     folder = tmp_path / "run"
     result = fit(recipe, None, folder, options=FitOptions(workers=1))
     assert result.met

@@ -143,4 +143,4 @@ def can_resume(out: str | Path) -> bool:
     >>> can_resume("no/such/folder")
     False
     """
-    return RunDir(Path(out)).begun
+    return RunDir(Path(out)).started

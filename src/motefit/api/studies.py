@@ -87,7 +87,7 @@ def storages_of(source: str) -> list[tuple[str, str]]:
         return [(source, "")]
     folder = Path(source)
     runs = [folder, *sorted(path for path in folder.glob("*/") if path.is_dir())]
-    return [RunDir(run).study("") for run in runs if RunDir(run).begun]
+    return [RunDir(run).study("") for run in runs if RunDir(run).started]
 
 
 def export_study(study: "StoredStudy", path: str | Path) -> None:

@@ -25,18 +25,18 @@ def distilled(
     device: str = "cpu",
     cache: Path | None = None,
 ) -> Source:
-    """The examples of a training as the recipe's teacher targets them.
+    """Return training examples with the targets of the recipe's teacher.
 
     Args:
-        recipe: of the candidate, with a teacher.
-        source: of the candidate's examples.
-        teacher_data: what the teacher learns.
-        device: of torch.
+        recipe: recipe of the candidate, with a teacher.
+        source: source of the candidate's examples.
+        teacher_data: training data of the teacher.
+        device: torch device.
         cache: folder of the cache; default ``$MOTEFIT_CACHE`` or ``~/.cache/motefit``.
 
     Raises:
-        OutputError: when the cache cannot be written.
-        MotefitError: as ``train.loop.train``.
+        OutputError: if the cache cannot be written.
+        MotefitError: as in ``train.loop.train``.
     """
     spec = recipe.train.teacher
     if spec is None:
@@ -55,7 +55,7 @@ def distilled(
 def _teacher(
     recipe: Recipe, spec: TeacherSpec, teacher_data: TeacherData, *, device: str, folder: Path
 ) -> Graph:
-    """The teacher, trained by whichever process comes first; others wait for it."""
+    """Train the teacher in whichever process comes first, while others wait; return its graph."""
     settings = replace(
         recipe.train,
         epochs=spec.epochs,
