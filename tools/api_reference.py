@@ -27,7 +27,7 @@ SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises")
 
 
 def render() -> str:
-    """The page as Markdown."""
+    """Render the page as Markdown."""
     found = {name: getattr(motefit, name) for name in motefit.__all__}
     functions = [name for name, value in found.items() if inspect.isfunction(value)]
     errors = [name for name, value in found.items() if _is_error(value)]
@@ -88,7 +88,7 @@ def _parameter(parameter: inspect.Parameter) -> str:
 
 
 def _markdown(text: str) -> str:
-    """A docstring of Google's style as Markdown."""
+    """Convert a docstring in Google's style to Markdown."""
     lines, section = [], ""
     for block in _blocks(text):
         if block[0].startswith(">>> "):
@@ -103,17 +103,17 @@ def _markdown(text: str) -> str:
 
 
 def _blocks(text: str) -> Iterator[list[str]]:
-    """Pieces between empty lines.
+    """Split text at empty lines.
 
     Yields:
-        the lines of each.
+        The lines of each piece.
     """
     for block in re.split(r"\n\s*\n", text.strip()):
         yield block.split("\n")
 
 
 def _items(lines: list[str], section: str) -> list[str]:
-    """A line for each item; what runs on below an item belongs to it."""
+    """Convert a section to one line per item, including continuation lines."""
     items: list[str] = []
     for line in lines:
         if not line.startswith("        ") or not items:
@@ -126,7 +126,7 @@ def _items(lines: list[str], section: str) -> list[str]:
 
 
 def _inline(text: str) -> str:
-    """Roles and literals of reStructuredText as code."""
+    """Convert roles and literals of reStructuredText to code."""
     text = re.sub(r":\w+:`~?(?:motefit\.)?([^`]*)`", r"`\1`", text)
     pieces = text.replace("``", "`").split("`")
     pieces[::2] = [piece.replace("<", "&lt;") for piece in pieces[::2]]

@@ -1,4 +1,4 @@
-"""Run ``make test`` alone, then with busy processes beside it; both must pass.
+"""Run ``make test`` alone, then next to busy processes; both must pass.
 
     python tools/busy_tests.py [--busy 8] [--only-busy] [-- PYTEST ARGUMENTS]
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def spin() -> None:
-    """Compute until the parent is gone."""
+    """Compute until the parent process ends."""
     parent = os.getppid()
     while os.getppid() == parent:
         sum(range(1_000_000))
@@ -28,7 +28,7 @@ def spin() -> None:
 
 @contextlib.contextmanager
 def busy(count: int) -> Iterator[None]:
-    """Keep so many processes computing."""
+    """Keep a number of processes computing."""
     running = [multiprocessing.Process(target=spin, daemon=True) for _ in range(count)]
     for process in running:
         process.start()
@@ -41,7 +41,7 @@ def busy(count: int) -> Iterator[None]:
 
 
 def run(arguments: list[str], beside: int) -> int:
-    """Run the tests beside some busy processes; the exit status of make."""
+    """Run the tests next to busy processes; return the exit status of make."""
     environment = {**os.environ, "PYTEST_ARGS": " ".join(arguments)}
     start = time.perf_counter()
     with busy(beside):
@@ -53,7 +53,7 @@ def run(arguments: list[str], beside: int) -> int:
 
 
 def main() -> int:
-    """Run both; 1 where either failed."""
+    """Run both; return 1 if either fails."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--busy", type=int, default=8, help="busy processes in the second run")
     parser.add_argument("--only-busy", action="store_true", help="leave the first run out")

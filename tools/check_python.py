@@ -1,4 +1,4 @@
-"""Say in words which Python is needed, before pip does it in riddles."""
+"""Say clearly which Python is needed, before pip fails with an obscure message."""
 
 import platform
 import struct

@@ -24,13 +24,13 @@ HEAD = """\
 <!-- Written by tools/cli_reference.py from the program; do not edit. -->
 
 Exit code 0: done, and a budget is met; 1: it is not met, or what the command says below; 2: there
-is something to fix, and the message says what; 130: interrupted. `motefit --version` prints the
+is a mistake to fix, and the message says what; 130: interrupted. `motefit --version` prints the
 version; `--help` works everywhere.
 """
 
 
 def render() -> str:
-    """The page as Markdown."""
+    """Render the page as Markdown."""
     parts = [HEAD]
     for name, function in every_command():
         parameters = _parameters(function)
@@ -43,7 +43,7 @@ def render() -> str:
 
 
 def every_command() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """All commands of ``motefit``, in the order of its help.
+    """List all commands of ``motefit``, in the order of its help.
 
     Yields:
         The full name, e.g. ``"motefit data synth"``, and the function.
@@ -55,7 +55,7 @@ def every_command() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def commands(group: typer.Typer, name: str) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The commands of an application or group, with their full names.
+    """List the commands of an application or group, with their full names.
 
     Yields:
         The full name, e.g. ``"motefit data synth"``, and the function.
@@ -104,7 +104,7 @@ def _parameters(function: Callable[..., Any]) -> list[Parameter]:
 def _name(name: str, kind: object, info: ParameterInfo) -> str:
     if isinstance(info, ArgumentInfo):
         return name.upper()
-    # within Annotated, what stands first in typer.Option(...) is a name and not a default
+    # within Annotated, the first argument of typer.Option(...) is a name and not a default
     declared = [d for d in (info.default, *(info.param_decls or ())) if isinstance(d, str)]
     declared = declared or [f"--{name.replace('_', '-')}"]
     if kind is bool:
@@ -113,7 +113,7 @@ def _name(name: str, kind: object, info: ParameterInfo) -> str:
 
 
 def _value(kind: object) -> str:
-    """What stands for a value: its choices, where it has some; empty where nothing here does."""
+    """Return the placeholder of a value: its choices, if it has any; empty if it has none."""
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "|".join(kind)
     if typing.get_origin(kind) is typing.Literal:

@@ -1,14 +1,14 @@
-"""Run the console blocks of pages in order, and compare what they print with what the pages show.
+"""Run the console blocks of pages in order, and compare their output with what the pages show.
 
-``python tools/console_pages.py docs/tutorial.md`` runs them in a temporary folder that holds copies
-of ``zoo`` and of the converters' files, with the motefit of this Python, and prints what differs;
-the exit code is then 1. ``--write`` puts what was printed into the page instead, where it differs.
+``python tools/console_pages.py docs/tutorial.md`` runs them in a temporary folder with copies
+of ``zoo`` and of the converters' files, with the motefit of this Python, and prints differences;
+the exit code is then 1. ``--write`` updates the page with the actual output instead.
 
-- A fence ``console`` holds commands, each a line ``$ command`` that a trailing backslash continues,
-  and what each prints on either stream. An exit code other than 0 is a last line such as ``[1]``,
-  as in cram. ``^C`` is where the reader interrupts: the line before it has just been printed.
-- ``...`` stands for anything, and white space for white space, as in doctest. A number before ms or
-  s is measured, and stands for any number; every other character counts.
+- A fence ``console`` has commands, each a line ``$ command`` that a trailing backslash continues,
+  and their output on either stream. An exit code other than 0 is a last line such as ``[1]``,
+  as in cram. ``^C`` marks where the reader interrupts: the line before it has just been printed.
+- ``...`` matches anything, and white space any white space, as in doctest. A number before ms or
+  s is measured, and matches any number; every other character counts.
 - A fence with a name after its language, such as ``toml my.toml``, is saved as that file.
 """
 
@@ -50,10 +50,10 @@ class Step:
     """One command of a page.
 
     Attributes:
-        typed: what stands after ``$``.
-        shown: the lines under it.
-        start: where ``shown`` begins in the page.
-        printed: what the command printed.
+        typed: the command after ``$``.
+        shown: the lines below it.
+        start: where ``shown`` starts in the page.
+        printed: output of the command.
     """
 
     typed: str
@@ -68,7 +68,7 @@ class Step:
 
 
 def agree(shown: str, printed: str) -> bool:
-    """Whether the page may show this for what was printed; dots stand for no exit code."""
+    """Whether shown lines match printed ones; dots do not match an exit code."""
     if EXIT.findall(shown) != EXIT.findall(printed):
         return False
     want, got = (MEASURED.sub("0", text) for text in (shown, printed))
@@ -83,10 +83,10 @@ def play(page: str, folder: Path) -> Iterator[Step]:
         folder: empty; files are left in it.
 
     Yields:
-        each command when it has ended.
+        Each command when it has ended.
 
     Raises:
-        ValueError: for a block that does not begin with a command.
+        ValueError: if a block does not start with a command.
     """
     environment = _prepare(folder)
     here = folder / "here"
@@ -107,7 +107,7 @@ def play(page: str, folder: Path) -> Iterator[Step]:
 
 
 def _prepare(folder: Path) -> dict[str, str]:
-    """The environment of the commands, in which ``motefit`` and ``python`` are this Python's."""
+    """Prepare the environment of the commands, with this Python's ``motefit`` and ``python``."""
     for name in LENT:
         shutil.copytree(ROOT / name, folder / "here" / name)
     commands = {"motefit": '-c "from motefit.cli import main; main()"', "python": ""}
@@ -128,7 +128,7 @@ def _prepare(folder: Path) -> dict[str, str]:
 
 
 def _run(typed: str, shown: str, folder: Path, environment: dict[str, str]) -> str:
-    """What a command prints, as the page would show it."""
+    """Run a command and return its output as the page would show it."""
     process = subprocess.Popen(
         ["bash", "-c", typed],
         cwd=folder, env=environment, text=True, start_new_session=True,
@@ -156,7 +156,7 @@ def _run(typed: str, shown: str, folder: Path, environment: dict[str, str]) -> s
 
 
 def main() -> int:
-    """Compare the pages given, or rewrite them; 1 where one differs."""
+    """Compare the given pages, or rewrite them; return 1 if one differs."""
     parser = argparse.ArgumentParser(description="Run the console blocks of pages.")
     parser.add_argument("pages", nargs="+", type=Path)
     parser.add_argument("--write", action="store_true", help="put real output into the pages")

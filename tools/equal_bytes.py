@@ -7,7 +7,7 @@ recorded in ``tests/golden/equal_bytes.json``, and a test compares.
     python tools/equal_bytes.py --write               # record the hashes
     python tools/equal_bytes.py --emulate Haswell-noTSX dscnn mlp    # another processor
 
-The emulation needs ``qemu-x86_64`` 7.2 or later (Debian: qemu-user) and takes minutes a family.
+The emulation needs ``qemu-x86_64`` 7.2 or later (Debian: qemu-user) and takes minutes per family.
 """
 
 import argparse
@@ -114,7 +114,7 @@ class Case:
 
 
 def make_data(folder: Path) -> None:
-    """Write clips of three words and a series, made by whole numbers alone."""
+    """Write clips of three words and a series, generated with integers alone."""
     rng = np.random.default_rng(0)
     time = np.arange(RATE_HZ)
     for place, word in enumerate(WORDS):
@@ -139,7 +139,7 @@ def make_data(folder: Path) -> None:
 
 
 def model_hash(case: Case) -> str:
-    """Train a model as a worker of ``motefit fit`` does; the SHA-256 of its file."""
+    """Train a model as a worker of ``motefit fit`` does; return the SHA-256 of its file."""
     recipe = Recipe.loads(MODELS[case.name], name="equal-bytes")
     speech = recipe.task == "keyword-spotting"
     data = case.data / ("speech" if speech else "series.csv")
@@ -157,7 +157,7 @@ def model_hash(case: Case) -> str:
 
 
 def hashes(names: list[str], *, inside: bool = False) -> dict[str, str]:
-    """Hashes by name of the model.
+    """Compute hashes by name of the model.
 
     Args:
         names: of the models; empty: all.
@@ -175,7 +175,7 @@ def hashes(names: list[str], *, inside: bool = False) -> dict[str, str]:
 
 
 def emulated(cpu: str, names: list[str]) -> dict[str, str]:
-    """As :func:`hashes`, on an emulated processor."""
+    """Compute :func:`hashes` on an emulated processor."""
     qemu = shutil.which("qemu-x86_64")
     if qemu is None:
         raise SystemExit("the emulation needs qemu-x86_64: apt-get install qemu-user")
@@ -187,7 +187,7 @@ def emulated(cpu: str, names: list[str]) -> dict[str, str]:
 
 
 def main() -> int:
-    """Print, record or compare hashes; 1 where they are not those recorded."""
+    """Print, record or compare hashes; return 1 if they differ from the recorded ones."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", help="models; default: all")
     parser.add_argument("--write", action="store_true", help="record the hashes")

@@ -1,9 +1,9 @@
 """Golden vectors of the front end, computed by TensorFlow: ``tests/golden/frontend.npz``.
 
-``python tools/tensorflow_env.py tools/golden_frontend.py [--out FILE]`` makes the file again.
+``python tools/tensorflow_env.py tools/golden_frontend.py [--out FILE]`` writes the file again.
 Change settings here only with a reason in the commit message.
 
-The file holds ``pcm`` (int16, one signal for all settings, whatever their rate), ``settings`` (JSON
+It contains ``pcm`` (int16, one signal for all settings, whatever their rate), ``settings`` (JSON
 texts, the fields of a FrontEnd and ``frames``: the indices of the frames that were kept), and per
 setting i ``spectrogram_i`` (kept frames, bins), ``log_mel_i`` (kept frames, mel bins) and
 ``mfcc_i`` (kept frames, coefficients), float32.
@@ -43,7 +43,7 @@ PUBLISHED = [
 
 
 def signal(rng: np.random.Generator) -> np.ndarray:
-    """Speech-like: silence, then two chirps with harmonics, bursts and a noise floor; int16."""
+    """Generate silence, then two chirps with harmonics, bursts and a noise floor; int16."""
     time = np.arange(SAMPLES) / SAMPLES
     voice = sum(
         np.sin(2 * np.pi * harmonic * (120 * time + 60 * time**2)) / harmonic
@@ -58,7 +58,7 @@ def signal(rng: np.random.Generator) -> np.ndarray:
 
 
 def random_settings(rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
-    """Settings of any rate, frame (odd lengths too), step and band."""
+    """Draw settings of any rate, frame (odd lengths too), step and band."""
     settings: list[dict[str, Any]] = []
     while len(settings) < count:
         rate = int(rng.choice([8000, 11_025, 16_000, 22_050, 44_100, 48_000]))
@@ -80,7 +80,7 @@ def random_settings(rng: np.random.Generator, count: int) -> list[dict[str, Any]
 
 
 def mel_matrix(setting: dict[str, Any]) -> np.ndarray:
-    """TensorFlow's mel filters, (bins, mel bins) float32."""
+    """Compute TensorFlow's mel filters, (bins, mel bins) float32."""
     matrix = tf.signal.linear_to_mel_weight_matrix(
         num_mel_bins=setting["mel_bins"],
         num_spectrogram_bins=setting["frame_length"] // 2 + 1,
@@ -92,7 +92,7 @@ def mel_matrix(setting: dict[str, Any]) -> np.ndarray:
 
 
 def published_features(pcm: np.ndarray, setting: dict[str, Any]) -> tuple[np.ndarray, ...]:
-    """Spectrogram, log-mel and MFCC as the published scripts compute them, with tf.signal."""
+    """Compute spectrogram, log-mel and MFCC with tf.signal, as the published scripts do."""
     length = setting["frame_length"]
     audio = tf.cast(pcm, tf.float32) / 32768.0
     stft = tf.signal.stft(audio, length, setting["frame_step"], fft_length=length)
@@ -123,7 +123,7 @@ def make(target: Path) -> None:
 
 
 def main() -> None:
-    """Make the file."""
+    """Write the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=GOLDEN)
     make(parser.parse_args().out)

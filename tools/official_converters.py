@@ -1,6 +1,6 @@
 """Make .tflite files with the official converters, and measure motefit against them.
 
-``python tools/official_converters.py [--out FOLDER]`` runs, each in an environment of its own,
+``python tools/official_converters.py [--out FOLDER]`` runs, each in a separate environment,
 TensorFlow's converter with Keras 3 and with Keras 2 (which fuses LSTMs), and litert-torch with the
 AI Edge Quantizer. Then ``benchmarks/converters/run.py`` measures every file, and the small ones
 that tests read are copied to ``tests/golden/converters``. The first call installs about 3 GB in
@@ -35,7 +35,7 @@ dscnn8-keras2.int8 mlp.litert-torch dscnn8.litert-torch dscnn8.litert-torch-int8
 
 
 def litert_torch() -> Path:
-    """Create the environment of litert-torch if it is absent, and give its interpreter.
+    """Create the environment of litert-torch if it is missing, and return its interpreter.
 
     Raises:
         subprocess.CalledProcessError: when pip cannot install it.
@@ -64,7 +64,7 @@ def convert(script: str, python: Path, out: Path, settings: Mapping[str, str]) -
 
 
 def make_all(out: Path) -> None:
-    """Every file, from every converter."""
+    """Make every file with every converter."""
     tensorflow = tensorflow_env.interpreter()
     convert("keras_models.py", tensorflow, out, {})
     with tempfile.TemporaryDirectory() as keras2:
@@ -75,7 +75,7 @@ def make_all(out: Path) -> None:
 
 
 def main() -> None:
-    """Make, measure, keep."""
+    """Make and measure the files, and keep the small ones."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="folder of all files; default: a temporary one")
     chosen = parser.parse_args().out

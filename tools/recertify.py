@@ -1,10 +1,10 @@
-"""Measure shipped bundles again, and write their cards and certificates from what is found.
+"""Measure shipped bundles again, and update their cards and certificates.
 
     python tools/recertify.py --data FOLDER zoo/up-down.zip ...
 
 For a change of how a figure is measured (decision 0016: the arena), or of how a zip is packed. The
-model file stays as it is, and so does what the card says of its training; quality must come out as
-the card states, else nothing is written.
+model file is unchanged, and so is what the card says about its training; quality must be what
+the card states, otherwise nothing is written.
 """
 
 import argparse

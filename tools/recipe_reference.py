@@ -1,6 +1,6 @@
 """Write docs/recipe.md and docs/recipes.md from the program.
 
-The first has every key of every section, from the dataclasses; the second what is shipped. Run it
+The first has every key of every section, from the dataclasses; the second the recipes. Run it
 with the Python that motefit is installed in: ``.venv/bin/python tools/recipe_reference.py``.
 """
 
@@ -29,9 +29,9 @@ from motefit.train.compressors import compressors
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 NOTE = "<!-- Written by tools/recipe_reference.py from the program; do not edit. -->\n\n"
 HEAD = """\
-A recipe is a TOML file that says everything that turns data and a budget into a model file.
-`motefit recipes` lists those that are [shipped](recipes.md), `motefit recipes NAME` prints one to
-start your own from, and `motefit fit my.toml` runs it. A key that is left out takes the default
+A recipe is a TOML file with everything needed to turn data and a budget into a model file.
+`motefit recipes` lists the [shipped](recipes.md) ones, `motefit recipes NAME` prints one to
+start your own from, and `motefit fit my.toml` runs it. An omitted key takes the default
 named here; an unknown key is an error that names the nearest one.
 
 At the top: `task`, one of {tasks}; `description`, one line (default `""`).
@@ -39,12 +39,12 @@ At the top: `task`, one of {tasks}; `description`, one line (default `""`).
 MODEL = """
 ## `[model]`
 `family` names the network; the other keys are the family's own. Batch norms are folded into the
-weights of the shipped file, and `dropout` acts in training alone.
+weights of the shipped file, and `dropout` applies only in training.
 """
 STEPS = """
 ## `[[compress.steps]]`
 `name` is one of the compressors below; the other keys are the compressor's own. Steps run in the
-order written, each on the model that the step before has left.
+order written, each on the model that the previous step produced.
 """
 BUDGET = """
 ## `[budget]`
@@ -54,7 +54,7 @@ quoted key and a nested table are the same: `size.zip_bytes = "< 25 KB"`,
 `mae."T (degC)" = "< 0.5"`.
 
 `objective` names the metric to improve once all bounds hold (default `"size.zip_bytes"`).
-`reference` names the recipe that `latency.saving_percent` is a saving against. Errors and accuracy
+`reference` names the recipe that `latency.saving_percent` is relative to. Errors and accuracy
 are those of the [data]'s own targets and words: a bound on another column or word is refused before
 training.
 
@@ -79,7 +79,7 @@ METRIC_NOTES = """
 
 
 def recipe_page() -> str:
-    """docs/recipe.md as Markdown."""
+    """Render docs/recipe.md."""
     names = task_names()
     parts = ["# Recipe reference\n\n", NOTE, HEAD.format(tasks=_listed(names))]
     for name in names:
@@ -106,7 +106,7 @@ def recipe_page() -> str:
 
 
 def recipes_page() -> str:
-    """docs/recipes.md as Markdown."""
+    """Render docs/recipes.md."""
     parts = ["# Shipped recipes\n\n", NOTE]
     parts += [
         "| recipe | task | family | precision | budget | objective |\n|---|---|---|---|---|---|\n"
@@ -134,18 +134,18 @@ def _summary(function: Callable[..., Any]) -> str:
 
 
 def _markdown(text: str) -> str:
-    """Docstring text as Markdown: literals, and roles of references as their names."""
+    """Convert docstring text to Markdown: literals, and names instead of references."""
     return re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text.replace("``", "`"))
 
 
 def _keys(cls: type) -> list[str]:
-    """One list item per key of a section."""
+    """Write one list item per key of a section."""
     texts = _described(inspect.getdoc(cls) or "", "Attributes:")
     hints = typing.get_type_hints(cls)
     items = []
     for field in dataclasses.fields(typing.cast("Any", cls)):
         if any(map(dataclasses.is_dataclass, (hint := hints[field.name], *typing.get_args(hint)))):
-            continue  # a section of its own, perhaps an optional one
+            continue  # a separate section, perhaps an optional one
         made = field.default_factory
         default = field.default if made is dataclasses.MISSING else made()
         items.append(_item(field.name, hints[field.name], default, texts[field.name]))
@@ -153,7 +153,7 @@ def _keys(cls: type) -> list[str]:
 
 
 def _knobs(build: Callable[..., Any]) -> list[str]:
-    """One list item per knob of a family."""
+    """Write one list item per option of a family."""
     texts = _described(inspect.getdoc(build) or "", "Args:")
     hints = typing.get_type_hints(build)
     return [
@@ -164,7 +164,7 @@ def _knobs(build: Callable[..., Any]) -> list[str]:
 
 
 def _item(name: str, hint: object, default: object, text: str) -> str:
-    given = name  # a key that must be there
+    given = name  # a required key
     if default is not dataclasses.MISSING:
         value = dumps_toml({"x": encode(default)}).removeprefix("x = ").strip()
         given = f"{name} = {'{}' if default == {} else value}"
@@ -174,7 +174,7 @@ def _item(name: str, hint: object, default: object, text: str) -> str:
 
 
 def _described(docstring: str, section: str) -> Mapping[str, str]:
-    """Text by name of one section of a docstring in Google's style."""
+    """Map names to texts in one section of a docstring in Google's style."""
     body = docstring.split(f"{section}\n", maxsplit=1)[1]
     body = re.split(r"\n\S", body, maxsplit=1)[0]
     entries = re.split(r"^(\w+): ", textwrap.dedent(body), flags=re.MULTILINE)[1:]

@@ -19,7 +19,7 @@ SCIPY_VERSION = "1.17.1"
 
 
 def folder() -> Path:
-    """Where the environment is, or will be."""
+    """Return the folder of the environment, whether or not it exists."""
     name = os.environ.get("MOTEFIT_TF_ENV", "")
     cache = Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache")
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -27,24 +27,24 @@ def folder() -> Path:
 
 
 def requirements() -> list[str]:
-    """TensorFlow, in the build without CUDA where there is one, and SciPy."""
+    """Return TensorFlow, in the build without CUDA if there is one, and SciPy."""
     plain = platform.system() == "Linux" and platform.machine() == "x86_64"
     name = "tensorflow-cpu" if plain else "tensorflow"
     return [f"{name}=={VERSION}", f"scipy=={SCIPY_VERSION}"]
 
 
 def installed() -> Path | None:
-    """Interpreter of the environment; None where it is absent or incomplete."""
+    """Return the interpreter of the environment; None if it is missing or incomplete."""
     done = _mark()
     there = done.exists() and done.read_text(encoding="utf-8").split() == requirements()
     return folder() / "bin" / "python" if there else None
 
 
 def interpreter() -> Path:
-    """Create the environment if it is absent or incomplete, and give its interpreter.
+    """Create the environment if it is missing or incomplete, and return its interpreter.
 
     Raises:
-        subprocess.CalledProcessError: when pip cannot install the packages.
+        subprocess.CalledProcessError: if pip cannot install the packages.
     """
     if python := installed():
         return python
@@ -60,7 +60,7 @@ def interpreter() -> Path:
 
 
 def _mark() -> Path:
-    """Says, once all is there, what."""
+    """Return the path of the file that marks a complete environment and lists its packages."""
     return folder() / f"tensorflow-{VERSION}.installed"
 
 

@@ -37,7 +37,7 @@ before; ``[]`` a vector of these; ``-`` a slot that is no longer used. Long line
 
 
 def field(source: str, name: str) -> str:
-    """One slot, from the source of its accessor."""
+    """Read one slot from the source of its accessor."""
     code = re.search(r"number_types\.(\w+)Flags, (?:o|a) \+", source)
     scalar = CODES[code[1]] if code else ""
     if "_tab.Union(" in source:
@@ -56,7 +56,7 @@ def field(source: str, name: str) -> str:
 
 
 def slots(table: type) -> list[str]:
-    """Every slot of a table, in order."""
+    """List every slot of a table, in order."""
     found: dict[int, str] = {}
     for name, method in vars(table).items():
         if not inspect.isfunction(method):
@@ -70,7 +70,7 @@ def slots(table: type) -> list[str]:
 
 
 def members(union: type) -> list[str]:
-    """Tables of a union by their number, from 1."""
+    """List the tables of a union by their number, from 1."""
     numbers = {value: name for name, value in vars(union).items() if isinstance(value, int)}
     return [numbers[number] for number in range(1, len(numbers))]
 
@@ -81,7 +81,7 @@ def wrapped(words: list[str]) -> str:
 
 
 def layout() -> str:
-    """The text of the module."""
+    """Generate the text of the module."""
     tables = {
         name: value
         for name, value in vars(official).items()

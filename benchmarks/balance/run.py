@@ -1,4 +1,4 @@
-"""A rare word: 200 training clips against 8, as they are, with class weights, with sampling.
+"""A rare word: 200 training clips against 8, unbalanced, with class weights, with sampling.
 
     MOTEFIT_DATA=... python benchmarks/balance/run.py
 
@@ -38,26 +38,26 @@ WAYS = ("none", "weights", "sampling")
 
 
 class Weighted:
-    """A source whose targets are weighted one-hot vectors: a weighted cross-entropy."""
+    """A source whose targets are weighted one-hot vectors, for a weighted cross-entropy."""
 
     def __init__(self, source: SpeechSource) -> None:
         self._source = source
         self.key = f"{source.key} weighted"
 
     def epoch(self, index: int, *, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs of the source, and for each a vector whose one number is its label's weight."""
+        """Return inputs of the source, and one-hot vectors scaled by the weight of each label."""
         x, y = self._source.epoch(index, rng=rng)
         counts = np.bincount(y)
         weights = (len(y) / (len(counts) * counts)).astype(np.float32)
         return x, np.eye(len(counts), dtype=np.float32)[y] * weights[y][:, None]
 
     def validation(self) -> tuple[np.ndarray, np.ndarray]:
-        """The source's own."""
+        """Return the source's own validation examples."""
         return self._source.validation()
 
 
 def thinned(clips: Clips, labels: tuple[int, int], counts: tuple[int, int]) -> Clips:
-    """So many clips of the frequent and of the rare label, the first ones."""
+    """Keep the first clips of the frequent and of the rare label."""
     places = np.concatenate(
         [np.flatnonzero(clips.label == k)[:n] for k, n in zip(labels, counts, strict=True)]
     )
@@ -67,7 +67,7 @@ def thinned(clips: Clips, labels: tuple[int, int], counts: tuple[int, int]) -> C
 
 
 def unbalanced(folder: Path, pair: tuple[str, str]) -> tuple[SpeechDataset, tuple[int, int]]:
-    """A pair of words with few clips of one, and the labels of the frequent and the rare one."""
+    """Load a pair of words with few clips of one; also return the frequent and the rare label."""
     data = SpeechData(words=pair)
     whole = load_speech(folder, data, rate_hz=FRONT_END.rate_hz, seconds=FRONT_END.seconds)
     labels = (whole.labels.index(pair[0]), whole.labels.index(pair[1]))
@@ -80,14 +80,14 @@ def unbalanced(folder: Path, pair: tuple[str, str]) -> tuple[SpeechDataset, tupl
 
 
 def recalls(dataset: SpeechDataset, way: str, seed: int) -> tuple[float, ...]:
-    """Recall of each label after a training in one way."""
+    """Train in one way and return the recall of each label."""
     balance = "sampling" if way == "sampling" else "none"
     augment = AugmentSpec(shift_ms=100.0)
     with tempfile.TemporaryDirectory() as cache:
         source = SpeechSource(
             dataset, FRONT_END, augment=augment, balance=balance, cache=Path(cache)
         )
-        # the epoch is chosen by balanced accuracy with weights, too
+        # with weights, too, the epoch is chosen by balanced accuracy
         settings = replace(SETTINGS, balance="none" if way == "none" else "sampling")
         problem = Problem(input_shape=FRONT_END.shape, outputs=2)
         rng = np.random.default_rng(seed)

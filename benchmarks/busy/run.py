@@ -1,11 +1,11 @@
-"""What one answer takes with eight busy processes beside it, for every model of the zoo.
+"""Time of one answer next to eight busy processes, for every model of the zoo.
 
 Usage: python benchmarks/busy/run.py
 
 ``KeywordSpotter.classify`` and ``Forecaster.predict`` are called in a process whose environment
-names no number of threads, in turns: alone, and with processes beside it that only compute. *BLAS
-left alone* is the same without what keeps the runtime's matrix products to one thread. Writes
-results.json and results.md beside this file. Exit code 1: a median beside busy processes is more
+sets no number of threads, alternating: alone, and next to processes that only compute. *BLAS
+left alone* is the same without limiting the runtime's matrix products to one thread. Writes
+results.json and results.md beside this file. Exit code 1: a median next to busy processes is more
 than three times the one alone.
 """
 
@@ -40,7 +40,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GOTO_N
 
 
 def answers() -> dict[str, Callable[[], object]]:
-    """What is called, by the model's name: a second of noise, or a window at the mean."""
+    """Return the timed calls by the model's name, on a second of noise or a window at the mean."""
     rng, found = np.random.default_rng(0), {}
     for path in ZOO:
         io = load_bundle(path).card.io
@@ -56,7 +56,7 @@ def answers() -> dict[str, Callable[[], object]]:
 
 
 def serve(mode: str) -> None:
-    """For each line on standard input: the milliseconds of so many calls of every model."""
+    """Answer each line on standard input with the milliseconds of so many calls of each model."""
     if mode == "left":
         ONE_THREAD.__init__(lambda: 1, lambda _count: None)  # nothing to lower
     called = answers()
@@ -74,7 +74,7 @@ def serve(mode: str) -> None:
 
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
-    """So many processes that only compute."""
+    """Start a number of processes that only compute."""
     command = [sys.executable, "-c", "while True: pass"]
     started = [subprocess.Popen(command) for _ in range(processes)]
     try:
@@ -87,7 +87,7 @@ def busy(processes: int) -> Iterator[None]:
 
 
 def measure(mode: str) -> dict[str, dict[str, list[float]]]:
-    """Times of all calls by model and by ``alone`` or ``beside``."""
+    """Measure the times of all calls by model and by ``alone`` or ``beside``."""
     environment = {k: v for k, v in os.environ.items() if k not in THREADS}
     timed: dict[str, dict[str, list[float]]] = {p.stem: {"alone": [], "beside": []} for p in ZOO}
     with subprocess.Popen(
@@ -110,7 +110,7 @@ def measure(mode: str) -> dict[str, dict[str, list[float]]]:
 
 
 def summary(timed: dict[str, list[float]]) -> dict[str, float]:
-    """Medians, their ratio, and the mean and 25th percentile beside busy processes."""
+    """Compute medians, their ratio, and the mean and 25th percentile next to busy processes."""
     alone, beside = (statistics.median(timed[state]) for state in ("alone", "beside"))
     return {
         "alone_ms": alone,
@@ -122,7 +122,7 @@ def summary(timed: dict[str, list[float]]) -> dict[str, float]:
 
 
 def markdown(facts: dict[str, Any]) -> str:
-    """The results as a page."""
+    """Render the results as a page."""
     ratios = [row["ratio"] for row in facts["results"]["one"].values()]
     n = facts["n"]
     kept = "kept" if max(ratios) <= PROMISE else "missed"

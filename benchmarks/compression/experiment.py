@@ -1,4 +1,4 @@
-"""One trial: train the plain network (once a seed), compress it, measure the file that ships."""
+"""One trial: train the plain network (once per seed), compress it, measure the file that ships."""
 
 import hashlib
 import json
@@ -35,16 +35,16 @@ ROUNDS = 400
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One trial of one network and seed; plain values, so that it travels between processes.
+    """One trial of one network and seed as plain values, so that it can be sent to a process.
 
     Attributes:
         net: name of the network in the table.
-        table: its recipe; trials replace parts of it.
+        table: its recipe; trials replace sections of it.
         half: dotted recipe keys that halve its width.
         data: folder or file; None synthesizes.
-        trial: what is done to it.
-        seed: of weights and training.
-        cache: folder of what is done already.
+        trial: the techniques applied to it.
+        seed: seed of weights and training.
+        cache: folder of finished work.
     """
 
     net: str
@@ -57,7 +57,7 @@ class Job:
 
     @property
     def path(self) -> Path:
-        """File of the result, named by everything it depends on."""
+        """Return the path of the result, named by everything it depends on."""
         told = [self.net, self.table, self.half, str(self.data), self.seed]
         trial = [self.trial.compress, list(self.trial.steps), self.trial.half]
         text = json.dumps([told, trial], sort_keys=True, default=dict)
@@ -65,7 +65,7 @@ class Job:
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Run a trial, or read what an earlier run stored."""
+    """Run a trial, or read the result of an earlier run."""
     if job.path.is_file():
         stored: dict[str, Any] = json.loads(job.path.read_text(encoding="utf-8"))
         return {**stored, "name": job.trial.name, "parts": list(job.trial.parts)}
@@ -122,7 +122,7 @@ def _measured(job: Job) -> dict[str, Any]:
 
 @cache
 def _data(table: str, net: str, data: Path | None) -> tuple[Any, Any, np.ndarray]:
-    """Dataset, training source and calibration examples; kept for the trials of one process."""
+    """Load dataset, training source and calibration examples, kept for trials in one process."""
     recipe = Recipe.from_table(json.loads(table), name=net)
     task = find_task(recipe.task)
     dataset = task.load(recipe, data)
@@ -134,7 +134,7 @@ def _data(table: str, net: str, data: Path | None) -> tuple[Any, Any, np.ndarray
 
 
 def _plain(job: Job, recipe: Recipe, problem: Problem, source: Source) -> Graph:
-    """The trained float network; its checkpoint is kept, so that only the first trial trains."""
+    """Train the float network; its checkpoint is kept, so that only the first trial trains."""
     task = find_task(recipe.task)
     told = json.dumps([job.table, job.seed, job.trial.half, job.half, str(job.data)], default=dict)
     name = hashlib.sha256(told.encode()).hexdigest()[:16]
@@ -151,7 +151,7 @@ def _plain(job: Job, recipe: Recipe, problem: Problem, source: Source) -> Graph:
 
 
 def latency_ratios(plain: bytes, model: bytes) -> dict[str, float]:
-    """Time of one inference over the plain network's, 25th percentiles, measured in turns."""
+    """Time one inference relative to the plain network's, interleaved; 25th percentiles."""
     ratios = {}
     for resolver, xnnpack in (("xnnpack", True), ("builtin", False)):
         runners = [_runner(data, xnnpack=xnnpack) for data in (plain, model)]

@@ -1,4 +1,4 @@
-"""The table of the trials, as Markdown."""
+"""Table of the trials, as Markdown."""
 
 from collections.abc import Mapping, Sequence
 from statistics import mean
@@ -12,7 +12,7 @@ HEAD = (
 
 
 def markdown(rows: Sequence[Row], made: Mapping[str, Any]) -> str:
-    """All rows, averaged over seeds; latency relative to the float32 network of the same seed."""
+    """Render all rows, averaged over seeds; latency relative to float32 with the same seed."""
     parts = ["# Compression techniques, on the files that ship\n"]
     parts.append(
         f"Written by `{made['command']}`, commit {made['commit'] or 'unknown'}, "

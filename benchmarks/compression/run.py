@@ -1,9 +1,9 @@
 """Compare compression techniques on two real networks: alone on three seeds, and in pairs on one.
 
-``python benchmarks/compression/run.py --data DIR`` takes the folder that holds ``speech/`` and
-``climate/`` and writes results.json and results.md beside this file. It goes on where it was
-stopped: every trial leaves its result in ``--cache``. ``--short`` trains for few epochs, on
-synthetic data where no ``--data`` is given, tries techniques alone on one seed, and writes nothing
+``python benchmarks/compression/run.py --data DIR`` takes the folder that contains ``speech/`` and
+``climate/`` and writes results.json and results.md beside this file. It continues where it was
+stopped: every trial stores its result in ``--cache``. ``--short`` trains for few epochs, on
+synthetic data without ``--data``, tries techniques alone on one seed, and writes nothing
 but ``--out``.
 """
 
@@ -34,10 +34,10 @@ SEEDS = (0, 1, 2)
 
 
 def networks(data: Path | None, *, short: bool) -> tuple[dict[str, Any], ...]:
-    """The two networks, as arguments of jobs."""
+    """Return the two networks, as arguments of jobs."""
     speech = find_recipe("up-down" if data else "quickstart").to_table()
     speech["model"] = DSCNN
-    # only what needs no front end in training, which would take most of the time
+    # only augmentation without a front end in training, which would take most of the time
     masks = {key: speech["train"]["augment"][key] for key in MASKS}
     speech["train"] = {**speech["train"], "augment": masks}
     climate = find_recipe("climate-6").to_table()
@@ -63,7 +63,7 @@ def networks(data: Path | None, *, short: bool) -> tuple[dict[str, Any], ...]:
 
 
 def jobs(data: Path | None, cache: Path, *, short: bool) -> list[Job]:
-    """All trials: the plain networks first, which the others start from."""
+    """List all trials, starting with the plain networks that the others start from."""
     found = []
     for network in networks(data, short=short):
         for trial in singles():
@@ -75,7 +75,7 @@ def jobs(data: Path | None, cache: Path, *, short: bool) -> list[Job]:
 
 
 def with_latency(rows: list[dict[str, Any]], todo: list[Job]) -> list[dict[str, Any]]:
-    """Each row with its latency over the float32 network's of the same net and seed."""
+    """Add to each row its latency relative to the float32 network of the same net and seed."""
     plain = {
         (job.net, job.seed): job.path.with_suffix(".tflite").read_bytes()
         for job in todo
@@ -93,7 +93,7 @@ def with_latency(rows: list[dict[str, Any]], todo: list[Job]) -> list[dict[str, 
 
 
 def main() -> int:
-    """Run what is not done, then measure latency, one file at a time, and write the table."""
+    """Run unfinished trials, then measure latency, one file at a time, and write the table."""
     options = arguments()
     options.cache.mkdir(parents=True, exist_ok=True)
     os.environ.update(worker_environment())
@@ -113,7 +113,7 @@ def main() -> int:
 
 
 def write(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
-    """The results, as JSON and as Markdown."""
+    """Write the results as JSON and as Markdown."""
     options.out.mkdir(parents=True, exist_ok=True)
     kept = [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
     made = provenance_of(options)
@@ -124,7 +124,7 @@ def write(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
 
 
 def provenance_of(options: argparse.Namespace) -> dict[str, Any]:
-    """Command, commit, machine, and how many examples each part has."""
+    """Collect command, commit, machine, and the number of examples in each subset."""
     examples = {}
     for network in networks(options.data, short=options.short):
         recipe = Recipe.from_table(network["table"], name=network["net"])
@@ -141,7 +141,7 @@ def provenance_of(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Define the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder that holds speech/ and climate/")
     parser.add_argument("--short", action="store_true", help="few epochs, no pairs, one seed")

@@ -1,4 +1,4 @@
-"""What is compared: techniques alone, on three seeds, and every pair of them, on one."""
+"""The techniques compared: each alone, on three seeds, and every pair of them, on one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,12 +39,12 @@ ROUNDED = "int8"
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One cell of the table: what is combined, and what it means for a recipe.
+    """One cell of the table: a combination of techniques and its recipe settings.
 
     Attributes:
         parts: names of the techniques; none for the plain float32 network.
         compress: settings of ``[compress]``.
-        steps: in order.
+        steps: compression steps in order.
         half: whether the network has half as many channels.
     """
 
@@ -55,12 +55,12 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """The techniques in words."""
+        """Names of the techniques joined."""
         return " + ".join(self.parts) or "float32"
 
 
 def trial(parts: Sequence[str]) -> Trial:
-    """What a combination means; a precision is added where a part needs one."""
+    """Build the trial of a combination; a precision is added if a technique needs one."""
     given = tuple(part for part in parts if part in PRECISIONS)
     rounding = any(
         part in SETTINGS or part in {"quantization-aware", "zip-aware"} for part in parts
@@ -79,21 +79,21 @@ def trial(parts: Sequence[str]) -> Trial:
 
 
 def singles() -> tuple[Trial, ...]:
-    """The plain network and every technique alone."""
+    """List the plain network and every technique alone."""
     names = (*PRECISIONS, *STEPS, *SETTINGS, HALF)
     return tuple(trial(parts) for parts in ((), *((name,) for name in names)))
 
 
 def pairs() -> tuple[Trial, ...]:
-    """Every pair that says two things."""
+    """List every meaningful pair."""
     names = (HALF, *PRECISIONS, *STEPS, *PAIRED)
     return tuple(trial(pair) for pair in combinations(names, 2) if not _excluded(*pair))
 
 
 def _excluded(first: str, second: str) -> bool:
-    """Two precisions; int8 with a setting, which is tried at int8 anyway; one without meaning."""
+    """Whether a pair is redundant: two precisions, int8 with a setting of int8, or meaningless."""
     if first not in PRECISIONS:
         return False
     if second == "borrowed bias scales":
-        return first != "int4"  # only files of whole numbers have integer biases
+        return first != "int4"  # only integer files have integer biases
     return second in PRECISIONS or (second in PAIRED and first in {ROUNDED, "float16"})

@@ -1,4 +1,4 @@
-"""Networks of the usual shapes through TensorFlow's converter; runs where TensorFlow is installed.
+"""Typical networks converted by TensorFlow's converter; runs where TensorFlow is installed.
 
 ``keras_models.py OUT`` writes one .tflite file per network and precision, the way the official
 tutorials do it. With ``MOTEFIT_KERAS=2`` the LSTM is made by the Keras that fuses it (tf-keras).
@@ -105,7 +105,7 @@ CRASHES = ("lstm-while",)
 
 
 def lively(model: keras.Model, rng: np.random.Generator) -> None:
-    """Weights and statistics as training leaves them, not zero and one."""
+    """Set weights and statistics like those of a trained network, not zeros and ones."""
     for variable in model.weights:
         shape = tuple(variable.shape)
         if (
@@ -122,17 +122,17 @@ def lively(model: keras.Model, rng: np.random.Generator) -> None:
 
 
 def examples(shape: tuple[int, ...], rng: np.random.Generator) -> Iterator[list[np.ndarray]]:
-    """Inputs that calibrate.
+    """Generate inputs for calibration.
 
     Yields:
-        one example, in a list as the converter wants it.
+        One example, in a list as the converter requires.
     """
     for _ in range(32):
         yield [rng.normal(0, 1, (1, *shape)).astype(np.float32)]
 
 
 def convert(model: keras.Model, precision: str) -> bytes:
-    """The file that TensorFlow's converter makes."""
+    """Convert a network with TensorFlow's converter."""
     shape = tuple(model.input_shape[1:])
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if precision not in {"float32", "open-batch"}:
@@ -149,7 +149,7 @@ def convert(model: keras.Model, precision: str) -> bytes:
 
 
 def main() -> None:
-    """Convert everything; what a converter refuses is said and left out."""
+    """Convert everything; networks that a converter refuses are reported and left out."""
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     for name, make in NETS.items():

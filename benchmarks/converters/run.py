@@ -1,7 +1,7 @@
-"""Measure what the official converters made: as it is, shrunk, and written again by motefit.
+"""Measure the official converters' files: unchanged, shrunk, and written again by motefit.
 
-``run.py FOLDER`` writes ``results.json`` and ``results.md`` beside itself. Every shrunk file is
-proven equal before it counts; a file that was read and written again is run beside the original.
+``run.py FOLDER`` writes ``results.json`` and ``results.md`` beside this file. Every shrunk file is
+compared before it counts; a file that was read and written again is compared with the original.
 """
 
 import json
@@ -32,13 +32,13 @@ class Row:
 
     Attributes:
         name: network, then precision or converter.
-        official: raw and zipped bytes as the converter made it.
+        official: raw and zipped bytes of the converter's file.
         shrunk: raw and zipped bytes after ``motefit shrink``.
-        written: raw and zipped bytes after ``read_graph`` and ``write``; None where not read.
+        written: raw and zipped bytes after ``read_graph`` and ``write``; None if it cannot be read.
         borrowed: raw bytes with ``bias_quantization="borrowed"``, for int8.
-        difference: of the written file's outputs, largest, builtin and XNNPACK kernels: steps for
+        difference: largest difference of the written file's outputs, builtin and XNNPACK: steps for
             int8, relative to the largest output for float32.
-        refused: why it was not read.
+        refused: why it cannot be read.
     """
 
     name: str
@@ -51,12 +51,12 @@ class Row:
 
 
 def sizes(data: bytes) -> tuple[int, int]:
-    """Raw and zipped bytes."""
+    """Return raw and zipped bytes."""
     return len(data), len(zip_bytes(data, thorough=len(data) < 1 << 15))
 
 
 def difference(before: bytes, after: bytes, graph: Graph, *, xnnpack: bool) -> float:
-    """Largest difference of outputs, over random inputs."""
+    """Compute the largest difference of outputs over random inputs."""
     rng = np.random.default_rng(SEED)
     left, right = (Interpreter(data, xnnpack=xnnpack) for data in (before, after))
     int8 = left.input_dtype == np.int8
@@ -71,7 +71,7 @@ def difference(before: bytes, after: bytes, graph: Graph, *, xnnpack: bool) -> f
 
 
 def measure(path: Path) -> Row:
-    """One row."""
+    """Measure one row."""
     data = path.read_bytes()
     small = shrink(data)
     check_equivalence(data, small, rng=np.random.default_rng(SEED))
@@ -94,12 +94,12 @@ def measure(path: Path) -> Row:
 
 
 def saved(before: int, after: int) -> str:
-    """Share that is gone."""
+    """Compute the share saved."""
     return f"{100 * (before - after) / before:.1f} %"
 
 
 def markdown(rows: list[Row]) -> str:
-    """The table."""
+    """Render the table."""
     lines = [
         "# The official converters' files, shrunk and written again",
         "",

@@ -1,4 +1,4 @@
-"""Networks of the usual shapes through litert-torch; runs where that converter is installed.
+"""Typical networks converted by litert-torch; runs where that converter is installed.
 
 ``torch_models.py OUT`` writes one .tflite file per network in float32 (PyTorch's names, NCHW code),
 and the DS-CNNs in full int8 by the AI Edge Quantizer.
@@ -55,7 +55,7 @@ NETS = {
 
 
 def quantize(source: Path, shape: tuple[int, ...]) -> None:
-    """Full int8, activations calibrated, beside the float file."""
+    """Write the full int8 file with calibrated activations, beside the float file."""
     rng = np.random.default_rng(SEED)
     work = quantizer.Quantizer(str(source), recipe.static_wi8_ai8())
     examples = [{"args_0": rng.normal(0, 1, shape).astype(np.float32)} for _ in range(32)]

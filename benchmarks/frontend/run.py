@@ -1,8 +1,8 @@
 """Time the front end against the published TensorFlow pipeline and a C build, paired in one run.
 
-``python benchmarks/frontend/run.py`` sets up what it needs by itself (see tools/tensorflow_env.py)
-and writes results.json and results.md beside this file. All contenders run one thread on one and
-the same core, one at a time, in rounds; a ratio is the median over rounds of ratios within a round,
+``python benchmarks/frontend/run.py`` sets up everything it needs (see tools/tensorflow_env.py)
+and writes results.json and results.md beside this file. All contenders run in one thread on the
+same core, one at a time, in rounds; a ratio is the median over rounds of ratios within a round,
 so that slow drifts of the machine cancel. Exit code 1: a promised ratio was missed.
 """
 
@@ -87,7 +87,7 @@ class Worker:
 
 
 def build_c(folder: Path) -> tuple[Path | None, str]:
-    """The C program, or None; and how it was built, or why it was not."""
+    """Build the C program; return its path or None, and how it was built or why it was not."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     has_fftw = (
         compiler and _compile(compiler, folder / "probe", HERE / "frontend.c").returncode == 0
@@ -182,7 +182,7 @@ def machine() -> dict[str, Any]:
 
 
 def promises(main: dict[str, dict[str, float]], reason: str) -> list[dict[str, Any]]:
-    """The two promised ratios, on the first setting."""
+    """Return the two promised ratios, on the first setting."""
     published = main["tf-per-call"]["ratio_to_motefit"]
     lines: list[dict[str, Any]] = [
         {
@@ -232,7 +232,7 @@ by motefit's in the same round (quartiles in brackets).
 
 
 def one_core() -> None:
-    """Bind this process and all it starts to one core and one thread."""
+    """Bind this process and its children to one core and one thread."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
     if hasattr(os, "sched_setaffinity"):

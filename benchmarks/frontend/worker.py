@@ -1,7 +1,7 @@
-"""The protocol of a timed worker process, and motefit's own worker.
+"""Protocol of a timed worker process, and motefit's own worker.
 
 A worker writes ``ready <version>``; then for each line ``check FORM 0`` it writes the features as
-numbers, and for each line ``time FORM N`` the seconds of N calls, measured by itself.
+numbers, and for each line ``time FORM N`` the seconds of N calls, which it measures itself.
 """
 
 import json
@@ -31,7 +31,7 @@ def serve(forms: dict[str, Callable[[], np.ndarray]], version: str) -> None:
 
 
 def clip() -> np.ndarray:
-    """The clip all workers are timed on, float32."""
+    """Return the clip that all workers are timed on, float32."""
     return np.fromfile(os.environ["CLIP"], np.float32)
 
 
@@ -47,7 +47,7 @@ def main() -> None:
     window = hann(frontend.frame_length)
 
     def plain() -> np.ndarray:
-        """What one would write first: tables ready, default rfft, all bins."""
+        """Compute the features naively: precomputed tables, default rfft, all bins."""
         frames = framed(pcm, frontend.frame_length, frontend.frame_step)
         spectrum = np.fft.rfft(frames * window)
         return np.log(np.abs(spectrum) @ mel + np.float32(1e-6)) @ dct

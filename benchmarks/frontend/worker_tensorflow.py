@@ -1,4 +1,4 @@
-"""The published front end in TensorFlow, in three forms; runs in TensorFlow's own environment."""
+"""The published front end in TensorFlow, in three forms; runs in an environment with TensorFlow."""
 
 import json
 import sys

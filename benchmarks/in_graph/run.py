@@ -1,4 +1,4 @@
-"""The front end inside the model against numpy's before it: size, latency and agreement.
+"""The front end inside the model, compared with numpy's: size, latency and agreement.
 
 Usage: python benchmarks/in_graph/run.py [--data FOLDER] [--rounds N]
 
@@ -57,7 +57,7 @@ SOUNDS = 256
 
 
 def exact(frontend: FrontEnd, clip: np.ndarray) -> np.ndarray:
-    """Features in float64: numpy's transform and the same tables."""
+    """Compute features in float64, with numpy's transform and the same tables."""
     frames = framed(clip, frontend.frame_length, frontend.frame_step).astype(np.float64)
     first, stop = FEATURE_KINDS.find(frontend.kind).bins(frontend)
     x = np.abs(np.fft.rfft(frames * hann(frontend.frame_length)))[:, first:stop]
@@ -68,7 +68,7 @@ def exact(frontend: FrontEnd, clip: np.ndarray) -> np.ndarray:
 
 
 def agreement(frontend: FrontEnd, pcm: np.ndarray) -> dict[str, Any]:
-    """How far the two front ends are from each other, and each from float64."""
+    """Measure how far the two front ends are from each other, and each from float64."""
     clips = clips_of(pcm, frontend.clip_samples)
     ours = Interpreter(write(frontend_graph(frontend))).run(clips).reshape(-1, *frontend.shape)
     numpy = features_of(frontend).batch(clips)
@@ -85,7 +85,7 @@ def agreement(frontend: FrontEnd, pcm: np.ndarray) -> dict[str, Any]:
 
 
 def files(frontend: FrontEnd) -> tuple[tuple[bytes, SpeechIO], tuple[bytes, SpeechIO]]:
-    """The plain form and the one with its front end inside, each with its section of a card."""
+    """Write the plain form and the one with its front end inside, with their sections of a card."""
     rng = np.random.default_rng(0)
     features = features_of(frontend).batch(sounds(frontend, 64, rng=rng))
     mean, std = features.mean(axis=(0, 1)), features.std(axis=(0, 1)) + 1e-3
@@ -102,7 +102,7 @@ def files(frontend: FrontEnd) -> tuple[tuple[bytes, SpeechIO], tuple[bytes, Spee
 
 
 def measure(frontend: FrontEnd, pcm: np.ndarray, rounds: int) -> dict[str, Any]:
-    """One setting."""
+    """Measure one setting."""
     task = find_task(RECIPE.task)
     plain, inside = files(frontend)
     latency = measure_latency(
@@ -129,14 +129,14 @@ def measure(frontend: FrontEnd, pcm: np.ndarray, rounds: int) -> dict[str, Any]:
 
 
 def clips(data: Path | None, frontend: FrontEnd) -> np.ndarray:
-    """The clips that features are compared on."""
+    """Return the clips on which features are compared."""
     if data is None or frontend.rate_hz != RECIPE.frontend.rate_hz:
         return sounds(frontend, SOUNDS, rng=np.random.default_rng(1))
     return find_task(RECIPE.task).load(RECIPE, data).test.pcm
 
 
 def markdown(facts: dict[str, Any]) -> str:
-    """The results as a page."""
+    """Render the results as a page."""
     text = f"""# Front end inside the model
 
 Made by `python benchmarks/in_graph/run.py --rounds {facts["rounds"]}{facts["data"]}` on

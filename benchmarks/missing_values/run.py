@@ -1,8 +1,8 @@
-"""What each rule for missing values certifies on random walks that lost half of their values.
+"""Error that each rule for missing values certifies, on random walks with half the values missing.
 
 One step of a walk has deviation 1, so no forecast of the next value has a mean absolute error below
-sqrt(2 / pi) = 0.798. Persistence is scored, which is the best forecast there is. Prints a table:
-``python benchmarks/missing_values/run.py``, some 10 seconds.
+sqrt(2 / pi) = 0.798. The scored forecast is persistence, the best possible one. Prints a table:
+``python benchmarks/missing_values/run.py``, about 10 seconds.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ WALKS, ROWS, INPUT_STEPS = 200, 6000, 6
 
 
 def scores(rng: np.random.Generator) -> dict[str, tuple[float, float]]:
-    """Mean absolute error and share of the windows scored, by rule, on one walk."""
+    """Compute mean absolute error and share of windows scored, by rule, on one walk."""
     true = rng.standard_normal(ROWS).cumsum()
     known = rng.random(ROWS) >= 0.5
     known[0] = True

@@ -1,10 +1,10 @@
-"""Do the published protocols say what ``motefit bench`` says? All of them in one run.
+"""The published protocols compared with ``motefit bench``, in one run.
 
 Usage: python benchmarks/protocols/run.py [--loops N] [--out FOLDER]
 
-Writes results.json and results.md beside this file. Models are those of the zoo and, untrained, a
-network of the size that the protocols were made for. In each loop a model has one turn of the
-protocol of 2020, one of 2024 and one as ``bench`` times it, so that whatever slows the machine
+Writes results.json and results.md beside this file. Models are those of the zoo and an untrained
+network of the size for which the protocols were made. In each loop a model runs once by the
+protocol of 2020, once by that of 2024 and once as in ``bench``, so that whatever slows the machine
 slows all of them. The noise is how far bench's odd loops are from its even ones.
 """
 
@@ -41,7 +41,7 @@ SEED = 0
 
 
 def large() -> KeywordSpotter:
-    """The network that R0 and R4 start from, with random weights."""
+    """Build the network that R0 and R4 start from, with random weights."""
     rng, frontend = np.random.default_rng(SEED), FrontEnd()
     problem = Problem(input_shape=frontend.shape, outputs=8)
     graph = build("cnn", {"filters": (256, 256, 256)}, problem=problem, rng=rng)
@@ -51,7 +51,7 @@ def large() -> KeywordSpotter:
 
 
 def turn_bench(spotter: KeywordSpotter) -> Iteration:
-    """One loop as ``bench`` times it: nanoseconds of front end, model and both."""
+    """Run one loop as ``bench`` times it: nanoseconds of front end, model and both."""
     noise = np.random.default_rng(SEED).normal(0.0, 1000.0, (1, spotter.io.frontend.clip_samples))
     clip = noise.astype(np.int16)
 
@@ -67,12 +67,12 @@ def turn_bench(spotter: KeywordSpotter) -> Iteration:
 
 
 def quarter(times: np.ndarray) -> np.ndarray:
-    """25th percentiles of the stages: of times on a machine with other work, what repeats."""
+    """Compute 25th percentiles of the stages, the most repeatable figure on a busy machine."""
     return np.percentile(times, 25, axis=0)
 
 
 def measure(name: str, spotter: KeywordSpotter, loops: int, pause_s: float) -> dict[str, Any]:
-    """Milliseconds and ratios of one model."""
+    """Measure milliseconds and ratios of one model."""
     rng = np.random.default_rng(SEED)
     given = spotter.inputs, spotter.interpreter, spotter.io.frontend
     turns = {
@@ -105,7 +105,7 @@ def measure(name: str, spotter: KeywordSpotter, loops: int, pause_s: float) -> d
 
 
 def markdown(facts: dict[str, Any]) -> str:
-    """The results as a page."""
+    """Render the results as a page."""
     text = f"""# The published protocols beside `motefit bench`, in one run
 
 Made by `python benchmarks/protocols/run.py` on

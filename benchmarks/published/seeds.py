@@ -2,10 +2,10 @@
 
 Usage: MOTEFIT_DATA=FOLDER python benchmarks/published/seeds.py [--seeds N] [ROW ...]
 
-The rows of ``motefit reproduce`` are single trainings, as the reports' own figures are. Here a row
+The rows of ``motefit reproduce`` are single trainings, like the reports' own figures. Here a row
 is trained on N seeds with everything else equal, and each file is measured on the test set, which
-is opened once, for all of them: nothing is chosen by it. Writes ``seeds.json`` and ``seeds.md``
-beside this file; rows that are not named keep what is stored.
+is opened once for all of them; nothing is chosen by it. Writes ``seeds.json`` and ``seeds.md``
+beside this file; rows that are not named keep their stored results.
 """
 
 import argparse
@@ -28,7 +28,7 @@ SPEECH = "speech/mini_speech_commands"
 
 
 def measure(row: str, seeds: int, data: Path, workers: int) -> dict[str, object]:
-    """Train a row on seeds 0 to ``seeds - 1``; its accuracies, and what the report says."""
+    """Train a row on seeds 0 to ``seeds - 1``; return its accuracies and the report's."""
     recipe = find_recipe(row)
     many = replace(
         recipe,
@@ -53,7 +53,7 @@ def measure(row: str, seeds: int, data: Path, workers: int) -> dict[str, object]
 
 
 def table(results: dict[str, dict[str, object]]) -> str:
-    """The results as markdown."""
+    """Render the results as Markdown."""
     lines = [
         "# Seeds",
         "",
@@ -80,7 +80,7 @@ def _moments(of: dict[str, float]) -> str:
 
 
 def main() -> None:
-    """Measure the rows that were named and store them."""
+    """Measure the named rows and store the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""Every shipped recipe on real data, from nothing: the table of README.md.
+"""Every shipped recipe on real data, from scratch: the table in README.md.
 
 Usage: MOTEFIT_DATA=FOLDER python benchmarks/recipes/run.py [--zoo] [RECIPE ...]
 
@@ -35,7 +35,7 @@ KEPT = ("accuracy", "errors", "baselines", "seeds", "search")
 
 
 def fit(name: str, data: Path) -> dict[str, object]:
-    """Run one recipe in a new folder; its facts, certificate and wall time."""
+    """Run one recipe in a new folder; return its facts, certificate and wall time."""
     with tempfile.TemporaryDirectory() as folder:
         command = [shutil.which("motefit") or "motefit", "fit", name, "--data", str(data)]
         start = time.perf_counter()
@@ -64,7 +64,7 @@ def fit(name: str, data: Path) -> dict[str, object]:
 
 
 def measured(name: str, data: Path) -> dict[str, object]:
-    """Measure the bundle in zoo/ again; who made it and in what time is in its card."""
+    """Measure the bundle in zoo/ again; its card says how it was made."""
     bundle = HERE.parent.parent / "zoo" / f"{name}.zip"
     with tempfile.TemporaryDirectory() as folder:
         command = [shutil.which("motefit") or "motefit", "check", str(bundle), "--data", str(data)]
@@ -74,7 +74,7 @@ def measured(name: str, data: Path) -> dict[str, object]:
     if done.returncode > 1:
         sys.exit(f"{name}: exit {done.returncode}")
     found = json.loads(done.stdout)
-    own = load_bundle(bundle).card.evidence  # what only its run can know: the seeds, the search
+    own = load_bundle(bundle).card.evidence  # known only to its run: the seeds, the search
     kept = {k: v for k, v in {**own, **found["evidence"]}.items() if k in KEPT}
     return {
         "machine": machine(),
@@ -88,7 +88,7 @@ def measured(name: str, data: Path) -> dict[str, object]:
 
 
 def row(name: str, result: dict) -> str:
-    """One line of the table."""
+    """Write one line of the table."""
     facts, evidence = result["facts"], result["evidence"]
     seconds = f"{result['seconds']:.0f}" if result.get("seconds") else "zoo"
     if "accuracy" in evidence:
@@ -114,7 +114,7 @@ def row(name: str, result: dict) -> str:
 
 
 def spread(seeds: dict | None) -> str:
-    """Least and greatest of each quality over the seeds, on the test set."""
+    """Return minimum and maximum of each quality over the seeds, on the test set."""
     if seeds is None:
         return ""
     found = {k: v for k, v in seeds["test"].items() if k == "accuracy" or k.startswith(MAE_PREFIX)}

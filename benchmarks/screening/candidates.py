@@ -1,4 +1,4 @@
-"""Random candidates of 5 to 30 thousand parameters, as search spaces of words and series have."""
+"""Random candidates of 5 to 30 thousand parameters, typical of search spaces of both tasks."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -83,7 +83,7 @@ SEED_SALT = 0x6D6F7465
 
 
 def graph_of(candidate: Candidate) -> Graph:
-    """The candidate's network in trained form."""
+    """Build the candidate's network in trained form."""
     recipe = candidate.recipe
     if recipe.frontend is None:
         steps, outputs = recipe.data.input_steps, recipe.data.output_steps * 2
@@ -95,7 +95,7 @@ def graph_of(candidate: Candidate) -> Graph:
 
 
 def points(family: str, n: int, rng: np.random.Generator) -> Iterator[tuple[Space, Point]]:
-    """Random points of a family's space whose networks have the wanted size.
+    """Draw random points of a family's space whose networks have the wanted size.
 
     Yields:
         ``n`` points, each with its space.

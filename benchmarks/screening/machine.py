@@ -1,4 +1,4 @@
-"""What a result file says about how it was made."""
+"""Provenance in a result file."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 
 
 def made(command: str) -> dict[str, Any]:
-    """Command, commit and machine."""
+    """Describe command, commit and machine."""
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True,
         check=False,

@@ -1,9 +1,9 @@
-"""Screening: candidates a second on one core, and writing them against TensorFlow's converter.
+"""Screening: candidates per second on one core, and writing compared with TensorFlow's converter.
 
 ``python benchmarks/screening/run.py [--each N] [--pairs N]`` writes ``results.json`` and
-``results.md`` beside itself. Both parts of a pair are in turns in one run; TensorFlow has an
-environment of its own (``tools/tensorflow_env.py``). Times are those of the one thread that works
-(CPU time), so that what else runs on the machine counts less; wall times are next to them.
+``results.md`` beside this file. Both parts of a pair alternate in one run; TensorFlow has an
+environment of its own (``tools/tensorflow_env.py``). Times are those of the working thread
+(CPU time), so that other work on the machine matters less; wall times are next to them.
 """
 
 import argparse
@@ -42,19 +42,19 @@ SEED = 11
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, float]:
-    """Milliseconds of wall clock and of this thread."""
+    """Measure milliseconds of wall clock and of this thread."""
     start, used = time.perf_counter(), time.thread_time()
     work()
     return 1000 * (time.perf_counter() - start), 1000 * (time.thread_time() - used)
 
 
 def throughput(each: int) -> list[dict[str, Any]]:
-    """Screen random candidates of every family, from values to verdict, the families in turns."""
+    """Screen random candidates, from values to verdict, alternating between families."""
     rng = np.random.default_rng(SEED)
     timing = Timing()
     chosen = {family: list(points(family, each, rng)) for family in SPACES}
     rows = []
-    for turn in range(-5, each):  # the first turns warm up
+    for turn in range(-5, each):  # the first rounds are warm-up
         for family, found in chosen.items():
             space, point = found[max(turn, 0)]
             candidate = space.candidate(point)
@@ -83,13 +83,13 @@ def throughput(each: int) -> list[dict[str, Any]]:
 
 
 def written(candidate: Candidate, graph: Graph) -> bytes:
-    """A graph as bytes: folded, quantized, written."""
+    """Fold, quantize and write a graph to bytes."""
     rng = np.random.default_rng(0)
     return write_untrained(graph, candidate.recipe.compress, rng=rng).model
 
 
 def exporting(candidate: Candidate, graph: Graph, rng: np.random.Generator) -> float:
-    """Milliseconds of this thread to write the graph's own weights, ranges found before."""
+    """Measure milliseconds of this thread to write the graph's own weights with known ranges."""
     folded, compress = fold(graph), candidate.recipe.compress
     example = rng.normal(size=(1, *graph.input_shape)).astype(np.float32)
     ranges = calibrate(folded, example, method="min-max")
@@ -97,7 +97,7 @@ def exporting(candidate: Candidate, graph: Graph, rng: np.random.Generator) -> f
 
 
 def told(graph: Graph, *, int8: bool) -> dict[str, Any]:
-    """The network in words that the other environment understands."""
+    """Describe the network in a form that the other environment understands."""
     ops, alias = [], {INPUT: INPUT}
     for op in graph.ops:
         inputs = [alias[name] for name in op.inputs if name in alias]
@@ -120,7 +120,7 @@ def told(graph: Graph, *, int8: bool) -> dict[str, Any]:
 
 
 def against_tensorflow(pairs: int) -> list[dict[str, Any]]:
-    """Write and convert the same candidates, in turns."""
+    """Write and convert the same candidates, alternating."""
     rng = np.random.default_rng(SEED + 1)
     python = subprocess.run(
         [sys.executable, str(TOOLS)], check=True, capture_output=True, text=True
@@ -161,7 +161,7 @@ def against_tensorflow(pairs: int) -> list[dict[str, Any]]:
 
 
 def converted(worker: "subprocess.Popen[str]", network: dict[str, Any]) -> dict[str, float]:
-    """Ask the other environment; it says other things too."""
+    """Ask the other environment, and skip its other output."""
     worker.stdin.write(json.dumps(network) + "\n")  # type: ignore[union-attr]  # it is a pipe
     worker.stdin.flush()  # type: ignore[union-attr]  # it is a pipe
     for line in worker.stdout or ():
@@ -172,13 +172,13 @@ def converted(worker: "subprocess.Popen[str]", network: dict[str, Any]) -> dict[
 
 
 def quartiles(values: list[float]) -> tuple[float, float, float]:
-    """25th percentile, median, 75th percentile."""
+    """Compute 25th percentile, median, 75th percentile."""
     low, middle, high = np.percentile(values, [25, 50, 75]).tolist()
     return low, middle, high
 
 
 def rate_rows(rows: list[dict[str, Any]]) -> list[str]:
-    """One line for each family, and for the mix."""
+    """Write one line for each family, and for the mix."""
     lines = []
     means: dict[str, tuple[float, float]] = {}
     for family in SPACES:
@@ -203,7 +203,7 @@ def rate_rows(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def ratio_rows(rows: list[dict[str, Any]]) -> list[str]:
-    """One line for each family and precision."""
+    """Write one line for each family and precision."""
     lines = []
     for family in [*SPACES, "all"]:
         for precision in ("int8", "float32"):
@@ -230,7 +230,7 @@ def ratio_rows(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def markdown(facts: dict[str, Any]) -> str:
-    """The report."""
+    """Render the report."""
     made_by = facts["made"]
     lines = [
         "# Screening",

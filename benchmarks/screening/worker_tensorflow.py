@@ -1,6 +1,6 @@
 """Convert candidates with TensorFlow; runs where TensorFlow is installed.
 
-Reads one JSON object a line: the operations of a network, its input shape and ``int8``. Answers
+Reads one JSON object per line: the operations of a network, its input shape and ``int8``. Answers
 with one line each: the milliseconds of ``converter.convert()`` alone, and the bytes of the file.
 """
 
@@ -17,7 +17,7 @@ keras, layers = tf.keras, tf.keras.layers
 
 
 def layer(op: dict[str, Any]) -> Any:  # noqa: ANN401  (Keras has no types)
-    """The Keras layer of an operation; weights are as Keras draws them."""
+    """Create the Keras layer of an operation, with Keras' initial weights."""
     window = {"strides": op.get("stride"), "padding": op.get("padding")}
     window["dilation_rate"] = op.get("dilation")
     makers = {
@@ -35,7 +35,7 @@ def layer(op: dict[str, Any]) -> Any:  # noqa: ANN401  (Keras has no types)
 
 
 def model(told: dict[str, Any]) -> Any:  # noqa: ANN401
-    """The network."""
+    """Build the network."""
     tensors = {"input": keras.Input(told["input_shape"], batch_size=1)}
     for op in told["ops"]:
         inputs = [tensors[name] for name in op["inputs"]]
@@ -46,16 +46,16 @@ def model(told: dict[str, Any]) -> Any:  # noqa: ANN401
 
 
 def examples(shape: tuple[int, ...]) -> Iterator[list[np.ndarray]]:
-    """One input, the least that the converter calibrates with.
+    """Generate one input, the minimum for calibration.
 
     Yields:
-        the example, in a list.
+        The example, in a list.
     """
     yield [np.random.default_rng(0).normal(size=(1, *shape)).astype(np.float32)]
 
 
 def convert(told: dict[str, Any]) -> dict[str, float]:
-    """Time the conversion of one network that stands ready."""
+    """Time the conversion of one network that is already built."""
     network = model(told)
     converter = tf.lite.TFLiteConverter.from_keras_model(network)
     if told["int8"]:
@@ -73,7 +73,7 @@ def convert(told: dict[str, Any]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Answer until the input ends; standard output is for answers alone."""
+    """Answer until the input ends; standard output has only answers."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     for line in sys.stdin:

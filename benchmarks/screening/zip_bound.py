@@ -1,7 +1,7 @@
-"""How far trained files stay above the bound on their zip that screening holds candidates to.
+"""How far the zips of trained files stay above the lower bound that screening uses.
 
 ``python benchmarks/screening/zip_bound.py --data DIR [--epochs N]`` trains small networks of every
-family on real data, writes each in every precision, and writes ``zip_bound.json`` beside itself:
+family on real data, writes each in every precision, and writes ``zip_bound.json`` beside this file:
 the bits that a weight took in the shortest zip, and the bound over that zip.
 """
 
@@ -49,7 +49,7 @@ NETS: tuple[tuple[tuple[str, str], str, dict[str, Any]], ...] = (
 
 
 def rows(data: Path, epochs: int) -> list[dict[str, Any]]:
-    """One for each network and precision."""
+    """Measure one row for each network and precision."""
     found = []
     for (name, folder), family, options in NETS:
         recipe = Recipe.load(RECIPES / f"{name}.toml")
@@ -79,7 +79,7 @@ def rows(data: Path, epochs: int) -> list[dict[str, Any]]:
 
 
 def one(drawn: Untrained, model: bytes) -> dict[str, Any]:
-    """The bound against a trained file."""
+    """Compare the bound with a trained file."""
     zipped, bound = len(zip_bytes(model)), drawn.zip_bytes_at_least()
     return {
         "screened_bytes": len(drawn.model),
@@ -93,7 +93,7 @@ def one(drawn: Untrained, model: bytes) -> dict[str, Any]:
 
 
 def bits_per_weight(drawn: Untrained, slack_bytes: int) -> dict[str, float]:
-    """What a weight would have to count for the bound to be the zip, by how it is stored."""
+    """Compute the bits per weight, by storage form, for which the bound would equal the zip."""
     sizes: dict[str, int] = {}
     for name, array in drawn.form.constants.items():
         quantization = drawn.form.quantization.get(name)

@@ -1,10 +1,10 @@
 """Compute to the same validation quality: motefit's search, and Optuna alone on the same space.
 
 Both draw candidates with Optuna's TPE. Optuna alone trains each to the end and learns afterwards
-that a file is too large; motefit screens before it trains and stops the worse at its rungs. First
-motefit's search runs to its end; the quality of its best candidate that fits is the goal. Then
+that a file is too large; motefit screens before it trains and stops worse ones at its rungs. First
+motefit's search runs to its end; the quality of its best fitting candidate is the goal. Then
 Optuna alone runs until it reaches that goal, or has spent CAP times as much. Compute is the time
-of the training epochs, on one thread; counted in epochs too, which no other load can move. Rungs
+of the training epochs, on one thread, and also their number, which does not depend on load. Rungs
 and rounds were chosen on seed 0 of the first space, which is not among the seeds reported.
 
     MOTEFIT_DATA=FOLDER python benchmarks/search/compute.py [--seeds 3] [--workers 4]
@@ -105,7 +105,7 @@ RECIPES = {
 
 
 def spent(run: Path) -> tuple[float, int]:
-    """Seconds and epochs of all trainings of a run."""
+    """Add up seconds and epochs of all trainings of a run."""
     reports = [
         json.loads(line)
         for path in run.glob(f"trainings/*/{HISTORY}")
@@ -115,7 +115,7 @@ def spent(run: Path) -> tuple[float, int]:
 
 
 def with_motefit(recipe: Recipe, data: Path, run: Path) -> dict[str, Any]:
-    """Search with screening and rungs, one worker; what it found and spent."""
+    """Search with screening and rungs, one worker; return what it found and spent."""
     task, space = find_task(recipe.task), Space(recipe)
     dataset = load_dataset(task, recipe, data)
     screener = Screener(task, dataset, Timing())
@@ -143,14 +143,14 @@ def with_motefit(recipe: Recipe, data: Path, run: Path) -> dict[str, Any]:
         "seconds": seconds,
         "epochs": epochs,
         "wall_s": wall,
-        "screened": len(screener.judged),
-        "rejected": sum(bool(s.missed) for s in screener.judged),
+        "screened": len(screener.screened),
+        "rejected": sum(bool(s.missed) for s in screener.screened),
         "trained": sum(r.epochs > 0 for r in trial_store.records),
     }
 
 
 def with_optuna(recipe: Recipe, data: Path, run: Path, goal: float, cap_s: float) -> dict[str, Any]:
-    """Train every candidate to the end until one that fits is as good as the goal."""
+    """Train every candidate to the end until a fitting one is as good as the goal."""
     space = Space(recipe)
     terms = OptunaAdapter(space)
     sampler = TPESampler(seed=recipe.search.seed, n_startup_trials=12, multivariate=True)
@@ -183,7 +183,7 @@ def with_optuna(recipe: Recipe, data: Path, run: Path, goal: float, cap_s: float
 
 
 def one(name: str, seed: int, data: Path) -> dict[str, Any]:
-    """Both ways with one seed."""
+    """Run both searches with one seed."""
     recipe = Recipe.loads(RECIPES[name], name="compute")
     recipe = replace(
         recipe,
@@ -204,7 +204,7 @@ def _new(folder: Path) -> Path:
 
 
 def ratio(row: dict[str, Any], unit: str) -> float:
-    """How many times as much Optuna alone spent; a lower bound where it did not reach the goal."""
+    """Compute the ratio of Optuna's compute to motefit's; a lower bound if it missed the goal."""
     return row["optuna"][unit] / row["motefit"][unit]
 
 

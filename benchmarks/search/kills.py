@@ -1,8 +1,8 @@
-"""Kill a study with SIGKILL at random moments, resume it each time, and audit what is left.
+"""Kill a study with SIGKILL at random moments, resume it each time, and audit the result.
 
 Writes kills.json and kills.md beside this file: how often it was killed and where, and that the
-store has every candidate once, no finished work was done again or changed, and the model is that
-of a run nobody disturbed.
+store has every candidate once, no finished work was repeated or changed, and the model is that
+of an undisturbed run.
 
     python benchmarks/search/kills.py [--kills 30] [--out FOLDER]
 """
@@ -100,7 +100,7 @@ def start(arguments: list[str]) -> subprocess.Popen[bytes]:
 
 
 def whole(arguments: list[str]) -> float:
-    """Run to the end; seconds."""
+    """Run to the end; return the seconds."""
     begin = time.perf_counter()
     process = start(arguments)
     _, said = process.communicate()
@@ -110,7 +110,7 @@ def whole(arguments: list[str]) -> float:
 
 
 def killed(arguments: list[str], after_s: float, watch: Watch) -> str:
-    """Kill after some seconds; what the run was at, or that it had ended."""
+    """Kill after some seconds; return what the run was doing, or that it had ended."""
     process = start(arguments)
     try:
         _, said = process.communicate(timeout=after_s)
@@ -132,7 +132,7 @@ def killed(arguments: list[str], after_s: float, watch: Watch) -> str:
 
 
 def workers_of(session: int) -> list[int]:
-    """Processes of a session that are still there."""
+    """List the processes of a session that still exist."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -145,7 +145,7 @@ def workers_of(session: int) -> list[int]:
 
 
 def audit(run: Path) -> dict[str, Any]:
-    """Every candidate of every round is in the store once."""
+    """Make sure that every candidate of every round is in the store once."""
     state = json.loads((run / "run.json").read_text())
     study = optuna.load_study(study_name=state["study"], storage=f"sqlite:///{run / 'study.db'}")
     records = [trial.user_attrs["motefit"] for trial in study.trials]

@@ -1,7 +1,7 @@
-"""Train eight candidates as one stack against one after another, on one thread, paired in one run.
+"""Training eight candidates as one stack compared with one after another, paired, on one thread.
 
 ``MOTEFIT_DATA=FOLDER python benchmarks/stacked/run.py`` writes results.json and results.md beside
-this file. Climate nets see the windows of recipe climate-6; word nets see noise in the shape of the
+this file. Climate nets train on the windows of recipe climate-6, word nets on noise shaped like
 features, which costs the same as words. A round trains the stack, then each model alone; a ratio is
 the median over rounds of times within a round, so that slow drifts of the machine cancel. Exit
 code 1: a promised ratio was missed.
@@ -58,7 +58,7 @@ class Noise:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A family with knobs, on a source."""
+    """A family with options, and its source of examples."""
 
     family: str
     knobs: Mapping[str, object]
@@ -70,7 +70,7 @@ class Case:
 
 
 def cases(data: Path) -> list[Case]:
-    """Climate nets on real windows, word nets on noise."""
+    """List the cases: climate nets on real windows, word nets on noise."""
     recipe = find_recipe("climate-6")
     task = find_task(recipe.task)
     dataset = task.load(recipe, next((data / "climate").glob("*.csv")))
@@ -109,14 +109,14 @@ def cases(data: Path) -> list[Case]:
 
 
 def measure(case: Case, rounds: int) -> dict[str, object]:
-    """Seconds of both ways by round, and how far the models are apart in the end."""
+    """Measure the seconds of both ways by round, and the difference of the final models."""
     nets = [
         build(case.family, case.knobs, problem=case.problem, rng=np.random.default_rng(seed))
         for seed in range(MODELS)
     ]
     settings = [case.settings] * MODELS
     stacked_seconds, alone_seconds, distance = [], [], 0.0
-    for _ in range(rounds + 1):  # the first round warms up
+    for _ in range(rounds + 1):  # the first round is warm-up
         begin = time.perf_counter()
         stack = train_stacked(nets, case.source, settings, loss=case.loss, seeds=range(MODELS))
         middle = time.perf_counter()
@@ -150,7 +150,7 @@ def measure(case: Case, rounds: int) -> dict[str, object]:
 
 
 def markdown(facts: dict) -> str:
-    """The table."""
+    """Render the table."""
     text = f"""# Stacked training: {MODELS} models as one, against one after another
 
 Made by `python benchmarks/stacked/run.py --rounds {facts["rounds"]}`

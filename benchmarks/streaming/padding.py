@@ -1,12 +1,12 @@
-"""What padding costs a network that streams: errors on clips, and on clips in a stream.
+"""Cost of padding in a network that streams: errors on clips, and on clips in a stream.
 
 Usage: python benchmarks/streaming/padding.py --data FOLDER [--recipe NAME] [--seeds N]
 
-Trains a tcnet recipe in three forms: as it is ("same"), with causal padding, and without padding
+Trains a tcnet recipe in three forms: unchanged ("same"), with causal padding, and without padding
 and with shorter kernels. Counts errors on the validation set; the test set is not opened. In a
-stream a clip follows something else, and the answer is the one at the clip's end: the streaming
-form has heard what came before, of which training knew nothing. One process, one thread; what is
-trained already in --runs is not trained again. Writes padding.json and padding.md beside this file.
+stream a clip follows other sound, and the answer is the one at the clip's end: the streaming
+form's states include the previous sound, unlike in training. One process, one thread; models
+in --runs are not trained again. Writes padding.json and padding.md beside this file.
 """
 
 import argparse
@@ -47,7 +47,7 @@ NOISE_LEVEL = 100
 
 
 def file_of(recipe: Recipe, seed: int, data: Path, runs: Path) -> tuple[bytes, SpeechIO]:
-    """The file of a recipe, trained on one seed."""
+    """Train a recipe on one seed; return its file."""
     candidate = Candidate(values={}, seed=seed, recipe=recipe)
     run_job(TrainJob(works=(CandidateJob.of(candidate),), epochs=None, data=data, folder=runs))
     outcome = load_outcome(runs, candidate.key)
@@ -55,7 +55,7 @@ def file_of(recipe: Recipe, seed: int, data: Path, runs: Path) -> tuple[bytes, S
 
 
 def contexts_of(data: SpeechDataset) -> dict[str, Callable[[int], np.ndarray]]:
-    """What may come before clip i, int16 (samples,), by name."""
+    """Return what may precede clip i, int16 (samples,), by name."""
     clips, seconds = data.validation.pcm, CONTEXT_S * data.rate_hz
     order = np.random.default_rng(0).permutation(len(clips))
 
@@ -74,17 +74,17 @@ def contexts_of(data: SpeechDataset) -> dict[str, Callable[[int], np.ndarray]]:
 def streamed(
     spotter: KeywordSpotter, data: SpeechDataset, context: Callable[[int], np.ndarray]
 ) -> np.ndarray:
-    """Label heard at the end of each validation clip."""
-    heard = []
+    """Predict the label at the end of each validation clip."""
+    labels = []
     for index, clip in enumerate(data.validation.pcm):
         window = window_of(spotter)
         window.push(as_float32(np.concatenate((context(index), clip))))
-        heard.append(int(window.probabilities().argmax()))
-    return np.array(heard)
+        labels.append(int(window.probabilities().argmax()))
+    return np.array(labels)
 
 
 def measure(model: bytes, io: SpeechIO, data: SpeechDataset) -> dict[str, int | None]:
-    """Bytes of one file, and its errors by how clips are heard; None where it cannot stream."""
+    """Measure the bytes of one file, and its errors by context; None if it cannot stream."""
     labels = np.asarray(data.validation.label)
     whole = KeywordSpotter(model, io, xnnpack=False).classify_batch(data.validation.pcm)
     found: dict[str, int | None] = {

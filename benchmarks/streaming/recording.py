@@ -1,4 +1,4 @@
-"""A recording of clips at random offsets over noise, and the score of what is heard in it."""
+"""A recording of clips at random offsets over noise, and the score of the detections in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class Recording:
 
     Attributes:
         pcm: int16 (samples,).
-        rate_hz: of it.
+        rate_hz: sampling rate.
         middles_s: (clips,) time of the middle of each word.
-        words: (clips,) what each is.
+        words: (clips,) word of each.
     """
 
     pcm: np.ndarray
@@ -47,7 +47,7 @@ def record(
     rate_hz: int,
     rng: np.random.Generator,
 ) -> Recording:
-    """All clips once, in random order, 0 to 1 s apart, over a bed of real background noise."""
+    """Record all clips once, in random order, 0 to 1 s apart, over real background noise."""
     order = rng.permutation(len(clips))
     length = clips.pcm.shape[1]
     gaps = rng.integers(0, round(LONGEST_GAP_S * rate_hz) + 1, len(order) + 1)
@@ -65,7 +65,7 @@ def record(
 
 
 def _middle_s(clip: np.ndarray, rate_hz: int) -> float:
-    """Middle of the loudest stretch of WORD_S, in seconds from the clip's begin."""
+    """Find the middle of the loudest stretch of WORD_S, in seconds from the start of the clip."""
     stretch = round(WORD_S * rate_hz)
     power = np.cumsum(np.square(np.append(0.0, clip)))
     return float(np.argmax(power[stretch:] - power[:-stretch]) + stretch / 2) / rate_hz
@@ -83,8 +83,8 @@ def _bed(noise: np.ndarray, samples: int, *, level: float, rng: np.random.Genera
 
 
 def score(recording: Recording, found: Sequence[Detection]) -> dict[str, int]:
-    """Counts of clips: found once, found twice or more, also or only heard as another word, missed;
-    and of reports that belong to no clip."""
+    """Count clips found once, found twice or more, also or only reported as another word, missed,
+    and reports that belong to no clip."""
     reports: list[list[str]] = [[] for _ in recording.words]
     stray = 0
     for detection in found:

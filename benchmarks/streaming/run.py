@@ -1,18 +1,18 @@
-"""What a stream costs per 20 ms, against computing the whole window again, paired in one run.
+"""Cost of a stream per 20 ms, compared with computing the whole window again, paired in one run.
 
 Usage: python benchmarks/streaming/run.py [MODEL ...]
 
-MODEL is a bundle, or the name of a shipped recipe, whose net is built with random weights: costs do
+MODEL is a bundle, or the name of a shipped recipe, built with random weights, since costs do
 not depend on them. NAME:valid is a tcnet recipe's net without padding and with shorter kernels,
-and so in streaming form too. All forms run on one core and one thread, in rounds of random order. A
+and thus also in streaming form. All forms run on one core and one thread, in random order. A
 form's cost in a round is the 25th percentile of its cycles of up to 2 s of sound, a ratio is the
 median over rounds of ratios within a round. Writes results.json and results.md beside this file.
 Exit code 1: the promise was missed.
 
 The forms, each fed 20 ms at a time:
 - window: the last second kept, its features and the network: a 20 ms hop without a stream
-- open: the streaming spotter with its gate held open, so that the network runs at every hop
-- words: the same with its gate at work, on bursts of sound once in two seconds
+- open: the streaming spotter without its loudness detector, so that the network runs at every hop
+- words: the same with its loudness detector, on bursts of sound every two seconds
 - noise: the same, on even noise
 - every 20 ms: as open, but with a hop of 20 ms: the network runs on every frame
 
@@ -20,8 +20,8 @@ and of networks with a streaming form, with a hop of 20 ms, which is every step 
 
 - states: features and network alone, as *window*, an answer at every step
 - network, and network, states: the network alone, on ready features; builtin: without XNNPACK
-- states, words: the streaming spotter with its gate at work; the network hears every frame
-- states, open: the same with its gate held open
+- states, words: the streaming spotter with its loudness detector; the network gets every frame
+- states, open: the same without the loudness detector
 """
 
 import argparse
@@ -68,7 +68,7 @@ PROMISED = ("words", "states")
 
 
 def model_of(name: str) -> tuple[bytes, SpeechIO]:
-    """A bundle's model, or the untrained net of a recipe in the form that it ships."""
+    """Load a bundle's model, or build the untrained net of a recipe in the form that it ships."""
     if Path(name).is_file():
         bundle = load_bundle(name)
         return bundle.model, bundle.card.io
@@ -88,7 +88,7 @@ def model_of(name: str) -> tuple[bytes, SpeechIO]:
 
 
 def streaming_of(model: bytes, io: SpeechIO, *, xnnpack: bool = True) -> KeywordSpotter | None:
-    """The model in streaming form; None where it has none."""
+    """Convert the model to streaming form; None if it has none."""
     try:
         return KeywordSpotter(*streaming_file(model, io), xnnpack=xnnpack)
     except (RecipeError, ModelFileError):
@@ -96,7 +96,7 @@ def streaming_of(model: bytes, io: SpeechIO, *, xnnpack: bool = True) -> Keyword
 
 
 def noise_and_words(rate_hz: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Even noise, and the same with a burst of 0.5 s once in two seconds: int16 (samples,)."""
+    """Generate noise, and the same with a burst of 0.5 s every two seconds: int16 (samples,)."""
     noise = rng.normal(0, 100, CYCLE_S * rate_hz)
     burst = np.zeros_like(noise)
     first = round(0.75 * rate_hz)
@@ -106,7 +106,7 @@ def noise_and_words(rate_hz: int, rng: np.random.Generator) -> tuple[np.ndarray,
 
 
 def forms_of(model: bytes, io: SpeechIO) -> dict[str, Callable[[], float]]:
-    """For each form a function that runs a cycle and gives its seconds per 20 ms."""
+    """Return for each form a function that runs a cycle and returns its seconds per 20 ms."""
     frontend, spotter = io.frontend, KeywordSpotter(model, io)
     noise, words = noise_and_words(frontend.rate_hz, np.random.default_rng(1))
     step = round(STEP_S * frontend.rate_hz)
@@ -141,7 +141,7 @@ def forms_of(model: bytes, io: SpeechIO) -> dict[str, Callable[[], float]]:
 
 
 def networks_of(model: bytes, io: SpeechIO) -> dict[str, Callable[[], float]]:
-    """The network alone, on ready features: on the whole window every 20 ms, and by steps."""
+    """Time the network alone, on ready features: on the whole window every 20 ms, and by steps."""
     rows = np.random.default_rng(2).standard_normal((1, *io.frontend.shape)).astype(np.float32)
     forms = {}
     for kernels, xnnpack in (("", True), (", builtin", False)):
@@ -157,7 +157,7 @@ def networks_of(model: bytes, io: SpeechIO) -> dict[str, Callable[[], float]]:
 
 
 def timed(call: Callable[[], object], share: float = 1) -> Callable[[], float]:
-    """Seconds per 20 ms of a call that stands for 20 ms, or of which a share does."""
+    """Measure the seconds per 20 ms of a call that covers 20 ms, or a multiple of it."""
 
     def cycle() -> float:
         start = time.perf_counter()
@@ -181,7 +181,7 @@ def streamed(stream: StreamingSpotter, pcm: np.ndarray, step: int) -> Callable[[
 
 
 def steps_of(spotter: KeywordSpotter, pcm: np.ndarray) -> Callable[[], float]:
-    """Features and network alone, an answer for each step of the network."""
+    """Time features and network alone, with an answer for each step of the network."""
     window, frontend = window_of(spotter), spotter.io.frontend
     step = window.step_frames * frontend.frame_step
     pieces = np.split(pcm, range(step, len(pcm), step))
@@ -198,7 +198,7 @@ def steps_of(spotter: KeywordSpotter, pcm: np.ndarray) -> Callable[[], float]:
 
 
 def compare(name: str, rounds: int, rng: random.Random) -> dict[str, dict]:
-    """Microseconds per 20 ms and ratios to the whole window, by form."""
+    """Compute microseconds per 20 ms and ratios to the whole window, by form."""
     forms = forms_of(*model_of(name))
     for cycle in forms.values():
         cycle()

@@ -1,13 +1,13 @@
-"""Are words in a long recording found, and found once?
+"""Detection of words in a long recording: found, missed, or found twice.
 
 Usage: MOTEFIT_DATA=FOLDER python benchmarks/streaming/words.py [MODEL ...] [--part validation]
 
-MODEL is a bundle, or the name of a shipped recipe, which is trained first; left out: all word
-models of the zoo. Each seed puts all clips of a part of the model's own data into one recording,
-in random order, 0 to 1 s apart, over a bed of background noise, and the streaming spotter listens
-to it with its default settings. Those were chosen on recordings of training and validation clips,
-and on the noise recordings alone, reports in which are counted too; so are those in words that the
-model does not know, because it has no other answer than its own words. Writes words.json and
+MODEL is a bundle, or the name of a shipped recipe, which is trained first; default: all word
+models of the zoo. Each seed puts all clips of a subset of the model's own data into one recording,
+in random order, 0 to 1 s apart, over background noise, and the streaming spotter processes
+it with its default settings. Those were chosen on recordings of training and validation clips,
+and on the noise recordings alone. Reports in noise are counted, too, and those in words that the
+model does not know, since it can only answer with its own words. Writes words.json and
 words.md beside this file; models that are not named keep their rows. Exit code 1: a model missed
 the promise.
 """
@@ -46,7 +46,7 @@ HEAD = (
 
 
 def bundle(name: str, data: Path, folder: Path) -> Path:
-    """The bundle itself, or what ``motefit fit`` makes of the recipe."""
+    """Return the bundle itself, or the one that ``motefit fit`` makes from the recipe."""
     if Path(name).is_file():
         return Path(name)
     code = "from motefit.cli import main; main()"
@@ -58,7 +58,7 @@ def bundle(name: str, data: Path, folder: Path) -> Path:
 
 
 def listen(spotter: KeywordSpotter, pcm: np.ndarray) -> list[Detection]:
-    """What the streaming spotter reports, in chunks as a microphone would give them."""
+    """Run the streaming spotter on chunks of a microphone's size; return its reports."""
     stream = StreamingSpotter(spotter)
     chunk = round(CHUNK_SECONDS * stream.rate_hz)
     found = []
@@ -68,7 +68,7 @@ def listen(spotter: KeywordSpotter, pcm: np.ndarray) -> list[Detection]:
 
 
 def unknown_words(spotter: KeywordSpotter, folder: Path) -> dict[str, int]:
-    """How many clips of words that are no keywords are reported as one."""
+    """Count the clips of other words that are reported as a keyword."""
     files = sorted(folder.rglob("*.flac")) + sorted(folder.rglob("*.wav"))
     rate_hz, samples = spotter.io.frontend.rate_hz, spotter.io.frontend.clip_samples
     clips = [fit_length(read_clip(path, rate_hz=rate_hz), samples) for path in files]
@@ -76,7 +76,7 @@ def unknown_words(spotter: KeywordSpotter, folder: Path) -> dict[str, int]:
 
 
 def measure(path: Path, folder: Path, *, part: str, seeds: int) -> dict[str, object]:
-    """Counts of all recordings of one model."""
+    """Count over all recordings of one model."""
     loaded = load_bundle(path, task=NAME)
     spotter = KeywordSpotter(loaded.model, loaded.card.io)
     frontend = spotter.io.frontend
@@ -113,14 +113,14 @@ def measure(path: Path, folder: Path, *, part: str, seeds: int) -> dict[str, obj
 
 
 def noise_alone(spotter: KeywordSpotter, dataset: SpeechDataset) -> dict[str, float]:
-    """Reports in the background noise recordings, end to end, at their own level."""
+    """Count reports in the background noise recordings, end to end, at their own level."""
     seconds = len(dataset.noise) / dataset.rate_hz
     reports = len(listen(spotter, np.array(dataset.noise))) if seconds else 0
     return {"seconds": round(seconds, 1), "reports": reports}
 
 
 def row(name: str, result: dict) -> str:
-    """One line of the table."""
+    """Write one line of the table."""
     counts, noise, other = result["counts"], result["noise_alone"], result["unknown_words"]
     n = counts["clips"]
     shares = [f"{100 * counts[key] / n:.2f} %" for key in ("once", "twice", "wrong", "missed")]
@@ -134,7 +134,7 @@ def row(name: str, result: dict) -> str:
 
 
 def verdict(results: dict[str, dict]) -> tuple[bool, str]:
-    """Whether each model meets the promise, and a sentence."""
+    """Return whether each model meets the promise, and a sentence."""
     total, short = Counter[str](), []
     for name, result in sorted(results.items()):
         counts = result["counts"]

@@ -1,4 +1,4 @@
-"""The real command line, in this process or in one of its own, on small real files."""
+"""Fixtures that run the real command line, in this process or another one, on small real files."""
 
 import os
 import subprocess
@@ -97,7 +97,7 @@ Process = Callable[..., subprocess.CompletedProcess[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A finished run and what it was made from."""
+    """A finished run with its recipe and data."""
 
     folder: Path
     recipe: Path
@@ -111,14 +111,14 @@ class Run:
 
 @pytest.fixture(scope="session")
 def environment(cache: Path) -> Mapping[str, str]:
-    """Environment of a process that finds this very motefit."""
+    """Return the environment of a process that imports this copy of motefit."""
     source = str(Path(motefit.__file__).parents[1])
     return {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "1", "MOTEFIT_CACHE": str(cache)}
 
 
 @pytest.fixture(scope="session")
 def command() -> tuple[str, ...]:
-    """How to start the command line as a process."""
+    """Return the command that starts the command line as a process."""
     return (sys.executable, "-c", "from motefit.cli import main; main()")
 
 
@@ -126,7 +126,7 @@ def command() -> tuple[str, ...]:
 def motefit_process(
     command: tuple[str, ...], environment: Mapping[str, str]
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the command line in a process of its own, to its end."""
+    """Run the command line in a separate process, to its end."""
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -153,7 +153,7 @@ def invoke() -> Callable[..., Result]:
 
 @pytest.fixture
 def refused(invoke: Callable[..., Result]) -> Callable[..., str]:
-    """Run a command that must end as the user's mistake; gives what it said."""
+    """Run a command that must fail with a user's mistake; return its message."""
 
     def run(*arguments: object) -> str:
         result = invoke(*arguments)
@@ -176,7 +176,7 @@ def climate_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_wav(path: Path, samples: np.ndarray, *, rate_hz: int = RATE_HZ) -> None:
-    """Samples (n,) or (n, channels) int16."""
+    """Write samples (n,) or (n, channels) int16."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
@@ -186,7 +186,7 @@ def write_wav(path: Path, samples: np.ndarray, *, rate_hz: int = RATE_HZ) -> Non
 
 
 def tone(word: str, *, rng: np.random.Generator, rate_hz: int = RATE_HZ) -> np.ndarray:
-    """One second of a word's tone in noise, int16 (rate_hz,)."""
+    """Synthesize one second of a word's tone in noise, int16 (rate_hz,)."""
     phase = 2 * np.pi * TONES_HZ[word] * rng.uniform(0.95, 1.05) * np.arange(rate_hz) / rate_hz
     clip = rng.uniform(0.1, 0.5) * np.sin(phase) + rng.normal(0, 0.02, rate_hz)
     return np.asarray(np.clip(clip, -1, 1) * 32767, np.int16)
@@ -194,7 +194,7 @@ def tone(word: str, *, rng: np.random.Generator, rate_hz: int = RATE_HZ) -> np.n
 
 @pytest.fixture
 def tones(tmp_path: Path) -> Path:
-    """A folder of two words that a test may spoil."""
+    """Make a folder of two words that a test may damage."""
     return make_tones(tmp_path / "tones")
 
 
@@ -209,13 +209,13 @@ def make_tones(folder: Path) -> Path:
 
 @pytest.fixture
 def climate_recipe(tmp_path: Path) -> Path:
-    """A recipe file of a small forecaster."""
+    """Write the recipe file of a small forecaster."""
     return write_recipe(tmp_path / "tiny-climate.toml", CLIMATE.format(epochs=3))
 
 
 @pytest.fixture
 def tones_recipe(tmp_path: Path) -> Path:
-    """A recipe file of a small keyword spotter."""
+    """Write the recipe file of a small keyword spotter."""
     return write_recipe(tmp_path / "tiny-tones.toml", TONES)
 
 
@@ -230,7 +230,7 @@ def climate_run(
     motefit_process: Callable[..., subprocess.CompletedProcess[str]],
     climate_csv: Path,
 ) -> Run:
-    """A finished run of the small forecaster; tests must not change it."""
+    """Return a finished run of the small forecaster; tests must not change it."""
     folder = tmp_path_factory.mktemp("climate-run")
     recipe = write_recipe(folder / "tiny-climate.toml", CLIMATE.format(epochs=3))
     done = motefit_process(
@@ -245,7 +245,7 @@ def tones_run(
     tmp_path_factory: pytest.TempPathFactory,
     motefit_process: Callable[..., subprocess.CompletedProcess[str]],
 ) -> Run:
-    """A finished run of the small keyword spotter; tests must not change it."""
+    """Return a finished run of the small keyword spotter; tests must not change it."""
     folder = tmp_path_factory.mktemp("tones-run")
     data = make_tones(folder / "tones")
     recipe = write_recipe(folder / "tiny-tones.toml", TONES)
@@ -256,7 +256,7 @@ def tones_run(
 
 @pytest.fixture(scope="session")
 def extras() -> tuple[str, ...]:
-    """Modules that the base install does without."""
+    """List the modules that the base install does not need."""
     return EXTRAS
 
 
@@ -268,7 +268,7 @@ def base(environment: Mapping[str, str]) -> Process:
 
 @pytest.fixture
 def clean(clean_python: Path, tmp_path: Path) -> Process:
-    """Run the command of a new environment that has the base install and nothing else."""
+    """Run the command of a new environment that has only the base install."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     environment["MOTEFIT_CACHE"] = str(tmp_path / "cache")
     return runner([str(clean_python.with_name("motefit"))], environment)

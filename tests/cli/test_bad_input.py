@@ -1,4 +1,4 @@
-"""Whatever the user gets wrong: exit code 2, what was found, what to do; nothing is trained."""
+"""User mistakes: exit code 2, and a message with what was found and what to do; no training."""
 
 import json
 
@@ -9,7 +9,7 @@ import soundfile
 
 @pytest.fixture
 def fit_tones(refused, tones, tones_recipe, tmp_path):
-    """Fit on the spoilt tones; gives what was said."""
+    """Fit on the damaged tones and return the message."""
 
     def run(data=tones) -> str:
         said = refused("fit", tones_recipe, "--data", data, "--out", tmp_path / "run")
@@ -21,10 +21,10 @@ def fit_tones(refused, tones, tones_recipe, tmp_path):
 
 @pytest.fixture
 def fit_climate(refused, climate_recipe, climate_csv, tmp_path):
-    """Fit on a climate file of other text; gives what was said."""
+    """Fit on a climate file with other text and return the message."""
 
     def run(change, recipe=climate_recipe) -> str:
-        path = tmp_path / "spoilt.csv"
+        path = tmp_path / "damaged.csv"
         path.write_text("\n".join(change(climate_csv.read_text().splitlines())) + "\n")
         return refused("fit", recipe, "--data", path, "--out", tmp_path / "run")
 
@@ -50,7 +50,7 @@ def test_a_word_without_clips(fit_tones, tones):
     assert "the word 'low' has no clips" in fit_tones()
 
 
-def test_a_word_that_is_not_there(fit_tones, tones):
+def test_a_missing_word(fit_tones, tones):
     (tones / "low").rename(tones / "lowe")
     assert "did you mean 'lowe'?" in fit_tones()
 
@@ -103,11 +103,11 @@ def test_not_a_number_is_refused_where_the_recipe_says_so(fit_climate, climate_r
     text = climate_recipe.read_text().replace("[data]", '[data]\nmissing = "error"')
     climate_recipe.write_text(text)
 
-    def spoil(lines: list[str]) -> list[str]:
+    def damage(lines: list[str]) -> list[str]:
         time, _, rest = lines[7].split(",", 2)
         return [*lines[:7], f"{time},NaN,{rest}", *lines[8:]]
 
-    said = fit_climate(spoil)
+    said = fit_climate(damage)
     assert "line 8" in said
     assert "'T (degC)' is missing" in said
 
@@ -165,7 +165,7 @@ def test_a_typo_in_the_recipe(fit_climate, climate_recipe, old, new, said):
 def test_a_typo_in_the_name_of_a_recipe(refused):
     assert "did you mean 'quickstart'?" in refused("fit", "quikstart")
     assert "no recipe file" in refused("fit", "mine/quickstart.toml")
-    assert "which recipe?" in refused("fit")
+    assert "give a recipe; motefit recipes lists" in refused("fit")
 
 
 def test_a_budget_that_no_candidate_can_meet(invoke, climate_recipe, climate_csv, tmp_path):
@@ -174,7 +174,7 @@ def test_a_budget_that_no_candidate_can_meet(invoke, climate_recipe, climate_csv
     out = tmp_path / "run"
     result = invoke("fit", climate_recipe, "--data", climate_csv, "--out", out)
     assert result.exit_code == 1
-    assert "no candidate can meet the budget (1 judged, none trained)" in result.stdout
+    assert "no candidate can meet the budget (1 screened, none trained)" in result.stdout
     assert "missed by 1: size.tflite_bytes" in result.stdout
     assert "nearest: seed 0: size.tflite_bytes is" in result.stdout
     assert "bound < 200 B" in result.stdout
@@ -202,7 +202,7 @@ def test_an_impossible_budget_leaves_an_older_run_alone(invoke, climate_run, tmp
 
 
 @pytest.mark.parametrize("out", ["/proc/motefit", "/dev/null/run"])
-def test_a_place_that_cannot_be_written(refused, climate_recipe, climate_csv, out):
+def test_an_unwritable_folder(refused, climate_recipe, climate_csv, out):
     said = refused("fit", climate_recipe, "--data", climate_csv, "--out", out)
     assert out in said
     assert "--out" in said
@@ -229,7 +229,7 @@ def test_other_files_are_never_overwritten(
     mine.mkdir()
     (mine / "recipe.toml").write_text("mine")
     said = refused("fit", climate_recipe, "--data", climate_csv, "--out", mine, *overwrite)
-    assert "holds other files" in said
+    assert "has other files" in said
     assert [p.name for p in mine.iterdir()] == ["recipe.toml"]
 
 
@@ -241,7 +241,7 @@ def test_an_unknown_device(refused, climate_recipe, climate_csv, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_loss_that_explodes_is_said(refused, climate_recipe, climate_csv, tmp_path):
+def test_a_diverging_loss_is_reported(refused, climate_recipe, climate_csv, tmp_path):
     text = climate_recipe.read_text().replace("epochs = 3", 'epochs = 3\nloss = "mse"\n'
                                               "learning_rate = 1e30")  # fmt: skip
     climate_recipe.write_text(text)

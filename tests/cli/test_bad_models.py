@@ -1,4 +1,4 @@
-"""Every command of a device on models that cannot be used: words, exit code 2, nothing written."""
+"""Device commands on unusable models: a message, exit code 2, and nothing is written."""
 
 import json
 import re
@@ -25,7 +25,7 @@ COMMANDS = {
 
 
 def altered(path: Path, change: Callable[[official.ModelT], None]) -> None:
-    """A whole bundle, its card included, of a model with another operation."""
+    """Return a complete bundle, card included, of a model with another operation."""
     bundle = load_bundle(path)
     table = official.ModelT.InitFromObj(official.Model.GetRootAs(bundle.model))
     change(table)
@@ -36,7 +36,7 @@ def altered(path: Path, change: Callable[[official.ModelT], None]) -> None:
 
 
 def custom(table: official.ModelT) -> None:
-    """The first kind of operation becomes one that this runtime never heard of."""
+    """Replace the first kind of operation by one that this runtime does not know."""
     code = table.operatorCodes[0]
     code.builtinCode = code.deprecatedBuiltinCode = official.BuiltinOperator.CUSTOM
     code.customCode = b"FancyOp"
@@ -46,7 +46,7 @@ def custom(table: official.ModelT) -> None:
 
 
 def newer(table: official.ModelT) -> None:
-    """An operation of a later version than this runtime has."""
+    """Require a later version of an operation than this runtime has."""
     table.operatorCodes[0].version = 99
 
 
@@ -98,31 +98,31 @@ def text(path: Path) -> None:
     path.write_text("no model " * 40)
 
 
-LACKS = "lacks an operation of it: update LiteRT"
-SPOILS = {
+LACKS = "lacks an operation of the model: update LiteRT"
+DAMAGES = {
     lacking_an_operation: f"FancyOp.*{LACKS}|operators that motefit does not read: FancyOp",
     of_a_newer_runtime: f"'CONV_2D' version '99'.*{LACKS}",
     truncated: "model.zip is damaged: .*copy it again",
     with_a_truncated_model: "(not a valid Flatbuffer|damaged .tflite file).*copy or export",
     with_the_card_of_another: "model.zip: refused: .*changed after",
-    with_a_card_of_other_words: "this card is not this model's|the model knows a, b, c",
+    with_a_card_of_other_words: "the card belongs to another model|the model knows a, b, c",
     absent: "cannot read the model .*No such file",
     text: "is no TensorFlow Lite model; give",
 }
 
 
-@pytest.fixture(scope="module", params=SPOILS, ids=lambda spoil: spoil.__name__)
-def spoilt(request, tones_run, tmp_path_factory) -> tuple[Path, str]:
-    """A spoilt bundle, and what must be said of it."""
-    model = tmp_path_factory.mktemp("spoilt") / "model.zip"
+@pytest.fixture(scope="module", params=DAMAGES, ids=lambda damage: damage.__name__)
+def damaged(request, tones_run, tmp_path_factory) -> tuple[Path, str]:
+    """A damaged bundle, and the message it must cause."""
+    model = tmp_path_factory.mktemp("damaged") / "model.zip"
     model.write_bytes(tones_run.bundle.read_bytes())
     request.param(model)
-    return model, SPOILS[request.param]
+    return model, DAMAGES[request.param]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_keyword_model(refused, tones_run, tmp_path, spoilt, name):
-    model, said = spoilt
+def test_a_keyword_model(refused, tones_run, tmp_path, damaged, name):
+    model, said = damaged
     clip, out = next((tones_run.data / "low").iterdir()), tmp_path / "out"
     names = {"model": model, "clip": clip, "data": tones_run.data, "out": out}
     told = refused(*(word.format(**names) for word in COMMANDS[name]))
@@ -132,19 +132,19 @@ def test_a_keyword_model(refused, tones_run, tmp_path, spoilt, name):
 
 FORECASTER = {
     of_a_newer_runtime: f"'FULLY_CONNECTED' version '99'.*{LACKS}",
-    truncated: SPOILS[truncated],
-    with_the_card_of_another: SPOILS[with_the_card_of_another],
+    truncated: DAMAGES[truncated],
+    with_the_card_of_another: DAMAGES[with_the_card_of_another],
     with_a_card_of_another_window: "this card is not this model's",
-    absent: SPOILS[absent],
+    absent: DAMAGES[absent],
 }
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"), FORECASTER.items(), ids=lambda v: getattr(v, "__name__", "")
+    ("damage", "said"), FORECASTER.items(), ids=lambda v: getattr(v, "__name__", "")
 )
-def test_a_forecaster(refused, climate_run, tmp_path, spoil, said):
+def test_a_forecaster(refused, climate_run, tmp_path, damage, said):
     model = tmp_path / "model.zip"
     model.write_bytes(climate_run.bundle.read_bytes())
-    spoil(model)
+    damage(model)
     told = refused("forecast", model, climate_run.data)
     assert re.search(said, told), told

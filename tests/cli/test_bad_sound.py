@@ -1,4 +1,4 @@
-"""Microphones, pipes and files that a device cannot hear: words and an end, within seconds."""
+"""Unusable microphones, pipes and files: the command ends with a message within seconds."""
 
 import io
 import json
@@ -17,7 +17,7 @@ PATIENCE_S = 1200
 
 @pytest.fixture
 def listen(command, environment, tones_run, tmp_path):
-    """``motefit listen`` as a process of its own; ``arecord`` is a script where one is given."""
+    """Run ``motefit listen`` in a separate process, optionally with a script as ``arecord``."""
 
     def run(*options: object, arecord: str = "", sent: bytes = b"") -> str:
         folder = tmp_path / "bin"
@@ -71,10 +71,10 @@ def wav(*, rate_hz: int, width: int = 2) -> bytes:
 @pytest.mark.parametrize(
     ("sent", "said"),
     [
-        (wav(rate_hz=100), "1000..768000 Hz is needed, got 100\\b"),
-        (wav(rate_hz=16_000, width=3), "WAV of 24 bits .* cannot be streamed"),
+        (wav(rate_hz=100), "must be 1000..768000 Hz, got 100\\b"),
+        (wav(rate_hz=16_000, width=3), "24-bit WAV .* cannot be streamed"),
         (b"", "ended without a sample"),
-        (b"fLaC" + bytes(9000), "this is FLAC, and listening takes 16-bit PCM or WAV"),
+        (b"fLaC" + bytes(9000), "this is FLAC, but listening needs 16-bit PCM or WAV"),
         (b"OggS" + bytes(9000), "this is OGG.*pip install 'motefit\\[train\\]'"),
     ],
     ids=["rate", "24-bit", "nothing", "flac", "ogg"],
@@ -84,7 +84,7 @@ def test_a_pipe(listen, sent, said):
 
 
 def band_limited(samples, from_hz, to_hz):
-    """Another resampler than motefit's: one period of a signal, interpolated by its spectrum."""
+    """Interpolate one period of a signal by its spectrum: another resampler than motefit's."""
     wanted = round(len(samples) * to_hz / from_hz)
     spectrum = np.fft.rfft(samples)[: wanted // 2 + 1]
     return np.fft.irfft(spectrum, wanted) * (wanted / len(samples))
@@ -92,7 +92,7 @@ def band_limited(samples, from_hz, to_hz):
 
 @pytest.mark.parametrize("rate_hz", [11_025, 16_000, 22_050, 44_100, 48_000, 96_000])
 @pytest.mark.parametrize("word", ["low", "high"])
-def test_a_clip_is_heard_alike_at_any_rate(invoke, tones_run, tmp_path, rate_hz, word):
+def test_a_clip_has_the_same_label_at_any_rate(invoke, tones_run, tmp_path, rate_hz, word):
     """Aliases are measured in tests/signal/test_resample.py."""
     clip = min((tones_run.data / word).iterdir())
     samples, own_hz = soundfile.read(clip)

@@ -1,4 +1,4 @@
-"""What works without the extras, in a process that cannot import them."""
+"""Commands that work without the extras, in a process that cannot import them."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ def test_a_model_is_inspected(base, climate_run):
 
 
 def run_all(run, tones_run, climate_run, folder) -> None:
-    """Every command a device needs, on models of both tasks."""
+    """Run every command that a device needs, on models of both tasks."""
     clip = next((tones_run.data / "low").iterdir())
     assert printed(run("kws", tones_run.bundle, clip)).startswith("low")
     forecast = printed(run("forecast", climate_run.bundle, climate_run.data))
@@ -69,8 +69,8 @@ def test_the_commands_of_a_device_in_a_clean_environment(clean, tones_run, clima
     run_all(clean, tones_run, climate_run, tmp_path)
 
 
-def test_clips_of_another_rate_are_checked_as_other_data(base, tones_run, tmp_path):
-    """Without the extras clips are resampled as with them, and make other data than the card's."""
+def test_clips_of_another_rate_count_as_other_data(base, tones_run, tmp_path):
+    """Clips are resampled as with the extras, and are other data than the card's."""
     frontend = "\n".join(["rate_hz = 4000", "frame_length = 128", "frame_step = 128"])
     text = tones_run.recipe.read_text().replace("upper_hz = 3800", "upper_hz = 1900")
     for old in ("rate_hz = 8000", "frame_length = 256", "frame_step = 256"):
@@ -105,7 +105,9 @@ def test_data_are_audited_and_a_series_synthesized(base, climate_csv, tones_run,
     ],
     ids=["fit", "synth", "flac", "ogg", "listen", "check"],
 )
-def test_what_needs_an_extra_names_it(base, climate_run, tones_run, tmp_path, arguments, extra):
+def test_a_command_that_needs_an_extra_names_it(
+    base, climate_run, tones_run, tmp_path, arguments, extra
+):
     for form in ("flac", "ogg"):
         soundfile.write(tmp_path / f"clip.{form}", np.zeros(8000), 8000)
     if arguments[0] == "check":
@@ -131,7 +133,7 @@ main()
 """
 
 
-def test_a_32_bit_system_is_told_in_words(environment):
+def test_a_32_bit_system_gets_an_explanation(environment):
     """As on a 32-bit Raspberry Pi OS, for which LiteRT does not exist."""
     done = subprocess.run(
         [sys.executable, "-c", NARROW, "kws", "up-down", "clip.wav"],
@@ -149,7 +151,7 @@ def test_a_32_bit_system_is_told_in_words(environment):
     [("struct.calcsize = lambda _format: 4", "64-bit"), ("sys.version_info = (3, 10)", "3.11")],
     ids=["bits", "version"],
 )
-def test_the_makefile_says_what_is_needed(change, said):
+def test_the_makefile_names_its_requirements(change, said):
     tool = Path(__file__).parents[2] / "tools" / "check_python.py"
     code = f"import runpy, struct, sys; {change}; runpy.run_path({str(tool)!r})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

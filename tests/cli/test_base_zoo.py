@@ -1,5 +1,5 @@
-"""Every bundle of the zoo, with the base install: in a process without the extras, and in a clean
-environment. On the published test clips where the real data are named, else on tones."""
+"""Every bundle of the zoo with the base install: in a process without the extras, and in a clean
+environment. Uses the published test clips if MOTEFIT_DATA names them, else tones."""
 
 import json
 import os
@@ -34,12 +34,12 @@ pytestmark = pytest.mark.slow
 
 @dataclass(frozen=True, kw_only=True)
 class Sound:
-    """Clips as WAV files: the base install reads no others.
+    """Clips as WAV files, the only audio format of the base install.
 
     Attributes:
-        folder: with a folder for each word, and the lists of the published split.
+        folder: contains a folder for each word, and the lists of the published split.
         test: clips of the test set by word.
-        real: whether these are the published test clips, all of them.
+        real: whether these are all of the published test clips.
     """
 
     folder: Path
@@ -57,7 +57,7 @@ def write_clip(path: Path, samples: np.ndarray) -> None:
 
 
 def published(speech: Path, name: str, part: str) -> dict[str, list[Path]]:
-    """Files of a list by word; of the parts that are not measured a few."""
+    """Read the files of a list by word; only a few of those that are not measured."""
     found: dict[str, list[Path]] = {word: [] for word in WORDS}
     for line in (speech / "splits" / name).read_text().splitlines():
         place = Path(line)
@@ -98,7 +98,7 @@ def sound(tmp_path_factory) -> Sound:
 
 @pytest.fixture(scope="module")
 def series(tmp_path_factory) -> Path:
-    """The real series, or 60 synthetic days."""
+    """Return the real series, or 60 synthetic days."""
     if data := os.environ.get("MOTEFIT_DATA", ""):
         return next((Path(data) / "climate").glob("*.csv"))
     path = tmp_path_factory.mktemp("series") / "climate.csv"
@@ -112,7 +112,7 @@ def printed(done) -> str:
 
 
 def measured_again(run, bundle: Path, card: Card, data: Path, out: Path) -> dict:
-    """The facts of ``check``; sizes must be the card's, on any data."""
+    """Return the facts of ``check``; sizes must match the card, whatever the data."""
     done = run("check", bundle, "--data", data, "--out", out, "--json")
     assert done.returncode in {0, 1}, done.stderr
     found = json.loads(done.stdout)
@@ -158,7 +158,7 @@ def try_series(run, bundle: Path, card: Card, series: Path, folder: Path) -> Non
 
 
 def try_bundle(run, bundle: Path, sound: Sound, series: Path, folder: Path) -> None:
-    """Every command that a device has for the bundle."""
+    """Run every device command on the bundle."""
     folder.mkdir(exist_ok=True)
     card = load_bundle(bundle).card
     if card.task == "keyword-spotting":
@@ -167,7 +167,7 @@ def try_bundle(run, bundle: Path, sound: Sound, series: Path, folder: Path) -> N
         try_series(run, bundle, card, series, folder)
 
 
-def test_the_zoo_is_there():
+def test_the_zoo_is_complete():
     assert len(ZOO) >= 8
     assert {path.stem for path in ZOO} >= set(OFTEN)
 

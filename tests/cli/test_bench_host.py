@@ -107,7 +107,7 @@ def ssh(keys) -> Iterator[str]:
     host_key = (keys / "host_key.pub").read_text()
     (keys / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}")
     if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # where it gives up its rights; a boot makes it
+        Path("/run/sshd").mkdir(exist_ok=True)  # needed by sshd, made at boot
     log = (keys / "log").open("w")
     process = subprocess.Popen([server, "-D", "-e", "-f", keys / "sshd_config"], stderr=log)
     try:
@@ -152,7 +152,7 @@ def model(tmp_path) -> Path:
 
 @pytest.fixture
 def bundle(tmp_path) -> Path:
-    """A bare model with its card beside it: both must travel."""
+    """A bare model with its card beside it: both must be copied."""
     frontend = FrontEnd()
     io = SpeechIO(labels=("a", "b", "c"), frontend=frontend, normalization=Normalization())
     (tmp_path / "words").mkdir()
@@ -163,7 +163,9 @@ def bundle(tmp_path) -> Path:
     return path
 
 
-def test_models_are_timed_there_and_nothing_stays(invoke, ssh, python, bundle, model, tmp_path):
+def test_models_are_timed_on_the_host_and_leave_nothing(
+    invoke, ssh, python, bundle, model, tmp_path
+):
     there = tmp_path / "there"
     there.mkdir()
     python.write_text(python.read_text().replace("PYTHONPATH", f"TMPDIR={there} PYTHONPATH"))
@@ -182,7 +184,7 @@ def test_models_are_timed_there_and_nothing_stays(invoke, ssh, python, bundle, m
     assert list(there.iterdir()) == []
 
 
-def test_the_motefit_of_the_path_serves_where_python_has_none(invoke, ssh, python, model, tmp_path):
+def test_motefit_on_the_path_is_used_if_python_has_none(invoke, ssh, python, model, tmp_path):
     """A Python without site-packages, and the console script beside it."""
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -199,15 +201,15 @@ def failed(refused, model, *options):
     return refused("bench", model, "--rounds", 4, *options)
 
 
-def test_no_motefit_there(refused, ssh, model, tmp_path):
+def test_a_host_without_motefit(refused, ssh, model, tmp_path):
     plain = program(tmp_path / "plain", f'PATH=/nowhere exec {sys.executable} -S "$@"')
     said = failed(refused, model, "--host", "device", "--ssh", ssh, "--python", plain)
     assert "without motefit" in said
     assert "-m pip install motefit" in said
 
 
-def test_a_32_bit_python_there(refused, ssh, model, tmp_path):
-    """A Python that gives its pointers 4 bytes, as one of 32 bits does."""
+def test_a_host_with_32_bit_python(refused, ssh, model, tmp_path):
+    """A Python that reports pointers of 4 bytes, like a 32-bit one."""
     (tmp_path / "narrow").mkdir()
     (tmp_path / "narrow" / "sitecustomize.py").write_text(
         "import platform, struct\n"
@@ -222,7 +224,7 @@ def test_a_32_bit_python_there(refused, ssh, model, tmp_path):
     assert "install a 64-bit operating system" in said
 
 
-def test_no_python_there(refused, ssh, model):
+def test_a_host_without_python(refused, ssh, model):
     said = failed(refused, model, "--host", "device", "--ssh", ssh, "--python", "/no/python3")
     assert "has no '/no/python3'" in said
     assert "--python" in said
@@ -238,7 +240,7 @@ def test_no_python_there(refused, ssh, model):
     ],
     ids=["closed", "unknown-key", "no-password", "no-such-name"],
 )
-def test_a_host_that_cannot_be_reached_is_no_hang(refused, ssh, model, host, said):
+def test_an_unreachable_host_does_not_hang(refused, ssh, model, host, said):
     assert re.search(said, failed(refused, model, "--host", host, "--ssh", ssh))
 
 
@@ -258,7 +260,7 @@ def test_a_host_that_takes_too_long(refused, ssh, model, tmp_path):
     ],
     ids=["crash", "mistake", "other-version", "chatter"],
 )
-def test_a_motefit_there_that_fails(refused, ssh, model, tmp_path, code, said):
+def test_motefit_failing_on_the_host(refused, ssh, model, tmp_path, code, said):
     package = tmp_path / "other" / "motefit" / "cli"
     package.mkdir(parents=True)
     for folder in (package.parent, package):
@@ -269,7 +271,7 @@ def test_a_motefit_there_that_fails(refused, ssh, model, tmp_path, code, said):
     assert re.search(said, failed(refused, model, *options), re.DOTALL)
 
 
-def test_a_model_that_cannot_be_used_does_not_travel(refused, model):
+def test_an_unusable_model_is_not_copied(refused, model):
     model.write_bytes(model.read_bytes()[:50])
     said = failed(refused, model, "--host", "nowhere.invalid", "--ssh", "/no/ssh")
     assert "ssh" not in said
@@ -281,7 +283,7 @@ def test_without_ssh(refused, model):
 
 
 @pytest.mark.parametrize("host", ["-oProxyCommand=true", ""])
-def test_an_option_is_no_host(refused, model, host):
+def test_an_option_is_not_a_host(refused, model, host):
     if host:
         assert "--host must be user@host" in failed(refused, model, f"--host={host}")
     else:

@@ -1,4 +1,4 @@
-"""``motefit check``: the figures again, from the bytes, in a second process."""
+"""``motefit check``: the figures are measured again from the bytes, in a second process."""
 
 import builtins
 import dataclasses
@@ -25,7 +25,7 @@ def bundle(climate_run, tmp_path) -> Path:
 
 
 def rewritten(bundle: Path, **facts: float) -> None:
-    """The bundle with other facts in its card."""
+    """Return the bundle with other facts in its card."""
     old = load_bundle(bundle)
     card = dataclasses.replace(old.card, facts={**old.card.facts, **facts})
     write_bundle(bundle, old.model, card)
@@ -77,7 +77,7 @@ def test_a_check_reads_the_file_once_opens_the_zip_once_and_parses_the_model_onc
 
 
 def test_a_check_needs_no_zopfli(bundle, climate_run, tmp_path, monkeypatch):
-    """None in ``sys.modules`` is how the import system says that a module is not there."""
+    """None in ``sys.modules`` makes the import system treat a module as missing."""
     monkeypatch.setitem(sys.modules, "zopfli.zlib", None)
     assert check(bundle, climate_run.data, out=tmp_path / "out").differences == ()
 
@@ -87,7 +87,7 @@ def test_a_bundle_whose_model_was_changed_is_refused(refused, bundle, climate_ru
     model = bytearray(loaded.model)
     model[-1] ^= 1
     with pytest.MonkeyPatch.context() as patch:
-        # An attacker's tool does not compare the hash; ours would not write this.
+        # write_bundle compares the hash and would refuse; an attacker's tool would not
         patch.setattr("motefit.runtime.bundle._require_match", lambda *_, **__: None)
         write_bundle(bundle, bytes(model), loaded.card)
     said = refused("check", bundle, "--data", climate_run.data)
@@ -129,12 +129,12 @@ def test_changed_facts_are_named(invoke, bundle, climate_run):
     assert "reproduced exactly" not in result.stdout
 
 
-def test_other_timings_are_no_lie(invoke, bundle, climate_run):
+def test_other_timings_do_not_contradict_the_card(invoke, bundle, climate_run):
     rewritten(bundle, **{"latency.total_ms": 99.0})
     assert invoke("check", bundle, "--data", climate_run.data).exit_code == 0
 
 
-def test_other_data_are_said_and_not_compared(invoke, bundle, climate_csv, tmp_path):
+def test_other_data_are_reported_and_not_compared(invoke, bundle, climate_csv, tmp_path):
     lines = climate_csv.read_text().splitlines()
     half = tmp_path / "half.csv"
     half.write_text("\n".join(lines[: len(lines) // 2]) + "\n")
@@ -144,7 +144,7 @@ def test_other_data_are_said_and_not_compared(invoke, bundle, climate_csv, tmp_p
     assert "reproduced exactly" not in result.stdout
 
 
-def test_another_budget_is_held_against_the_same_bytes(invoke, bundle, climate_run, tmp_path):
+def test_another_budget_is_checked_against_the_same_bytes(invoke, bundle, climate_run, tmp_path):
     strict = tmp_path / "strict.toml"
     strict.write_text(climate_run.recipe.read_text().replace("< 1100 B", "< 100 B"))
     result = invoke("check", bundle, "--data", climate_run.data, "--recipe", strict)
@@ -171,7 +171,7 @@ def test_a_foreign_model_needs_a_recipe_and_then_passes(invoke, refused, climate
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert "differences" not in found
-    # A linear model standardizes with the training set's statistics: the very same errors.
+    # A linear model absorbs the training set's statistics, so the errors are identical.
     stated = load_bundle(climate_run.bundle).card.facts
     assert found["facts"]["mae.T (degC)"] == stated["mae.T (degC)"]
 
@@ -217,9 +217,7 @@ def test_a_missing_model_is_refused(refused, tmp_path):
     assert "nothing.zip" in refused("check", tmp_path / "nothing.zip")
 
 
-def test_a_default_folder_that_cannot_be_written_is_said_before_measuring(
-    refused, bundle, climate_run
-):
+def test_an_unwritable_default_folder_is_reported_before_measuring(refused, bundle, climate_run):
     bundle.with_name("model-check").write_text("a file in the way")
     said = refused("check", bundle, "--data", climate_run.data)
     assert "model-check" in said
@@ -227,7 +225,7 @@ def test_a_default_folder_that_cannot_be_written_is_said_before_measuring(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_place_is_said(refused, bundle, climate_run):
+def test_a_read_only_folder_is_reported(refused, bundle, climate_run):
     bundle.parent.chmod(0o555)
     try:
         assert "--out" in refused("check", bundle, "--data", climate_run.data)

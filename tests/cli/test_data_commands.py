@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 
-def test_a_climate_is_made_alike_for_one_seed(invoke, tmp_path):
+def test_equal_seeds_give_the_same_climate(invoke, tmp_path):
     paths = [tmp_path / f"{i}.csv" for i in range(3)]
     for path, seed in zip(paths, (1, 1, 2), strict=True):
         result = invoke("data", "synth", "--climate-days", 3, "--out", path, "--seed", seed)
@@ -31,7 +31,7 @@ def test_words_are_spoken(invoke, tmp_path):
     assert len(list((out / "up").iterdir())) == len(list((out / "down").iterdir())) == 3
 
 
-def test_synth_wants_one_thing(refused, tmp_path):
+def test_synth_needs_words_or_days(refused, tmp_path):
     assert "--words" in refused("data", "synth", "--out", tmp_path / "x")
     said = refused("data", "synth", "--out", tmp_path, "--words", "a,b", "--climate-days", 2)
     assert "either" in said
@@ -52,7 +52,7 @@ def test_audit_counts_speakers_and_duplicates(invoke, tones):
     assert "duplicates_across: " in invoke("data", "audit", tones).stdout
 
 
-def test_audit_by_the_recipe_splits_as_the_recipe_does(invoke, tones, tones_recipe):
+def test_audit_with_a_recipe_uses_its_split(invoke, tones, tones_recipe):
     text = tones_recipe.read_text().replace("[frontend]", 'split = "speaker"\n[frontend]')
     tones_recipe.write_text(text)
     result = invoke("data", "audit", tones, "--recipe", tones_recipe, "--json")
@@ -71,7 +71,7 @@ def test_audit_of_nothing(refused, tmp_path):
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
             thread.join()
 
 
-def test_a_wrong_archive_is_refused_and_nothing_is_left(refused, server, tmp_path):
+def test_a_wrong_archive_is_refused_and_leaves_nothing(refused, server, tmp_path):
     address, folder = server
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
@@ -102,7 +102,7 @@ def test_a_wrong_archive_is_refused_and_nothing_is_left(refused, server, tmp_pat
     assert not (tmp_path / "data" / "mini_speech_commands").exists()
 
 
-def test_an_absent_archive_is_said(refused, server, tmp_path):
+def test_a_missing_archive_is_reported(refused, server, tmp_path):
     address, _ = server
     said = refused("data", "fetch", "jena-climate", "--out", tmp_path, "--url", f"{address}/no.zip")
     assert "404" in said

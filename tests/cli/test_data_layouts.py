@@ -1,4 +1,4 @@
-"""What the command line says of words, parts and speakers, and what it refuses to guess."""
+"""Reports on words, subsets and speakers, and layouts that the command line refuses to guess."""
 
 import json
 import re
@@ -18,7 +18,7 @@ def sound(seed):
     return np.random.default_rng(seed).integers(-9000, 9000, 800, dtype=np.int16)
 
 
-def test_the_audit_says_what_was_taken_and_how_each_word_was_recorded(invoke, tones):
+def test_the_audit_reports_the_words_used_and_how_each_was_recorded(invoke, tones):
     (tones / "low" / "x.mp3").write_bytes(b"x")
     lines = invoke("data", "audit", tones).stdout.splitlines()
     assert "note: words: high, low (folder names)" in lines
@@ -33,7 +33,7 @@ def test_the_audit_says_what_was_taken_and_how_each_word_was_recorded(invoke, to
     assert warnings == [f"warning: words lose unequal shares of their audio files: {shares}"]
 
 
-def test_two_folders_of_one_word_at_two_rates_are_a_warning(invoke, tmp_path):
+def test_two_folders_of_one_word_at_two_rates_cause_a_warning(invoke, tmp_path):
     for i in range(20):
         write_wav(tmp_path / "d" / "a" / f"s{i}_nohash_0.wav", sound(i), rate_hz=8000)
         write_wav(tmp_path / "d" / "b" / f"s{i}_nohash_0.wav", sound(i + 50), rate_hz=16_000)
@@ -44,7 +44,7 @@ def test_two_folders_of_one_word_at_two_rates_are_a_warning(invoke, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["audit", "fit"])
-def test_a_layout_that_can_be_read_in_two_ways_is_refused(refused, tmp_path, tones_recipe, command):
+def test_an_ambiguous_layout_is_refused(refused, tmp_path, tones_recipe, command):
     recipe = tones_recipe.read_text().replace('words = ["low", "high"]\n', "")
     tones_recipe.write_text(recipe)
     for part in ("training", "testing"):
@@ -61,7 +61,7 @@ def test_a_layout_that_can_be_read_in_two_ways_is_refused(refused, tmp_path, ton
 
 
 def unnamed(tones, folder):
-    """The same clips under names that tell no speaker."""
+    """The same clips under names without speakers."""
     for word in ("low", "high"):
         for i, path in enumerate(sorted((tones / word).iterdir())):
             (folder / word).mkdir(parents=True, exist_ok=True)
@@ -69,9 +69,7 @@ def unnamed(tones, folder):
     return folder
 
 
-def test_a_split_by_unknown_speakers_is_refused_and_by_named_ones_made(
-    invoke, refused, tones, tones_recipe, tmp_path
-):
+def test_a_split_by_speakers_needs_their_names(invoke, refused, tones, tones_recipe, tmp_path):
     data = unnamed(tones, tmp_path / "unnamed")
     text = tones_recipe.read_text().replace("[frontend]", 'split = "speaker"\n[frontend]')
     tones_recipe.write_text(text)
@@ -87,7 +85,7 @@ def test_a_split_by_unknown_speakers_is_refused_and_by_named_ones_made(
     assert "not a regular expression" in refused(*audit)
 
 
-def test_fit_says_what_was_taken_and_what_strangers_get(tones_run, invoke, tmp_path):
+def test_fit_reports_the_data_used_and_the_accuracy_for_new_speakers(tones_run, invoke, tmp_path):
     evidence = json.loads(tones_run.printed)["evidence"]
     unseen = evidence["accuracy"]["unseen_speakers"]
     clips, data = evidence["accuracy"]["n"], evidence["data"]

@@ -1,4 +1,4 @@
-"""``fit`` on a cluster ends in the same models as on this machine, also when a node dies."""
+"""``fit`` on a cluster gives the same models as on this machine, even if a node dies."""
 
 import os
 import signal
@@ -53,7 +53,7 @@ def children_of(pid: int) -> dict[int, bytes]:
 
 
 @pytest.mark.slow
-def test_ray_makes_the_model_that_local_processes_make(
+def test_ray_gives_the_same_model_as_local_processes(
     climate_run, climate_csv, motefit_process, tmp_path
 ):
     done = motefit_process(
@@ -70,7 +70,7 @@ def test_ray_makes_the_model_that_local_processes_make(
 
 @pytest.mark.slow
 @pytest.mark.proof
-def test_a_study_whose_node_dies_ends_in_the_same_models(
+def test_a_study_that_loses_a_node_gives_the_same_models(
     climate_csv, motefit_process, command, environment, tmp_path
 ):
     recipe = tmp_path / "study.toml"
@@ -86,7 +86,7 @@ def test_a_study_whose_node_dies_ends_in_the_same_models(
         head_node_args={
             "num_cpus": 1,
             "include_dashboard": False,
-            # else it takes half a minute until a node that went is missed
+            # the default notices a lost node only after half a minute
             "_system_config": {"health_check_period_ms": 500, "health_check_failure_threshold": 3},
         },
     )

@@ -1,4 +1,4 @@
-"""A fault of motefit is told from a mistake of the user, and from a budget that is not met."""
+"""A bug in motefit is distinguished from a user's mistake and from a missed budget."""
 
 import subprocess
 import sys
@@ -41,7 +41,7 @@ def program(environment):
 
 
 @pytest.mark.parametrize(("body", "tracebacks"), [(HERE, 1), (IN_A_WORKER, 2)])
-def test_a_fault_has_its_own_exit_code_and_its_traceback(program, body, tracebacks):
+def test_a_bug_has_its_own_exit_code_and_a_traceback(program, body, tracebacks):
     done = program(body, "broken")
     assert done.returncode == 70
     assert done.stderr.count("Traceback") == tracebacks

@@ -1,4 +1,4 @@
-"""A finished run answers from what it stored: nothing is measured twice, nothing is touched."""
+"""A finished run answers from its stored results: nothing is measured again or changed."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ OUTPUTS = ("tiny-climate.zip", "certificate.json", "report.html")
 
 @pytest.fixture
 def copied(climate_run, tmp_path) -> Path:
-    """A copy of a finished run, to be spoilt."""
+    """A copy of a finished run that a test may damage."""
     return Path(shutil.copytree(climate_run.folder, tmp_path / "run"))
 
 
@@ -36,13 +36,13 @@ def openings(folder: Path) -> list[str]:
 
 
 def unpathed(printed: str, folder: Path) -> str:
-    """What was printed, but for the line that says so, and wherever the run lies."""
+    """Return the output without the notice of a finished run and without paths."""
     lines = [line for line in printed.splitlines() if not line.startswith("already done")]
     return "\n".join(lines).replace(str(folder), "RUN")
 
 
 @pytest.mark.parametrize("how", ["fit", "resume"])
-def test_it_says_already_done_and_what_it_said_before(copied, climate_run, invoke, how):
+def test_it_reports_already_done_and_its_previous_output(copied, climate_run, invoke, how):
     before = state(copied)
     if how == "fit":
         again = invoke("fit", climate_run.recipe, "--data", climate_run.data, "--out", copied)
@@ -72,7 +72,7 @@ def test_a_run_that_missed_its_budget_exits_with_1_again(
     assert state(out) == before
 
 
-def test_json_is_the_same_but_for_one_key(tones_run, invoke, tmp_path):
+def test_json_is_the_same_except_for_one_key(tones_run, invoke, tmp_path):
     folder = Path(shutil.copytree(tones_run.folder, tmp_path / "run"))
     again = invoke("fit", "--resume", folder, "--json")
     table = json.loads(again.stdout.replace(str(folder), str(tones_run.folder)))
@@ -85,7 +85,7 @@ def test_json_is_the_same_but_for_one_key(tones_run, invoke, tmp_path):
 @pytest.mark.parametrize(
     "damage", ["missing", "flipped", pytest.param("cut", marks=pytest.mark.proof)]
 )
-def test_an_output_that_is_lost_is_named_and_written_again(
+def test_a_lost_output_is_named_and_written_again(
     copied, climate_run, invoke, name, damage, caplog
 ):
     before = contents(copied)
@@ -114,7 +114,7 @@ def test_the_notice_is_a_line_on_standard_error(copied, motefit_process):
 
 
 @pytest.mark.slow
-def test_a_lost_bundle_whose_candidate_is_lost_too_is_trained_and_measured_again(
+def test_a_lost_bundle_without_its_candidate_is_trained_and_measured_again(
     copied, climate_run, invoke
 ):
     (copied / "tiny-climate.zip").unlink()
@@ -129,14 +129,14 @@ def test_a_lost_bundle_whose_candidate_is_lost_too_is_trained_and_measured_again
 
 
 @pytest.mark.slow
-def test_an_interruption_between_measuring_and_writing_costs_no_second_reading(
+def test_an_interruption_between_measuring_and_writing_does_not_reopen_the_test_set(
     climate_run, invoke, tmp_path, monkeypatch
 ):
     out = tmp_path / "run"
     fit_it = ("fit", climate_run.recipe, "--data", climate_run.data, "--out", out)
     with monkeypatch.context() as patch:
-        # a folder where the bundle goes: the first output cannot be written
-        patch.setattr(fit, "release", _spoilt(out))
+        # a folder in place of the bundle: the first output cannot be written
+        patch.setattr(fit, "release", _damaged(out))
         assert invoke(*fit_it).exit_code == 2
     (out / "tiny-climate.zip").rmdir()
     assert not (out / "certificate.json").exists()
@@ -145,7 +145,7 @@ def test_an_interruption_between_measuring_and_writing_costs_no_second_reading(
     assert load_bundle(out / "tiny-climate.zip").model == load_bundle(climate_run.bundle).model
 
 
-def _spoilt(out: Path):
+def _damaged(out: Path):
     def deliver(*arguments, **options):
         (out / "tiny-climate.zip").mkdir()
         return release.release(*arguments, **options)
@@ -155,7 +155,7 @@ def _spoilt(out: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", [None, b"{}", b"[1"])
-def test_what_was_measured_and_lost_is_measured_again_and_said(copied, invoke, damage):
+def test_a_lost_measurement_is_repeated_and_reported(copied, invoke, damage):
     (copied / "measured.json").unlink()
     if damage is not None:
         (copied / "measured.json").write_bytes(damage)
@@ -168,8 +168,8 @@ def test_what_was_measured_and_lost_is_measured_again_and_said(copied, invoke, d
 
 
 @pytest.mark.slow
-def test_what_an_older_version_measured_is_measured_again(copied, invoke):
-    """It did not keep the bundle's hash; a bundle that is packed again may have another size."""
+def test_a_measurement_by_an_older_version_is_repeated(copied, invoke):
+    """It did not store the bundle's hash, and a repacked bundle may have another size."""
     path = copied / "measured.json"
     bundles = read_sealed(path)["bundles"]
     for bundle in bundles.values():
@@ -194,7 +194,7 @@ def test_overwrite_replaces_it(copied, climate_run, invoke):
     assert all(after[name][0] != before[name][0] for name in ("measured.json", *OUTPUTS))
 
 
-def test_other_data_are_refused_as_ever(copied, climate_run, refused, tmp_path):
+def test_other_data_are_still_refused(copied, climate_run, refused, tmp_path):
     lines = climate_run.data.read_text().splitlines()
     other = tmp_path / "other.csv"
     other.write_text("\n".join(lines[:-100]) + "\n")
@@ -203,7 +203,7 @@ def test_other_data_are_refused_as_ever(copied, climate_run, refused, tmp_path):
     assert state(copied) == before
 
 
-def test_a_recipe_that_was_changed_since_is_refused(copied, refused):
+def test_a_changed_recipe_is_refused(copied, refused):
     path = copied / "recipe.toml"
     path.write_text(path.read_text().replace("epochs = 3", "epochs = 2"))
     assert "recipe.toml is damaged or was changed" in refused("fit", "--resume", copied)

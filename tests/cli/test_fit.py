@@ -43,7 +43,7 @@ def test_bundle_begins_with_the_model_and_its_card(climate_run):
         assert archive.namelist() == ["model.tflite", "card.json"]
 
 
-def test_reads_of_the_test_part_are_on_record(climate_run):
+def test_reads_of_the_test_set_are_logged(climate_run):
     lines = (climate_run.folder / "reads.jsonl").read_text().splitlines()
     parts = [json.loads(line)["part"] for line in lines]
     assert parts == ["train", "validation", "test"]
@@ -73,7 +73,7 @@ def test_the_same_run_again_trains_nothing_and_gives_the_same_model(climate_run,
 
 
 @pytest.mark.slow
-def test_of_two_candidates_that_miss_the_budget_the_better_one_is_shipped_with_exit_code_1(
+def test_the_better_of_two_candidates_that_miss_the_budget_is_shipped_with_exit_code_1(
     invoke, tmp_path, climate_recipe, climate_csv
 ):
     text = climate_recipe.read_text().replace("seeds = [0]", "seeds = [3, 7]")
@@ -166,7 +166,7 @@ def test_climate_6_beats_persistence_and_least_squares(motefit_process, real_dat
 @pytest.mark.slow
 @pytest.mark.data
 def test_two_real_words_are_told_apart_after_four_epochs(motefit_process, real_data, tmp_path):
-    """Chance is 50 % of some 200 clips; 80 % is eight standard deviations above it."""
+    """Chance is 50 % of about 200 clips; 80 % is eight standard deviations above it."""
     recipe = tmp_path / "short.toml"
     recipe.write_text(
         """

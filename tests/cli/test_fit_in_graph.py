@@ -1,4 +1,4 @@
-"""``motefit fit --frontend in-graph``: beside each bundle the same model that takes samples."""
+"""``motefit fit --frontend in-graph``: next to each bundle, the same model taking samples."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ FORM = "tiny-tones.in-graph"
 
 @pytest.fixture(scope="module")
 def delivered(tones_run, invoke, tmp_path_factory):
-    """A finished run, asked for the other form: nothing is trained again."""
+    """A finished run that writes the other form; nothing is trained again."""
     folder = tmp_path_factory.mktemp("in-graph") / "run"
     shutil.copytree(tones_run.folder, folder)
     done = invoke(
@@ -29,7 +29,7 @@ def delivered(tones_run, invoke, tmp_path_factory):
     return folder, json.loads(done.stdout)
 
 
-def parts_read(folder: Path) -> list[tuple[str, str]]:
+def sets_read(folder: Path) -> list[tuple[str, str]]:
     lines = (folder / "reads.jsonl").read_text().splitlines()
     return [(row["part"], row["purpose"]) for row in map(json.loads, lines)]
 
@@ -59,15 +59,15 @@ def test_the_other_form_has_its_own_certificate_and_report(delivered):
     certificate = json.loads((folder / f"{FORM}.certificate.json").read_text())
     assert certificate == told["in_graph"]["certificate"]
     assert certificate["model_sha256"] == load_bundle(folder / f"{FORM}.zip").card.model_sha256
-    assert certificate["met"] is False  # over the 10 KB of the recipe
+    assert certificate["met"] is False  # more than the recipe's 10 KB
     page = (folder / f"{FORM}.report.html").read_text()
     assert "Front end inside the model" in page
     assert "validation set" in page
     assert "Front end inside the model" not in (folder / "report.html").read_text()
 
 
-def test_what_was_opened_is_logged(delivered):
-    read = parts_read(delivered[0])
+def test_opened_sets_are_logged(delivered):
+    read = sets_read(delivered[0])
     assert ("validation", f"agreement of {FORM} with tiny-tones") in read
     assert [row for row in read if row[0] == "test"][1:] == [
         ("test", f"final measurement of {FORM}")
@@ -108,7 +108,9 @@ def test_a_forecaster_has_no_front_end(refused, climate_recipe, climate_csv, tmp
     assert not (tmp_path / "run").exists()
 
 
-def test_a_frame_without_factors_is_refused_before_training(refused, tones, tones_recipe, tmp_path):
+def test_a_frame_length_without_factors_is_refused_before_training(
+    refused, tones, tones_recipe, tmp_path
+):
     tones_recipe.write_text(
         tones_recipe.read_text().replace("frame_length = 256", "frame_length = 257")
     )
@@ -119,7 +121,7 @@ def test_a_frame_without_factors_is_refused_before_training(refused, tones, tone
     assert not (tmp_path / "run").exists()
 
 
-def test_what_is_not_equal_is_not_proven(delivered):
+def test_unequal_models_are_not_proven_equal(delivered):
     folder, _ = delivered
     plain, inside = (load_bundle(folder / f"{name}.zip") for name in ("tiny-tones", FORM))
     io = plain.card.io
@@ -136,7 +138,7 @@ def test_what_is_not_equal_is_not_proven(delivered):
 
 @pytest.mark.slow
 @pytest.mark.data
-def test_the_zoo_is_equal_on_real_clips(real_data):
+def test_the_zoo_agrees_on_real_clips(real_data):
     path = Path(__file__).parents[2] / "zoo" / "up-down.zip"
     plain = load_bundle(path)
     recipe = recipe_of(plain.card, path)

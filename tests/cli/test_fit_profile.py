@@ -1,4 +1,4 @@
-"""A device profile of ``motefit bench --profile`` decides what ``motefit fit --profile`` trains."""
+"""A device profile of ``motefit bench --profile`` determines what ``fit --profile`` trains."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ from motefit.measure.latency.device_profile import DeviceProfile
 
 @pytest.fixture(scope="module")
 def profile(invoke, tmp_path_factory):
-    """Of this machine."""
+    """The profile of this machine."""
     path = tmp_path_factory.mktemp("profile") / "here.json"
     assert invoke("bench", "--profile", path).exit_code == 0
     return path
@@ -18,14 +18,14 @@ def profile(invoke, tmp_path_factory):
 
 @pytest.fixture
 def recipe(climate_recipe):
-    """A forecast must take less than 5 ms: a hundred times what it takes here."""
+    """A bound of 5 ms on a forecast: a hundred times what it takes here."""
     text = climate_recipe.read_text()
     climate_recipe.write_text(text.replace("[budget]", '[budget]\nlatency.total_ms = "< 5 ms"'))
     return climate_recipe
 
 
 def slower(profile, times: float, path):
-    """The profile of a device so many times slower than this machine."""
+    """Write the profile of a device that is slower than this machine by a factor."""
     here = DeviceProfile.load(profile)
     dataclasses.replace(
         here,
@@ -45,7 +45,7 @@ def test_on_a_slow_device_nothing_is_trained(invoke, recipe, climate_csv, profil
     assert not (out / "candidates").exists()
 
 
-def test_on_a_device_like_this_it_is(invoke, recipe, climate_csv, profile, tmp_path):
+def test_on_a_device_like_this_one_it_is_trained(invoke, recipe, climate_csv, profile, tmp_path):
     done = invoke(
         "fit", recipe, "--data", climate_csv, "--out", tmp_path / "run", "--workers", 1,
         "--profile", profile, "--json",
@@ -63,7 +63,7 @@ def test_on_a_device_like_this_it_is(invoke, recipe, climate_csv, profile, tmp_p
     ],
     ids=["absent", "text", "empty"],
 )
-def test_a_profile_that_cannot_be_used(refused, recipe, climate_csv, tmp_path, content, said):
+def test_an_unusable_profile(refused, recipe, climate_csv, tmp_path, content, said):
     path, out = tmp_path / "device.json", tmp_path / "run"
     if content is not None:
         path.write_text(content)

@@ -63,7 +63,7 @@ def test_exit_code_where_a_layer_differs(invoke, climate_run, monkeypatch):
 
 
 @pytest.mark.parametrize("key", ["claims", "arena", "problem"])
-def test_what_else_is_told(invoke, climate_run, key):
+def test_other_errors(invoke, climate_run, key):
     found = json.loads(invoke("inspect", climate_run.bundle, "--json").stdout)
     assert key in found
     assert found["problem"] == ""

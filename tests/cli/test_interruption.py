@@ -1,4 +1,4 @@
-"""Ctrl-C, kill -9, a killed worker, a full disk: what stays is whole, and a run can be resumed."""
+"""Ctrl-C, kill -9, a killed worker, a full disk: files stay intact, and runs can be resumed."""
 
 import os
 import resource
@@ -21,7 +21,7 @@ PATIENCE_S = 1200
 
 @dataclass(frozen=True, kw_only=True)
 class Long:
-    """A recipe that trains long enough to be interrupted, and the model it ends in."""
+    """A recipe that trains long enough to be interrupted, and its final model."""
 
     recipe: Path
     data: Path
@@ -90,7 +90,7 @@ def resumed(motefit_process, folder: Path) -> bytes:
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_a_run_that_ends_in_the_same_bytes(training, long, motefit_process, tmp_path):
+def test_a_run_resumed_after_ctrl_c_gives_the_same_bytes(training, long, motefit_process, tmp_path):
     (worker,) = workers_of(training)
     os.killpg(training.pid, signal.SIGINT)
     printed, said = training.communicate(timeout=PATIENCE_S)
@@ -104,11 +104,11 @@ def test_ctrl_c_leaves_a_run_that_ends_in_the_same_bytes(training, long, motefit
 
 
 @pytest.mark.slow
-def test_kill_9_leaves_a_run_that_ends_in_the_same_bytes(training, long, motefit_process, tmp_path):
+def test_a_run_resumed_after_kill_9_gives_the_same_bytes(training, long, motefit_process, tmp_path):
     (worker,) = workers_of(training)
     training.kill()
     training.communicate(timeout=PATIENCE_S)
-    wait_for(lambda: not alive(worker))  # an orphan would go on training
+    wait_for(lambda: not alive(worker))  # an orphan would continue training
     assert not list(tmp_path.glob("run/candidates/*/result.json"))
     assert resumed(motefit_process, tmp_path / "run") == long.model
 
@@ -124,7 +124,7 @@ def test_a_killed_worker_costs_nothing_but_time(training, long, tmp_path):
 
 @pytest.fixture
 def copied(climate_run, tmp_path) -> Path:
-    """A copy of a run that was stopped before the test set was opened, to be spoilt."""
+    """A copy of a run stopped before the test set was opened, which a test may damage."""
     folder = Path(shutil.copytree(climate_run.folder, tmp_path / "run"))
     (folder / "measured.json").unlink()
     return folder
@@ -162,29 +162,31 @@ def test_a_full_disk_leaves_the_old_bundle_intact(copied, command, environment):
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "[1", '{"name": 1}'])
-def test_a_run_whose_state_is_damaged_is_no_run(copied, refused, damage):
+def test_a_folder_with_a_damaged_state_is_not_a_run(copied, refused, damage):
     (copied / "run.json").write_text(damage)
-    assert "holds no run" in refused("fit", "--resume", copied)
-    assert "holds other files" in refused("fit", "climate-6", "--out", copied)
+    assert "has no run" in refused("fit", "--resume", copied)
+    assert "has other files" in refused("fit", "climate-6", "--out", copied)
 
 
-def test_a_run_whose_recipe_is_damaged_is_said(copied, refused):
+def test_a_damaged_recipe_of_a_run_is_reported(copied, refused):
     (copied / "recipe.toml").write_text("task = ")
     assert "recipe.toml is damaged" in refused("fit", "--resume", copied)
 
 
-def test_resume_of_a_folder_that_is_no_run(refused, tmp_path):
-    assert "holds no run" in refused("fit", "--resume", tmp_path)
-    assert "holds no run" in refused("fit", "--resume", tmp_path / "nowhere")
+def test_resume_of_a_folder_without_a_run(refused, tmp_path):
+    assert "has no run" in refused("fit", "--resume", tmp_path)
+    assert "has no run" in refused("fit", "--resume", tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
-    assert "holds no run" in refused("fit", "--resume", tmp_path / "file")
+    assert "has no run" in refused("fit", "--resume", tmp_path / "file")
 
 
 def test_resume_takes_nothing_else(refused, copied):
-    assert "give it alone" in refused("fit", "climate-6", "--resume", copied)
+    assert "--resume takes recipe and data from the run" in refused(
+        "fit", "climate-6", "--resume", copied
+    )
 
 
-def test_data_that_changed_since_are_not_mixed_with_old_models(copied, climate_run, refused):
+def test_changed_data_are_not_mixed_with_old_models(copied, climate_run, refused):
     lines = climate_run.data.read_text().splitlines()
     other = copied.parent / "other.csv"
     other.write_text("\n".join(lines[:-100]) + "\n")
@@ -193,7 +195,7 @@ def test_data_that_changed_since_are_not_mixed_with_old_models(copied, climate_r
     assert "--overwrite" in said
 
 
-def test_the_same_data_elsewhere_are_the_same_run(copied, climate_run, invoke):
+def test_the_same_data_elsewhere_resume_the_run(copied, climate_run, invoke):
     moved = Path(shutil.copy(climate_run.data, copied.parent / "moved.csv"))
     result = invoke("fit", climate_run.recipe, "--data", moved, "--out", copied)
     assert result.exit_code == 0, result.output

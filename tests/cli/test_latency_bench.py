@@ -69,7 +69,7 @@ def bundle(tmp_path, mfcc_model):
 
 @pytest.fixture
 def large(tmp_path):
-    """A network of some milliseconds, so that what the protocols leave out is small beside it."""
+    """A network that takes milliseconds, so that what the protocols leave out hardly matters."""
     model = network("cnn", (49, 10), 3, filters=(256, 256, 256))
     card = Card(task="keyword-spotting", io=SPEECH, model_sha256=sha256(model))
     return write_bundle(tmp_path / "large.zip", model, card)
@@ -107,13 +107,13 @@ def test_a_protocol_prints_its_lines_and_nothing_else(invoke, bundle, protocol):
 
 
 def shapes(lines) -> list[str]:
-    """Lines without their figures."""
+    """Return the lines without their figures."""
     return [re.sub(r"\d+", "9", line.strip()) for line in lines if line.strip()]
 
 
 @pytest.mark.parametrize("protocol", LINES)
 def test_a_protocol_prints_the_documented_lines(invoke, bundle, protocol):
-    """docs/cli.md has them from the command's own text."""
+    """docs/cli.md takes them from the command's own help."""
     page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
     documented = re.search(rf"^{protocol} prints .*?:\n\n((?:    .+\n)+)", page, re.MULTILINE)
     assert documented is not None
@@ -122,8 +122,8 @@ def test_a_protocol_prints_the_documented_lines(invoke, bundle, protocol):
 
 
 def test_the_protocols_agree_with_bench(invoke, large):
-    """The least of some runs, since other work only ever adds; the ranges are those of a busy
-    machine. benchmarks/protocols has them in one run."""
+    """Compares the minima of several runs, since other work only adds time; tolerances suit a busy
+    machine. benchmarks/protocols measures them all in one run."""
 
     def json_of(*arguments):
         return json.loads("\n".join(printed(invoke(*arguments, "--json"))))
@@ -193,13 +193,13 @@ def test_the_front_end_alone(invoke):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--rate", 8000], "--rate says 8000, the card 16000"),
-        (["--length", 320, "--stride", 160], "--length says 320, the card 640; --stride says 160"),
-        (["--bins", 20, "--mfcc"], "--bins says 20, the card 40"),
-        (["--lower-frequency", 40], "--lower-frequency says 40, the card 20"),
-        (["--upper-frequency", 8000], "--upper-frequency says 8000, the card 4000"),
-        (["--coeff", 0], "--coeff says 0, the card 10"),
-        (["--resize", 32], "--resize says 32, the card 0"),
+        (["--rate", 8000], "--rate is 8000, but 16000 in the card"),
+        (["--length", 320, "--stride", 160], "but 640 in the card; --stride is 160"),
+        (["--bins", 20, "--mfcc"], "--bins is 20, but 40 in the card"),
+        (["--lower-frequency", 40], "--lower-frequency is 40, but 20 in the card"),
+        (["--upper-frequency", 8000], "--upper-frequency is 8000, but 4000 in the card"),
+        (["--coeff", 0], "--coeff is 0, but 10 in the card"),
+        (["--resize", 32], "--resize is 32, but 0 in the card"),
     ],
     ids=lambda value: value[0][2:] if isinstance(value, list) else "",
 )
@@ -219,7 +219,7 @@ def test_options_that_agree_with_the_card(invoke, bundle):
         (["--mfcc", "--coeff", 0], "--mfcc contradicts --coeff 0"),
         (["--mfcc", "--resize", 32], "--resize has no meaning with --mfcc"),
         (["--protocol", "2024", "--resize", 32], "--resize has no meaning with --protocol 2024"),
-        (["--coeff", 8], "--coeff would do nothing"),
+        (["--coeff", 8], "--coeff would have no effect"),
         (["--resize", -1], "--resize must be 0 (off) or more"),
         (["--mfcc", "--coeff", 41], "coefficients 0..mel_bins"),
         (["--mfcc", "--upper-frequency", 9000], "half the rate"),
@@ -229,7 +229,7 @@ def test_options_that_agree_with_the_card(invoke, bundle):
     ],
     ids=lambda value: "-".join(map(str, value)).strip("-") if isinstance(value, list) else "",
 )
-def test_options_that_make_no_sense(refused, bare, flags, said):
+def test_invalid_options(refused, bare, flags, said):
     assert said in refused("latency", "--model", bare, *flags)
 
 
@@ -237,7 +237,7 @@ def test_a_model_is_needed(refused):
     assert "needs --model" in refused("latency", "--protocol", "2024", "--mfcc")
 
 
-def test_a_forecaster_has_no_front_end_of_sound(refused, series):
+def test_a_forecaster_has_no_audio_front_end(refused, series):
     assert f"motefit bench {series}" in refused("latency", "--model", series)
 
 
@@ -272,7 +272,7 @@ def custom_operation(path):
     "command", [["latency", "--mfcc", "--model"], ["bench"]], ids=["latency", "bench"]
 )
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("damage", "said"),
     [
         (truncated, "damaged|cannot load"),
         (wrong_card, "refused|changed after"),
@@ -282,8 +282,8 @@ def custom_operation(path):
     ],
     ids=["truncated", "wrong-card", "custom-op", "absent", "text"],
 )
-def test_a_model_that_cannot_be_used(refused, bare, command, spoil, said):
-    spoil(bare)
+def test_an_unusable_model(refused, bare, command, damage, said):
+    damage(bare)
     assert re.search(said, refused(*command, bare))
 
 
@@ -308,7 +308,7 @@ def test_the_json_of_a_bench_is_read_back(invoke, bundle, bare):
 
 @pytest.fixture(scope="module")
 def forms(tmp_path_factory):
-    """One network in four forms, as bare files."""
+    """Write one network in four forms, as bare files."""
     folder, rng = tmp_path_factory.mktemp("forms"), np.random.default_rng(0)
     problem = Problem(input_shape=(49, 10), outputs=3)
     graph = fold(build("dscnn", {"width": 8, "blocks": 1}, problem=problem, rng=rng))
@@ -325,8 +325,8 @@ def forms(tmp_path_factory):
     return [folder / f"{name}.tflite" for name in made]
 
 
-def test_a_bench_warns_of_what_it_finds(invoke, forms):
-    """What is seen in the bytes is always said; what is seen in times, where they say so."""
+def test_a_bench_warns_about_its_findings(invoke, forms):
+    """Findings in the bytes are always reported; findings in times, if the times show them."""
     done = invoke("bench", *forms, "--rounds", 30, "--threads", 4, "--json")
     found = decode(Bench, json.loads("\n".join(printed(done))), where="bench")
     said = {(pitfall.model, pitfall.kind) for pitfall in found.pitfalls}
@@ -368,7 +368,7 @@ def test_options_of_a_host_need_a_host(refused, bare, option):
     assert "need --host" in refused("bench", bare, *option)
 
 
-def test_a_profile_that_cannot_be_written(refused, tmp_path):
+def test_an_unwritable_profile(refused, tmp_path):
     (tmp_path / "file").write_text("")
     said = refused("bench", "--profile", tmp_path / "file" / "profile.json")
     assert "cannot write the device profile" in said

@@ -39,7 +39,7 @@ SERIES = SeriesIO(
 
 
 def bundle_of(path: Path, task: str, io: SpeechIO | SeriesIO, weight: np.ndarray) -> Path:
-    """A dense layer of these weights, as a bundle."""
+    """Write a bundle with one dense layer of these weights."""
     net = Builder((weight.shape[1],), rng=np.random.default_rng(0))
     net.dense(len(weight), bias=False)
     graph = net.build()
@@ -50,7 +50,7 @@ def bundle_of(path: Path, task: str, io: SpeechIO | SeriesIO, weight: np.ndarray
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    """Hears "high" where the upper half of the spectrum is louder than the lower, else "low"."""
+    """A model that says "high" if the upper half of the spectrum is louder, else "low"."""
     frames, features = FRONT_END.shape
     row = np.tile(np.where(np.arange(features) < features // 2, -1.0, 1.0), frames) / frames
     path = tmp_path_factory.mktemp("tones") / "tones.zip"
@@ -59,7 +59,7 @@ def model(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def speech() -> np.ndarray:
-    """Tones of 0.4 s over faint noise, at 1.5 s, 3.5 s ...; int16."""
+    """Synthesize tones of 0.4 s over faint noise, at 1.5 s, 3.5 s ...; int16."""
     sound = np.random.default_rng(0).normal(0, 50, (len(SAID) * PERIOD_S + 1) * RATE_HZ)
     length = round(0.4 * RATE_HZ)
     for place, word in enumerate(SAID):
@@ -71,7 +71,7 @@ def speech() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def listen(environment, model) -> Callable[..., subprocess.CompletedProcess[bytes]]:
-    """Run ``motefit listen`` on a model as a process of its own."""
+    """Run ``motefit listen`` on a model in a separate process."""
     tones = model
 
     def run(
@@ -125,7 +125,7 @@ def test_words_of_a_wav_file_at_another_rate_as_json(listen, speech, tmp_path):
         assert 0.5 < row["probability"] <= 1
 
 
-def test_options_are_obeyed(listen, speech):
+def test_options_take_effect(listen, speech):
     data = speech.tobytes()
     assert words(listen("--input", "-", "--seconds", 4.5, sent=data)) == SAID[:2]
     assert words(listen("--input", "-", "--ignore", "low", sent=data)) == ("high", "high")
@@ -136,10 +136,10 @@ def test_options_are_obeyed(listen, speech):
     assert words(listen("--input", "-", "--rate", 24_000, sent=slow.tobytes())) == SAID
 
 
-def test_an_odd_byte_at_the_end_is_told(listen, speech):
+def test_an_odd_byte_at_the_end_is_reported(listen, speech):
     done = listen("--input", "-", sent=speech.tobytes() + b"\0")
     assert words(done) == SAID
-    assert b"ended within a sample: 1 byte(s) left out" in done.stderr
+    assert b"ended within a sample: 1 byte(s) ignored" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -147,12 +147,15 @@ def test_an_odd_byte_at_the_end_is_told(listen, speech):
     [
         (["--input", "-"], "ended without a sample"),
         (["--input", "no-such-file"], "no input 'no-such-file'"),
-        (["--input", "-", "--rate", "10"], "1000..768000 Hz is needed, got 10"),
+        (["--input", "-", "--rate", "10"], "must be 1000..768000 Hz, got 10"),
         (["--input", "-", "--hop-ms", "0"], "hop_ms must be above 0"),
-        (["--input", "-", "--hop-ms", "5000"], "a shorter hop is needed"),
-        (["--input", "-", "--ignore", "hihg"], "no label of this model; it has high, low"),
+        (["--input", "-", "--hop-ms", "5000"], "choose a shorter hop"),
+        (
+            ["--input", "-", "--ignore", "hihg"],
+            "not a label of this model; its labels are high, low",
+        ),
         (["--input", "arecord"], "arecord is not installed"),
-        ([], "no way to a microphone"),
+        ([], "no microphone can be opened"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -160,7 +163,7 @@ def test_mistakes(listen, tmp_path, options, said):
     assert said in refusal(listen(*options, path=str(tmp_path)))
 
 
-def test_a_stalled_pipe_is_no_hang(environment, model):
+def test_a_stalled_pipe_does_not_hang(environment, model):
     read, write = os.pipe()
     done = subprocess.run(
         [sys.executable, "-c", "from motefit.cli import main; main()", "listen",
@@ -204,7 +207,7 @@ def test_damaged_and_foreign_models(listen, model, tmp_path):
     other = bundle_of(tmp_path / "other.zip", "forecasting", SERIES, np.ones((1, 3)))
     assert "is a model for forecasting" in refusal(listen(model=other))
     wrong = bundle_of(tmp_path / "wrong.zip", "keyword-spotting", SPEECH, np.ones((2, 9)))
-    assert "this card is not this model's" in refusal(listen(model=wrong))
+    assert "the card belongs to another model" in refusal(listen(model=wrong))
     cut = tmp_path / "cut.zip"
     cut.write_bytes(model.read_bytes()[:-100])
     assert str(cut) in refusal(listen("--input", "-", model=cut))

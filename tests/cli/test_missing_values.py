@@ -1,4 +1,4 @@
-"""From a file with holes to a certificate and a forecast: only measured values are scored."""
+"""From a file with gaps to a certificate and a forecast: only measured values are scored."""
 
 import json
 from datetime import datetime, timedelta, timezone
@@ -38,7 +38,7 @@ LEAST = np.sqrt(2 / np.pi)
 
 
 def lines(rng: np.random.Generator) -> list[str]:
-    """A random walk, half of its values lost; in a zone."""
+    """Write a random walk with half of its values missing and a time zone."""
     start = datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=2)))
     values = OFFSET + rng.standard_normal(ROWS).cumsum()
     lost = rng.random(ROWS) < 0.5
@@ -50,7 +50,7 @@ def lines(rng: np.random.Generator) -> list[str]:
 
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory, motefit_process):
-    """The folder of the files, and what ``fit`` said as JSON and in words."""
+    """The folder of the files, and the output of ``fit`` as JSON and as text."""
     folder = tmp_path_factory.mktemp("walk")
     (folder / "walk.toml").write_text(RECIPE)
     rows = lines(np.random.default_rng(0))
@@ -59,15 +59,15 @@ def walk(tmp_path_factory, motefit_process):
         "fit", folder / "walk.toml", "--data", folder / "walk.csv", "--out", folder / "run",
         "--workers", 1, "--json",
     )  # fmt: skip
-    assert done.returncode == 1, done.stderr  # the budget asks for what cannot be
+    assert done.returncode == 1, done.stderr  # no forecast can meet this budget
     return folder, json.loads(done.stdout)
 
 
-def test_an_error_below_the_least_possible_one_is_not_certified(walk):
+def test_an_error_below_the_lowest_possible_one_is_not_certified(walk):
     _, found = walk
     assert found["met"] is False
     naive = found["evidence"]["baselines"]["persistence"]["mae"]["x"]
-    assert found["facts"]["mae.x"] == pytest.approx(LEAST, abs=0.15)  # 3 errors of some 150 windows
+    assert found["facts"]["mae.x"] == pytest.approx(LEAST, abs=0.15)  # 3 errors, about 150 windows
     assert found["facts"]["mae.x"] == pytest.approx(naive, rel=0.1)
     data = found["evidence"]["data"]
     assert found["certificate"]["data"]["filled_inputs_percent"] == pytest.approx(
@@ -81,7 +81,7 @@ def test_an_error_below_the_least_possible_one_is_not_certified(walk):
     assert "windows left out, as a target is missing: " in said
 
 
-def test_a_forecast_fills_as_training_did_and_says_so(walk, invoke, refused):
+def test_a_forecast_fills_gaps_as_training_did_and_says_so(walk, invoke, refused):
     folder, found = walk
     bundle = Path(found["bundle"])
     rows = (folder / "walk.csv").read_text().splitlines()[:2000]

@@ -1,4 +1,4 @@
-"""How a run is shown while it goes on."""
+"""Progress displays of a run."""
 
 import io
 import json
@@ -44,7 +44,7 @@ def history(folder: Path, name: str, done: int, *, seconds: float = 2.0) -> InTr
     return InTraining(title=name, history=path, epochs=10)
 
 
-def test_the_board_counts_by_what_was_missed():
+def test_the_board_counts_rejections_by_bound():
     board = Board()
     board.screened(0, ENTRIES)
     board.screened(1, ENTRIES[:1])
@@ -65,20 +65,20 @@ def test_the_board_keeps_the_best_for_the_budget():
     assert board.best["accuracy"] == 0.93
 
 
-def test_the_time_left_is_that_of_the_epochs_left(tmp_path):
+def test_the_time_left_is_that_of_the_remaining_epochs(tmp_path):
     board = Board()
     assert seconds_left(board.trainings(), 2) is None
     board.training("", [history(tmp_path, "a", 5), history(tmp_path, "b", 0)])
     assert [(t.done, t.score) for t in board.trainings()] == [(5, 0.75), (0, None)]
-    # five epochs of two seconds, and ten that are taken to last as long
+    # five epochs of two seconds, and ten that are assumed to take as long
     assert seconds_left(board.trainings(), 1) == 30
-    assert seconds_left(board.trainings(), 2) == 20  # the longest is not shared
+    assert seconds_left(board.trainings(), 2) == 20  # the longest cannot be divided among workers
     board.trained()
     assert board.trainings() == []
 
 
 @pytest.mark.parametrize("line", ['{"epoch": 3', "", '{"epoch": 3}\n{"ep'])
-def test_half_a_line_is_read_at_the_next_look(tmp_path, line):
+def test_an_incomplete_line_is_read_at_the_next_update(tmp_path, line):
     path = tmp_path / "history.jsonl"
     path.write_text(line)
     board = Board()
@@ -130,13 +130,13 @@ def test_json_lines_are_one_object_each(monkeypatch, tmp_path):
     assert events[3]["candidates"][0]["reason"] == "the loss became nan"
 
 
-def test_quiet_says_nothing(monkeypatch, tmp_path):
+def test_quiet_prints_nothing(monkeypatch, tmp_path):
     listener, text = shown(monkeypatch, "quiet")
     go_through(listener, tmp_path)
     assert text.getvalue() == ""
 
 
-def test_auto_is_plain_where_there_is_no_terminal(monkeypatch):
+def test_auto_is_plain_without_a_terminal(monkeypatch):
     listener, _ = shown(monkeypatch, "auto")
     assert isinstance(listener, progress_display.PlainLines)
 

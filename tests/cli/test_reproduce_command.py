@@ -1,4 +1,4 @@
-"""``motefit reproduce`` and the published recipes, from the outside."""
+"""``motefit reproduce`` and the published recipes, through the command line."""
 
 import json
 
@@ -17,13 +17,13 @@ def test_data_must_be_named(refused, tmp_path):
     assert "MOTEFIT_DATA" in refused("reproduce", "--out", tmp_path)
 
 
-def test_an_unknown_row_is_said_before_anything_is_trained(refused, tmp_path):
+def test_an_unknown_row_is_reported_before_training(refused, tmp_path):
     arguments = ("--data", tmp_path, "--out", tmp_path / "runs", "--results", tmp_path / "docs")
     assert "did you mean 'R1.climate'" in refused("reproduce", "--only", "R1.climat", *arguments)
     assert not (tmp_path / "runs").exists()
 
 
-def test_absent_data_are_said_before_anything_is_trained(refused, tmp_path):
+def test_missing_data_are_reported_before_training(refused, tmp_path):
     arguments = ("--data", tmp_path, "--out", tmp_path / "runs", "--results", tmp_path / "docs")
     said = refused("reproduce", "--only", "R4.final", *arguments)
     assert "speech/" in said.splitlines()[-1]
@@ -31,9 +31,7 @@ def test_absent_data_are_said_before_anything_is_trained(refused, tmp_path):
 
 
 @pytest.mark.parametrize("python", ["python", "."], ids=["absent", "folder"])
-def test_a_reference_that_is_no_python_is_said_before_anything_is_trained(
-    refused, tmp_path, python
-):
+def test_a_reference_that_is_not_python_is_reported_before_training(refused, tmp_path, python):
     arguments = ("--data", tmp_path, "--out", tmp_path / "runs", "--results", tmp_path / "docs")
     said = refused("reproduce", "--only", "R4.final", *arguments, "--reference", tmp_path / python)
     assert "--reference must name a Python with TensorFlow and SciPy" in said.splitlines()[-1]
@@ -49,7 +47,7 @@ def test_published_recipes_are_listed(invoke):
 
 
 @pytest.mark.parametrize("name", ["R0.only-alpha", "R4.narrowing"])
-def test_a_published_recipe_is_printed_with_what_its_report_leaves_open(invoke, name):
+def test_a_published_recipe_is_printed_with_the_choices_its_report_leaves_open(invoke, name):
     printed = invoke("recipes", name).stdout
     assert Recipe.loads(printed, name=name).description
     for choice in published_row(name)[0].choices:

@@ -16,7 +16,7 @@ from motefit.spec.recipe import Recipe
 
 
 def lost(line: str) -> str:
-    """A row of the climate file without its temperature."""
+    """Remove the temperature from a row of the climate file."""
     return line.split(",", maxsplit=1)[0] + ",-9999,50,1000"
 
 
@@ -55,11 +55,11 @@ def test_other_formats_rates_and_channels(invoke, tones_run, tmp_path, suffix):
 
 
 def test_a_folder_without_audio(refused, tones_run, tmp_path):
-    assert "holds no audio files" in refused("kws", tones_run.bundle, tmp_path)
+    assert "has no audio files" in refused("kws", tones_run.bundle, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", None])
-def test_a_file_that_is_no_audio(refused, tones_run, tmp_path, content):
+def test_a_file_that_is_not_audio(refused, tones_run, tmp_path, content):
     path = tmp_path / "clip.wav"
     if content is not None:
         path.write_bytes(content)
@@ -99,11 +99,11 @@ def test_a_forecast_in_words(invoke, climate_run):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("damage", "said"),
     [
         pytest.param(
             lambda rows: rows[:3],
-            "has 2 such rows up to there, behind a gap, a missing value or the start of the file; "
+            "has 2 such rows up to there, after a gap, a missing value or the start of the file; "
             "no earlier row can be used either",
             id="few rows",
         ),
@@ -120,15 +120,15 @@ def test_a_forecast_in_words(invoke, climate_run):
         pytest.param(lambda rows: rows[:0], "the file is empty", id="empty"),
     ],
 )
-def test_a_series_that_cannot_be_used(refused, climate_run, tmp_path, spoil, said):
+def test_an_unusable_series(refused, climate_run, tmp_path, damage, said):
     path = tmp_path / "series.csv"
-    path.write_text("\n".join(spoil(climate_run.data.read_text().splitlines())) + "\n")
+    path.write_text("\n".join(damage(climate_run.data.read_text().splitlines())) + "\n")
     assert said in refused("forecast", climate_run.bundle, path)
 
 
 @pytest.fixture
 def stale(climate_run, tmp_path) -> tuple[Path, Path, str]:
-    """A file whose three newest rows lack a value, the same without them, and its last time."""
+    """A file whose three newest rows lack a value, the file without them, and its last time."""
     lines = climate_run.data.read_text().splitlines()
     marked, shorter = tmp_path / "marked.csv", tmp_path / "shorter.csv"
     marked.write_text("\n".join([*lines[:-3], *map(lost, lines[-3:])]) + "\n")
@@ -147,7 +147,7 @@ def test_stale_rows_are_refused_and_the_last_usable_one_is_named(refused, climat
     )
 
 
-def test_a_forecast_from_an_earlier_row_is_as_where_the_file_ends_there(invoke, climate_run, stale):
+def test_a_forecast_from_a_row_equals_that_of_a_file_ending_there(invoke, climate_run, stale):
     marked, shorter, last = stale
     wanted = json.loads(invoke("forecast", climate_run.bundle, shorter, "--json").stdout)
     whole = climate_run.data
@@ -174,7 +174,7 @@ def test_a_time_that_no_forecast_starts_from(refused, climate_run, at, said):
 def test_a_forecast_keeps_the_zone_of_the_row_it_starts_from(
     invoke, refused, climate_run, tmp_path
 ):
-    """Four rows before and four after the clock goes back; 02:50 is there twice."""
+    """Four rows before and four after the clock goes back; 02:50 occurs twice."""
     card = load_bundle(climate_run.bundle).card
     recipe = {**card.recipe, "data": {**card.recipe["data"], "time_format": ""}}
     bundle = tmp_path / "zoned.zip"
@@ -206,7 +206,7 @@ def test_a_forecast_keeps_the_zone_of_the_row_it_starts_from(
         assert first[2].startswith("2024-10-27 03:00:00+02:00")
 
 
-def test_inspect_tells_where_the_bytes_go(invoke, climate_run, tmp_path):
+def test_inspect_shows_where_the_bytes_go(invoke, climate_run, tmp_path):
     result = invoke("inspect", climate_run.bundle, "--json")
     found = json.loads(result.stdout)
     model = load_bundle(climate_run.bundle).model
@@ -218,7 +218,7 @@ def test_inspect_tells_where_the_bytes_go(invoke, climate_run, tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\0\0\0\0TFL3", b"text that is no model"])
-def test_inspect_of_no_model(refused, tmp_path, content):
+def test_inspect_of_a_file_that_is_not_a_model(refused, tmp_path, content):
     path = tmp_path / "model.tflite"
     if content is not None:
         path.write_bytes(content)
@@ -235,7 +235,7 @@ def test_recipes_are_listed(invoke):
     assert all(name in listed for name in names)
 
 
-def test_every_recipe_prints_as_toml_that_reads_back(invoke):
+def test_every_recipe_round_trips_as_toml(invoke):
     for row in json.loads(invoke("recipes", "--json").stdout):
         name = row["name"]
         recipe = Recipe.loads(invoke("recipes", name).stdout, name=name)
@@ -253,7 +253,7 @@ def test_usage_errors_are_exit_code_2(invoke, arguments):
     assert result.stdout == ""
 
 
-def test_square_brackets_in_names_are_no_markup(refused, invoke, climate_run, tmp_path):
+def test_square_brackets_in_names_are_not_markup(refused, invoke, climate_run, tmp_path):
     folder = tmp_path / "[red]runs[/red]"
     folder.mkdir(parents=True)
     model = Path(shutil.copy(climate_run.bundle, folder / "m:smile:.zip"))

@@ -21,7 +21,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["shrink", *map(str, arguments)])
 
 
-def test_it_writes_beside_the_model_and_says_what_went(model):
+def test_it_writes_next_to_the_model_and_says_what_was_removed(model):
     result = run(model)
     target = model.with_name("kws.min.tflite")
     assert result.exit_code == 0
@@ -65,9 +65,9 @@ def test_a_small_file_is_left_alone(model):
     assert not {"written", "proof"} & facts.keys()
 
 
-def test_what_cannot_run_is_refused_unless_accepted(model):
+def test_a_model_that_cannot_run_is_refused_unless_accepted(model):
     data = model.read_bytes()
-    # of four bytes, the operator code's version: kernels of version 99 do not exist
+    # a four-byte field, the operator code's version: no kernel has version 99
     from ai_edge_litert import schema_py_generated as official  # noqa: PLC0415
 
     root = official.Model.GetRootAs(bytearray(data), 0)

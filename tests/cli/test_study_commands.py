@@ -1,4 +1,4 @@
-"""``motefit study`` on a real study, and the dashboard in a browser's eyes."""
+"""``motefit study`` on a real study, and the dashboard as a browser sees it."""
 
 import csv
 import fcntl
@@ -86,7 +86,7 @@ def test_the_card_has_search_and_spread(study):
     assert seeds["test"]["mae.rh (%)"]["min"] <= card.facts["mae.rh (%)"]
 
 
-def test_the_test_part_was_opened_once(study):
+def test_the_test_set_was_opened_once(study):
     lines = [json.loads(line)["part"] for line in (study / "reads.jsonl").read_text().splitlines()]
     assert lines.count("test") == 1
 
@@ -101,7 +101,7 @@ def test_list_names_the_study_and_its_best(study, invoke):
     assert row["best"]["status"] == "trained"
 
 
-def test_show_has_every_candidate_the_best_first(study, invoke):
+def test_show_lists_every_candidate_best_first(study, invoke):
     found = json.loads(invoke("study", "show", study, "--json").stdout)
     assert found["records"][0] == found["best"]
     assert {r["status"] for r in found["records"]} >= {"trained", "stopped"}
@@ -131,15 +131,15 @@ def test_export_writes_one_row_per_candidate(study, invoke, tmp_path):
     assert len(json.loads((tmp_path / "x.json").read_text())["candidates"]) == len(shown)
 
 
-def test_what_cannot_be_looked_at_is_said(study, refused, tmp_path):
-    assert "holds no study" in refused("study", "list", tmp_path)
+def test_sources_without_a_study_are_reported(study, refused, tmp_path):
+    assert "has no study" in refused("study", "list", tmp_path)
     assert "cannot be used" in refused("study", "list", "sqlite:////nowhere/x.db")
     assert ".csv or .json" in refused("study", "export", study, "--out", tmp_path / "x.txt")
     assert "choose one with --name" in refused("study", "show", study, "--name", "nobody")
     assert "0 storages" in refused("dashboard", tmp_path)
 
 
-def test_a_second_process_is_kept_out(study, command, environment):
+def test_a_second_process_is_refused(study, command, environment):
     descriptor = os.open(study, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -27,7 +27,7 @@ def imports(tree: ast.AST) -> set[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_command_reaches_no_further_than_the_api(path):
+def test_commands_only_use_the_api(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = {n for n in imports(tree) if n.partition(".")[0] not in sys.stdlib_module_names}
     assert {n for n in found if not n.startswith("motefit.cli.")} <= ALLOWED

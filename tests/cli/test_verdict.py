@@ -1,4 +1,4 @@
-"""A met budget is no praise: the terminal, the certificate and the report say what is weak."""
+"""Weaknesses of a model that meets its budget, in the terminal, certificate and report."""
 
 import json
 import wave
@@ -61,7 +61,7 @@ PITCH_HZ = {"low": 500.0, "high": 700.0}
 
 @pytest.fixture(scope="module")
 def rare(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """200 clips of one word against 8 of another, which sounds much like it."""
+    """200 clips of one word and 8 of another that sounds similar."""
     folder = tmp_path_factory.mktemp("rare")
     rng = np.random.default_rng(0)
     time = np.arange(int(0.4 * RATE_HZ)) / RATE_HZ
@@ -108,7 +108,7 @@ def test_a_forecaster_that_is_worse_than_persistence(invoke, climate_csv, tmp_pa
     assert json.loads(checked.stdout)["certificate"]["weaknesses"] == found
 
 
-def test_a_bound_on_skill_is_missed_by_it(invoke, climate_csv, tmp_path):
+def test_it_misses_a_bound_on_skill(invoke, climate_csv, tmp_path):
     more = 'skill."T (degC)" = "> 5 %"\nobjective = "skill.T (degC)"'
     recipe = write_recipe(tmp_path / "poor.toml", POOR.format(more=more))
     result, certificate = fitted(invoke, recipe, climate_csv, tmp_path / "run", code=1)
@@ -140,14 +140,14 @@ def test_with_balanced_sampling_it_is_recognized(invoke, rare, tmp_path):
     assert certificate["objective_value"] > 0.5
 
 
-def test_a_bound_on_a_word_that_is_not_there_is_refused_before_training(refused, rare, tmp_path):
+def test_a_bound_on_an_unknown_word_is_refused_before_training(refused, rare, tmp_path):
     recipe = write_recipe(tmp_path / "r.toml", RARE.format(train="", more='recall.hihg = "> 5 %"'))
     said = refused("fit", recipe, "--data", rare, "--out", tmp_path / "run")
     assert "recall.hihg is not measured here (did you mean 'recall.high'?)" in said
     assert not list(tmp_path.glob("run/candidates/*"))
 
 
-def test_a_line_of_words_ends_somewhere():
+def test_a_list_of_reservations_is_cut_off():
     recall = {f"w{number}": 0.0 for number in range(9)}
     certificate = certify({}, Budget(), evidence={"accuracy": {"recall": recall}})
     words = verdict_words(certificate)

@@ -1,6 +1,6 @@
-"""No damaged file that feeds a model is taken for a whole one, whatever kind of cache it is in.
+"""Damaged files that affect a model are never mistaken for intact ones, in any kind of cache.
 
-Damage is drawn by a seed: flipped bits, lost ends, swapped blocks, bytes added, runs of zeros.
+Damage is drawn by a seed: flipped bits, truncation, swapped blocks, added bytes, runs of zeros.
 """
 
 import logging
@@ -31,7 +31,7 @@ FRONT_END = FrontEnd(rate_hz=8000, seconds=0.5, mel_bins=8, coefficients=0)
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:
-    """The bytes with one damage, other than they were."""
+    """Damage the bytes in one place, so that they differ."""
     while True:
         changed = _changed(content, str(rng.choice(KINDS)), rng)
         if changed != content:
@@ -61,11 +61,11 @@ def _changed(content: bytes, kind: str, rng: np.random.Generator) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """A file that was written, and how it is read.
+    """A written file and the function that reads it.
 
     Attributes:
-        path: of the file.
-        refused: reads the file as the program does; whether it was found to be damaged.
+        path: path of the file.
+        refused: reads the file as the program does, and says whether it was found to be damaged.
     """
 
     path: Path
@@ -112,7 +112,7 @@ def features(folder: Path) -> Stored:
 
 
 def checkpoint(folder: Path) -> Stored:
-    """A training's, and a teacher's."""
+    """Write the checkpoint of a training, like that of a teacher."""
     path = folder / "training.checkpoint"
     arrays = {f"layer{n}": np.random.default_rng(n).normal(size=(7, n)) for n in range(1, 6)}
     facts = {"epoch": 3, "history": [{"loss": 0.25}] * 3}
@@ -176,7 +176,7 @@ def damage_many(store: str, folder: Path, count: int, seed: int) -> None:
 
 @pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """A line of notice each; they are looked at elsewhere."""
+    """Suppress the notices, which other tests check."""
     caplog.set_level(logging.CRITICAL, logger="motefit")
 
 
@@ -220,7 +220,7 @@ def damage_folders(cache: Path, count: int, seed: int) -> None:
         assert {name: (folder / name).read_bytes() for name in FILES} == FILES
 
 
-def test_a_damaged_synthetic_folder_is_made_again(tmp_path, monkeypatch):
+def test_a_damaged_synthetic_folder_is_synthesized_again(tmp_path, monkeypatch):
     monkeypatch.setenv("MOTEFIT_CACHE", str(tmp_path))
     damage_folders(tmp_path, 40, seed=1)
 
@@ -231,7 +231,7 @@ def test_none_of_2_000_damaged_synthetic_folders_is_accepted(tmp_path, monkeypat
     damage_folders(tmp_path, 2000, seed=2)
 
 
-def test_a_file_too_many_or_too_few_is_damage(tmp_path, monkeypatch, caplog):
+def test_an_extra_or_missing_file_is_damage(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("MOTEFIT_CACHE", str(tmp_path))
     caplog.set_level(logging.WARNING, logger="motefit")
     folder = synthetic_folder("kind", make=synthesize)
@@ -243,7 +243,7 @@ def test_a_file_too_many_or_too_few_is_damage(tmp_path, monkeypatch, caplog):
     ]
 
 
-def test_a_synthesis_that_fails_is_not_taken_for_whole(tmp_path, monkeypatch):
+def test_a_failed_synthesis_is_not_taken_for_complete(tmp_path, monkeypatch):
     monkeypatch.setenv("MOTEFIT_CACHE", str(tmp_path))
 
     def fail(folder: Path) -> None:

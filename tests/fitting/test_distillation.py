@@ -1,4 +1,4 @@
-"""A recipe with a teacher: trained once, apart from what judges the model, and then listened to."""
+"""Recipes with a teacher, which is trained once and without clips of validation or test."""
 
 import json
 from dataclasses import replace
@@ -51,78 +51,80 @@ def parts(recipe):
     return task, dataset, task.source(recipe, dataset)
 
 
-def test_the_teacher_learns_more_words_and_is_asked_for_two(recipe, parts, tmp_path):
+def test_the_teacher_learns_more_words_than_the_model(recipe, parts, tmp_path):
     task, dataset, source = parts
-    lessons = task.lessons(recipe, dataset, source, None)
-    assert lessons.problem.outputs == 3
-    assert lessons.classes == (0, 1)
+    teacher_data = task.teacher_data(recipe, dataset, source, None)
+    assert teacher_data.problem.outputs == 3
+    assert teacher_data.classes == (0, 1)
     judging = {*dataset.validation.ids, *dataset.test.ids}
-    examples, labels = lessons.source.part("train")
+    examples, labels = teacher_data.source.part("train")
     assert len(examples) == len(labels) <= 90 - len(judging)
-    assert len(lessons.source.part("test")[0]) == 0
+    assert len(teacher_data.source.part("test")[0]) == 0
 
-    mine = task.lessons(replace(recipe, train=_with(recipe, words=())), dataset, source, None)
-    assert mine.source is source
-    assert mine.classes is mine.view is None
+    own = task.teacher_data(replace(recipe, train=_with(recipe, words=())), dataset, source, None)
+    assert own.source is source
+    assert own.classes is own.view is None
     targets = {}
-    for name, learnt in {"more": lessons, "own": mine}.items():
-        told = distilled(recipe, source, lessons=learnt, cache=tmp_path)
-        x, targets[name] = told.epoch(0, rng=np.random.default_rng(0))
+    for name, data in {"more": teacher_data, "own": own}.items():
+        taught = distilled(recipe, source, teacher_data=data, cache=tmp_path)
+        x, targets[name] = taught.epoch(0, rng=np.random.default_rng(0))
         np.testing.assert_array_equal(x, source.epoch(0, rng=np.random.default_rng(0))[0])
         np.testing.assert_allclose(targets[name].sum(axis=1), 1, atol=1e-5)
     assert not np.allclose(targets["more"], targets["own"])
 
 
-def test_the_view_gives_the_teacher_features_in_its_own_units(recipe, parts):
+def test_the_view_converts_features_to_the_teachers_units(recipe, parts):
     task, dataset, source = parts
-    lessons = task.lessons(recipe, dataset, source, None)
-    plain, theirs = source.normalization, lessons.source.normalization
+    teacher_data = task.teacher_data(recipe, dataset, source, None)
+    plain, theirs = source.normalization, teacher_data.source.normalization
     assert plain != theirs
     x = source.part("train")[0]
     features = np.asarray(source.features("train"))
     expected = (features - np.array(theirs.mean)) / np.array(theirs.std)
-    np.testing.assert_allclose(lessons.view(x), expected, atol=1e-4)
+    np.testing.assert_allclose(teacher_data.view(x), expected, atol=1e-4)
 
 
 def test_a_teacher_is_trained_once(recipe, parts, tmp_path):
     task, dataset, source = parts
-    lessons = task.lessons(recipe, dataset, source, None)
-    first = distilled(recipe, source, lessons=lessons, cache=tmp_path)
+    teacher_data = task.teacher_data(recipe, dataset, source, None)
+    first = distilled(recipe, source, teacher_data=teacher_data, cache=tmp_path)
     (checkpoint,) = (tmp_path / "teachers").glob("*.checkpoint")
     written = checkpoint.stat().st_mtime_ns
     student = replace(recipe.train, epochs=9, learning_rate=0.5, seeds=(7,))
-    again = distilled(replace(recipe, train=student), source, lessons=lessons, cache=tmp_path)
+    again = distilled(
+        replace(recipe, train=student), source, teacher_data=teacher_data, cache=tmp_path
+    )
     assert again.key == first.key
     assert checkpoint.stat().st_mtime_ns == written
     other = replace(recipe, train=_with(recipe, seed=1))
-    assert distilled(other, source, lessons=lessons, cache=tmp_path).key != first.key
+    assert distilled(other, source, teacher_data=teacher_data, cache=tmp_path).key != first.key
     assert len(list((tmp_path / "teachers").glob("*.checkpoint"))) == 2
 
 
-def test_without_a_teacher_the_examples_are_as_they_are(recipe, parts):
+def test_without_a_teacher_the_examples_are_unchanged(recipe, parts):
     task, dataset, source = parts
-    lessons = task.lessons(recipe, dataset, source, None)
+    teacher_data = task.teacher_data(recipe, dataset, source, None)
     plain = replace(recipe, train=replace(recipe.train, teacher=None))
-    assert distilled(plain, source, lessons=lessons) is source
+    assert distilled(plain, source, teacher_data=teacher_data) is source
 
 
-def test_words_without_the_recipes_own_are_refused(recipe, parts):
+def test_teacher_words_must_include_the_recipes_own(recipe, parts):
     task, dataset, source = parts
     other = replace(recipe, train=_with(recipe, words=("go", "up")))
-    with pytest.raises(RecipeError, match="must name the recipe's own too: stop"):
-        task.lessons(other, dataset, source, None)
+    with pytest.raises(RecipeError, match="must include the recipe's own; add stop"):
+        task.teacher_data(other, dataset, source, None)
 
 
-def test_a_cache_that_cannot_be_written_is_named(recipe, parts, tmp_path):
+def test_an_unwritable_cache_is_named(recipe, parts, tmp_path):
     task, dataset, source = parts
-    lessons = task.lessons(recipe, dataset, source, None)
+    teacher_data = task.teacher_data(recipe, dataset, source, None)
     (tmp_path / "teachers").write_text("in the way")
     with pytest.raises(OutputError, match="MOTEFIT_CACHE"):
-        distilled(recipe, source, lessons=lessons, cache=tmp_path)
+        distilled(recipe, source, teacher_data=teacher_data, cache=tmp_path)
 
 
 @pytest.mark.slow
-def test_fit_with_a_teacher_from_nothing_to_a_certificate(recipe, tmp_path):
+def test_fit_with_a_teacher_ends_in_a_certificate(recipe, tmp_path):
     folder = tmp_path / "run"
     result = fit(recipe, None, folder, options=FitOptions(workers=1))
     assert result.met

@@ -24,28 +24,28 @@ def other() -> Recipe:
 
 @pytest.fixture
 def folder(tmp_path: Path, recipe: Recipe) -> RunDir:
-    """A run that has begun."""
+    """Start a run."""
     folder = RunDir(tmp_path / "run")
     folder.claim(recipe, overwrite=False)
-    folder.begin(recipe, tmp_path / "data", data_sha256="d", overwrite=False)
+    folder.start(recipe, tmp_path / "data", data_sha256="d", overwrite=False)
     return folder
 
 
-def test_claiming_makes_the_folder_and_leaves_it_empty(tmp_path, recipe):
+def test_claiming_creates_the_folder_and_leaves_it_empty(tmp_path, recipe):
     folder = RunDir(tmp_path / "a" / "b")
     folder.claim(recipe, overwrite=False)
     assert list(folder.path.iterdir()) == []
-    assert not folder.begun
+    assert not folder.started
 
 
-def test_a_begun_run_gives_back_its_recipe_and_data(folder, recipe, tmp_path):
-    assert folder.begun
+def test_a_started_run_returns_its_recipe_and_data(folder, recipe, tmp_path):
+    assert folder.started
     assert folder.stored() == (recipe, tmp_path / "data")
 
 
 def test_synthetic_data_are_none(tmp_path, recipe):
     folder = RunDir(tmp_path)
-    folder.begin(recipe, None, data_sha256="d", overwrite=False)
+    folder.start(recipe, None, data_sha256="d", overwrite=False)
     assert folder.stored() == (recipe, None)
 
 
@@ -53,14 +53,14 @@ def test_a_relative_data_path_is_kept_absolute(tmp_path, recipe, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = RunDir(Path("run"))
     folder.claim(recipe, overwrite=False)
-    folder.begin(recipe, Path("data"), data_sha256="d", overwrite=False)
+    folder.start(recipe, Path("data"), data_sha256="d", overwrite=False)
     assert folder.stored()[1] == tmp_path / "data"
 
 
-def test_the_same_run_is_picked_up_untouched(folder, recipe):
+def test_the_same_run_continues_unchanged(folder, recipe):
     before = {p: p.stat().st_mtime_ns for p in folder.path.iterdir()}
     folder.claim(recipe, overwrite=False)
-    folder.begin(recipe, Path("elsewhere"), data_sha256="d", overwrite=False)
+    folder.start(recipe, Path("elsewhere"), data_sha256="d", overwrite=False)
     assert {p: p.stat().st_mtime_ns for p in folder.path.iterdir()} == before
 
 
@@ -68,7 +68,7 @@ def test_another_recipe_or_other_data_are_refused(folder, recipe, other):
     with pytest.raises(RecipeError, match="another recipe"):
         folder.claim(other, overwrite=False)
     with pytest.raises(RecipeError, match="other data"):
-        folder.begin(recipe, None, data_sha256="e", overwrite=False)
+        folder.start(recipe, None, data_sha256="e", overwrite=False)
 
 
 def test_overwriting_removes_the_run_and_nothing_else(folder, other):
@@ -82,20 +82,20 @@ def test_overwriting_removes_the_run_and_nothing_else(folder, other):
     (folder.path / "notes.txt").write_text("mine")
     folder.claim(other, overwrite=True)
     assert folder.bundle_path("mine").exists()
-    folder.begin(other, None, data_sha256="e", overwrite=True)
+    folder.start(other, None, data_sha256="e", overwrite=True)
     assert {p.name for p in folder.path.iterdir()} == {"recipe.toml", "run.json", "notes.txt"}
     assert folder.stored() == (other, None)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_folder_of_other_files_is_never_taken(tmp_path, recipe, overwrite):
+def test_a_folder_with_other_files_is_refused(tmp_path, recipe, overwrite):
     (tmp_path / "thesis.txt").write_text("years")
-    with pytest.raises(RecipeError, match="holds other files"):
+    with pytest.raises(RecipeError, match="has other files"):
         RunDir(tmp_path).claim(recipe, overwrite=overwrite)
     assert (tmp_path / "thesis.txt").read_text() == "years"
 
 
-def test_a_file_or_an_unwritable_place_is_said(tmp_path, recipe):
+def test_a_file_or_unwritable_folder_is_reported(tmp_path, recipe):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="is a file"):
         RunDir(tmp_path / "file").claim(recipe, overwrite=True)
@@ -114,7 +114,7 @@ def test_reads_are_appended(folder):
     assert all(line["at"].endswith("+00:00") for line in lines)
 
 
-def test_a_log_that_cannot_be_written_is_said(folder):
+def test_an_unwritable_log_is_reported(folder):
     folder.reads_path.mkdir()
     with pytest.raises(OutputError, match=r"reads\.jsonl"):
         folder.log_read("train", "training")

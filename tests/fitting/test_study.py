@@ -1,4 +1,4 @@
-"""Rounds of proposals, and what becomes of their candidates: with real small trainings."""
+"""Rounds of proposals and the fate of their candidates, with real small trainings."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -72,7 +72,7 @@ def recipe_of(text: str = TEXT) -> Recipe:
     return Recipe.loads(text, name="r")
 
 
-def judge_of(recipe: Recipe, data: Path) -> Screener:
+def screener_of(recipe: Recipe, data: Path) -> Screener:
     task = find_task(recipe.task)
     return Screener(partial(task.problem, dataset=load_dataset(task, recipe, data)), Timing())
 
@@ -96,7 +96,7 @@ def studied(
     with closing(TrialStore(f"sqlite:///{folder / 's.db'}", "s", space, about={})) as trial_store:
         study = Study(
             space=space,
-            screener=judge_of(recipe, data),
+            screener=screener_of(recipe, data),
             rounds=Rounds(folder),
             trial_store=trial_store,
             trainer=trainer_of(recipe, data, folder, engine),
@@ -105,29 +105,29 @@ def studied(
         return study.run(), trial_store.records
 
 
-def test_a_grid_is_judged_once_each_and_what_cannot_fit_is_rejected(data):
+def test_grid_points_are_screened_once_and_rejected_if_they_cannot_fit(data):
     recipe = recipe_of()
-    screener = judge_of(recipe, data)
+    screener = screener_of(recipe, data)
     found = propose(Space(recipe), screener, (), 0)
     points = [(e.point["model.units"], e.point["train.learning_rate"]) for e in found.entries]
     assert points == [(u, r) for u in ((2,), (4,), (64,)) for r in (0.01, 0.02, 1e30)]
     assert [bool(e.excess) for e in found.entries] == [False] * 6 + [True] * 3
     assert all("size.tflite_bytes is" in e.reason for e in found.entries[6:])
-    assert len(screener.judged) == 9
+    assert len(screener.screened) == 9
 
 
-def test_of_what_fits_the_smallest_files_are_trained(data):
+def test_the_smallest_fitting_files_are_trained(data):
     recipe = recipe_of(TEXT.replace("max_candidates = 6", "max_candidates = 3"))
-    found = propose(Space(recipe), judge_of(recipe, data), (), 0)
+    found = propose(Space(recipe), screener_of(recipe, data), (), 0)
     trained = [e.point["model.units"] for e in found.entries if e.trains]
     assert trained == [(2,)] * 3
     assert sum(e.left_out for e in found.entries) == 3
 
 
-def test_a_drawn_round_has_as_many_as_asked_and_no_repeats(data):
+def test_a_sampled_round_has_the_requested_size_and_no_repeats(data):
     text = TEXT.replace('strategy = "grid"', 'strategy = "random"\nround_candidates = 4')
     recipe = recipe_of(text)
-    space, screener = Space(recipe), judge_of(recipe, data)
+    space, screener = Space(recipe), screener_of(recipe, data)
     first = propose(space, screener, (), 0)
     assert sum(e.trains for e in first.entries) == 4
     assert first.entries == tuple(
@@ -150,7 +150,7 @@ def test_a_key_with_one_value_does_not_end_a_narrowing(data):
         "[[2], [4], [64], [4]]", "[[2]]"
     )
     recipe = recipe_of(text)
-    space, screener = Space(recipe), judge_of(recipe, data)
+    space, screener = Space(recipe), screener_of(recipe, data)
     first = propose(space, screener, (), 0)
     assert [e.point["model.units"] for e in first.entries] == [(2,)]
     history = [
@@ -163,20 +163,20 @@ def test_a_key_with_one_value_does_not_end_a_narrowing(data):
     assert propose(space, screener, history, 2).last
 
 
-def test_a_drawn_study_ends_where_nothing_more_fits(data):
+def test_a_sampled_study_ends_when_nothing_more_fits(data):
     text = TEXT.replace('strategy = "grid"', 'strategy = "random"').replace(
         "[[2], [4], [64], [4]]", "[[64], [128]]"
     )
     recipe = recipe_of(text)
-    found = propose(Space(recipe), judge_of(recipe, data), (), 0)
+    found = propose(Space(recipe), screener_of(recipe, data), (), 0)
     assert found.last
     assert len(found.entries) == 6  # each once
     assert not any(e.trains for e in found.entries)
 
 
-def test_a_round_is_read_back_as_it_was_written(data, tmp_path):
+def test_a_round_is_read_back_unchanged(data, tmp_path):
     recipe = recipe_of()
-    found = propose(Space(recipe), judge_of(recipe, data), (), 0)
+    found = propose(Space(recipe), screener_of(recipe, data), (), 0)
     rounds = Rounds(tmp_path)
     assert rounds.read(0) is None
     rounds.write(0, found)
@@ -187,7 +187,9 @@ def test_a_round_is_read_back_as_it_was_written(data, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_worse_stop_at_the_rung_and_the_diverged_are_entered_as_such(data, tmp_path, engine):
+def test_worse_candidates_stop_at_the_rung_and_diverged_ones_are_stored_as_such(
+    data, tmp_path, engine
+):
     trained, records = studied(recipe_of(), data, tmp_path, engine)
     by_status: dict[str, list[Trial]] = {}
     for record in records:
@@ -204,7 +206,7 @@ def test_the_worse_stop_at_the_rung_and_the_diverged_are_entered_as_such(data, t
     assert worst > 0
     lines = [len(p.read_text().splitlines()) for p in tmp_path.glob(f"trainings/*/{HISTORY}")]
     assert sorted(lines)[-2:] == [4, 4]
-    # again: nothing is trained, nothing is entered
+    # the second time nothing is trained or stored
     stamps = {p: p.stat().st_mtime_ns for p in tmp_path.glob("[ct]*/*/*")}
     again, records_again = studied(recipe_of(), data, tmp_path, engine)
     assert records_again == records
@@ -226,7 +228,7 @@ def test_candidates_that_differ_in_compression_share_their_training(data, tmp_pa
 
 
 @pytest.mark.slow
-def test_finalists_are_made_in_all_ways_and_the_winner_repeated(data, tmp_path, engine):
+def test_finalists_are_made_in_all_variants_and_the_winner_is_repeated(data, tmp_path, engine):
     ways = '[search.variants]\n"compress.precision" = ["int8-weights", "float32"]\n[search.space]'
     text = TEXT.replace("[search.space]", ways).replace(", 1e30]", "]")
     recipe = recipe_of(text)
@@ -252,7 +254,7 @@ def test_finalists_are_made_in_all_ways_and_the_winner_repeated(data, tmp_path, 
 
 
 @pytest.mark.slow
-def test_small_networks_of_one_shape_train_as_one_and_come_to_the_same(data, tmp_path, engine):
+def test_small_networks_of_one_shape_train_as_one_with_equal_results(data, tmp_path, engine):
     text = TEXT.replace(", 1e30]", "]").replace("[[2], [4], [64], [4]]", "[[4]]")
     facts = {}
     for name, size in (("alone", 1), ("stacked", 8)):

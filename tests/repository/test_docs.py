@@ -65,7 +65,7 @@ def test_the_script_of_the_python_page_runs(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "budget" in done.stdout
-    assert "the card told the truth: True" in done.stdout
+    assert "the card is confirmed: True" in done.stdout
     assert {line.split()[1] for line in done.stdout.splitlines()[-5:]} <= {"go", "stop"}
 
 

@@ -327,7 +327,7 @@ def test_rows_without_words_or_run_are_passed_over(tmp_path):
     said: list[str] = []
     names = ["R1.climate.w0.05", "R2.final", "R2.reference"]
     assert time_rows(names, tmp_path, tmp_path / "python", tell=said.append) == {}
-    assert said == ["latencies: none of the rows asked for has words and a finished run"]
+    assert said == ["latencies: none of the requested rows has words and a finished run"]
 
 
 def finished(out: Path, name: str) -> str:

@@ -18,7 +18,7 @@ from motefit.data.synth.climate import synthesize_climate
 from motefit.recipes.catalog import find_recipe
 from motefit.recipes.published import published_names, published_row, published_targets
 from motefit.reproduce.page import page
-from motefit.reproduce.plan import data_of, is_begun, is_done, plan
+from motefit.reproduce.plan import data_of, is_done, is_started, plan
 from motefit.reproduce.reproduce import Reproduced, reproduce
 from motefit.reproduce.results import collect
 from motefit.reproduce.training import RowJob, train_rows
@@ -105,7 +105,7 @@ def test_an_unknown_name_is_said(only):
 def test_data_that_are_not_there_are_said(tmp_path):
     with pytest.raises(DataError, match="no folder speech/"):
         data_of(find_recipe("R4.final"), tmp_path)
-    with pytest.raises(DataError, match="must hold one CSV file, it holds 0"):
+    with pytest.raises(DataError, match="must contain one CSV file, it contains 0"):
         data_of(find_recipe(ROW), tmp_path)
 
 
@@ -190,7 +190,7 @@ class TestRun:
     def test_what_is_done_is_not_done_again(self, data, runs):
         before = {p: p.stat().st_mtime_ns for p in (runs / ROW).rglob("*")}
         result, said = run(data, runs)
-        assert said == ["1 of 1 runs are there, 0 to train"]
+        assert said == ["1 of 1 runs are done, 0 to train"]
         assert {p: p.stat().st_mtime_ns for p in (runs / ROW).rglob("*")} == before
         assert result.table["rows"][ROW]["run"]["facts"]
 
@@ -202,7 +202,7 @@ class TestRun:
     def test_a_changed_recipe_is_missing_again(self, runs):
         recipe = find_recipe(ROW)
         assert is_done(runs / ROW, recipe)
-        assert not is_begun(runs / ROW, recipe.with_values({"train.epochs": 1}))
+        assert not is_started(runs / ROW, recipe.with_values({"train.epochs": 1}))
         assert is_done(runs / ROW, recipe.with_values({"search.repeats": 2}))
 
     def test_a_second_opening_of_the_test_part_is_refused(self, runs):
@@ -245,7 +245,7 @@ class TestRun:
         _, said = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 130
         assert "Traceback" not in said
-        assert is_begun(stopped / ROW, find_recipe(ROW))
+        assert is_started(stopped / ROW, find_recipe(ROW))
         assert not is_done(stopped / ROW, find_recipe(ROW))
         epochs = len(
             (next(stopped.glob(f"{ROW}/trainings/*/history.jsonl"))).read_text().split("\n")
@@ -253,6 +253,6 @@ class TestRun:
         assert epochs > 1
         whole, _ = run(data, tmp_path / "whole")
         resumed, said_again = run(data, stopped, resume=True)
-        assert said_again[0] == "0 of 1 runs are there, 1 to train"
+        assert said_again[0] == "0 of 1 runs are done, 1 to train"
         facts = [r.table["rows"][ROW]["run"]["model_sha256"] for r in (whole, resumed)]
         assert facts[0] == facts[1]

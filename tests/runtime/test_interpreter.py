@@ -134,7 +134,7 @@ def test_two_outputs_are_refused(series_graph):
         subgraph = table.subgraphs[0]
         subgraph.outputs = [*subgraph.outputs, subgraph.operators[0].outputs[0]]
 
-    with pytest.raises(ModelFileError, match="one output is needed, this one has 2"):
+    with pytest.raises(ModelFileError, match="exactly one output, this one has 2"):
         Interpreter(_rewritten(write(series_graph), change))
 
 
@@ -149,7 +149,7 @@ def test_int8_without_a_scale_is_refused(int8_graph):
 
 def test_wrong_inputs_are_errors(series_graph, int8_graph):
     interpreter = Interpreter(write(series_graph))
-    with pytest.raises(DataError, match="18 values an example"):
+    with pytest.raises(DataError, match="18 values per example"):
         interpreter.run(np.zeros((2, 5, 3), np.float32))
     with pytest.raises(DataError, match="finite"):
         interpreter.run(np.full((1, 6, 3), np.nan, np.float32))

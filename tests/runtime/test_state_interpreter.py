@@ -186,7 +186,7 @@ def test_memory_is_constant(spotters):
         sizes.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
     assert abs(sizes[-1] - sizes[1]) < 4000
-    assert stream.heard_s == pytest.approx(60, abs=stream.hop_s)
+    assert stream.received_s == pytest.approx(60, abs=stream.hop_s)
 
 
 def test_a_file_must_be_what_its_card_says(spotters):
@@ -195,11 +195,11 @@ def test_a_file_must_be_what_its_card_says(spotters):
     streaming, io = streaming_file(plain, whole.io)
     with pytest.raises(ModelFileError, match=r"streaming form is needed.*1 inputs and 1 outputs"):
         KeywordSpotter(plain, io)
-    with pytest.raises(ModelFileError, match="one input is needed, this one has"):
+    with pytest.raises(ModelFileError, match="exactly one input, this one has"):
         KeywordSpotter(streaming, whole.io)
-    with pytest.raises(ModelFileError, match="this card is not this model's"):
+    with pytest.raises(ModelFileError, match="the card belongs to another model"):
         KeywordSpotter(streaming, replace(io, labels=("a", "b")))
     frames = states.interpreter
     assert isinstance(frames, StateInterpreter)
-    with pytest.raises(DataError, match=r"clips of int8 of shape \(49, 1, 16\)"):
+    with pytest.raises(DataError, match=r"clips of int8 with shape \(49, 1, 16\)"):
         frames.put(np.zeros((2, 1, 16), np.int8))

@@ -159,7 +159,7 @@ def test_a_model_with_its_front_end_inside_sees_the_samples():
             )
     stream = StreamingSpotter(spotter)
     assert isinstance(hear(stream, [sound(SAID, 9)]), list)
-    assert stream.heard_s == 9
+    assert stream.received_s == 9
 
 
 @pytest.mark.parametrize("level", [0.0, 0.001, 0.03, 0.3])
@@ -179,7 +179,9 @@ def test_words_over_noise_and_offset(spotter):
 def test_labels_may_be_ignored(spotter):
     stream = StreamingSpotter(spotter, settings=StreamingSettings(ignored=("low",)))
     assert_heard(hear(stream, [sound(SAID, 9)]), [word for word in SAID if word[1] == "high"])
-    with pytest.raises(RecipeError, match="lo: no label of this model; it has high, low"):
+    with pytest.raises(
+        RecipeError, match="lo: not a label of this model; its labels are high, low"
+    ):
         StreamingSpotter(spotter, settings=StreamingSettings(ignored=("lo",)))
 
 
@@ -221,13 +223,13 @@ def test_reset_forgets_the_sound_and_keeps_the_clock(spotter):
     stream = StreamingSpotter(spotter)
     half = sound([(2.0, "low")], 4)[: round(2.05 * RATE_HZ)]
     assert stream.push(half) == []
-    assert stream.heard_s == pytest.approx(2.0)
+    assert stream.received_s == pytest.approx(2.0)
     stream.reset(rate_hz=16_000)
     assert stream.push(sound([(1.0, "high")], 3, rate_hz=16_000))[0].time_s == pytest.approx(
         3.0, abs=TIME_S
     )
     stream.finish()
-    assert stream.heard_s == pytest.approx(5.0)
+    assert stream.received_s == pytest.approx(5.0)
 
 
 def test_bad_chunks_leave_the_stream_as_it_was(spotter):
@@ -260,7 +262,7 @@ def test_settings_are_checked(wrong, said):
 
 
 def test_a_hop_longer_than_the_clip_is_refused(spotter):
-    with pytest.raises(RecipeError, match="hop_ms is 1500, but the model looks at 1000 ms"):
+    with pytest.raises(RecipeError, match="hop_ms is 1500, but the model's window is only 1000 ms"):
         StreamingSpotter(spotter, settings=StreamingSettings(hop_ms=1500))
     with pytest.raises(DataError, match="at least 1 Hz"):
         StreamingSpotter(spotter, rate_hz=0)
@@ -287,5 +289,5 @@ def test_a_long_stream_in_constant_memory_without_drift(spotter, seconds):
     tracemalloc.stop()
     found += len(stream.finish())
     assert found == periods
-    assert stream.heard_s == pytest.approx(seconds, abs=stream.hop_s)
+    assert stream.received_s == pytest.approx(seconds, abs=stream.hop_s)
     assert after - before < 4 * rate_hz

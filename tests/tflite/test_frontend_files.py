@@ -166,7 +166,7 @@ def test_joined_from_the_bytes_of_a_file(bias_quantization):
     assert model == write(graph, bias_quantization=bias_quantization)
     named, _ = in_graph_file(write(plain, keep_names=True), io, keep_names=True)
     assert b"frontend.0" in named
-    with pytest.raises(ModelFileError, match="inside already"):
+    with pytest.raises(ModelFileError, match="already has its front end inside"):
         in_graph_file(model, inside)
 
 

@@ -1,4 +1,4 @@
-"""Bundles that are not shipped: a recipe's network untrained, a model with its front end inside."""
+"""Bundles for the measurements: untrained networks of recipes, models with front end inside."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +20,8 @@ def write_untrained(name: str, folder: Path) -> Path:
     """Write the bundle of a keyword-spotting recipe with random weights.
 
     Args:
-        name: of the recipe.
-        folder: to write to.
+        name: name of the recipe.
+        folder: folder to write to.
 
     Returns:
         Path of the bundle.
@@ -51,8 +51,8 @@ def write_in_graph(path: Path, folder: Path) -> Path:
     """Write the bundle of a keyword model with its front end inside.
 
     Args:
-        path: of the bundle that takes features.
-        folder: to write to.
+        path: path of the bundle that takes features.
+        folder: folder to write to.
 
     Returns:
         Path of the new bundle.

@@ -1,6 +1,6 @@
-"""Small Debian folders made from packages, without root and without touching this system.
+"""Small Debian file systems unpacked from packages, without root and without changing this system.
 
-Packages are resolved and fetched by apt in a state of its own and unpacked by ``dpkg -x``; their
+Packages are resolved and downloaded by apt with a separate state and unpacked by ``dpkg -x``; their
 scripts do not run. Everything is kept under a folder and made once.
 """
 
@@ -17,10 +17,10 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 def unpacked(folder: Path, architecture: str, packages: Sequence[str]) -> Path:
-    """A folder with some packages and all they depend on.
+    """Unpack packages and all their dependencies into a folder.
 
     Args:
-        folder: where to make it; what is there and complete is used.
+        folder: where to create it; an existing complete folder is reused.
         architecture: Debian's name: ``"amd64"`` or ``"arm64"``.
         packages: names.
 

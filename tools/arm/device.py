@@ -1,4 +1,4 @@
-"""What runs on the Arm machine, and on this one to compare with: all models on given inputs.
+"""Program for the Arm machine, and for this one to compare with: runs all models on given inputs.
 
 ``python device.py BUNDLES.json INPUTS.npz OUTPUTS.npz``: for each bundle the outputs of both sets
 of kernels and of the whole pipeline, numpy's features, and those of a front end inside the model.
@@ -22,14 +22,14 @@ KERNELS = ("builtin", "xnnpack")
 
 
 def open_bundle(path: Path, *, xnnpack: bool) -> KeywordSpotter | Forecaster:
-    """A bundle of either task, ready to run."""
+    """Open a bundle of either task, ready to run."""
     bundle = load_bundle(path)
     kind = KeywordSpotter if bundle.card.task == KEYWORDS else Forecaster
     return kind(bundle.model, bundle.card.io, xnnpack=xnnpack)
 
 
 def features(runner: KeywordSpotter | Forecaster, raw: np.ndarray) -> np.ndarray:
-    """What numpy makes of clips or windows for the network, wherever the front end is."""
+    """Compute the network's inputs from clips or windows with numpy, wherever the front end is."""
     if not isinstance(runner, KeywordSpotter):
         return runner.inputs(raw)
     frontend = runner.io.frontend

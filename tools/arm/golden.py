@@ -1,10 +1,10 @@
-"""What LiteRT's builtin int8 kernels compute on aarch64: ``tests/golden/arm.npz``.
+"""Golden outputs of LiteRT's builtin int8 kernels on aarch64: ``tests/golden/arm.npz``.
 
 ``PYTHONPATH=src python tools/arm/golden.py`` runs small networks on the emulated machine and stores
-them with inputs and outputs, so that every test run holds the integer executor's aarch64 rules
-against them. Change networks here only with a reason in the commit message.
+them with inputs and outputs, so that every test run compares the integer executor's aarch64 rules
+with them. Change networks here only with a reason in the commit message.
 
-The file holds ``names`` and, per network i, ``model_i`` (bytes), ``inputs_i`` and ``outputs_i``.
+The file contains ``names`` and, per network i, ``model_i`` (bytes), ``inputs_i`` and ``outputs_i``.
 """
 
 import json
@@ -50,7 +50,7 @@ np.savez(sys.argv[2], **out)
 
 
 def networks(rng: np.random.Generator) -> dict[str, tuple[Graph, int]]:
-    """Float networks and how many examples each is run on, by name."""
+    """Build float networks, with the number of examples to run each on, by name."""
     found = {}
     for name, (knobs, problem) in FAMILIES.items():
         found[name] = fold(build(name, knobs, problem=problem, rng=rng)), 8
@@ -71,7 +71,7 @@ def networks(rng: np.random.Generator) -> dict[str, tuple[Graph, int]]:
 
 
 def main() -> None:
-    """Make the file."""
+    """Write the file."""
     rng = np.random.default_rng(20_260_302)
     arrays: dict[str, np.ndarray] = {}
     found = networks(rng)

@@ -1,6 +1,6 @@
 """An emulated Arm machine: Debian's Python with the real aarch64 wheels, under qemu-user.
 
-What is made (about 350 MB, under a minute) is kept in ``$MOTEFIT_CACHE/arm``. Nothing needs root.
+The machine (about 350 MB, under a minute) is kept in ``$MOTEFIT_CACHE/arm``. Nothing needs root.
 """
 
 import compileall
@@ -36,12 +36,12 @@ CPUS = {"cortex-a72": ("0xd08", ARMV8_0), "cortex-a76": ("0xd0b", ARMV8_2)}
 
 @dataclass(frozen=True, kw_only=True)
 class Emulator:
-    """QEMU's user-mode emulator with the plugin that counts.
+    """QEMU's user-mode emulator with the plugin that counts instructions.
 
     Attributes:
-        command: that runs ``qemu-aarch64``.
+        command: command that runs ``qemu-aarch64``.
         plugin: the built plugin.
-        version: first line that QEMU says of itself.
+        version: first line of QEMU's version output.
     """
 
     command: tuple[str, ...]
@@ -54,9 +54,9 @@ class Machine:
     """An Arm computer: a file system and an emulator.
 
     Attributes:
-        emulator: that runs its programs.
-        root: of its file system.
-        site: where its wheels are unpacked.
+        emulator: emulator that runs its programs.
+        root: root of its file system.
+        site: folder where its wheels are unpacked.
     """
 
     emulator: Emulator
@@ -70,14 +70,14 @@ class Machine:
 
         Args:
             cpu: a name of ``CPUS``.
-            arguments: of Python.
+            arguments: arguments for Python.
             timeout_s: seconds after which it is killed.
 
         Returns:
-            What it printed, and the instructions since its start at every mark.
+            Its output, and the instructions since its start at every mark.
 
         Raises:
-            RuntimeError: when the program fails, with what it said.
+            RuntimeError: if the program fails, with its output.
         """
         command = [*self.emulator.command, "-cpu", cpu, "-L", str(self.root)]
         command += ["-plugin", str(self.emulator.plugin)]
@@ -118,15 +118,15 @@ class Machine:
 
 
 def machine(*, wheels: Sequence[str] = ()) -> Machine:
-    """The machine, made at the first call.
+    """Return the machine, which is created at the first call.
 
     Args:
-        wheels: what pip shall fetch; the versions of numpy and LiteRT in this environment unless
-            given.
+        wheels: wheels that pip downloads; by default the versions of numpy and LiteRT in this
+            environment.
 
     Raises:
         FileNotFoundError: without apt-get, dpkg or a C compiler.
-        subprocess.CalledProcessError: when packages or wheels cannot be had, or the plugin cannot
+        subprocess.CalledProcessError: if a download fails, or the plugin cannot
             be built.
     """
     folder = cache_folder() / "arm"
@@ -136,7 +136,7 @@ def machine(*, wheels: Sequence[str] = ()) -> Machine:
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process makes the machine or runs on it: it has one /proc/cpuinfo."""
+    """Wait until no other process creates or uses the machine, which has only one /proc/cpuinfo."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -156,7 +156,7 @@ def _machine(folder: Path, wheels: Sequence[str]) -> Machine:
 
 
 def emulator(folder: Path) -> Emulator:
-    """QEMU from Debian 12, whatever this system is: it has plugins, and counts are its."""
+    """Return QEMU from Debian 12, whatever this system is, since it has plugins."""
     host = unpacked(folder / "emulator", "amd64", ["qemu-user"])
     libraries = [host / "lib" / "x86_64-linux-gnu", host / "usr" / "lib" / "x86_64-linux-gnu"]
     loader = libraries[0] / "ld-linux-x86-64.so.2"
@@ -182,7 +182,7 @@ def _plugin(folder: Path) -> Path:
 
 
 def _wheels(site: Path, pins: Sequence[str]) -> Path:
-    """Wheels for aarch64, unpacked and compiled."""
+    """Download, unpack and compile wheels for aarch64."""
     done = site / "wheels.txt"
     if done.exists():
         return site
@@ -203,14 +203,14 @@ def _wheels(site: Path, pins: Sequence[str]) -> Path:
 
 
 def _compile(folder: Path) -> None:
-    """Byte code as Python's own installer would leave it; without, importing takes a minute."""
+    """Compile to byte code as pip does; without it, importing takes a minute."""
     if f"{sys.version_info.major}.{sys.version_info.minor}" == PYTHON:
         mode = compileall.py_compile.PycInvalidationMode.UNCHECKED_HASH
         compileall.compile_dir(folder, quiet=2, invalidation_mode=mode)
 
 
 def can_emulate() -> str:
-    """Why this system cannot make the machine; empty where it can."""
+    """Return why this system cannot create the machine; empty if it can."""
     if os.uname().machine != "x86_64":
         return f"the emulator is fetched for x86_64, this is {os.uname().machine}"
     for program in ("apt-get", "dpkg", "cc"):

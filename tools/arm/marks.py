@@ -1,4 +1,4 @@
-"""Marks around stages of a program, for the plugin that counts (count.c); else they do nothing."""
+"""Marks around stages of a program for the counting plugin (count.c); otherwise they do nothing."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ NOTHING = "nothing"
 
 
 def mark() -> None:
-    """The system call that the plugin waits for."""
+    """Make the system call that the plugin waits for."""
     with contextlib.suppress(OSError):
         os.close(DESCRIPTOR)
 
@@ -23,7 +23,7 @@ class Stages:
         self.count(NOTHING, lambda: None)
 
     def count(self, name: str, work: Callable[[], object]) -> None:
-        """Run a stage some times, each between two marks, after two runs that warm up."""
+        """Run a stage repeatedly, each time between two marks, after two warm-up runs."""
         work()
         work()
         for _ in range(REPEATS):
@@ -34,14 +34,14 @@ class Stages:
 
 
 def instructions(names: Sequence[str], counts: Sequence[int]) -> dict[str, int]:
-    """Instructions of each stage, the median of its repeats, without those of the marks.
+    """Compute the instructions of each stage: the median of its repeats, without the marks' own.
 
     Args:
         names: of the stages in order, one for each repeat.
         counts: the plugin's, two for each repeat.
 
     Raises:
-        ValueError: when there are not two counts for each name.
+        ValueError: if there are not two counts per name.
     """
     if len(counts) != 2 * len(names):
         raise ValueError(f"{len(names)} stages need two counts each, got {len(counts)}")

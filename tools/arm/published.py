@@ -1,6 +1,6 @@
 """The published front end in TensorFlow on the Arm machine, counted: ``python published.py``.
 
-As the published scripts have it: eager, the mel matrix rebuilt at every call; 640/320, 40 mel
+As in the published scripts: eager, with the mel matrix rebuilt at every call; 640/320, 40 mel
 bands, 10 MFCC of one second of noise at 16 kHz.
 """
 
@@ -14,7 +14,7 @@ LENGTH, STEP, RATE_HZ, BANDS, COEFFICIENTS = 640, 320, 16_000, 40, 10
 
 
 def main() -> None:
-    """Count it."""
+    """Count its instructions."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     noise = np.random.default_rng(0).standard_normal(RATE_HZ)

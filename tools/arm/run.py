@@ -1,9 +1,9 @@
-"""Models on an emulated Arm machine: outputs against this machine's, and instructions counted.
+"""Models on an emulated Arm machine: outputs compared with this machine's, and instructions.
 
-``python tools/arm/run.py zoo/*.zip`` makes the machine (see machine.py), runs every bundle on a
+``python tools/arm/run.py zoo/*.zip`` creates the machine (see machine.py), runs every bundle on a
 Cortex-A72 (Raspberry Pi 4) and a Cortex-A76 (Raspberry Pi 5) and writes results.json and results.md
-to benchmarks/arm. A name of a recipe stands for its network untrained: what is counted does not
-depend on weights. Figures are instructions; nothing here says how long they take.
+to benchmarks/arm. The name of a recipe selects its untrained network: counts do not
+depend on weights. Figures are instructions, not times.
 Exit code 1: a promise was missed.
 """
 
@@ -53,18 +53,18 @@ TENSORFLOW = "tensorflow==2.20.0"
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """A bundle and what it is run on.
+    """A bundle and its inputs.
 
     Attributes:
         name: of the bundle.
         path: of it.
         raw: clips or windows.
-        ready: the same as the file takes them, computed here, so that kernels see equal inputs.
-        step: real value of one integer step of the output; 0.0 where it is computed in float32.
-        graph: the network, where all of it is in integers; else None. Behind a front end inside it
-            begins by rounding its input to integers.
+        ready: the same as inputs of the file, computed here, so that kernels get equal inputs.
+        step: real value of one integer step of the output; 0.0 if it is computed in float32.
+        graph: the network if all of it is in integers; else None. After a front end inside, it
+            starts by rounding its input to integers.
         labels: of a keyword model.
-        inside: bytes of the front end alone, as a model, where it is inside; else empty.
+        inside: bytes of the front end alone, as a model, if it is inside; else empty.
     """
 
     name: str
@@ -83,7 +83,7 @@ def given(name: str, path: Path, network: Path | None = None) -> Given:
     Args:
         name: of it.
         path: of it.
-        network: path of its plain form, where its front end is inside.
+        network: path of its plain form, if its front end is inside.
     """
     runner, rng = open_bundle(path, xnnpack=False), np.random.default_rng(0)
     inside, labels = b"", ()
@@ -134,12 +134,12 @@ def _output_step(model: bytes) -> float:
 
 
 def compare(it: Given, ours: Arrays, theirs: Arrays) -> dict[str, Any]:
-    """Outputs of this machine and of the other: differences in steps, or as shares for floats.
+    """Compare the outputs of both machines: differences in steps, or relative for floats.
 
-    Builtin kernels round matrix products in other places on the two machines, so that their outputs
-    are a step apart here and there. Of networks in integers, each machine's are compared with what
-    motefit's executor computes for that machine: they must be equal, bit for bit. A front end
-    inside a model is in float32: it is held against numpy's on the same machine.
+    Builtin kernels round matrix products in different places on the two machines, so that outputs
+    occasionally differ by a step. For integer networks, each machine's outputs are compared with
+    those of motefit's executor for that machine: they must be equal, bit for bit. A front end
+    inside a model is in float32: it is compared with numpy's on the same machine.
     """
     row: dict[str, Any] = {"unit": "steps" if it.step else "share of the greatest output"}
     for kernels in KERNELS:
@@ -175,9 +175,9 @@ def compare(it: Given, ours: Arrays, theirs: Arrays) -> dict[str, Any]:
 
 
 def not_as_computed(graph: Graph, it: Given, found: Arrays, machine: Kernels) -> int:
-    """Outputs of a machine's builtin kernels that the executor does not compute for that machine.
+    """Count outputs of a machine's builtin kernels that differ from the executor's.
 
-    Behind a front end inside the model, the network's inputs are what that machine made of it.
+    After a front end inside the model, the network's inputs are those that the machine computed.
     """
     inputs = found["made-builtin"] if it.inside else it.ready
     expected = run(graph, inputs, machine=machine)
@@ -185,20 +185,20 @@ def not_as_computed(graph: Graph, it: Given, found: Arrays, machine: Kernels) ->
 
 
 def run_here(arguments: list[str]) -> None:
-    """Run device.py in a process of this machine."""
+    """Run device.py in a process on this machine."""
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *arguments]
     subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
 
 
 def part(arrays: Arrays, number: int) -> Arrays:
-    """The arrays of one bundle."""
+    """Select the arrays of one bundle."""
     own = (name for name in arrays if name.strip("-abcdefghijklmnopqrstuvwxyz") == str(number))
     return {name.removesuffix(str(number)): arrays[name] for name in own}
 
 
 def measure(models: list[Given], arm: Machine, cpus: list[str]) -> list[dict[str, Any]]:
-    """One row for each bundle on each processor."""
+    """Measure each bundle on each processor, one row each."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         bundles, inputs = folder / "bundles.json", folder / "inputs.npz"
@@ -224,14 +224,14 @@ def measure(models: list[Given], arm: Machine, cpus: list[str]) -> list[dict[str
 
 
 def published(cpu: str) -> int:
-    """Instructions of the published TensorFlow front end, for one clip."""
+    """Count the instructions of the published TensorFlow front end for one clip."""
     arm = machine(wheels=[TENSORFLOW])
     said, counts = arm.run(cpu, [str(HERE / "published.py")])
     return instructions(json.loads(said), counts)["published"]
 
 
 def promises(rows: list[dict[str, Any]], models: list[Given]) -> list[dict[str, Any]]:
-    """What must hold."""
+    """Check the promises."""
     lines = [
         {
             "promise": "XNNPACK's outputs within 3 steps of x86-64's, builtin kernels' bit for bit "
@@ -256,7 +256,7 @@ def promises(rows: list[dict[str, Any]], models: list[Given]) -> list[dict[str, 
 
 
 def markdown(facts: dict[str, Any]) -> str:
-    """The results as a page."""
+    """Render the results as a page."""
     text = f"""# Arm, emulated: instructions per clip or window, and outputs against x86-64
 
 Made by `{facts["command"]}`:

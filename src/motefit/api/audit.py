@@ -1,4 +1,4 @@
-"""``data audit``: what the data hold, before anything is trained on them."""
+"""``data audit``: check the data before anything is trained on them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from motefit.spec.tasks import series_spec, speech_spec
 from motefit.tasks import find_task
 
 _SENTENCES = {"notes": "note", "warnings": Styled("warning", "doubtful")}
-"""Facts that are sentences, and what is printed before each."""
+"""Facts that are sentences, and the word printed before each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditResult(Printable):
-    """What an audit found.
+    """Result of an audit.
 
     Attributes:
-        broken: files that cannot be used; when there are some, nothing else was counted.
+        broken: files that cannot be used; if there are any, nothing else is counted.
         facts: counts by name, as they go into a card.
     """
 
@@ -31,7 +31,7 @@ class AuditResult(Printable):
     facts: Mapping[str, object]
 
     def content(self) -> list[Item]:
-        """Broken files, or each fact on a line; sentences and words on lines of their own."""
+        """List broken files, or the facts, one per line; sentences and words separately."""
         found: list[Item] = [(Styled("broken", "bad"), f" {item.problem}") for item in self.broken]
         for key, value in self.facts.items():
             found += _fact_lines(key, value)
@@ -41,7 +41,7 @@ class AuditResult(Printable):
 def audit(
     data: str | Path, *, recipe: str | Path | Recipe | None = None, progress: Progress = "auto"
 ) -> AuditResult:
-    """Look for files that cannot be used; if there are none, count what qualifies a score.
+    """Find unusable files; if there are none, count what qualifies a score.
 
     >>> import motefit, pathlib, tempfile
     >>> csv = pathlib.Path(tempfile.mkdtemp(), "climate.csv")
@@ -51,15 +51,15 @@ def audit(
 
     Args:
         data: folder of words, or CSV file.
-        recipe: whose [data] section says how to read and split; None: all words of a folder in a
-            seeded split, or the default columns of a CSV file.
+        recipe: recipe whose [data] section says how to read and split; None: all words of a folder
+            in a seeded split, or the default columns of a CSV file.
         progress: how progress is shown, see :func:`motefit.fit`.
 
     Raises:
-        DataError: when the data cannot be used as a whole.
+        DataError: if the data cannot be used at all.
     """
     data = Path(data)
-    recipe = _usual(data) if recipe is None else find_recipe(recipe)
+    recipe = _default_recipe(data) if recipe is None else find_recipe(recipe)
     task = find_task(recipe.task)
     broken = task.broken(recipe, data)
     if broken:
@@ -69,7 +69,7 @@ def audit(
     return AuditResult(broken=(), facts=task.audit(dataset))
 
 
-def _usual(data: Path) -> Recipe:
+def _default_recipe(data: Path) -> Recipe:
     model = ModelSpec(family="linear")
     if data.suffix.lower() == ".csv":
         section = series_spec.SeriesData()
@@ -92,7 +92,7 @@ def _fact_lines(key: str, value: object) -> list[Item]:
 
 
 def _word(facts: Mapping[str, Any]) -> str:
-    """How the clips of one word were recorded."""
+    """Describe how the clips of one word were recorded."""
     kinds = (
         _kinds(facts["rates_hz"], " Hz"),
         _kinds(facts["channels"], " channel"),
@@ -107,7 +107,7 @@ def _word(facts: Mapping[str, Any]) -> str:
 
 
 def _kinds(counts: Mapping[str, int], unit: str) -> str:
-    """Values with their counts; the count is left out where all clips are alike."""
+    """List values with their counts, without the count if all clips are alike."""
     if len(counts) == 1:
         return f"{next(iter(counts))}{unit}"
     return ", ".join(f"{value}{unit} {count}" for value, count in counts.items())

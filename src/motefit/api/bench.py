@@ -1,4 +1,4 @@
-"""``bench``: model files of any origin, opened for timing."""
+"""``bench``: time model files of any origin."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,19 +41,19 @@ def bench(
         models: bundles, .tflite files, zips whose first member is one, or names of
             shipped models. With a card the front end is timed too; without one the model alone, on
             random input.
-        threads: see :func:`motefit.measure.latency.comparison.bench`.
-        rounds: timed rounds.
-        profile: time the fixed workloads of a device profile as well.
+        threads: number of threads, see :func:`motefit.measure.latency.comparison.bench`.
+        rounds: number of timed rounds.
+        profile: also time the fixed workloads of a device profile.
 
     Raises:
-        ModelFileError: for a model that cannot be used.
+        ModelFileError: if a model cannot be used.
     """
     paths = tuple(map(find_model, models))
     return call_pinned(bench_here, paths, threads=threads, rounds=rounds, profile=profile)
 
 
 def bench_here(models: Sequence[Path], *, threads: int | None, rounds: int, profile: bool) -> Bench:
-    """What :func:`bench` does in the worker."""
+    """Time models in this process: the part of :func:`bench` that runs in the worker."""
     names = shown_names(models)
     found = time_all(
         [_open(path, name) for path, name in zip(models, names, strict=True)],
@@ -71,10 +71,10 @@ def bench_on_host(
     rounds: int = ROUNDS,
     profile: bool = False,
 ) -> Bench:
-    """Time models on another machine; arguments as :func:`bench`.
+    """Time models on another machine; arguments as in :func:`bench`.
 
     Raises:
-        ModelFileError: for a model that cannot be used; it does not travel.
+        ModelFileError: if a model cannot be used; it is not copied to the host.
         HostError: see :func:`motefit.measure.latency.remote.bench_on`.
     """
     silence_litert()
@@ -86,7 +86,7 @@ def bench_on_host(
 
 
 def shown_names(models: Sequence[Path]) -> tuple[str, ...]:
-    """Short names that tell files apart: the file's own, or its path where two are called alike."""
+    """Return short unique names: the file's own, with its number if two files share a name."""
     own = [path.name for path in models]
     return tuple(
         f"{number}: {path.name}" if own.count(path.name) > 1 else path.name
@@ -116,7 +116,7 @@ def _open(path: Path, name: str) -> BenchmarkEntry:
 
 
 def _packed(path: Path) -> bytes:
-    """A model with its card, where it has one, as one file; it runs here, so it may travel."""
+    """Pack a model and its card, if any, into one file, after making sure that it runs here."""
     try:
         bundle = load_bundle(path)
     except NoCardError:

@@ -1,4 +1,4 @@
-"""What is known of a run while it goes on, gathered from its events for whoever shows it."""
+"""State of a run in progress, collected from its events for any display."""
 
 import json
 from collections import Counter
@@ -16,14 +16,14 @@ from motefit.spec.budget import Budget
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingProgress:
-    """How far one training is.
+    """Progress of one training.
 
     Attributes:
-        title: of the candidate.
+        title: title of the candidate.
         done: epochs done.
-        epochs: that it trains up to now.
-        score: best on the validation set so far: accuracy, or minus the mean absolute error.
-        seconds: that its epochs took, on average.
+        epochs: epochs up to which it currently trains.
+        score: best validation score so far: accuracy, or minus the mean absolute error.
+        seconds: average duration of its epochs.
     """
 
     title: str
@@ -34,13 +34,13 @@ class TrainingProgress:
 
 
 class Board:
-    """Counts, trainings and the best candidate so far.
+    """Counts, trainings and the best candidate of a run so far.
 
     Attributes:
         round: number of the round, from 0.
-        stage: what the workers are at, in words.
-        counts: candidates by what became of them, ``left out`` and ``to train`` among them.
-        rejected_by: rejected candidates by the bound they miss.
+        stage: what the workers are doing, in words.
+        counts: number of candidates by status, including ``left out``.
+        rejected_by: number of rejected candidates by the bound they miss.
         best: facts of the best candidate for the recipe's own budget so far.
     """
 
@@ -54,7 +54,7 @@ class Board:
         self._trainings: Sequence[InTraining] = ()
 
     def screened(self, number: int, entries: Sequence[Proposal]) -> None:
-        """A round was judged."""
+        """Count the candidates of a screened round."""
         self.round = number
         self.counts["screened"] += len(entries)
         self.counts["rejected"] += sum(bool(e.excess) for e in entries)
@@ -62,30 +62,30 @@ class Board:
         self.rejected_by.update(name for e in entries for name in e.excess)
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
-        """A stage begins."""
+        """Note the trainings of a new stage."""
         self.stage, self._trainings = stage, trainings
 
     def trained(self) -> None:
-        """The stage is over."""
+        """Note the end of the stage."""
         self._trainings = ()
 
     def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
-        """Candidates have come this far."""
+        """Update the best candidate from the facts of candidates."""
         known = dict(enumerate([*([self.best] if self.best else []), *facts]))
         if known:
             self.best = known[choose(known, self.budget)]
 
     def entered(self, records: Sequence[Trial]) -> None:
-        """A round is over."""
+        """Count the candidates of a finished round by status."""
         self.counts.update(r.status for r in records if r.status != "rejected")
 
     def trainings(self) -> list[TrainingProgress]:
-        """The stage's trainings as their workers have logged them."""
+        """Return the progress of the stage's trainings as logged by their workers."""
         return [_progress(training) for training in self._trainings]
 
 
 def seconds_left(trainings: Sequence[TrainingProgress], workers: int) -> float | None:
-    """What the trainings of a stage still need, if all epochs take as long; None: not known yet."""
+    """Estimate the rest of a stage from its average epoch; None if nothing is known yet."""
     known = [t.seconds for t in trainings if t.seconds > 0]
     if not known:
         return None
@@ -115,4 +115,4 @@ def _last_line(path: Path) -> dict[str, Any] | None:
         lines = path.read_text(encoding="utf-8").splitlines()
         return dict(json.loads(lines[-1])) if lines else None
     except (OSError, ValueError):
-        return None  # not there yet, or half a line: the next look sees more
+        return None  # not written yet, or an incomplete line: the next update sees more

@@ -1,4 +1,4 @@
-"""``check``: measure a model file again and hold it against its card and budget."""
+"""``check``: measure a model file again and compare it with its card and budget."""
 
 from pathlib import Path
 
@@ -28,19 +28,19 @@ def check(
     Args:
         model: bundle, .tflite with its card, or name of a shipped model; with ``recipe`` any
             .tflite file or zip of one.
-        data: folder of words, or CSV file; None synthesizes what the recipe asks for.
-        recipe: budget and [data] section to use instead of the card's, by name, path or as a
-            Recipe; for a file without a card also its front end.
-        out: folder of certificate and report; None: ``<model>-check`` beside the model.
+        data: folder of words, or CSV file; None synthesizes data by the recipe.
+        recipe: recipe whose budget and [data] section replace the card's, by name, path or as a
+            Recipe; for a file without a card its front end is used too.
+        out: folder for certificate and report; None: ``<model>-check`` beside the model.
         progress: how progress is shown, see :func:`motefit.fit`.
 
     Returns:
-        The measured card and certificate, and in ``differences`` what the card stated otherwise.
+        The measured card and certificate, and in ``differences`` what the card does not confirm.
 
     Raises:
-        ModelFileError: when the model is damaged, or its bytes are not those of its card.
-        DataError: for data that cannot be used.
-        RecipeError: for a recipe that is not of the model's task.
+        ModelFileError: if the model is damaged, or its bytes do not match its card.
+        DataError: if the data cannot be used.
+        RecipeError: if the recipe is for another task than the model.
     """
     with open_progress(progress) as listener:
         return measure_again(

@@ -1,4 +1,4 @@
-"""``synthesize`` and ``fetch``: data to train on."""
+"""``synthesize`` and ``fetch``: get data for training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ def synthesize(  # noqa: PLR0913 - the options of a command
     workers: int = 1,
     progress: Progress = "auto",
 ) -> SynthReport | ClimateReport:
-    """Make spoken words (with espeak-ng, in a process of its own) or a climate series.
+    """Synthesize spoken words (with espeak-ng, in a separate process) or a climate series.
 
     >>> import motefit, pathlib, tempfile
     >>> out = pathlib.Path(tempfile.mkdtemp(), "climate.csv")
@@ -34,19 +34,19 @@ def synthesize(  # noqa: PLR0913 - the options of a command
     'climate.csv'
 
     Args:
-        out: folder of the words, or CSV file of the climate.
-        words: to speak; either these or ``climate_days``.
-        clips: per word.
-        climate_days: days of a climate series, a row every 10 minutes.
+        out: folder for the words, or CSV file for the climate series.
+        words: words to speak; give either these or ``climate_days``.
+        clips: number of clips per word.
+        climate_days: length of a climate series in days, with a row every 10 minutes.
         rate_hz: sampling rate of the clips.
-        accents: espeak-ng voices, e.g. ``["de"]``; none given: English ones.
+        accents: espeak-ng voices, e.g. ``["de"]``; empty: English ones.
         seed: equal seeds give equal bytes.
-        workers: espeak-ng processes.
+        workers: number of espeak-ng processes.
         progress: how progress is shown, see :func:`motefit.fit`.
 
     Raises:
-        RecipeError: for neither words nor days, or both, or numbers that make no sense.
-        OutputError: when ``out`` cannot be written.
+        RecipeError: for neither words nor days, or both, or invalid numbers.
+        OutputError: if ``out`` cannot be written.
         MissingExtraError: for words without ``pip install 'motefit[synth]'``.
     """
     out, rng = Path(out), np.random.default_rng(seed)
@@ -68,21 +68,21 @@ def synthesize(  # noqa: PLR0913 - the options of a command
 
 
 def fetch(name: str, out: str | Path, *, url: str = "", progress: Progress = "auto") -> FetchReport:
-    """Download a published data set, with resume and checks of size and sha256.
+    """Download a published data set; downloads resume, and size and SHA-256 are checked.
 
     >>> import motefit
     >>> motefit.fetch("mini-speech-commands", "data/words")  # doctest: +SKIP
 
     Args:
-        name: of the data set, see :func:`motefit.dataset_names`.
+        name: name of the data set, see :func:`motefit.dataset_names`.
         out: folder to unpack into.
-        url: of the same archive on a mirror.
+        url: address of the same archive on a mirror.
         progress: how progress is shown, see :func:`motefit.fit`.
 
     Raises:
-        RecipeError: for an unknown name or a URL that is not http(s).
-        DataError: when the archive cannot be had or is not the right one.
-        OutputError: when ``out`` cannot be written.
+        RecipeError: if the name is unknown or the URL is not http(s).
+        DataError: if the archive cannot be downloaded or is not the right one.
+        OutputError: if ``out`` cannot be written.
     """
     with open_progress(progress) as listener:
         return download(name, Path(out), progress=listener.loading, url=url or None)

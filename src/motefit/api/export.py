@@ -1,4 +1,4 @@
-"""``export``: the same network in another form of file."""
+"""``export``: write the same network in another form."""
 
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,7 @@ from motefit.runtime.zoo import find_model
 from motefit.spec.errors import RecipeError
 
 SUFFIXES = {"in-graph": "in-graph", "streaming": "stream"}
-"""What the file of each form is called, behind the model's name."""
+"""Suffix of each form's file, after the model's name."""
 
 
 def export(
@@ -21,7 +21,7 @@ def export(
     data: str | Path | None = None,
     progress: Progress = "auto",
 ) -> InGraphExport | StreamingExport:
-    """Bring a keyword model into another form, and measure what ships.
+    """Convert a keyword model to another form, and measure the file it ships.
 
     >>> import motefit
     >>> done = motefit.export("yes-no", "in-graph", out="yes-no.zip")  # doctest: +SKIP
@@ -30,16 +30,17 @@ def export(
 
     Args:
         model: bundle, .tflite with its card, or name of a shipped model.
-        form: ``"in-graph"`` puts the front end into the file: raw samples in, scores out;
-            ``"streaming"`` makes the network a step in a stream: new frames in, its past as states.
+        form: ``"in-graph"`` moves the front end into the file: raw samples in, scores out;
+            ``"streaming"`` makes the network one step of a stream: new frames and past states in.
         out: bundle to write; None: ``<model>.in-graph.zip`` or ``<model>.stream.zip`` beside it.
-        data: folder of words: accuracy is measured and the budget certified. None: size, latency,
-            and agreement with the plain form on generated sound.
+        data: folder of words, to measure accuracy and certify the budget. None: only size,
+            latency, and agreement with the plain form on generated sound.
         progress: how progress is shown, see :func:`motefit.fit`.
 
     Raises:
-        ModelFileError: when the model is damaged or for another task.
-        RecipeError: for an unknown form, a network that looks ahead in time, or other words.
+        ModelFileError: if the model is damaged or for another task.
+        RecipeError: if the form is unknown, the network looks ahead in time, or the data have
+            other words.
     """
     if form not in SUFFIXES:
         raise RecipeError(f"the form must be one of {', '.join(SUFFIXES)}, got {form!r}")

@@ -1,4 +1,4 @@
-"""Forecast from a CSV file with a bundle: which window, when it ends, and what follows it."""
+"""``forecast``: predict the steps that follow a window of a CSV file."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,17 +22,17 @@ from motefit.spec.tasks.series_spec import NAME, SeriesData, SeriesIO
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast(Printable):
-    """The steps that follow a window of a series; times are by the file's own clock.
+    """Forecast of the steps that follow a window of a series; times are by the file's own clock.
 
     Attributes:
-        input_end: time of the newest row that the model saw.
+        input_end: time of the newest row in the window.
         newest: time of the newest row of the file.
-        zone: of all times, as ``"+02:00"``: that of the row at ``input_end``; empty where the file
-            states none.
+        zone: zone of all times, e.g. ``"+02:00"``: that of the row at ``input_end``; empty if the
+            file states none.
         times: datetime64[s] (output_steps,).
         targets: names of the predicted columns.
         values: float64 (output_steps, targets), in the columns' own units.
-        filled_inputs: values of the window that were missing and are held from earlier rows.
+        filled_inputs: number of missing values in the window, which are held from earlier rows.
     """
 
     input_end: np.datetime64
@@ -44,7 +44,7 @@ class Forecast(Printable):
     filled_inputs: int
 
     def content(self) -> list[Item]:
-        """Where the input ends, and a row for each step."""
+        """List where the input ends, and a row for each step."""
         rows = [
             (self.written(time), *(f"{value:.2f}" for value in row))
             for time, row in zip(self.times, self.values, strict=True)
@@ -53,11 +53,11 @@ class Forecast(Printable):
         return [self._origin(), ResultTable(titles=("time", *self.targets), align=align, rows=rows)]
 
     def written(self, time: np.datetime64) -> str:
-        """A time with its zone."""
+        """Format a time with its zone."""
         return str(time).replace("T", " ") + self.zone
 
     def _origin(self) -> str:
-        """Where the input ends, by which clock, and what of it is filled."""
+        """Describe where the input ends, by which clock, and how many values are filled."""
         text = f"input ends {self.written(self.input_end)}, "
         if self.input_end == self.newest:
             text += "the newest row"
@@ -90,12 +90,12 @@ def forecast(
         series: the CSV file.
         at: time of the row to forecast from, in ISO 8601 or the recipe's format, by the file's own
             clock unless it has a zone; empty: the newest row.
-        stale_ok: where no window ends at that row, take the last one before it.
+        stale_ok: whether to use the last earlier window if none ends at that row.
 
     Raises:
-        DataError: for a file that cannot be used, a time that is not in it, or a row that no
-            window ends at; the message names the last one before it.
-        ModelFileError: for a model that cannot be used.
+        DataError: if the file cannot be used, does not have the time, or no window ends at the row;
+            the message names the last row at which one does.
+        ModelFileError: if the model cannot be used.
     """
     silence_litert()
     model = find_model(model)
@@ -125,17 +125,17 @@ def forecast(
 
 
 def _reading(card: Card) -> SeriesData:
-    """How the model's own data were read, with the columns and step that its card states."""
+    """Return how the model's own data were read, with the columns and step of its card."""
     io: SeriesIO = card.io
     given = decode(SeriesData, card.recipe.get("data", {}), where="the card's recipe: [data]")
     return replace(given, inputs=io.inputs, targets=io.targets, step_minutes=io.step_minutes)
 
 
 def _window_end(series: Series, asked: int, io: SeriesIO, *, stale_ok: bool) -> int:
-    """The row of the file that the window ends at: ``asked``, or one before it where that may be.
+    """Find the row of the file at which the window ends: ``asked``, or an earlier one if allowed.
 
     Raises:
-        DataError: when no window ends there.
+        DataError: if no window ends there.
     """
     run_start = np.repeat([a for a, _ in series.runs], [b - a for a, b in series.runs])
     behind = np.arange(len(run_start)) - run_start + 1
@@ -149,7 +149,7 @@ def _window_end(series: Series, asked: int, io: SeriesIO, *, stale_ok: bool) -> 
     if len(place) and behind[place[0]] < io.input_steps:
         reason = (
             f"the model looks back over {io.input_steps} rows, {io.step_minutes:g} minutes apart; "
-            f"the file has {behind[place[0]]} such rows up to there, behind a gap, a missing value "
+            f"the file has {behind[place[0]]} such rows up to there, after a gap, a missing value "
             "or the start of the file"
         )
     else:
@@ -167,10 +167,10 @@ def _window_end(series: Series, asked: int, io: SeriesIO, *, stale_ok: bool) -> 
 
 
 def _row_at(series: Series, at: str, time_format: str) -> int:
-    """The row of the file with a time.
+    """Find the row of the file with a given time.
 
     Raises:
-        DataError: for a text that is no time, or a time that no row, or more than one, has.
+        DataError: if the text is not a time, or not exactly one row has the time.
     """
     moment = _parsed(at, time_format)
     clock = np.datetime64(moment.replace(tzinfo=None), "s")
@@ -180,7 +180,7 @@ def _row_at(series: Series, at: str, time_format: str) -> int:
         rows = np.flatnonzero(times == clock)
     elif series.file_zones is None:
         raise DataError(
-            f"--at {at!r} has a zone, the times of {series.path} have none; give it without"
+            f"--at {at!r} has a zone, but the times of {series.path} have none; leave it out"
         )
     else:
         rows = np.flatnonzero(series.file_times == clock - _seconds(offset.total_seconds()))
@@ -208,13 +208,13 @@ def _parsed(at: str, time_format: str) -> datetime:
 
 
 def _text(series: Series, row: int) -> str:
-    """The time of a row by its own clock, with its zone."""
+    """Format the time of a row by its own clock, with its zone."""
     text = str(series.file_times[row] + _zone(series, row)).replace("T", " ")
     return text if series.file_zones is None else text + _zone_text(int(series.file_zones[row]))
 
 
 def _zone(series: Series, row: int) -> np.timedelta64:
-    """How far a row's clock is ahead of the series' times."""
+    """Return how far a row's clock is ahead of the times of the series."""
     return _seconds(0 if series.file_zones is None else int(series.file_zones[row]))
 
 
@@ -223,7 +223,7 @@ def _seconds(count: float) -> np.timedelta64:
 
 
 def _zone_text(seconds: int) -> str:
-    """A zone as ISO 8601 writes it.
+    """Format a zone as in ISO 8601.
 
     >>> _zone_text(7200), _zone_text(-12600), _zone_text(0)
     ('+02:00', '-03:30', '+00:00')

@@ -1,4 +1,4 @@
-"""``inspect``: what is in a .tflite file, made here or elsewhere, and what one run costs."""
+"""``inspect``: show the content of a .tflite file of any origin, and the costs of one run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from motefit.tflite.validate import validate
 
 @dataclass(frozen=True, kw_only=True)
 class ModelReport(Printable):
-    """What is in a model file.
+    """Content and costs of a model file.
 
     Attributes:
-        path: of the file.
-        file: its tensors and operations, and where its bytes go.
+        path: path of the file.
+        file: its tensors and operations, and the number of bytes of each part.
         claims: how its weights are stored.
-        arena: memory that TensorFlow Lite Micro needs, where it can be measured.
-        problem: what is wrong with a file that could be read all the same; empty: nothing.
-        parity: layer by layer against LiteRT's builtin kernels; None where not asked for.
+        arena: memory that TensorFlow Lite Micro needs, if it can be measured.
+        problem: defect of a file that could be read anyway; empty: none.
+        parity: layer-by-layer comparison with LiteRT's builtin kernels; None if not requested.
     """
 
     path: Path
@@ -39,23 +39,23 @@ class ModelReport(Printable):
 
     @property
     def agrees(self) -> bool:
-        """Whether no layer differs from LiteRT's; True where none was compared."""
+        """Whether no layer differs from LiteRT's; True if none was compared."""
         return self.parity is None or self.parity.first is None
 
     def content(self) -> list[Item]:
-        """What is in the file, where its bytes go, and what one run costs."""
+        """List the content of the file, where its bytes go, and the costs of one run."""
         found, claims = self.file, self.claims
         size = format_value("size.tflite_bytes", found.size_bytes)
         lines: list[Item] = [
             (Styled(str(self.path), "strong"), f": {size}"),
             (
                 f"{found.parameters} parameters ({100 * found.sparsity:.1f} % zero), "
-                f"{format_value('macs', found.macs)} multiply-accumulates a run"
+                f"{format_value('macs', found.macs)} multiply-accumulates per run"
             ),
             f"weights: {'; '.join(claims.techniques) or claims.precision}",
         ]
         if self.problem:
-            lines.append((Styled("not sound:", "bad"), f" {self.problem}"))
+            lines.append((Styled("invalid:", "bad"), f" {self.problem}"))
         known = self.arena.arena_bytes
         arena = self.arena.method if known is None else f"{known} bytes"
         lines.append(f"arena of TensorFlow Lite Micro: {arena}")
@@ -66,7 +66,7 @@ class ModelReport(Printable):
 
 
 def inspect(model: str | Path, *, parity: str | Path = "") -> ModelReport:
-    """Show where the bytes of a model file go, what is in it, and what one run costs.
+    """Show the content of a model file, where its bytes go, and the costs of one run.
 
     >>> import motefit
     >>> found = motefit.inspect("climate-6")
@@ -76,13 +76,13 @@ def inspect(model: str | Path, *, parity: str | Path = "") -> ModelReport:
     True
 
     Args:
-        model: .tflite file, zip that holds one, or name of a shipped model.
+        model: .tflite file, zip of one, or name of a shipped model.
         parity: compare each layer with LiteRT's builtin kernels, on ``"random"`` inputs, a ``.npy``
-            file of inputs (n, ...), or the data of a model with its card. Empty: do not.
+            file of inputs (n, ...), or the data of a model with its card. Empty: no comparison.
 
     Raises:
-        ModelFileError: for a file that cannot be read, or with ``parity`` be run.
-        DataError: for inputs of another size.
+        ModelFileError: if the file cannot be read or, with ``parity``, cannot be run.
+        DataError: if the inputs have another size.
     """
     path = find_model(model)
     file = ModelFile.from_path(path)

@@ -1,4 +1,4 @@
-"""``latency``: any model file by one of the published measuring protocols, or by motefit's own."""
+"""``latency``: measure any model file by a published protocol, or by motefit's own."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,19 +44,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Flags:
-    """The options of the published inference scripts; None: not given.
+    """Options of the published inference scripts; None: not given.
 
     Attributes:
-        rate: sampling rate of the front end in Hz; 16000 where no card says otherwise.
+        rate: sampling rate of the front end in Hz; 16000 without a card.
         mfcc: cepstral coefficients instead of a resized spectrogram.
         resize: side of the image the spectrogram is resized to; 32 without ``mfcc``, 0 for mel
             features.
         length: samples in a frame; 640.
         stride: samples between two frames; 320.
         bins: mel bands; 40.
-        lower_frequency: of the mel bands in Hz; 20.
-        upper_frequency: of the mel bands in Hz; 4000.
-        coeff: first coefficients kept; 10. 0 keeps the log-mel bands.
+        lower_frequency: lower limit of the mel bands in Hz; 20.
+        upper_frequency: upper limit of the mel bands in Hz; 4000.
+        coeff: number of first coefficients kept; 10. 0 keeps the log-mel bands.
     """
 
     rate: int | None = None
@@ -71,7 +71,7 @@ class Flags:
 
     @property
     def of_mel(self) -> dict[str, int]:
-        """Those given that only mel features have, by their option."""
+        """Options given that only apply to mel features, by name."""
         given = {
             "--bins": self.bins,
             "--lower-frequency": self.lower_frequency,
@@ -83,17 +83,17 @@ class Flags:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured(Printable):
-    """What one protocol found.
+    """Result of measuring a model by one protocol.
 
     Attributes:
-        protocol: its name.
-        result: its figures.
-        frontend: that was timed.
+        protocol: name of the protocol.
+        result: figures of the protocol.
+        frontend: front end that was timed.
         resize: side of the image a spectrogram was resized to; 0: not resized.
         from_card: whether the front end is the card's.
-        threads: of LiteRT.
+        threads: number of threads of LiteRT.
         resolver: ``"xnnpack"`` or ``"builtin"``; empty without a model.
-        machine: when the measurement began.
+        machine: state of the machine at the start of the measurement.
     """
 
     protocol: ProtocolName
@@ -106,7 +106,7 @@ class Measured(Printable):
     machine: Machine
 
     def content(self) -> list[Item]:
-        """The setting, and the protocol's own lines."""
+        """List the setting and the protocol's own lines."""
         return [self.setting, *self.lines]
 
     @property
@@ -122,7 +122,7 @@ class Measured(Printable):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """For people; those of ``2020`` and ``2024`` are the published scripts' own."""
+        """Lines for people; those of ``2020`` and ``2024`` are the published scripts' own."""
         if not isinstance(self.result, Latency):
             return self.result.lines
         found = self.result
@@ -157,15 +157,14 @@ def latency(
         model: bundle, .tflite file, zip whose first member is one, or name of a shipped
             model; None times the front end alone, as the script of 2020 does.
         flags: the front end of a file without a card; must not contradict a card.
-        protocol: its name.
-        pause_s: after each loop of a published protocol; None: 0.1.
-        threads: of LiteRT.
+        protocol: name of the protocol.
+        pause_s: pause after each loop of a published protocol; None: 0.1.
+        threads: number of threads of LiteRT.
         xnnpack: LiteRT's default delegate; False runs the builtin kernels.
 
     Raises:
-        RecipeError: for flags that contradict the card, each other or the protocol.
-        ModelFileError: for a model that cannot be used, or that takes another input than the front
-            end gives.
+        RecipeError: if flags contradict the card, each other or the protocol.
+        ModelFileError: if the model cannot be used, or does not take the output of the front end.
     """
     if protocol == "motefit" and pause_s is not None:
         raise RecipeError("the motefit protocol does not pause; give --protocol 2020 or 2024")
@@ -189,7 +188,7 @@ def latency_here(
     threads: int,
     xnnpack: bool,
 ) -> Measured:
-    """What :func:`latency` does in the worker."""
+    """Measure in this process: the part of :func:`latency` that runs in the worker."""
     machine = this_machine()
     resize, card = 0, _card(model)
     pipeline: Pipeline | None = None
@@ -246,14 +245,14 @@ def _card(model: Path | None) -> Card | None:
         return None
     if card.task != NAME:
         raise RecipeError(
-            f"{model} is a model for {card.task}, which has no front end of sound; "
+            f"{model} is a model for {card.task}, which has no audio front end; "
             f"measure it with: motefit bench {model}"
         )
     return card
 
 
 def _of_card(card: Card, flags: Flags, model: Path) -> FrontEnd:
-    """The card's front end, when no flag says something else."""
+    """Return the card's front end, unless a flag contradicts it."""
     frontend: FrontEnd = card.io.frontend
     is_mfcc = frontend.kind == "mel" and frontend.coefficients > 0
     pairs: tuple[tuple[str, object, object], ...] = (
@@ -268,21 +267,21 @@ def _of_card(card: Card, flags: Flags, model: Path) -> FrontEnd:
         ("--coeff", flags.coeff, frontend.coefficients),
     )
     wrong = [
-        f"{name} says {given}, the card {stated}"
+        f"{name} is {given}, but {stated} in the card"
         for name, given, stated in pairs
         if given is not None and given != stated
     ]
     if wrong:
         raise RecipeError(
-            f"{model}: the options contradict its card: {'; '.join(wrong)}; leave them out (the "
-            "card's values are used), or give the .tflite file alone"
+            f"{model}: the options contradict its card: {'; '.join(wrong)}; leave them out to use "
+            "the card's values, or give the .tflite file alone"
         )
     return frontend
 
 
 def _of_flags(flags: Flags, protocol: ProtocolName) -> tuple[FrontEnd, int]:
-    """The front end the flags ask for, and the side of the image; the scripts' own defaults."""
-    _require_sense(flags, protocol)
+    """Build the front end of the flags, with the scripts' defaults, and the side of the image."""
+    _require_consistent(flags, protocol)
     rate_hz = _or(flags.rate, RATE_HZ)
     length, stride = _or(flags.length, LENGTH), _or(flags.stride, STRIDE)
     resize = 0 if protocol == "2024" or flags.mfcc else _or(flags.resize, RESIZE)
@@ -310,19 +309,19 @@ def _of_flags(flags: Flags, protocol: ProtocolName) -> tuple[FrontEnd, int]:
     return frontend, 0
 
 
-def _require_sense(flags: Flags, protocol: ProtocolName) -> None:
+def _require_consistent(flags: Flags, protocol: ProtocolName) -> None:
     if flags.resize is not None and flags.resize < 0:
         raise RecipeError(f"--resize must be 0 (off) or more, got {flags.resize}")
     if flags.mfcc and flags.coeff == 0:
-        raise RecipeError("--mfcc contradicts --coeff 0, which asks for the log-mel bands")
+        raise RecipeError("--mfcc contradicts --coeff 0, which keeps the log-mel bands")
     if flags.resize and (flags.mfcc or protocol == "2024"):
         other = "--mfcc" if flags.mfcc else "--protocol 2024"
         raise RecipeError(f"--resize has no meaning with {other}: only spectrograms are resized")
     resized = protocol != "2024" and not flags.mfcc and flags.resize != 0
     if resized and flags.of_mel:
         raise RecipeError(
-            f"{', '.join(flags.of_mel)} would do nothing: without --mfcc the input is the "
-            "spectrogram resized; add --mfcc, or --resize 0 for mel features without it"
+            f"{', '.join(flags.of_mel)} would have no effect: without --mfcc the input is the "
+            "resized spectrogram; add --mfcc, or --resize 0 for mel features without it"
         )
 
 

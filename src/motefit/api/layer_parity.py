@@ -1,4 +1,4 @@
-"""Layer by layer on real or random inputs: ``inspect --parity``."""
+"""``inspect --parity``: layer-by-layer comparison on real or random inputs."""
 
 from pathlib import Path
 
@@ -22,17 +22,17 @@ def parity(model: Path, data: str, *, examples: int = EXAMPLES) -> Parity:
     """Compare every layer of a file with LiteRT's builtin kernels.
 
     Args:
-        model: a .tflite file, or a zip that holds one.
-        data: ``"random"`` for normal numbers of variance 1, as normalized inputs are; a ``.npy``
+        model: a .tflite file, or a zip of one.
+        data: ``"random"`` for normal numbers with variance 1, like normalized inputs; a ``.npy``
             file of inputs (n, ...) as the network takes them; or, for a model with its card, the
-            data of its task, whose validation set is taken.
-        examples: at most so many.
+            data of its task, whose validation set is used.
+        examples: maximum number of examples.
 
     Raises:
-        DataError: for inputs of another size.
-        ModelFileError: for a file that cannot be read or run.
-        MissingExtraError: for a task's data without what training needs.
-        NoCardError: for a task's data and a model without a card.
+        DataError: if the inputs have another size.
+        ModelFileError: if the file cannot be read or run.
+        MissingExtraError: for a task's data without the extras of training.
+        NoCardError: for a task's data if the model has no card.
     """
     silence_litert()
     content = read_model(model)
@@ -50,22 +50,25 @@ def _array(path: Path) -> np.ndarray:
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"cannot read the inputs {path}: {error}") from None
     if found.ndim < 2 or found.dtype.kind not in "fiu":
-        raise DataError(f"{path} must hold numbers of shape (n, ...), got {found.shape}")
+        raise DataError(
+            f"{path} must contain real numbers of shape (n, ...), got {found.dtype} of shape "
+            f"{found.shape}"
+        )
     return found
 
 
 def _inputs(model: Path, data: Path, examples: int) -> np.ndarray:
-    """Inputs of the network from the validation set of its task's data."""
+    """Prepare inputs of the network from the validation set of its task's data."""
     try:
         card = load_bundle(model).card
     except NoCardError:
         raise NoCardError(
-            f"{model} has no card, which would say how its inputs are made from {data}: give a "
-            ".npy file of inputs, or --parity random"
+            f"{model} has no card to say how its inputs are computed from {data}: give a .npy "
+            "file of inputs, or --parity random"
         ) from None
     table = {key: value for key, value in card.recipe.items() if key != "name"}
     if not table:
-        raise RecipeError(f"the card of {model} names no recipe; give a .npy file of inputs")
+        raise RecipeError(f"the card of {model} has no recipe; give a .npy file of inputs")
     require_training()
     recipe = Recipe.from_table(table, name=model.stem)
     task = find_task(card.task)

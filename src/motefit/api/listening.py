@@ -1,4 +1,4 @@
-"""``listen``: spot words in an endless stream of sound."""
+"""``listen``: keyword spotting in live sound."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -42,26 +42,26 @@ def listen(  # noqa: PLR0913 - the options of a command
 
     Args:
         model: bundle, .tflite with its card, or name of a shipped model.
-        source: ``"arecord"`` or ``"sounddevice"``, with ``:DEVICE`` behind it for one of several;
+        source: ``"arecord"`` or ``"sounddevice"``, followed by ``:DEVICE`` to select a device;
             ``"-"`` for 16-bit PCM or WAV on standard input; or a WAV file. Empty: the default
             microphone.
         rate_hz: sampling rate of a microphone, or of PCM without a header; 0: the model's own.
-        channels: of PCM without a header; averaged.
-        seconds: stop after so much sound; 0: listen on.
-        threshold: evidence that a word needs: the network's certainty, from chance (0) to 1, and
-            how much the sound stands out.
+        channels: number of channels of PCM without a header, which are averaged.
+        seconds: length of sound after which to stop; 0: never.
+        threshold: evidence needed to report a word: the network's certainty, from chance (0) to 1,
+            plus the prominence of the sound.
         hop_ms: milliseconds between two evaluated windows.
-        ignore: labels not to report.
-        wait_s: seconds without sound that are an error.
-        retries: attempts to open a microphone again that was lost.
-        tell: called with a line of text when sound is lost or found again; on standard error.
+        ignore: labels that are not reported.
+        wait_s: seconds without sound after which to fail.
+        retries: attempts to reopen a lost microphone.
+        tell: called with a line of text when sound is lost or back; default: standard error.
 
     Yields:
-        each keyword, as soon as it is certain.
+        Each keyword, as soon as it is certain.
 
     Raises:
-        DataError: when the sound cannot be read, or is lost for good.
-        ModelFileError: for a model that cannot be used.
+        DataError: if the sound cannot be read, or is lost for good.
+        ModelFileError: if the model cannot be used.
     """
     silence_litert()
     settings = StreamingSettings(hop_ms=hop_ms, threshold=threshold, ignored=tuple(ignore))
@@ -74,14 +74,14 @@ def listen(  # noqa: PLR0913 - the options of a command
 
 
 def _until(sound: Iterator[Chunk], seconds: float) -> Iterator[Chunk]:
-    """The first chunks.
+    """Limit the sound to its first seconds.
 
     Yields:
-        chunks up to so many seconds of sound.
+        Chunks until the limit is reached.
     """
-    heard_s = 0.0
+    received_s = 0.0
     for chunk in sound:
         yield chunk
-        heard_s += len(chunk.samples) / chunk.rate_hz
-        if heard_s >= seconds:
+        received_s += len(chunk.samples) / chunk.rate_hz
+        if received_s >= seconds:
             return

@@ -1,4 +1,4 @@
-"""``load``: a model of any task, ready to run."""
+"""``load``: open a model of any task, ready to run."""
 
 from pathlib import Path
 
@@ -24,16 +24,16 @@ def load(
     (6, 2)
 
     Args:
-        model: path of a bundle (.zip), or of a .tflite file with its card beside it; or the name of
-            a shipped model, see :func:`motefit.model_names`.
-        threads: of LiteRT's kernels.
+        model: path of a bundle (.zip), or of a .tflite file with its card beside it; or name of a
+            shipped model, see :func:`motefit.model_names`.
+        threads: number of threads for LiteRT's kernels.
         xnnpack: LiteRT's default delegate; False runs the builtin kernels.
 
     Returns:
         A KeywordSpotter for a keyword model, a Forecaster for a forecasting model.
 
     Raises:
-        ModelFileError: when there is no such model, or it is damaged or changed.
+        ModelFileError: if there is no such model, or it is damaged or changed.
     """
     silence_litert()
     bundle = load_bundle(find_model(model))

@@ -1,4 +1,4 @@
-"""Run a bundle on audio files; needs neither torch nor, for WAV, any extra."""
+"""``classify_files``: run a bundle on audio files; WAV needs no extra, and nothing needs torch."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,20 +19,20 @@ def classify_files(
     WAV files are read as the device reads them; FLAC and OGG need the extra ``train``.
 
     >>> import motefit
-    >>> for path, heard in motefit.classify_files("yes-no", ["clips"]):  # doctest: +SKIP
-    ...     print(path, heard.label)
+    >>> for path, found in motefit.classify_files("yes-no", ["clips"]):  # doctest: +SKIP
+    ...     print(path, found.label)
 
     Args:
         model: bundle, .tflite with its card, or name of a shipped model.
-        paths: files, and folders whose audio files are taken, those of sub-folders too.
+        paths: files, and folders whose audio files are used, including subfolders.
 
     Yields:
-        each file, in the order given (sorted within a folder), and what was heard.
+        Each file, in the order given (sorted within a folder), and its classification.
 
     Raises:
-        DataError: for a file that cannot be used, or a folder without audio files.
+        DataError: if a file cannot be used, or a folder has no audio files.
         MissingExtraError: for FLAC or OGG without soundfile.
-        ModelFileError: for a model that cannot be used.
+        ModelFileError: if the model cannot be used.
     """
     silence_litert()
     spotter = KeywordSpotter.load(find_model(model))
@@ -53,6 +53,6 @@ def _audio_files(paths: Sequence[Path]) -> list[Path]:
         found = [f for f in path.rglob("*") if f.suffix.lower() in AUDIO_SUFFIXES]
         shown = sorted(f for f in found if not f.name.startswith("."))
         if not shown:
-            raise DataError(f"{path} holds no audio files ({', '.join(AUDIO_SUFFIXES)})")
+            raise DataError(f"{path} has no audio files ({', '.join(AUDIO_SUFFIXES)})")
         files.extend(shown)
     return files

@@ -22,7 +22,7 @@ from motefit.spec.metrics import format_value
 from motefit.spec.recipe import Recipe
 
 ROWS = 12
-"""Trainings in the live table; the others are counted."""
+"""Number of trainings in the live table; the others are only counted."""
 
 
 ProgressName = Literal["auto", "live", "plain", "json", "quiet"]
@@ -33,7 +33,7 @@ err = Console(stderr=True, highlight=False, emoji=False)
 
 
 class Shown(Listener):
-    """A listener that is a context manager: the terminal is left as it was, however a run ends."""
+    """A listener that is a context manager and restores the terminal however a run ends."""
 
     def __enter__(self) -> Self:
         return self
@@ -42,20 +42,20 @@ class Shown(Listener):
         self.close()
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
 
 
 def open_progress(
     progress: Progress = "auto", *, workers: int = 0
 ) -> AbstractContextManager[Listener]:
-    """What shows a run's progress, on standard error.
+    """Open a display of a run's progress on standard error.
 
     Args:
-        progress: how; or a listener of the caller's own.
-        workers: of the run; 0 for one per core.
+        progress: name of the display, or the caller's own listener.
+        workers: number of workers of the run; 0: one per core.
 
     Raises:
-        RecipeError: for an unknown name.
+        RecipeError: if the name is unknown.
     """
     if isinstance(progress, Listener):
         return nullcontext(progress)
@@ -71,10 +71,10 @@ def open_progress(
 
 
 class PlainLines(Shown):
-    """A line for each step, for logs."""
+    """Display of one line per step, for logs."""
 
     def screened(self, number: int, entries: Sequence[Proposal]) -> None:
-        """How many are trained and dropped, and by which bounds."""
+        """Print how many candidates are trained and rejected, and by which bounds."""
         board = Board()
         board.screened(number, entries)
         counts = board.counts
@@ -87,53 +87,53 @@ class PlainLines(Shown):
         _say(f"round {number + 1}: {line}" if number else line)
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
-        """How many are trained, and how far."""
+        """Print how many candidates are trained, and how far."""
         _say(f"training: {len(trainings)} candidate(s), {stage}")
 
     def entered(self, records: Sequence[Trial]) -> None:
-        """What failed."""
+        """Print the candidates that failed."""
         for record in records:
             if record.status in {"diverged", "lost"}:
                 _say(f"{record.status}: {record.reason}")
 
     def measuring(self, what: str) -> None:
-        """What is measured."""
+        """Show what is measured."""
         _say(f"measuring: {what}")
 
 
 class JsonLines(Shown):
-    """One JSON object a line for each event, for programs."""
+    """Display of one JSON object per event and line, for programs."""
 
     def screened(self, number: int, entries: Sequence[Proposal]) -> None:
-        """Counts of the round."""
+        """Print the counts of the round."""
         board = Board()
         board.screened(number, entries)
         _log("screened", round=number, **board.counts, rejected_by=dict(board.rejected_by))
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
-        """Titles and epochs."""
+        """Print titles and epochs of the candidates."""
         rows = [{"title": t.title, "epochs": t.epochs} for t in trainings]
         _log("training", stage=stage, candidates=rows)
 
     def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
-        """Facts of the candidates."""
+        """Print the facts of the candidates."""
         _log("standing", candidates=[dict(f) for f in facts])
 
     def entered(self, records: Sequence[Trial]) -> None:
-        """What became of the candidates of a round."""
+        """Print the status of each candidate of a round."""
         kept = [{"key": r.key, "status": r.status, "reason": r.reason} for r in records]
         _log("entered", candidates=kept)
 
     def measuring(self, what: str) -> None:
-        """What is measured."""
+        """Show what is measured."""
         _log("measuring", what=what)
 
 
 class LiveTable(Shown):
-    """A table that follows the run.
+    """Display of a table that follows the run.
 
     Args:
-        workers: that train at once.
+        workers: number of workers that train at once.
     """
 
     def __init__(self, workers: int) -> None:
@@ -143,57 +143,57 @@ class LiveTable(Shown):
         self._live = Live(console=err, auto_refresh=False, transient=True)
 
     def began(self, recipe: Recipe) -> None:
-        """The budget is in the table."""
+        """Note the budget for the table."""
         self._board.budget = recipe.budget
 
     def loading(self, done: int, total: int) -> None:
-        """Clips decoded or spoken, or bytes."""
+        """Show the clips decoded or spoken, or the bytes downloaded."""
         self._doing = f"data: {done} of {total}"
         self._draw()
 
     def loaded(self, notes: Sequence[str]) -> None:
-        """The notes come with the verdict."""
+        """Show the next stage; the notes are printed with the verdict."""
         del notes
         self._doing = "screening"
         self._draw()
 
     def screened(self, number: int, entries: Sequence[Proposal]) -> None:
-        """Counts."""
+        """Update the counts."""
         self._board.screened(number, entries)
         self._draw()
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
-        """One row per training."""
+        """Show one row per training."""
         self._board.training(stage, trainings)
         self._doing = f"training {stage}"
         self._draw()
 
     def tick(self) -> None:
-        """Read what the workers have written."""
+        """Read the workers' logs."""
         self._draw()
 
     def trained(self) -> None:
-        """The rows go."""
+        """Remove the rows of the trainings."""
         self._board.trained()
         self._draw()
 
     def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
-        """The best so far."""
+        """Update the best candidate so far."""
         self._board.standing(facts)
         self._draw()
 
     def entered(self, records: Sequence[Trial]) -> None:
-        """Counts."""
+        """Update the counts."""
         self._board.entered(records)
         self._draw()
 
     def measuring(self, what: str) -> None:
-        """What is measured."""
+        """Show what is measured."""
         self._doing = f"measuring {what}"
         self._draw()
 
     def close(self) -> None:
-        """Take the table away."""
+        """Remove the table."""
         self._live.stop()
 
     def _draw(self) -> None:
@@ -202,7 +202,7 @@ class LiveTable(Shown):
         self._live.update(self.picture(), refresh=True)
 
     def picture(self) -> RenderableType:
-        """The table as it stands."""
+        """Render the current table."""
         board, trainings = self._board, self._board.trainings()
         counts = [f"{n} {name}" for name, n in board.counts.items() if n]
         parts: list[RenderableType] = [Text(self._doing + _left(trainings, self._workers))]
@@ -217,7 +217,7 @@ class LiveTable(Shown):
 
 
 def _bounds(board: Board) -> Table:
-    """The best so far against each bound."""
+    """Tabulate the best candidate so far against each bound."""
     table = Table(box=None, pad_edge=False)
     for title in ("best so far", "bound", "now"):
         table.add_column(title)
@@ -253,7 +253,7 @@ def _time(seconds: float) -> str:
 
 
 def _score(value: float) -> str:
-    """An accuracy, or a mean absolute error in standard units, which training scores negative."""
+    """Format an accuracy, or a mean absolute error in standard units, whose score is negative."""
     return f"{100 * value:.1f} %" if value >= 0 else f"error {-value:.4f}"
 
 

@@ -1,4 +1,4 @@
-"""``reproduce_published``: the published systems trained again, beside motefit's answers."""
+"""``reproduce_published``: retrain the published systems and compare with motefit's answers."""
 
 import sys
 from collections.abc import Sequence
@@ -25,27 +25,27 @@ def reproduce_published(  # noqa: PLR0913 - the options of a command
 ) -> Reproduced:
     """Train the published systems and motefit's answers to their budgets, and compare them.
 
-    Rows that are trained already are kept.
+    Rows that are already trained are kept.
 
     >>> import motefit
     >>> motefit.reproduce_published("data", only=["R1.climate"]).met  # doctest: +SKIP
     True
 
     Args:
-        data: folder that holds ``speech/`` and ``climate/``.
-        out: folder of the runs.
+        data: folder that contains ``speech/`` and ``climate/``.
+        out: folder for the runs.
         results: folder of ``results.md`` and ``results.json``, which are updated.
-        only: rows, budgets or answers, or the first letters of their names; none: everything.
+        only: rows, budgets or answers, or the beginnings of their names; empty: everything.
         workers: training processes; 0 takes one per usable core.
-        resume: go on with interrupted rows instead of starting them over.
+        resume: continue interrupted rows instead of starting them over.
         reference: Python with TensorFlow and SciPy, to time the rows with words against the
             published pipelines.
-        tell: called with each line of progress; on standard error.
+        tell: called with each line of progress; default: standard error.
 
     Raises:
-        DataError: when the data are not there.
-        RecipeError: for a name that is no row.
-        MissingExtraError: without what training needs.
+        DataError: if the data are missing.
+        RecipeError: if a name matches no row.
+        MissingExtraError: without the extras of training.
     """
     return reproduce(
         Path(data),

@@ -28,8 +28,8 @@ def fit(  # noqa: PLR0913 - the options of a command
 ) -> FitResult:
     """Train the smallest model that meets a recipe's budget, and certify the file it ships.
 
-    A run that was interrupted goes on where it stopped; one that is finished answers with its
-    stored verdict, and does not open the test set again. A script needs no ``__main__`` guard.
+    An interrupted run continues where it stopped; a finished one returns its stored verdict and
+    does not open the test set again. A script needs no ``__main__`` guard.
 
     >>> import motefit
     >>> result = motefit.fit("climate-6", data="jena.csv", workers=2)  # doctest: +SKIP
@@ -37,31 +37,31 @@ def fit(  # noqa: PLR0913 - the options of a command
 
     Args:
         recipe: name of a shipped recipe, path of a .toml file, or a Recipe.
-        data: folder of words, or CSV file; None synthesizes what the recipe asks for.
-        out: folder of the run; None is ``runs/<name of the recipe>``.
+        data: folder of words, or CSV file; None synthesizes data by the recipe.
+        out: folder for the run; None: ``runs/<name of the recipe>``.
         workers: training processes; 0 takes one per usable core.
-        device: where torch trains, ``"cpu"`` or ``"cuda"``.
-        engine: where workers live, ``"local"`` or ``"ray"``.
-        address: of the engine's cluster, e.g. ``"auto"`` for ray.
+        device: device on which torch trains, ``"cpu"`` or ``"cuda"``.
+        engine: where workers run, ``"local"`` or ``"ray"``.
+        address: address of the engine's cluster, e.g. ``"auto"`` for ray.
         storage: URL of an Optuna storage for the study; empty: a file in the run's folder.
-        profile: of the device to screen for, as :func:`motefit.bench` measures it.
-        in_graph: also deliver each model with its front end inside.
-        keep_names: keep the names of tensors in the file.
+        profile: profile of the device to screen for, as measured by :func:`motefit.bench`.
+        in_graph: also write each model with its front end inside.
+        keep_names: keep tensor names in the file.
         overwrite: replace the run that is in the folder.
         progress: how progress is shown, on standard error: ``"auto"`` (live in a terminal, plain
             elsewhere, as in a notebook), ``"live"``, ``"plain"``, ``"json"`` or ``"quiet"``; or a
             Listener.
 
     Returns:
-        What the run left: ``result.main.bundle`` is the path of the bundle, ``result.met`` whether
-        the budget is met.
+        The result: ``result.main.bundle`` is the path of the bundle, ``result.met`` whether the
+        budget is met.
 
     Raises:
-        RecipeError: for a recipe or an option that cannot be understood.
-        DataError: for data that cannot be used.
-        OutputError: when the run's folder cannot be written, or is another run's.
-        MissingExtraError: without what training needs: ``pip install 'motefit[train,report]'``.
-        NothingTrainedError: when no candidate finished its training.
+        RecipeError: if the recipe or an option is invalid.
+        DataError: if the data cannot be used.
+        OutputError: if the run's folder cannot be written, or belongs to another run.
+        MissingExtraError: without the extras of training: ``pip install 'motefit[train,report]'``.
+        NothingTrainedError: if no candidate finished its training.
     """
     found = find_recipe(recipe)
     if keep_names:
@@ -100,7 +100,7 @@ def resume(  # noqa: PLR0913 - the options of a command
     overwrite: bool = False,
     progress: Progress = "auto",
 ) -> FitResult:
-    """Go on with the run in a folder; its recipe and data are stored there.
+    """Continue the run in a folder, with the recipe and data stored there.
 
     >>> import motefit
     >>> motefit.resume("runs/climate-6")  # doctest: +SKIP
@@ -108,17 +108,17 @@ def resume(  # noqa: PLR0913 - the options of a command
     Args:
         out: folder of the run.
         workers: as in :func:`fit`, like all further arguments.
-        device: where torch trains.
-        engine: where workers live.
-        address: of the engine's cluster.
+        device: device on which torch trains.
+        engine: where workers run.
+        address: address of the engine's cluster.
         storage: URL of the study's storage.
-        profile: of the device to screen for.
-        in_graph: also deliver each model with its front end inside.
-        overwrite: begin again.
+        profile: profile of the device to screen for.
+        in_graph: also write each model with its front end inside.
+        overwrite: start over.
         progress: how progress is shown.
 
     Raises:
-        MotefitError: as :func:`fit`; OutputError when the folder holds no run.
+        MotefitError: as in :func:`fit`; OutputError if the folder has no run.
     """
     recipe, data = RunDir(Path(out)).stored()
     return fit(
@@ -138,9 +138,9 @@ def resume(  # noqa: PLR0913 - the options of a command
 
 
 def can_resume(out: str | Path) -> bool:
-    """Whether a folder holds a run that :func:`resume` can go on with.
+    """Whether a folder has a run that :func:`resume` can continue.
 
     >>> can_resume("no/such/folder")
     False
     """
-    return RunDir(Path(out)).begun
+    return RunDir(Path(out)).started

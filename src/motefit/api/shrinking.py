@@ -1,4 +1,4 @@
-"""``shrink``: a smaller .tflite file that computes the same, with the proof."""
+"""``shrink``: write a smaller .tflite file with the same outputs, after comparing both."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,16 +21,16 @@ SEED = 0
 
 @dataclass(frozen=True, kw_only=True)
 class ShrinkResult(Printable):
-    """A model file before and after.
+    """Result of shrinking a model file.
 
     Attributes:
-        model: path of the file that was given.
+        model: path of the original file.
         before_bytes: its size by kind, ``raw`` and ``zip``.
-        after_bytes: the same of the smaller file.
-        removed_bytes: by part of the file, what is gone.
-        signatures_needed: signatures stay, since they are the only way to some of its subgraphs.
-        proof: that both compute the same; None where the file would not get smaller.
-        written: path of the smaller file; None where the file would not get smaller.
+        after_bytes: size of the smaller file by kind.
+        removed_bytes: number of bytes removed, by part of the file.
+        signatures_needed: whether signatures stay, as the only way to some of its subgraphs.
+        proof: comparison of both files; None if the file would not get smaller.
+        written: path of the smaller file; None if the file would not get smaller.
     """
 
     model: Path
@@ -42,13 +42,13 @@ class ShrinkResult(Printable):
     written: Path | None
 
     def content(self) -> list[Item]:
-        """Sizes, what is gone, the proof, and where the smaller file is."""
+        """List sizes, what was removed, the comparison, and the smaller file's path."""
         if self.proof is None:
             return [f"{self.model} would not get smaller; nothing was written"]
         gone = sorted(self.removed_bytes.items(), key=lambda item: -item[1])
         found: list[Item] = [
             self._sizes_table(),
-            "less: " + ", ".join(f"{name} {count}" for name, count in gone if count > 0),
+            "removed: " + ", ".join(f"{name} {count}" for name, count in gone if count > 0),
         ]
         if self.signatures_needed:
             found.append("signatures stay: they are the only way to some of its subgraphs")
@@ -79,25 +79,25 @@ def shrink(
     inputs: int = 16,
     unrun: bool = False,
 ) -> ShrinkResult:
-    """Drop what no runtime reads from a .tflite file of any origin; outputs stay bit for bit.
+    """Remove what no runtime reads from a .tflite file of any origin; outputs stay identical.
 
     Both files are run on random inputs with and without XNNPACK before the result is written.
 
     >>> import motefit
-    >>> motefit.shrink("yes-no").proof is None  # it is as small as can be: nothing is written
+    >>> motefit.shrink("yes-no").proof is None  # it cannot get smaller: nothing is written
     True
 
     Args:
-        model: .tflite file, zip that holds one, or name of a shipped model.
+        model: .tflite file, zip of one, or name of a shipped model.
         out: file to write; None: ``<model>.min.tflite`` beside the model.
-        keep_signatures: keep names for signature runners.
-        keep_metadata: keep description and metadata, e.g. labels.
-        inputs: random inputs of the proof, per kernel set and size.
-        unrun: accept a model that cannot run here; its tables are compared.
+        keep_signatures: keep the names that signature runners need.
+        keep_metadata: keep the description and metadata, e.g. labels.
+        inputs: number of random inputs per kernel set and input size.
+        unrun: accept a model that cannot run here; only its tables are compared.
 
     Raises:
-        ModelFileError: for a file that cannot be read, or cannot be run here without ``unrun``.
-        OutputError: when the file cannot be written.
+        ModelFileError: if the file cannot be read, or cannot run here without ``unrun``.
+        OutputError: if the file cannot be written.
     """
     path = find_model(model)
     before = read_model(path)
@@ -109,8 +109,8 @@ def shrink(
         if proof.reason and not unrun:
             raise ModelFileError(
                 f"LiteRT cannot run this model here, so its outputs cannot be compared: "
-                f"{proof.reason}; nothing was written; --unrun accepts the comparison of all "
-                "operators, tensors and constants alone"
+                f"{proof.reason}; nothing was written; --unrun accepts a comparison of only the "
+                "operators, tensors and constants"
             )
         write_atomic(target, after, what="the model")
     parts = [inspect(data).bytes_by_part for data in (before, after)]

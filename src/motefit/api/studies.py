@@ -1,4 +1,4 @@
-"""``study`` and ``dashboard``: look at studies in run folders and in shared storages."""
+"""``study`` and ``dashboard``: inspect studies in run folders and shared storages."""
 
 import csv
 import io
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 FORMATS = (".csv", ".json")
 SHOWN = ("size.tflite_bytes", "size.zip_bytes", "latency.total_ms", "macs")
-"""Costs in a table; beside them, all qualities."""
+"""Costs shown in a table, in addition to all qualities."""
 
 
 class NoStudyError(MotefitError, LookupError):
-    """There is no study where one was expected."""
+    """Error for a source without a study."""
 
 
 def find_studies(sources: Sequence[str | Path] = ("runs",)) -> tuple["StoredStudy", ...]:
-    """The studies of run folders, of folders of runs, and of storages given by their URL.
+    """Find the studies of run folders, of folders of runs, and of storages given by their URL.
 
     Raises:
-        NoStudyError: when a source has none.
-        OutputError: when a storage cannot be reached.
+        NoStudyError: if a source has none.
+        OutputError: if a storage cannot be reached.
         MissingExtraError: without Optuna.
     """
     require("optuna", extra="train", purpose="reading studies")
-    # Here, because it needs Optuna, which the base install has not.
+    # Imported here because it needs Optuna, which the base install does not have.
     from motefit.search.storage import read_studies  # noqa: PLC0415 - see above
 
     found: list[StoredStudy] = []
@@ -47,7 +47,7 @@ def find_studies(sources: Sequence[str | Path] = ("runs",)) -> tuple["StoredStud
                    if name in {"", s.name}]  # fmt: skip
         if not studies:
             raise NoStudyError(
-                f"{source} holds no study; give the folder of a run, a folder of runs, or the URL "
+                f"{source} has no study; give the folder of a run, a folder of runs, or the URL "
                 "of a storage, e.g. sqlite:////path/of/studies.db"
             )
         found += studies
@@ -55,7 +55,7 @@ def find_studies(sources: Sequence[str | Path] = ("runs",)) -> tuple["StoredStud
 
 
 def find_study(source: str | Path, *, name: str = "") -> "StoredStudy":
-    """The one study of a run folder or a storage.
+    """Find the only study of a run folder or a storage, or the one of a given name.
 
     >>> import motefit
     >>> motefit.find_study("runs/climate-6").counts  # doctest: +SKIP
@@ -63,11 +63,11 @@ def find_study(source: str | Path, *, name: str = "") -> "StoredStudy":
 
     Args:
         source: folder of a run, or URL of a storage.
-        name: of the study, where there are several.
+        name: name of the study, if there are several.
 
     Raises:
-        RecipeError: when there are several, and none has that name.
-        NoStudyError: when the source has none.
+        RecipeError: if there are several, and none has that name.
+        NoStudyError: if the source has none.
     """
     found = find_studies([source])
     studies = [study for study in found if name in {"", study.name}]
@@ -78,24 +78,24 @@ def find_study(source: str | Path, *, name: str = "") -> "StoredStudy":
 
 
 def storages_of(source: str) -> list[tuple[str, str]]:
-    """URLs of storages, each with the name of the study that is meant, or none for all.
+    """List the URLs of storages, each with the name of the selected study; empty for all.
 
     Raises:
-        RecipeError: when a run's storage needs a password.
+        RecipeError: if a run's storage needs a password.
     """
     if "://" in source:
         return [(source, "")]
     folder = Path(source)
     runs = [folder, *sorted(path for path in folder.glob("*/") if path.is_dir())]
-    return [RunDir(run).study("") for run in runs if RunDir(run).begun]
+    return [RunDir(run).study("") for run in runs if RunDir(run).started]
 
 
 def export_study(study: "StoredStudy", path: str | Path) -> None:
-    """Write the candidates of a study to a file, one row each.
+    """Write the candidates of a study to a file, one per row.
 
     Raises:
-        RecipeError: for an ending that is neither .csv nor .json.
-        OutputError: when it cannot be written.
+        RecipeError: if the suffix is neither .csv nor .json.
+        OutputError: if the file cannot be written.
     """
     path = Path(path)
     if path.suffix not in FORMATS:
@@ -119,7 +119,7 @@ def export_study(study: "StoredStudy", path: str | Path) -> None:
 
 
 def _columns(rows: Iterable[dict[str, object]]) -> list[str]:
-    """All columns in the order they first appear, the reason last."""
+    """List all columns in the order they first appear, the reason last."""
     columns = dict.fromkeys(key for row in rows for key in row)
     return [*(key for key in columns if key != "reason"), "reason"]
 
@@ -129,11 +129,11 @@ def _cell(value: object) -> object:
 
 
 def open_dashboard(source: str | Path, *, host: str = "127.0.0.1", port: int = 8080) -> None:
-    """Serve optuna-dashboard on a storage until it is interrupted.
+    """Serve optuna-dashboard for a storage until interrupted.
 
     Raises:
         MissingExtraError: without optuna-dashboard.
-        NoStudyError: when the source has no study.
+        NoStudyError: if the source has no study.
     """
     require("optuna_dashboard", extra="dashboard", purpose="the dashboard")
     urls = list(dict.fromkeys(url for url, _ in storages_of(str(source))))
@@ -147,7 +147,7 @@ def open_dashboard(source: str | Path, *, host: str = "127.0.0.1", port: int = 8
 
 
 def studies_table(studies: Sequence["StoredStudy"]) -> ResultTable:
-    """One line per study: how many candidates ended in which state, and the best."""
+    """Tabulate studies: the number of candidates in each state, and the best candidate."""
     rows = []
     for study in studies:
         counts = ", ".join(f"{count} {status}" for status, count in study.counts.items())
@@ -159,22 +159,22 @@ def studies_table(studies: Sequence["StoredStudy"]) -> ResultTable:
 
 
 def candidates_table(study: "StoredStudy", *, top: int = 20) -> ResultTable:
-    """The candidates of a study, the best first, then by how far they came.
+    """Tabulate the candidates of a study, best first, then by how far they got.
 
     Args:
-        study: as :func:`find_study` gives it.
-        top: candidates at most.
+        study: study found by :func:`find_study`.
+        top: maximum number of candidates.
     """
     rows = [
         (_point(r), r.status, str(r.epochs), _facts(r.facts), r.reason)
         for r in ranked_candidates(study)[:top]
     ]
-    titles = ("candidate", "became", "epochs", "file, on the validation set", "why")
+    titles = ("candidate", "status", "epochs", "file, on the validation set", "reason")
     return ResultTable(titles=titles, align="lllll", rows=rows)
 
 
 def compare_studies(studies: Sequence["StoredStudy"]) -> ResultTable:
-    """Studies side by side: candidates, epochs, and the best file of each."""
+    """Tabulate studies side by side: candidates, epochs, and the best file of each."""
     statuses = {
         "trained to the end": "trained",
         "stopped at a rung": "stopped",
@@ -194,14 +194,14 @@ def compare_studies(studies: Sequence["StoredStudy"]) -> ResultTable:
 
 
 def ranked_candidates(study: "StoredStudy") -> Sequence["Trial"]:
-    """The candidates of a study: the best first, then by how far they came."""
+    """Sort the candidates of a study: best first, then by how far they got."""
     best = study.best
     order = ("trained", "stopped", "diverged", "lost", "rejected")
     return sorted(study.records, key=lambda r: (r is not best, order.index(r.status), r.place))
 
 
 def study_summary(study: "StoredStudy") -> Mapping[str, object]:
-    """A study in a few figures, for programs."""
+    """Summarize a study in a few figures, for programs."""
     return {
         "study": study.name,
         "folder": study.folder,

@@ -1,1 +1,1 @@
-"""Measure the bytes of a model file and hold them to its budget: facts, card, certificate."""
+"""Certification: measure the bytes of a model file and check them against its budget."""

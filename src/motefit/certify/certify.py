@@ -1,4 +1,4 @@
-"""From a model file to its card, certificate and report: measured here, and nowhere else."""
+"""Certification of a model file: its card, certificate and report facts, all measured here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from motefit.tflite.model import ModelFile
 
 @dataclass(frozen=True, kw_only=True)
 class CertifiedModel:
-    """A model file with everything that is known of it."""
+    """A model file with its card and certificate."""
 
     model: ModelFile
     card: Card
@@ -26,10 +26,10 @@ class CertifiedModel:
         history: Sequence[Mapping[str, float]] = (),
         candidates: Sequence[Mapping[str, object]] = (),
     ) -> ReportFacts:
-        """What a report shows.
+        """Collect the facts that a report shows.
 
         Args:
-            history: of the training, one mapping per epoch.
+            history: training history, one mapping per epoch.
             candidates: one row per candidate.
         """
         found = self.model.inspection
@@ -54,11 +54,10 @@ def certify_file(
     """Measure a model file on the test set and certify it against the recipe's budget.
 
     Args:
-        evaluation: what it is measured with; its recipe has the budget, and is what the card says
-            of how the file was made.
+        evaluation: what it is measured with; its recipe has the budget, and goes into the card.
         model: the .tflite file.
-        provenance: of this measurement.
-        facts: of the test set, where they are measured already.
+        provenance: provenance of this measurement.
+        facts: facts on the test set, if they have been measured already.
     """
     facts = facts or measure_file(evaluation, model, "test")
     recipe = evaluation.recipe
@@ -78,6 +77,6 @@ def certify_file(
 
 
 def notes_of(audit: Mapping[str, object]) -> tuple[str, ...]:
-    """The sentences an audit has for people."""
+    """Return the notes of an audit, which are sentences for people."""
     notes = audit.get("notes", ())
     return tuple(map(str, notes)) if isinstance(notes, list | tuple) else ()

@@ -1,4 +1,4 @@
-"""``check``: measure a model file again, from its bytes, against its card and budget."""
+"""``check``: measure a model file again from its bytes and compare with its card and budget."""
 
 import math
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from motefit.tflite.model import ModelFile
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A fact of the card that measuring again does not give."""
+    """A fact of the card that the new measurement does not confirm."""
 
     metric: str
     stated: float
@@ -36,7 +36,7 @@ class Difference:
 
     @property
     def line(self) -> Text:
-        """For people."""
+        """The difference in words, for people."""
         name, value = self.metric, self.measured
         stated = format_value(name, self.stated)
         measured = "nothing" if value is None else format_value(name, value)
@@ -46,18 +46,18 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult(Printable):
-    """Result of measuring again.
+    """Result of a check.
 
     Attributes:
-        card: with the facts of this measurement.
-        certificate: of this measurement.
-        differences: facts the bundle's card states otherwise; timings are left out, since they
-            are the machine's, and so is the arena where it cannot be measured. None when there is
+        card: the card with the facts of this measurement.
+        certificate: certificate of this measurement.
+        differences: facts that differ from the bundle's card; timings are left out, since they
+            depend on the machine, and so is the arena if it cannot be measured. None if there is
             no card to compare with.
-        rounded: whether an error agrees to one part in a million only, not to the last digit.
+        rounded: whether some error agrees only to one part in a million, not to the last digit.
         same_data: whether the data are those the card was measured on; if not, accuracy and
             errors are not compared.
-        report: path of the report; None where the extra ``report`` is not installed.
+        report: path of the report; None if the extra ``report`` is not installed.
     """
 
     card: Card
@@ -69,24 +69,24 @@ class CheckResult(Printable):
 
     @property
     def met(self) -> bool:
-        """Whether the budget holds and the card told the truth."""
+        """Whether the budget is met and the card's figures are confirmed."""
         return self.certificate.met and not self.differences
 
     def content(self) -> list[Item]:
-        """Facts and verdicts, whether the card told the truth, and where the report is."""
+        """List facts and verdicts, whether the card is confirmed, and the report's path."""
         report = self.report or "not written; it needs: pip install 'motefit[report]'"
         found = verdict_content(self.card, self.certificate)
-        return [*found, *self._truth(), "", f"report  {report}"]
+        return [*found, *self._confirmation(), "", f"report  {report}"]
 
-    def _truth(self) -> list[Item]:
+    def _confirmation(self) -> list[Item]:
         if self.differences is None:
-            return ["no card to compare with: these figures are the first"]
+            return ["no card to compare with"]
         found: list[Item] = []
         if not self.same_data:
             found.append(
                 (
                     Styled("other data than the card's", "doubtful"),
-                    ": accuracy and errors were measured on them, and not compared with the card",
+                    ": accuracy and errors were measured on them, but not compared with the card",
                 )
             )
         elif not self.differences:
@@ -103,19 +103,19 @@ def check(
     out: Path | None = None,
     listener: Listener | None = None,
 ) -> CheckResult:
-    """Measure a bundle, or a .tflite file made elsewhere, on the test set of the data.
+    """Measure a bundle, or a .tflite file of any origin, on the test set of the data.
 
     Args:
         model: bundle, or .tflite with its card; with ``recipe`` any .tflite file or zip of one.
-        data: folder or file; None synthesizes what the recipe asks for.
-        recipe: budget and [data] section to use instead of the card's; for a file without a card
-            also its front end.
-        out: folder of certificate and report; default: ``<model>-check`` beside the model.
-        listener: hears of progress.
+        data: folder or file; None synthesizes data by the recipe.
+        recipe: recipe whose budget and [data] section replace the card's; for a file without a
+            card its front end is used too.
+        out: folder for certificate and report; default: ``<model>-check`` beside the model.
+        listener: receives progress.
 
     Raises:
-        ModelFileError: when the model is damaged, or its bytes are not those of its card.
-        MotefitError: for other things the user can fix.
+        ModelFileError: if the model is damaged, or its bytes do not match its card.
+        MotefitError: for other mistakes the user can fix.
     """
     listener = listener or Listener()
     silence_litert()
@@ -153,7 +153,7 @@ def check(
 
 
 def _write(folder: Path, shipped: CertifiedModel) -> Path | None:
-    """Write certificate and report; the report's path, or None without the ``report`` extra."""
+    """Write certificate and report; return the report's path, None without the extra ``report``."""
     write_atomic(folder / "certificate.json", shipped.certificate.to_json())
     report = folder / "report.html" if can_report() else None
     if report is not None:
@@ -162,7 +162,7 @@ def _write(folder: Path, shipped: CertifiedModel) -> Path | None:
 
 
 def _open(path: Path, recipe: Recipe | None) -> tuple[ModelFile, Card | None]:
-    """The model file, and its card; None where it has none and a recipe says what that would."""
+    """Open a model file and its card; the card may be missing if there is a recipe."""
     if recipe is None:
         bundle = load_bundle(path)
         return bundle.file, bundle.card
@@ -171,15 +171,15 @@ def _open(path: Path, recipe: Recipe | None) -> tuple[ModelFile, Card | None]:
 
 
 def recipe_of(card: Card | None, model: Path) -> Recipe:
-    """The recipe that a card states.
+    """Read the recipe in a card.
 
     Raises:
-        ModelFileError: when it states none.
+        ModelFileError: if it has none.
     """
     table: dict[str, Any] = dict(card.recipe) if card is not None else {}
     name = str(table.pop("name", model.stem))
     if not table:
-        raise ModelFileError(f"the card of {model} names no recipe; give one with --recipe")
+        raise ModelFileError(f"the card of {model} has no recipe; give one with --recipe")
     return Recipe.from_table(table, name=name)
 
 
@@ -205,10 +205,10 @@ def _rounded(stated: Mapping[str, float], shipped: CertifiedModel, *, same_data:
 
 
 def _same(name: str, stated: float, found: float | None) -> bool:
-    """Whether two measurements agree: exactly, and errors to one part in a million.
+    """Whether two measurements agree: exactly, or for errors to one part in a million.
 
-    An error is a mean of float32 predictions, which differ in their last digits with the kernels
-    that LiteRT picks for a processor.
+    An error is a mean over float32 predictions, whose last digits depend on the kernels that LiteRT
+    selects for a processor.
     """
     if found is None or metric(name).unit != "column":
         return found == stated
@@ -216,7 +216,7 @@ def _same(name: str, stated: float, found: float | None) -> bool:
 
 
 def _comparable(name: str, found: Mapping[str, float], *, same_data: bool) -> bool:
-    """Whether a fact must come out alike on this machine, with these data."""
+    """Whether a fact must be the same on this machine, with these data."""
     if is_timing(name):
         return False
     if is_quality(name):

@@ -1,4 +1,4 @@
-"""Everything measured on one model file: the facts and evidence of its card."""
+"""Measurement of a model file: the facts and evidence of its card."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ from motefit.tflite.model import ModelFile
 
 
 def is_quality(name: str) -> bool:
-    """Whether a metric says how good a model is, as opposed to what it costs."""
+    """Whether a metric measures how good a model is, as opposed to its costs."""
     return metric(name).unit in {"fraction", "column"}
 
 
 def is_summary(name: str) -> bool:
-    """Whether a metric is a quality of the whole, as tables of many models show it.
+    """Whether a metric is an overall quality, as tables of many models show it.
 
-    The recall of a single word is not, and a skill says what the error beside it says.
+    The recall of a single word is not, and a skill repeats what its error says.
     """
     single = name.startswith((SKILL_PREFIX, RECALL_PREFIX)) and name != RECALL_MIN
     return is_quality(name) and not single
 
 
 def is_timing(name: str) -> bool:
-    """Whether a metric is a time, which differs from machine to machine and run to run."""
+    """Whether a metric is a time, which varies between machines and runs."""
     return name.startswith(TIMING_PREFIX)
 
 
@@ -47,13 +47,13 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What a model file is measured with.
+    """Task, recipe and data with which a model file is measured.
 
     Attributes:
-        task: of the recipe.
-        recipe: its budget names what is measured.
+        task: task of the recipe.
+        recipe: recipe; its budget names what is measured.
         io: the task's section of the card.
-        dataset: as the task loaded it.
+        dataset: data as the task loaded them.
     """
 
     task: AnyTask
@@ -63,12 +63,12 @@ class Evaluation:
 
 
 def measure_file(evaluation: Evaluation, model: ModelFile, part: Part) -> Facts:
-    """Measure a model file: quality on one part, sizes, latency, memory, operations.
+    """Measure a model file: quality on one subset, sizes, latency, memory, operations.
 
     Args:
         evaluation: what it is measured with.
         model: the .tflite file.
-        part: of the data that the quality is measured on.
+        part: subset on which the quality is measured.
     """
     task, io, dataset = evaluation.task, evaluation.io, evaluation.dataset
     quality = task.measure(model.data, io, dataset, part)
@@ -88,7 +88,7 @@ def measure_file(evaluation: Evaluation, model: ModelFile, part: Part) -> Facts:
 
 
 def measure_cost(task: AnyTask, recipe: Recipe, model: ModelFile, io: object) -> Facts:
-    """What a model file costs: sizes, latency of both resolvers in one run, memory, MACs."""
+    """Measure the costs of a model file: sizes, latency with both resolvers, memory, MACs."""
     size = measure_size(model)
     ram = measure_ram(model)
     subjects: dict[str, Opener] = {

@@ -1,4 +1,4 @@
-"""Where a figure comes from: command, commit, version, machine."""
+"""Provenance of a measurement: command, commit, version, machine."""
 
 import platform
 import shlex
@@ -14,13 +14,13 @@ from motefit.spec.card import Provenance
 
 
 def provenance(*, seed: int, data_sha256: str, command: str = "") -> Provenance:
-    """Facts about this process, for a card.
+    """Describe this process, for a card.
 
     Args:
-        seed: of the candidate.
+        seed: seed of the candidate.
         data_sha256: content hash of the data.
-        command: that makes the same again; empty: the command line of this process, of whose paths
-            only names are kept: a card is for others.
+        command: command that reproduces the model; empty: the command line of this process, with
+            absolute paths reduced to names, since a card is published.
     """
     return Provenance(
         command=command or _typed(),
@@ -33,11 +33,11 @@ def provenance(*, seed: int, data_sha256: str, command: str = "") -> Provenance:
 
 
 def fit_command(recipe: str, data: Path | None) -> str:
-    """The command line that makes the same model again, wherever the data lie there.
+    """Return the command line that reproduces the model, wherever the data are.
 
     Args:
-        recipe: its name.
-        data: folder or file of the data; None where they are made.
+        recipe: name of the recipe.
+        data: folder or file of the data; None if they are synthesized.
     """
     shipped = recipe in {*recipe_names(), *published_names()}
     parts = ["motefit", "fit", recipe if shipped else f"{recipe}.toml"]
@@ -50,7 +50,7 @@ def _typed() -> str:
 
 
 def machine() -> str:
-    """Processor and usable cores, e.g. ``"Intel(R) Xeon(R) Processor, 4 cores, Linux"``."""
+    """Describe this machine, e.g. ``"Intel(R) Xeon(R) Processor, 4 cores, Linux"``."""
     name = platform.processor() or platform.machine()
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -58,12 +58,12 @@ def machine() -> str:
                 name = line.split(":", 1)[1].strip()
                 break
     except OSError:
-        pass  # no Linux: the platform's own name stays
+        pass  # not Linux: keep the platform's own name
     return f"{name}, {usable_cores()} cores, {platform.system()}"
 
 
 def _commit() -> str:
-    """Commit of the checkout this file is tracked in; empty when it was installed elsewhere."""
+    """Return the commit of the checkout that tracks this file; empty for an installed package."""
     here = Path(__file__).resolve()
     if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
         return ""

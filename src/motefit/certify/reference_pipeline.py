@@ -1,7 +1,7 @@
-"""The named reference pipeline of a latency saving: another recipe's front end and network.
+"""Reference pipeline of a latency saving: the front end and network of a named recipe.
 
-Its weights do not matter for its time, so the network is written untrained, in float32, as the
-published reference pipelines were.
+The weights do not affect its latency, so the network is written untrained, in float32 like the
+published reference pipelines.
 """
 
 import numpy as np
@@ -18,28 +18,28 @@ from motefit.tflite.write.precision import export
 
 
 def reference_subject(name: str) -> BenchmarkCase:
-    """The reference pipeline a budget names, ready to be timed in motefit's runtime.
+    """Prepare a budget's reference pipeline for timing in motefit's runtime.
 
     Raises:
-        RecipeError: as :func:`reference_model`.
+        RecipeError: as in :func:`reference_model`.
     """
     model, io = reference_model(name)
     return find_task(find_recipe(name).task).benchmark_case(model, io)
 
 
 def reference_model(name: str) -> tuple[bytes, SpeechIO]:
-    """The model file of the reference pipeline a budget names, and what goes in and out.
+    """Build the model file of a budget's reference pipeline, and its section of a card.
 
     Args:
-        name: of a keyword-spotting recipe that lists its words.
+        name: name of a keyword-spotting recipe that lists its words.
 
     Raises:
-        RecipeError: for an unknown recipe, or one without front end or words.
+        RecipeError: if the recipe is unknown, or has no front end or words.
     """
     recipe = find_recipe(name)
     if recipe.frontend is None or not recipe.data.words:
         raise RecipeError(
-            f"the reference pipeline {name!r} must be a keyword-spotting recipe with its words"
+            f"the reference pipeline {name!r} must be a keyword-spotting recipe that lists words"
         )
     problem = Problem(input_shape=recipe.frontend.shape, outputs=len(recipe.data.words))
     rng = np.random.default_rng(0)

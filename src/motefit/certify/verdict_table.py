@@ -1,4 +1,4 @@
-"""How a certificate prints."""
+"""Printed form of a certificate."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,11 +17,11 @@ STYLES: Mapping[str, Style] = {
 }
 
 MOST_RESERVATIONS = 4
-"""In the line of the verdict; report and certificate have all."""
+"""Number of reservations in the line of the verdict; report and certificate have all."""
 
 
 def verdict_content(card: Card, certificate: Certificate) -> list[Item]:
-    """Facts, verdicts, what the data can carry, and the verdict in one line."""
+    """List facts, verdicts, what the data can show, and the overall verdict in one line."""
     found: list[Item] = [_facts_table(card, certificate)]
     if certificate.accuracy is not None:
         found.append(f"accuracy: {_accuracy(certificate.accuracy)}")
@@ -49,7 +49,7 @@ def _dim(text: str) -> Styled:
 
 
 def verdict_words(certificate: Certificate) -> str:
-    """The verdict in one line, with what speaks against the model.
+    """Summarize the verdict in one line, with the reservations about the model.
 
     For example ``budget met, but no better than persistence (T (degC) 0.41 against 0.33)``.
     """
@@ -71,12 +71,12 @@ def _outcome(certificate: Certificate) -> str:
 
 
 def _too_busy(certificate: Certificate) -> bool:
-    """Whether nothing but the load of the machine keeps the budget from being met."""
+    """Whether only the load of the machine keeps the budget from being met."""
     return {line.verdict for line in certificate.lines} - {"pass"} == {"not judged"}
 
 
 def _style(certificate: Certificate) -> Style:
-    """Good is what is good without a "but"."""
+    """Choose the style of the verdict; a met budget with weaknesses is doubtful."""
     if not certificate.met:
         return "doubtful" if _too_busy(certificate) else "bad"
     return "doubtful" if certificate.weaknesses else "good"
@@ -96,7 +96,7 @@ def _baselines(card: Card) -> list[tuple[str, str]]:
 
 
 def _spread(card: Card) -> list[str]:
-    """Mean and spread over seeds of each quality, on the test set."""
+    """List mean and spread over seeds of each quality, on the test set."""
     seeds: Any = card.evidence.get("seeds")
     if not isinstance(seeds, Mapping) or seeds["n"] < 2:
         return []
@@ -122,7 +122,7 @@ def _accuracy(evidence: AccuracyEvidence) -> str:
 
 
 def _unseen(card: Card, evidence: AccuracyEvidence) -> list[str]:
-    """Accuracy on clips of speakers who are not in training, where the card speaks of it."""
+    """List the accuracy on speakers who are not in training, if the card has it."""
     topic: Any = card.evidence.get("accuracy")
     if "unseen_speakers" not in topic:
         return []
@@ -137,7 +137,7 @@ def _unseen(card: Card, evidence: AccuracyEvidence) -> list[str]:
 
 
 def _about_data(card: Card) -> list[Text]:
-    """What the audit says of the data, warnings last."""
+    """List the notes of the audit on the data, warnings last."""
     data = card.evidence.get("data")
     audit: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
     return [

@@ -1,6 +1,6 @@
 """The command line: parse, call, print.
 
-Exit 0: budget met; 1: not met; 2: the user's mistake; 70: a fault of motefit, with its traceback.
+Exit codes: 0, budget met; 1, not met; 2, the user's mistake; 70, a bug in motefit, with traceback.
 """
 
 import sys
@@ -9,18 +9,18 @@ import traceback
 from motefit.spec.errors import UnsupportedPlatformError
 
 FAULT = 70
-"""Exit code of a fault (sysexits.h: EX_SOFTWARE); Python's own, 1, would say "budget not met"."""
+"""Exit code of a bug (sysexits.h: EX_SOFTWARE); Python's own, 1, would mean "budget not met"."""
 
 
 def main() -> None:
-    """Entry point of the ``motefit`` console script."""
+    """Run the ``motefit`` console script."""
     try:
-        from motefit.cli.app import app  # noqa: PLC0415 - where LiteRT is absent, this says so
+        from motefit.cli.app import app  # noqa: PLC0415 - fails here without LiteRT
     except UnsupportedPlatformError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
     try:
         app(prog_name="motefit")
-    except Exception:  # noqa: BLE001 - whatever it is, it is shown whole
+    except Exception:  # noqa: BLE001 - shows any traceback in full
         traceback.print_exc()
         sys.exit(FAULT)

@@ -1,4 +1,4 @@
-"""The ``motefit`` application: every file of ``cli/commands`` is a command, loaded when called."""
+"""The ``motefit`` application: each file in ``cli/commands`` is a command, loaded when called."""
 
 import importlib
 import pkgutil
@@ -16,29 +16,29 @@ SUFFIX = "_command"
 
 
 def command_names() -> list[str]:
-    """Names of all commands: those of the files."""
+    """List the names of all commands, which are those of their files."""
     found = (module.name for module in pkgutil.iter_modules(commands.__path__))
     return sorted(name.removesuffix(SUFFIX) for name in found)
 
 
 def load_command(app: typer.Typer, name: str) -> None:
-    """Import a command's file and add it to an application."""
+    """Import a command's module and add the command to an application."""
     importlib.import_module(f"{commands.__name__}.{name}{SUFFIX}").add_to(app)
 
 
 class Application(TyperGroup):
-    """Loads a command when it is called, and maps errors to exit codes, for all commands alike.
+    """Command group that loads commands when they are called and maps errors to exit codes.
 
-    Nothing the user can fix has a traceback. A KeyboardInterrupt left to typer would exit with 1,
-    which means "budget not met" here.
+    Errors the user can fix are shown without a traceback. A KeyboardInterrupt handled by typer
+    would exit with 1, which means "budget not met" here.
     """
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - click's, or typer's own
-        """Names of all commands."""
+        """List the names of all commands."""
         return [*command_names(), *super().list_commands(ctx)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - click's, or typer's own
-        """The command of that name; None where there is none."""
+        """Load the command of that name; None if there is none."""
         if cmd_name not in command_names():
             return super().get_command(ctx, cmd_name)
         app = typer.Typer(add_completion=False)
@@ -46,7 +46,7 @@ class Application(TyperGroup):
         return typer.main.get_group(app).get_command(ctx, cmd_name)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - click's, or typer's own copy of click
-        """Run the command."""
+        """Run the command, with errors mapped to exit codes."""
         try:
             return super().invoke(ctx)
         except MotefitError as error:

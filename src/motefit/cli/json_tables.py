@@ -1,4 +1,4 @@
-"""Results as JSON tables, for programs."""
+"""Conversion of results to JSON tables, for programs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def verdict_json(card: "Card", certificate: "Certificate") -> dict[str, Any]:
-    """Facts, evidence and verdicts."""
+    """Return facts, evidence and verdicts as a table."""
     return {
         "met": certificate.met,
         "certificate": encode(certificate),
@@ -28,7 +28,7 @@ def verdict_json(card: "Card", certificate: "Certificate") -> dict[str, Any]:
 
 
 def check_json(result: "CheckResult") -> dict[str, Any]:
-    """A check: the verdict, and where the card says otherwise."""
+    """Return a check as a table: the verdict, and the differences from the card."""
     return {
         **verdict_json(result.card, result.certificate),
         "met": result.met,
@@ -39,7 +39,7 @@ def check_json(result: "CheckResult") -> dict[str, Any]:
 
 
 def form_json(done: "InGraphExport | StreamingExport") -> dict[str, Any]:
-    """A further form of a model beside its plain form."""
+    """Return an exported form of a model as a table, compared with its plain form."""
     table: dict[str, Any] = {"facts": dict(done.card.facts)}
     if done.certificate is not None:
         table = verdict_json(done.card, done.certificate)
@@ -56,7 +56,7 @@ def form_json(done: "InGraphExport | StreamingExport") -> dict[str, Any]:
 
 
 def fit_json(result: "FitResult") -> dict[str, object]:
-    """A run: its verdict, and those of all budgets where there are several."""
+    """Return a run as a table: its verdict, and those of all budgets if there are several."""
     table: dict[str, object] = {
         "met": result.met,
         "folder": str(result.folder),

@@ -1,4 +1,4 @@
-"""What the commands print: text for people, JSON for programs."""
+"""Output of the commands: text for people, JSON for programs."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -18,10 +18,10 @@ __all__ = [
 ]  # fmt: skip
 
 MISTAKE, INTERRUPTED = 2, 130
-"""Exit codes beside 0 and 1; the latter is the shell's own for Ctrl-C."""
+"""Exit codes besides 0 and 1; 130 is what the shell itself reports for Ctrl-C."""
 
 WIDE = 160
-"""Columns where there is no terminal: a table in a log or a pipe keeps its words whole."""
+"""Columns without a terminal, so that tables in a log or pipe do not wrap words."""
 
 COLORS: Mapping[Style, str] = {
     "good": "green",
@@ -36,7 +36,7 @@ out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() el
 
 
 def show(result: Printable | Iterable[Item]) -> None:
-    """Print a result on standard output, in colors where there are some."""
+    """Print a result on standard output, in color if the terminal supports it."""
     for item in result.content() if isinstance(result, Printable) else result:
         if isinstance(item, ResultTable):
             out.print(_rich_table(item))
@@ -63,7 +63,7 @@ def _rich_text(text: Text) -> RichText:
 
 
 def given(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - options of any command
-    """The options that were given; the others are left at the API's defaults.
+    """Select the options that were given; the others keep the API's defaults.
 
     >>> given(threads=None, rounds=4)
     {'rounds': 4}
@@ -72,7 +72,7 @@ def given(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - options of any co
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """The items of a list with commas.
+    """Split a comma-separated list.
 
     >>> listed("up, down"), listed("")
     (('up', 'down'), ())
@@ -86,10 +86,10 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - whatever dumps_json takes
 
 
 def fail(text: str) -> None:
-    """Say what went wrong, on standard error."""
+    """Report an error on standard error."""
     err.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
 
 
 def tell(text: str) -> None:
-    """Say how things go, on standard error."""
+    """Report progress on standard error."""
     err.print(escape(text), soft_wrap=True)

@@ -1,1 +1,1 @@
-"""Other forms of a model: its front end inside the file, and one step of a stream."""
+"""Export of a model to other forms: with its front end inside, or as one step of a stream."""

@@ -1,4 +1,4 @@
-"""How a further form of a model prints beside its plain form."""
+"""Table that compares the costs of an exported form with those of the plain form."""
 
 from collections.abc import Mapping
 
@@ -9,13 +9,13 @@ from motefit.spec.tables import ResultTable
 def costs_table(
     latency: Mapping[str, Latency], *, plain: str, plain_bytes: int, own_bytes: int
 ) -> ResultTable:
-    """Size and latency of both forms.
+    """Tabulate size and latency of both forms.
 
     Args:
-        latency: by form.
+        latency: latency by the name of the form.
         plain: name of the plain form.
-        plain_bytes: its size.
-        own_bytes: size of the other form.
+        plain_bytes: size of the plain form.
+        own_bytes: size of the exported form.
     """
     rows = [
         (

@@ -1,6 +1,6 @@
-"""``export --in-graph``: a keyword model's file with its front end inside.
+"""``export --frontend in-graph``: a keyword model's file with its front end inside.
 
-The file is made from the plain one, compared with it on clips (:class:`Agreement`), and measured
+The file is built from the plain one, compared with it on clips (:class:`Agreement`), and measured
 and certified like any other file.
 """
 
@@ -43,47 +43,47 @@ from motefit.tflite.write.write import write
 def in_graph_file(
     model: bytes, io: SpeechIO, *, keep_names: bool = False
 ) -> tuple[bytes, SpeechIO]:
-    """The file that takes samples, and the card's section that says so.
+    """Build the file that takes samples, and the card's section that says so.
 
-    The network's integers and scales stay what they are; only its input is another.
+    The network's integers and scales are unchanged; only its input differs.
 
     Args:
         model: bytes of a .tflite file that takes features.
         io: its section of the card.
-        keep_names: write the names of tensors.
+        keep_names: whether to write the names of tensors.
 
     Raises:
-        ModelFileError: when the front end is inside already, or the file cannot be read.
-        RecipeError: when the front end has no form inside a model.
+        ModelFileError: if the front end is already inside, or the file cannot be read.
+        RecipeError: if the front end cannot be built into a model.
     """
     if io.input == "audio":
-        raise ModelFileError("this model has its front end inside already")
+        raise ModelFileError("this model already has its front end inside")
     graph = with_frontend(read_graph(model), io.frontend, io.normalization)
     return write(graph, keep_names=keep_names), replace(io, input="audio")
 
 
 CHUNK_CLIPS = 128
 TOLERANCE = 1e-4
-"""What two float32 front ends may differ by. In bands less than a thousandth as strong as the
-loudest bin of their frame both are further from float64 than this: the logarithm magnifies their
+"""Largest difference of two float32 front ends. In bands less than a thousandth as strong as the
+loudest bin of their frame, both differ from float64 by more than this: the logarithm magnifies
 rounding. ``exceeding`` counts such numbers (benchmarks/in_graph: under one in a thousand)."""
 EXCEEDING_SHARE = 1e-3
-"""Of the features, what may differ by more than ``TOLERANCE``."""
+"""Share of the features that may differ by more than ``TOLERANCE``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """Two forms of a model on the same clips.
+    """Comparison of two forms of a model on the same clips.
 
     Attributes:
-        clips: that both heard.
-        same_label: of them, given the same label by both.
+        clips: number of clips compared.
+        same_label: number of clips with the same label in both forms.
         probability_difference: greatest difference of a word's probability.
         feature_difference: greatest difference of a feature, in units of its standardization.
-        features: numbers compared.
-        exceeding: of them, those that differ by more than 1e-4.
-        network_difference: greatest difference of a word's probability where the plain form is
-            given the features of the front end inside: the networks alone, on equal integers.
+        features: number of feature values compared.
+        exceeding: number of feature values that differ by more than 1e-4.
+        network_difference: greatest difference of a word's probability if the plain form takes the
+            features of the front end inside: the networks alone, on equal integers.
     """
 
     clips: int
@@ -96,7 +96,7 @@ class Agreement:
 
     @property
     def proven(self) -> bool:
-        """Whether the two are the same network behind front ends that agree to 1e-4."""
+        """Whether both are the same network, with front ends that agree to 1e-4."""
         return (
             self.exceeding <= EXCEEDING_SHARE * self.features
             and self.network_difference <= TOLERANCE
@@ -104,12 +104,12 @@ class Agreement:
 
 
 def compare(plain: bytes, joined: bytes, io: SpeechIO, pcm: np.ndarray) -> Agreement:
-    """Run both forms on some clips.
+    """Run both forms on the same clips and compare their outputs.
 
     Args:
         plain: the .tflite file that takes features.
         joined: the .tflite file that takes samples.
-        io: of the plain form.
+        io: the plain form's section of the card.
         pcm: (n, samples) at the front end's rate; int16, or float32 with full scale 1.0.
     """
     outside, inside = KeywordSpotter(plain, io), KeywordSpotter(joined, replace(io, input="audio"))
@@ -138,7 +138,7 @@ def compare(plain: bytes, joined: bytes, io: SpeechIO, pcm: np.ndarray) -> Agree
 
 
 def _rounded(features: np.ndarray, model: bytes) -> np.ndarray:
-    """Features on the steps of an int8 model's input, as QUANTIZE inside a model rounds them.
+    """Round features to the steps of an int8 model's input as QUANTIZE inside a model does.
 
     It multiplies by 1/scale and rounds halves to even; outside, the runtime divides and rounds
     halves away from zero. They differ in about one number in a million.
@@ -154,15 +154,16 @@ SOUNDS = 64
 
 @dataclass(frozen=True, kw_only=True)
 class InGraphExport(Printable):
-    """A bundle with its front end inside the model.
+    """Result of exporting a bundle with its front end inside the model.
 
     Attributes:
         bundle: path of the zip.
-        card: facts measured on the new bytes; without data only what the file costs.
-        certificate: against the recipe's budget; None without data.
-        agreement: with the plain form, on one part of the data, or on generated sound without.
+        card: facts measured on the new bytes; without data only the costs of the file.
+        certificate: verdict on the recipe's budget; None without data.
+        agreement: comparison with the plain form, on one subset of the data, or on generated sound
+            without data.
         plain_bytes: size of the plain form's .tflite file.
-        latency: of both forms, by name: ``plain``, ``in-graph`` and ``in-graph, builtin kernels``.
+        latency: latency of both forms: ``plain``, ``in-graph`` and ``in-graph, builtin kernels``.
     """
 
     bundle: Path
@@ -174,18 +175,18 @@ class InGraphExport(Printable):
 
     @property
     def met(self) -> bool:
-        """Whether it equals the plain form, and with data the budget holds."""
+        """Whether it equals the plain form and, with data, meets the budget."""
         certified = self.certificate is None or self.certificate.met
         return certified and self.agreement.proven
 
     def content(self) -> list[Item]:
-        """The verdict, where there are data; then what :meth:`comparison` says."""
+        """List the verdict, if there are data, and the :meth:`comparison`."""
         certificate = self.certificate
         verdict = [] if certificate is None else verdict_content(self.card, certificate)
         return [*verdict, *self.comparison()]
 
     def comparison(self) -> list[Item]:
-        """Size and latency of both forms, whether they agree, and where the new one is."""
+        """List size and latency of both forms, whether they agree, and the new bundle's path."""
         found = self.agreement
         lines: list[Item] = [
             costs_table(
@@ -196,7 +197,7 @@ class InGraphExport(Printable):
             ),
             (
                 f"{found.same_label} of {found.clips} clips have the same label in both forms; "
-                f"probabilities differ by {found.probability_difference:.4f} at most, features by "
+                f"probabilities differ by at most {found.probability_difference:.4f}, features by "
                 f"{found.feature_difference:.1e} ({found.exceeding} of {found.features} by more "
                 f"than {TOLERANCE:.0e}), the networks on the same features by "
                 f"{found.network_difference:.1e}"
@@ -215,12 +216,12 @@ def export_in_graph(
     Args:
         model: bundle, or .tflite with its card.
         out: path of the new bundle.
-        data: folder of the words: the test set is measured and the budget certified.
-        listener: hears of progress.
+        data: folder of words; with it, the test set is measured and the budget certified.
+        listener: receives progress.
 
     Raises:
-        ModelFileError: when the model is damaged, for another task, or in this form already.
-        RecipeError: when the front end has no form inside a model, or the data have other words.
+        ModelFileError: if the model is damaged, for another task, or already in this form.
+        RecipeError: if the front end cannot be built into a model, or the data have other words.
     """
     listener = listener or Listener()
     silence_litert()
@@ -231,21 +232,21 @@ def export_in_graph(
         dataset = find_task(NAME).load(recipe, data, progress=listener.loading)
         listener.measuring("the file on the test set")
         return form.measured(dataset, out, part="test")
-    listener.measuring("the file; without data no accuracy")
+    listener.measuring("the file; no accuracy without data")
     card, certificate = remeasured(plain, recipe, form.model, form.io, None)
     pcm = sounds(form.io.frontend, SOUNDS, rng=np.random.default_rng(0))
     return form.written(out, card, certificate, pcm, sound="generated")
 
 
 def require_in_graph(recipe: Recipe) -> None:
-    """Refuse, before anything is trained, a recipe whose model cannot hold its front end.
+    """Refuse a recipe whose model cannot contain its front end, before anything is trained.
 
     Raises:
-        RecipeError: for another task than keyword spotting, or a frame length without factors.
+        RecipeError: if the task is not keyword spotting, or the frame length has no factors.
     """
     if recipe.frontend is None:
         raise RecipeError(
-            f"a model for {recipe.task} has no front end that could be inside it; leave out "
+            f"a model for {recipe.task} has no front end to put inside; leave out "
             "--frontend in-graph"
         )
     choose_layout(recipe.frontend)
@@ -262,16 +263,16 @@ class InGraphForm:
 
     @classmethod
     def of(cls, plain: Bundle, recipe: Recipe) -> "InGraphForm":
-        """Make the file of a bundle.
+        """Build the in-graph form of a bundle.
 
         Raises:
-            RecipeError: when the front end has no form inside a model.
+            RecipeError: if the front end cannot be built into a model.
         """
         model, io = in_graph_file(plain.model, plain.card.io, keep_names=recipe.compress.keep_names)
         return cls(plain=plain, recipe=recipe, model=ModelFile(data=model), io=io)
 
     def measured(self, dataset: SpeechDataset, out: Path, *, part: Part) -> InGraphExport:
-        """Certify on the test set, compared with the plain form on a part, written."""
+        """Certify on the test set, compare with the plain form on one subset, and write."""
         card, certificate = remeasured(self.plain, self.recipe, self.model, self.io, dataset)
         pcm, sound = dataset.parts[part].pcm, f"{part} set"
         return self.written(out, card, certificate, pcm, sound=sound)
@@ -279,7 +280,7 @@ class InGraphForm:
     def written(
         self, out: Path, card: Card, certificate: Certificate | None, pcm: np.ndarray, *, sound: str
     ) -> InGraphExport:
-        """Compared with the plain form, timed beside it, and written as a bundle."""
+        """Compare and time both forms, and write the bundle."""
         task, plain = find_task(NAME), self.plain
         agreement = compare(plain.model, self.model.data, plain.card.io, pcm)
         form = partial(task.benchmark_case, self.model.data, self.io)
@@ -312,17 +313,17 @@ class InGraphForm:
 def remeasured(
     plain: Bundle, recipe: Recipe, model: ModelFile, io: SpeechIO, dataset: SpeechDataset | None
 ) -> tuple[Card, Certificate | None]:
-    """Card of a bundle's model in another form, and the verdict on its budget.
+    """Measure another form of a bundle's model; return its card and the verdict on its budget.
 
     Args:
         plain: the bundle.
-        recipe: of it.
+        recipe: recipe of the bundle.
         model: the new form.
         io: the new form's section of the card.
-        dataset: whose test set is measured; None: costs alone, and no verdict.
+        dataset: data whose test set is measured; None: only costs, and no verdict.
 
     Raises:
-        DataError: when the data are not what the model is for.
+        RecipeError: if the data do not match the model.
     """
     task, seed = find_task(NAME), plain.card.provenance.seed
     if dataset is not None:
@@ -345,10 +346,10 @@ def remeasured(
 
 
 def sounds(frontend: FrontEnd, count: int, *, rng: np.random.Generator) -> np.ndarray:
-    """Rising and falling tones in noise, each of its own loudness: (count, samples) float32."""
+    """Generate rising and falling tones of various loudness in noise: (count, samples) float32."""
     time = np.arange(frontend.clip_samples) / frontend.rate_hz
-    begin, end = rng.uniform(80, frontend.rate_hz / 3, (2, count, 1))
-    pitch = begin + (end - begin) * time / (2 * frontend.seconds)
+    start, end = rng.uniform(80, frontend.rate_hz / 3, (2, count, 1))
+    pitch = start + (end - start) * time / (2 * frontend.seconds)
     tone = rng.uniform(0.01, 0.8, (count, 1)) * np.sin(2 * np.pi * pitch * time)
     noise = rng.normal(0, 1, tone.shape) * rng.uniform(0.001, 0.1, (count, 1))
     return np.asarray(np.clip(tone + noise, -1, 1), np.float32)

@@ -1,6 +1,6 @@
-"""``export --streaming``: the same network as a step in a stream, with its past as states.
+"""``export --streaming``: the same network as one step of a stream, with its past as states.
 
-The file is made from the plain one and compared with it on whole clips (:class:`StreamAgreement`);
+The file is built from the plain one and compared with it on whole clips (:class:`StreamAgreement`);
 then its step is timed.
 """
 
@@ -38,18 +38,18 @@ from motefit.tflite.write.write import write
 def streaming_file(
     model: bytes, io: SpeechIO, *, keep_names: bool = False
 ) -> tuple[bytes, SpeechIO]:
-    """The file that takes the next frames and states, and the card's section that says so.
+    """Build the file that takes new frames and states, and the card's section that says so.
 
-    The network's integers and scales stay what they are.
+    The network's integers and scales are unchanged.
 
     Args:
         model: bytes of a .tflite file that takes the features of a clip.
         io: its section of the card.
-        keep_names: write the names of tensors.
+        keep_names: whether to write the names of tensors.
 
     Raises:
-        ModelFileError: when the model takes something else, or the file cannot be read.
-        RecipeError: when the network looks ahead in time.
+        ModelFileError: if the model does not take features, or the file cannot be read.
+        RecipeError: if the network looks ahead in time.
     """
     if io.input != "features":
         raise ModelFileError(
@@ -65,12 +65,12 @@ CHUNK_CLIPS = 128
 
 @dataclass(frozen=True, kw_only=True)
 class StreamAgreement:
-    """Two forms of a model on the same clips, each from a start without a past.
+    """Comparison of two forms of a model on the same clips, each clip starting without a past.
 
     Attributes:
-        clips: that both heard.
-        same_label: of them, given the same label by both, with LiteRT's defaults.
-        equal: of them, given the same probabilities bit for bit by the builtin kernels.
+        clips: number of clips compared.
+        same_label: number of clips with the same label in both, with LiteRT's defaults.
+        equal: number of clips with bit-identical probabilities, with the builtin kernels.
         probability_difference: greatest difference of a word's probability, with the defaults.
     """
 
@@ -81,14 +81,14 @@ class StreamAgreement:
 
     @property
     def proven(self) -> bool:
-        """Whether the two are the same model, bit for bit."""
+        """Whether the two compute the same, bit for bit."""
         return self.equal == self.clips > 0
 
 
 def compare_streaming(
     plain: bytes, io: SpeechIO, streaming: bytes, streaming_io: SpeechIO, pcm: np.ndarray
 ) -> StreamAgreement:
-    """Run both forms on some clips.
+    """Run both forms on the same clips and compare their outputs.
 
     Args:
         plain: the .tflite file that takes the features of a clip.
@@ -115,37 +115,37 @@ def compare_streaming(
 
 
 class Step:
-    """One step of a stream as a pipeline: front end and network of the newest frames.
+    """Pipeline of one step of a stream: front end and network for the newest frames.
 
     Args:
         spotter: a model in streaming form.
 
     Raises:
-        ModelFileError: when it is in another form.
+        ModelFileError: if it is in another form.
     """
 
     def __init__(self, spotter: KeywordSpotter) -> None:
         window = window_of(spotter)
         if not isinstance(window, StateWindow):
-            raise ModelFileError(f"this model takes {spotter.io.input}; its card says no stream")
+            raise ModelFileError(f"this model takes {spotter.io.input}, not a stream")
         self.interpreter: Interpreter = spotter.interpreter
         self.samples = window.step_frames * spotter.io.frontend.frame_step
         self._window = window
         window.push(np.zeros(spotter.io.frontend.clip_samples, np.float32))
 
     def inputs(self, samples: np.ndarray) -> np.ndarray:
-        """Normalized features of the frames that (1, samples) float32 complete."""
+        """Compute the normalized features of the frames that (1, samples) float32 complete."""
         return self._window.frames(samples[0])
 
     def infer(self, frames: np.ndarray) -> np.ndarray:
-        """Probabilities (1, labels) after those frames; None says that no clip was heard."""
+        """Compute probabilities (1, labels) after these frames; (1, 0) before a whole clip."""
         self._window.take(frames)
         said = self._window.probabilities()
         return np.zeros((1, 0), np.float32) if said is None else said[np.newaxis]
 
 
 def step_subject(model: bytes, io: SpeechIO) -> BenchmarkCase:
-    """A step of a model in streaming form, with the noise of its next frames.
+    """Prepare a step of a model in streaming form for timing, with noise for its next frames.
 
     Args:
         model: bytes of the .tflite file.
@@ -158,17 +158,18 @@ def step_subject(model: bytes, io: SpeechIO) -> BenchmarkCase:
 
 @dataclass(frozen=True, kw_only=True)
 class StreamingExport(Printable):
-    """A bundle whose model is in streaming form.
+    """Result of exporting a bundle's model in streaming form.
 
     Attributes:
         bundle: path of the zip.
-        card: facts measured on the new bytes, on whole clips from a start without a past; without
-            data only what the file costs.
-        certificate: against the recipe's budget; None without data.
-        agreement: with the plain form, on the validation set, or on generated sound without data.
+        card: facts measured on the new bytes, on whole clips that start without a past; without
+            data only the costs of the file.
+        certificate: verdict on the recipe's budget; None without data.
+        agreement: comparison with the plain form, on the validation set, or on generated sound
+            without data.
         plain_bytes: size of the plain form's .tflite file.
-        latency: ``window``: the plain form on a clip; ``step``: this one on its next frames.
-        step_ms: of sound that a step takes.
+        latency: ``window``, the plain form on a clip, and ``step``, this form on its next frames.
+        step_ms: length of sound that a step takes.
     """
 
     bundle: Path
@@ -181,18 +182,18 @@ class StreamingExport(Printable):
 
     @property
     def met(self) -> bool:
-        """Whether it equals the plain form, and with data the budget holds."""
+        """Whether it equals the plain form and, with data, meets the budget."""
         certified = self.certificate is None or self.certificate.met
         return certified and self.agreement.proven
 
     def content(self) -> list[Item]:
-        """The verdict, where there are data; then what :meth:`comparison` says."""
+        """List the verdict, if there are data, and the :meth:`comparison`."""
         certificate = self.certificate
         verdict = [] if certificate is None else verdict_content(self.card, certificate)
         return [*verdict, *self.comparison()]
 
     def comparison(self) -> list[Item]:
-        """Size and latency of both forms, whether they agree, and where the new one is."""
+        """List size and latency of both forms, whether they agree, and the new bundle's path."""
         found = self.agreement
         return [
             costs_table(
@@ -203,9 +204,9 @@ class StreamingExport(Printable):
             ),
             (
                 f"a step takes {self.step_ms:g} ms of sound; after a reset {found.equal} of "
-                f"{found.clips} clips are heard bit for bit as by the plain form (builtin "
-                f"kernels), {found.same_label} have the same label with XNNPACK, probabilities "
-                f"{found.probability_difference:.1e} apart at most"
+                f"{found.clips} clips have the same probabilities bit for bit as in the plain form "
+                f"(builtin kernels), {found.same_label} have the same label with XNNPACK, whose "
+                f"probabilities differ by at most {found.probability_difference:.1e}"
             ),
             f"wrote {self.bundle}",
         ]
@@ -214,17 +215,17 @@ class StreamingExport(Printable):
 def export_streaming(
     model: Path, out: Path, *, data: Path | None = None, listener: Listener | None = None
 ) -> StreamingExport:
-    """Bring a bundle's model into streaming form, measure the new file and write its bundle.
+    """Convert a bundle's model to streaming form, measure the new file and write its bundle.
 
     Args:
         model: bundle, or .tflite with its card.
         out: path of the new bundle.
-        data: folder of the words: the test set is measured and the budget certified.
-        listener: hears of progress.
+        data: folder of words; with it, the test set is measured and the budget certified.
+        listener: receives progress.
 
     Raises:
-        ModelFileError: when the model is damaged, for another task, or takes no features.
-        RecipeError: when the network looks ahead in time, or the data have other words.
+        ModelFileError: if the model is damaged, for another task, or does not take features.
+        RecipeError: if the network looks ahead in time, or the data have other words.
     """
     listener = listener or Listener()
     silence_litert()
@@ -234,7 +235,7 @@ def export_streaming(
     if data is None:
         dataset = None
         pcm = sounds(io.frontend, SOUNDS, rng=rng)
-        listener.measuring("the file; without data no accuracy")
+        listener.measuring("the file; no accuracy without data")
     else:
         dataset = load_dataset(task, recipe, data, progress=listener.loading)
         pcm = dataset.validation.pcm

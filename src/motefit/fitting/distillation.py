@@ -21,41 +21,41 @@ def distilled(
     recipe: Recipe,
     source: Source,
     *,
-    lessons: TeacherData,
+    teacher_data: TeacherData,
     device: str = "cpu",
     cache: Path | None = None,
 ) -> Source:
-    """The examples of a training as the recipe's teacher targets them.
+    """Return training examples with the targets of the recipe's teacher.
 
     Args:
-        recipe: of the candidate, with a teacher.
-        source: of the candidate's examples.
-        lessons: what the teacher learns.
-        device: of torch.
+        recipe: recipe of the candidate, with a teacher.
+        source: source of the candidate's examples.
+        teacher_data: training data of the teacher.
+        device: torch device.
         cache: folder of the cache; default ``$MOTEFIT_CACHE`` or ``~/.cache/motefit``.
 
     Raises:
-        OutputError: when the cache cannot be written.
-        MotefitError: as ``train.loop.train``.
+        OutputError: if the cache cannot be written.
+        MotefitError: as in ``train.loop.train``.
     """
     spec = recipe.train.teacher
     if spec is None:
         return source
-    teacher = _teacher(recipe, spec, lessons, device=device, folder=cache_folder(cache))
+    teacher = _teacher(recipe, spec, teacher_data, device=device, folder=cache_folder(cache))
     return DistilledSource(
         source,
         teacher,
         weight=spec.weight,
-        classes=lessons.classes,
-        view=lessons.view,
+        classes=teacher_data.classes,
+        view=teacher_data.view,
         device=device,
     )
 
 
 def _teacher(
-    recipe: Recipe, spec: TeacherSpec, lessons: TeacherData, *, device: str, folder: Path
+    recipe: Recipe, spec: TeacherSpec, teacher_data: TeacherData, *, device: str, folder: Path
 ) -> Graph:
-    """The teacher, trained by whichever process comes first; others wait for it."""
+    """Train the teacher in whichever process comes first, while others wait; return its graph."""
     settings = replace(
         recipe.train,
         epochs=spec.epochs,
@@ -65,15 +65,15 @@ def _teacher(
     )
     knobs = {key: value for key, value in spec.model.items() if key != "family"}
     model = ModelSpec(family=str(spec.model["family"]), options=knobs)
-    graph = untrained(replace(recipe, model=model), spec.seed, lessons.problem)
-    facts = dumps_json([settings, model, lessons.source.key, device])
+    graph = untrained(replace(recipe, model=model), spec.seed, teacher_data.problem)
+    facts = dumps_json([settings, model, teacher_data.source.key, device])
     checkpoint = folder / "teachers" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}{SUFFIX}"
     with alone(checkpoint):
         if read_entry(checkpoint) is None:
             checkpoint.unlink(missing_ok=True)  # damaged: it is trained again
         trained = train(
             graph,
-            lessons.source,
+            teacher_data.source,
             settings,
             loss=CLASSIFICATION,
             seed=spec.seed,

@@ -1,4 +1,4 @@
-"""From trained candidates to the files that ship: all ways, chosen on validation, repeated."""
+"""Finalists: files of the best candidates in all variants, chosen on validation, repeated."""
 
 import math
 import statistics
@@ -22,12 +22,12 @@ from motefit.tflite.model import ModelFile
 
 @dataclass(frozen=True, kw_only=True)
 class Finalist:
-    """A candidate made into a file.
+    """A candidate with its file.
 
     Attributes:
-        candidate: with its way of compression.
+        candidate: the candidate, with its variant of compression.
         outcome: its file.
-        facts: validation facts and costs, which the choice looks at.
+        facts: validation facts and costs, on which the choice is based.
     """
 
     candidate: Candidate
@@ -42,13 +42,13 @@ class Finalist:
 
 
 class FinalistMaker:
-    """Makes files of candidates, each once.
+    """Maker of the candidates' files, each made once.
 
     Args:
-        recipe: of the run.
-        task: of the recipe.
+        recipe: recipe of the run.
+        task: task of the recipe.
         trainer: makes the files.
-        listener: hears of progress.
+        listener: receives progress.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class FinalistMaker:
         self.finished: dict[str, Finalist] = {}
 
     def run(self, trained: Sequence[TrainedCandidate]) -> Mapping[str, str]:
-        """Finish the best, choose one for each budget, repeat those on further seeds.
+        """Finish the best candidates, choose one for each budget, and repeat those on other seeds.
 
         Args:
-            trained: candidates at the end of their training; at least one.
+            trained: candidates trained to the end; at least one.
 
         Returns:
-            the key of the chosen candidate by name of the bundle.
+            The key of the chosen candidate by name of the bundle.
 
         Raises:
             MotefitError: for anything the user can fix.
@@ -78,7 +78,7 @@ class FinalistMaker:
             search.finalists,
         )
         finalists = [t.candidate for t in trained if t.candidate.key in best]
-        self._make(way for candidate in finalists for way in variants_of(candidate))
+        self._make(variant for candidate in finalists for variant in variants_of(candidate))
         first = self._choice()
         alike = [t.candidate for t in trained]
         for key in dict.fromkeys(first.values()):
@@ -86,7 +86,7 @@ class FinalistMaker:
         return self._choice()
 
     def seeds(self, key: str) -> tuple[Finalist, ...]:
-        """The files that differ from a chosen one in their seed alone, itself among them."""
+        """Return the files that differ from a chosen one only in their seed, including itself."""
         chosen = _without_seed(self.finished[key].candidate)
         alike = [f for f in self.finished.values() if _without_seed(f.candidate) == chosen]
         return tuple(sorted(alike, key=lambda f: f.candidate.seed))
@@ -96,9 +96,9 @@ class FinalistMaker:
         return {name: choose(facts, b) for name, b in self._recipe.all_budgets.items()}
 
     def _repeats(self, chosen: Candidate, trained: Sequence[Candidate]) -> list[Candidate]:
-        """The chosen candidate on as many seeds as the recipe wants, less those that are made.
+        """Return the chosen candidate on the seeds that the recipe still wants.
 
-        Seeds that are trained already come first, then those of the recipe, then new ones.
+        Seeds that are already trained come first, then those of the recipe, then new ones.
         """
         have = [f.candidate.seed for f in self.seeds(chosen.key)]
         same_training = {
@@ -135,25 +135,25 @@ def _training_without_seed(candidate: Candidate) -> str:
 def spread(
     seeds: Sequence[Finalist], test: Mapping[str, Mapping[str, float]]
 ) -> Mapping[str, object]:
-    """Mean and spread over seeds, for a card.
+    """Summarize mean and spread over seeds, for a card.
 
     Args:
-        seeds: the files, one per seed.
-        test: facts of each on the test set, by the candidate's key.
+        seeds: files, one per seed.
+        test: facts on the test set, by the candidate's key.
     """
-    parts = {
+    subsets = {
         "validation": [f.facts for f in seeds],
         "test": [test[f.candidate.key] for f in seeds],
     }
     return {
         "n": len(seeds),
         "seeds": [f.candidate.seed for f in seeds],
-        **{part: _moments(facts) for part, facts in parts.items()},
+        **{name: _moments(facts) for name, facts in subsets.items()},
     }
 
 
 def _moments(facts: Sequence[Mapping[str, float]]) -> Mapping[str, object]:
-    """Mean, standard deviation (n - 1), least and greatest of each summary quality and size."""
+    """Compute mean, standard deviation (n - 1), minimum and maximum of each quality and size."""
     names = [
         name
         for name in facts[0]

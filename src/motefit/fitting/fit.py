@@ -1,4 +1,4 @@
-"""``fit``: a recipe and data in, certified bundles out."""
+"""``fit``: search, train and certify the bundles of a recipe."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -42,22 +42,23 @@ if TYPE_CHECKING:
 
 
 class NothingTrainedError(MotefitError, ArithmeticError):
-    """No candidate finished its training."""
+    """Error for a run in which no candidate finished its training."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitResult(Printable):
-    """What a run left behind.
+    """Result of a run.
 
     Attributes:
-        folder: of the run.
-        deliveries: by name, one per budget, the recipe's own first; empty when no candidate could
-            meet a budget.
-        in_graph: by the same names, the same models with their front ends inside, where asked for.
-        obstacle: the nearest miss, when no candidate could meet a budget.
-        judged: how many candidates were screened.
-        rejected: how many candidates were dropped before training, by the bound they missed.
-        already_done: the run was finished before, and nothing was measured now but further forms.
+        folder: folder of the run.
+        deliveries: the release for each budget by name, the recipe's own first; empty if no
+            candidate can meet a budget.
+        in_graph: the same models with their front ends inside by the same names, if requested.
+        obstacle: the nearest miss, if no candidate can meet a budget.
+        judged: number of candidates screened.
+        rejected: number of candidates rejected before training, by the bound they miss.
+        already_done: whether the run was already finished, so that nothing but further forms was
+            measured now.
     """
 
     folder: Path
@@ -70,14 +71,14 @@ class FitResult(Printable):
 
     @property
     def main(self) -> Release | None:
-        """What answers the recipe's own budget; None when nothing does."""
+        """Release for the recipe's own budget; None if there is none."""
         return next(iter(self.deliveries.values()), None)
 
     @property
     def met(self) -> bool:
-        """Whether every line of every budget holds on the shipped bytes, and further forms agree.
+        """Whether the shipped bytes meet every bound of every budget, and further forms agree.
 
-        A form with its front end inside has a certificate of its own, which does not count here.
+        A form with its front end inside has its own certificate, which does not count here.
         """
         return (
             bool(self.deliveries)
@@ -86,11 +87,11 @@ class FitResult(Printable):
         )
 
     def content(self) -> list[Item]:
-        """Facts and verdicts of each bundle, or what is in the way of all candidates."""
+        """List facts and verdicts of each bundle, or the bounds that all candidates miss."""
         found: list[Item] = []
         if self.already_done:
             found.append(
-                f"already done: {self.folder} holds this run with its verdict; "
+                f"already done: {self.folder} has this run with its verdict; "
                 "--overwrite replaces it"
             )
         if self.obstacle is not None:
@@ -107,17 +108,17 @@ class FitResult(Printable):
 
 
 def obstacle_content(nearest: Screened, rejected: Mapping[str, int], *, judged: int) -> list[Item]:
-    """Say that nothing fits, which bounds are in the way, and what came nearest."""
+    """Say that no candidate fits, which bounds they miss, and which one is nearest."""
     head = Styled("no candidate can meet the budget", "bad")
     return [
-        (head, f" ({judged} judged, none trained)"),
+        (head, f" ({judged} screened, none trained)"),
         *(f"missed by {count}: {name}" for name, count in rejected.items()),
         f"nearest: {nearest.candidate.title}: {nearest.reason}",
     ]
 
 
 def _certificate_line(certificate: Certificate | None) -> list[Item]:
-    """The verdict on a further form, with the bounds it misses."""
+    """Return the verdict on a further form, with the bounds it misses."""
     if certificate is None:
         return []
     missed = [line.metric for line in certificate.lines if line.verdict != "pass"]
@@ -129,18 +130,18 @@ def _certificate_line(certificate: Certificate | None) -> list[Item]:
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions:
-    """How to run, as opposed to what.
+    """Options of how to run, as opposed to what.
 
     Attributes:
         workers: training processes; 0 takes one per usable core.
-        device: of torch, ``"cpu"`` or ``"cuda"``.
-        overwrite: replace a run that is there.
-        engine: where workers live: ``"local"`` or ``"ray"``.
-        address: of the engine's cluster.
+        device: device on which torch trains, ``"cpu"`` or ``"cuda"``.
+        overwrite: whether to replace an existing run.
+        engine: where workers run: ``"local"`` or ``"ray"``.
+        address: address of the engine's cluster.
         storage: URL of an Optuna storage for the study; empty: a file in the run's folder.
-        profile: of the device that the model is for, see ``motefit bench --profile``; screening
-            then judges by its latency. None: by this machine's.
-        in_graph: deliver the models with their front ends inside, too.
+        profile: profile of the target device, see ``motefit bench --profile``, whose latency
+            screening then uses. None: this machine's.
+        in_graph: whether to also write the models with their front ends inside.
     """
 
     workers: int = 0
@@ -161,19 +162,19 @@ def fit(
     options: FitOptions = FitOptions(),
     listener: Listener | None = None,
 ) -> FitResult:
-    """Screen, search, choose on validation, measure the shipped bytes, certify.
+    """Screen, search, choose on the validation set, measure the shipped bytes, certify.
 
     Args:
-        recipe: what to make.
-        data: folder or file; None synthesizes the embedded default.
-        out: folder of the run; a run of the same recipe and data in it is picked up, and answers
-            with its stored verdict when it is finished. Nothing in it is changed before the data
-            are loaded and a candidate is found that may meet the budget.
-        options: how to run.
-        listener: hears of progress.
+        recipe: recipe of the model.
+        data: folder or file; None synthesizes the default data.
+        out: folder of the run. An existing run of the same recipe and data is continued, or returns
+            its stored verdict if it is finished. Nothing in the folder changes before the data are
+            loaded and a candidate is found that may meet the budget.
+        options: options of the run.
+        listener: receives progress.
 
     Raises:
-        MotefitError: for anything the user can fix; the text says what and how.
+        MotefitError: for anything the user can fix; the message says what and how.
     """
     listener = listener or Listener()
     _require(recipe, options)
@@ -187,7 +188,7 @@ def fit(
     problem_of = partial(task.problem, dataset=dataset)
     screener = Screener(problem_of, _timing(options))
     first: Round | None = None
-    if options.overwrite or not folder.begun:
+    if options.overwrite or not folder.started:
         first = propose(space, screener, (), 0)
         if not any(entry.trains for entry in first.entries):
             listener.screened(0, first.entries)
@@ -210,14 +211,14 @@ def fit(
 def _nothing_fits(out: Path, first: Round, screener: Screener) -> FitResult:
     return FitResult(
         folder=out,
-        obstacle=nearest_miss(tuple(screener.judged)),
+        obstacle=nearest_miss(tuple(screener.screened)),
         judged=len(first.entries),
         rejected=rejected_by(entry.excess for entry in first.entries),
     )
 
 
 def _require(recipe: Recipe, options: FitOptions) -> None:
-    """What can be refused before anything is loaded."""
+    """Refuse what can be refused before anything is loaded."""
     require_training()
     require_report()
     find_strategy(recipe.search.strategy)
@@ -227,7 +228,7 @@ def _require(recipe: Recipe, options: FitOptions) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _RunContext:
-    """What a run works with while its folder is locked."""
+    """Data and helpers of a run while its folder is locked."""
 
     recipe: Recipe
     data: Path | None
@@ -240,12 +241,12 @@ class _RunContext:
     listener: Listener
 
     def run(self, first: Round | None) -> FitResult:
-        """Search and deliver, or answer from what a finished run stored.
+        """Search and release, or return the stored results of a finished run.
 
         Args:
-            first: round of candidates where the run starts; None where it goes on.
+            first: first round of candidates of a new run; None if a run continues.
         """
-        self.folder.begin(
+        self.folder.start(
             self.recipe,
             self.data,
             data_sha256=self.task.data_key(self.dataset),
@@ -256,15 +257,15 @@ class _RunContext:
             Rounds(self.folder.path).write(0, first)
         elif (done := finished(self.folder, self.recipe)) is not None:
             return self.answer(done)
-        with closing(_ledger(self.folder, self.space, self.options)) as trial_store:
-            finish, chosen = self.search(trial_store)
-            return self.deliver(finish, chosen, trial_store.records)
+        with closing(_trial_store(self.folder, self.space, self.options)) as trial_store:
+            maker, chosen = self.search(trial_store)
+            return self.deliver(maker, chosen, trial_store.records)
 
     def search(self, trial_store: "TrialStore") -> tuple[FinalistMaker, Mapping[str, str]]:
-        """Train, and choose: the finished files, and the key of the chosen by name of the bundle.
+        """Train and choose; return the finished files, and the chosen keys by name of the bundle.
 
         Raises:
-            NothingTrainedError: when no candidate finished.
+            NothingTrainedError: if no candidate finished.
         """
         options, folder = self.options, self.folder
         with open_engine(
@@ -293,28 +294,28 @@ class _RunContext:
                 raise NothingTrainedError(
                     f"no candidate finished its training: {'; '.join(reasons)}"
                 )
-            finish = FinalistMaker(
+            maker = FinalistMaker(
                 recipe=self.recipe, task=self.task, trainer=trainer, listener=self.listener
             )
-            return finish, finish.run(trained)
+            return maker, maker.run(trained)
 
     def deliver(
-        self, finish: FinalistMaker, chosen: Mapping[str, str], records: Sequence[Trial]
+        self, maker: FinalistMaker, chosen: Mapping[str, str], records: Sequence[Trial]
     ) -> FitResult:
-        """Measure the chosen files on the test set, and write what ships."""
+        """Measure the chosen files on the test set, and write the bundles."""
         self.listener.measuring("the chosen files on the test set")
         deliveries = release(
             self.recipe,
             self.data,
             self.folder,
-            finish=finish,
+            maker=maker,
             chosen=chosen,
             records=records,
         )
         return self._result(deliveries, already_done=False)
 
     def answer(self, deliveries: Mapping[str, Release]) -> FitResult:
-        """Of a run that is finished: what is stored, and further forms that are asked for now."""
+        """Return the stored result of a finished run, with any further forms now requested."""
         return self._result(deliveries, already_done=True)
 
     def _result(self, deliveries: Mapping[str, Release], *, already_done: bool) -> FitResult:
@@ -331,7 +332,7 @@ class _RunContext:
         )
 
     def _in_graph(self, name: str) -> InGraphExport:
-        """The stored form with its front end inside, or a new one."""
+        """Return the stored form with its front end inside, or create it."""
         stored = stored_in_graph(self.folder, name)
         if stored is not None:
             return stored
@@ -345,7 +346,7 @@ def resume(
     options: FitOptions = FitOptions(),
     listener: Listener | None = None,
 ) -> FitResult:
-    """Go on with the run in a folder; arguments and errors as in :func:`fit`."""
+    """Continue the run in a folder; arguments and errors as in :func:`fit`."""
     recipe, data = RunDir(out).stored()
     return fit(recipe, data, out, options=options, listener=listener)
 
@@ -359,14 +360,14 @@ def _timing(options: FitOptions) -> Timing:
     return Timing(scale=device.scale(here), xnnpack=xnnpack)
 
 
-def _ledger(folder: RunDir, space: Space, options: FitOptions) -> "TrialStore":
+def _trial_store(folder: RunDir, space: Space, options: FitOptions) -> "TrialStore":
     url, name = folder.study(options.storage)
     about = {
         "recipe": space.recipe.to_toml(),
         "folder": str(folder.path.resolve()),
         "motefit": __version__,
     }
-    # Here, because it needs Optuna, which the base install has not.
+    # Imported here because it needs Optuna, which the base install does not have.
     from motefit.search.storage import TrialStore  # noqa: PLC0415 - see above
 
     return TrialStore(url, name, space, about=about)

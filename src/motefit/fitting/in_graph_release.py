@@ -1,4 +1,4 @@
-"""The same models with their front end inside, released beside the bundles of a run."""
+"""Release of models with their front end inside, next to the bundles of a run."""
 
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,19 @@ from motefit.tasks import find_task, load_dataset
 
 
 def release_in_graph(folder: RunDir, name: str, data: Path | None) -> InGraphExport:
-    """Write, beside a bundle of a run, the same model with its front end inside.
+    """Write the same model with its front end inside, next to a bundle of a run.
 
-    Both forms hear the clips of the validation set; the test set is measured as of any file that
-    ships. Certificate and report are the form's own.
+    Both forms are compared on the clips of the validation set; the test set is measured as for any
+    shipped file. The form has its own certificate and report.
 
     Args:
-        folder: of the run.
-        name: of the bundle.
-        data: folder of the words; None: the embedded default.
+        folder: folder of the run.
+        name: name of the bundle.
+        data: folder of words; None: the synthetic default.
 
     Raises:
-        RecipeError: when the front end has no form inside a model.
-        OutputError: when something cannot be written.
+        RecipeError: if the front end cannot be built into a model.
+        OutputError: if something cannot be written.
     """
     path, own = folder.bundle_path(name), f"{name}{IN_GRAPH}"
     plain = load_bundle(path, task=NAME)
@@ -51,7 +51,7 @@ def release_in_graph(folder: RunDir, name: str, data: Path | None) -> InGraphExp
 
 
 def stored_in_graph(folder: RunDir, name: str) -> InGraphExport | None:
-    """What :func:`release_in_graph` wrote; None when it is not there, or damaged."""
+    """Read what :func:`release_in_graph` wrote; None if it is missing or damaged."""
     own = f"{name}{IN_GRAPH}"
     path = folder.bundle_path(own)
     try:

@@ -1,13 +1,13 @@
-"""What worker processes are given, and what they leave in the folder of the run.
+"""Jobs of worker processes, and the files they write in the folder of the run.
 
 ::
 
     RUN/trainings/<training key>/   history.jsonl, training.checkpoint, diverged.json
     RUN/candidates/<key>/           epoch-<n>.json: facts of the file it would make then;
-                                    model.tflite and result.json: the file it was made into
+                                    model.tflite and result.json: its finished file
 
-Everything that is there is whole, and is not done again; what was damaged since is removed, and so
-done again.
+Files are written as a whole and not made again; a file damaged since then is removed, and so made
+again.
 """
 
 from collections.abc import Mapping
@@ -32,14 +32,14 @@ CHECKPOINT, DIVERGED = "training.checkpoint", "diverged.json"
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateJob:
-    """One candidate as plain values, so that it travels.
+    """One candidate as plain values, so that it can be sent to a process.
 
     Attributes:
         table: the candidate's recipe as a plain table.
-        name: of the recipe.
-        seed: of the candidate.
-        key: of the candidate.
-        training_key: of its training.
+        name: name of the recipe.
+        seed: seed of the candidate.
+        key: key of the candidate.
+        training_key: key of its training.
     """
 
     table: Mapping[str, Any]
@@ -50,7 +50,7 @@ class CandidateJob:
 
     @classmethod
     def of(cls, candidate: Candidate) -> "CandidateJob":
-        """A candidate as plain values."""
+        """Convert a candidate to plain values."""
         return cls(
             table=candidate.recipe.to_table(),
             name=candidate.recipe.name,
@@ -60,20 +60,20 @@ class CandidateJob:
         )
 
     def recipe(self) -> Recipe:
-        """The candidate's recipe."""
+        """Return the candidate's recipe."""
         return Recipe.from_table(self.table, name=self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob:
-    """Something for a worker to do, repeatable at any moment.
+    """Work for a worker, which can be repeated at any moment.
 
     Attributes:
-        works: of a training job: candidates, those of one training side by side; all trainings
-            have as many epochs, and train as one when there are several. Of a finishing job: one.
-        epochs: to train up to; None: make the candidate's file, trained to the end.
+        works: for a training job, the candidates, grouped by training; all trainings have equally
+            many epochs, and several are trained as one. For a finishing job, one candidate.
+        epochs: epoch up to which to train; None: make the candidate's file, trained to the end.
         data: folder or file of the data; None for the synthetic default.
-        folder: of the run.
+        folder: folder of the run.
         device: torch device.
     """
 
@@ -103,14 +103,14 @@ class TrainJob:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedFile:
-    """A candidate's file and what the validation set says of it.
+    """A candidate's file and its validation facts.
 
     Attributes:
         model: the .tflite bytes.
         io: the task's section of the card, as a plain mapping.
         facts: validation facts by metric name.
         history: one mapping per epoch.
-        seconds: of training and of making the file.
+        seconds: duration of training and of making the file.
     """
 
     model: bytes
@@ -121,28 +121,28 @@ class TrainedFile:
 
 
 def training_folder(run: Path, training_key: str) -> Path:
-    """Folder of a training."""
+    """Return the folder of a training."""
     return run / "trainings" / training_key
 
 
 def candidate_folder(run: Path, key: str) -> Path:
-    """Folder of a candidate."""
+    """Return the folder of a candidate."""
     return run / "candidates" / key
 
 
 def standing_path(run: Path, key: str, epochs: int) -> Path:
-    """Where a candidate's facts after so many epochs are."""
+    """Return the path of a candidate's facts after a number of epochs."""
     return candidate_folder(run, key) / f"epoch-{epochs}.json"
 
 
 def standing_of(run: Path, key: str, epochs: int) -> Mapping[str, float] | None:
-    """Facts of the file that a candidate would make after so many epochs; None: not there yet."""
+    """Read the facts of a candidate's file after a number of epochs; None: not written yet."""
     table = _stored(standing_path(run, key, epochs))
     return None if table is None else table["facts"]
 
 
 def _stored(path: Path) -> Mapping[str, Any] | None:
-    """What a sealed file holds; None when there is none, or it is damaged, and then removed."""
+    """Read a sealed file; None if it is missing, or damaged and thus removed."""
     try:
         return read_sealed(path)
     except DamagedFileError:
@@ -151,19 +151,19 @@ def _stored(path: Path) -> Mapping[str, Any] | None:
 
 
 def _remove_damaged(path: Path) -> None:
-    """Say so, once; what is gone is made again."""
+    """Report a damaged file and remove it, so that it is made again."""
     report_damage(path)
     path.unlink(missing_ok=True)
 
 
 def diverged(run: Path, training_key: str) -> str | None:
-    """Reason the training diverged, or None."""
+    """Return the reason why the training diverged, or None."""
     table = _stored(training_folder(run, training_key) / DIVERGED)
     return None if table is None else str(table["reason"])
 
 
 def outcome_of(run: Path, key: str) -> TrainedFile | None:
-    """The outcome stored for a candidate; None when it is not finished, or damaged."""
+    """Read the stored outcome of a candidate; None if it is not finished, or damaged."""
     folder = candidate_folder(run, key)
     result = _stored(folder / RESULT)
     if result is None:
@@ -185,19 +185,19 @@ def outcome_of(run: Path, key: str) -> TrainedFile | None:
 
 
 def load_outcome(run: Path, key: str) -> TrainedFile:
-    """The outcome of a candidate that must be finished by now.
+    """Read the outcome of a candidate that must be finished.
 
     Raises:
-        ModelFileError: when it is not there, e.g. because someone removed files of the run.
+        ModelFileError: if it is missing, e.g. because someone removed files of the run.
     """
     outcome = outcome_of(run, key)
     if outcome is None:
         folder = candidate_folder(run, key)
-        raise ModelFileError(f"{folder} holds no finished candidate; run again to train it")
+        raise ModelFileError(f"{folder} has no finished candidate; run again to train it")
     return outcome
 
 
 def untrained(recipe: Recipe, seed: int, problem: Problem) -> Graph:
-    """A network with the weights its seed draws."""
+    """Build a network with initial weights drawn by its seed."""
     rng = np.random.default_rng([seed, 0x6D6F7465])
     return build(recipe.model.family, recipe.model.options, problem=problem, rng=rng)

@@ -1,8 +1,8 @@
-"""The end of a run, kept once it is measured: the test set is not opened for it again.
+"""Stored results of a measured run, so that the test set is not opened for it again.
 
-``measured.json`` holds card, verdict and table of candidates of every bundle. It is written between
-measuring and writing the outputs, so that an interruption there costs no further reading of the
-test set, and an output that is lost or damaged later is written again as it was.
+``measured.json`` has card, verdict and table of candidates of every bundle. It is written between
+measuring and writing the outputs, so that an interruption there does not require reading the test
+set again, and an output that is lost or damaged later is written again as it was.
 """
 
 import json
@@ -30,12 +30,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """One bundle, with what is said of it.
+    """One bundle with its card, certificate and report.
 
     Attributes:
         bundle: path of the zip.
-        card: of the bundle.
-        certificate: the verdict on one budget.
+        card: card of the bundle.
+        certificate: verdict on one budget.
         report: path of the report.
     """
 
@@ -47,15 +47,15 @@ class Release:
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredRelease:
-    """One bundle before it is written.
+    """Measurements of one bundle before it is written.
 
     Attributes:
-        key: of the candidate whose file it holds.
-        card: of the bundle.
-        certificate: the verdict on one budget.
-        rows: of the report's table of candidates.
-        report_sha256: of the report's text.
-        bundle_sha256: of the zip.
+        key: key of the candidate whose file it contains.
+        card: card of the bundle.
+        certificate: verdict on one budget.
+        rows: rows of the report's table of candidates.
+        report_sha256: hash of the report's text.
+        bundle_sha256: hash of the zip.
     """
 
     key: str
@@ -67,13 +67,13 @@ class MeasuredRelease:
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any], *, where: str) -> "MeasuredRelease":
-        """Read what :func:`~motefit.spec.codec.encode` made of it.
+        """Read what :func:`~motefit.spec.codec.encode` wrote.
 
         Raises:
-            ModelFileError: for a card or certificate of another version.
+            ModelFileError: if the card or certificate is of another version.
         """
         if "bundle_sha256" not in table:
-            raise ModelFileError(f"{where}: written by an older motefit, which packed otherwise")
+            raise ModelFileError(f"{where}: written by an older motefit, which packed differently")
         return cls(
             key=table["key"],
             card=Card.from_json(dumps_json(table["card"]), where=where),
@@ -84,7 +84,7 @@ class MeasuredRelease:
         )
 
     def report(self, outcome: TrainedFile) -> str:
-        """The report's text."""
+        """Render the report."""
         shipped = CertifiedModel(
             model=ModelFile(data=outcome.model),
             card=self.card,
@@ -97,18 +97,18 @@ class MeasuredRelease:
 def write_outputs(
     folder: RunDir, measured: Mapping[str, MeasuredRelease], outcomes: Mapping[str, TrainedFile]
 ) -> Mapping[str, Release]:
-    """Keep what was measured, then write each bundle with its verdict and report.
+    """Store the measurements, then write each bundle with its verdict and report.
 
     Args:
-        folder: of the run.
-        measured: by name of the bundle.
-        outcomes: the chosen files by key of the candidate.
+        folder: folder of the run.
+        measured: measurements by name of the bundle.
+        outcomes: chosen files by key of the candidate.
 
     Raises:
-        OutputError: when something cannot be written.
+        OutputError: if something cannot be written.
     """
-    # As they will be read again, so that a later sitting shows and writes the very same.
-    stored = _from_table(json.loads(dumps_json(measured)), where="what was measured")
+    # Encode and decode, so that a later process shows and writes exactly the same.
+    stored = _from_table(json.loads(dumps_json(measured)), where="measured.json")
     measured = {name: stored[name] for name in measured}
     reports = {name: m.report(outcomes[m.key]) for name, m in measured.items()}
     bundles = {name: bundle_bytes(outcomes[m.key].model, m.card) for name, m in measured.items()}
@@ -129,13 +129,13 @@ def write_outputs(
 
 
 def finished(folder: RunDir, recipe: Recipe) -> Mapping[str, Release] | None:
-    """What a run came to, if it is finished; None when there is something left to measure.
+    """Return the releases of a finished run; None if something is left to measure.
 
-    Nothing is written where all outputs are as they were. Those that are missing or damaged are
-    named and written again from the finished files.
+    Nothing is written if all outputs are intact. Those that are missing or damaged are reported and
+    written again from the finished files.
 
     Raises:
-        OutputError: when something cannot be written.
+        OutputError: if something cannot be written.
     """
     measured = _kept(folder)
     if measured is None or set(measured) != set(recipe.all_budgets):
@@ -175,7 +175,7 @@ def _from_table(table: Mapping[str, Any], *, where: str) -> dict[str, MeasuredRe
 
 
 def _lost(folder: RunDir, name: str, measured: MeasuredRelease) -> list[Path]:
-    """Outputs that are not, byte for byte, what was written."""
+    """List the outputs that differ from what was written."""
     bundle, verdict = folder.bundle_path(name), folder.certificate_path(name)
     report = folder.report_path(name)
     lost = []

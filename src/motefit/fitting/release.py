@@ -1,4 +1,4 @@
-"""The end of a run: the chosen files are measured on the test set, and certified."""
+"""Release at the end of a run: measure the chosen files on the test set, and certify them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from motefit.tasks import AnyTask, find_task, load_dataset
 from motefit.tflite.model import ModelFile
 
 MOST_ROWS = 300
-"""Candidates in a report; of those that were rejected, the first."""
+"""Number of candidates in a report; rejected ones come last."""
 
 
 def release(
@@ -25,28 +25,28 @@ def release(
     data: Path | None,
     folder: RunDir,
     *,
-    finish: FinalistMaker,
+    maker: FinalistMaker,
     chosen: Mapping[str, str],
     records: Sequence[Trial],
 ) -> Mapping[str, Release]:
-    """Open the test set once, for the chosen files and their repeats on other seeds, and ship.
+    """Measure the chosen files and their repeats on the test set, opened once, and write bundles.
 
     Args:
-        recipe: of the run.
+        recipe: recipe of the run.
         data: folder or file of the data.
-        folder: of the run.
-        finish: has the files.
+        folder: folder of the run.
+        maker: has the finished files.
         chosen: key of the chosen candidate by name of the bundle.
-        records: of the study.
+        records: trials of the study.
 
     Raises:
-        OutputError: when something cannot be written.
+        OutputError: if something cannot be written.
     """
     task = find_task(recipe.task)
     keys = tuple(dict.fromkeys(chosen.values()))
-    repeats = {key: finish.seeds(key) for key in keys}
+    repeats = {key: maker.seeds(key) for key in keys}
     folder.log_read("test", "final measurement of the chosen files and their repeats on all seeds")
-    facts = {key: _test_facts(task, finish.finished[key], data) for key in keys}
+    facts = {key: _test_facts(task, maker.finished[key], data) for key in keys}
     quality: dict[str, Mapping[str, float]] = {key: f.values for key, f in facts.items()}
     for finished in (f for alike in repeats.values() for f in alike):
         quality.setdefault(finished.candidate.key, _test_quality(task, finished, data))
@@ -57,7 +57,7 @@ def release(
         shipped = _shipped(
             replace(recipe, budget=recipe.all_budgets[name], name=name),
             task,
-            finish.finished[key],
+            maker.finished[key],
             data,
             facts=replace(facts[key], evidence={**facts[key].evidence, **evidence}),
             command=fit_command(recipe.name, data),
@@ -66,9 +66,9 @@ def release(
             key=key,
             card=shipped.card,
             certificate=shipped.certificate,
-            rows=_rows(records, finish, key),
+            rows=_rows(records, maker, key),
         )
-    return write_outputs(folder, measured, {key: finish.finished[key].outcome for key in keys})
+    return write_outputs(folder, measured, {key: maker.finished[key].outcome for key in keys})
 
 
 def _test_facts(task: AnyTask, finished: Finalist, data: Path | None) -> Facts:
@@ -82,7 +82,7 @@ def _evaluation(recipe: Recipe, task: AnyTask, finished: Finalist, data: Path | 
 
 
 def _test_quality(task: AnyTask, finished: Finalist, data: Path | None) -> Mapping[str, float]:
-    """Facts on the test set, and sizes, of a file that is a repeat."""
+    """Measure a repeat on the test set; return these facts and its sizes."""
     dataset = load_dataset(task, finished.candidate.recipe, data)
     measured = task.measure(finished.outcome.model, finished.io, dataset, "test").facts
     sizes = {k: v for k, v in finished.facts.items() if not is_quality(k)}
@@ -112,7 +112,7 @@ def _shipped(
 
 
 def _searched(recipe: Recipe, records: Sequence[Trial]) -> Mapping[str, object]:
-    """Result of the search, for a card."""
+    """Summarize the search, for a card."""
     return {
         "strategy": recipe.search.strategy,
         "rounds": len({record.round for record in records}),
@@ -124,14 +124,14 @@ def _searched(recipe: Recipe, records: Sequence[Trial]) -> Mapping[str, object]:
 
 
 def _rows(
-    records: Sequence[Trial], finish: FinalistMaker, chosen: str
+    records: Sequence[Trial], maker: FinalistMaker, chosen: str
 ) -> tuple[Mapping[str, object], ...]:
     rows = [
         _row(f.candidate.values, f.candidate.seed, f.facts, "chosen" if k == chosen else "trained")
-        for k, f in finish.finished.items()
+        for k, f in maker.finished.items()
     ]
     for record in records:
-        if record.key not in finish.finished:
+        if record.key not in maker.finished:
             values = {k: v for k, v in record.point.items() if k != "seed"}
             status = record.status if record.status in {"rejected", "trained"} else "not trained"
             reason = record.reason or ("stopped at a rung" if record.status == "stopped" else "")

@@ -1,6 +1,6 @@
-"""Jobs on machines that do not share the run's folder: what a job reads and writes travels.
+"""Jobs on machines that do not share the run's folder: files are copied with the job.
 
-The data do not travel: their path must lead to the same data on every node.
+The data are not copied: their path must lead to the same data on every node.
 """
 
 import tempfile
@@ -17,11 +17,11 @@ from motefit.spec.files import write_atomic
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteJob:
-    """A job on its way to a node.
+    """A job with its files, ready to be sent to a node.
 
     Attributes:
-        job: what to do.
-        files: what is in the job's parts of the run's folder, by path within that.
+        job: the job.
+        files: content of the job's folders, by path within the run's folder.
     """
 
     job: TrainJob
@@ -30,11 +30,11 @@ class RemoteJob:
 
 @dataclass(frozen=True, kw_only=True)
 class FileChanges:
-    """What a job did to the files it was given.
+    """Changes that a job made to its files.
 
     Attributes:
-        files: new and changed ones by path within the run's folder, the last written last.
-        gone: paths of those it removed.
+        files: new and changed files by path within the run's folder, the last written last.
+        gone: paths of the files it removed.
     """
 
     files: Mapping[str, bytes]
@@ -48,39 +48,39 @@ def run_in_folders(
     *,
     poll: Callable[[], None],
 ) -> Iterator[Ended[None]]:
-    """As :meth:`Engine.run`; the files of a job that ended well are in the run's folder.
+    """Run jobs as :meth:`Engine.run`, with the files of successful jobs in the run's folder.
 
-    Where workers do not share this machine's files, a job's files come back when it ends, not
-    before, and not when it fails: it then begins again from what is here.
+    If workers do not share this machine's files, a job's files come back only when it ends
+    successfully; a failed job starts over from the files here.
 
     Yields:
-        each job as it ends.
+        Each job as it ends.
 
     Raises:
-        WorkerFault: when a job raises what is no MotefitError.
-        OutputError: when the files that came back cannot be written.
+        WorkerFault: if a job raises anything but a MotefitError.
+        OutputError: if the returned files cannot be written.
     """
     if engine.shares_files:
         yield from engine.run(work, jobs, poll=poll)
         return
-    parcels = [parcel_of(job) for job in jobs]
-    for ended in engine.run(partial(run_parcel, work), parcels, poll=poll):
+    remote_jobs = [remote_job_of(job) for job in jobs]
+    for ended in engine.run(partial(run_remote_job, work), remote_jobs, poll=poll):
         if ended.value is not None:
             apply(ended.value, jobs[ended.index].folder)
         yield Ended(index=ended.index, error=ended.error)
 
 
-def parcel_of(job: TrainJob) -> RemoteJob:
-    """A job with its files."""
+def remote_job_of(job: TrainJob) -> RemoteJob:
+    """Collect a job's files."""
     data = None if job.data is None else job.data.absolute()
     return RemoteJob(job=replace(job, data=data), files=pack(job))
 
 
-def run_parcel(work: Callable[[TrainJob], None], remote_job: RemoteJob) -> FileChanges:
-    """Do a job in a temporary folder, on a node.
+def run_remote_job(work: Callable[[TrainJob], None], remote_job: RemoteJob) -> FileChanges:
+    """Run a job in a temporary folder on a node.
 
     Raises:
-        MotefitError: as the work does.
+        MotefitError: as raised by the work.
     """
     with tempfile.TemporaryDirectory(prefix="motefit-") as name:
         here = replace(remote_job.job, folder=Path(name))
@@ -94,9 +94,9 @@ def run_parcel(work: Callable[[TrainJob], None], remote_job: RemoteJob) -> FileC
 
 
 def pack(job: TrainJob) -> Mapping[str, bytes]:
-    """Files of a job by path within the run's folder, the last written last.
+    """Read the files of a job by path within the run's folder, the last written last.
 
-    Half-written ones, whose name begins with a dot, stay behind.
+    Incomplete files, whose names start with a dot, are left out.
     """
     paths = [
         path
@@ -109,13 +109,13 @@ def pack(job: TrainJob) -> Mapping[str, bytes]:
 
 
 def apply(changes: FileChanges, folder: Path) -> None:
-    """Do to a run's folder what was done to its copy.
+    """Apply the changes made to a copy of a run's folder to the folder itself.
 
-    Each file is replaced whole, in the order in which they were written; so whoever is killed here
-    leaves what the job would have left, had it been killed itself.
+    Each file is replaced as a whole, in the order in which they were written; so a process killed
+    here leaves what the job would have left if it had been killed itself.
 
     Raises:
-        OutputError: when a file cannot be written.
+        OutputError: if a file cannot be written.
     """
     for path, data in changes.files.items():
         write_atomic(folder / path, data)

@@ -1,21 +1,21 @@
-"""The folder of a run: where everything lies, and what a later run may pick up.
+"""Folder of a run: where everything is stored, and what a later process may continue.
 
 ::
 
     RUN/recipe.toml        the recipe as given
     RUN/run.json           its name, the data's path and content hash
-    RUN/study.db           the ledger of the study, unless it is in a storage elsewhere
-    RUN/rounds/<n>.json    what was proposed, and screened
+    RUN/study.db           the trials of the study, unless they are in a storage elsewhere
+    RUN/rounds/<n>.json    proposals and their screening
     RUN/trainings/, RUN/candidates/   see motefit.fitting.jobs
-    RUN/reads.jsonl        which part of the data was opened when, and for what
-    RUN/measured.json      what the test set said of the chosen files
+    RUN/reads.jsonl        which subset of the data was opened when, and why
+    RUN/measured.json      measurements of the chosen files on the test set
     RUN/<recipe>.zip       the bundle: model.tflite and card.json
     RUN/certificate.json   the verdict
-    RUN/report.html        for people
+    RUN/report.html        the report for people
 
-A recipe with further budgets has a bundle for each, ``<recipe>-<budget>.zip``, and its verdict and
-report under that name. A form with its front end inside the model, where it was asked for, has the
-plain one's name and ``.in-graph``.
+A recipe with further budgets has a bundle for each, ``<recipe>-<budget>.zip``, with its verdict and
+report under that name. A form with its front end inside the model, if requested, has the plain
+form's name plus ``.in-graph``.
 """
 
 import fcntl
@@ -41,18 +41,18 @@ from motefit.spec.files import (
 from motefit.spec.recipe import Recipe
 
 WORK = ("trainings", "candidates", "rounds")
-"""Folders of a run that its workers and its study write."""
-AGAIN = "; again, since what it said was lost in an interruption or by damage"
-"""What a line of the log says of a test set that is opened for the same purpose once more."""
+"""Folders of a run that its workers and study write."""
+AGAIN = "; again, since the results were lost in an interruption or by damage"
+"""Suffix of a line of the log about a test set that is opened again for the same purpose."""
 IN_GRAPH = ".in-graph"
-"""What the form with its front end inside has after its name."""
+"""Suffix of the name of a form with its front end inside."""
 
 
 class RunDir:
     """Paths and state of one run.
 
     Args:
-        path: of the folder; made by :meth:`claim`.
+        path: path of the folder; created by :meth:`claim`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,74 +60,74 @@ class RunDir:
 
     @property
     def recipe_path(self) -> Path:
-        """The recipe as given."""
+        """Path of the recipe as given."""
         return self.path / "recipe.toml"
 
     @property
     def state_path(self) -> Path:
-        """What else the run was given."""
+        """Path of the other inputs of the run."""
         return self.path / "run.json"
 
     def certificate_path(self, name: str) -> Path:
-        """The verdict on the bundle of that name."""
+        """Return the path of the verdict on the bundle of that name."""
         return self.path / f"{self._prefix(name)}certificate.json"
 
     def report_path(self, name: str) -> Path:
-        """The report for people on the bundle of that name."""
+        """Return the path of the report on the bundle of that name."""
         return self.path / f"{self._prefix(name)}report.html"
 
     def _prefix(self, name: str) -> str:
-        """Nothing for the recipe's own bundle."""
+        """Return the prefix of a bundle's files; empty for the recipe's own bundle."""
         state = self._state()
         return "" if state is None or state["name"] == name else f"{name}."
 
     @property
     def reads_path(self) -> Path:
-        """The log of opened parts."""
+        """Path of the log of opened subsets."""
         return self.path / "reads.jsonl"
 
     @property
     def measured_path(self) -> Path:
-        """What the test set said; there as soon as it is known."""
+        """Path of the measurements on the test set; written as soon as they are known."""
         return self.path / "measured.json"
 
     def bundle_path(self, name: str) -> Path:
-        """The bundle of the recipe of that name."""
+        """Return the path of the bundle of that name."""
         return self.path / f"{name}.zip"
 
     @property
-    def begun(self) -> bool:
-        """Whether a run began here, so that it can be resumed."""
+    def started(self) -> bool:
+        """Whether a run was started here, so that it can be resumed."""
         return self._state() is not None and self.recipe_path.is_file()
 
     def claim(self, recipe: Recipe, *, overwrite: bool) -> None:
-        """Make sure, before anything costs time, that a run of this recipe can go here.
+        """Make sure that a run of this recipe can go here, before anything takes time.
 
-        Makes the folder, and changes nothing in it.
+        Creates the folder, and changes nothing in it.
 
         Raises:
-            OutputError: when the folder cannot be written.
-            RecipeError: when it holds other files, or another recipe's run and ``overwrite`` is
+            OutputError: if the folder cannot be written.
+            RecipeError: if it contains other files, or another recipe's run and ``overwrite`` is
                 off.
         """
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(f"{self.path} is a file; choose another folder with --out")
         make_writable(self.path)
-        if not self.begun:
+        if not self.started:
             if any(self.path.iterdir()):
-                raise RecipeError(f"{self.path} holds other files; choose a new folder with --out")
+                raise RecipeError(f"{self.path} has other files; choose a new folder with --out")
         elif not overwrite and self._recipe_text() != recipe.to_toml():
             raise RecipeError(
-                f"{self.path} holds a run of another recipe; choose another folder with --out, or "
+                f"{self.path} has a run of another recipe; choose another folder with --out, or "
                 "replace the run with --overwrite"
             )
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from going on with this run while the block lasts.
+        """Keep other processes from working on this run inside the block.
 
         Raises:
-            OutputError: when another process is at it.
+            OutputError: if another process is working on it.
         """
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
@@ -143,7 +143,7 @@ class RunDir:
         finally:
             os.close(descriptor)
 
-    def begin(
+    def start(
         self,
         recipe: Recipe,
         data: Path | None,
@@ -152,18 +152,18 @@ class RunDir:
         storage: str = "",
         overwrite: bool,
     ) -> None:
-        """Start a run here, or pick up the same run.
+        """Start a run here, or continue the same run.
 
         Args:
-            recipe: as it was given to :meth:`claim`.
+            recipe: recipe as given to :meth:`claim`.
             data: path of the data; None for synthetic data.
             data_sha256: content hash of the data as loaded.
             storage: URL of the study's storage; empty for a file in this folder.
-            overwrite: remove the run that is here.
+            overwrite: whether to remove an existing run.
 
         Raises:
-            OutputError: when the folder cannot be written.
-            RecipeError: when the run here was begun on other data, and ``overwrite`` is off.
+            OutputError: if the folder cannot be written.
+            RecipeError: if the existing run was started on other data, and ``overwrite`` is off.
         """
         state = self._state()
         if state is not None and overwrite:
@@ -171,7 +171,7 @@ class RunDir:
         elif state is not None:
             if state.get("data_sha256") != data_sha256:
                 raise RecipeError(
-                    f"the run in {self.path} began with other data (or they were changed since); "
+                    f"the run in {self.path} was started with other data (or they have changed); "
                     "choose another folder with --out, or replace the run with --overwrite"
                 )
             return
@@ -188,13 +188,13 @@ class RunDir:
         write_sealed(self.state_path, state)
 
     def study(self, storage: str) -> tuple[str, str]:
-        """URL of the storage and name of the study of the run in this folder.
+        """Return the URL of the storage and the name of the study of the run in this folder.
 
         Args:
-            storage: as given to this sitting; empty: that of the run's begin.
+            storage: URL given to this process; empty: the one given when the run was started.
 
         Raises:
-            RecipeError: when the storage needs a password, which is not kept.
+            RecipeError: if the storage needs a password, which is not stored.
         """
         state = self._state() or {}
         url = storage or state.get("storage", "")
@@ -203,31 +203,31 @@ class RunDir:
         return url or f"sqlite:///{(self.path / 'study.db').resolve()}", state.get("study", "")
 
     def stored(self) -> tuple[Recipe, Path | None]:
-        """Recipe and data path of the run in this folder.
+        """Read the recipe and data path of the run in this folder.
 
         Raises:
-            RecipeError: when the folder holds no run, or its recipe is damaged.
+            RecipeError: if the folder has no run, or its recipe is damaged.
         """
         state = self._state()
         if state is None or not self.recipe_path.is_file():
-            raise RecipeError(f"{self.path} holds no run that could be resumed")
+            raise RecipeError(f"{self.path} has no run to resume")
         text = self._recipe_text()
         if state.get("recipe_sha256", _digest(text)) != _digest(text):
             raise RecipeError(
-                f"{self.recipe_path} is damaged or was changed: the run began with another recipe; "
-                "put that back, or start another run with --out"
+                f"{self.recipe_path} is damaged or was changed: the run was started with another "
+                "recipe; restore it, or start another run with --out"
             )
         recipe = Recipe.loads(text, name=state["name"])
         return recipe, Path(state["data"]) if state["data"] else None
 
     def log_read(self, part: str, purpose: str) -> None:
-        """Note that a part of the data was opened, so that anyone can see how often.
+        """Log that a subset of the data was opened, so that anyone can see how often.
 
-        Where the test set was opened for the same purpose before, and what it said was lost since,
-        the line says so.
+        If the test set was opened for the same purpose before, and the results were lost, the line
+        says so.
 
         Raises:
-            OutputError: when the log cannot be written.
+            OutputError: if the log cannot be written.
         """
         if part == "test" and self._was_read(part, purpose):
             purpose += AGAIN
@@ -248,7 +248,7 @@ class RunDir:
         return False
 
     def clear_checkpoints(self) -> None:
-        """Remove what only an unfinished run needs."""
+        """Remove files that only an unfinished run needs."""
         for checkpoint in self.path.glob("trainings/*/*.checkpoint"):
             checkpoint.unlink(missing_ok=True)
 
@@ -265,9 +265,9 @@ class RunDir:
         return self.recipe_path.read_text(encoding="utf-8", errors="replace")
 
     def _clear(self, state: dict[str, str]) -> None:
-        """Remove what a run writes, and nothing else."""
+        """Remove the files of a run, and nothing else."""
         names: Iterable[str] = [state["name"]]
-        with suppress(RecipeError):  # damaged, or of another version: its own bundle goes
+        with suppress(RecipeError):  # damaged, or of another version: removes its own bundle
             names = Recipe.loads(self._recipe_text(), name=state["name"]).all_budgets
         files = [self.path / "study.db", self.reads_path, self.measured_path]
         for name in (f"{name}{form}" for name in names for form in ("", IN_GRAPH)):

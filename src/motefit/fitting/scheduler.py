@@ -1,4 +1,4 @@
-"""Hands candidates to an engine, small networks of equal shape together, and collects the facts."""
+"""Scheduling: candidates go to an engine, small networks of equal shape as one job."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ from motefit.tasks import ProblemOf
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why a candidate failed.
+    """Failure of a candidate.
 
     Attributes:
-        status: whether the loss was no longer finite, or the workers died.
-        reason: for people.
+        status: whether the loss diverged, or the workers died.
+        reason: explanation for people.
     """
 
     status: Literal["diverged", "lost"]
@@ -41,15 +41,15 @@ class Failure:
 
 
 class Scheduler:
-    """Trains and finishes candidates of one run.
+    """Trains and finishes the candidates of a run.
 
     Args:
-        problem_of: input and output of a recipe's network.
-        engine: to run on.
-        folder: of the run.
+        problem_of: returns the input and output shapes of a recipe's network.
+        engine: engine that runs the jobs.
+        folder: folder of the run.
         data: folder or file of the data; None for the synthetic default.
-        device: of torch.
-        listener: hears of progress.
+        device: torch device.
+        listener: receives progress.
     """
 
     def __init__(
@@ -69,10 +69,10 @@ class Scheduler:
     def train(
         self, candidates: Sequence[Candidate], share: float
     ) -> Mapping[str, Mapping[str, float] | Failure]:
-        """Train up to a share of each candidate's epochs.
+        """Train candidates up to a share of their epochs.
 
         Returns:
-            by key: facts of the file a candidate would make, or why it failed.
+            Facts of the file a candidate would make, or why it failed, by key.
 
         Raises:
             MotefitError: for anything the user can fix, e.g. a full disk.
@@ -95,14 +95,14 @@ class Scheduler:
             elif facts is not None:
                 results[key] = facts
             else:
-                raise ModelFileError(f"{self._folder} lost files of {key}; run again to go on")
+                raise ModelFileError(f"{self._folder} lost files of {key}; run again to continue")
         return results
 
     def finish(self, candidates: Sequence[Candidate]) -> Mapping[str, TrainedFile]:
         """Make the files of candidates, trained to the end, with all steps of their recipes.
 
         Raises:
-            MotefitError: for anything the user can fix; also when a training diverges.
+            MotefitError: for anything the user can fix; also if a training diverges.
         """
         open_ones = [c for c in candidates if outcome_of(self._folder, c.key) is None]
         jobs = [self._job([CandidateJob.of(c)], None) for c in open_ones]
@@ -128,7 +128,7 @@ class Scheduler:
         epochs: Mapping[str, int],
         stage: str,
     ) -> Mapping[str, str]:
-        """Do what is not done; why candidates were lost, by key."""
+        """Run unfinished jobs; return why candidates were lost, by key."""
         open_jobs = [job for job in jobs if not job.done]
         if not open_jobs:
             return {}
@@ -156,7 +156,7 @@ class Scheduler:
         return lost
 
     def _together(self, candidates: Sequence[Candidate]) -> list[list[Candidate]]:
-        """Candidates by job: those of one training, and small networks of equal shape."""
+        """Group candidates into jobs: by training, and small networks of equal shape together."""
         trainings: dict[str, list[Candidate]] = {}
         for candidate in candidates:
             trainings.setdefault(candidate.training_key, []).append(candidate)
@@ -170,12 +170,12 @@ class Scheduler:
         return jobs
 
     def _stack_key(self, candidate: Candidate) -> str:
-        """Equal for candidates that may train as one; empty for one that trains alone."""
+        """Return a key that is equal for candidates that may train as one; empty: trains alone."""
         recipe = candidate.recipe
         graph = untrained(recipe, candidate.seed, self._problem_of(recipe))
         if recipe.search.stack == 1 or self._device != "cpu":
             return ""
-        # Here, because it imports torch, which takes a second.
+        # Imported here because it imports torch, which takes a second.
         from motefit.train.stacked.train import stack_key, worth_stacking  # noqa: PLC0415 - see above
 
         if not worth_stacking(graph, recipe.train):
@@ -184,12 +184,12 @@ class Scheduler:
 
 
 def _work(job: TrainJob) -> None:
-    # Here, because it imports torch, and only workers train.
+    # Imported here because it imports torch, and only workers train.
     from motefit.fitting.worker import run_job  # noqa: PLC0415 - see above
 
     run_job(job)
 
 
 def epochs_of(candidate: Candidate, share: float) -> int:
-    """A share of a candidate's epochs, at least one."""
+    """Compute a share of a candidate's epochs, at least one."""
     return max(1, round(share * candidate.recipe.train.epochs))

@@ -1,4 +1,4 @@
-"""Judge proposals before they are trained, against every budget of the recipe."""
+"""Screening of proposals before training, against every budget of the recipe."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,10 +13,10 @@ from motefit.tasks import ProblemOf
 
 
 class Screener:
-    """Screens candidates, and remembers the verdicts.
+    """Screens candidates and remembers the results.
 
     Args:
-        problem_of: input and output of a recipe's network.
+        problem_of: returns the input and output shapes of a recipe's network.
         timing: measures latency.
     """
 
@@ -24,50 +24,50 @@ class Screener:
         self._problem_of, self._timing = problem_of, timing
         self._steps: dict[str, bool] = {}
         self._verdicts: dict[str, Screened] = {}
-        self.judged: list[Screened] = []
+        self.screened: list[Screened] = []
 
     def __call__(self, point: Point, candidate: Candidate) -> Proposal:
-        """What is known of the candidate at a point, and which bounds it cannot meet.
+        """Screen the candidate at a point: its facts, and the bounds it cannot meet.
 
-        A candidate is rejected when it can meet none of the recipe's budgets in none of its ways.
+        A candidate is rejected if none of its variants can meet any of the recipe's budgets.
 
         Raises:
-            RecipeError: when a knob of its family does not take the value.
+            RecipeError: if an option of its family does not accept the value.
         """
         recipe = candidate.recipe
-        # what only the training feels does not change what is judged
+        # settings that only affect training do not change the result of screening
         key = dumps_json([recipe.data, recipe.frontend, recipe.model, recipe.compress])
         if key not in self._verdicts:
             self._verdicts[key] = self._verdict(candidate)
         verdict = replace(self._verdicts[key], candidate=candidate)
-        self.judged.append(verdict)
+        self.screened.append(verdict)
         excess = {b.metric: b.excess(verdict.facts[b.metric]) for b in verdict.missed}
         return Proposal(point=point, facts=verdict.facts, excess=excess, reason=verdict.reason)
 
     def _verdict(self, candidate: Candidate) -> Screened:
-        """The best way of a candidate for the budget it serves best."""
+        """Screen all variants of a candidate; return the one that misses its budget least."""
         recipe = candidate.recipe
         problem = self._problem_of(recipe)
         graph = untrained(recipe, candidate.seed, problem)
         verdicts = [
             verdict
-            for way in variants_of(candidate)
+            for variant in variants_of(candidate)
             for verdict in screen_all(
-                way,
+                variant,
                 graph,
                 recipe.all_budgets.values(),
-                shrinks=self._shrinks(way.recipe.compress.steps),
+                shrinks=self._shrinks(variant.recipe.compress.steps),
                 timing=self._timing,
             )
         ]
         return min(verdicts, key=_distance)
 
     def _shrinks(self, steps: tuple[Mapping[str, object], ...]) -> bool:
-        """Whether a compression step makes the file smaller than it begins."""
+        """Whether a compression step can make the file smaller than the untrained one."""
         if not steps:
             return False
         if repr(steps) not in self._steps:
-            # Here, because it imports torch, which takes a second.
+            # Imported here because it imports torch, which takes a second.
             from motefit.train.compressors import check_steps  # noqa: PLC0415 - see above
 
             found = check_steps(steps)
@@ -76,5 +76,5 @@ class Screener:
 
 
 def _distance(screened: Screened) -> float:
-    """Sum of the excesses over the missed bounds; 0 where it may fit."""
+    """Add up the excesses over the missed bounds; 0 if it may fit."""
     return sum(b.excess(screened.facts[b.metric]) for b in screened.missed)

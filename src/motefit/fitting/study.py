@@ -1,4 +1,4 @@
-"""A study: rounds of proposals, screened, trained side by side, the worse stopped at the rungs."""
+"""Studies: rounds of screened proposals, trained in parallel, the worse stopped at the rungs."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from motefit.search.storage import TrialStore
 
 ATTEMPTS = 200
-"""Proposals per candidate of a round, before a strategy that draws them is taken to find none."""
+"""Proposals per candidate of a round after which a sampling strategy is taken to find no more."""
 
 
 def propose(space: Space, screener: Screener, history: Sequence[Trial], number: int) -> Round:
-    """The proposals of a round: screened, without repeats, and not more than the recipe wants.
+    """Propose a round: screened, without repeats, and no more candidates than the recipe wants.
 
     Raises:
-        RecipeError: when a value is not allowed at its key.
+        RecipeError: if a value is not allowed at its key.
     """
     search = space.recipe.search
     strategy = find_strategy(search.strategy)
@@ -57,7 +57,7 @@ def propose(space: Space, screener: Screener, history: Sequence[Trial], number: 
 
 
 def _capped(entries: Sequence[Proposal], count: int) -> Iterable[Proposal]:
-    """Leave out all but the smallest files that fit."""
+    """Leave out all but the smallest files that meet the bounds."""
     fitting = [i for i, entry in enumerate(entries) if entry.trains]
     fitting.sort(key=lambda i: entries[i].facts["size.tflite_bytes"])
     left_out = set(fitting[count:])
@@ -69,8 +69,8 @@ class TrainedCandidate:
     """A candidate that was trained to the end of its epochs.
 
     Attributes:
-        candidate: of the search space.
-        facts: of the file it would make, and of the screening.
+        candidate: candidate of the search space.
+        facts: facts of the file it would make, and of the screening.
     """
 
     candidate: Candidate
@@ -78,15 +78,15 @@ class TrainedCandidate:
 
 
 class Study:
-    """Goes through the rounds of a recipe's search; picks up where an earlier run stopped.
+    """The rounds of a recipe's search; it continues where an earlier run stopped.
 
     Args:
-        space: of the recipe.
+        space: search space of the recipe.
         screener: screens proposals.
-        rounds: where proposals are stored.
-        trial_store: where candidates are entered when they are done.
-        trainer: trains them.
-        listener: hears of progress.
+        rounds: stores proposals.
+        trial_store: stores candidates when they are done.
+        trainer: trains candidates.
+        listener: receives progress.
     """
 
     def __init__(
@@ -99,11 +99,11 @@ class Study:
         trainer: Scheduler,
         listener: Listener,
     ) -> None:
-        self._space, self._judge, self._rounds = space, screener, rounds
-        self._ledger, self._trainer, self._listener = trial_store, trainer, listener
+        self._space, self._screener, self._rounds = space, screener, rounds
+        self._trial_store, self._trainer, self._listener = trial_store, trainer, listener
 
     def run(self) -> tuple[TrainedCandidate, ...]:
-        """Go through all rounds; the candidates trained to the end, in order.
+        """Run all rounds; return the candidates trained to the end, in order.
 
         Raises:
             MotefitError: for anything the user can fix.
@@ -119,26 +119,26 @@ class Study:
             number += 1
 
     def _round(self, number: int) -> Round:
-        """The stored round of that number, or a new one, stored."""
+        """Return the stored round of that number, or propose and store it."""
         stored = self._rounds.read(number)
         if stored is None:
-            history = [r for r in self._ledger.records if r.round < number]
-            stored = propose(self._space, self._judge, history, number)
+            history = [r for r in self._trial_store.records if r.round < number]
+            stored = propose(self._space, self._screener, history, number)
             self._rounds.write(number, stored)
         return stored
 
     def _train(self, number: int, current: Round) -> list[TrainedCandidate]:
-        """Train the candidates of a round, enter all of it, and return those at the end."""
+        """Train the candidates of a round, store all, and return those trained to the end."""
         search = self._space.recipe.search
         entered = current.candidates(self._space)
         self._listener.screened(number, current.entries)
         facts = {candidate.key: dict(entry.facts) for _, entry, candidate in entered}
         ends: dict[str, tuple[Status, int, str]] = {}
-        going = [candidate for _, _, candidate in entered]
+        training = [candidate for _, _, candidate in entered]
         for share in (*search.rungs, 1.0):
-            results = self._trainer.train(going, share) if going else {}
+            results = self._trainer.train(training, share) if training else {}
             alive = []
-            for candidate in going:
+            for candidate in training:
                 result = results[candidate.key]
                 epochs = epochs_of(candidate, share)
                 if isinstance(result, Failure):
@@ -147,14 +147,14 @@ class Study:
                 facts[candidate.key] |= result
                 ends[candidate.key] = ("stopped", epochs, "")
                 alive.append(candidate)
-            going = alive if share == 1.0 else self._going_on(alive, facts)
+            training = alive if share == 1.0 else self._survivors(alive, facts)
             self._listener.standing([facts[c.key] for c in alive])
-        for candidate in going:
+        for candidate in training:
             ends[candidate.key] = ("trained", candidate.recipe.train.epochs, "")
         self._enter(number, current, facts, ends)
-        return [TrainedCandidate(candidate=c, facts=facts[c.key]) for c in going]
+        return [TrainedCandidate(candidate=c, facts=facts[c.key]) for c in training]
 
-    def _going_on(
+    def _survivors(
         self, alive: Sequence[Candidate], facts: Mapping[str, Mapping[str, float]]
     ) -> list[Candidate]:
         if not alive:
@@ -195,11 +195,11 @@ class Study:
                     reason=reason,
                 )
             )
-        self._ledger.enter(records)
+        self._trial_store.enter(records)
         self._listener.entered(records)
 
     def _excess(self, facts: Mapping[str, float]) -> Mapping[str, float]:
-        """By which share each bound of the budget served best is missed."""
+        """Compute by what share each bound is missed, for the budget missed least."""
         sums = []
         for budget in self._space.recipe.all_budgets.values():
             bounds = [b for b in budget.bounds if b.metric in facts]

@@ -1,4 +1,4 @@
-"""Do a job in a worker: train up to some epoch, or make a file; resumable at any moment."""
+"""Work of a worker: train up to an epoch, or make a file; resumable at any moment."""
 
 import json
 import time
@@ -44,16 +44,16 @@ from motefit.train.loop import DivergedError, EpochReport, Source, Trained, trai
 from motefit.train.stacked.train import train_stacked, worth_stacking
 
 STANDING_EXAMPLES = 128
-"""Training examples that calibrate the file of a candidate that is still in training."""
+"""Number of training examples that calibrate the file of a candidate still in training."""
 
 
 class Examples(Source, Parts, Protocol):
-    """What a task's ``source`` returns."""
+    """Training examples as a task's ``source`` returns them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _JobContext:
-    """What a candidate is trained and measured with."""
+    """Recipe, task and data with which a candidate is trained and measured."""
 
     job: TrainJob
     work: CandidateJob
@@ -68,21 +68,23 @@ class _JobContext:
 
     @property
     def settings(self) -> TrainSpec:
-        """The training's; what a teacher says is smooth already."""
+        """Settings of the training; without label smoothing if a teacher gives the targets."""
         settings = self.recipe.train
         return settings if settings.teacher is None else replace(settings, label_smoothing=0.0)
 
     @cached_property
     def examples(self) -> Source:
-        """The examples as the training sees them: with a teacher's targets, where there is one."""
+        """Examples for training, with a teacher's targets if there is one."""
         if self.recipe.train.teacher is None:
             return self.source
-        lessons = self.task.lessons(self.recipe, self.dataset, self.source, self.job.data)
-        return distilled(self.recipe, self.source, lessons=lessons, device=self.job.device)
+        teacher_data = self.task.teacher_data(self.recipe, self.dataset, self.source, self.job.data)
+        return distilled(
+            self.recipe, self.source, teacher_data=teacher_data, device=self.job.device
+        )
 
 
 def run_job(job: TrainJob) -> None:
-    """Do what a job asks; what is there already is not done again.
+    """Do a job, except for what is already done.
 
     Raises:
         MotefitError: for anything the user can fix, e.g. a full disk.
@@ -106,48 +108,48 @@ def _context_of(job: TrainJob, work: CandidateJob) -> _JobContext:
 
 
 def _train(job: TrainJob, epochs: int) -> None:
-    benches = [_context_of(job, work) for work in job.works]
-    first = {bench.work.training_key: bench for bench in reversed(benches)}
-    trainings = [b for k, b in first.items() if diverged(job.folder, k) is None]
+    contexts = [_context_of(job, work) for work in job.works]
+    first = {context.work.training_key: context for context in reversed(contexts)}
+    trainings = [c for k, c in first.items() if diverged(job.folder, k) is None]
     results = dict(
         zip(
-            (b.work.training_key for b in trainings),
+            (c.work.training_key for c in trainings),
             _trained(job, trainings, epochs),
             strict=True,
         )
     )
-    for bench in benches:
-        result = results.get(bench.work.training_key)
+    for context in contexts:
+        result = results.get(context.work.training_key)
         if isinstance(result, DivergedError):
-            path = training_folder(job.folder, bench.work.training_key) / DIVERGED
+            path = training_folder(job.folder, context.work.training_key) / DIVERGED
             write_sealed(path, {"reason": str(result)})
-        elif result is not None and standing_of(job.folder, bench.work.key, epochs) is None:
-            path = standing_path(job.folder, bench.work.key, epochs)
-            write_sealed(path, {"facts": _standing(bench, result)})
+        elif result is not None and standing_of(job.folder, context.work.key, epochs) is None:
+            path = standing_path(job.folder, context.work.key, epochs)
+            write_sealed(path, {"facts": _standing(context, result)})
 
 
 def _trained(
-    job: TrainJob, benches: Sequence[_JobContext], epochs: int
+    job: TrainJob, contexts: Sequence[_JobContext], epochs: int
 ) -> Sequence[Trained | DivergedError]:
-    """Train each bench's network up to an epoch: as one where there are several."""
-    if not benches:
+    """Train the networks of all contexts up to an epoch, as one if there are several."""
+    if not contexts:
         return []
-    folders = [training_folder(job.folder, b.work.training_key) for b in benches]
+    folders = [training_folder(job.folder, c.work.training_key) for c in contexts]
     for folder in folders:
-        _make_empty_of_leftovers(folder)
+        _make_clean(folder)
     graphs = [
-        untrained(b.recipe, b.work.seed, b.task.problem(b.recipe, b.dataset)) for b in benches
+        untrained(c.recipe, c.work.seed, c.task.problem(c.recipe, c.dataset)) for c in contexts
     ]
     logs = [_log(folder / HISTORY) for folder in folders]
-    first = benches[0].recipe
+    first = contexts[0].recipe
     if job.device == "cpu" and first.search.stack > 1 and worth_stacking(graphs[0], first.train):
-        # alone too: the bytes do not depend on the company, but they do on the way of training
+        # even a single one: bytes depend on the method of training, but not on the other members
         return train_stacked(
             graphs,
-            benches[0].source,
-            [b.recipe.train for b in benches],
-            loss=benches[0].loss,
-            seeds=[b.work.seed for b in benches],
+            contexts[0].source,
+            [c.recipe.train for c in contexts],
+            loss=contexts[0].loss,
+            seeds=[c.work.seed for c in contexts],
             checkpoints=[folder / CHECKPOINT for folder in folders],
             progress=lambda index, report: logs[index](report),
             until=epochs,
@@ -155,10 +157,10 @@ def _trained(
     try:
         trained = train(
             graphs[0],
-            benches[0].examples,
-            benches[0].settings,
-            loss=benches[0].loss,
-            seed=benches[0].work.seed,
+            contexts[0].examples,
+            contexts[0].settings,
+            loss=contexts[0].loss,
+            seed=contexts[0].work.seed,
             checkpoint=folders[0] / CHECKPOINT,
             progress=logs[0],
             device=job.device,
@@ -169,13 +171,13 @@ def _trained(
     return [trained]
 
 
-def _standing(bench: _JobContext, trained: Trained) -> dict[str, float]:
-    """Facts of the file that a network would make now, without the recipe's steps."""
-    quick = replace(bench.recipe.compress, rounding="nearest")
-    examples = _sample(bench.source.part("train")[0], STANDING_EXAMPLES)
+def _standing(context: _JobContext, trained: Trained) -> dict[str, float]:
+    """Measure the file that a network would make now, without the recipe's steps."""
+    quick = replace(context.recipe.compress, rounding="nearest")
+    examples = _sample(context.source.part("train")[0], STANDING_EXAMPLES)
     model = export(trained.graph, quick, examples=examples)
-    io = bench.task.io(bench.recipe, bench.dataset, bench.source)
-    measured = bench.task.measure(model, io, bench.dataset, "validation").facts
+    io = context.task.io(context.recipe, context.dataset, context.source)
+    measured = context.task.measure(model, io, context.dataset, "validation").facts
     return {**quick_size(ModelFile(data=model)).facts, **measured}
 
 
@@ -183,14 +185,14 @@ def _finish(job: TrainJob, work: CandidateJob) -> None:
     if outcome_of(job.folder, work.key) is not None:
         return
     start = time.perf_counter()
-    bench = _context_of(job, work)
+    context = _context_of(job, work)
     folder = candidate_folder(job.folder, work.key)
-    _make_empty_of_leftovers(folder)
-    (trained,) = _trained(job, [bench], bench.recipe.train.epochs)
+    _make_clean(folder)
+    (trained,) = _trained(job, [context], context.recipe.train.epochs)
     if isinstance(trained, DivergedError):
         raise trained
-    model, tuning = _to_file(job, bench, trained)
-    io = bench.task.io(bench.recipe, bench.dataset, bench.source)
+    model, tuning = _to_file(job, context, trained)
+    io = context.task.io(context.recipe, context.dataset, context.source)
     training = sum(report.seconds for report in trained.history)
     write_atomic(folder / MODEL, model)
     write_sealed(
@@ -198,7 +200,7 @@ def _finish(job: TrainJob, work: CandidateJob) -> None:
         {
             "io": encode(io),
             "model_sha256": sha256(model),
-            "facts": bench.task.measure(model, io, bench.dataset, "validation").facts,
+            "facts": context.task.measure(model, io, context.dataset, "validation").facts,
             "history": [encode(report) for report in (*trained.history, *tuning)],
             "seconds": training + time.perf_counter() - start,
         },
@@ -208,19 +210,19 @@ def _finish(job: TrainJob, work: CandidateJob) -> None:
 
 
 def _to_file(
-    job: TrainJob, bench: _JobContext, trained: Trained
+    job: TrainJob, context: _JobContext, trained: Trained
 ) -> tuple[bytes, tuple[EpochReport, ...]]:
-    """The .tflite bytes, after the steps that the recipe asks for, and their epochs."""
-    recipe, source = bench.recipe, bench.source
+    """Apply the recipe's compression steps; return the .tflite bytes and the steps' epochs."""
+    recipe, source = context.recipe, context.source
     tuner = FineTuner(
-        bench.examples,
-        bench.settings,
+        context.examples,
+        context.settings,
         recipe.compress,
-        loss=bench.loss,
+        loss=context.loss,
         examples=_sample(source.part("train")[0], recipe.compress.calibration_examples),
-        seed=bench.work.seed,
-        folder=candidate_folder(job.folder, bench.work.key),
-        progress=_log(training_folder(job.folder, bench.work.training_key) / HISTORY),
+        seed=context.work.seed,
+        folder=candidate_folder(job.folder, context.work.key),
+        progress=_log(training_folder(job.folder, context.work.training_key) / HISTORY),
         device=job.device,
     )
     model = compress(Model(graph=trained.graph), recipe.compress.steps, tuner)
@@ -232,8 +234,8 @@ def _sample(inputs: np.ndarray, count: int) -> np.ndarray:
     return np.asarray(inputs[np.sort(chosen)], np.float32)
 
 
-def _make_empty_of_leftovers(folder: Path) -> None:
-    """Make a folder; half-written files of a killed process go."""
+def _make_clean(folder: Path) -> None:
+    """Create a folder, and remove incomplete files of a killed process."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob(".*"):
@@ -251,6 +253,6 @@ def _log(path: Path) -> Callable[[EpochReport], None]:
             with path.open("a", encoding="utf-8") as file:
                 file.write(line)
         except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror}; make room") from None
+            raise OutputError(f"cannot write {path}: {error.strerror}; free some space") from None
 
     return append

@@ -1,4 +1,4 @@
-"""Recipes shipped in the package, those of the published systems, and recipes from files."""
+"""Catalog of the shipped recipes, the recipes of the published systems, and recipe files."""
 
 import tomllib
 from importlib import resources
@@ -12,7 +12,7 @@ from motefit.spec.recipe import Recipe
 
 
 def recipe_names() -> tuple[str, ...]:
-    """Names of the shipped recipes, sorted."""
+    """List the names of the shipped recipes, sorted."""
     folder = resources.files("motefit") / "recipes"
     return tuple(
         sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
@@ -20,16 +20,16 @@ def recipe_names() -> tuple[str, ...]:
 
 
 def find_recipe(recipe: str | Path | Recipe) -> Recipe:
-    """A shipped recipe or a published row by name, or a recipe file by path.
+    """Find a shipped recipe or a published row by name, or a recipe file by path.
 
     >>> find_recipe("yes-no").task
     'keyword-spotting'
 
     Args:
-        recipe: name or path; a Recipe is returned as it is.
+        recipe: name or path; a Recipe is returned unchanged.
 
     Raises:
-        RecipeError: when there is neither, or the recipe is wrong.
+        RecipeError: if there is no such recipe or file, or the recipe is invalid.
     """
     if isinstance(recipe, Recipe):
         return recipe
@@ -43,29 +43,29 @@ def find_recipe(recipe: str | Path | Recipe) -> Recipe:
         raise RecipeError(f"there is no recipe file {name}")
     hint = nearest(name, (*names, *published))
     raise RecipeError(
-        f"there is no recipe {name!r}{hint}; shipped: {', '.join(names)}, and those of motefit "
-        "recipes --published; or give the path of a .toml file"
+        f"there is no recipe {name!r}{hint}; shipped: {', '.join(names)}, and those listed by "
+        "motefit recipes --published; or give the path of a .toml file"
     )
 
 
 def recipe_text(name: str) -> str:
-    """A recipe whole, as TOML; the choices behind a published row are comments.
+    """Return a complete recipe as TOML; the choices behind a published row become comments.
 
     >>> recipe_text("yes-no").splitlines()[1]
     'task = "keyword-spotting"'
 
     Raises:
-        RecipeError: when there is no such recipe.
+        RecipeError: if there is no such recipe.
     """
     choices = published_row(name)[0].choices if name in published_names() else ()
     return "".join(f"# {choice}\n" for choice in choices) + find_recipe(name).to_toml()
 
 
 def recipe_table(name: str) -> dict[str, Any]:
-    """A shipped recipe or a published row as a plain table, without what is left at its default.
+    """Return a shipped recipe or a published row as a plain table, without its defaults.
 
     Raises:
-        RecipeError: when there is no such recipe.
+        RecipeError: if there is no such recipe.
     """
     if name in published_names():
         return published_table(name)

@@ -1,15 +1,15 @@
-"""The published systems as recipes: one file a system, one recipe a row, one target a budget.
+"""Recipes of the published systems: one file per system, one recipe per row, one target per budget.
 
-A file ``recipes/published/<system>.toml`` holds
+A file ``recipes/published/<system>.toml`` contains
 
-- ``title``, and ``choices``: what the report leaves open, and what is taken here;
+- ``title``, and ``choices``: what the report leaves open, and what is assumed here;
 - ``[recipe]``: a recipe, which the rows vary;
-- ``[values]``: where each of a row's values goes, as a dotted key of the recipe, in which a number
-  counts list items (or as a list of keys, where a key has a dot in it);
-- ``[figures]``: which metric each of a row's published figures is;
-- ``[[rows]]``: ``name``, ``note``, ``values`` and ``figures``; a row ``on_request`` is trained only
-  when it is asked for by its full name;
-- ``[targets.<name>]``: a published budget, the row that won it, and the shipped recipe (or, of a
+- ``[values]``: the place of each of a row's values, as a dotted key of the recipe, in which a
+  number is a list index (or as a list of keys, if a key has a dot in it);
+- ``[figures]``: the metric that each of a row's published figures measures;
+- ``[[rows]]``: ``name``, ``note``, ``values`` and ``figures``; a row with ``on_request`` is trained
+  only if its full name is requested;
+- ``[targets.<name>]``: a published budget, the row that won it, and the shipped recipe (or, for a
   recipe with several budgets, the bundle) that is motefit's answer to it.
 """
 
@@ -27,19 +27,19 @@ from motefit.spec.errors import RecipeError
 from motefit.spec.metrics import metric
 
 Place = tuple[str | int, ...]
-"""Keys and list indices that lead to a value of a recipe's table."""
+"""Keys and list indices that lead to a value in a recipe's table."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedRow:
-    """One published system.
+    """One published configuration of a system.
 
     Attributes:
         name: unique in its file.
-        note: what it is, for people.
-        values: what it sets in the recipe, by the names of ``[values]``.
-        figures: what the report measured, by the names of ``[figures]``, written as in a budget.
-        on_request: whether it is left out unless it is asked for by its full name.
+        note: description for people.
+        values: settings in the recipe, by the names of ``[values]``.
+        figures: the report's measurements, by the names of ``[figures]``, written as in a budget.
+        on_request: whether it is left out unless its full name is requested.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Target:
 
     Attributes:
         note: the budget in words.
-        winner: name of the row that was published for it.
+        winner: name of the row published for it.
         answer: name of the shipped recipe, or of one of its bundles, that answers it.
         budget: the ``[budget]`` section.
     """
@@ -74,7 +74,7 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    """One file of published systems; see the module."""
+    """Content of one file; see the module."""
 
     title: str
     choices: tuple[str, ...]
@@ -88,7 +88,7 @@ class System:
         check_fields(self)
         names = [row.name for row in self.rows]
         if len(set(names)) != len(names):
-            raise RecipeError(f"two rows have one name: {names}")
+            raise RecipeError(f"two rows have the same name: {names}")
         for row in self.rows:
             for given, known in ((row.values, self.values), (row.figures, self.figures)):
                 for key in given:
@@ -101,10 +101,10 @@ class System:
 
 @cache
 def systems() -> Mapping[str, System]:
-    """All published systems by the name of their file, sorted.
+    """Load all published systems by the name of their file, sorted.
 
     Raises:
-        RecipeError: for a file that cannot be understood.
+        RecipeError: if a file is invalid.
     """
     folder = resources.files("motefit") / "recipes" / "published"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
@@ -117,15 +117,15 @@ def systems() -> Mapping[str, System]:
 
 
 def published_names() -> tuple[str, ...]:
-    """Names of all published rows, ``<system>.<row>``, in the order of their files."""
+    """List the names of all published rows, ``<system>.<row>``, in the order of their files."""
     return tuple(f"{name}.{row.name}" for name, system in systems().items() for row in system.rows)
 
 
 def published_row(name: str) -> tuple[System, PublishedRow]:
-    """A row by its full name, and the system it belongs to.
+    """Find a row by its full name, with the system it belongs to.
 
     Raises:
-        RecipeError: when there is no such row.
+        RecipeError: if there is no such row.
     """
     for stem, system in systems().items():
         for row in system.rows:
@@ -135,10 +135,10 @@ def published_row(name: str) -> tuple[System, PublishedRow]:
 
 
 def published_table(name: str) -> dict[str, Any]:
-    """The recipe of a row as a plain table, without what it leaves at its default.
+    """Return the recipe of a row as a plain table, without its defaults.
 
     Raises:
-        RecipeError: when there is no such row.
+        RecipeError: if there is no such row.
     """
     system, row = published_row(name)
     table: dict[str, Any] = copy.deepcopy(dict(system.recipe))
@@ -148,17 +148,17 @@ def published_table(name: str) -> dict[str, Any]:
 
 
 def published_figures(name: str) -> dict[str, float]:
-    """What a row's report measured, by metric name, in the metrics' own units.
+    """Return the report's figures for a row, by metric name, in the metrics' own units.
 
     Raises:
-        RecipeError: when there is no such row, or a figure cannot be read.
+        RecipeError: if there is no such row, or a figure cannot be read.
     """
     system, row = published_row(name)
     return {(m := system.figures[key]): _figure(m, text) for key, text in row.figures.items()}
 
 
 def published_targets() -> dict[str, tuple[str, Target, Budget]]:
-    """By the name of each published budget: full name of its winner's row, target, budget."""
+    """Map the name of each published budget to its winner's full name, target and budget."""
     return {
         name: (
             f"{stem}.{target.winner}",

@@ -1,10 +1,10 @@
-"""Words rows against the published pipelines in TensorFlow, all in one run, by three protocols.
+"""Latency of rows with words, compared with the published TensorFlow pipelines in one run.
 
-Each row is timed three ways: its file behind the published front end in TensorFlow, as the
-published scripts run it (``"tensorflow"``), its file in motefit's runtime (``"rebuilt"``), and
-motefit's answer for the same words (``"answer"``). In every loop of a protocol each of them has one
-turn, so that what slows the machine slows all of them; and nobody else has, since dozens of others
-would leave each turn with cold caches.
+Each row is timed three ways by three protocols: its file after the published front end in
+TensorFlow, as the published scripts run it (``"tensorflow"``), its file in motefit's runtime
+(``"rebuilt"``), and motefit's answer for the same words (``"answer"``). In every loop of a protocol
+each of them runs once, so that whatever slows the machine slows all of them. Nothing else runs in
+between, since dozens of other pipelines would leave each of them with cold caches.
 """
 
 import tempfile
@@ -39,29 +39,30 @@ from motefit.spec.errors import ModelFileError
 
 Table = dict[str, Any]
 PROTOCOLS = {"motefit": LOOPS_2024, "2020": LOOPS_2020, "2024": LOOPS_2024}
-"""Loops of each. motefit's own is that of 2024 without pauses."""
+"""Number of loops of each protocol. motefit's own is that of 2024 without pauses."""
 TENSORFLOW, REBUILT, ANSWER = "tensorflow", "rebuilt", "answer"
 SAVING = "latency.saving_percent"
 SAVING_PROTOCOL = "2024"
 PAUSE_S = 0.02
-"""After each turn. With the scripts' 0.1 s a run takes half an hour; a pause makes the turn after
-it slower, and one of 0.02 s does nearly as much of that as theirs."""
+"""Pause after each iteration. With the scripts' 0.1 s a run takes half an hour; a pause makes the
+next iteration slower, and one of 0.02 s has nearly the same effect."""
 COUNTED = 100
-"""Loops that count in both protocols: the last."""
+"""Number of final loops that count, in both protocols."""
 TOLERANCE = 1e-4
-"""Between the features of both sides, whose largest are about 20; float32 is good for 2e-6."""
+"""Largest difference between the features of both sides, which reach about 20; float32 alone
+accounts for 2e-6."""
 REMEDY = (
     "--reference must name a Python with TensorFlow and SciPy; in a checkout of motefit, "
-    "python tools/tensorflow_env.py makes one and prints its path; elsewhere: python -m venv tf, "
-    "tf/bin/pip install tensorflow scipy, --reference tf/bin/python"
+    "python tools/tensorflow_env.py creates one and prints its path; elsewhere: python -m venv "
+    "tf, tf/bin/pip install tensorflow scipy, --reference tf/bin/python"
 )
 
 
 def require_reference(python: Path) -> str:
-    """Make sure that a Python can run the published pipelines; the versions it has.
+    """Make sure that a Python can run the published pipelines, and return its versions.
 
     Raises:
-        RecipeError: when it cannot.
+        RecipeError: if it cannot.
     """
     with tensorflow_worker(python, remedy=REMEDY) as worker:
         return worker.versions
@@ -69,12 +70,12 @@ def require_reference(python: Path) -> str:
 
 @cache
 def answer_of(name: str) -> str:
-    """The bundle that answers a row; empty for a row without words.
+    """Return the name of the bundle that answers a row; empty for a row without words.
 
-    That of a budget the row won, or else the first for the same words.
+    It is the answer to a budget that the row won, or else the first answer for the same words.
 
     Args:
-        name: of a published row.
+        name: name of a published row.
     """
     words = words_of(name)
     if not words:
@@ -86,27 +87,27 @@ def answer_of(name: str) -> str:
 
 
 def words_of(name: str) -> frozenset[str]:
-    """The words of a recipe; none where it has no front end.
+    """Return the words of a recipe; none if it has no front end.
 
     Args:
-        name: of a published row or a shipped recipe.
+        name: name of a published row or a shipped recipe.
     """
     recipe = find_recipe(name)
     return frozenset(recipe.data.words) if recipe.frontend is not None else frozenset()
 
 
 def references() -> dict[str, str]:
-    """By the row of each untrained reference pipeline: the row whose saving is against it."""
+    """Map each untrained reference pipeline to the row whose saving is relative to it."""
     targets = published_targets().values()
     return {budget.reference: winner for winner, _, budget in targets if budget.reference}
 
 
 def models_of(name: str, shipped: Mapping[str, str]) -> dict[str, str]:
-    """What a row's figures belong to; when it changes, they are figures of something else.
+    """Identify the models behind a row's figures, which are invalid once one of them changes.
 
     Args:
-        name: of a published row.
-        shipped: hashes of the model files that there are, by the names of rows and answers.
+        name: name of a published row.
+        shipped: hashes of the existing model files, by the names of rows and answers.
     """
     if name in references():
         return {TENSORFLOW: digest(name)}
@@ -120,27 +121,27 @@ def time_rows(
     """Time rows that have words and a finished run.
 
     Args:
-        names: of published rows; others are passed over.
+        names: names of published rows; those without words or a finished run are skipped.
         out: folder of the runs.
-        python: of an environment with TensorFlow and SciPy.
-        pause_s: after each turn, in the published protocols.
-        tell: hears what is timed.
+        python: Python of an environment with TensorFlow and SciPy.
+        pause_s: pause after each iteration, in the published protocols.
+        tell: function that receives a line about what is timed.
 
-    Returns:
-        ``runs`` and ``rows``, as :func:`kept` takes them; empty when there is nothing to time.
+    Reiterations:
+        ``runs`` and ``rows``, as :func:`kept` takes them; empty if there is nothing to time.
 
     Raises:
-        RecipeError: for a Python that cannot run the published pipelines.
-        ModelFileError: for a file that TensorFlow cannot run, or a front end that computes
-            something else there.
+        RecipeError: if the Python cannot run the published pipelines.
+        ModelFileError: if TensorFlow cannot run a file, or its front end computes different
+            features.
     """
     rows = [n for n in names if answer_of(n) and n not in references() and _bundle(n, out)]
     rows += [name for name, winner in references().items() if winner in rows]
     if not rows:
-        tell("latencies: none of the rows asked for has words and a finished run")
+        tell("latencies: none of the requested rows has words and a finished run")
         return {}
-    begun, machine = datetime.now(UTC), this_machine()
-    run = begun.isoformat(timespec="seconds")
+    started, machine = datetime.now(UTC), this_machine()
+    run = started.isoformat(timespec="seconds")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         published = stack.enter_context(tensorflow_worker(python, remedy=REMEDY))
@@ -152,9 +153,11 @@ def time_rows(
             tell(f"latencies: {', '.join(group)}")
             together = [entries[name] for name in group]
             for protocol, loops in PROTOCOLS.items():
-                turns = {k: t for entry in together for k, t in entry.turns(protocol).items()}
+                iterations = dict(
+                    pair for entry in together for pair in entry.iterations(protocol).items()
+                )
                 pause = 0.0 if protocol == "motefit" else pause_s
-                times_ns = interleave(turns, loops=loops, pause_s=pause)
+                times_ns = interleave(iterations, loops=loops, pause_s=pause)
                 for entry in together:
                     entry.facts[protocol] = entry.figures(protocol, times_ns, pause_s=pause)
         versions = published.versions
@@ -165,7 +168,7 @@ def time_rows(
         "resolver": "xnnpack",
         "pause_s": pause_s,
         "pipelines": pipelines,
-        "seconds": round((datetime.now(UTC) - begun).total_seconds(), 1),
+        "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
     }
     return {
         "runs": {run: facts},
@@ -174,7 +177,7 @@ def time_rows(
 
 
 def _groups(rows: Iterable[str]) -> list[list[str]]:
-    """Rows that are timed together: each alone, but a reference pipeline with its row."""
+    """Group the rows timed together: each row alone, or with its reference pipeline."""
     groups = {name: [name] for name in rows if name not in references()}
     for name, winner in references().items():
         if winner in groups:
@@ -183,16 +186,16 @@ def _groups(rows: Iterable[str]) -> list[list[str]]:
 
 
 def merged(before: Mapping[str, Any], new: Mapping[str, Any]) -> Table:
-    """Earlier latencies with those of a new run in their place."""
+    """Replace earlier latencies by those of a new run."""
     return {key: {**before.get(key, {}), **new.get(key, {})} for key in ("runs", "rows")}
 
 
 def kept(latency: Mapping[str, Any], shipped: Mapping[str, str]) -> Table:
-    """Of stored latencies those of the model files that there are, in the order of the reports.
+    """Keep the stored latencies of existing model files, in the order of the reports.
 
     Args:
         latency: ``runs`` and ``rows``.
-        shipped: as :func:`models_of` takes it.
+        shipped: hashes as in :func:`models_of`.
     """
     stored = latency.get("rows", {})
     rows = {
@@ -206,14 +209,14 @@ def kept(latency: Mapping[str, Any], shipped: Mapping[str, str]) -> Table:
 
 
 def savings(latency: Mapping[str, Any], winner: str, reference: str) -> dict[str, float]:
-    """By side of a row, how much less time it takes than the reference pipeline in TensorFlow.
+    """Compute how much less time each side of a row takes than the TensorFlow reference pipeline.
 
     ``100 (reference - ours) / reference`` of the median totals by the protocol of 2024, in percent;
-    empty unless both were timed in one run.
+    empty unless both were timed in the same run.
 
     Args:
         latency: ``runs`` and ``rows``.
-        winner: the row.
+        winner: name of the row.
         reference: row of the reference pipeline.
     """
     ours, theirs = (latency["rows"].get(name) for name in (winner, reference))
@@ -225,14 +228,14 @@ def savings(latency: Mapping[str, Any], winner: str, reference: str) -> dict[str
 
 
 def _bundle(bundle: str, out: Path) -> Path | None:
-    """A finished run's bundle, by the name of a row or an answer."""
+    """Find the bundle of a finished run by the name of a row or an answer."""
     recipe = bundle if bundle in published_names() else recipe_of(bundle)
     folder = out / recipe
     return RunDir(folder).bundle_path(bundle) if is_done(folder, find_recipe(recipe)) else None
 
 
 class _TimedModel:
-    """A row in a run: who times which of its pipelines, and what came of it."""
+    """A row in a run: its pipelines, the workers that time them, and the figures."""
 
     def __init__(self, name: str, out: Path, folder: Path, published: Worker, own: Worker) -> None:
         self.keys = {TENSORFLOW: f"{name} in TensorFlow"}
@@ -260,15 +263,15 @@ class _TimedModel:
             shipped[answer] = card.model_sha256
         self.facts: Table = {"answer": answer, "models": models_of(name, shipped)}
 
-    def turns(self, protocol: str) -> dict[str, Iteration]:
-        """By key, a loop of each pipeline; rows with one answer share its turns."""
+    def iterations(self, protocol: str) -> dict[str, Iteration]:
+        """Return an iteration of each pipeline by key; rows with the same answer share its key."""
         steps = "2024" if protocol == "motefit" else protocol
         return {key: self._workers[side].turn(key, steps) for side, key in self.keys.items()}
 
     def figures(
         self, protocol: str, times_ns: Mapping[str, np.ndarray], *, pause_s: float
     ) -> dict[str, dict[str, float]]:
-        """By side: the protocol's figures, and the 25th percentile of the total."""
+        """Return the protocol's figures and the 25th percentile of the total, by side."""
         kind = Latency2020 if protocol == "2020" else Latency2024
         found: dict[str, dict[str, float]] = {}
         for side, key in self.keys.items():
@@ -285,6 +288,6 @@ def _require_equal(name: str, published: np.ndarray, ours: np.ndarray) -> None:
     off = float(np.abs(published - ours).max())
     if not off < TOLERANCE:
         raise ModelFileError(
-            f"{name}: TensorFlow's front end computes something else than motefit's (features "
+            f"{name}: TensorFlow's front end does not compute the same as motefit's (features "
             f"differ by {off:.3g}), so their times cannot be compared"
         )

@@ -1,4 +1,4 @@
-"""Tables and figures as the pages of ``reproduce`` write them."""
+"""Markdown tables and figures of the pages that ``reproduce`` writes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ _SHORT = {
 
 
 def lines(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown; all columns but the first stand to the right.
+    """Format a table in Markdown; all columns but the first are right-aligned.
 
     >>> print(lines(("row", "ms"), [("a", "1.5")]), end="")
     | row | ms |
@@ -35,7 +35,7 @@ def _cells(row: Sequence[str]) -> str:
 
 
 def short_name(metric: str) -> str:
-    """A metric in a word, for the head of a column.
+    """Abbreviate the name of a metric to a word, for the head of a column.
 
     >>> short_name("size.zip_bytes"), short_name("mae.T (degC)"), short_name("macs")
     ('zip', 'T', 'macs')
@@ -46,7 +46,7 @@ def short_name(metric: str) -> str:
 
 
 def figure(metric: str, facts: Table) -> str:
-    """A value with its unit; a dash where there is none.
+    """Format a value with its unit; a dash if there is none.
 
     >>> figure("size.zip_bytes", {"size.zip_bytes": 20480.0}), figure("macs", {"macs": None})
     ('20.00 KB (20 480 B)', '-')
@@ -56,7 +56,7 @@ def figure(metric: str, facts: Table) -> str:
 
 
 def short_figure(metric: str, facts: Table) -> str:
-    """The same without the bytes in brackets.
+    """Format a value with its unit, without the bytes in parentheses.
 
     >>> short_figure("size.zip_bytes", {"size.zip_bytes": 20480.0})
     '20.00 KB'
@@ -65,7 +65,7 @@ def short_figure(metric: str, facts: Table) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names in a sentence.
+    """Join names for a sentence.
 
     >>> listed(["a"]), listed(["a", "b", "c"])
     ('`a`', '`a`, `b` and `c`')
@@ -75,7 +75,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def span(values: Sequence[float], form: str) -> str:
-    """The smallest and the largest of some values, once where they read the same.
+    """Format the range of some values; a single figure if both ends read the same.
 
     >>> span([0.27, 0.374], ".0%"), span([1.0], "+.1f")
     ('27% to 37%', '+1.0')

@@ -1,4 +1,4 @@
-"""``results.md`` from ``results.json``: a pure function, so that a test can compare the two."""
+"""The page ``results.md``: a pure function of ``results.json``, so that a test can compare them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from motefit.reproduce.page_summary import summary
 from motefit.spec.budget import Bound, Budget
 from motefit.spec.metrics import MAE_PREFIX
 
-PARTS = ("train", "validation", "test")
+SUBSETS = ("train", "validation", "test")
 SAVING = "latency.saving_percent"
 SIZES = ("size.tflite_bytes", "size.zip_bytes")
 HEAD = """\
@@ -19,22 +19,22 @@ HEAD = """\
 <!-- Written by motefit reproduce from results.json; do not edit. -->
 
 Five reports on the same family of problems, rebuilt row by row, and the budgets they had to meet,
-each answered by a shipped recipe. `motefit reproduce` trains what is missing, holds the shipped
-bytes against the budgets and writes this page. `motefit recipes R4.final` prints one row as a
+each answered by a shipped recipe. `motefit reproduce` trains missing rows, checks the shipped files
+against the budgets and writes this page. `motefit recipes R4.final` prints one row as a
 recipe, and `motefit fit R4.final --data DATA` trains it alone.
 
-- *Published* are the reports' own figures: their machines, files of TensorFlow's converter,
-  climate on the years 2009 to 2016. *Rebuilt* has the same front end, network, training and
-  compression, and motefit's own writer, which is why its files are smaller. The comparison that
-  counts is that of rebuilt and motefit: one data set, one test set, one machine.
+- *Published* are the reports' own figures: on their machines, with files of TensorFlow's converter,
+  climate for the years 2009 to 2016. *Rebuilt* is the same front end, network, training and
+  compression with motefit's own writer, which is why its files are smaller. The comparison that
+  counts is between rebuilt and motefit: one data set, one test set, one machine.
 - Every figure is measured on the shipped file. Each run opened its test set once, after its last
   choice: see [what was opened when](#what-was-opened-when).
 - 1 KB is 1024 bytes; a zip holds the model file alone. Published latencies are those of a Raspberry
   Pi. The others are medians for one example on one thread of this machine, in motefit's runtime;
-  where a budget bounds a time, both sides were timed in one run. Beside the published pipelines in
-  TensorFlow they stand [further down](#latency-beside-tensorflow).
+  where a budget bounds a time, both sides were timed in one run. The comparison with the published
+  pipelines in TensorFlow is [further down](#latency-beside-tensorflow).
 - Measured on: {machines}.
-- *Training* is the time of all epochs of all candidates of a run, on one thread beside other work.
+- *Training* is the time of all epochs of all candidates of a run, on one thread of a busy machine.
 - A bold figure misses its bound. `-`: not published, or not measured.
 
 Trained so far: {rows} of {all_rows} rows, {answers} of {all_answers} answers.
@@ -42,10 +42,10 @@ Trained so far: {rows} of {all_rows} rows, {answers} of {all_answers} answers.
 
 
 def page(table: Table) -> str:
-    """The page as Markdown.
+    """Render the page as Markdown.
 
     Args:
-        table: as :func:`~motefit.reproduce.results.collect` made it.
+        table: result of :func:`~motefit.reproduce.results.collect`.
     """
     runs = _runs(table)
     rows = [row for row in table["rows"].values() if not row["on_request"]]
@@ -84,7 +84,7 @@ def _summary(targets: Table) -> str:
 
 
 def _values(certificate: Table | None) -> str:
-    """What was measured of what the budget bounds, in bold where it misses its bound."""
+    """List the measured values of the bounded metrics, in bold if they miss their bounds."""
     if certificate is None:
         return "not trained"
     said = []
@@ -96,10 +96,10 @@ def _values(certificate: Table | None) -> str:
 
 
 def standing(certificate: Table | None) -> str:
-    """Whether a certificate is met, in words.
+    """Say whether a certificate is met.
 
     Args:
-        certificate: of one side of a budget; None where it is not trained.
+        certificate: certificate of one side of a budget; None if it is not trained.
     """
     if certificate is None:
         return "not trained"
@@ -114,7 +114,7 @@ def standing(certificate: Table | None) -> str:
 
 
 def _target(name: str, table: Table) -> str:
-    """One budget: its bounds, what was published, rebuilt and answered."""
+    """Render one budget: its bounds, and the published, rebuilt and answering figures."""
     target = table["targets"][name]
     winner, answer = table["rows"][target["winner"]], table["answers"][target["answer"]]
     sides = {"rebuilt": winner["run"], "answer": answer}
@@ -127,7 +127,7 @@ def _target(name: str, table: Table) -> str:
     bounds: dict[str, Bound | None] = {b.metric: b for b in budget.bounds}
     rows = []
     for metric, bound in (bounds | {s: None for s in SIZES if s not in bounds}).items():
-        cells = [_judged(metric, facts[side], bound, run) for side, run in sides.items()]
+        cells = [_measured(metric, facts[side], bound, run) for side, run in sides.items()]
         beside = [figure(metric, _as_facts(mae)) for mae in naive.values()]
         published = figure(metric, winner["figures"])
         rows.append((metric_name(metric), str(bound or ""), published, *cells, *beside))
@@ -142,7 +142,7 @@ def _target(name: str, table: Table) -> str:
 
 
 def _facts(run: Table | None) -> dict[str, float]:
-    """Of a run; a saving of its own is against something else than the page's."""
+    """Return a run's facts without its own saving, which has another reference than the page's."""
     facts = {} if run is None else run["facts"]
     return {metric: value for metric, value in facts.items() if metric != SAVING}
 
@@ -153,27 +153,27 @@ def _saving(target: Table, side: str) -> dict[str, float]:
 
 
 def _saved(target: Table, published: Table) -> str:
-    """What a saving is against."""
+    """Name the reference of a saving."""
     saved = target["saved"]
     if SAVING not in target["budget"]:
         return ""
     if not saved:
         return "\nThe saving is not measured: `motefit reproduce --reference PYTHON`.\n"
     return (
-        f"\nThe saving is one of total latency by the protocol of {saved['protocol']}, against "
-        f"`{saved['reference']}` in TensorFlow, in the run of {_time(saved['run'])[:16]} UTC. The "
-        f"rebuilt file in TensorFlow, too, saves {saved['percent']['tensorflow']:.1f} % "
+        f"\nThe saving is that of total latency by the protocol of {saved['protocol']} over "
+        f"`{saved['reference']}` in TensorFlow, in the run of {_time(saved['run'])[:16]} UTC. With "
+        f"the rebuilt file, TensorFlow itself saves {saved['percent']['tensorflow']:.1f} % "
         f"(published: {figure(SAVING, published)}).\n"
     )
 
 
 def _time(stamp: str) -> str:
-    """To the second, as people write it."""
+    """Format a time stamp to the second, for people."""
     return stamp[:19].replace("T", " ")
 
 
-def _judged(metric: str, facts: Table, bound: Bound | None, run: Table | None) -> str:
-    """A measured value, with its interval where it has one, in bold where it misses the bound."""
+def _measured(metric: str, facts: Table, bound: Bound | None, run: Table | None) -> str:
+    """Format a measured value with its interval, if any, in bold if it misses the bound."""
     text = figure(metric, facts)
     if metric == "accuracy" and run is not None:
         counts = run["evidence"]["accuracy"]
@@ -187,7 +187,7 @@ def _as_facts(mae: Table) -> Table:
 
 
 def _naive(run: Table | None) -> Table:
-    """Errors of the naive forecasts on the same rows, by name and column."""
+    """Return the errors of the naive forecasts on the same rows, by name and column."""
     found: Table = {} if run is None else run["evidence"]["baselines"]
     return found
 
@@ -197,12 +197,12 @@ def _seconds(run: Table | None) -> str:
 
 
 def _system(name: str, table: Table) -> str:
-    """All rows of a system, the report's figures beside those measured here."""
+    """Render all rows of a system, with the report's figures next to those measured here."""
     system = table["systems"][name]
     own = {n: row for n, row in table["rows"].items() if n.startswith(f"{name}.")}
     metrics = list(dict.fromkeys(m for row in own.values() for m in row["figures"]))
     choices = "".join(f"- {choice}\n" for choice in system["choices"])
-    head = f"\n## {name}: {system['title']}\nLeft open by the report, and taken here:\n\n{choices}"
+    head = f"\n## {name}: {system['title']}\nChoices that the report leaves open:\n\n{choices}"
     rows = []
     naive: Table = {}
     for full, row in own.items():
@@ -222,18 +222,16 @@ def _pairs(metrics: Sequence[str], published: Table, rebuilt: Table) -> list[str
 
 
 def _savings(table: Table, row: str) -> dict[str, float]:
-    """Where a row won a budget that bounds a saving, what it saves."""
+    """Return the saving of a row that won a budget which bounds it."""
     won = [target for target in table["targets"].values() if target["winner"] == row]
     return {metric: v for target in won for metric, v in _saving(target, "rebuilt").items()}
 
 
 def _reads(runs: Mapping[str, Table]) -> str:
-    """The runs' logs of opened parts."""
-    head = (
-        "\n## What was opened when\nUTC, from the runs' own logs, which have the purposes too.\n\n"
-    )
+    """Render the runs' logs of opened data sets."""
+    head = "\n## What was opened when\nUTC, from the runs' own logs, which also state why.\n\n"
     rows = []
     for name, run in runs.items():
-        opened = [[r["at"] for r in run["reads"] if r["part"] == part] for part in PARTS]
+        opened = [[r["at"] for r in run["reads"] if r["part"] == part] for part in SUBSETS]
         rows.append((f"`{name}`", *("<br>".join(map(_time, times)) for times in opened)))
-    return head + lines(("run", *PARTS), rows)
+    return head + lines(("run", *SUBSETS), rows)

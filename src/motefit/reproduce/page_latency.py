@@ -1,4 +1,4 @@
-"""The section on latency of ``results.md``: rows with words beside the pipelines in TensorFlow."""
+"""Latency section of ``results.md``: rows with words compared with the TensorFlow pipelines."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,27 +8,26 @@ from motefit.reproduce.markdown import NONE, Table, lines, short_figure, short_n
 PROTOCOLS = ("motefit", "2020", "2024")
 SIDES = ("tensorflow", "rebuilt", "answer")
 PROMISE = 0.1
-"""The answer's total latency by the reference's, at most."""
+"""Largest ratio of the answer's total latency to the reference's."""
 QUIET_LOAD = 2.0
 BUSY = (
-    " The machine was busy, which lengthens TensorFlow's turns most: on a quiet one the ratios are "
-    "higher."
+    " The machine was busy, which slows TensorFlow most: on a quiet machine the ratios are higher."
 )
 TEXT = """
 ## Latency beside TensorFlow
 Total latency in ms by motefit's protocol and by both published ones, three ways in one run on one
 thread:
 
-- *TensorFlow*, the reference: the rebuilt file behind the published front end, as the published
-  scripts run them (operations one by one, `tf.lite.Interpreter`; the mel matrix made once).
+- *TensorFlow*, the reference: the rebuilt file after the published front end, as the published
+  scripts run them (operations one by one, `tf.lite.Interpreter`; the mel matrix computed once).
 - *Rebuilt*: the same file in motefit's runtime.
 - *Answer*: motefit's answer for the same words.
 
 2020: 100 loops, resampling from 48 kHz included, means. 2024: 200 loops, the first 100 dropped,
-medians and standard deviations. motefit: the steps of 2024 without pauses. In each loop each of the
-three has one turn; in the published protocols a pause follows it, shorter than the scripts' 0.1 s,
-and the turn after a pause finds cold caches. *Ratio* is answer / TensorFlow of these
-figures, *p25* that of the 25th percentiles of the same 100 loops: the verdict goes by it, because
+medians and standard deviations. motefit: the steps of 2024 without pauses. In each loop each of
+the three runs once; in the published protocols a pause follows, shorter than the scripts' 0.1 s,
+and the next run finds cold caches. *Ratio* is answer / TensorFlow for these
+figures, *p25* the same for the 25th percentiles of those 100 loops: the verdict uses p25, because
 other work on the machine interrupts the longer of two pipelines more often. *Published* are the
 reports' own figures, on a Raspberry Pi. `-`: not measured. Other ways to measure gave other
 figures: [decision 11](decisions/0011-latency-beside-tensorflow.md).
@@ -36,13 +35,13 @@ figures: [decision 11](decisions/0011-latency-beside-tensorflow.md).
 
 
 def latency_section(table: Table) -> str:
-    """The section as Markdown.
+    """Render the section as Markdown.
 
     Args:
-        table: as :func:`~motefit.reproduce.results.collect` made it.
+        table: result of :func:`~motefit.reproduce.results.collect`.
     """
     latency = table["latency"]
-    runs = "".join(_run(begun, facts) for begun, facts in latency["runs"].items())
+    runs = "".join(_run(started, facts) for started, facts in latency["runs"].items())
     verdicts = "".join(f"- {protocol}: {verdict(table, protocol)}.\n" for protocol in PROTOCOLS)
     heads = ["row (answer)", "published", "TensorFlow", "rebuilt", "answer", "ratio", "p25"]
     words = {
@@ -62,7 +61,7 @@ def latency_section(table: Table) -> str:
 
 
 def ratios(table: Table, protocol: str) -> dict[str, float]:
-    """By row, the answer's total latency by TensorFlow's; of 25th percentiles."""
+    """Compute the answer's total latency relative to TensorFlow's by row; 25th percentiles."""
     return {
         name: ratio
         for name, entry in table["latency"]["rows"].items()
@@ -71,7 +70,7 @@ def ratios(table: Table, protocol: str) -> dict[str, float]:
 
 
 def verdict(table: Table, protocol: str) -> str:
-    """Whether the promised ratio is kept in all rows, in words."""
+    """Say whether the promised ratio holds in all rows."""
     found = ratios(table, protocol)
     if not found:
         return "not measured"
@@ -88,12 +87,12 @@ def _promise() -> str:
     return f"Total latency at most {PROMISE:g} of the reference's, by 25th percentiles:"
 
 
-def _run(begun: str, facts: Table) -> str:
+def _run(started: str, facts: Table) -> str:
     machine = facts["machine"]
     load = machine.get("load", 0.0)
     return (
-        f"Run of {begun[:16].replace('T', ' ')} UTC: {machine['processor']}, {machine['cores']} "
-        f"cores, {machine['system']}, load {load:.1f} when it began; "
+        f"Run of {started[:16].replace('T', ' ')} UTC: {machine['processor']}, {machine['cores']} "
+        f"cores, {machine['system']}, load {load:.1f} at the start; "
         f"{machine['versions']}; {facts['tensorflow']}; {facts['threads']} thread, "
         f"{facts['resolver']}; {facts['pipelines']} pipelines, pauses of "
         f"{facts['pause_s']:g} s, {facts['seconds']:.0f} s in all."
@@ -111,7 +110,7 @@ def _row(name: str, row: Table, figures: Table) -> list[str]:
 
 
 def _published(figures: Table) -> str:
-    """The total, or what else of latency the report has."""
+    """Format the report's total latency, or else its inference latency."""
     names: Sequence[str] = [m for m in ("latency.total_ms", "latency.inference_ms") if m in figures]
     if not names:
         return NONE

@@ -1,4 +1,4 @@
-"""The head of ``results.md``: in a few lines, how motefit's answers compare."""
+"""Summary at the head of ``results.md``: how motefit's answers compare, in a few lines."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,14 +15,14 @@ LEAST_OF_EIGHT, MOST_OF_EIGHT, MOST_OF_TWO = 0.955, 23 * 1024, 8 * 1024
 CLIMATE = "a zip of at most half the published bytes, both errors below the rebuilt network's"
 EIGHT = "at least 95.5 % in a zip of at most 23 KB"
 TWO = "at most one error on the test list, in a zip of at most 8 KB"
-"""What the answers are to reach beyond their budgets."""
+"""Goals of the answers beyond their budgets."""
 
 
 def summary(table: Table) -> str:
-    """The section as Markdown.
+    """Render the section as Markdown.
 
     Args:
-        table: as :func:`~motefit.reproduce.results.collect` made it.
+        table: result of :func:`~motefit.reproduce.results.collect`.
     """
     pairs = _pairs(table)
     said = [_budgets(table["targets"]), *_sentences(pairs)]
@@ -36,14 +36,13 @@ def summary(table: Table) -> str:
     bullets = "".join(f"- {sentence}\n" for sentence in said)
     return (
         f"\n## In short\n{bullets}\n{lines(heads, [_row(pair) for pair in pairs])}\n"
-        "Zips: in bytes, and as a share of the published and of the rebuilt one. Points are those "
-        "of accuracy, percentages those of mean absolute error, which was published for other "
-        "years.\n"
+        "Zips: in bytes, and as a share of the published and of the rebuilt one. Points refer to "
+        "accuracy, percentages to mean absolute error, which was published for other years.\n"
     )
 
 
 def _pairs(table: Table) -> list[dict[str, Any]]:
-    """Each answer beside each row it has to beat, with the budgets it is for."""
+    """Pair each answer with each row it has to beat, and their budgets."""
     pairs: dict[tuple[str, str], dict[str, Any]] = {}
     for name, target in table["targets"].items():
         winner = table["rows"][target["winner"]]
@@ -74,7 +73,7 @@ def _budgets(targets: Table) -> str:
 
 
 def _sentences(pairs: Sequence[Table]) -> list[str]:
-    """One for forecasts, one for eight words, one for pairs of words; of those trained."""
+    """Write a sentence each for forecasts, eight words and two words, if any is trained."""
     kinds = {
         "Climate": (CLIMATE, _missed_climate, [p for p in pairs if not p["words"]]),
         "Eight words": (EIGHT, _missed_eight, [p for p in pairs if p["answer"] == EIGHT_WORDS]),
@@ -108,19 +107,19 @@ def _missed_eight(pair: Table) -> str:
 def _missed_two(pair: Table) -> str:
     counts = pair["evidence"]["accuracy"]
     errors = counts["n"] - counts["correct"]
-    said = f"{errors} errors of {counts['n']}" if errors > 1 else ""
+    said = f"{errors} errors in {counts['n']}" if errors > 1 else ""
     size = _said(pair["ours"], accuracy=False, zipped=pair["ours"][ZIP] > MOST_OF_TWO)
     return ", ".join(filter(None, [said, size]))
 
 
 def _said(ours: Table, *, accuracy: bool, zipped: bool) -> str:
-    """The figures that miss."""
+    """List the figures that miss the goal."""
     wanted = [name for name, wrong in (("accuracy", accuracy), (ZIP, zipped)) if wrong]
     return ", ".join(f"{short_name(name)} {short_figure(name, ours)}" for name in wanted)
 
 
 def _compared(pairs: Sequence[Table]) -> str:
-    """How large the zips and how good the models are beside the others', as ranges."""
+    """Compare sizes and errors with the published and rebuilt ones, as ranges."""
     zips, accuracies = [], []
     for side in ("published", "rebuilt"):
         shares = [share for p in pairs if (share := _share(p, side)) is not None]
@@ -171,7 +170,7 @@ def _errors(facts: Table) -> list[str]:
 
 
 def _changes(pairs: Sequence[Table]) -> dict[str, list[float]]:
-    """By column, how much the error differs from the rebuilt network's, as a share of it."""
+    """Compute the relative difference from the rebuilt network's error, by column."""
     found: dict[str, list[float]] = {}
     for pair in pairs:
         for metric in _errors(pair["ours"]):

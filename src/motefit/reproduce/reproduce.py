@@ -1,6 +1,6 @@
-"""``reproduce``: the published systems trained again, beside motefit's answers to their budgets.
+"""``reproduce``: retrain the published systems and compare them with motefit's answers.
 
-The run of each recipe lies in a folder of its own, as ``motefit fit`` leaves it.
+The run of each recipe is in its own folder, as ``motefit fit`` writes it.
 """
 
 import json
@@ -15,7 +15,7 @@ from motefit.reproduce.latency_runs import merged, require_reference, time_rows
 from motefit.reproduce.page import page, standing
 from motefit.reproduce.page_latency import PROTOCOLS
 from motefit.reproduce.page_latency import verdict as tenth
-from motefit.reproduce.plan import Plan, data_of, is_begun, is_done, plan
+from motefit.reproduce.plan import Plan, data_of, is_done, is_started, plan
 from motefit.reproduce.results import collect
 from motefit.reproduce.training import RowJob, Tell, train_rows
 from motefit.runtime.quiet import silence_litert
@@ -28,12 +28,12 @@ JSON, PAGE = "results.json", "results.md"
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduced(Printable):
-    """What came of it.
+    """Result of a ``reproduce`` run.
 
     Attributes:
-        plan: what was asked for.
-        table: as it is in ``results.json``.
-        failed: by name of the row that could not be trained, why.
+        plan: rows, budgets and answers requested.
+        table: content of ``results.json``.
+        failed: the reason for each row that could not be trained, by name.
         page: path of ``results.md``.
     """
 
@@ -44,12 +44,12 @@ class Reproduced(Printable):
 
     @property
     def met(self) -> bool:
-        """Whether motefit's answers meet all the budgets that were asked for."""
+        """Whether motefit's answers meet all the requested budgets."""
         certificates = [self.table["targets"][name]["certificates"] for name in self.plan.targets]
         return not self.failed and all(c.get("answer", {"met": False})["met"] for c in certificates)
 
     def content(self) -> list[Item]:
-        """The verdict on each budget, how often test sets were opened, and where the page is."""
+        """List the verdict on each budget, how often test sets were opened, and the page's path."""
         found: list[Item] = []
         table = self.table
         for name in self.plan.targets:
@@ -64,7 +64,7 @@ class Reproduced(Printable):
             )
         runs = [row["run"] for row in table["rows"].values()] + list(table["answers"].values())
         done = [run for run in runs if run is not None]
-        found.append(f"{len(done)} runs; each opened its test set once, by its own log")
+        found.append(f"{len(done)} runs; each opened its test set once, according to its log")
         for protocol in PROTOCOLS if table["latency"]["rows"] else ():
             said = tenth(table, protocol).replace("*", "").replace("`", "")
             found.append(
@@ -84,25 +84,25 @@ def reproduce(  # noqa: PLR0913 - the options of the command
     reference: Path | None = None,
     tell: Tell,
 ) -> Reproduced:
-    """Train what is missing, certify, and write ``results.json`` and ``results.md``.
+    """Train missing rows, certify, and write ``results.json`` and ``results.md``.
 
-    A row is missing when there is no finished run of its recipe as it is now. Rows that were not
-    asked for keep what is known of them; so do latencies, unless a reference is given.
+    A row is missing if there is no finished run of its current recipe. Rows that were not requested
+    keep their stored results; so do latencies, unless a reference is given.
 
     Args:
-        data: folder that holds ``speech/`` and ``climate/``.
+        data: folder that contains ``speech/`` and ``climate/``.
         out: folder of the runs.
-        results: folder of the two files; an earlier ``results.json`` there is updated.
+        results: folder of the two files; an existing ``results.json`` there is updated.
         only: beginnings of names, see :func:`~motefit.reproduce.plan.plan`.
         workers: training processes; 0 takes one per usable core.
-        resume: go on with interrupted rows; otherwise they begin again.
-        reference: Python of an environment with TensorFlow and SciPy: the rows with words are then
-            timed against the published pipelines, see
+        resume: whether to continue interrupted rows; otherwise they start over.
+        reference: Python of an environment with TensorFlow and SciPy, with which the rows with
+            words are timed against the published pipelines, see
             :mod:`~motefit.reproduce.latency_runs`; None leaves that out.
-        tell: hears a line when something begins or ends.
+        tell: function that receives a line when something starts or ends.
 
     Raises:
-        MotefitError: for anything the user can fix; the text says what and how.
+        MotefitError: for anything the user can fix; the message says what and how.
     """
     require_training()
     require_report()
@@ -122,7 +122,7 @@ def reproduce(  # noqa: PLR0913 - the options of the command
 
 
 def _write(table: Mapping[str, Any], results: Path) -> None:
-    # the order of the reports, and None where nothing is known: not as spec.codec writes JSON
+    # spec.codec would sort the keys and drop None; here the reports' order and unknowns matter
     write_atomic(results / JSON, json.dumps(table, indent=1, allow_nan=False) + "\n")
     write_atomic(results / PAGE, page(table))
 
@@ -132,7 +132,7 @@ def _train_missing(
 ) -> dict[str, str]:
     names = (*chosen.rows, *chosen.answers)
     missing = [name for name in names if not is_done(out / name, find_recipe(name))]
-    tell(f"{len(names) - len(missing)} of {len(names)} runs are there, {len(missing)} to train")
+    tell(f"{len(names) - len(missing)} of {len(names)} runs are done, {len(missing)} to train")
     jobs = []
     for name in missing:
         recipe = find_recipe(name)
@@ -141,7 +141,7 @@ def _train_missing(
                 name=name,
                 data=data_of(recipe, data),
                 folder=out / name,
-                overwrite=not (resume and is_begun(out / name, recipe)),
+                overwrite=not (resume and is_started(out / name, recipe)),
                 workers=max(1, workers // len(missing)),
             )
         )

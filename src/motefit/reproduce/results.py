@@ -1,7 +1,7 @@
-"""Results of the runs of ``reproduce``, as one table for JSON: facts, figures and certificates.
+"""Results of ``reproduce`` as one JSON table: facts, figures and certificates.
 
-Certificates of published budgets are made from the facts that the runs have stored: no test set is
-opened here.
+Certificates of published budgets are made from the stored facts of the runs: no test set is opened
+here.
 """
 
 import json
@@ -40,19 +40,19 @@ from motefit.tasks import find_task
 
 Table = dict[str, Any]
 SIDES = ("rebuilt", "answer")
-"""The two systems that are held against a published budget: the row that won it, and motefit's."""
+"""The two systems compared with a published budget: the row that won it, and motefit's answer."""
 
 
 def collect(out: Path, stored: Mapping[str, Any]) -> Table:
-    """All that is known of all rows and budgets, in the order of the reports, as JSON has it.
+    """Collect all results of all rows and budgets, in the order of the reports, as for JSON.
 
     Args:
         out: folder of the runs.
-        stored: an earlier table; it fills in for runs that are not in ``out``, if their recipes
+        stored: an earlier table; it supplies the runs that are not in ``out``, if their recipes
             have not changed since.
 
     Raises:
-        ModelFileError: for a run that opened its test set more than once, or a damaged bundle.
+        ModelFileError: if a run opened its test set more than once, or a bundle is damaged.
     """
     targets = published_targets()
     before = {n: row["run"] for n, row in stored.get("rows", {}).items()} | stored.get(
@@ -78,7 +78,7 @@ def collect(out: Path, stored: Mapping[str, Any]) -> Table:
                 "winner": winner,
                 "answer": target.answer,
                 "budget": budget.to_table(),
-                **_judged(
+                **_certificates(
                     budget,
                     dict(zip(SIDES, (rows[winner], answers[target.answer]), strict=True)),
                     _bundles(out, winner, target.answer),
@@ -105,7 +105,7 @@ def _described(name: str) -> Table:
 
 
 def _run(recipe: str, bundle: str, out: Path, before: Mapping[str, Any]) -> Table | None:
-    """Facts of a bundle, from the run's folder or else from the earlier table."""
+    """Return the facts of a bundle, from the run's folder or else from the earlier table."""
     folder = out / recipe
     if is_done(folder, find_recipe(recipe)):
         return _facts(recipe, load_bundle(RunDir(folder).bundle_path(bundle)), folder)
@@ -119,8 +119,8 @@ def _facts(recipe: str, bundle: Bundle, folder: Path) -> Table:
     opened = Counter(read["part"] for read in reads)
     if opened["test"] != 1:
         raise ModelFileError(
-            f"{folder}: its log has the test set opened {opened['test']} times, not once; remove "
-            "the folder, and the row is trained again"
+            f"{folder}: according to its log the test set was opened {opened['test']} times, not "
+            "once; remove the folder, and the row is trained again"
         )
     return {
         "recipe": digest(recipe),
@@ -134,7 +134,7 @@ def _facts(recipe: str, bundle: Bundle, folder: Path) -> Table:
 
 
 def _evidence(evidence: Mapping[str, Any]) -> Table:
-    """Counts, and what is needed beside a figure; no matrices."""
+    """Select the counts and intervals that accompany a figure, without matrices."""
     found: Table = {
         topic: {k: v for k, v in evidence[topic].items() if k in {"n", "correct", "low", "high"}}
         for topic in ("accuracy", "errors")
@@ -150,14 +150,14 @@ def _lines(path: Path) -> list[str]:
 
 
 def _seconds(folder: Path) -> float:
-    """Time of all epochs of all candidates of a run, interrupted ones too, on one thread each."""
+    """Add up the time of all epochs of all candidates, even interrupted ones; one thread each."""
     histories = sorted(folder.rglob("history.jsonl"))
     epochs = [json.loads(line) for history in histories for line in _lines(history)]
     return round(sum(float(epoch["seconds"]) for epoch in epochs), 1)
 
 
 def _bundles(out: Path, winner: str, answer: str) -> dict[str, Bundle]:
-    """The bundles of a budget's two sides, where their runs are here."""
+    """Load the bundles of a budget's two sides whose runs are in the folder."""
     runs = dict(zip(SIDES, ((winner, winner), (recipe_of(answer), answer)), strict=True))
     return {
         side: load_bundle(RunDir(out / recipe).bundle_path(bundle))
@@ -167,7 +167,7 @@ def _bundles(out: Path, winner: str, answer: str) -> dict[str, Bundle]:
 
 
 def _saved(latency: Mapping[str, Any], winner: str, reference: str) -> Table:
-    """What a budget's saving is against, and how much it is by side; empty without a reference."""
+    """Return a budget's saving by side, and its reference; empty without a reference."""
     percent = savings(latency, winner, reference) if reference else {}
     if not percent:
         return {}
@@ -175,16 +175,16 @@ def _saved(latency: Mapping[str, Any], winner: str, reference: str) -> Table:
     return {"reference": reference, "protocol": SAVING_PROTOCOL, "run": run, "percent": percent}
 
 
-def _judged(
+def _certificates(
     budget: Budget,
     runs: Mapping[str, Table | None],
     bundles: Mapping[str, Bundle],
     before: Mapping[str, Any],
     saved: Mapping[str, Any],
 ) -> Table:
-    """Certificates of both sides; where the budget bounds times, both are timed in one run.
+    """Certify both sides; if the budget bounds times, both are timed in the same run.
 
-    A saving is one against TensorFlow, or none.
+    Savings are relative to TensorFlow; a run's own saving does not count.
     """
     there = {side: run for side, run in runs.items() if run is not None}
     models = {side: run["model_sha256"] for side, run in there.items()}
@@ -218,10 +218,10 @@ def _judged(
 
 
 def timed_together(bundles: Mapping[str, Bundle]) -> Table:
-    """Latency facts by name, measured against each other in one run.
+    """Measure latency facts in one run, by name.
 
     Args:
-        bundles: by name.
+        bundles: bundles by name.
     """
     subjects = {
         side: partial(find_task(bundle.card.task).benchmark_case, bundle.model, bundle.card.io)

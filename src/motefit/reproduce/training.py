@@ -1,4 +1,4 @@
-"""Train the rows of a table side by side: one ``fit`` a row, in a process of its own."""
+"""Parallel training of the rows of a table: one ``fit`` per row, each in its own process."""
 
 import time
 import traceback
@@ -19,11 +19,11 @@ class RowJob:
     """One row to train.
 
     Attributes:
-        name: of the recipe.
+        name: name of the recipe.
         data: folder or file of its data.
-        folder: of its run.
-        overwrite: begin again, whatever is in the folder.
-        workers: training processes of this row.
+        folder: folder of its run.
+        overwrite: whether to start over, whatever is in the folder.
+        workers: number of training processes for this row.
     """
 
     name: str
@@ -34,18 +34,18 @@ class RowJob:
 
 
 def train_rows(jobs: Sequence[RowJob], *, side_by_side: int, tell: Tell) -> dict[str, str]:
-    """Train rows, at most ``side_by_side`` at once; a row that fails leaves the others alone.
+    """Train rows, at most ``side_by_side`` at once; a failing row does not affect the others.
 
-    Ctrl-C reaches this process alone, which then stops its rows; they do not outlive it, however
-    it ends, and what they have written can be gone on with.
+    Ctrl-C reaches this process alone, which then stops its rows. They do not outlive it, however
+    it ends, and their runs can be resumed.
 
     Args:
-        jobs: what to train.
-        side_by_side: rows at once.
-        tell: hears a line when a row begins or ends.
+        jobs: rows to train.
+        side_by_side: number of rows trained at once.
+        tell: function that receives a line when a row starts or ends.
 
     Returns:
-        By name of the row that failed, why.
+        The reason for each row that failed, by name.
     """
     failed: dict[str, str] = {}
     started: list[float] = []
@@ -55,7 +55,7 @@ def train_rows(jobs: Sequence[RowJob], *, side_by_side: int, tell: Tell) -> dict
         if len(started) < len(jobs):
             job = jobs[len(started)]
             started.append(time.monotonic())
-            tell(f"{job.name}: begins ({len(jobs) - len(started)} more wait)")
+            tell(f"{job.name}: started ({len(jobs) - len(started)} more waiting)")
 
     with LocalEngine(workers=side_by_side, parents=True) as engine:
         for _ in range(side_by_side):
@@ -71,12 +71,12 @@ def train_rows(jobs: Sequence[RowJob], *, side_by_side: int, tell: Tell) -> dict
 
 
 def _train(job: RowJob) -> str:
-    """Why the row failed; empty when it did not."""
+    """Train one row; return the reason why it failed, or an empty string."""
     options = FitOptions(workers=job.workers, overwrite=job.overwrite)
     try:
         result = fit(find_recipe(job.name), job.data, job.folder, options=options)
     except MotefitError as error:
         return str(error)
-    except Exception:  # noqa: BLE001 - a fault of motefit: told whole, and the other rows go on
+    except Exception:  # noqa: BLE001 - a bug in motefit: reported in full; other rows continue
         return traceback.format_exc()
     return "" if result.deliveries else "no candidate can meet its budget"

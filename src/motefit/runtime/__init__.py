@@ -1,4 +1,4 @@
-"""What runs on the device: one model file with its card, numpy and LiteRT, nothing else."""
+"""The device runtime: one model file with its card, NumPy and LiteRT, nothing else."""
 
 from motefit.runtime.bundle import Bundle, load_bundle, write_bundle
 from motefit.runtime.forecaster import Forecaster

@@ -1,10 +1,10 @@
-"""A bundle: one zip that holds a model file and its card, and nothing that could differ by chance.
+"""Bundles: one zip that holds a model file and its card, with reproducible bytes.
 
 The first member is ``model.tflite``, the second ``card.json``. Equal models and cards give equal
-bytes: fixed dates, fixed order, one way to compress. Loading compares the model's bytes with the
-hash in the card, and the card's with the zip's checksum, so a change of either is refused; who
-packed the zip does not matter. The card itself is not signed: its facts are claims, and
-``motefit check`` measures each of them again on the bytes.
+bytes: fixed dates, fixed order, one compression method. Loading checks the model's bytes against
+the hash in the card, and the card's bytes against the zip's checksum, so a change to either is
+refused; it does not matter which program packed the zip. The card itself is not signed: its facts
+are claims, and ``motefit check`` measures each of them again on the bytes.
 """
 
 import hashlib
@@ -26,8 +26,8 @@ class Bundle:
 
     Attributes:
         file: the .tflite file.
-        card: what it is; ``card.model_sha256`` is the hash of the file.
-        bundle_bytes: size of the zip; of a bare model file, its size and its card's together.
+        card: description of the model; ``card.model_sha256`` is the hash of the file.
+        bundle_bytes: size of the zip; for a bare model file, the sizes of model and card added up.
     """
 
     file: ModelFile
@@ -41,15 +41,15 @@ class Bundle:
 
 
 def sha256(data: bytes) -> str:
-    """Hash of a model file as its card states it, 64 hexadecimal digits."""
+    """Return the hash of a model file as its card states it, 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def bundle_bytes(model: bytes, card: Card) -> bytes:
-    """The bundle's bytes; equal arguments give equal bytes.
+    """Pack a model and its card into the bytes of a bundle; equal arguments give equal bytes.
 
     Raises:
-        ModelFileError: when the card belongs to another model.
+        ModelFileError: if the card belongs to another model.
     """
     _require_match(ModelFile(data=model), card, where="write_bundle")
     return pack({NAME: model, CARD_NAME: card.to_json().encode()})
@@ -59,14 +59,14 @@ def write_bundle(path: str | Path, model: bytes, card: Card) -> Path:
     """Write a bundle atomically: readers see the old file or the whole new one.
 
     Args:
-        path: of the zip; its folder is made.
+        path: path of the zip; its folder is created if necessary.
         model: bytes of the .tflite file.
-        card: of this very model.
+        card: card of this exact model.
 
     Raises:
-        ModelFileError: when the card belongs to another model.
-        OutputError: when the file cannot be written, e.g. the disk is full; what was there before
-            is intact.
+        ModelFileError: if the card belongs to another model.
+        OutputError: if the file cannot be written, e.g. because the disk is full; an existing file
+            stays intact.
     """
     path = Path(path)
     write_atomic(path, bundle_bytes(model, card))
@@ -77,15 +77,15 @@ def load_bundle(path: str | Path, *, task: str = "") -> Bundle:
     """Read a bundle, or a bare model file with a card beside it.
 
     Args:
-        path: a zip as :func:`write_bundle` makes it, or any other program that packs the same two
+        path: a zip written by :func:`write_bundle`, or by any other program that packs the same two
             files; or a .tflite file, or a zip of one, with ``<stem>.card.json`` or ``card.json``
             in the same folder.
-        task: that the model must be for; empty: any.
+        task: task that the model must be for; empty: any.
 
     Raises:
-        ModelFileError: when the file is absent or damaged, its bytes are not those the card was
-            made for, or it is for another task.
-        NoCardError: when there is no card, in the zip or beside it.
+        ModelFileError: if the file is missing or damaged, its bytes do not match the card, or it is
+            for another task.
+        NoCardError: if there is no card, neither in the zip nor beside it.
     """
     found = open_model(path)
     if isinstance(found, ModelFile):
@@ -93,17 +93,16 @@ def load_bundle(path: str | Path, *, task: str = "") -> Bundle:
     if task and found.card.task != task:
         raise ModelFileError(
             f"{path} is a model for {found.card.task}, not for {task}; "
-            "load it with the class of that task"
+            "load it with the class for its own task"
         )
     return found
 
 
 def open_model(path: str | Path) -> Bundle | ModelFile:
-    """Read a model file, with its card where it has one; the path is as of :func:`load_bundle`.
+    """Read a model file, and its card if it has one.
 
     Raises:
-        ModelFileError: when the file is absent or damaged, or its bytes are not those the card was
-            made for.
+        ModelFileError: if the file is missing or damaged, or its bytes do not match the card.
     """
     path = Path(path)
     data = _read(path)
@@ -131,7 +130,7 @@ def _read(path: Path) -> bytes:
 
 
 def _split(data: bytes, path: Path) -> tuple[ModelFile, bytes | None, str]:
-    """The model of a file, the text of the card inside it, and where that is."""
+    """Split a file into its model, the text of its card, and the card's location for errors."""
     where = f"{path}: {CARD_NAME}"
     if not is_zip(data):
         require_tflite(data, where=str(path))
@@ -144,7 +143,7 @@ def _split(data: bytes, path: Path) -> tuple[ModelFile, bytes | None, str]:
 
 
 def _card_paths(path: Path) -> tuple[Path, Path]:
-    """Where a card of a bare model file is looked for."""
+    """Return the paths at which the card of a bare model file may be."""
     return path.with_name(f"{path.stem}.card.json"), path.with_name(CARD_NAME)
 
 
@@ -160,7 +159,7 @@ def _require_match(file: ModelFile, card: Card, *, where: str) -> None:
     actual = file.sha256
     if actual != card.model_sha256:
         raise ModelFileError(
-            f"{where}: refused: the model's bytes have the sha256 {actual}, but the card belongs "
-            f"to {card.model_sha256 or '(none)'}; the model was changed after it was measured, or "
-            "the card is another model's: build the bundle again"
+            f"{where}: refused: the SHA-256 of the model's bytes is {actual}, but the card was "
+            f"written for {card.model_sha256 or '(none)'}; either the model was changed after it "
+            "was measured, or the card belongs to another model: build the bundle again"
         )

@@ -1,4 +1,4 @@
-"""LiteRT behind one small class: bytes in, float32 arrays in and out, readable errors.
+"""LiteRT wrapped in one small class: model bytes, float32 arrays in and out, readable errors.
 
 LiteRT logs one line to file descriptor 2 when it first creates its XNNPACK delegate; its Python
 package (2.3) has no setting that silences it, so it is left alone.
@@ -34,12 +34,12 @@ except ImportError as error:
 
 Float32Array = NDArray[np.float32]
 Details = Sequence[Mapping[str, Any]]
-"""LiteRT's description of some tensors."""
+"""LiteRT's descriptions of tensors."""
 LIMITS = {np.dtype(np.int8): (-128, 127), np.dtype(np.uint8): (0, 255)}
 BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0.0))
 IDENTIFIER = b"TFL3"
 LACKING = ("unresolved custom op", "Didn't find op")
-"""What LiteRT says of an operation that it does not have."""
+"""Phrases in LiteRT's messages about an operation that it does not implement."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Edge:
         shape: of one example, without the batch.
         dtype: float32, int8 or uint8.
         scale: real value of one integer step; 1.0 for float32.
-        zero_point: integer that stands for 0.0; 0 for float32.
+        zero_point: integer that represents 0.0; 0 for float32.
     """
 
     index: int
@@ -61,13 +61,13 @@ class Edge:
     zero_point: int
 
     def quantize(self, values: Float32Array) -> np.ndarray:
-        """Reals to the file's dtype; see :func:`quantize`."""
+        """Convert real numbers to the file's dtype; see :func:`quantize`."""
         if self.dtype == np.float32:
             return values
         return quantize(values, scale=self.scale, zero_point=self.zero_point, dtype=self.dtype)
 
     def dequantize(self, values: np.ndarray) -> Float32Array:
-        """The file's dtype to reals: ``scale * (q - zero_point)``."""
+        """Convert values of the file's dtype to real numbers: ``scale * (q - zero_point)``."""
         if self.dtype == np.float32:
             return np.asarray(values, np.float32)
         return (values.astype(np.int32) - self.zero_point).astype(np.float32) * self.scale
@@ -76,38 +76,38 @@ class Edge:
 def quantize(
     values: Float32Array, *, scale: np.float32, zero_point: int, dtype: np.dtype[Any]
 ) -> np.ndarray:
-    """Round reals to integers as TensorFlow Lite's QUANTIZE kernel does.
+    """Round real numbers to integers as TensorFlow Lite's QUANTIZE kernel does.
 
     ``clamp(round(x / scale) + zero_point)`` with the division in float32 and halves rounded away
     from zero (``AffineQuantize`` in tflite/kernels/internal/reference/quantize.h).
 
     Args:
         values: float32, any shape, finite.
-        scale: of one step.
-        zero_point: integer that stands for 0.0.
-        dtype: int8 or uint8; its range is the clamp.
+        scale: real value of one step.
+        zero_point: integer that represents 0.0.
+        dtype: int8 or uint8; results are clamped to its range.
     """
     steps = values / scale
-    # Adding the float below one half, not one half: 0.49999997 + 0.5 would round up to 1.
+    # Add the float just below one half, not one half: 0.49999997 + 0.5 would round up to 1.
     steps += np.copysign(BELOW_HALF, steps)
     np.trunc(steps, out=steps)
     steps += np.float32(zero_point)
     least, greatest = LIMITS[dtype]
-    np.maximum(steps, least, out=steps)  # a third of the time of numpy.clip on one clip
+    np.maximum(steps, least, out=steps)  # takes a third of the time of numpy.clip for one clip
     np.minimum(steps, greatest, out=steps)
     return steps.astype(dtype)
 
 
 class Interpreter:
-    """A model file in LiteRT, one example at a time; not for several threads at once.
+    """A model file loaded in LiteRT; runs one example at a time and is not thread-safe.
 
     Args:
         model: bytes of a .tflite file with one input and one output.
-        threads: of LiteRT's kernels.
+        threads: number of threads for LiteRT's kernels.
         xnnpack: LiteRT's default delegate; False runs the builtin kernels.
 
     Raises:
-        ModelFileError: for damaged bytes, an operation LiteRT does not have, or tensors that are
+        ModelFileError: if the bytes are damaged, LiteRT lacks an operation, or input or output are
             not float32, int8 or uint8.
     """
 
@@ -116,7 +116,8 @@ class Interpreter:
             raise DataError(f"threads must be at least 1, got {threads}")
         if model[4:8] != IDENTIFIER:
             raise ModelFileError(
-                f"not a .tflite model: {len(model)} bytes without the mark {IDENTIFIER.decode()}"
+                f"not a .tflite model: {len(model)} bytes without the identifier "
+                f"{IDENTIFIER.decode()}"
             )
         self.threads, self.xnnpack = threads, xnnpack
         kinds = OpResolverType
@@ -137,11 +138,11 @@ class Interpreter:
         self._input, self._output = self._edges(inputs, outputs)
 
     def _edges(self, inputs: Details, outputs: Details) -> tuple[Edge, Edge]:
-        """Where examples go in and results come out."""
+        """Find the tensors that take examples and return results."""
         for side, details in (("input", inputs), ("output", outputs)):
             if len(details) != 1:
                 raise ModelFileError(
-                    f"a model with one {side} is needed, this one has {len(details)}"
+                    f"a model must have exactly one {side}, this one has {len(details)}"
                 )
         return edge_of("input", inputs[0]), edge_of("output", outputs[0])
 
@@ -166,7 +167,7 @@ class Interpreter:
         return self._output.dtype
 
     def run(self, batch: np.ndarray) -> Float32Array:
-        """Outputs of a batch in real numbers, whatever the file's own types are.
+        """Run a batch and return its outputs as real numbers, whatever the file's own types are.
 
         Integer inputs are rounded as :func:`quantize` states.
 
@@ -175,16 +176,16 @@ class Interpreter:
                 in the same order (its own shape may differ, e.g. lack a channel axis).
 
         Returns:
-            (n, ...) float32, :attr:`output_shape` behind the batch.
+            (n, ...) float32, one :attr:`output_shape` per example.
 
         Raises:
-            DataError: when an example does not have the size of the input, or is not finite.
+            DataError: if an example does not have the size of the input, or is not finite.
         """
         batch = np.asarray(batch, np.float32)
         size = math.prod(self.input_shape)
         if batch.ndim < 1 or math.prod(batch.shape[1:]) != size:
             raise DataError(
-                f"the model takes (n, {', '.join(map(str, self.input_shape))}): {size} values an "
+                f"the model takes (n, {', '.join(map(str, self.input_shape))}), {size} values per "
                 f"example; got an array of shape {batch.shape}"
             )
         if not np.isfinite(batch).all():
@@ -196,49 +197,49 @@ class Interpreter:
         return self.to_real(outputs)
 
     def run_raw(self, example: np.ndarray) -> np.ndarray:
-        """Output of one example in the file's own types; states of an LSTM start at zero.
+        """Run one example in the file's own types; the states of an LSTM start at zero.
 
         Args:
             example: as many values as :attr:`input_shape`, of :attr:`input_dtype`.
 
         Returns:
-            :attr:`output_shape`, of :attr:`output_dtype`.
+            The output, of :attr:`output_shape` and :attr:`output_dtype`.
 
         Raises:
-            DataError: for another size or dtype.
-            ModelFileError: when LiteRT cannot run the model.
+            DataError: if size or dtype are not those of the input.
+            ModelFileError: if LiteRT cannot run the model.
         """
         self.put(example)
         self.invoke()
         return self.take()
 
     def to_input(self, values: Float32Array) -> np.ndarray:
-        """Real numbers in :attr:`input_dtype`; see :func:`quantize`."""
+        """Convert real numbers to :attr:`input_dtype`; see :func:`quantize`."""
         return self._input.quantize(values)
 
     def to_real(self, values: np.ndarray) -> Float32Array:
-        """Values of :attr:`output_dtype` as real numbers."""
+        """Convert values of :attr:`output_dtype` to real numbers."""
         return self._output.dequantize(values)
 
     def put(self, example: np.ndarray) -> None:
-        """The first step of :meth:`run_raw`: set the input, and the states to zero.
+        """Set the input, and the states to zero: the first step of :meth:`run_raw`.
 
         Raises:
-            DataError: for another size or dtype.
+            DataError: if size or dtype are not those of the input.
         """
         if example.dtype != self.input_dtype or example.size != math.prod(self.input_shape):
             raise DataError(
-                f"the model takes {self.input_dtype} of shape {self.input_shape}, "
-                f"got {example.dtype} of shape {example.shape}"
+                f"the model takes {self.input_dtype} with shape {self.input_shape}, "
+                f"got {example.dtype} with shape {example.shape}"
             )
         self._litert.set_tensor(self._input.index, example.reshape(1, *self.input_shape))
         self._litert.reset_all_variables()
 
     def invoke(self) -> None:
-        """The second step of :meth:`run_raw`: run the model.
+        """Run the model: the second step of :meth:`run_raw`.
 
         Raises:
-            ModelFileError: when LiteRT cannot run the model.
+            ModelFileError: if LiteRT cannot run the model.
         """
         try:
             self._litert.invoke()
@@ -246,7 +247,7 @@ class Interpreter:
             raise ModelFileError(f"LiteRT cannot run this model: {_reason(error)}") from None
 
     def take(self) -> np.ndarray:
-        """The third step of :meth:`run_raw`: the output, of :attr:`output_dtype`."""
+        """Return the output, of :attr:`output_dtype`: the third step of :meth:`run_raw`."""
         output: np.ndarray = self._litert.get_tensor(self._output.index)
         return output.reshape(self.output_shape)
 
@@ -258,17 +259,17 @@ def _reason(error: Exception) -> str:
 def _remedy(reason: str) -> str:
     if any(words in reason for words in LACKING):
         return (
-            "this LiteRT lacks an operation of it: update LiteRT (pip install --upgrade "
+            "this LiteRT lacks an operation of the model: update LiteRT (pip install --upgrade "
             "ai-edge-litert), or export the model without that operation"
         )
     return "copy or export the file again"
 
 
 def edge_of(side: str, tensor: Mapping[str, Any]) -> Edge:
-    """An input or output from LiteRT's description of it.
+    """Convert LiteRT's description of an input or output.
 
     Raises:
-        ModelFileError: when its type or shape is not one that the runtime takes.
+        ModelFileError: if the runtime does not support its type or shape.
     """
     dtype = np.dtype(tensor["dtype"])
     scale, zero_point = tensor["quantization"]
@@ -279,7 +280,9 @@ def edge_of(side: str, tensor: Mapping[str, Any]) -> Edge:
         )
     shape = tuple(int(size) for size in tensor["shape"])
     if not shape or shape[0] != 1:
-        raise ModelFileError(f"the model's {side} must have a batch of 1 in front, it is {shape}")
+        raise ModelFileError(
+            f"the first dimension of the model's {side} must be 1 (the batch); its shape is {shape}"
+        )
     return Edge(
         index=int(tensor["index"]),
         shape=shape[1:],

@@ -1,4 +1,4 @@
-"""From sound to a word: front end, normalization, model, probabilities."""
+"""Classification of clips: front end, normalization, model, probabilities."""
 
 import math
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ Float32Array = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Classification:
-    """What one clip was heard as.
+    """Result of classifying one clip.
 
     Attributes:
         label: the most probable word.
-        probability: of that word, 0..1.
-        probabilities: of every word, in the order of the labels.
+        probability: probability of that word, 0..1.
+        probabilities: probability of every word, in the order of the labels.
     """
 
     label: str
@@ -37,16 +37,16 @@ class Classification:
 
 
 class KeywordSpotter:
-    """A keyword model, ready to listen.
+    """A keyword model, ready to classify clips.
 
     Args:
         model: bytes of the .tflite file.
         io: labels, front end and normalization, from the card.
-        threads: of LiteRT's kernels.
+        threads: number of threads for LiteRT's kernels.
         xnnpack: LiteRT's default delegate; False runs the builtin kernels.
 
     Raises:
-        ModelFileError: when the model cannot be loaded or does not fit ``io``.
+        ModelFileError: if the model cannot be loaded or does not match ``io``.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class KeywordSpotter:
             raise ModelFileError(
                 f"the model takes {self.interpreter.input_shape} and gives "
                 f"{self.interpreter.output_shape}, but the card says {io.input} {io.input_shape} "
-                f"and {len(io.labels)} labels: this card is not this model's"
+                f"and {len(io.labels)} labels: the card belongs to another model"
             )
 
     @classmethod
@@ -74,21 +74,22 @@ class KeywordSpotter:
         """Open a bundle, or a .tflite file with its card beside it.
 
         Raises:
-            ModelFileError: when it is absent, damaged, changed, or no keyword model.
+            ModelFileError: if it is missing, damaged, changed, or not a keyword model.
         """
         bundle = load_bundle(path, task=NAME)
         return cls(bundle.model, bundle.card.io, threads=threads, xnnpack=xnnpack)
 
     def inputs(self, pcm: np.ndarray) -> Float32Array:
-        """The model's input for many clips: features, normalized; samples where it has them inside.
+        """Prepare the model's input for many clips: normalized features, or samples.
+
+        A model with its front end inside takes samples.
 
         Args:
             pcm: (n, samples) at the front end's rate; int16, or float32 with full scale 1.0.
-                Shorter clips are padded with zeros; of longer ones the first ``clip_samples``
-                count.
+                Shorter clips are padded with zeros; longer ones are cropped to ``clip_samples``.
 
         Returns:
-            (n, frames, features) float32; (n, clip_samples) where the front end is in the model.
+            (n, frames, features) float32; (n, clip_samples) if the front end is in the model.
 
         Raises:
             DataError: for another shape or dtype, NaN or infinite samples.
@@ -98,7 +99,7 @@ class KeywordSpotter:
         return self._normalizer.apply(self._features.batch(pcm))
 
     def infer(self, inputs: Float32Array) -> Float32Array:
-        """Probabilities from what :meth:`inputs` gives.
+        """Compute probabilities from the result of :meth:`inputs`.
 
         Args:
             inputs: (n, ...) float32.
@@ -109,16 +110,16 @@ class KeywordSpotter:
         return self.probabilities(self.interpreter.run(inputs))
 
     def probabilities(self, outputs: Float32Array) -> Float32Array:
-        """Probabilities (n, labels) from outputs (n, ...) of the model file, float32."""
+        """Convert outputs (n, ...) of the model file to probabilities (n, labels), float32."""
         scores = outputs.reshape(len(outputs), len(self.io.labels))
         return softmax(scores) if self.io.output == "logits" else scores
 
     def classify(self, pcm: np.ndarray, rate_hz: int) -> Classification:
-        """Say which word a clip holds.
+        """Classify one clip.
 
         Args:
             pcm: (samples,) int16, or float32 with full scale 1.0; one channel.
-            rate_hz: its sampling rate; other rates than the front end's are resampled.
+            rate_hz: its sampling rate; audio at other rates than the front end's is resampled.
 
         Raises:
             DataError: for another shape or dtype, NaN, no samples, or a rate below 1.
@@ -133,21 +134,23 @@ class KeywordSpotter:
         )
 
     def classify_batch(self, pcm: np.ndarray, rate_hz: int | None = None) -> Float32Array:
-        """Probabilities of many clips of one length.
+        """Compute the probabilities of many clips of equal length.
 
         Args:
             pcm: (n, samples) int16, or float32 with full scale 1.0.
-            rate_hz: its sampling rate; None: the front end's.
+            rate_hz: their sampling rate; None: the front end's.
 
         Returns:
             (n, labels) float32.
 
         Raises:
-            DataError: as :meth:`classify`.
+            DataError: as in :meth:`classify`.
         """
         require_samples(pcm, dimensions=2)
         if pcm.shape[1] == 0:
-            raise DataError("a clip without samples cannot be classified; record or load some")
+            raise DataError(
+                "a clip without samples cannot be classified; record or load some audio"
+            )
         wanted = self.io.frontend.rate_hz
         if rate_hz is not None and rate_hz != wanted:
             clips = [resample(clip, rate_hz, wanted) for clip in pcm]
@@ -156,11 +159,11 @@ class KeywordSpotter:
 
 
 def clips_of(pcm: np.ndarray, samples: int) -> Float32Array:
-    """Clips as float32 with full scale 1.0, cropped or padded with zeros at their end.
+    """Convert clips to float32 with full scale 1.0, cropped or padded with zeros at the end.
 
     Args:
         pcm: (n, any) int16 or float32.
-        samples: of a clip.
+        samples: number of samples in a clip.
 
     Returns:
         (n, samples) float32.
@@ -176,6 +179,6 @@ def clips_of(pcm: np.ndarray, samples: int) -> Float32Array:
 
 
 def softmax(scores: Float32Array) -> Float32Array:
-    """Probabilities from logits along the last axis, without overflow."""
+    """Convert logits to probabilities along the last axis, without overflow."""
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)

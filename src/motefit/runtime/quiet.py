@@ -1,8 +1,8 @@
-"""LiteRT says one line on standard error when a process first makes an XNNPACK delegate.
+"""Suppression of the line that LiteRT logs when a process creates its first XNNPACK delegate.
 
 It comes from C++ ("INFO: Created TensorFlow Lite XNNPACK delegate for CPU."), no setting of the
 Python package silences it, and it would break up a progress display. So the first delegate of a
-process is made here, for a network of one number, with standard error closed.
+process is created here, for a network with a single weight, with standard error redirected.
 """
 
 import base64
@@ -19,21 +19,21 @@ SMALLEST = (
     "icSPApvPwDAFiCuA2AYqrgHVLwLEMkCcA8QZUH0gdQlAzATELUAcwAABMDMXAbEB1AyYO3ig9iyDYh0gXgelGaHqYGYw"
     "QWlGqBjIzIrZDfYsUD4AHOYNcQ=="
 )
-"""A .tflite file of one FULLY_CONNECTED, 1 x 1 -> 1 in float32 (292 bytes), zlib and base64: what
-motefit writes for the family ``linear`` with one input and one output."""
+"""A .tflite file with one FULLY_CONNECTED, 1 x 1 -> 1 in float32 (292 bytes), as base64 of zlib:
+what motefit writes for the family ``linear`` with one input and one output."""
 
 
 @functools.cache
 def silence_litert() -> None:
-    """Make LiteRT's first delegate silently, before other threads write to standard error."""
+    """Create LiteRT's first delegate silently, before other threads write to standard error."""
     model = zlib.decompress(base64.b64decode(SMALLEST))
     sys.stderr.flush()
     kept = os.dup(STANDARD_ERROR)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    devnull = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, STANDARD_ERROR)
+        os.dup2(devnull, STANDARD_ERROR)
         Interpreter(model)
     finally:
         os.dup2(kept, STANDARD_ERROR)
         os.close(kept)
-        os.close(nowhere)
+        os.close(devnull)

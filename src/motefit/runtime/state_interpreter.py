@@ -1,7 +1,7 @@
-"""A network in streaming form: new frames and the states of the past in, outputs and states out.
+"""Networks in streaming form: new frames and past states in, outputs and new states out.
 
-A file in this form has its states behind its input and its output, in one order, as
-:mod:`motefit.graph.streaming_form` writes them. Nothing is kept here: a stream holds its own
+A file in this form has its states after its input and its output, in the same order, as
+:mod:`motefit.graph.streaming_form` writes them. Nothing is stored here: each stream holds its own
 states, so that one interpreter serves any number of streams.
 """
 
@@ -14,23 +14,23 @@ from motefit.runtime.interpreter import Details, Edge, Interpreter, edge_of
 from motefit.spec.errors import DataError, ModelFileError
 
 States = tuple[np.ndarray, ...]
-"""What a network keeps of the past: arrays in the file's own types, never changed in place."""
+"""States that carry a network's past: arrays in the file's own types, never changed in place."""
 
 
 class StateInterpreter(Interpreter):
-    """A model file in streaming form, by steps, or on whole clips as any other model.
+    """Interpreter of a model file in streaming form: step by step, or on whole clips.
 
-    On a clip it begins without a past and steps through to the end: the same numbers as the
-    network that takes whole clips.
+    For a whole clip it starts without a past and steps through to the end, which gives the same
+    numbers as the network that takes whole clips.
 
     Args:
         model: bytes of a .tflite file in streaming form.
-        frames: of a clip.
-        threads: of LiteRT's kernels.
+        frames: number of frames in a clip.
+        threads: number of threads for LiteRT's kernels.
         xnnpack: LiteRT's default delegate; False runs the builtin kernels.
 
     Raises:
-        ModelFileError: for damaged bytes, or a model that is not in streaming form.
+        ModelFileError: if the bytes are damaged, or the model is not in streaming form.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class StateInterpreter(Interpreter):
         afters = [edge_of("state", tensor) for tensor in outputs[1:]]
         if not befores or [_form(e) for e in befores] != [_form(e) for e in afters]:
             raise ModelFileError(
-                "a model in streaming form is needed, whose inputs behind the first come back as "
-                f"outputs; this one has {len(inputs)} inputs and {len(outputs)} outputs"
+                "a model in streaming form is needed: every input after the first comes back as an "
+                f"output; this one has {len(inputs)} inputs and {len(outputs)} outputs"
             )
         self._before, self._after = tuple(befores), tuple(afters)
         return edge_of("input", inputs[0]), edge_of("output", outputs[0])
@@ -60,31 +60,31 @@ class StateInterpreter(Interpreter):
 
     @property
     def step_frames(self) -> int:
-        """Frames that a step takes."""
+        """Number of frames that one step takes."""
         return self._input.shape[0]
 
     @property
     def lead_frames(self) -> int:
-        """Frames of 0 that come before the first sound, so that a clip ends with a step."""
+        """Number of zero frames before the first sound, so that a clip ends with a whole step."""
         return -self._frames % self.step_frames
 
     def at_rest(self) -> States:
-        """The states where no sound has been."""
+        """Return the states before any sound."""
         return tuple(np.full((1, *e.shape), e.zero_point, e.dtype) for e in self._before)
 
     def step(self, frames: np.ndarray, states: States) -> tuple[np.ndarray, States]:
-        """The next frames.
+        """Process the next frames.
 
         Args:
             frames: as many values as ``step_frames`` frames, of :attr:`input_dtype`.
-            states: that the step before gave, or :meth:`at_rest`.
+            states: returned by the previous step, or by :meth:`at_rest`.
 
         Returns:
-            The output for the clip's length of sound that ends now, of :attr:`output_dtype`, which
-            says nothing before so much was heard; and the new states.
+            The output for the last clip's length of sound, of :attr:`output_dtype`, which is
+            meaningless until that much sound has been received; and the new states.
 
         Raises:
-            ModelFileError: when LiteRT cannot run the model.
+            ModelFileError: if LiteRT cannot run the model.
         """
         litert = self._litert
         litert.set_tensor(self._input.index, frames.reshape(1, *self._input.shape))
@@ -95,15 +95,15 @@ class StateInterpreter(Interpreter):
         return self.take(), after
 
     def put(self, example: np.ndarray) -> None:
-        """Take a clip.
+        """Set the clip to be processed.
 
         Raises:
-            DataError: for another size or dtype.
+            DataError: if size or dtype are not those of a clip.
         """
         if example.dtype != self.input_dtype or example.size != math.prod(self.input_shape):
             raise DataError(
-                f"the model takes clips of {self.input_dtype} of shape {self.input_shape}, "
-                f"got {example.dtype} of shape {example.shape}"
+                f"the model takes clips of {self.input_dtype} with shape {self.input_shape}, "
+                f"got {example.dtype} with shape {example.shape}"
             )
         clip = example.reshape(self.input_shape)
         lead = np.full((self.lead_frames, *clip.shape[1:]), self._input.zero_point, clip.dtype)
@@ -113,7 +113,7 @@ class StateInterpreter(Interpreter):
         """Step through the clip.
 
         Raises:
-            ModelFileError: when LiteRT cannot run the model.
+            ModelFileError: if LiteRT cannot run the model.
         """
         states = self.at_rest()
         for frames in self._clip.reshape(-1, *self._input.shape):

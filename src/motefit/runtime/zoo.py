@@ -1,4 +1,4 @@
-"""Models shipped with motefit, by name: in the package, or in the folder zoo of a checkout."""
+"""Models shipped with motefit, by name: in the package, or in the zoo folder of a checkout."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ FOLDERS = (PACKAGE / "zoo", PACKAGE.parents[1] / "zoo")
 
 
 def model_names() -> tuple[str, ...]:
-    """Names of the shipped models, sorted; empty where none is shipped.
+    """List the names of the shipped models, sorted; empty if none are shipped.
 
     >>> "yes-no" in model_names()
     True
@@ -19,25 +19,25 @@ def model_names() -> tuple[str, ...]:
 
 
 def find_model(model: str | Path) -> Path:
-    """Path of a model file given by its path, or of a shipped model given by its name.
+    """Return the path of a model given by path, or by the name of a shipped model.
 
-    A path is returned as it is, whether there is a file or not.
+    A path is returned unchanged, whether or not the file exists.
 
     >>> find_model("yes-no").name, find_model("my/model.tflite").name
     ('yes-no.zip', 'model.tflite')
 
     Args:
-        model: path, or a name as :func:`model_names` gives it.
+        model: path, or a name listed by :func:`model_names`.
 
     Raises:
-        ModelFileError: for a bare name that is neither a file nor a shipped model; it names the
+        ModelFileError: if a bare name is neither a file nor a shipped model; the message names the
             nearest one.
     """
     path, shipped = Path(model), _shipped()
     if path.suffix or len(path.parts) != 1 or path.exists():
         return path
     if path.name not in shipped:
-        known = f"shipped: {', '.join(sorted(shipped))}" if shipped else "none is shipped here"
+        known = f"shipped: {', '.join(sorted(shipped))}" if shipped else "none are shipped here"
         raise ModelFileError(
             f"there is no model {path.name!r}{nearest(path.name, shipped)}; {known}; or give the "
             "path of a bundle (.zip) or .tflite file"

@@ -1,10 +1,10 @@
-"""What each task does at each step of the pipeline; one file a task.
+"""Tasks: their part in each step of the pipeline, one file per task.
 
-A file in this folder subclasses :class:`Task` and calls :func:`register`; looking a task up imports
-every file. ``spec/tasks`` has the task's recipe and card sections.
+A file in this folder subclasses :class:`Task` and calls :func:`register`; looking up a task imports
+every file. ``spec/tasks`` has the task's sections of recipe and card.
 
-``motefit.train`` needs torch, and only :meth:`Task.source` needs ``motefit.train``: that method,
-and no other, imports it when it is called, so that everything but training works without torch.
+``motefit.train`` needs torch, and only :meth:`Task.source` needs ``motefit.train``: that method
+alone imports it, when it is called, so that everything except training works without torch.
 """
 
 from abc import ABC, abstractmethod
@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """What was measured on one part of the data, on the shipped bytes.
+    """Result of measuring the shipped bytes on one subset of the data.
 
     Attributes:
         facts: values by metric name.
@@ -46,13 +46,13 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class TeacherData:
-    """What the teacher of a recipe learns.
+    """Training data of a recipe's teacher.
 
     Attributes:
-        source: of its examples, a ``motefit.train.loop.Source``.
+        source: source of its examples, a ``motefit.train.loop.Source``.
         problem: its input and output shapes.
-        classes: the model's classes among the teacher's; None: they are the same.
-        view: from the model's normalized inputs to the teacher's; None: they are the same.
+        classes: indices of the model's classes among the teacher's; None: they are the same.
+        view: converts the model's normalized inputs to the teacher's; None: they are the same.
     """
 
     source: Any
@@ -62,15 +62,15 @@ class TeacherData:
 
 
 class Parts(Protocol):
-    """Examples that can be had clean, by part; a task's source of training examples is one."""
+    """Clean examples by subset; a task's source of training examples provides them."""
 
     def part(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Clean normalized inputs (n, ...) and targets of ``"train"`` or ``"validation"``."""
+        """Return clean normalized inputs (n, ...) and targets; ``"train"`` or ``"validation"``."""
         ...
 
 
 class Task(ABC, Generic[Dataset, IO, Examples]):
-    """The steps that differ from task to task. ``dataset`` is what :meth:`load` returned."""
+    """Steps that differ between tasks; ``dataset`` is the result of :meth:`load`."""
 
     name: ClassVar[str]
 
@@ -78,114 +78,114 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
     def load(
         self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None
     ) -> Dataset:
-        """Load the data a recipe asks for; None synthesizes the embedded default."""
+        """Load the data of a recipe; None synthesizes the default data."""
 
     def data_settings(self, recipe: Recipe) -> str:
-        """What of a recipe :meth:`load` depends on, as text."""
+        """Return the settings of a recipe that :meth:`load` depends on, as text."""
         return dumps_json(recipe.data)
 
     def broken(self, recipe: Recipe, data: Path) -> Sequence[BrokenFile]:
-        """Every file of the data that cannot be used; only for data of many files."""
+        """List every unusable file of the data; only for data of many files."""
         del recipe, data
         return ()
 
     @abstractmethod
     def data_key(self, dataset: Dataset) -> str:
-        """Content hash of a dataset."""
+        """Compute the content hash of a dataset."""
 
     @abstractmethod
     def problem(self, recipe: Recipe, dataset: Dataset) -> Problem:
-        """Input and output shapes of the network."""
+        """Return the input and output shapes of the network."""
 
     @abstractmethod
     def loss(self, recipe: Recipe) -> str:
-        """The recipe's loss, or the task's own."""
+        """Return the recipe's loss, or the task's default."""
 
     @abstractmethod
     def source(self, recipe: Recipe, dataset: Dataset) -> Examples:
-        """Training examples; also a ``motefit.train.loop.Source``.
+        """Return the training examples, which are also a ``motefit.train.loop.Source``.
 
         Raises:
             MissingExtraError: without torch.
         """
 
-    def lessons(
+    def teacher_data(
         self, recipe: Recipe, dataset: Dataset, source: Examples, data: Path | None
     ) -> TeacherData:
-        """What a teacher learns; the training examples themselves, where nothing else is said.
+        """Return the training data of a teacher; by default the training examples themselves.
 
         Args:
-            recipe: with a ``[train.teacher]``.
-            dataset: of the recipe.
-            source: of the training examples.
-            data: as in :meth:`load`.
+            recipe: recipe with a ``[train.teacher]``.
+            dataset: dataset of the recipe.
+            source: source of the training examples.
+            data: folder or file as in :meth:`load`.
 
         Raises:
-            RecipeError: when the recipe asks for what the task or the data do not have.
+            RecipeError: if the recipe requires something that the task or the data do not have.
         """
         del data
         return TeacherData(source=source, problem=self.problem(recipe, dataset))
 
     @abstractmethod
     def io(self, recipe: Recipe, dataset: Dataset, source: Examples) -> IO:
-        """The task's section of the card."""
+        """Return the task's section of the card."""
 
     @abstractmethod
     def foreign_io(self, recipe: Recipe, dataset: Dataset, model: ModelFile) -> IO:
-        """The card's section for a model file made elsewhere, read from recipe and data."""
+        """Return the card's section for a foreign model file, from recipe and data."""
 
     @abstractmethod
     def require_fit(self, io: IO, dataset: Dataset) -> None:
-        """Raise a RecipeError when a card and a dataset do not speak of the same things."""
+        """Raise a RecipeError if a card and a dataset do not match."""
 
     def require_measured(self, recipe: Recipe, dataset: Dataset) -> None:
-        """Raise a RecipeError when a budget bounds what these data do not have.
+        """Raise a RecipeError if a budget bounds a metric that these data do not have.
 
-        What the recipe alone tells, it has refused itself.
+        The recipe itself has already refused what it can check without data.
         """
         del recipe, dataset
 
     @abstractmethod
     def measure(self, model: bytes, io: IO, dataset: Dataset, part: Part) -> Measurement:
-        """Run the shipped bytes on one part of the data."""
+        """Measure the shipped bytes on one subset of the data."""
 
     @abstractmethod
     def baselines(self, dataset: Dataset, part: Part) -> Mapping[str, Measurement]:
-        """Naive rows beside the model, by name."""
+        """Measure naive baselines, by name."""
 
     @abstractmethod
     def audit(self, dataset: Dataset) -> Mapping[str, object]:
-        """Facts about the data that qualify the result: counts, shared speakers, duplicates."""
+        """Collect facts that qualify a result: counts, shared speakers, duplicates."""
 
     @abstractmethod
     def benchmark_case(
         self, model: bytes, io: IO, *, threads: int = 1, xnnpack: bool = True
     ) -> BenchmarkCase:
-        """The model with one example, for latency measurements."""
+        """Prepare the model with one example, for latency measurements."""
 
 
 AnyTask = Task[Any, Any, Any]
 ProblemOf = Callable[[Recipe], Problem]
-"""Input and output of the network of a recipe, given the data."""
+"""Returns the input and output shapes of a recipe's network, given the data."""
 _TASKS: Registry[AnyTask] = Registry(__name__, "task")
 
 
 def register(task: AnyTask) -> None:
-    """Add a task; called once by each file of this folder."""
+    """Register a task; called once by each file in this folder."""
     _TASKS.register(task.name, task)
 
 
 def find_task(name: str) -> AnyTask:
-    """The registered task of that name.
+    """Find the registered task of that name.
 
     Raises:
-        RecipeError: when no file of this folder registers it.
+        RecipeError: if no file in this folder registers it.
     """
     return _TASKS.find(name)
 
 
 KEPT = 2
-"""Data sets in memory: searches that try several sampling rates go from one to the other."""
+"""Number of data sets in memory; searches over sampling rates alternate between two."""
 
 _loaded: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
 
@@ -197,10 +197,10 @@ def load_dataset(
     *,
     progress: Progress | None = None,
 ) -> Dataset:
-    """What ``task.load`` returns, or returned before for the same settings.
+    """Load the data of a recipe, or return what was loaded before for the same settings.
 
     Raises:
-        DataError: when the data cannot be used.
+        DataError: if the data cannot be used.
     """
     key = (task.name, str(data), task.data_settings(recipe))
     if key not in _loaded:

@@ -1,4 +1,4 @@
-"""Keyword spotting at each step of the pipeline."""
+"""Keyword spotting: its part in each step of the pipeline."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,17 +29,17 @@ from motefit.tasks import Measurement, Part, Progress, Task, TeacherData, regist
 from motefit.tflite.model import ModelFile
 
 SPEAKERS_UNKNOWN = "speakers unknown"
-"""What a card says in place of an accuracy on unseen speakers."""
+"""Entry of a card in place of an accuracy on unseen speakers."""
 
 if TYPE_CHECKING:
     from motefit.train.speech_source import SpeechSource
 
 UNBALANCED = 3
-"""A note is worth it where the most frequent word has more than so many times the clips."""
+"""Ratio of clips of the most frequent to the rarest word above which the audit has a note."""
 
 
 class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
-    """Clips of one word each, classified."""
+    """Classification of clips of one word each."""
 
     name: ClassVar[str] = NAME
 
@@ -58,7 +58,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         )
 
     def data_settings(self, recipe: Recipe) -> str:
-        """The words, and the rate and length of the clips."""
+        """Return the words, and the rate and length of the clips, as text."""
         frontend = _frontend(recipe)
         return dumps_json([recipe.data, frontend.rate_hz, frontend.seconds])
 
@@ -86,19 +86,19 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         return synthetic_folder("speech", words, clips, seed, rate_hz, make=make)
 
     def broken(self, recipe: Recipe, data: Path) -> Sequence[BrokenFile]:
-        """Every clip and noise file that cannot be decoded."""
+        """List every clip and noise file that cannot be decoded."""
         return find_broken(data, recipe.data)
 
     def data_key(self, dataset: SpeechDataset) -> str:
-        """Content hash of clips, labels and split."""
+        """Return the content hash of clips, labels and split."""
         return dataset.key
 
     def problem(self, recipe: Recipe, dataset: SpeechDataset) -> Problem:
-        """Features of a clip in, one number per word out."""
+        """Return the shapes: features of a clip in, one number per word out."""
         return Problem(input_shape=_frontend(recipe).shape, outputs=len(dataset.labels))
 
     def loss(self, recipe: Recipe) -> Literal["cross-entropy"]:
-        """Always the cross-entropy."""
+        """Return the cross-entropy, the only loss of this task."""
         if recipe.train.loss not in {"", "cross-entropy"}:
             raise RecipeError(
                 f"keyword spotting trains on cross-entropy, not on {recipe.train.loss!r}"
@@ -106,7 +106,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         return "cross-entropy"
 
     def source(self, recipe: Recipe, dataset: SpeechDataset) -> "SpeechSource":
-        """Augmented clips through the front end."""
+        """Return augmented clips with the front end applied."""
         from motefit.train.speech_source import SpeechSource  # noqa: PLC0415 - see motefit.tasks
 
         train = recipe.train
@@ -114,19 +114,19 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
             dataset, _frontend(recipe), augment=train.augment, balance=train.balance
         )
 
-    def lessons(
+    def teacher_data(
         self, recipe: Recipe, dataset: SpeechDataset, source: "SpeechSource", data: Path | None
     ) -> TeacherData:
-        """The teacher's words, apart from all clips that judge the model."""
+        """Return the teacher's clips, excluding any that are in validation or test."""
         words = recipe.train.teacher.words if recipe.train.teacher is not None else ()
         if not words:
-            return super().lessons(recipe, dataset, source, data)
+            return super().teacher_data(recipe, dataset, source, data)
         # Here, because it imports torch; see motefit.tasks.
         from motefit.train.standardize import normalized  # noqa: PLC0415 - see above
 
         if unknown := sorted(set(dataset.labels) - set(map(composed, words))):
             raise RecipeError(
-                f"[train]: teacher: words must name the recipe's own too: {', '.join(unknown)}"
+                f"[train]: teacher: words must include the recipe's own; add {', '.join(unknown)}"
             )
         wider = exclude_overlap(self.load(_with_words(recipe, words), data), dataset)
         examples = self.source(recipe, wider)
@@ -144,7 +144,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         )
 
     def io(self, recipe: Recipe, dataset: SpeechDataset, source: "SpeechSource") -> SpeechIO:
-        """Labels, front end and normalization."""
+        """Return labels, front end and normalization."""
         softmax = bool(recipe.model.options.get("softmax", False))
         return SpeechIO(
             labels=dataset.labels,
@@ -154,7 +154,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         )
 
     def foreign_io(self, recipe: Recipe, dataset: SpeechDataset, model: ModelFile) -> SpeechIO:
-        """Published features, not normalized; probabilities if the file ends in a softmax."""
+        """Return a section without normalization; a file ending in softmax gives probabilities."""
         last = model.inspection.ops[-1].name
         return SpeechIO(
             labels=dataset.labels,
@@ -164,7 +164,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         )
 
     def require_fit(self, io: SpeechIO, dataset: SpeechDataset) -> None:
-        """The words must be the same, and so must the rate."""
+        """Require the same words and the same rate."""
         if io.labels != dataset.labels or io.frontend.rate_hz != dataset.rate_hz:
             raise RecipeError(
                 f"the model knows {', '.join(io.labels)} at {io.frontend.rate_hz} Hz; the data has "
@@ -172,14 +172,14 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
             )
 
     def require_measured(self, recipe: Recipe, dataset: SpeechDataset) -> None:
-        """A recall of a word needs the word."""
+        """Require the word of each recall that the budget bounds."""
         words = replace(recipe.data, words=dataset.labels)
         recipe.require_measured(task_spec(NAME).metrics(words))
 
     def measure(
         self, model: bytes, io: SpeechIO, dataset: SpeechDataset, part: Part
     ) -> Measurement:
-        """Accuracy of the file on one part."""
+        """Measure the accuracy of the file on one subset."""
         clips = dataset.parts[part]
         strangers = unseen(dataset.train, clips)
         spotter = KeywordSpotter(model, io)
@@ -188,14 +188,14 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         return _measurement(result, **unknown)
 
     def baselines(self, dataset: SpeechDataset, part: Part) -> Mapping[str, Measurement]:
-        """Always saying the most frequent word."""
+        """Measure the baseline that always predicts the most frequent word."""
         result = majority_class(
             dataset.labels, train=dataset.train.label, test=dataset.parts[part].label
         )
         return {"majority class": _measurement(result)}
 
     def audit(self, dataset: SpeechDataset) -> Mapping[str, object]:
-        """Counts, shared speakers and duplicate clips."""
+        """Collect counts, shared speakers and duplicate clips."""
         audit = audit_speech(dataset)
         facts: dict[str, object] = encode(audit)
         facts["notes"] = self._notes(dataset, audit)
@@ -219,7 +219,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         if counts[frequent] > UNBALANCED * counts[rare]:
             notes.append(
                 f"the training set has {counts[frequent]} clips of {dataset.labels[frequent]} and "
-                f"{counts[rare]} of {dataset.labels[rare]}: a rare word may never be answered; "
+                f"{counts[rare]} of {dataset.labels[rare]}: a rare word may never be predicted; "
                 '[train] balance = "sampling" trains on as many clips of each'
             )
         return notes
@@ -227,7 +227,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
     def benchmark_case(
         self, model: bytes, io: SpeechIO, *, threads: int = 1, xnnpack: bool = True
     ) -> BenchmarkCase:
-        """The model with one second of noise, which costs what any second costs."""
+        """Prepare the model with a clip of noise, whose latency is that of any clip."""
         noise = np.random.default_rng(0).normal(0.0, 1000.0, (1, io.frontend.clip_samples))
         spotter = KeywordSpotter(model, io, threads=threads, xnnpack=xnnpack)
         return BenchmarkCase(pipeline=spotter, example=noise.astype(np.int16))

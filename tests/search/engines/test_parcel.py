@@ -12,9 +12,9 @@ from motefit.fitting.remote_files import (
     RemoteJob,
     apply,
     pack,
-    parcel_of,
+    remote_job_of,
     run_in_folders,
-    run_parcel,
+    run_remote_job,
 )
 from motefit.spec.errors import DataError, OutputError
 
@@ -68,9 +68,9 @@ def test_files_come_back_from_every_engine(engine, tmp_path):
 
 def test_a_node_is_given_the_data_by_their_full_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    remote_job = parcel_of(job_of(Path("run"), "a", data=Path("data.csv")))
+    remote_job = remote_job_of(job_of(Path("run"), "a", data=Path("data.csv")))
     assert remote_job.job.data == tmp_path / "data.csv"
-    assert parcel_of(job_of(Path("run"), "a")).job.data is None
+    assert remote_job_of(job_of(Path("run"), "a")).job.data is None
 
 
 def test_what_did_not_change_does_not_come_back(tmp_path):
@@ -79,7 +79,7 @@ def test_what_did_not_change_does_not_come_back(tmp_path):
     (run / "candidates" / "a" / "same").write_bytes(b"same")
     (run / "candidates" / "a" / "old.npz").write_bytes(b"")
     job = job_of(run, "a")
-    changes = run_parcel(engine_jobs.train_for_show, RemoteJob(job=job, files=pack(job)))
+    changes = run_remote_job(engine_jobs.train_for_show, RemoteJob(job=job, files=pack(job)))
     assert set(changes.files) == {
         "trainings/t-a/training.npz",
         "trainings/t-a/history.jsonl",
@@ -92,9 +92,9 @@ def test_what_did_not_change_does_not_come_back(tmp_path):
 def test_nothing_stays_on_the_node(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     job = job_of(tmp_path / "run", "a")
-    run_parcel(engine_jobs.train_for_show, RemoteJob(job=job, files={}))
+    run_remote_job(engine_jobs.train_for_show, RemoteJob(job=job, files={}))
     with pytest.raises(DataError):
-        run_parcel(
+        run_remote_job(
             engine_jobs.train_for_show, RemoteJob(job=job_of(tmp_path, "a", seed=-1), files={})
         )
     assert list(tmp_path.iterdir()) == []

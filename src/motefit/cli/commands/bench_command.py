@@ -1,4 +1,4 @@
-"""``motefit bench``: models timed against each other, here or on a host."""
+"""``motefit bench``: latency of models relative to each other, here or on a host."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,30 +19,30 @@ def bench_command(
         typer.Option(help="Also time fixed workloads, and write them as a device profile (JSON)."),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Run there over ssh: user@host, with Python and motefit.")
+        str, typer.Option(help="Run over ssh on user@host, which needs Python and motefit.")
     ] = "",
     python: Annotated[
-        str | None, typer.Option(help="The host's Python that has motefit. Default: python3.")
+        str | None, typer.Option(help="Python on the host that has motefit. Default: python3.")
     ] = None,
     ssh: Annotated[
-        str | None, typer.Option(help="The ssh command, with its own options. Default: ssh.")
+        str | None, typer.Option(help="The ssh command, with options if needed. Default: ssh.")
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds that the host may take. Default: 600.")
+        float | None, typer.Option(help="Time limit for the host in seconds. Default: 600.")
     ] = None,
     threads: Annotated[
         int | None,
         typer.Option(min=1, help="Threads to compare with one. Default: 4, or all cores if fewer."),
     ] = None,
     rounds: Annotated[
-        int | None, typer.Option(min=4, help="Timed rounds of each run. Default: 200.")
+        int | None, typer.Option(min=4, help="Timed rounds per run. Default: 200.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Time models with XNNPACK and the builtin kernels, paired with a reference workload.
 
-    With its card a model is timed with its front end, without one alone. States threads, kernels,
-    governor and temperature, and says what is known to make a model slow.
+    A model with a card is timed with its front end, one without a card alone. The output states
+    threads, kernels, governor and temperature, and known reasons why a model is slow.
     """
     if not models and profile is None:
         raise RecipeError("nothing to measure: give a model, or --profile FILE")

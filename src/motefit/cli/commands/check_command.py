@@ -1,4 +1,4 @@
-"""``motefit check``: measure a model file again and hold it against its card and budget."""
+"""``motefit check``: measure a model file again and compare it with its card and budget."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,25 +16,25 @@ def check_command(
     ],
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder of words, or CSV file. Left out: synthetic data are made."),
+        typer.Option(help="Folder of words, or CSV file. Default: synthetic data are generated."),
     ] = None,
     recipe: Annotated[
         str,
         typer.Option(
-            help="Budget and [data] section to use instead of the card's; without a card also the "
-            "front end."
+            help="Recipe whose budget and [data] section replace the card's; without a card, its "
+            "front end is used too."
         ),
     ] = "",
     out_dir: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder of certificate and report. Default: MODEL-check."),
+        typer.Option("--out", help="Folder for certificate and report. Default: MODEL-check."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a model file on the test set of the data, from its bytes alone.
 
-    Exit code 0: the budget is met and the card told the truth; 1: not so, or the machine is too
-    busy to judge a latency; 2: something to fix.
+    Exit code 0: the budget is met and the card's figures are confirmed; 1: they are not, or the
+    machine is too busy to measure a latency; 2: a mistake to fix.
     """
     result = motefit.check(model, data=data, recipe=recipe or None, out=out_dir)
     if as_json:

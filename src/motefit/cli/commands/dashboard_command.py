@@ -1,4 +1,4 @@
-"""``motefit dashboard``: look at a study in a browser."""
+"""``motefit dashboard``: a study in the browser."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ def dashboard(
     host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8080,
 ) -> None:
-    """Open optuna-dashboard on a study (extra: dashboard). Ctrl-C ends it."""
+    """Open a study in optuna-dashboard (needs the extra dashboard). Ctrl-C ends it."""
     motefit.open_dashboard(source, host=host, port=port)
 
 

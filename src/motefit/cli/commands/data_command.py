@@ -13,11 +13,15 @@ data_app = typer.Typer(no_args_is_help=True, help="Synthesize, fetch and audit d
 
 @data_app.command()
 def synth(
-    out_path: Annotated[Path, typer.Option("--out", help="Folder of words; or CSV of a climate.")],
+    out_path: Annotated[
+        Path,
+        typer.Option("--out", help="Folder for the words, or CSV file for the climate series."),
+    ],
     words: Annotated[str, typer.Option(help="Comma-separated words to speak.")] = "",
     clips: Annotated[int, typer.Option(min=1, help="Clips per word.")] = 200,
     climate_days: Annotated[
-        int, typer.Option(min=0, help="Instead of words: a climate series of this many days.")
+        int,
+        typer.Option(min=0, help="Instead of words: a climate series of this many days."),
     ] = 0,
     rate_hz: Annotated[int, typer.Option(help="Sampling rate of the clips.")] = 16_000,
     accents: Annotated[
@@ -27,7 +31,7 @@ def synth(
     workers: Annotated[int, typer.Option(min=1, help="espeak-ng processes.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Make spoken words (with espeak-ng, in a process of its own) or a climate series."""
+    """Synthesize spoken words (with espeak-ng, in a separate process) or a climate series."""
     made = motefit.synthesize(
         out_path,
         words=listed(words),
@@ -61,17 +65,17 @@ def synth(
 
 @data_app.command("fetch")
 def fetch_command(
-    name: Annotated[str, typer.Argument(help="Of the data set, e.g. mini-speech-commands.")],
+    name: Annotated[str, typer.Argument(help="Name of the data set, e.g. mini-speech-commands.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Folder to unpack into.")],
-    url: Annotated[str, typer.Option(help="Take the archive from here (a mirror).")] = "",
+    url: Annotated[str, typer.Option(help="Address of the archive, e.g. of a mirror.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Download a published data set, with resume and checks of size and sha256."""
+    """Download a published data set; downloads resume, and size and SHA-256 are checked."""
     report = motefit.fetch(name, out_dir, url=url)
     if as_json:
         print_json({**vars(report), "path": str(report.path)})
         return
-    known = "as published" if report.sha256_known else "recorded now, since none is published"
+    known = "as published" if report.sha256_known else "recorded now, since none was published"
     out.print(f"{report.name} is in {escape(str(report.path))} ({report.license})")
     out.print(f"sha256 {report.sha256}, {known}", soft_wrap=True)
 
@@ -82,15 +86,15 @@ def audit_command(
     recipe: Annotated[
         str,
         typer.Option(
-            help="Recipe whose [data] section says how to read and split. Left out: all words of a "
+            help="Recipe whose [data] section says how to read and split. Default: all words of a "
             "folder, or the default columns of a CSV file."
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Find files that cannot be used; count what makes a score look better, or worse, than it is.
+    """Find unusable files, and count what would make a score look better or worse than it is.
 
-    Exit code 0: the data can be used; 1: some files cannot; 2: something to fix.
+    Exit code 0: the data can be used; 1: some files cannot; 2: a mistake to fix.
     """
     found = motefit.audit(data, recipe=recipe or None)
     if as_json:

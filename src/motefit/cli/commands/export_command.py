@@ -1,4 +1,4 @@
-"""``motefit export``: the same network in another form of file."""
+"""``motefit export``: the same network in another form."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,8 +21,8 @@ def export_command(
         bool,
         typer.Option(
             "--streaming",
-            help="The network as a step in a stream: new frames in, its past as states. It must "
-            'not look ahead in time: padding = "valid" or "causal" in [model].',
+            help="The network as one step of a stream: new frames and past states in. It must not "
+            'look ahead in time: padding = "valid" or "causal" in [model].',
         ),
     ] = False,
     out_file: Annotated[
@@ -34,21 +34,21 @@ def export_command(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of words: accuracy is measured and the budget certified. Left out: size, "
+            help="Folder of words, to measure accuracy and certify the budget. Default: only size, "
             "latency, and agreement with the plain form on generated sound."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Bring a keyword model into another form, and measure what ships.
+    """Convert a keyword model to another form, and measure the file it ships.
 
-    Either its front end goes into its file, or the network becomes a step in a stream.
+    Either its front end moves into its file, or the network becomes one step of a stream.
 
-    Exit code 0: written, equal to the plain form, and with --data the budget is met; 1: not so; 2:
-    something to fix.
+    Exit code 0: written, equal to the plain form, and with --data the budget is met; 1: not; 2: a
+    mistake to fix.
     """
     if (frontend is None) is not streaming:
-        raise RecipeError("one form is needed: --frontend in-graph, or --streaming")
+        raise RecipeError("choose one form: --frontend in-graph, or --streaming")
     done = motefit.export(model, frontend or "streaming", out=out_file, data=data)
     if as_json:
         print_json(form_json(done))

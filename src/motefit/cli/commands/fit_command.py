@@ -20,28 +20,28 @@ def fit_command(
     ] = "",
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder of words, or CSV file. Left out: synthetic data are made."),
+        typer.Option(help="Folder of words, or CSV file. Default: synthetic data are generated."),
     ] = None,
     out_dir: Annotated[
-        Path | None, typer.Option("--out", help="Folder of the run. Default: runs/<recipe>.")
+        Path | None, typer.Option("--out", help="Folder for the run. Default: runs/<recipe>.")
     ] = None,
     resume_dir: Annotated[
-        Path | None, typer.Option("--resume", help="Go on with the interrupted run in this folder.")
+        Path | None, typer.Option("--resume", help="Continue the interrupted run in this folder.")
     ] = None,
     workers: Annotated[
         int, typer.Option(min=0, help="Training processes; 0: one per usable core.")
     ] = 0,
     keep_names: Annotated[
-        bool, typer.Option("--keep-names", help="Keep the names of tensors in the file.")
+        bool, typer.Option("--keep-names", help="Keep tensor names in the file.")
     ] = False,
     frontend: Annotated[
         Literal["in-graph"] | None,
-        typer.Option(help="in-graph: also deliver each model with its front end inside."),
+        typer.Option(help="in-graph: also write each model with its front end inside."),
     ] = None,
-    device: Annotated[str, typer.Option(help="Where torch trains: cpu or cuda.")] = "cpu",
-    engine: Annotated[str, typer.Option(help="Where workers live: local or ray.")] = "local",
+    device: Annotated[str, typer.Option(help="Device on which torch trains: cpu or cuda.")] = "cpu",
+    engine: Annotated[str, typer.Option(help="Where workers run: local or ray.")] = "local",
     address: Annotated[
-        str, typer.Option(help="Of the engine's cluster, e.g. auto or host:6379 for ray.")
+        str, typer.Option(help="Address of the engine's cluster, e.g. auto or host:6379 for ray.")
     ] = "",
     storage: Annotated[
         str,
@@ -49,7 +49,7 @@ def fit_command(
     ] = "",
     profile: Annotated[
         Path | None,
-        typer.Option(help="Screen by the latency of this device (motefit bench --profile)."),
+        typer.Option(help="Screen by latency on this device (written by motefit bench --profile)."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")
@@ -61,7 +61,7 @@ def fit_command(
 ) -> None:
     """Train the smallest model that meets a recipe's budget, and certify the file it ships.
 
-    A run that is finished answers with its stored verdict, and opens the test set no more.
+    A finished run only prints its stored verdict; the test set is not opened again.
 
     Exit code 0: the budget is met; 1: it is not; 2: a mistake to fix.
     """
@@ -80,16 +80,16 @@ def fit_command(
     try:
         if resume_dir is not None:
             if recipe or data or out_dir or keep_names:
-                raise RecipeError("--resume takes recipe and data from the run: give it alone")
+                raise RecipeError("--resume takes recipe and data from the run; leave them out")
             result = motefit.resume(folder, **options)
         elif recipe:
             result = motefit.fit(recipe, data=data, out=folder, keep_names=keep_names, **options)
         else:
-            raise RecipeError("which recipe? motefit recipes lists the shipped ones")
+            raise RecipeError("give a recipe; motefit recipes lists the shipped ones")
     except KeyboardInterrupt:
         if not motefit.can_resume(folder):
             raise
-        fail(f"interrupted; go on with: motefit fit --resume {shlex.quote(str(folder))}")
+        fail(f"interrupted; continue with: motefit fit --resume {shlex.quote(str(folder))}")
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_json(fit_json(result))

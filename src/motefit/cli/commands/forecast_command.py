@@ -1,4 +1,4 @@
-"""``motefit forecast``: the steps that follow the newest row of a CSV file."""
+"""``motefit forecast``: forecasts from the newest row of a CSV file."""
 
 from pathlib import Path
 from typing import Annotated

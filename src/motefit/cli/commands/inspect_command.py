@@ -1,4 +1,4 @@
-"""``motefit inspect``: what is in a .tflite file, made here or elsewhere."""
+"""``motefit inspect``: the content of a .tflite file of any origin."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,7 @@ def inspect_command(
         typer.Option(
             metavar="DATA|random",
             help="Compare each layer with LiteRT's builtin kernels: on random inputs, a .npy file "
-            "of inputs, or the data of a model with its card. Exit code 1 where one differs.",
+            "of inputs, or the data of a model with its card. Exit code 1 if one differs.",
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -1,4 +1,4 @@
-"""``motefit kws``: which keyword each audio file holds."""
+"""``motefit kws``: classification of audio files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ def kws_command(
     audio: Annotated[list[Path], typer.Argument(help="Audio files, or folders of them.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say which keyword each audio file holds."""
+    """Print the keyword in each audio file."""
     rows = []
     for path, heard in motefit.classify_files(model, audio):
         rows.append({"file": str(path), "label": heard.label, "probability": heard.probability})

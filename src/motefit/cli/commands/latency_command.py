@@ -1,4 +1,4 @@
-"""``motefit latency``: one model file by a published measuring protocol."""
+"""``motefit latency``: latency of one model file by a published protocol."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,15 +13,15 @@ def latency_command(
     model: Annotated[
         Path | None,
         typer.Option(
-            help="Bundle, .tflite, or zip whose first member is one. Left out (2020 only): the "
+            help="Bundle, .tflite, or zip whose first member is one. Default (2020 only): the "
             "front end alone."
         ),
     ] = None,
     protocol: Annotated[
         Literal["motefit", "2020", "2024"],
         typer.Option(
-            help="motefit: paired with a reference workload, no pause. 2020 and 2024: step by step "
-            "as the published scripts of those years, with their lines."
+            help="motefit: paired with a reference workload, no pause. 2020 and 2024: the steps "
+            "and output lines of the published scripts of those years."
         ),
     ] = "motefit",
     rate: Annotated[
@@ -61,12 +61,12 @@ def latency_command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure front end and model by a protocol; needs neither card nor TensorFlow.
+    """Measure front end and model by a protocol; needs neither a card nor TensorFlow.
 
-    A bundle's card says what the front end is, and options that contradict it are refused. For any
-    other .tflite the options say it, with the names and defaults of the published scripts.
+    A bundle's card defines the front end, and options that contradict it are refused. For any other
+    .tflite the options define it, with the names and defaults of the published scripts.
 
-    2020 prints means of 100 loops, the total with resampling from 48 kHz:
+    2020 prints means of 100 loops; the total includes resampling from 48 kHz:
 
         Inference Latency 0.12ms
         Total Latency 0.57ms
@@ -77,7 +77,7 @@ def latency_command(
         Model Latency: 0.1 +/- 0.0ms
         Total Latency: 0.4 +/- 0.1ms
 
-    motefit prints medians and 25th percentiles of 200 loops, and the total beside the reference's:
+    motefit prints medians and 25th percentiles of 200 loops, and the total over the reference:
 
         Preprocessing Latency: 0.268ms, p25 0.261ms
         Model Latency: 0.123ms, p25 0.121ms

@@ -1,4 +1,4 @@
-"""``motefit listen``: spot words in an endless stream of sound."""
+"""``motefit listen``: keyword spotting in live sound."""
 
 import json
 import sys
@@ -17,50 +17,50 @@ def listen_command(
         str,
         typer.Option(
             "--input",
-            help="arecord or arecord:DEVICE; sounddevice or sounddevice:DEVICE; - for PCM of "
-            "16 bit or WAV on standard input; or a WAV file. Left out: the default microphone.",
+            help="arecord or arecord:DEVICE; sounddevice or sounddevice:DEVICE; - for 16-bit PCM "
+            "or WAV on standard input; or a WAV file. Default: the default microphone.",
         ),
     ] = "",
     rate: Annotated[
         int,
         typer.Option(
             min=0,
-            help="Sampling rate in Hz, of a microphone or of PCM without a header; any. "
+            help="Sampling rate in Hz of a microphone, or of PCM without a header; any rate works. "
             "0: the model's own.",
         ),
     ] = 0,
-    channels: Annotated[int, typer.Option(min=1, help="Of PCM without a header; averaged.")] = 1,
+    channels: Annotated[
+        int, typer.Option(min=1, help="Channels of PCM without a header; averaged.")
+    ] = 1,
     seconds: Annotated[
-        float, typer.Option(min=0, help="Stop after so much sound; 0: listen on.")
+        float, typer.Option(min=0, help="Stop after this many seconds of sound; 0: never.")
     ] = 0,
     threshold: Annotated[
         float | None,
         typer.Option(
             min=0,
-            help="Evidence that a word needs: the network's certainty, from chance (0) to 1, and "
-            "how much the sound stands out. Default: 0.98.",
+            help="Evidence needed to report a word: the network's certainty, from chance (0) to 1, "
+            "plus the prominence of the sound. Default: 0.98.",
         ),
     ] = None,
     hop_ms: Annotated[
         float | None,
         typer.Option(min=0, help="Milliseconds between two evaluated windows. Default: 100."),
     ] = None,
-    ignore: Annotated[
-        str, typer.Option(help="Labels not to report, with commas between them.")
-    ] = "",
+    ignore: Annotated[str, typer.Option(help="Comma-separated labels that are not reported.")] = "",
     wait: Annotated[
         float | None,
-        typer.Option(min=0.1, help="Seconds without sound that are an error. Default: 5."),
+        typer.Option(min=0.1, help="Seconds without sound after which to fail. Default: 5."),
     ] = None,
     retries: Annotated[
         int | None,
-        typer.Option(min=0, help="Attempts to open a microphone again that was lost. Default: 5."),
+        typer.Option(min=0, help="Attempts to reopen a lost microphone. Default: 5."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per word.")] = False,
 ) -> None:
     """Listen, and report each keyword once, with its time.
 
-    Ends with the sound: exit code 0, or 2 where it was lost for good.
+    Ends when the sound ends: exit code 0, or 2 if it was lost for good.
     """
     words = motefit.listen(
         model,

@@ -1,4 +1,4 @@
-"""``motefit recipes``: what is shipped in the package."""
+"""``motefit recipes``: the recipes shipped in the package."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from motefit.spec.tables import ResultTable
 
 
 def recipes(
-    name: Annotated[str, typer.Argument(help="Print this recipe whole, as TOML.")] = "",
+    name: Annotated[str, typer.Argument(help="Print this recipe in full, as TOML.")] = "",
     published: Annotated[
         bool, typer.Option("--published", help="List the published systems instead.")
     ] = False,
@@ -29,10 +29,10 @@ def recipes(
         print_json([{"name": r.name, "task": r.task, "description": r.description} for r in found])
         return
     rows = [(recipe.name, recipe.task, recipe.description) for recipe in found]
-    show(ResultTable(titles=("recipe", "task", "what it asks for"), align="lll", rows=rows))
+    show(ResultTable(titles=("recipe", "task", "description"), align="lll", rows=rows))
     if not published:
         count = len(motefit.published_names())
-        out.print(f"\n{count} published systems more: [bold]motefit recipes --published[/]")
+        out.print(f"\n{count} published systems: [bold]motefit recipes --published[/]")
     out.print(
         "\nRun one with [bold]motefit fit RECIPE --data DIR[/]; copy one with "
         "[bold]motefit recipes RECIPE > mine.toml[/]."

@@ -1,4 +1,4 @@
-"""``motefit reproduce``: the published systems trained again, beside motefit's answers."""
+"""``motefit reproduce``: the published systems retrained and compared with motefit's answers."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,18 +15,18 @@ def reproduce_command(
         list[str] | None,
         typer.Option(
             help="Row, budget or answer, or the beginning of a name: R1.climate, R4.final, "
-            "climate-6. May be given several times. Default: everything."
+            "climate-6. Can be given several times. Default: everything."
         ),
     ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
             envvar="MOTEFIT_DATA",
-            help="Folder that holds speech/ and climate/. Default: the environment variable "
+            help="Folder that contains speech/ and climate/. Default: the environment variable "
             "MOTEFIT_DATA.",
         ),
     ] = None,
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder of the runs.")] = Path(
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the runs.")] = Path(
         "runs/reproduce"
     ),
     results: Annotated[
@@ -36,28 +36,29 @@ def reproduce_command(
         int, typer.Option(min=0, help="Training processes; 0: one per usable core.")
     ] = 0,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with interrupted rows, which else begin again.")
+        bool,
+        typer.Option("--resume", help="Continue interrupted rows, which otherwise start over."),
     ] = False,
     reference: Annotated[
         Path | None,
         typer.Option(
             metavar="PYTHON",
             help="Time the rows with words against the published pipelines in TensorFlow, run by "
-            "this Python: one with TensorFlow and SciPy, such as python tools/tensorflow_env.py "
-            "makes and names.",
+            "this Python, which needs TensorFlow and SciPy; python tools/tensorflow_env.py creates "
+            "one.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Train the published systems and motefit's answers to their budgets, and compare them.
 
-    Rows that are trained already are kept. Exit code 0: motefit's answers meet all the budgets
-    asked for; 1: they do not, or a row failed; 2: a mistake to fix.
+    Rows that are already trained are kept. Exit code 0: motefit's answers meet all requested
+    budgets; 1: they do not, or a row failed; 2: a mistake to fix.
     """
     if data is None:
         raise DataError(
-            "which data? --data DIR, or the environment variable MOTEFIT_DATA, must name the "
-            "folder that holds speech/ and climate/"
+            "no data: --data DIR, or the environment variable MOTEFIT_DATA, must name the folder "
+            "that contains speech/ and climate/"
         )
     result = motefit.reproduce_published(
         data,

@@ -1,4 +1,4 @@
-"""``motefit shrink``: a smaller .tflite file that provably computes the same."""
+"""``motefit shrink``: a smaller .tflite file with the same outputs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,23 +15,24 @@ def shrink_command(
         Path | None, typer.Option("--out", help="File to write. Default: MODEL.min.tflite.")
     ] = None,
     keep_signatures: Annotated[
-        bool, typer.Option("--keep-signatures", help="Keep names for signature runners.")
+        bool, typer.Option("--keep-signatures", help="Keep the names that signature runners need.")
     ] = False,
     keep_metadata: Annotated[
-        bool, typer.Option("--keep-metadata", help="Keep description and metadata, e.g. labels.")
+        bool,
+        typer.Option("--keep-metadata", help="Keep description and metadata, e.g. labels."),
     ] = False,
     inputs: Annotated[
-        int, typer.Option(min=1, help="Random inputs of the proof, per kernel set and size.")
+        int, typer.Option(min=1, help="Random inputs per kernel set and input size.")
     ] = 16,
     unrun: Annotated[
         bool,
         typer.Option(
-            "--unrun", help="Accept a model that cannot run here; its tables are compared."
+            "--unrun", help="Accept a model that cannot run here; only its tables are compared."
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Drop what no runtime reads from a .tflite file of any origin; outputs stay bit for bit.
+    """Remove what no runtime reads from a .tflite file of any origin; outputs stay identical.
 
     Both files are run on random inputs with and without XNNPACK before the result is written.
     """

@@ -1,4 +1,4 @@
-"""``motefit study``: look at studies."""
+"""``motefit study``: list, show, compare and export studies."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 import motefit
 from motefit.cli.output import encode, escape, out, print_json, show
 
-study_app = typer.Typer(no_args_is_help=True, help="Look at the studies of runs and storages.")
+study_app = typer.Typer(no_args_is_help=True, help="Inspect the studies of runs and storages.")
 
 Sources = Annotated[
     list[str] | None,
@@ -19,7 +19,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @study_app.command("list")
 def list_command(sources: Sources = None, as_json: AsJson = False) -> None:
-    """One line per study: how many candidates ended in which state, and the best."""
+    """List studies, with their best candidate and the number of candidates in each state."""
     studies = motefit.find_studies(sources or ["runs"])
     if as_json:
         print_json([motefit.study_summary(study) for study in studies])
@@ -30,11 +30,11 @@ def list_command(sources: Sources = None, as_json: AsJson = False) -> None:
 @study_app.command("show")
 def show_command(
     source: Annotated[str, typer.Argument(help="Folder of a run, or URL of a storage.")],
-    name: Annotated[str, typer.Option(help="Of the study, where there are several.")] = "",
-    top: Annotated[int, typer.Option(min=1, help="Candidates shown.")] = 20,
+    name: Annotated[str, typer.Option(help="Name of the study, if there are several.")] = "",
+    top: Annotated[int, typer.Option(min=1, help="Number of candidates to show.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """The candidates of a study, the best first."""
+    """Show the candidates of a study, best first."""
     study = motefit.find_study(source, name=name)
     if as_json:
         records = [encode(record) for record in motefit.ranked_candidates(study)]
@@ -52,7 +52,7 @@ def compare(
     sources: Annotated[list[str], typer.Argument(help="Folders of runs, or URLs of storages.")],
     as_json: AsJson = False,
 ) -> None:
-    """Studies side by side: candidates, epochs, and the best file of each."""
+    """Compare studies side by side: candidates, epochs, and the best file of each."""
     studies = motefit.find_studies(sources)
     if as_json:
         print_json([motefit.study_summary(study) for study in studies])
@@ -63,10 +63,10 @@ def compare(
 @study_app.command()
 def export(
     source: Annotated[str, typer.Argument(help="Folder of a run, or URL of a storage.")],
-    out_path: Annotated[Path, typer.Option("--out", help="File: .csv or .json.")],
-    name: Annotated[str, typer.Option(help="Of the study, where there are several.")] = "",
+    out_path: Annotated[Path, typer.Option("--out", help="File to write, .csv or .json.")],
+    name: Annotated[str, typer.Option(help="Name of the study, if there are several.")] = "",
 ) -> None:
-    """Write all candidates of a study to a file, one row each."""
+    """Write all candidates of a study to a file, one per row."""
     study = motefit.find_study(source, name=name)
     motefit.export_study(study, out_path)
     out.print(f"{len(study.records)} candidates: {out_path}", soft_wrap=True)

@@ -1,1 +1,1 @@
-"""Sources of sound: a pipe, ALSA's ``arecord``, the package sounddevice."""
+"""Audio sources: a pipe, ALSA's ``arecord``, the package sounddevice."""

@@ -1,4 +1,4 @@
-"""A microphone through ALSA's ``arecord``, a program that every Linux board can have."""
+"""Recording through ALSA's ``arecord``, a program available for every Linux board."""
 
 import os
 import re
@@ -18,21 +18,22 @@ from motefit.runtime.microphone.source import (
 from motefit.spec.errors import DataError
 
 STOP_S = 2.0
-"""Time arecord gets to end when asked, before it is killed."""
+"""Grace period after which an arecord that ignores SIGTERM is killed."""
 SAID_BYTES = 2000
 RATE_WARNING = re.compile(r"rate is not accurate.*got = (\d+)")
 
 
 class ArecordSource(SoundSource):
-    """An ALSA device, through the program ``arecord`` of the package alsa-utils.
+    """An ALSA device, read through the program ``arecord`` of the package alsa-utils.
 
     Args:
         device: ALSA's name, e.g. ``"default"`` or ``"plughw:1,0"``; ``arecord -l`` lists them.
-        rate_hz: wanted; hardware that cannot (``hw:`` devices) says what it gives instead.
+        rate_hz: requested rate; hardware that does not support it (``hw:`` devices) reports the
+            rate it uses instead.
         wait_s: longest wait for sound.
 
     Raises:
-        DataError: when arecord is not installed.
+        DataError: if arecord is not installed.
     """
 
     def __init__(
@@ -42,8 +43,8 @@ class ArecordSource(SoundSource):
         program = shutil.which("arecord")
         if program is None:
             raise DataError(
-                "arecord is not installed; install it (sudo apt install alsa-utils), or send PCM "
-                "of 16 bit through a pipe: ... | motefit listen MODEL --input -"
+                "arecord is not installed; install it (sudo apt install alsa-utils), or send "
+                "16-bit PCM through a pipe: ... | motefit listen MODEL --input -"
             )
         command = [program, "-D", device, "-t", "raw", "-f", "S16_LE", "-c", "1"]
         self._wait_s, self._rest, self._said = wait_s, b"", b""
@@ -57,10 +58,10 @@ class ArecordSource(SoundSource):
         )
 
     def read(self) -> Int16Array | None:
-        """The next samples; never None: a microphone does not end.
+        """Return the next samples; never None, since a microphone does not end.
 
         Raises:
-            DataError: when arecord ends or is silent for too long, with what it said.
+            DataError: if arecord exits or sends nothing for too long, with its own messages.
         """
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         assert self._process.stderr is not None  # noqa: S101 - it is a pipe
@@ -90,30 +91,30 @@ class ArecordSource(SoundSource):
         whole = len(self._rest) - len(self._rest) % 2
         samples = mono(self._rest[:whole], 1)
         self._rest = self._rest[whole:]
-        self.heard += len(samples)
+        self.received += len(samples)
         return samples
 
     def _note_rate(self) -> None:
-        """A device that cannot record at the wanted rate warns, and records at its own."""
+        """Take over the rate of a device that warns that it records at its own."""
         found = RATE_WARNING.search(self._said.decode(errors="replace"))
-        if found and not self.heard:
+        if found and not self.received:
             self.rate_hz = checked_rate(int(found[1]))
 
     def _words(self) -> str:
-        """What arecord said last, once it has ended."""
+        """End arecord and return its last messages."""
         self.close()
         text = self._said.decode(errors="replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         own = [line for line in lines if line.startswith("arecord:")]
-        said = "; ".join((own or lines)[-2:]) or "it said nothing"
+        said = "; ".join((own or lines)[-2:]) or "no message"
         return (
             f"arecord ended with exit status {self._process.returncode}: {said}. Is the "
             "microphone plugged in? `arecord -l` lists the devices, --input arecord:plughw:1,0 "
-            "chooses one"
+            "selects one"
         )
 
     def close(self) -> None:
-        """End arecord, and take in its last words."""
+        """End arecord and collect its last messages."""
         if self._process.poll() is None:
             self._process.terminate()
         for pipe in (self._process.stdout, self._process.stderr):

@@ -1,4 +1,4 @@
-"""A microphone through the package sounddevice, for systems without ALSA."""
+"""Recording through the package sounddevice, for systems without ALSA."""
 
 import time
 from importlib import import_module
@@ -9,22 +9,22 @@ from motefit.spec.errors import DataError
 
 
 class SoundDeviceSource(SoundSource):
-    """A microphone through the package sounddevice (PortAudio), where it is installed.
+    """A microphone read through the package sounddevice (PortAudio), if it is installed.
 
     Args:
         device: its name or number; empty: the default input.
-        rate_hz: of the samples.
+        rate_hz: sampling rate.
         wait_s: longest wait for sound.
 
     Raises:
-        DataError: when the package or the device is absent, or the rate is refused.
+        DataError: if the package or the device is missing, or the rate is refused.
     """
 
     def __init__(self, device: str = "", *, rate_hz: int = 16_000, wait_s: float = WAIT_S) -> None:
         super().__init__(f"sounddevice {device or 'default'}", rate_hz)
         try:
             self._package: Any = import_module("sounddevice")
-        except (ImportError, OSError) as error:  # OSError: PortAudio itself is absent
+        except (ImportError, OSError) as error:  # OSError: PortAudio itself is missing
             raise DataError(
                 f"the package sounddevice cannot be used ({error}); pip install sounddevice, or "
                 "use --input arecord, which needs no package"
@@ -41,10 +41,10 @@ class SoundDeviceSource(SoundSource):
             raise self._lost(f"{error}; python -m sounddevice lists the devices") from None
 
     def read(self) -> Int16Array | None:
-        """The next samples; never None: a microphone does not end.
+        """Return the next samples; never None, since a microphone does not end.
 
         Raises:
-            DataError: when the device fails or is silent for too long.
+            DataError: if the device fails or sends nothing for too long.
         """
         until = time.monotonic() + self._wait_s
         try:
@@ -56,7 +56,7 @@ class SoundDeviceSource(SoundSource):
         except self._package.PortAudioError as error:
             raise self._lost(str(error)) from None
         samples = mono(bytes(data), 1)
-        self.heard += len(samples)
+        self.received += len(samples)
         return samples
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
-"""Where sound comes from: what every source keeps, and the one that reads a pipe or file.
+"""Audio sources: their base class, and the source that reads a pipe or file.
 
-A source waits a bounded time for sound and says in words why it ends; none can hang.
+A source waits for sound for a limited time and explains why it ends; none can hang.
 """
 
 import os
@@ -18,38 +18,38 @@ from motefit.spec.errors import DataError
 Int16Array = NDArray[np.int16]
 
 WAIT_S = 5.0
-"""Longest wait for sound; a microphone that is there delivers several times a second."""
+"""Longest wait for sound; a working microphone delivers several times a second."""
 CHUNK_SECONDS = 0.1
-"""At most so much sound is read at once."""
+"""Longest stretch of sound read at once."""
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1000, 768_000
 
 
 class SoundLostError(DataError):
-    """Sound that was arriving stopped, e.g. a microphone was unplugged."""
+    """Error for sound that stopped after it had started, e.g. when a microphone was unplugged."""
 
 
 class SoundSource(ABC):
-    """Mono int16 sound, read in chunks; a context manager.
+    """Source of mono int16 sound, read in chunks; a context manager.
 
     Attributes:
-        name: for messages.
-        rate_hz: of the samples; final once the first chunk was read.
-        heard: samples read so far.
-        returns: whether it may work again later, as a microphone that is plugged in again does.
+        name: name used in messages.
+        rate_hz: sampling rate; final once the first chunk has been read.
+        received: number of samples read so far.
+        returns: whether it may recover later, like a microphone that is plugged in again.
     """
 
     returns: ClassVar[bool] = True
 
     def __init__(self, name: str, rate_hz: int) -> None:
-        self.name, self.rate_hz, self.heard = name, checked_rate(rate_hz), 0
+        self.name, self.rate_hz, self.received = name, checked_rate(rate_hz), 0
 
     @abstractmethod
     def read(self) -> Int16Array | None:
-        """The next samples, at least one; None when the sound has ended as it should.
+        """Return the next samples, at least one; None at the regular end of the sound.
 
         Raises:
-            SoundLostError: when it broke off, or nothing came for ``wait_s``, after sound had come.
-            DataError: the same before any sound, or sound of an unknown form.
+            SoundLostError: if sound breaks off or pauses for ``wait_s`` after it had started.
+            DataError: if no sound arrives at all, or its format is not supported.
         """
 
     @abstractmethod
@@ -63,32 +63,32 @@ class SoundSource(ABC):
         self.close()
 
     def _lost(self, problem: str) -> DataError:
-        if not self.heard:
+        if not self.received:
             return DataError(f"{self.name}: {problem}")
-        return SoundLostError(f"{self.name}, after {self.heard / self.rate_hz:.1f} s: {problem}")
+        return SoundLostError(f"{self.name}, after {self.received / self.rate_hz:.1f} s: {problem}")
 
 
 def checked_rate(rate_hz: int) -> int:
-    """The rate itself.
+    """Return the rate if it is one that sound is recorded at.
 
     Raises:
-        DataError: when it is no rate that sound is recorded at.
+        DataError: if it is outside that range.
     """
     if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
         raise DataError(
-            f"a sampling rate of {LOWEST_RATE_HZ}..{HIGHEST_RATE_HZ} Hz is needed, got {rate_hz}"
+            f"the sampling rate must be {LOWEST_RATE_HZ}..{HIGHEST_RATE_HZ} Hz, got {rate_hz}"
         )
     return rate_hz
 
 
 class PipeSource(SoundSource):
-    """PCM of 16 bit, little endian, from a file descriptor; a WAV header is understood.
+    """16-bit little-endian PCM from a file descriptor, with or without a WAV header.
 
     Args:
-        descriptor: to read from; it is left open.
-        rate_hz: of raw PCM; a WAV header overrides it.
-        channels: of raw PCM, averaged; a WAV header overrides it.
-        name: for messages.
+        descriptor: file descriptor to read from; it is left open.
+        rate_hz: sampling rate of raw PCM; a WAV header overrides it.
+        channels: number of channels of raw PCM, which are averaged; a WAV header overrides it.
+        name: name used in messages.
         wait_s: longest wait for sound.
     """
 
@@ -107,36 +107,38 @@ class PipeSource(SoundSource):
         if channels < 1:
             raise DataError(f"at least 1 channel is needed, got {channels}")
         self._descriptor, self._channels, self._wait_s = descriptor, channels, wait_s
-        self._rest, self._begun = b"", False
+        self._rest, self._started = b"", False
         self.leftover_bytes = 0
 
     def read(self) -> Int16Array | None:
-        """The next samples; None at the end of the file or pipe.
+        """Return the next samples; None at the end of the file or pipe.
 
-        Bytes that do not fill a sample at the end are counted in ``leftover_bytes``.
+        Bytes at the end that do not make up a whole sample are counted in ``leftover_bytes``.
 
         Raises:
-            DataError: when nothing came at all or in time, or for a WAV file of another form.
+            DataError: if nothing arrives at all or in time, or for a WAV file in another format.
         """
-        if not self._begun:
-            self._begun = True
-            self._begin()
+        if not self._started:
+            self._started = True
+            self._read_header()
         while True:
             size = 2 * self._channels
             if len(self._rest) >= size:
                 whole = len(self._rest) - len(self._rest) % size
                 samples = mono(self._rest[:whole], self._channels)
                 self._rest = self._rest[whole:]
-                self.heard += len(samples)
+                self.received += len(samples)
                 return samples
             if not self._more():
                 self.leftover_bytes, self._rest = len(self._rest), b""
-                if not self.heard:
-                    raise self._lost("ended without a sample; is the program before it running?")
+                if not self.received:
+                    raise self._lost(
+                        "ended without a sample; is the program that feeds it running?"
+                    )
                 return None
 
     def close(self) -> None:
-        """Nothing: the descriptor belongs to the caller."""
+        """Do nothing: the descriptor belongs to the caller."""
 
     def _more(self) -> bool:
         ready, _, _ = select.select([self._descriptor], [], [], self._wait_s)
@@ -152,13 +154,13 @@ class PipeSource(SoundSource):
         self._rest += data
         return bool(data)
 
-    def _begin(self) -> None:
-        """Take in a WAV header, if there is one."""
+    def _read_header(self) -> None:
+        """Read the WAV header, if there is one."""
         while len(self._rest) < 12 and self._more():
             pass
         if self._rest[:4] in COMPRESSED:
             raise self._lost(
-                f"this is {COMPRESSED[self._rest[:4]]}, and listening takes 16-bit PCM or WAV: "
+                f"this is {COMPRESSED[self._rest[:4]]}, but listening needs 16-bit PCM or WAV: "
                 "sox FILE -t wav -b 16 - | motefit listen MODEL --input -; or, for whole clips, "
                 "motefit kws MODEL FILE with: pip install 'motefit[train]'"
             )
@@ -176,22 +178,22 @@ class PipeSource(SoundSource):
     def _take(self, count: int) -> bytes:
         while len(self._rest) < count:
             if not self._more():
-                raise self._lost("the WAV header is cut")
+                raise self._lost("the WAV header is incomplete")
         taken, self._rest = self._rest[:count], self._rest[count:]
         return taken
 
     def _format(self, chunk: bytes) -> None:
-        form, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", chunk.ljust(16, b"\0"))
-        if form not in {1, 0xFFFE} or bits != 16 or channels < 1:
+        code, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", chunk.ljust(16, b"\0"))
+        if code not in {1, 0xFFFE} or bits != 16 or channels < 1:
             raise self._lost(
-                f"WAV of {bits} bits (form {form}) cannot be streamed; send 16-bit PCM: "
+                f"{bits}-bit WAV (format {code}) cannot be streamed; send 16-bit PCM: "
                 "arecord -f S16_LE, or sox ... -b 16"
             )
         self.rate_hz, self._channels = checked_rate(rate_hz), channels
 
 
 def mono(data: bytes, channels: int) -> Int16Array:
-    """Whole frames of interleaved little-endian int16 as one channel, averaged."""
+    """Average the channels of whole frames of interleaved little-endian int16."""
     frames = np.frombuffer(data, "<i2").reshape(-1, channels)
     if channels == 1:
         return frames[:, 0].astype(np.int16)

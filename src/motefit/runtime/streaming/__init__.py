@@ -1,4 +1,4 @@
-"""Keyword spotting in an endless stream of sound, in constant memory."""
+"""Keyword spotting in an unbounded audio stream, in constant memory."""
 
 from motefit.runtime.streaming.detector import Detection, StreamingSettings
 from motefit.runtime.streaming.spotter import StreamingSpotter

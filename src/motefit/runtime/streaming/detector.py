@@ -221,28 +221,28 @@ class DetectionPostprocessor:
         self._labels = tuple(labels)
         self._settings = settings
         self._hop_s, self._clip_s = hop_s, clip_s
-        self._heard: deque[Float32Array | None] = deque(maxlen=int(clip_s / hop_s) + 2)
+        self._recent: deque[Float32Array | None] = deque(maxlen=int(clip_s / hop_s) + 2)
 
     def push(
-        self, heard: Float32Array | None, peaks: Sequence[LoudnessPeak], *, now_s: float
+        self, probabilities: Float32Array | None, peaks: Sequence[LoudnessPeak], *, now_s: float
     ) -> list[Detection]:
         """Add the result of one hop.
 
         Args:
-            heard: (labels,) float32, probabilities of the window that ends with the hop; None if it
-                was not evaluated.
-            peaks: that became certain with this hop.
+            probabilities: (labels,) float32, of the window that ends with the hop; None if it was
+                not evaluated.
+            peaks: peaks that became certain with this hop.
             now_s: time of the hop's end.
         """
-        self._heard.appendleft(heard)
+        self._recent.appendleft(probabilities)
         return [word for peak in peaks if (word := self._decide(peak, now_s)) is not None]
 
     def _decide(self, peak: LoudnessPeak, now_s: float) -> Detection | None:
         reach_s = max(REACH * self._clip_s, self._hop_s / 2) + 1e-9
         near = [
-            heard
-            for hops, heard in enumerate(self._heard)
-            if heard is not None
+            probabilities
+            for hops, probabilities in enumerate(self._recent)
+            if probabilities is not None
             and abs(self._clip_s / 2 + hops * self._hop_s - peak.ago_s) <= reach_s
         ]
         if not near:
@@ -261,4 +261,4 @@ class DetectionPostprocessor:
 
     def reset(self) -> None:
         """Discard the windows."""
-        self._heard.clear()
+        self._recent.clear()

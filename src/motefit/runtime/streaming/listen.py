@@ -1,4 +1,4 @@
-"""From a source of sound to words, over the loss of a microphone and its return."""
+"""Detection of words in live sound, including recovery from the loss of a microphone."""
 
 import os
 import shutil
@@ -24,12 +24,12 @@ PAUSE_S = 1.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chunk:
-    """Sound in one piece.
+    """A contiguous piece of sound.
 
     Attributes:
         samples: int16 (n,), n at least 1.
-        rate_hz: of the samples.
-        follows_gap: sound was lost between the chunk before and this one.
+        rate_hz: sampling rate.
+        follows_gap: whether sound was lost between the previous chunk and this one.
     """
 
     samples: Int16Array
@@ -40,18 +40,18 @@ class Chunk:
 def connector(
     text: str, *, rate_hz: int, channels: int = 1, wait_s: float = WAIT_S
 ) -> Callable[[], SoundSource]:
-    """How to open what a user calls an input.
+    """Return a function that opens the input a user names.
 
     Args:
-        text: ``"-"`` standard input; ``"arecord"`` or ``"arecord:DEVICE"``; ``"sounddevice"`` or
+        text: ``"-"``, standard input; ``"arecord"`` or ``"arecord:DEVICE"``; ``"sounddevice"`` or
             ``"sounddevice:DEVICE"``; otherwise the path of a WAV file, raw PCM or a named pipe.
             Empty: arecord if it is installed, else sounddevice if that is.
-        rate_hz: wanted of a microphone; the rate of raw PCM.
-        channels: of raw PCM.
+        rate_hz: rate requested from a microphone; the rate of raw PCM.
+        channels: number of channels of raw PCM.
         wait_s: longest wait for sound.
 
     Raises:
-        DataError: when the text is empty and there is neither, or the file is absent.
+        DataError: if the text is empty and neither is installed, or the file is missing.
     """
     text = text or _default()
     kind, _, device = text.partition(":")
@@ -62,7 +62,7 @@ def connector(
     if text != "-" and not Path(text).exists():
         raise DataError(
             f"no input {text!r}: give - for standard input, arecord, arecord:DEVICE, sounddevice, "
-            "or a WAV file or named pipe that is there"
+            "or an existing WAV file or named pipe"
         )
 
     def pipe() -> SoundSource:
@@ -77,26 +77,26 @@ def _default() -> str:
     if find_spec("sounddevice"):
         return "sounddevice"
     raise DataError(
-        "no way to a microphone: arecord is not installed (sudo apt install alsa-utils), nor the "
-        "package sounddevice (pip install sounddevice); or send 16-bit PCM through a pipe: "
-        "... | motefit listen MODEL --input -"
+        "no microphone can be opened: neither arecord (sudo apt install alsa-utils) nor the "
+        "package sounddevice (pip install sounddevice) is installed; install one of them, or send "
+        "16-bit PCM through a pipe: ... | motefit listen MODEL --input -"
     )
 
 
 class _FileSource(PipeSource):
-    """Standard input, or a file or named pipe that is opened here and closed again."""
+    """Standard input, or a file or named pipe that this class opens and closes."""
 
     def __init__(self, text: str, *, rate_hz: int, channels: int, wait_s: float) -> None:
         self._opened = None
         descriptor = sys.stdin.fileno() if text == "-" else None
         if descriptor is None:
-            # not to wait for a writer: the time-out of reading covers that
+            # O_NONBLOCK does not wait for a writer: the timeout of reading covers that
             descriptor = self._opened = _open(text)
         name = "standard input" if text == "-" else text
         super().__init__(descriptor, rate_hz=rate_hz, channels=channels, name=name, wait_s=wait_s)
 
     def close(self) -> None:
-        """Close what was opened here."""
+        """Close the file or pipe if this source opened it."""
         if self._opened is not None:
             os.close(self._opened)
             self._opened = None
@@ -116,20 +116,20 @@ def chunks(
     retries: int = RETRIES,
     pause_s: float = PAUSE_S,
 ) -> Iterator[Chunk]:
-    """Sound from a source; a microphone that is lost is opened again.
+    """Read sound from a source, and reopen a microphone that is lost.
 
     Args:
-        connect: opens the source.
-        tell: takes a sentence for the user when sound is lost, when it is back, and when a file or
-            pipe ended within a sample.
-        retries: attempts to open a lost microphone before it is given up.
-        pause_s: between them.
+        connect: function that opens the source.
+        tell: function that shows the user a sentence when sound is lost or back, and when a file or
+            pipe ends within a sample.
+        retries: attempts to reopen a lost microphone before giving up.
+        pause_s: pause between attempts.
 
     Yields:
-        every chunk, until the source ends.
+        Each chunk, until the source ends.
 
     Raises:
-        DataError: when there is no sound at all, or it was lost for good.
+        DataError: if there is no sound at all, or it is lost for good.
     """
     ever, returns, failures = False, False, 0
     while True:
@@ -144,7 +144,7 @@ def chunks(
                 if isinstance(source, PipeSource) and source.leftover_bytes:
                     tell(
                         f"{source.name} ended within a sample: {source.leftover_bytes} byte(s) "
-                        "left out; is it 16-bit PCM?"
+                        "ignored; is it 16-bit PCM?"
                     )
                 return
         except DataError as error:
@@ -157,14 +157,14 @@ def chunks(
 
 
 def listen(spotter: StreamingSpotter, sound: Iterable[Chunk]) -> Iterator[Detection]:
-    """Words in sound from :func:`chunks`, at whatever rate it comes.
+    """Detect words in the sound that :func:`chunks` reads, at whatever rate it arrives.
 
     Args:
-        spotter: takes the rate of the sound and forgets what stood before a gap.
+        spotter: keyword spotter; it adapts to the rate of the sound and is reset after a gap.
         sound: chunks, in order.
 
     Yields:
-        every word as soon as it is certain.
+        Each word as soon as it is certain.
     """
     for chunk in sound:
         if chunk.follows_gap:

@@ -1,4 +1,4 @@
-"""Words in an unbounded audio stream: only new frames are computed, memory is constant.
+"""Word detection in an unbounded audio stream: only new frames are computed, memory is constant.
 
 Audio of any rate, in chunks of any length, is resampled and cut into hops. Each hop adds its frames
 to those of the last second. If there is a loudness peak in the middle of that window, the network
@@ -28,12 +28,12 @@ Float32Array = NDArray[np.float32]
 
 
 class StreamingSpotter:
-    """A keyword model that listens; for one stream at a time.
+    """A keyword model applied to one audio stream.
 
     Args:
         spotter: the model.
-        rate_hz: of the audio; None: the front end's.
-        settings: of the detection.
+        rate_hz: sampling rate of the audio; None: the front end's.
+        settings: settings of the detection.
 
     Raises:
         DataError: for a rate below 1.
@@ -56,14 +56,14 @@ class StreamingSpotter:
         self._hop_samples = max(round(hop / step), 1) * step
         if self._hop_samples > frontend.clip_samples:
             raise RecipeError(
-                f"hop_ms is {self.settings.hop_ms:g}, but the model looks at "
-                f"{1000 * frontend.seconds:g} ms: a shorter hop is needed"
+                f"hop_ms is {self.settings.hop_ms:g}, but the model's window is only "
+                f"{1000 * frontend.seconds:g} ms long: choose a shorter hop"
             )
         unknown = set(self.settings.ignored) - set(spotter.io.labels)
         if unknown:
             raise RecipeError(
-                f"ignored: {', '.join(sorted(unknown))}: no label of this model; "
-                f"it has {', '.join(spotter.io.labels)}"
+                f"ignored: {', '.join(sorted(unknown))}: not a label of this model; "
+                f"its labels are {', '.join(spotter.io.labels)}"
             )
         self._resampler = Resampler(self.rate_hz, frontend.rate_hz)
         self._segments = SegmentDetector(
@@ -80,12 +80,12 @@ class StreamingSpotter:
 
     @property
     def hop_s(self) -> float:
-        """Seconds between two looks at the window."""
+        """Seconds between two evaluations of the window."""
         return self._hop_samples / self.spotter.io.frontend.rate_hz
 
     @property
-    def heard_s(self) -> float:
-        """Seconds of sound that were looked at, exact however long the stream."""
+    def received_s(self) -> float:
+        """Seconds of sound processed, exact however long the stream."""
         return self._hops * self._hop_samples / self.spotter.io.frontend.rate_hz
 
     def push(self, pcm: np.ndarray) -> list[Detection]:
@@ -95,8 +95,8 @@ class StreamingSpotter:
             pcm: (samples,) at ``rate_hz``, any number; int16, or float32 with full scale 1.0.
 
         Raises:
-            DataError: for another shape or dtype, NaN or infinite samples; the stream is
-                unchanged then.
+            DataError: for another shape or dtype, NaN or infinite samples; the stream stays
+                unchanged.
         """
         return self._advance(self._resampler.push(pcm))
 
@@ -107,21 +107,21 @@ class StreamingSpotter:
         the middle of the window, too.
         """
         found = self._advance(self._resampler.finish())
-        heard = self._hops
-        if heard:
+        received = self._hops
+        if received:
             room = self._segments.room()
             lead = room[: self._hop_samples - self._waiting]
             hops = -(-self.spotter.io.frontend.clip_samples // self._hop_samples) + 1
             found += self._advance(np.concatenate((lead, np.tile(room, hops))))
         self.reset()
-        self._hops = heard
+        self._hops = received
         return found
 
     def reset(self, *, rate_hz: int | None = None) -> None:
-        """Discard all audio, e.g. after a gap; the clock continues.
+        """Discard all audio, e.g. after a gap; the clock keeps running.
 
         Args:
-            rate_hz: of the following audio; None: as before.
+            rate_hz: sampling rate of the audio to come; None: unchanged.
         """
         if rate_hz is not None and rate_hz != self.rate_hz:
             self._resampler = Resampler(rate_hz, self.spotter.io.frontend.rate_hz)
@@ -147,5 +147,5 @@ class StreamingSpotter:
         self._hops += 1
         self._window.push(hop)
         near, peaks = self._segments.push(hop)
-        heard = self._window.probabilities() if near else None
-        return self._postprocessor.push(heard, peaks, now_s=self.heard_s)
+        probabilities = self._window.probabilities() if near else None
+        return self._postprocessor.push(probabilities, peaks, now_s=self.received_s)

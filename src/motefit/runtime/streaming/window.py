@@ -1,7 +1,7 @@
-"""What a network says of the last clip's length of sound, kept up to date hop by hop.
+"""The network's output for the last clip's length of sound, kept up to date hop by hop.
 
-A network that takes features or samples is shown the whole window at each look. One in streaming
-form takes in each frame as it comes, and its states hold what it needs of the past.
+A network that takes features or samples processes the whole window at each evaluation. One in
+streaming form processes each frame as it arrives, and its states hold what it needs from the past.
 """
 
 from abc import ABC, abstractmethod
@@ -19,31 +19,31 @@ Float32Array = NDArray[np.float32]
 
 
 class Window(Protocol):
-    """The last clip's length of sound, as a network sees it."""
+    """The last clip's length of sound, in the form a network takes."""
 
     @property
     def step_frames(self) -> int:
-        """Frames of which a hop should be a multiple."""
+        """Number of frames of which a hop should be a multiple."""
 
     def push(self, hop: Float32Array) -> None:
-        """Take (hop_samples,) float32 samples at the front end's rate, checked before."""
+        """Add (hop_samples,) float32 samples at the front end's rate; they are checked already."""
 
     def probabilities(self) -> Float32Array | None:
-        """(labels,) float32; None before a whole clip."""
+        """Return (labels,) float32; None before a whole clip has been received."""
 
     def reset(self) -> None:
-        """Forget all sound."""
+        """Discard all sound."""
 
 
 def window_of(spotter: KeywordSpotter) -> Window:
-    """The window of a model: of features, or of what else its file takes."""
+    """Create the window that matches a model's input: features, samples or states."""
     if isinstance(spotter.interpreter, StateInterpreter):
         return StateWindow(spotter, spotter.interpreter)
     return SampleWindow(spotter) if spotter.io.input == "audio" else FeatureWindow(spotter)
 
 
 class WholeWindow(ABC):
-    """A window that the network looks at as a whole, for each answer."""
+    """A window that the network processes as a whole at each evaluation."""
 
     step_frames = 1
 
@@ -52,19 +52,19 @@ class WholeWindow(ABC):
 
     @abstractmethod
     def inputs(self) -> Float32Array | None:
-        """(1, ...) float32 as :meth:`KeywordSpotter.infer` takes it; None before a whole clip."""
+        """Return (1, ...) float32 for :meth:`KeywordSpotter.infer`; None before a whole clip."""
 
     def probabilities(self) -> Float32Array | None:
-        """(labels,) float32; None before a whole clip."""
+        """Return (labels,) float32; None before a whole clip has been received."""
         inputs = self.inputs()
         return None if inputs is None else np.asarray(self._spotter.infer(inputs)[0])
 
 
 class FeatureWindow(WholeWindow):
-    """The normalized features of the last clip's length of sound.
+    """Window of the normalized features of the last clip's length of sound.
 
     Args:
-        spotter: whose front end and normalization to use.
+        spotter: model whose front end and normalization to use.
     """
 
     def __init__(self, spotter: KeywordSpotter) -> None:
@@ -76,25 +76,25 @@ class FeatureWindow(WholeWindow):
         self._rows = np.zeros((0, frontend.features), np.float32)
 
     def push(self, hop: Float32Array) -> None:
-        """Compute the frames that the hop completes; the oldest leave."""
+        """Compute the frames that the hop completes, and drop the oldest ones."""
         rows = self._normalizer.apply(self._stream.advance(hop))
         self._rows = np.concatenate((self._rows, rows))[-self._shape[0] :]
 
     def inputs(self) -> Float32Array | None:
-        """(1, frames, features) float32, None before a whole clip."""
+        """Return (1, frames, features) float32; None before a whole clip."""
         return self._rows[np.newaxis] if self._rows.shape == self._shape else None
 
     def reset(self) -> None:
-        """Forget all sound."""
+        """Discard all sound."""
         self._stream.reset()
         self._rows = self._rows[:0]
 
 
 class SampleWindow(WholeWindow):
-    """The last clip's length of sound itself, for a model with its front end inside.
+    """Window of the samples themselves, for a model with its front end inside.
 
     Args:
-        spotter: whose clip length to use.
+        spotter: model whose clip length to use.
     """
 
     def __init__(self, spotter: KeywordSpotter) -> None:
@@ -103,27 +103,27 @@ class SampleWindow(WholeWindow):
         self._sound = np.zeros(0, np.float32)
 
     def push(self, hop: Float32Array) -> None:
-        """Take the samples; the oldest leave."""
+        """Add the samples, and drop the oldest ones."""
         self._sound = np.concatenate((self._sound, hop))[-self._samples :]
 
     def inputs(self) -> Float32Array | None:
-        """(1, clip_samples) float32, None before a whole clip."""
+        """Return (1, clip_samples) float32; None before a whole clip."""
         return self._sound[np.newaxis] if len(self._sound) == self._samples else None
 
     def reset(self) -> None:
-        """Forget all sound."""
+        """Discard all sound."""
         self._sound = self._sound[:0]
 
 
 class StateWindow:
-    """The states of a network in streaming form.
+    """Window in the form of the states of a network in streaming form.
 
-    After :meth:`reset` it says of the first clip's length what the network says of a clip; later it
-    has heard more than the window.
+    After :meth:`reset` its output for the first clip's length equals the network's output for that
+    clip; later, a causal network's states also reflect sound from before the window.
 
     Args:
-        spotter: whose front end and normalization to use.
-        network: that takes the steps; other windows may use it too.
+        spotter: model whose front end and normalization to use.
+        network: network that takes the steps; other windows may share it.
     """
 
     def __init__(self, spotter: KeywordSpotter, network: StateInterpreter) -> None:
@@ -132,10 +132,10 @@ class StateWindow:
         self._stream = features_of(frontend).stream()
         self._normalizer = Normalizer(spotter.io.normalization, columns=frontend.features)
         self.step_frames = network.step_frames
-        self._begin()
+        self._start()
 
-    def _begin(self) -> None:
-        """Silence of the network's own making before the sound, so that a clip ends with a step."""
+    def _start(self) -> None:
+        """Set the states at rest, and lead in with zeros so that a clip ends with a whole step."""
         lead, frontend = self._network.lead_frames, self._spotter.io.frontend
         self._rest = np.zeros((lead, frontend.features), np.float32)
         self._missing = (lead + frontend.frames) // self.step_frames
@@ -143,15 +143,15 @@ class StateWindow:
         self._output = np.zeros(0, self._network.output_dtype)
 
     def push(self, hop: Float32Array) -> None:
-        """Compute the frames that the hop completes, and take the steps that they make."""
+        """Compute the frames that the hop completes, and the network's steps that they allow."""
         self.take(self.frames(hop))
 
     def frames(self, hop: Float32Array) -> Float32Array:
-        """The first half of :meth:`push`: normalized features (frames, features) float32."""
+        """Compute normalized features (frames, features), float32: first half of :meth:`push`."""
         return self._normalizer.apply(self._stream.advance(hop))
 
     def take(self, rows: Float32Array) -> None:
-        """The second half of :meth:`push`: the steps of the network."""
+        """Take the steps of the network: second half of :meth:`push`."""
         if len(self._rest):
             rows = np.concatenate((self._rest, rows))
         whole = len(rows) - len(rows) % self.step_frames
@@ -163,13 +163,13 @@ class StateWindow:
         self._missing = max(self._missing - whole // self.step_frames, 0)
 
     def probabilities(self) -> Float32Array | None:
-        """(labels,) float32, of the sound up to the last whole step; None before a whole clip."""
+        """Return (labels,) float32 for the sound up to the last whole step; None before a clip."""
         if self._missing:
             return None
         outputs = self._network.to_real(self._output[np.newaxis])
         return np.asarray(self._spotter.probabilities(outputs)[0])
 
     def reset(self) -> None:
-        """Forget all sound."""
+        """Discard all sound."""
         self._stream.reset()
-        self._begin()
+        self._start()
