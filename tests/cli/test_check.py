@@ -16,7 +16,7 @@ import pytest
 from motefit.certify.check import check
 from motefit.runtime import load_bundle, write_bundle
 from motefit.spec.card import Card
-from motefit.tflite.flatbuffer.byte_map import Reader
+from motefit.tflite.flatbuffer import reader
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_check_reads_the_file_once_opens_the_zip_once_and_parses_the_model_onc
     bundle, climate_run, tmp_path, monkeypatch
 ):
     counts: Counter[str] = Counter()
-    real_open, real_zip, real_reader = io.open, zipfile.ZipFile.__init__, Reader.__init__
+    real_open, real_zip, real_file = io.open, zipfile.ZipFile.__init__, reader._File.__init__
 
     def counting_open(file, *args, **kwargs):
         counts["read"] += isinstance(file, str | Path) and Path(file) == bundle
@@ -63,14 +63,14 @@ def test_a_check_reads_the_file_once_opens_the_zip_once_and_parses_the_model_onc
         counts["unzip"] += 1
         return real_zip(self, file, *args, **kwargs)
 
-    def counting_reader(self, data, labels):
+    def counting_file(self, data):
         counts["parse"] += 1
-        return real_reader(self, data, labels)
+        real_file(self, data)
 
     monkeypatch.setattr(io, "open", counting_open)
     monkeypatch.setattr(builtins, "open", counting_open)
     monkeypatch.setattr(zipfile.ZipFile, "__init__", counting_zip)
-    monkeypatch.setattr(Reader, "__init__", counting_reader)
+    monkeypatch.setattr(reader._File, "__init__", counting_file)
     found = check(bundle, climate_run.data, out=tmp_path / "out")
     assert found.differences == ()
     assert counts == {"read": 1, "unzip": 1, "parse": 1}

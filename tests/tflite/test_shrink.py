@@ -62,7 +62,10 @@ def test_official_files_shrink_and_compute_the_same(name):
 def test_only_what_nobody_computes_with_goes(name):
     before, after = inspect(golden(name)), inspect(shrink(golden(name)))
     assert after.ops == before.ops
-    assert after.parameters == before.parameters
+    assert [t.shape for t in after.tensors] == [t.shape for t in before.tensors]
+    numbers = [[(t.constant, t.zeros, t.distinct) for t in i.tensors] for i in (before, after)]
+    assert numbers[0] == numbers[1]
+    assert after.parameters <= before.parameters  # equal buffers become one
     assert after.zero_parameters == before.zero_parameters
     assert not any(tensor.name for tensor in after.tensors)
     assert [t.scale for t in after.tensors] == [t.scale for t in before.tensors]

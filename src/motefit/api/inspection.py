@@ -1,6 +1,6 @@
 """``inspect``: what is in a .tflite file, made here or elsewhere, and what one run costs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from motefit.spec.metrics import format_value
 from motefit.spec.tables import Item, Printable, ResultTable, Styled
 from motefit.tflite.inspect import Inspection
 from motefit.tflite.model import ModelFile
-from motefit.tflite.validate import validate
+from motefit.tflite.validate import ALIGNMENT, unaligned, validate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,7 @@ class ModelReport(Printable):
         claims: how its weights are stored.
         arena: memory that TensorFlow Lite Micro needs, where it can be measured.
         problem: what is wrong with a file that could be read all the same; empty: nothing.
+        notes: what is worth knowing about a sound file.
         parity: layer by layer against LiteRT's builtin kernels; None where not asked for.
     """
 
@@ -35,6 +36,7 @@ class ModelReport(Printable):
     claims: Claims
     arena: Ram
     problem: str
+    notes: tuple[str, ...]
     parity: Parity | None
 
     @property
@@ -56,6 +58,7 @@ class ModelReport(Printable):
         ]
         if self.problem:
             lines.append((Styled("not sound:", "bad"), f" {self.problem}"))
+        lines += [f"note: {note}" for note in self.notes]
         known = self.arena.arena_bytes
         arena = self.arena.method if known is None else f"{known} bytes"
         lines.append(f"arena of TensorFlow Lite Micro: {arena}")
@@ -91,17 +94,37 @@ def inspect(model: str | Path, *, parity: str | Path = "") -> ModelReport:
         file=file.inspection,
         claims=read_claims(file),
         arena=measure_ram(file),
-        problem=_problem(file.data),
+        problem=_problem(file),
+        notes=tuple(_notes(file)),
         parity=compare_layers(path, str(parity)) if str(parity) else None,
     )
 
 
-def _problem(data: bytes) -> str:
+def _problem(file: ModelFile) -> str:
     try:
-        validate(data)
+        validate(file.data, file.tables)
     except ModelFileError as error:
         return str(error)
     return ""
+
+
+def _notes(file: ModelFile) -> Iterator[str]:
+    found = file.inspection
+    if count := unaligned(file.tables):
+        yield (
+            f"{count} constants are not aligned to {ALIGNMENT} bytes; a processor that needs it "
+            "cannot run the file in place"
+        )
+    if found.not_counted:
+        yield f"multiply-accumulates not counted: {', '.join(found.not_counted)}"
+    if found.subgraphs > 1:
+        yield f"{found.subgraphs} subgraphs; tensors and operations are those of the first one"
+    if found.signatures:
+        yield f"signatures: {', '.join(found.signatures)}"
+    if found.metadata:
+        yield f"metadata: {', '.join(found.metadata)}"
+    if found.bytes_by_part["appended"]:
+        yield f"{found.bytes_by_part['appended']} bytes are appended to the model"
 
 
 def _shape(shape: Sequence[int]) -> str:
@@ -127,7 +150,7 @@ def _operations_table(found: Inspection) -> ResultTable:
             str(op.version),
             _shape(op.shape),
             found.tensors[op.outputs[0]].dtype if op.outputs else "",
-            str(op.macs),
+            "not counted" if op.macs is None else str(op.macs),
         )
         for op in found.ops
     ]

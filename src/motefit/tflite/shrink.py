@@ -27,6 +27,7 @@ from motefit.tflite.flatbuffer.schema import (
     OperatorCodeSlot,
     OperatorSlot,
     QuantizationSlot,
+    SignatureSlot,
     SubGraphSlot,
     TensorSlot,
     TensorType,
@@ -42,7 +43,6 @@ RUNTIME_PREFIXES = ("LiteRt", "VALIDATION:")
 WIDE_TYPES = {TensorType.INT64, TensorType.UINT64, TensorType.FLOAT64, TensorType.COMPLEX64}
 LAST_OLD_CODE = 127
 """Operator codes from here on are in the new field; the old one then says so with this number."""
-SIGNATURE_SUBGRAPH = 4
 DEBUG_OF_SUBGRAPH, DEBUG_OF_OPERATOR = 5, 13
 LARGE_OPTIONS = (9, 10)
 QUANTIZATION_DETAILS = (4, 5)
@@ -78,7 +78,7 @@ def needs_signatures(data: bytes) -> bool:
 
 def _only_by_signature(model: Table) -> bool:
     return any(
-        number(signature, SIGNATURE_SUBGRAPH) != 0
+        number(signature, SignatureSlot.SUBGRAPH) != 0
         for signature in items(model, ModelSlot.SIGNATURE_DEFS)
     )
 
