@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from motefit.api.layer_parity import needs_card
 from motefit.api.layer_parity import parity as compare_layers
 from motefit.measure.claims import Claims, read_claims
 from motefit.measure.parity import Parity
 from motefit.measure.ram import Ram, measure_ram
+from motefit.runtime.bundle import open_model
 from motefit.runtime.zoo import find_model
 from motefit.spec.errors import ModelFileError
 from motefit.spec.metrics import format_value
@@ -88,7 +90,9 @@ def inspect(model: str | Path, *, parity: str | Path = "") -> ModelReport:
         DataError: for inputs of another size.
     """
     path = find_model(model)
-    file = ModelFile.from_path(path)
+    inputs = str(parity)
+    found = open_model(path) if needs_card(inputs) else ModelFile.from_path(path)
+    file = found if isinstance(found, ModelFile) else found.file
     return ModelReport(
         path=path,
         file=file.inspection,
@@ -96,7 +100,7 @@ def inspect(model: str | Path, *, parity: str | Path = "") -> ModelReport:
         arena=measure_ram(file),
         problem=_problem(file),
         notes=tuple(_notes(file)),
-        parity=compare_layers(path, str(parity)) if str(parity) else None,
+        parity=compare_layers(found, inputs, path=path) if inputs else None,
     )
 
 

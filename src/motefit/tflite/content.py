@@ -159,13 +159,17 @@ class Content:
         return tuple(op for op in self.ops if index in op.inputs)
 
 
-def read_content(data: bytes) -> Content:
+def read_content(data: bytes, tables: DecodedTable | None = None) -> Content:
     """Decode a file.
+
+    Args:
+        data: the whole file.
+        tables: its root table, where it was read before.
 
     Raises:
         ModelFileError: for damaged bytes, or a model with several subgraphs, inputs or outputs.
     """
-    subgraphs = read_subgraphs(data, read_tables(data))
+    subgraphs = read_subgraphs(data, read_tables(data) if tables is None else tables)
     if len(subgraphs) != 1:
         raise ModelFileError(
             f"a model with one subgraph is needed, this one has {len(subgraphs)} "
