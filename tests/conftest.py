@@ -1,15 +1,24 @@
 """Fixtures shared by all tests."""
 
+import builtins
+import hashlib
+import io
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from motefit.tflite.flatbuffer import reader
 
 # shared machines pause at any time: an example that took long says nothing
 settings.register_profile("motefit", deadline=None)
@@ -61,3 +70,44 @@ def real_data() -> Path:
     if not (folder / "speech").is_dir() or not (folder / "climate").is_dir():
         pytest.fail(f"MOTEFIT_DATA={name} holds no speech/ and climate/ folders")
     return folder
+
+
+@dataclass(kw_only=True)
+class Reads:
+    """How often files were read: by path; zips opened; models parsed, by their hash."""
+
+    files: Counter[Path] = field(default_factory=Counter)
+    zips: int = 0
+    models: Counter[str] = field(default_factory=Counter)
+
+
+@pytest.fixture(scope="session")
+def count_reads() -> Callable[[], AbstractContextManager[Reads]]:
+    """Counts what is read in a ``with`` block, in this process."""
+    return _counted
+
+
+@contextmanager
+def _counted() -> Iterator[Reads]:
+    reads = Reads()
+    real_open, real_zip, real_file = io.open, zipfile.ZipFile.__init__, reader._File.__init__
+
+    def counting_open(file, *args, **kwargs):
+        if isinstance(file, str | Path):
+            reads.files[Path(file)] += 1
+        return real_open(file, *args, **kwargs)
+
+    def counting_zip(self, file, *args, **kwargs):
+        reads.zips += not isinstance(file, str | Path)  # Python opens its own by path
+        return real_zip(self, file, *args, **kwargs)
+
+    def counting_file(self, data):
+        reads.models[hashlib.sha256(data).hexdigest()] += 1
+        real_file(self, data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(io, "open", counting_open)
+        patch.setattr(builtins, "open", counting_open)
+        patch.setattr(zipfile.ZipFile, "__init__", counting_zip)
+        patch.setattr(reader._File, "__init__", counting_file)
+        yield reads

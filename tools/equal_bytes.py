@@ -26,7 +26,6 @@ import numpy as np
 
 from motefit.fitting.jobs import CandidateJob, TrainJob, candidate_folder, load_outcome
 from motefit.fitting.worker import run_job
-from motefit.runtime.bundle import sha256
 from motefit.search.engines import open_engine
 from motefit.search.space import Space
 from motefit.spec.recipe import Recipe
@@ -153,7 +152,7 @@ def model_hash(case: Case) -> str:
         key = works[0].key
         if not candidate_folder(folder, key).is_dir():
             raise SystemExit(f"{case.name}: the training diverged")
-        return sha256(load_outcome(folder, key).model)
+        return load_outcome(folder, key).file.sha256
 
 
 def hashes(names: list[str], *, inside: bool = False) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ai_edge_litert import schema_py_generated as official
 
-TARGET = Path(__file__).parent.parent / "src" / "motefit" / "tflite" / "layout.py"
+TARGET = Path(__file__).parent.parent / "src" / "motefit" / "tflite" / "flatbuffer" / "layout.py"
 CODES = {
     "Bool": "?", "Int8": "b", "Uint8": "B", "Int16": "h", "Uint16": "H", "Int32": "i",
     "Uint32": "I", "Int64": "q", "Uint64": "Q", "Float32": "f", "Float64": "d",
@@ -32,6 +32,7 @@ Written by ``tools/tflite_layout.py`` from ``ai_edge_litert.schema_py_generated`
 A line is a table and its slots in order: a :mod:`struct` code, with ``=`` and the default where
 that is not 0; ``s`` a string; a table's name; ``|`` and a union's name, whose type is in the slot
 before; ``[]`` a vector of these; ``-`` a slot that is no longer used. Long lines go on indented.
+``OPERATORS`` are the names of the builtin operators by their code, from 0.
 """
 '''
 
@@ -69,10 +70,10 @@ def slots(table: type) -> list[str]:
     return [found.get(slot, "-") for slot in range(max(found, default=-1) + 1)]
 
 
-def members(union: type) -> list[str]:
-    """List the tables of a union by their number, from 1."""
+def members(union: type, least: int = 1) -> list[str]:
+    """List the names of a union or an enumeration by their number, from the least one."""
     numbers = {value: name for name, value in vars(union).items() if isinstance(value, int)}
-    return [numbers[number] for number in range(1, len(numbers))]
+    return [numbers[number] for number in range(least, len(numbers))]
 
 
 def wrapped(words: list[str]) -> str:
@@ -92,7 +93,8 @@ def layout() -> str:
     lines += [wrapped([name, *slots(value)]) for name, value in sorted(tables.items())]
     lines += ['"""', "", 'UNIONS = """']
     lines += [wrapped([name, *values]) for name, values in unions.items()]
-    return "\n".join([*lines, '"""', ""])
+    operators = wrapped(["", *members(official.BuiltinOperator, least=0)]).strip()
+    return "\n".join([*lines, '"""', "", 'OPERATORS = """', operators, '"""', ""])
 
 
 def main() -> None:

@@ -51,7 +51,7 @@ def file_of(recipe: Recipe, seed: int, data: Path, runs: Path) -> tuple[bytes, S
     candidate = Candidate(values={}, seed=seed, recipe=recipe)
     run_job(TrainJob(works=(CandidateJob.of(candidate),), epochs=None, data=data, folder=runs))
     outcome = load_outcome(runs, candidate.key)
-    return outcome.model, decode(SpeechIO, outcome.io, where="result.json: io")
+    return outcome.file.data, decode(SpeechIO, outcome.io, where="result.json: io")
 
 
 def contexts_of(data: SpeechDataset) -> dict[str, Callable[[int], np.ndarray]]:

@@ -28,13 +28,15 @@ repeats = 1
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, count_reads):
     folder = tmp_path_factory.mktemp("run")
     motefit.synthesize(folder / "climate.csv", climate_days=30)
     recipe = motefit.Recipe.loads(RECIPE, name="tiny")
     data, out = folder / "climate.csv", folder / "run"
     assert not motefit.can_resume(out)
-    result = motefit.fit(recipe, data=data, out=out, workers=1, progress="quiet")
+    with count_reads() as reads:
+        result = motefit.fit(recipe, data=data, out=out, workers=1, progress="quiet")
+    assert set(reads.models.values()) == {1}  # every model that the run chose among
     return data, out, result
 
 

@@ -1,14 +1,11 @@
 """``motefit check``: the figures are measured again from the bytes, in a second process."""
 
-import builtins
 import dataclasses
-import io
 import json
 import os
 import shutil
 import sys
 import zipfile
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,6 @@ import pytest
 from motefit.certify.check import check
 from motefit.runtime import load_bundle, write_bundle
 from motefit.spec.card import Card
-from motefit.tflite.flatbuffer.byte_map import Reader
 
 
 @pytest.fixture
@@ -50,30 +46,12 @@ def test_figures_are_reproduced_exactly_in_a_second_process(
 
 
 def test_a_check_reads_the_file_once_opens_the_zip_once_and_parses_the_model_once(
-    bundle, climate_run, tmp_path, monkeypatch
+    bundle, climate_run, tmp_path, count_reads
 ):
-    counts: Counter[str] = Counter()
-    real_open, real_zip, real_reader = io.open, zipfile.ZipFile.__init__, Reader.__init__
-
-    def counting_open(file, *args, **kwargs):
-        counts["read"] += isinstance(file, str | Path) and Path(file) == bundle
-        return real_open(file, *args, **kwargs)
-
-    def counting_zip(self, file, *args, **kwargs):
-        counts["unzip"] += 1
-        return real_zip(self, file, *args, **kwargs)
-
-    def counting_reader(self, data, labels):
-        counts["parse"] += 1
-        return real_reader(self, data, labels)
-
-    monkeypatch.setattr(io, "open", counting_open)
-    monkeypatch.setattr(builtins, "open", counting_open)
-    monkeypatch.setattr(zipfile.ZipFile, "__init__", counting_zip)
-    monkeypatch.setattr(Reader, "__init__", counting_reader)
-    found = check(bundle, climate_run.data, out=tmp_path / "out")
+    with count_reads() as reads:
+        found = check(bundle, climate_run.data, out=tmp_path / "out")
     assert found.differences == ()
-    assert counts == {"read": 1, "unzip": 1, "parse": 1}
+    assert (reads.files[bundle], reads.zips, list(reads.models.values())) == (1, 1, [1])
 
 
 def test_a_check_needs_no_zopfli(bundle, climate_run, tmp_path, monkeypatch):

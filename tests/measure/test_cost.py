@@ -8,26 +8,14 @@ import zipfile
 import numpy as np
 import pytest
 
-from motefit.graph.counter import count
 from motefit.measure.latency.paired import BenchmarkCase, measure_latency, saving_percent
-from motefit.measure.ram import MEASURED, activation_bytes, measure_ram
+from motefit.measure.ram import MEASURED, measure_ram
 from motefit.measure.size import measure_size
 from motefit.spec.errors import DataError, ModelFileError
-from motefit.tflite.inspect import inspect
 from motefit.tflite.micro import arena_bytes
 from motefit.tflite.model import ModelFile
-from motefit.tflite.write.write import write
 
 CLIP = np.zeros((1, 16_000), np.int16)
-FAMILIES = {
-    "dscnn": ((49, 10), {"width": 8, "blocks": 2}),
-    "cnn": ((49, 10), {}),
-    "tcnet": ((49, 10), {}),
-    "bcresnet": ((49, 40), {}),
-    "mlp": ((6, 2), {"units": (4,)}),
-    "conv1d": ((6, 2), {}),
-    "linear": ((6, 2), {"change": False}),
-}
 
 
 def test_size(speech_model):
@@ -112,13 +100,6 @@ def test_the_arithmetic_on_a_clock_that_the_test_turns(spotter):
 def test_too_few_rounds_are_an_error():
     with pytest.raises(DataError, match="at least 4 rounds"):
         measure_latency({}, rounds=3)
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_the_activation_bound_is_the_counters(make_graph, family):
-    shape, options = FAMILIES[family]
-    graph = make_graph(family, shape, 6, **options)
-    assert activation_bytes(inspect(write(graph))) == count(graph).activation_bytes
 
 
 def test_the_arena_is_measured_by_micro(speech_model):

@@ -11,6 +11,7 @@ from motefit.graph.quantize.calibration import calibrate
 from motefit.graph.quantize.quantize import quantize
 from motefit.measure.parity import measure_parity
 from motefit.spec.errors import DataError, ModelFileError
+from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
 
 NETS = {"bcresnet": {"channels": (4, 6), "blocks": (2, 1)}, "dscnn": {"width": 8, "blocks": 2}}
@@ -34,7 +35,7 @@ def net(name, rng):
 def test_every_layer_of_an_int8_file_is_exact(name, io, rng):
     graph, examples = net(name, rng)
     model = write(quantize(graph, calibrate(graph, examples), io=io))
-    found = measure_parity(model, examples)
+    found = measure_parity(ModelFile(data=model), examples)
     assert found.examples == len(examples)
     assert found.first is None
     layers = [layer for layer in found.layers if layer.exact]
@@ -46,7 +47,7 @@ def test_every_layer_of_an_int8_file_is_exact(name, io, rng):
 @pytest.mark.parametrize("name", sorted(families()))
 def test_layers_of_a_float_file_agree_to_the_tolerance(name, rng):
     graph, examples = net(name, rng)
-    found = measure_parity(write(graph), examples)
+    found = measure_parity(ModelFile(data=write(graph)), examples)
     assert found.first is None
     assert not any(layer.exact for layer in found.layers)
 
@@ -65,7 +66,7 @@ def test_the_first_layer_that_differs_is_named(kind, rng, monkeypatch):
         return result
 
     monkeypatch.setattr(int8, "step", step)
-    found = measure_parity(write(quantized), examples)
+    found = measure_parity(ModelFile(data=write(quantized)), examples)
     operator = "CONV_2D" if kind is Conv2D else "DEPTHWISE_CONV_2D"
     assert found.first == f"{wrong} {operator}"
     layer = found.layers[wrong]
@@ -77,11 +78,11 @@ def test_the_first_layer_that_differs_is_named(kind, rng, monkeypatch):
 def test_inputs_of_another_size(rng):
     graph, _ = net("linear", rng)
     with pytest.raises(DataError, match=r"takes \(n, 12\)"):
-        measure_parity(write(graph), np.zeros((3, 11)))
+        measure_parity(ModelFile(data=write(graph)), np.zeros((3, 11)))
     with pytest.raises(DataError):
-        measure_parity(write(graph), np.zeros((0, 12)))
+        measure_parity(ModelFile(data=write(graph)), np.zeros((0, 12)))
 
 
 def test_damaged_files(rng):
     with pytest.raises(ModelFileError):
-        measure_parity(b"\x10\0\0\0TFL3" + bytes(40), np.zeros((1, 4)))
+        measure_parity(ModelFile(data=b"\x10\0\0\0TFL3" + bytes(40)), np.zeros((1, 4)))

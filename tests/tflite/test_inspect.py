@@ -1,3 +1,5 @@
+import copy
+
 import flatbuffers
 import numpy as np
 import pytest
@@ -6,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motefit.graph.families import families
+from motefit.graph.mac_rules import CALLS, FREE, RULES, UNCOUNTED
 from motefit.spec.errors import ModelFileError
+from motefit.tflite.flatbuffer.reader import operators
 from motefit.tflite.inspect import Inspection, inspect
 from motefit.tflite.write.write import write
 
@@ -56,6 +60,7 @@ def test_a_file_made_elsewhere(case):
     a, b = inspect(ours), inspect(theirs)
     assert b.description == "made elsewhere"
     assert b.metadata == ("min_runtime_version",)
+    assert b.signatures == ("serving",)
     assert (a.ops, a.macs, a.parameters) == (b.ops, b.macs, b.parameters)
     assert b.bytes_by_part["names"] > 40 * len(b.tensors)
     assert b.bytes_by_part["metadata"] > 8
@@ -79,6 +84,138 @@ def test_details(case):
     assert (weight.dtype, weight.shape, len(weight.scale)) == ("int8", (4, 12), 4)
     assert weight.constant
     assert not source.constant
+
+
+def edited(data: bytes, change) -> bytes:
+    """The file after a change of its objects, packed by the official bindings."""
+    model = official.ModelT.InitFromObj(official.Model.GetRootAs(bytearray(data)))
+    change(model)
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def single(code, shapes, made, options=None, **tables) -> bytes:
+    """A file of one operator on float32 inputs of some shapes."""
+    model, graph, op = official.ModelT(), official.SubGraphT(), official.OperatorT()
+    model.version, model.buffers = 3, [official.BufferT()]
+    graph.tensors = []
+    for shape in [*shapes, made]:
+        tensor = official.TensorT()
+        tensor.shape, tensor.type, tensor.buffer = list(shape), official.TensorType.FLOAT32, 0
+        graph.tensors.append(tensor)
+    operator_code = official.OperatorCodeT()
+    operator_code.builtinCode = code
+    operator_code.deprecatedBuiltinCode = min(code, 127)
+    op.inputs, op.outputs = list(range(len(shapes))), [len(shapes)]
+    op.opcodeIndex = 0
+    if options is not None:
+        kind = type(options).__name__.removesuffix("T")
+        op.builtinOptionsType = getattr(official.BuiltinOptions, kind)
+        op.builtinOptions = options
+    for name, value in tables.items():
+        setattr(op, name, value)
+    graph.operators, graph.inputs, graph.outputs = [op], op.inputs, op.outputs
+    model.operatorCodes, model.subgraphs = [operator_code], [graph]
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def adjoint():
+    options = official.BatchMatMulOptionsT()
+    options.adjX = True
+    return options
+
+
+CODE = official.BuiltinOperator
+COUNTED = {
+    "batch-matmul": (CODE.BATCH_MATMUL, [(4, 2, 7), (4, 7, 3)], (4, 2, 3), None, 4 * 2 * 7 * 3),
+    "adjoint": (CODE.BATCH_MATMUL, [(7, 2), (7, 3)], (2, 3), adjoint(), 2 * 7 * 3),
+    "svdf": (CODE.SVDF, [(2, 5), (8, 5), (8, 10)], (2, 8), None, 2 * (8 * 5 + 8 * 10)),
+    "transposed": (
+        CODE.TRANSPOSE_CONV,
+        [(4,), (3, 2, 2, 5), (1, 4, 4, 5)],
+        (1, 8, 8, 3),
+        None,
+        4 * 4 * 5 * 2 * 2 * 3,  # every number of the input, with every weight of its channel
+    ),
+    "rnn": (CODE.RNN, [(2, 5), (8, 5), (8, 8), (8,), (2, 8)], (2, 8), None, 2 * (8 * 5 + 8 * 8)),
+    "volume": (
+        CODE.CONV_3D,
+        [(1, 4, 4, 4, 2), (2, 2, 2, 2, 3)],
+        (1, 3, 3, 3, 3),
+        None,
+        27 * 3 * 8 * 2,
+    ),
+    "mean": (CODE.MEAN, [(1, 4, 4, 3), (2,)], (1, 3), None, 48),
+    "tanh": (CODE.TANH, [(1, 4)], (1, 4), None, 0),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_multiply_accumulates_of_operators_that_we_do_not_write(name):
+    code, shapes, made, options, expected = COUNTED[name]
+    found = inspect(single(code, shapes, made, options))
+    assert (found.macs, found.ops[0].macs, found.not_counted) == (expected, expected, ())
+
+
+@pytest.mark.parametrize("code", [CODE.WHILE, CODE.STABLEHLO_DOT_GENERAL, CODE.SVDF])
+def test_an_operator_whose_work_the_file_does_not_tell_is_named(code):
+    """Among them an SVDF without the inputs that it needs."""
+    found = inspect(single(code, [(1, 4)], (1, 4)))
+    names = {value: name for name, value in vars(CODE).items()}
+    assert (found.macs, found.ops[0].macs, found.not_counted) == (0, None, (names[code],))
+
+
+def test_the_body_of_a_composite_counts_where_it_is_called():
+    body = official.ModelT.InitFromObj(
+        official.Model.GetRootAs(bytearray(single(CODE.FULLY_CONNECTED, [(1, 6), (4, 6)], (1, 4))))
+    )
+    options = official.StableHLOCompositeOptionsT()
+    options.name, options.decompositionSubgraphIndex = "dense", 1
+
+    def call(model):
+        model.subgraphs += body.subgraphs
+        model.operatorCodes += body.operatorCodes
+        model.subgraphs[1].operators[0].opcodeIndex = 1
+        model.subgraphs[0].operators *= 2
+
+    for target, expected in ((1, 2 * 24), (0, 0), (9, 0)):  # itself, and one that is not there
+        options.decompositionSubgraphIndex = target
+        data = single(
+            CODE.STABLEHLO_COMPOSITE,
+            [(1, 6), (4, 6)],
+            (1, 4),
+            builtinOptions2Type=official.BuiltinOptions2.StableHLOCompositeOptions,
+            builtinOptions2=options,
+        )
+        found = inspect(edited(data, call))
+        assert (found.macs, found.subgraphs) == (expected, 2)
+        assert found.not_counted == (() if expected else ("STABLEHLO_COMPOSITE",))
+
+
+def test_every_operator_of_the_schema_is_counted_free_or_named():
+    known = [*RULES, *FREE, *CALLS, *UNCOUNTED]
+    assert len(set(known)) == len(known)
+    assert set(known) == set(operators())
+
+
+def test_a_buffer_that_tensors_share_counts_once(case):
+    data = write(case("mlp", "float32").graph)
+
+    def share(model):
+        tensors, op = model.subgraphs[0].tensors, model.subgraphs[0].operators[0]
+        tensors.append(copy.copy(tensors[op.inputs[1]]))
+
+    assert inspect(edited(data, share)).parameters == inspect(data).parameters
+
+
+def test_what_is_behind_the_model_is_named(case):
+    data = write(case("mlp", "float32").graph)
+    found, before = inspect(data + b"PK" * 50), inspect(data)
+    assert found.bytes_by_part["appended"] == 100
+    assert {**found.bytes_by_part, "appended": 0} == before.bytes_by_part
 
 
 def test_sparsity(case):

@@ -13,13 +13,11 @@ from motefit.measure.latency.device_profile import measure_profile
 from motefit.measure.latency.paired import ROUNDS, BenchmarkCase, Resolver
 from motefit.measure.latency.remote import Host, bench_on
 from motefit.measure.workers.pinned import call_pinned
-from motefit.runtime.bundle import bundle_bytes, load_bundle
+from motefit.runtime.bundle import bundle_bytes, open_model
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.quiet import silence_litert
 from motefit.runtime.zoo import find_model
-from motefit.spec.errors import NoCardError
 from motefit.tasks import find_task
-from motefit.tflite.archive import read_model
 from motefit.tflite.model import ModelFile
 
 
@@ -95,36 +93,32 @@ def shown_names(models: Sequence[Path]) -> tuple[str, ...]:
 
 
 def _open(path: Path, name: str) -> BenchmarkEntry:
-    try:
-        bundle = load_bundle(path)
-    except NoCardError:
-        file = ModelFile.from_path(path)
+    found = open_model(path)
+    if isinstance(found, ModelFile):
         return BenchmarkEntry(
             name=name,
-            model=file,
-            benchmark_case=lambda threads, kind: _bare(file.data, threads, kind),
+            model=found,
+            benchmark_case=lambda threads, kind: _bare(found.data, threads, kind),
             has_frontend=False,
         )
-    task, io = find_task(bundle.card.task), bundle.card.io
+    task, io = find_task(found.card.task), found.card.io
 
     def benchmark_case(threads: int, kind: Resolver) -> BenchmarkCase:
-        return task.benchmark_case(bundle.model, io, threads=threads, xnnpack=kind == "xnnpack")
+        return task.benchmark_case(found.model, io, threads=threads, xnnpack=kind == "xnnpack")
 
     return BenchmarkEntry(
-        name=name, model=bundle.file, benchmark_case=benchmark_case, has_frontend=True
+        name=name, model=found.file, benchmark_case=benchmark_case, has_frontend=True
     )
 
 
 def _packed(path: Path) -> bytes:
     """Pack a model and its card, if any, into one file, after making sure that it runs here."""
-    try:
-        bundle = load_bundle(path)
-    except NoCardError:
-        model = read_model(path)
-        Interpreter(model)
-        return model
-    find_task(bundle.card.task).benchmark_case(bundle.model, bundle.card.io)
-    return bundle_bytes(bundle.model, bundle.card)
+    found = open_model(path)
+    if isinstance(found, ModelFile):
+        Interpreter(found.data)
+        return found.data
+    find_task(found.card.task).benchmark_case(found.model, found.card.io)
+    return bundle_bytes(found.model, found.card)
 
 
 class _Bare:

@@ -1,20 +1,22 @@
 """``inspect``: show the content of a .tflite file of any origin, and the costs of one run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from motefit.api.layer_parity import needs_card
 from motefit.api.layer_parity import parity as compare_layers
 from motefit.measure.claims import Claims, read_claims
 from motefit.measure.parity import Parity
 from motefit.measure.ram import Ram, measure_ram
+from motefit.runtime.bundle import open_model
 from motefit.runtime.zoo import find_model
 from motefit.spec.errors import ModelFileError
 from motefit.spec.metrics import format_value
 from motefit.spec.tables import Item, Printable, ResultTable, Styled
 from motefit.tflite.inspect import Inspection
 from motefit.tflite.model import ModelFile
-from motefit.tflite.validate import validate
+from motefit.tflite.validate import ALIGNMENT, unaligned, validate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,7 @@ class ModelReport(Printable):
         claims: how its weights are stored.
         arena: memory that TensorFlow Lite Micro needs, if it can be measured.
         problem: defect of a file that could be read anyway; empty: none.
+        notes: facts worth knowing about a valid file.
         parity: layer-by-layer comparison with LiteRT's builtin kernels; None if not requested.
     """
 
@@ -35,6 +38,7 @@ class ModelReport(Printable):
     claims: Claims
     arena: Ram
     problem: str
+    notes: tuple[str, ...]
     parity: Parity | None
 
     @property
@@ -56,6 +60,7 @@ class ModelReport(Printable):
         ]
         if self.problem:
             lines.append((Styled("invalid:", "bad"), f" {self.problem}"))
+        lines += [f"note: {note}" for note in self.notes]
         known = self.arena.arena_bytes
         arena = self.arena.method if known is None else f"{known} bytes"
         lines.append(f"arena of TensorFlow Lite Micro: {arena}")
@@ -85,23 +90,45 @@ def inspect(model: str | Path, *, parity: str | Path = "") -> ModelReport:
         DataError: if the inputs have another size.
     """
     path = find_model(model)
-    file = ModelFile.from_path(path)
+    inputs = str(parity)
+    found = open_model(path) if needs_card(inputs) else ModelFile.from_path(path)
+    file = found if isinstance(found, ModelFile) else found.file
     return ModelReport(
         path=path,
         file=file.inspection,
         claims=read_claims(file),
         arena=measure_ram(file),
-        problem=_problem(file.data),
-        parity=compare_layers(path, str(parity)) if str(parity) else None,
+        problem=_problem(file),
+        notes=tuple(_notes(file)),
+        parity=compare_layers(found, inputs, path=path) if inputs else None,
     )
 
 
-def _problem(data: bytes) -> str:
+def _problem(file: ModelFile) -> str:
     try:
-        validate(data)
+        validate(file.data, file.tables)
     except ModelFileError as error:
         return str(error)
     return ""
+
+
+def _notes(file: ModelFile) -> Iterator[str]:
+    found = file.inspection
+    if count := unaligned(file.tables):
+        yield (
+            f"{count} constants are not aligned to {ALIGNMENT} bytes; a processor that needs it "
+            "cannot run the file in place"
+        )
+    if found.not_counted:
+        yield f"multiply-accumulates not counted: {', '.join(found.not_counted)}"
+    if found.subgraphs > 1:
+        yield f"{found.subgraphs} subgraphs; tensors and operations are those of the first one"
+    if found.signatures:
+        yield f"signatures: {', '.join(found.signatures)}"
+    if found.metadata:
+        yield f"metadata: {', '.join(found.metadata)}"
+    if found.bytes_by_part["appended"]:
+        yield f"{found.bytes_by_part['appended']} bytes are appended to the model"
 
 
 def _shape(shape: Sequence[int]) -> str:
@@ -127,7 +154,7 @@ def _operations_table(found: Inspection) -> ResultTable:
             str(op.version),
             _shape(op.shape),
             found.tensors[op.outputs[0]].dtype if op.outputs else "",
-            str(op.macs),
+            "not counted" if op.macs is None else str(op.macs),
         )
         for op in found.ops
     ]

@@ -24,16 +24,15 @@ from motefit.measure.latency.protocols import (
 )
 from motefit.measure.machine import Machine, this_machine
 from motefit.measure.workers.pinned import call_pinned
-from motefit.runtime.bundle import load_bundle
+from motefit.runtime.bundle import Bundle, open_model
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.runtime.zoo import find_model
 from motefit.spec.card import Card
-from motefit.spec.errors import NoCardError, RecipeError
+from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.tables import Item, Printable
 from motefit.spec.tasks.speech_spec import NAME
-from motefit.tflite.archive import read_model
 
 ProtocolName = Literal["motefit", "2020", "2024"]
 RATE_HZ, LENGTH, STRIDE, BINS, LOWER_HZ, UPPER_HZ, COEFF = 16_000, 640, 320, 40, 20, 4000, 10
@@ -190,22 +189,23 @@ def latency_here(
 ) -> Measured:
     """Measure in this process: the part of :func:`latency` that runs in the worker."""
     machine = this_machine()
-    resize, card = 0, _card(model)
+    resize = 0
     pipeline: Pipeline | None = None
-    if card is not None and model is not None:
-        frontend = _of_card(card, flags, model)
-        pipeline = KeywordSpotter(read_model(model), card.io, threads=threads, xnnpack=xnnpack)
+    found = None if model is None else open_model(model)
+    if isinstance(found, Bundle):
+        frontend = _of_card(found.card, flags, str(model))
+        pipeline = KeywordSpotter(found.model, found.card.io, threads=threads, xnnpack=xnnpack)
     else:
         frontend, resize = _of_flags(flags, protocol)
-        if model is not None:
-            interpreter = Interpreter(read_model(model), threads=threads, xnnpack=xnnpack)
+        if found is not None:
+            interpreter = Interpreter(found.data, threads=threads, xnnpack=xnnpack)
             pipeline = ScriptedPipeline(frontend, interpreter, resize=resize)
     return Measured(
         protocol=protocol,
         result=_measure(pipeline, frontend, resize, protocol=protocol, pause_s=pause_s),
         frontend=frontend,
         resize=resize,
-        from_card=card is not None,
+        from_card=isinstance(found, Bundle),
         threads=threads,
         resolver="" if pipeline is None else "xnnpack" if xnnpack else "builtin",
         machine=machine,
@@ -236,23 +236,13 @@ def _measure(
     return measure_latency({"model": BenchmarkCase(pipeline=pipeline, example=noise)})["model"]
 
 
-def _card(model: Path | None) -> Card | None:
-    if model is None:
-        return None
-    try:
-        card = load_bundle(model).card
-    except NoCardError:
-        return None
+def _of_card(card: Card, flags: Flags, model: str) -> FrontEnd:
+    """Return the card's front end, unless a flag contradicts it."""
     if card.task != NAME:
         raise RecipeError(
             f"{model} is a model for {card.task}, which has no audio front end; "
             f"measure it with: motefit bench {model}"
         )
-    return card
-
-
-def _of_card(card: Card, flags: Flags, model: Path) -> FrontEnd:
-    """Return the card's front end, unless a flag contradicts it."""
     frontend: FrontEnd = card.io.frontend
     is_mfcc = frontend.kind == "mel" and frontend.coefficients > 0
     pairs: tuple[tuple[str, object, object], ...] = (

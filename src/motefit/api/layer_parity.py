@@ -5,27 +5,35 @@ from pathlib import Path
 import numpy as np
 
 from motefit.measure.parity import Parity, measure_parity
-from motefit.runtime.bundle import load_bundle
+from motefit.runtime.bundle import Bundle
 from motefit.runtime.quiet import silence_litert
+from motefit.spec.card import Card
 from motefit.spec.errors import DataError, NoCardError, RecipeError
 from motefit.spec.extras import require_training
 from motefit.spec.recipe import Recipe
 from motefit.tasks import find_task
-from motefit.tflite.archive import read_model
-from motefit.tflite.importer.read import read_graph
+from motefit.tflite.model import ModelFile
 
 RANDOM = "random"
 EXAMPLES = 64
 
 
-def parity(model: Path, data: str, *, examples: int = EXAMPLES) -> Parity:
+def needs_card(inputs: str) -> bool:
+    """Whether inputs are data of the model's task, which its card says how to turn into inputs."""
+    return bool(inputs) and inputs != RANDOM and not inputs.endswith(".npy")
+
+
+def parity(
+    found: Bundle | ModelFile, inputs: str, *, path: Path, examples: int = EXAMPLES
+) -> Parity:
     """Compare every layer of a file with LiteRT's builtin kernels.
 
     Args:
-        model: a .tflite file, or a zip of one.
-        data: ``"random"`` for normal numbers with variance 1, like normalized inputs; a ``.npy``
+        found: model file, with its card if :func:`needs_card` says so.
+        inputs: ``"random"`` for normal numbers with variance 1, like normalized inputs; a ``.npy``
             file of inputs (n, ...) as the network takes them; or, for a model with its card, the
             data of its task, whose validation set is used.
+        path: path of the file, for errors.
         examples: maximum number of examples.
 
     Raises:
@@ -35,13 +43,18 @@ def parity(model: Path, data: str, *, examples: int = EXAMPLES) -> Parity:
         NoCardError: for a task's data if the model has no card.
     """
     silence_litert()
-    content = read_model(model)
-    if data == RANDOM:
-        shape = (examples, *read_graph(content).input_shape)
-        return measure_parity(content, np.random.default_rng(0).normal(0.0, 1.0, shape))
-    if data.endswith(".npy"):
-        return measure_parity(content, _array(Path(data))[:examples])
-    return measure_parity(content, _inputs(model, Path(data), examples))
+    file = found if isinstance(found, ModelFile) else found.file
+    if inputs == RANDOM:
+        size = next((tensor.size for tensor in file.inspection.inputs), 1)
+        return measure_parity(file, np.random.default_rng(0).normal(0.0, 1.0, (examples, size)))
+    if inputs.endswith(".npy"):
+        return measure_parity(file, _array(Path(inputs))[:examples])
+    if isinstance(found, ModelFile):
+        raise NoCardError(
+            f"{path} has no card to say how its inputs are computed from {inputs}: give a "
+            ".npy file of inputs, or 'random'"
+        )
+    return measure_parity(file, _of_task(found.card, path, Path(inputs), examples))
 
 
 def _array(path: Path) -> np.ndarray:
@@ -57,15 +70,8 @@ def _array(path: Path) -> np.ndarray:
     return found
 
 
-def _inputs(model: Path, data: Path, examples: int) -> np.ndarray:
+def _of_task(card: Card, model: Path, data: Path, examples: int) -> np.ndarray:
     """Prepare inputs of the network from the validation set of its task's data."""
-    try:
-        card = load_bundle(model).card
-    except NoCardError:
-        raise NoCardError(
-            f"{model} has no card to say how its inputs are computed from {data}: give a .npy "
-            "file of inputs, or --parity random"
-        ) from None
     table = {key: value for key, value in card.recipe.items() if key != "name"}
     if not table:
         raise RecipeError(f"the card of {model} has no recipe; give a .npy file of inputs")

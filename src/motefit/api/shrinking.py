@@ -10,9 +10,9 @@ from motefit.runtime.zoo import find_model
 from motefit.spec.errors import ModelFileError
 from motefit.spec.files import write_atomic
 from motefit.spec.tables import Item, Printable, ResultTable
-from motefit.tflite.archive import read_model, zip_bytes
+from motefit.tflite.archive import zip_bytes
 from motefit.tflite.equivalence import EquivalenceReport, check_equivalence
-from motefit.tflite.inspect import inspect
+from motefit.tflite.model import ModelFile
 from motefit.tflite.shrink import needs_signatures
 from motefit.tflite.shrink import shrink as drop_unread
 
@@ -100,8 +100,11 @@ def shrink(
         OutputError: if the file cannot be written.
     """
     path = find_model(model)
-    before = read_model(path)
-    after = drop_unread(before, keep_signatures=keep_signatures, keep_metadata=keep_metadata)
+    file = ModelFile.from_path(path)
+    before = file.data
+    after = drop_unread(
+        before, file.tables, keep_signatures=keep_signatures, keep_metadata=keep_metadata
+    )
     target = path.with_name(f"{path.stem}.min.tflite") if out is None else Path(out)
     proof = None
     if len(after) < len(before):
@@ -113,14 +116,15 @@ def shrink(
                 "operators, tensors and constants"
             )
         write_atomic(target, after, what="the model")
-    parts = [inspect(data).bytes_by_part for data in (before, after)]
+    small = file if after == before else ModelFile(data=after)
+    parts = [each.inspection.bytes_by_part for each in (file, small)]
     removed = {name: parts[0][name] - parts[1][name] for name in parts[0]}
     return ShrinkResult(
         model=path,
         before_bytes=_sizes(before),
         after_bytes=_sizes(after),
         removed_bytes={name: count for name, count in removed.items() if count},
-        signatures_needed=needs_signatures(before) and not keep_signatures,
+        signatures_needed=needs_signatures(file.tables) and not keep_signatures,
         proof=proof,
         written=None if proof is None else target,
     )

@@ -17,7 +17,6 @@ from motefit.spec.codec import decode
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks import task_spec
 from motefit.tasks import AnyTask
-from motefit.tflite.model import ModelFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +117,7 @@ class FinalistMaker:
         self._listener.measuring("size, latency and memory of the finished files")
         for key, candidate in new.items():
             finished = Finalist(candidate=candidate, outcome=outcomes[key], facts={})
-            file = ModelFile(data=outcomes[key].model)
-            cost = measure_cost(self._task, self._recipe, file, finished.io)
+            cost = measure_cost(self._task, self._recipe, outcomes[key].file, finished.io)
             facts = {**cost.values, **outcomes[key].facts}
             self.finished[key] = replace(finished, facts=facts)
 

@@ -20,11 +20,11 @@ import numpy as np
 from motefit.data.cache import report_damage
 from motefit.graph.families import Problem, build
 from motefit.graph.graph import Graph
-from motefit.runtime.bundle import sha256
 from motefit.search.space import Candidate
 from motefit.spec.errors import ModelFileError
 from motefit.spec.files import DamagedFileError, read_sealed
 from motefit.spec.recipe import Recipe
+from motefit.tflite.model import ModelFile
 
 MODEL, RESULT, HISTORY = "model.tflite", "result.json", "history.jsonl"
 CHECKPOINT, DIVERGED = "training.checkpoint", "diverged.json"
@@ -106,14 +106,14 @@ class TrainedFile:
     """A candidate's file and its validation facts.
 
     Attributes:
-        model: the .tflite bytes.
+        file: the .tflite file.
         io: the task's section of the card, as a plain mapping.
         facts: validation facts by metric name.
         history: one mapping per epoch.
         seconds: duration of training and of making the file.
     """
 
-    model: bytes
+    file: ModelFile
     io: Mapping[str, Any]
     facts: Mapping[str, float]
     history: tuple[Mapping[str, float], ...]
@@ -169,12 +169,12 @@ def outcome_of(run: Path, key: str) -> TrainedFile | None:
     if result is None:
         return None
     try:
-        model = (folder / MODEL).read_bytes()
-        if sha256(model) != result["model_sha256"]:
+        file = ModelFile(data=(folder / MODEL).read_bytes())
+        if file.sha256 != result["model_sha256"]:
             _remove_damaged(folder / MODEL)
             return None
         return TrainedFile(
-            model=model,
+            file=file,
             io=result["io"],
             facts=result["facts"],
             history=tuple(result["history"]),

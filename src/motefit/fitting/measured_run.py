@@ -23,7 +23,6 @@ from motefit.spec.codec import dumps_json, encode
 from motefit.spec.errors import ModelFileError
 from motefit.spec.files import DamagedFileError, read_sealed, write_atomic, write_sealed
 from motefit.spec.recipe import Recipe
-from motefit.tflite.model import ModelFile
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +85,7 @@ class MeasuredRelease:
     def report(self, outcome: TrainedFile) -> str:
         """Render the report."""
         shipped = CertifiedModel(
-            model=ModelFile(data=outcome.model),
+            model=outcome.file,
             card=self.card,
             certificate=self.certificate,
             name=str(self.card.recipe["name"]),
@@ -111,7 +110,8 @@ def write_outputs(
     stored = _from_table(json.loads(dumps_json(measured)), where="measured.json")
     measured = {name: stored[name] for name in measured}
     reports = {name: m.report(outcomes[m.key]) for name, m in measured.items()}
-    bundles = {name: bundle_bytes(outcomes[m.key].model, m.card) for name, m in measured.items()}
+    models = {name: outcomes[m.key].file.data for name, m in measured.items()}
+    bundles = {name: bundle_bytes(models[name], m.card) for name, m in measured.items()}
     kept = {
         name: replace(
             m,
@@ -148,7 +148,7 @@ def finished(folder: RunDir, recipe: Recipe) -> Mapping[str, Release] | None:
         whole = {
             m.key: outcome
             for m in measured.values()
-            if (outcome := outcomes[m.key]) and sha256(outcome.model) == m.card.model_sha256
+            if (outcome := outcomes[m.key]) and outcome.file.sha256 == m.card.model_sha256
         }
         if len(whole) < len(outcomes):
             _log.warning("missing or damaged, with the files of its candidate: %s", named)

@@ -14,7 +14,6 @@ from motefit.fitting.run_dir import RunDir
 from motefit.search.trial import Trial, rejected_by
 from motefit.spec.recipe import Recipe
 from motefit.tasks import AnyTask, find_task, load_dataset
-from motefit.tflite.model import ModelFile
 
 MOST_ROWS = 300
 """Number of candidates in a report; rejected ones come last."""
@@ -73,7 +72,7 @@ def release(
 
 def _test_facts(task: AnyTask, finished: Finalist, data: Path | None) -> Facts:
     evaluation = _evaluation(finished.candidate.recipe, task, finished, data)
-    return measure_file(evaluation, ModelFile(data=finished.outcome.model), "test")
+    return measure_file(evaluation, finished.outcome.file, "test")
 
 
 def _evaluation(recipe: Recipe, task: AnyTask, finished: Finalist, data: Path | None) -> Evaluation:
@@ -84,7 +83,7 @@ def _evaluation(recipe: Recipe, task: AnyTask, finished: Finalist, data: Path | 
 def _test_quality(task: AnyTask, finished: Finalist, data: Path | None) -> Mapping[str, float]:
     """Measure a repeat on the test set; return these facts and its sizes."""
     dataset = load_dataset(task, finished.candidate.recipe, data)
-    measured = task.measure(finished.outcome.model, finished.io, dataset, "test").facts
+    measured = task.measure(finished.outcome.file.data, finished.io, dataset, "test").facts
     sizes = {k: v for k, v in finished.facts.items() if not is_quality(k)}
     return {**sizes, **measured}
 
@@ -103,7 +102,7 @@ def _shipped(
     evaluation = _evaluation(stated, task, finished, data)
     return certify_file(
         evaluation,
-        ModelFile(data=finished.outcome.model),
+        finished.outcome.file,
         provenance=provenance(
             seed=candidate.seed, data_sha256=task.data_key(evaluation.dataset), command=command
         ),

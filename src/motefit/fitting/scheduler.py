@@ -104,13 +104,14 @@ class Scheduler:
         Raises:
             MotefitError: for anything the user can fix; also if a training diverges.
         """
-        open_ones = [c for c in candidates if outcome_of(self._folder, c.key) is None]
+        have = {c.key: outcome_of(self._folder, c.key) for c in candidates}
+        open_ones = [c for c in candidates if have[c.key] is None]
         jobs = [self._job([CandidateJob.of(c)], None) for c in open_ones]
         epochs = {c.key: c.recipe.train.epochs for c in open_ones}
         lost = self._run(jobs, open_ones, epochs, "the finalists' files")
         for reason in lost.values():
             raise WorkerLost(reason)
-        return {c.key: load_outcome(self._folder, c.key) for c in candidates}
+        return {key: found or load_outcome(self._folder, key) for key, found in have.items()}
 
     def _job(self, works: Sequence[CandidateJob], epochs: int | None) -> TrainJob:
         return TrainJob(

@@ -1,11 +1,24 @@
 """Counts that need no training: parameters, multiply-accumulates, activation memory."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from motefit.graph.graph import INPUT, Graph
+from motefit.graph.mac_rules import POOL_HEIGHT, POOL_WIDTH, macs
+from motefit.graph.memory import peak_bytes
 from motefit.graph.ops import LSTM, AveragePool2D, Conv2D, Dense, DepthwiseConv2D, Op
 from motefit.graph.ops_signal import MatMul
+
+OPERATORS: Mapping[type[Op], str] = {
+    Conv2D: "CONV_2D",
+    DepthwiseConv2D: "DEPTHWISE_CONV_2D",
+    Dense: "FULLY_CONNECTED",
+    MatMul: "BATCH_MATMUL",
+    AveragePool2D: "AVERAGE_POOL_2D",
+    LSTM: "UNIDIRECTIONAL_SEQUENCE_LSTM",
+}
+"""Operations that multiply and add, as the operators that they become in a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,36 +46,32 @@ def count(graph: Graph) -> Counts:
 
 
 def _macs(graph: Graph, op: Op) -> int:
-    shapes = graph.shapes
-    out = math.prod(shapes[op.output])
-    if isinstance(op, Conv2D):
-        return out * math.prod(shapes[op.inputs[1]][1:])
-    if isinstance(op, DepthwiseConv2D):
-        return out * math.prod(shapes[op.inputs[1]][1:3])
-    if isinstance(op, MatMul):
-        return out * shapes[op.inputs[0]][1]
-    if isinstance(op, Dense):
-        return math.prod(shapes[op.inputs[1]])
+    if type(op) not in OPERATORS:
+        return 0
+
+    inputs = [graph.shapes[name] for name in op.inputs]
+    inputs[0], output = (1, *inputs[0]), (1, *graph.shapes[op.output])  # a batch of one
+    options = {}
     if isinstance(op, AveragePool2D):
-        return out * math.prod(op.window)
-    if isinstance(op, LSTM):
-        steps = shapes[op.inputs[0]][0]
-        return steps * (math.prod(shapes[op.inputs[1]]) + math.prod(shapes[op.inputs[2]]))
-    return 0
+        options = {POOL_HEIGHT: op.window[0], POOL_WIDTH: op.window[1]}
+    if isinstance(op, LSTM):  # a file has one weight for each gate
+        inputs = [inputs[0], *(weight[1:] for weight in inputs[1:3] for _ in range(weight[0]))]
+    return macs(OPERATORS[type(op)], inputs, output, options) or 0
 
 
 def _peak_bytes(graph: Graph) -> int:
-    size = {
+    sizes = {
         name: math.prod(graph.shapes[name]) * (1 if name in graph.quantization else 4)
         for name in graph.activations()
     }
-    last_use = {name: i for i, op in enumerate(graph.ops) for name in op.inputs if name in size}
-    last_use[graph.output] = len(graph.ops)
-    last_use |= {state.after: len(graph.ops) for state in graph.states}
-    alive = {INPUT, *(state.name for state in graph.states)}
-    peak = 0
-    for i, op in enumerate(graph.ops):
-        alive.add(op.output)
-        peak = max(peak, sum(size[name] for name in alive))
-        alive = {name for name in alive if last_use.get(name, i) > i}
-    return peak
+    held = dict[str, int]()
+    for op in graph.ops:
+        if isinstance(op, LSTM):  # hidden state and cell state: float32, or int8 and int16
+            units = graph.shapes[op.inputs[2]][1]
+            held[f"{op.output}.states"] = units * (3 if op.output in graph.quantization else 8)
+    return peak_bytes(
+        [(op.inputs, (op.output,)) for op in graph.ops],
+        {**sizes, **held},
+        first=(INPUT, *(state.name for state in graph.states), *held),
+        last=(graph.output, *(state.after for state in graph.states), *held),
+    )

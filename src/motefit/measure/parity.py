@@ -13,7 +13,7 @@ from motefit.graph.graph import INPUT, Graph
 from motefit.graph.ops import Op, Quantize
 from motefit.spec.errors import DataError, ModelFileError
 from motefit.tflite.importer.read import read_named
-from motefit.tflite.inspect import inspect
+from motefit.tflite.model import ModelFile
 
 FLOAT_TOLERANCE = 1e-5
 """Tolerance relative to a layer's greatest output, for sums in a different order."""
@@ -62,7 +62,7 @@ class Parity:
     first: str | None
 
 
-def measure_parity(model: bytes, batch: np.ndarray) -> Parity:
+def measure_parity(model: ModelFile, batch: np.ndarray) -> Parity:
     """Compare every layer of a file with LiteRT's builtin kernels, without XNNPACK.
 
     Args:
@@ -73,7 +73,7 @@ def measure_parity(model: bytes, batch: np.ndarray) -> Parity:
         DataError: for no examples, or examples that do not fit the input.
         ModelFileError: for a file that cannot be read or run.
     """
-    graph, names = read_named(model)
+    graph, names = read_named(model.data, model.tables)
     size = int(np.prod(graph.input_shape))
     batch = np.asarray(batch, np.float32)
     if not len(batch) or batch[0].size != size:
@@ -88,7 +88,7 @@ def measure_parity(model: bytes, batch: np.ndarray) -> Parity:
         if whole
         else float32.run_all(graph, given)
     )
-    theirs = _run_litert(model, given)
+    theirs = _run_litert(model.data, given)
     makers = _makers(model)
     last = {name: index for index, name in sorted(names.items()) if index in makers}
     layers = tuple(
@@ -100,9 +100,9 @@ def measure_parity(model: bytes, batch: np.ndarray) -> Parity:
     return Parity(examples=len(given), layers=layers, first=first)
 
 
-def _makers(model: bytes) -> Mapping[int, tuple[int, str]]:
+def _makers(model: ModelFile) -> Mapping[int, tuple[int, str]]:
     """Find place and name of the operator that produces a tensor, by its index."""
-    ops = inspect(model).ops
+    ops = model.inspection.ops
     return {index: (place, op.name) for place, op in enumerate(ops) for index in op.outputs}
 
 

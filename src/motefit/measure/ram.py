@@ -2,11 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from motefit.spec.errors import ModelFileError
-from motefit.tflite.flatbuffer.element_types import BITS_BY_NAME
-from motefit.tflite.inspect import Inspection, TensorInfo
 from motefit.tflite.micro import arena_bytes
 from motefit.tflite.model import ModelFile
 
@@ -45,37 +41,10 @@ def measure_ram(model: ModelFile) -> Ram:
     Raises:
         ModelFileError: for damaged bytes.
     """
-    bound = activation_bytes(model.inspection)
+    bound = model.inspection.activation_bytes
     try:
         arena = arena_bytes(model)
     except ModelFileError as error:
         return Ram(arena_bytes=None, activation_bytes=bound, method=str(error))
     method = ABSENT if arena is None else MEASURED
     return Ram(arena_bytes=arena, activation_bytes=bound, method=method)
-
-
-def activation_bytes(model: Inspection) -> int:
-    """Compute the largest sum of tensors alive at once; states are always alive.
-
-    A tensor lives from the operation that produces it to the last one that reads it, inputs from
-    the start and outputs to the end.
-    """
-    end = len(model.ops)
-    outputs = {id(tensor) for tensor in model.outputs}
-    peak = np.zeros(end + 1, np.int64)
-    for index, tensor in enumerate(model.tensors):
-        makers = [n for n, op in enumerate(model.ops) if index in op.outputs]
-        readers = [n for n, op in enumerate(model.ops) if index in op.inputs]
-        if tensor.constant or not (makers or readers):
-            continue
-        first, last = min(makers, default=0), max(readers, default=end)
-        if tensor.variable:
-            first, last = 0, end
-        elif id(tensor) in outputs:
-            last = end
-        peak[first : last + 1] += tensor.size * _element_bytes(tensor)
-    return int(peak.max())
-
-
-def _element_bytes(tensor: TensorInfo) -> int:
-    return -(-BITS_BY_NAME.get(tensor.dtype, 32) // 8)

@@ -1,15 +1,16 @@
-"""The first subgraph of a .tflite file as plain records: tensors with their data, and operators."""
+"""A .tflite file as plain records: subgraphs of tensors, with their data, and operators."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from motefit.graph.graph import Quantization
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.flatbuffer.element_types import DTYPES, stored_values
-from motefit.tflite.flatbuffer.reader import DecodedTable, damaged, read_tables
+from motefit.tflite.flatbuffer.reader import DecodedTable, damaged, operators, read_tables
 from motefit.tflite.flatbuffer.schema import (
     BufferSlot,
     ModelSlot,
@@ -20,7 +21,9 @@ from motefit.tflite.flatbuffer.schema import (
     TensorSlot,
     TensorType,
 )
-from motefit.tflite.inspect import MAX_RANK, operator_name
+
+MAX_RANK = 8
+TYPES = {int(kind): kind for kind in TensorType}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,17 +32,76 @@ class FileTensor:
 
     Attributes:
         name: empty where the file keeps none.
-        shape: with the batch; an open size is 1.
-        dtype: numpy's name, or the schema's where numpy has none.
-        data: of a constant, in the tensor's shape; None otherwise.
-        quantization: scales and zero point, or None.
+        written_shape: with the batch; -1 where a size is open.
+        kind: number of its type in the schema.
+        buffer: number of its buffer.
+        content: bytes of a constant, wherever they are in the file; empty otherwise.
+        is_plain: whether the content is all there is: neither sparse nor outside the tables.
+        variable: whether it keeps its value from one run to the next.
+        scale: one per tensor, one per channel, or none.
+        zero_point: as many as scales.
+        axis: of the channels.
     """
 
     name: str
-    shape: tuple[int, ...]
-    dtype: str
-    data: np.ndarray | None
-    quantization: Quantization | None
+    written_shape: tuple[int, ...]
+    kind: int
+    buffer: int
+    content: bytes
+    is_plain: bool
+    variable: bool
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    axis: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape with the batch; an open size is 1."""
+        return tuple(abs(n) for n in self.written_shape)
+
+    @property
+    def dtype(self) -> str:
+        """Type as the schema names it."""
+        return TYPES[self.kind].name.lower() if self.kind in TYPES else f"type {self.kind}"
+
+    @cached_property
+    def data(self) -> np.ndarray | None:
+        """Numbers of a constant in the tensor's shape; bytes of types that numpy has not.
+
+        Raises:
+            ModelFileError: for another number of bytes than the shape needs, and for sparse data.
+        """
+        if not self.content:
+            return None
+        if not self.is_plain:
+            raise ModelFileError(
+                f"tensor {self.name!r} is sparse, or its data are outside the file's tables; such "
+                "tensors are not read"
+            )
+        if self.kind not in TYPES:
+            raise damaged(f"a constant has the type {self.kind}")
+        return _array(self.content, TYPES[self.kind], self.shape)
+
+    @cached_property
+    def quantization(self) -> Quantization | None:
+        """Scales and zero point, or None.
+
+        Raises:
+            ModelFileError: for scales that are not positive, or zero points that differ.
+        """
+        if self.kind == TensorType.FLOAT32 or not self.scale:
+            return None
+        if len(set(self.zero_point)) > 1 or not -(2**15) <= sum(self.zero_point[:1]) < 2**15:
+            raise ModelFileError(f"tensor {self.name!r}: zero points that differ or are too large")
+        scale = np.array(self.scale, np.float32)
+        if not np.all(np.isfinite(scale)) or np.any(scale <= 0):
+            raise damaged(f"a scale of tensor {self.name!r} is not positive and finite")
+        return Quantization(
+            scale=scale,
+            zero_point=sum(self.zero_point[:1]),
+            axis=self.axis if scale.size > 1 or self.axis else None,
+            bits=4 if self.kind == TensorType.INT4 else 8,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +110,8 @@ class FileOp:
 
     Attributes:
         place: its number in the file.
-        name: as in the schema, such as ``CONV_2D``.
+        name: as in the schema, such as ``CONV_2D``; of a custom operator its own.
+        version: of the operator.
         inputs: tensor indices.
         outputs: tensor indices.
         options: numbers of its options by slot; those at their default are absent.
@@ -57,6 +120,7 @@ class FileOp:
 
     place: int
     name: str
+    version: int = 1
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Mapping[int, float]
@@ -69,6 +133,16 @@ class FileOp:
     def option(self, slot: int, default: float = 0) -> int:
         """An integer option."""
         return int(self.options.get(slot, default))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subgraph:
+    """Tensors and operators in order, and the tensors that a caller sets and reads."""
+
+    tensors: tuple[FileTensor, ...]
+    ops: tuple[FileOp, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,34 +159,87 @@ class Content:
         return tuple(op for op in self.ops if index in op.inputs)
 
 
-def read_content(data: bytes) -> Content:
+def read_content(data: bytes, tables: DecodedTable | None = None) -> Content:
     """Decode a file.
+
+    Args:
+        data: the whole file.
+        tables: its root table, where it was read before.
 
     Raises:
         ModelFileError: for damaged bytes, or a model with several subgraphs, inputs or outputs.
     """
-    model = read_tables(data)
-    subgraphs = model.records(ModelSlot.SUBGRAPHS)
+    subgraphs = read_subgraphs(data, read_tables(data) if tables is None else tables)
     if len(subgraphs) != 1:
         raise ModelFileError(
             f"a model with one subgraph is needed, this one has {len(subgraphs)} "
             "(a loop or a branch, such as WHILE: convert an LSTM fused)"
         )
-    buffers = model.records(ModelSlot.BUFFERS)
-    tensors = tuple(_tensor(t, buffers) for t in subgraphs[0].records(SubGraphSlot.TENSORS))
-    edges = []
-    for slot, side in ((SubGraphSlot.INPUTS, "input"), (SubGraphSlot.OUTPUTS, "output")):
-        indices = _indices(subgraphs[0], slot, tensors)
-        if len(indices) != 1 or indices[0] < 0:
-            raise ModelFileError(f"a model with one {side} is needed, this one has {len(indices)}")
-        edges.append(indices[0])
-    codes = model.records(ModelSlot.OPERATOR_CODES)
-    ops = subgraphs[0].records(SubGraphSlot.OPERATORS)
+    (graph,) = subgraphs
+    for edges, side in ((graph.inputs, "input"), (graph.outputs, "output")):
+        if len(edges) != 1:
+            raise ModelFileError(f"a model with one {side} is needed, this one has {len(edges)}")
     return Content(
+        tensors=graph.tensors, ops=graph.ops, input=graph.inputs[0], output=graph.outputs[0]
+    )
+
+
+def read_subgraphs(data: bytes, model: DecodedTable) -> tuple[Subgraph, ...]:
+    """Decode every subgraph.
+
+    Args:
+        data: the whole file.
+        model: its root table.
+
+    Raises:
+        ModelFileError: for a number that refers to nothing, an absurd shape, or data outside the
+            file.
+    """
+    codes = [_code(code) for code in model.records(ModelSlot.OPERATOR_CODES)]
+    contents = [_content(data, buffer) for buffer in model.records(ModelSlot.BUFFERS)]
+    return tuple(_subgraph(g, codes, contents) for g in model.records(ModelSlot.SUBGRAPHS))
+
+
+Code = tuple[str, int]
+"""Name and version of an operator."""
+
+
+def _code(code: DecodedTable) -> Code:
+    """The greater one of the old and the new field is the code (``GetBuiltinCode`` in LiteRT)."""
+    old = code.number(OperatorCodeSlot.DEPRECATED_BUILTIN_CODE)
+    number = int(max(old, code.number(OperatorCodeSlot.BUILTIN_CODE)))
+    names = operators()
+    name = names[number] if number < len(names) else f"OPERATOR_{number}"
+    custom = code.text(OperatorCodeSlot.CUSTOM_CODE)
+    return custom or name, int(code.number(OperatorCodeSlot.VERSION))
+
+
+def _content(data: bytes, buffer: DecodedTable) -> tuple[bytes, bool]:
+    """Bytes of a buffer, and whether they are inside the tables."""
+    inside = buffer.numbers(BufferSlot.DATA)
+    start, size = (int(buffer.number(slot)) for slot in (BufferSlot.OFFSET, BufferSlot.SIZE))
+    if inside.size or start <= 1:
+        return inside.tobytes(), start == 0
+    if start + size > len(data):
+        raise damaged(f"{size} bytes at {start} lie outside its {len(data)} bytes")
+    return data[start : start + size], False
+
+
+def _subgraph(
+    graph: DecodedTable, codes: Sequence[Code], contents: Sequence[tuple[bytes, bool]]
+) -> Subgraph:
+    tensors = tuple(_tensor(t, contents) for t in graph.records(SubGraphSlot.TENSORS))
+    ops = enumerate(graph.records(SubGraphSlot.OPERATORS))
+    inputs, outputs = (
+        _indices(graph, slot, tensors) for slot in (SubGraphSlot.INPUTS, SubGraphSlot.OUTPUTS)
+    )
+    if -1 in {*inputs, *outputs}:
+        raise damaged("an input or output of the graph is absent")
+    return Subgraph(
         tensors=tensors,
-        ops=tuple(_operator(i, op, codes, tensors) for i, op in enumerate(ops)),
-        input=edges[0],
-        output=edges[1],
+        ops=tuple(_operator(place, op, codes, tensors) for place, op in ops),
+        inputs=inputs,
+        outputs=outputs,
     )
 
 
@@ -125,18 +252,18 @@ def _indices(table: DecodedTable, slot: int, tensors: Sequence[FileTensor]) -> t
 
 
 def _operator(
-    place: int, op: DecodedTable, codes: Sequence[DecodedTable], tensors: Sequence[FileTensor]
+    place: int, op: DecodedTable, codes: Sequence[Code], tensors: Sequence[FileTensor]
 ) -> FileOp:
     index = int(op.number(OperatorSlot.OPCODE_INDEX))
     if index >= len(codes):
         raise damaged(f"operator code {index} of {len(codes)} is referred to")
-    old = codes[index].number(OperatorCodeSlot.DEPRECATED_BUILTIN_CODE)
-    code = int(max(old, codes[index].number(OperatorCodeSlot.BUILTIN_CODE)))
-    options = op.child(OperatorSlot.BUILTIN_OPTIONS)
-    fields = options.fields if options is not None else {}
+    name, version = codes[index]
+    options = op.child(OperatorSlot.BUILTIN_OPTIONS) or op.child(OperatorSlot.BUILTIN_OPTIONS_2)
+    fields = {} if options is None else options.fields
     return FileOp(
         place=place,
-        name=codes[index].text(OperatorCodeSlot.CUSTOM_CODE) or operator_name(code),
+        name=name,
+        version=version,
         inputs=_indices(op, OperatorSlot.INPUTS, tensors),
         outputs=_indices(op, OperatorSlot.OUTPUTS, tensors),
         options={s: value for s, value in fields.items() if isinstance(value, int | float)},
@@ -144,63 +271,40 @@ def _operator(
     )
 
 
-def _tensor(tensor: DecodedTable, buffers: Sequence[DecodedTable]) -> FileTensor:
+def _tensor(tensor: DecodedTable, contents: Sequence[tuple[bytes, bool]]) -> FileTensor:
     shape = tuple(int(n) for n in tensor.numbers(TensorSlot.SHAPE))
     if len(shape) > MAX_RANK or any(n < -1 for n in shape):
         raise damaged(f"a tensor has the shape {shape[: MAX_RANK + 1]}")
-    shape = tuple(abs(n) for n in shape)
-    code = int(tensor.number(TensorSlot.TYPE))
-    if code not in set(TensorType):
-        raise damaged(f"a tensor has the type {code}")
     index = int(tensor.number(TensorSlot.BUFFER))
-    if index >= len(buffers):
-        raise damaged(f"a tensor refers to buffer {index} of {len(buffers)}")
-    if buffers[index].number(BufferSlot.OFFSET) or tensor.child(TensorSlot.SPARSITY) is not None:
-        raise ModelFileError("sparse tensors, and data outside the file's tables, are not read")
-    data = buffers[index].numbers(BufferSlot.DATA).tobytes()
-    quantization = tensor.child(TensorSlot.QUANTIZATION)
-    name = tensor.text(TensorSlot.NAME)
+    if index >= len(contents):
+        raise damaged(f"a tensor refers to buffer {index} of {len(contents)}")
+    content, inside = contents[index]
+    scales = tensor.child(TensorSlot.QUANTIZATION)
     return FileTensor(
-        name=name,
-        shape=shape,
-        dtype=TensorType(code).name.lower(),
-        data=_array(data, code, shape) if data else None,
-        quantization=_quantization(quantization, name, bits=4 if code == TensorType.INT4 else 8)
-        if quantization is not None and code != TensorType.FLOAT32
-        else None,
+        name=tensor.text(TensorSlot.NAME),
+        written_shape=shape,
+        kind=int(tensor.number(TensorSlot.TYPE)),
+        buffer=index,
+        content=content,
+        is_plain=inside and tensor.child(TensorSlot.SPARSITY) is None,
+        variable=bool(tensor.number(TensorSlot.IS_VARIABLE)),
+        scale=() if scales is None else tuple(scales.numbers(QuantizationSlot.SCALE).tolist()),
+        zero_point=()
+        if scales is None
+        else tuple(scales.numbers(QuantizationSlot.ZERO_POINT).tolist()),
+        axis=0 if scales is None else int(scales.number(QuantizationSlot.QUANTIZED_DIMENSION)),
     )
 
 
-def _array(data: bytes, code: int, shape: tuple[int, ...]) -> np.ndarray:
-    """The numbers of a constant; bytes of types that numpy has not; int4 as int8."""
-    kind, size = TensorType(code), math.prod(shape)
-    if kind == TensorType.INT4:
-        if len(data) != (size + 1) // 2:
-            raise damaged(f"a constant of shape {shape} and type int4 has {len(data)} bytes")
-        return stored_values(data, kind, size).reshape(shape)
+def _array(data: bytes, kind: TensorType, shape: tuple[int, ...]) -> np.ndarray:
+    """The numbers of a constant; int4 as int8."""
+    size = math.prod(shape)
     dtype = np.dtype(DTYPES.get(kind, "V1"))
-    if dtype.kind == "V":
+    wanted = (size + 1) // 2 if kind == TensorType.INT4 else size * dtype.itemsize
+    if kind != TensorType.INT4 and dtype.kind == "V":
         return np.frombuffer(data, dtype)
-    if len(data) != size * dtype.itemsize:
-        raise damaged(f"a constant of shape {shape} and type {dtype} has {len(data)} bytes")
-    return np.frombuffer(data, dtype).astype(dtype.newbyteorder("=")).reshape(shape)
-
-
-def _quantization(table: DecodedTable, name: str, bits: int) -> Quantization | None:
-    scale, zeros = (
-        table.numbers(slot) for slot in (QuantizationSlot.SCALE, QuantizationSlot.ZERO_POINT)
-    )
-    if not scale.size:
-        return None
-    if len(set(zeros.tolist())) > 1 or not -(2**15) <= zeros[:1].sum() < 2**15:
-        raise ModelFileError(f"tensor {name!r}: zero points that differ or are too large")
-    values = scale.astype(np.float32)
-    if not np.all(np.isfinite(values)) or np.any(values <= 0):
-        raise damaged(f"a scale of tensor {name!r} is not positive and finite")
-    axis = int(table.number(QuantizationSlot.QUANTIZED_DIMENSION))
-    return Quantization(
-        scale=values,
-        zero_point=int(zeros[:1].sum()),
-        axis=axis if scale.size > 1 or axis else None,
-        bits=bits,
-    )
+    if len(data) != wanted:
+        name = kind.name.lower()
+        raise damaged(f"a constant of shape {shape} and type {name} has {len(data)} bytes")
+    values = stored_values(data, kind, size).reshape(shape)
+    return values.astype(values.dtype.newbyteorder("="), copy=False)

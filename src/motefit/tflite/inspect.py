@@ -6,37 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from motefit.graph.mac_rules import CALLS, macs
+from motefit.graph.memory import peak_bytes
+from motefit.tflite.content import TYPES, FileOp, FileTensor, Subgraph, read_subgraphs
 from motefit.tflite.flatbuffer import schema
-from motefit.tflite.flatbuffer.byte_map import Reader, TableView
-from motefit.tflite.flatbuffer.element_types import NONE, stored_values
-from motefit.tflite.flatbuffer.reader import damaged
-from motefit.tflite.flatbuffer.schema import (
-    BufferSlot,
-    MetadataSlot,
-    ModelSlot,
-    Operator,
-    OperatorCodeSlot,
-    OperatorSlot,
-    QuantizationSlot,
-    SubGraphSlot,
-    TensorSlot,
-    TensorType,
-)
+from motefit.tflite.flatbuffer.byte_map import bytes_by_part
+from motefit.tflite.flatbuffer.element_types import BITS_BY_NAME, NONE, stored_values
+from motefit.tflite.flatbuffer.reader import DecodedTable, damaged, read_tables
+from motefit.tflite.flatbuffer.schema import MetadataSlot, ModelSlot, SignatureSlot
 
-LABELS = (
-    "padding",
-    "constants",
-    "scales",
-    "zero points",
-    "shapes",
-    "names",
-    "metadata",
-    "operators",
-    "tensors",
-    "buffers",
-    "model",
-)
-MAX_RANK = 8
 CONVOLUTIONS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
 
 
@@ -78,14 +56,23 @@ class TensorInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class OpInfo:
-    """One operator: indices are into the tensors of its subgraph, -1 for an absent input."""
+    """One operator: indices are into the tensors of its subgraph, -1 for an absent input.
+
+    Attributes:
+        name: as in the schema; of a custom operator its own.
+        version: of the operator.
+        inputs: tensors that it reads.
+        outputs: tensors that it makes.
+        shape: of the first output.
+        macs: multiply-accumulates of one run; None where the file does not tell.
+    """
 
     name: str
     version: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     shape: tuple[int, ...]
-    macs: int
+    macs: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,16 +81,18 @@ class Inspection:
 
     Attributes:
         size_bytes: of the file.
-        bytes_by_part: where they go; sums to ``size_bytes``. What two parts share counts for the
-            one that is read first.
+        bytes_by_part: where they go; sums to ``size_bytes``.
         tensors: of the first subgraph.
         ops: of the first subgraph, in order.
         inputs: tensors that a caller sets.
         outputs: tensors that a caller reads.
-        parameters: numbers in weights and biases.
+        parameters: numbers in weights and biases; a buffer that several tensors share counts once.
         zero_parameters: those of them that are the real number 0.
-        macs: multiply-accumulates of one run, as :mod:`motefit.graph.counter` counts.
+        macs: multiply-accumulates of one run, see :mod:`motefit.graph.mac_rules`.
+        not_counted: operators whose multiply-accumulates the file does not tell, each name once.
+        activation_bytes: largest sum of activations alive at once; states are always alive.
         subgraphs: how many there are.
+        signatures: their keys.
         description: free text of the file.
         metadata: names of its entries.
     """
@@ -117,7 +106,10 @@ class Inspection:
     parameters: int
     zero_parameters: int
     macs: int
+    not_counted: tuple[str, ...]
+    activation_bytes: int
     subgraphs: int
+    signatures: tuple[str, ...]
     description: str
     metadata: tuple[str, ...]
 
@@ -127,240 +119,150 @@ class Inspection:
         return self.zero_parameters / self.parameters if self.parameters else 0.0
 
 
-def inspect(data: bytes) -> Inspection:
+def inspect(data: bytes, tables: DecodedTable | None = None) -> Inspection:
     """Take a .tflite file apart.
 
     Args:
         data: the whole file.
+        tables: its root table, where it was read before.
 
     Raises:
         ModelFileError: for bytes that are not a whole .tflite file.
     """
-    if len(data) < 8 or data[4:8] != schema.IDENTIFIER:
-        raise damaged(f"{len(data)} bytes without the mark TFL3 are not a TensorFlow Lite model")
-    reader = Reader(data, LABELS)
-    reader.claim(4, 4, "model")
-    model = reader.table(reader.follow(0, "model"), "model")
-    version = model.number(ModelSlot.VERSION, "I")
+    model = read_tables(data) if tables is None else tables
+    version = model.number(ModelSlot.VERSION)
     if version != schema.VERSION:
-        raise damaged(f"schema version {version}, only {schema.VERSION} is known")
-    codes = [_code(code) for code in model.children(ModelSlot.OPERATOR_CODES, "operators")]
-    buffers = model.children(ModelSlot.BUFFERS, "buffers")
-    metadata = tuple(_metadata(m, buffers) for m in model.children(ModelSlot.METADATA, "metadata"))
-    model.array(ModelSlot.METADATA_BUFFER, "<i4", "metadata")
-    for signature in model.children(ModelSlot.SIGNATURE_DEFS, "metadata"):
-        _signature(signature)
-    graphs = [
-        _subgraph(graph, codes, buffers) for graph in model.children(ModelSlot.SUBGRAPHS, "model")
-    ]
+        raise damaged(f"schema version {version:g}, only {schema.VERSION} is known")
+    entries, buffers = model.records(ModelSlot.METADATA), model.records(ModelSlot.BUFFERS)
+    for index in [entry.number(MetadataSlot.BUFFER) for entry in entries]:
+        if index >= len(buffers):
+            raise damaged(f"metadata refers to buffer {index:g} of {len(buffers)}")
+    graphs = read_subgraphs(data, model)
     if not graphs:
         raise damaged("it has no subgraph")
-    main = graphs[0]
-    weights = [tensor for graph in graphs for tensor in _parameters(graph)]
+    main, counter = graphs[0], _MacCounter(graphs)
+    total = counter.graph(0)
+    tensors = tuple(_tensor(tensor) for tensor in main.tensors)
+    weights = _parameters(graphs)
     return Inspection(
         size_bytes=len(data),
-        description=model.text(ModelSlot.DESCRIPTION, "names"),
-        bytes_by_part=reader.totals(),
-        tensors=main.tensors,
-        ops=main.ops,
-        inputs=tuple(main.tensors[i] for i in main.inputs),
-        outputs=tuple(main.tensors[i] for i in main.outputs),
+        bytes_by_part=bytes_by_part(data, model),
+        tensors=tensors,
+        ops=tuple(_operator(op, main, counter.op(main, op)) for op in main.ops),
+        inputs=tuple(tensors[i] for i in main.inputs),
+        outputs=tuple(tensors[i] for i in main.outputs),
         parameters=sum(tensor.size for tensor in weights),
         zero_parameters=sum(tensor.zeros for tensor in weights),
-        macs=sum(op.macs for op in main.ops),
+        macs=total or 0,
+        not_counted=tuple(sorted(counter.unknown)),
+        activation_bytes=_activation_bytes(main),
         subgraphs=len(graphs),
-        metadata=metadata,
+        signatures=tuple(
+            signature.text(SignatureSlot.KEY)
+            for signature in model.records(ModelSlot.SIGNATURE_DEFS)
+        ),
+        description=model.text(ModelSlot.DESCRIPTION),
+        metadata=tuple(entry.text(MetadataSlot.NAME) for entry in entries),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Subgraph:
-    tensors: tuple[TensorInfo, ...]
-    ops: tuple[OpInfo, ...]
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-
-
-def _code(code: TableView) -> tuple[str, int]:
-    number = max(
-        code.number(OperatorCodeSlot.DEPRECATED_BUILTIN_CODE, "b"),
-        code.number(OperatorCodeSlot.BUILTIN_CODE, "i"),
-    )
-    custom = code.text(OperatorCodeSlot.CUSTOM_CODE, "names")
-    name = custom or operator_name(number)
-    return name, code.number(OperatorCodeSlot.VERSION, "i", 1)
-
-
-def operator_name(number: int) -> str:
-    """Name of an operator code, as in the schema."""
-    if number in set(Operator):
-        return Operator(number).name
-    from ai_edge_litert import schema_py_generated  # noqa: PLC0415  (0.1 s; foreign files only)
-
-    names = vars(schema_py_generated.BuiltinOperator)
-    return next((name for name, value in names.items() if value == number), f"OPERATOR_{number}")
-
-
-def _metadata(entry: TableView, buffers: Sequence[TableView]) -> str:
-    index = entry.number(MetadataSlot.BUFFER, "I")
-    if index >= len(buffers):
-        raise damaged(f"metadata refers to buffer {index} of {len(buffers)}")
-    _data(buffers[index], "metadata")
-    return entry.text(MetadataSlot.NAME, "names")
-
-
-def _signature(signature: TableView) -> None:
-    for slot in (0, 1):
-        for entry in signature.children(slot, "metadata"):
-            entry.text(0, "names")
-    signature.text(2, "names")
-
-
-def _data(buffer: TableView, label: str) -> bytes:
-    inside = buffer.array(BufferSlot.DATA, "<u1", label)
-    if inside.size:
-        return inside.tobytes()
-    offset, size = (buffer.number(slot, "Q") for slot in (BufferSlot.OFFSET, BufferSlot.SIZE))
-    if offset <= 1:
-        return b""
-    buffer.reader.claim(offset, size, label)
-    return buffer.reader.data[offset : offset + size]
-
-
-def _subgraph(
-    graph: TableView, codes: Sequence[tuple[str, int]], buffers: Sequence[TableView]
-) -> _Subgraph:
-    tensors = tuple(_tensor(t, buffers) for t in graph.children(SubGraphSlot.TENSORS, "tensors"))
-    inputs, outputs = (
-        _indices(graph, slot, "model", tensors)
-        for slot in (SubGraphSlot.INPUTS, SubGraphSlot.OUTPUTS)
-    )
-    if -1 in {*inputs, *outputs}:
-        raise damaged("an input or output of the graph is absent")
-    graph.text(SubGraphSlot.NAME, "names")
-    ops = graph.children(SubGraphSlot.OPERATORS, "operators")
-    return _Subgraph(
-        tensors=tensors,
-        ops=tuple(_operator(op, codes, tensors) for op in ops),
-        inputs=inputs,
-        outputs=outputs,
-    )
-
-
-def _indices(
-    table: TableView, slot: int, label: str, tensors: Sequence[TensorInfo]
-) -> tuple[int, ...]:
-    indices = tuple(int(i) for i in table.array(slot, "<i4", label))
-    wrong = [i for i in indices if not -1 <= i < len(tensors)]
-    if wrong:
-        raise damaged(f"tensor {wrong[0]} of {len(tensors)} is referred to")
-    return indices
-
-
-def _tensor(tensor: TableView, buffers: Sequence[TableView]) -> TensorInfo:
-    shape = tuple(int(n) for n in tensor.array(TensorSlot.SHAPE, "<i4", "shapes"))
-    if len(shape) > MAX_RANK or any(n < -1 for n in shape):
-        raise damaged(f"a tensor has the shape {shape[: MAX_RANK + 1]}")
-    tensor.array(TensorSlot.SHAPE_SIGNATURE, "<i4", "shapes")
-    code = tensor.number(TensorSlot.TYPE, "b")
-    index = tensor.number(TensorSlot.BUFFER, "I")
-    if index >= len(buffers):
-        raise damaged(f"a tensor refers to buffer {index} of {len(buffers)}")
-    data = _data(buffers[index], "constants")
-    scale, zero_point, axis = _quantization(tensor.child(TensorSlot.QUANTIZATION))
-    name = tensor.text(TensorSlot.NAME, "names")
-    known = code in set(TensorType)
-    zero = zero_point[0] if zero_point and len(set(zero_point)) == 1 else 0
-    values = (
-        stored_values(data, TensorType(code), math.prod(abs(n) for n in shape)) if known else NONE
-    )
+def _tensor(tensor: FileTensor) -> TensorInfo:
+    same = tensor.zero_point and len(set(tensor.zero_point)) == 1
+    values = _values(tensor)
     return TensorInfo(
-        name=name,
-        shape=shape,
-        dtype=TensorType(code).name.lower() if known else f"type {code}",
-        constant=bool(data),
-        data_bytes=len(data),
-        zeros=int(np.count_nonzero(values == zero)),
+        name=tensor.name,
+        shape=tensor.written_shape,
+        dtype=tensor.dtype,
+        constant=bool(tensor.content),
+        data_bytes=len(tensor.content),
+        zeros=int(np.count_nonzero(values == (tensor.zero_point[0] if same else 0))),
         distinct=len(np.unique(values)),
-        variable=bool(tensor.number(TensorSlot.IS_VARIABLE, "B")),
-        scale=scale,
-        zero_point=zero_point,
-        axis=axis,
+        variable=tensor.variable,
+        scale=tensor.scale,
+        zero_point=tensor.zero_point,
+        axis=tensor.axis,
     )
 
 
-def _quantization(table: TableView | None) -> tuple[tuple[float, ...], tuple[int, ...], int]:
-    if table is None:
-        return (), (), 0
-    table.array(QuantizationSlot.MIN, "<f4", "scales")
-    table.array(QuantizationSlot.MAX, "<f4", "scales")
-    scale = table.array(QuantizationSlot.SCALE, "<f4", "scales")
-    zero_point = table.array(QuantizationSlot.ZERO_POINT, "<i8", "zero points")
-    axis = table.number(QuantizationSlot.QUANTIZED_DIMENSION, "i")
-    return tuple(scale.tolist()), tuple(zero_point.tolist()), axis
+def _values(tensor: FileTensor) -> np.ndarray:
+    """Numbers that the file holds, however many; none for types without a known layout."""
+    if not tensor.content or tensor.kind not in TYPES:
+        return NONE
+    return stored_values(tensor.content, TYPES[tensor.kind], math.prod(tensor.shape))
 
 
-def _operator(
-    op: TableView, codes: Sequence[tuple[str, int]], tensors: Sequence[TensorInfo]
-) -> OpInfo:
-    index = op.number(OperatorSlot.OPCODE_INDEX, "I")
-    if index >= len(codes):
-        raise damaged(f"operator code {index} of {len(codes)} is referred to")
-    name, version = codes[index]
-    inputs = _indices(op, OperatorSlot.INPUTS, "operators", tensors)
-    outputs = _indices(op, OperatorSlot.OUTPUTS, "operators", tensors)
-    _indices(op, OperatorSlot.INTERMEDIATES, "operators", tensors)
-    op.array(OperatorSlot.CUSTOM_OPTIONS, "<u1", "operators")
-    options = op.child(OperatorSlot.BUILTIN_OPTIONS)
-    shape = tensors[outputs[0]].shape if outputs and outputs[0] >= 0 else ()
+def _operator(op: FileOp, graph: Subgraph, count: int | None) -> OpInfo:
+    made = [graph.tensors[i].written_shape for i in op.outputs[:1] if i >= 0]
     return OpInfo(
-        name=name,
-        version=version,
-        inputs=inputs,
-        outputs=outputs,
-        shape=shape,
-        macs=_macs(name, [tensors[i] for i in inputs if i >= 0], shape, options),
+        name=op.name,
+        version=op.version,
+        inputs=op.inputs,
+        outputs=op.outputs,
+        shape=made[0] if made else (),
+        macs=count,
     )
 
 
-def _macs(
-    name: str,
-    inputs: Sequence[TensorInfo],
-    shape: Sequence[int],
-    options: TableView | None,
-) -> int:
-    out = math.prod(abs(n) for n in shape)
-    if name == "AVERAGE_POOL_2D" and options is not None:
-        return out * options.number(3, "i") * options.number(4, "i")
-    if name == "UNIDIRECTIONAL_SEQUENCE_LSTM" and inputs and len(inputs[0].shape) == 3:
-        steps = abs(inputs[0].shape[0] * inputs[0].shape[1])
-        return steps * sum(t.size for t in inputs[1:] if len(t.shape) == 2 and not t.variable)
-    if len(inputs) < 2:
-        return 0
-    weight = inputs[1].shape
-    if name == "BATCH_MATMUL" and len(inputs[0].shape) >= 2:
-        return out * abs(inputs[0].shape[-1])
-    if name == "CONV_2D" and len(weight) == 4:
-        return out * math.prod(abs(n) for n in weight[1:])
-    if name == "DEPTHWISE_CONV_2D" and len(weight) == 4:
-        return out * abs(weight[1] * weight[2])
-    if name == "FULLY_CONNECTED" and len(weight) == 2:
-        return out * abs(weight[1])
-    return 0
+class _MacCounter:
+    """Multiply-accumulates of the subgraphs that are run from the first one.
+
+    Attributes:
+        unknown: names of the operators that were left out.
+    """
+
+    def __init__(self, graphs: Sequence[Subgraph]) -> None:
+        self._graphs = graphs
+        self._counted: dict[int, int | None] = {}
+        self.unknown: set[str] = set()
+
+    def graph(self, index: int) -> int | None:
+        """One run of a subgraph; None where there is none, or while it is being counted."""
+        if index not in self._counted and index < len(self._graphs):
+            self._counted[index] = None
+            graph = self._graphs[index]
+            self._counted[index] = sum(self.op(graph, op) or 0 for op in graph.ops)
+        return self._counted.get(index)
+
+    def op(self, graph: Subgraph, op: FileOp) -> int | None:
+        """One run of an operator; None where the file does not tell."""
+        count: int | None
+        if op.name in CALLS:
+            count = self.graph(op.option(CALLS[op.name]))
+        else:
+            inputs = [graph.tensors[i].shape if i >= 0 else () for i in op.inputs]
+            made = [graph.tensors[i].shape for i in op.outputs[:1] if i >= 0]
+            count = macs(op.name, inputs, made[0] if made else (), op.options)
+        if count is None:
+            self.unknown.add(op.name)
+        return count
 
 
-def _parameters(graph: _Subgraph) -> list[TensorInfo]:
+def _activation_bytes(graph: Subgraph) -> int:
+    states = [i for i, tensor in enumerate(graph.tensors) if tensor.variable]
+    return peak_bytes(
+        [(op.inputs, op.outputs) for op in graph.ops],
+        {
+            i: math.prod(tensor.shape) * -(-BITS_BY_NAME.get(tensor.dtype, 32) // 8)
+            for i, tensor in enumerate(graph.tensors)
+            if not tensor.content
+        },
+        first=(*graph.inputs, *states),
+        last=(*graph.outputs, *states),
+    )
+
+
+def _parameters(graphs: Sequence[Subgraph]) -> list[TensorInfo]:
     """Constants that are weights or biases: integers of 32 bits only where they are biases."""
-    biases = {
-        i
-        for op in graph.ops
-        for i in op.inputs
-        if op.name in CONVOLUTIONS or op.name.endswith("LSTM")
-    }
-    return [
-        tensor
-        for i, tensor in enumerate(graph.tensors)
-        if tensor.constant
-        and tensor.dtype not in {"int64", "bool", "string"}
-        and (tensor.dtype != "int32" or i in biases)
-    ]
+    found: dict[int, FileTensor] = {}
+    for graph in graphs:
+        biases = {
+            i
+            for op in graph.ops
+            for i in op.inputs
+            if op.name in CONVOLUTIONS or op.name.endswith("LSTM")
+        }
+        for i, tensor in enumerate(graph.tensors):
+            weighs = tensor.dtype not in {"int64", "bool", "string"}
+            if tensor.content and weighs and (tensor.dtype != "int32" or i in biases):
+                found.setdefault(tensor.buffer, tensor)
+    return [_tensor(tensor) for tensor in found.values()]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from motefit.tflite.archive import read_model
 
 if TYPE_CHECKING:
+    from motefit.tflite.flatbuffer.reader import DecodedTable
     from motefit.tflite.inspect import Inspection
 
 
@@ -40,6 +41,17 @@ class ModelFile:
         return hashlib.sha256(self.data).hexdigest()
 
     @cached_property
+    def tables(self) -> "DecodedTable":
+        """The FlatBuffer's tables.
+
+        Raises:
+            ModelFileError: for bytes that are not a whole .tflite file.
+        """
+        from motefit.tflite.flatbuffer.reader import read_tables  # noqa: PLC0415  (not on a device)
+
+        return read_tables(self.data)
+
+    @cached_property
     def inspection(self) -> "Inspection":
         """Tensors, operators and where the bytes go.
 
@@ -48,4 +60,4 @@ class ModelFile:
         """
         from motefit.tflite.inspect import inspect  # noqa: PLC0415  (a device runs, and never asks)
 
-        return inspect(self.data)
+        return inspect(self.data, self.tables)

@@ -19,7 +19,7 @@ from motefit.tflite.flatbuffer.nodes import (
     read_model,
     text_of,
 )
-from motefit.tflite.flatbuffer.reader import damaged
+from motefit.tflite.flatbuffer.reader import DecodedTable, damaged, read_tables
 from motefit.tflite.flatbuffer.schema import (
     BufferSlot,
     MetadataSlot,
@@ -27,6 +27,7 @@ from motefit.tflite.flatbuffer.schema import (
     OperatorCodeSlot,
     OperatorSlot,
     QuantizationSlot,
+    SignatureSlot,
     SubGraphSlot,
     TensorSlot,
     TensorType,
@@ -42,18 +43,24 @@ RUNTIME_PREFIXES = ("LiteRt", "VALIDATION:")
 WIDE_TYPES = {TensorType.INT64, TensorType.UINT64, TensorType.FLOAT64, TensorType.COMPLEX64}
 LAST_OLD_CODE = 127
 """Operator codes from here on are in the new field; the old one then says so with this number."""
-SIGNATURE_SUBGRAPH = 4
 DEBUG_OF_SUBGRAPH, DEBUG_OF_OPERATOR = 5, 13
 LARGE_OPTIONS = (9, 10)
 QUANTIZATION_DETAILS = (4, 5)
 MAX_BYTES = 2**31 - 1
 
 
-def shrink(data: bytes, *, keep_signatures: bool = False, keep_metadata: bool = False) -> bytes:
+def shrink(
+    data: bytes,
+    tables: DecodedTable | None = None,
+    *,
+    keep_signatures: bool = False,
+    keep_metadata: bool = False,
+) -> bytes:
     """The smallest file that motefit can make of a model; the computation is the same.
 
     Args:
         data: a whole .tflite file of any origin.
+        tables: its root table, where it was read before.
         keep_signatures: keep the names by which signature runners call the model. They stay in any
             case where a subgraph can be reached by no other way.
         keep_metadata: keep description and metadata, such as labels for the Task Library.
@@ -66,21 +73,16 @@ def shrink(data: bytes, *, keep_signatures: bool = False, keep_metadata: bool = 
     """
     if len(data) > MAX_BYTES:
         raise ModelFileError(f"{len(data)} bytes are no .tflite file (2 GiB at most)")
-    model = read_model(data)
-    small = assemble(_slim(model, data, keep_signatures, keep_metadata), schema.IDENTIFIER)
+    root = read_tables(data) if tables is None else tables
+    model, signatures = read_model(data, root), keep_signatures or needs_signatures(root)
+    small = assemble(_slim(model, data, signatures, keep_metadata), schema.IDENTIFIER)
     return small if len(small) < len(data) else data
 
 
-def needs_signatures(data: bytes) -> bool:
+def needs_signatures(model: DecodedTable) -> bool:
     """Whether some subgraph can only be called by a signature."""
-    return _only_by_signature(read_model(data))
-
-
-def _only_by_signature(model: Table) -> bool:
-    return any(
-        number(signature, SIGNATURE_SUBGRAPH) != 0
-        for signature in items(model, ModelSlot.SIGNATURE_DEFS)
-    )
+    signatures = model.records(ModelSlot.SIGNATURE_DEFS)
+    return any(signature.number(SignatureSlot.SUBGRAPH) != 0 for signature in signatures)
 
 
 def _slim(model: Table, data: bytes, keep_signatures: bool, keep_metadata: bool) -> Table:  # noqa: FBT001 - the caller names them
@@ -102,7 +104,7 @@ def _slim(model: Table, data: bytes, keep_signatures: bool, keep_metadata: bool)
     }
     if not keep_metadata:
         changes[ModelSlot.DESCRIPTION] = None
-    if not keep_signatures and not _only_by_signature(model):
+    if not keep_signatures:
         changes[ModelSlot.SIGNATURE_DEFS] = None
     return edited(model, changes)
 

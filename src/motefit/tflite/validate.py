@@ -26,26 +26,47 @@ from motefit.tflite.flatbuffer.schema import (
 
 ALIGNMENT = 16
 """Of constants that are at least so long; LiteRT reads shorter ones in place at 4."""
+LENGTH_BYTES = 4
+"""Of a vector, before its elements."""
 
 
-def validate(data: bytes) -> None:
+def validate(data: bytes, tables: DecodedTable | None = None) -> None:
     """Verify a whole .tflite file: its FlatBuffer, and that its tables make sense.
+
+    Args:
+        data: the whole file.
+        tables: its root table, where it was read before.
 
     Raises:
         ModelFileError: naming the first thing that is wrong.
     """
-    model = read_tables(data)
+    model = read_tables(data) if tables is None else tables
     if model.number(ModelSlot.VERSION) != schema.VERSION:
         raise damaged(f"schema version {model.number(ModelSlot.VERSION):g}")
     _require(model, ModelSlot.SUBGRAPHS, ModelSlot.OPERATOR_CODES, ModelSlot.BUFFERS)
     buffers = model.records(ModelSlot.BUFFERS)
     codes = model.records(ModelSlot.OPERATOR_CODES)
-    for buffer in buffers:
-        _check_alignment(buffer)
     for entry in model.records(ModelSlot.METADATA):
         _check_index("metadata", entry.number(MetadataSlot.BUFFER), buffers)
     for graph in model.records(ModelSlot.SUBGRAPHS):
         _check_subgraph(graph, codes, buffers)
+
+
+def unaligned(model: DecodedTable) -> int:
+    """Count the constants whose place is not a multiple of what the schema asks for.
+
+    LiteRT reads such files all the same; a processor that cannot read numbers from any place may
+    not, where it runs the file in place.
+    """
+    return sum(_is_unaligned(buffer) for buffer in model.records(ModelSlot.BUFFERS))
+
+
+def _is_unaligned(buffer: DecodedTable) -> bool:
+    size = len(buffer.numbers(BufferSlot.DATA))
+    if not size:
+        return False
+    start, _ = buffer.spans[BufferSlot.DATA]
+    return (start + LENGTH_BYTES) % (ALIGNMENT if size >= ALIGNMENT else 4) != 0
 
 
 def _require(record: DecodedTable, *slots: int) -> None:
@@ -57,12 +78,6 @@ def _require(record: DecodedTable, *slots: int) -> None:
 def _check_index(what: str, index: float, targets: Sequence[object], *, least: int = 0) -> None:
     if not least <= index < len(targets):
         raise damaged(f"{what} refers to number {index:g} of {len(targets)}")
-
-
-def _check_alignment(buffer: DecodedTable) -> None:
-    size = len(buffer.numbers(BufferSlot.DATA))
-    if size and buffer.places[BufferSlot.DATA] % (ALIGNMENT if size >= ALIGNMENT else 4):
-        raise damaged(f"the {size} bytes of the buffer at {buffer.at} are not aligned")
 
 
 def _check_subgraph(

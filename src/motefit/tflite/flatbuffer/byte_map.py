@@ -1,135 +1,161 @@
-"""Checked access to a file that accounts for every byte: which part of a model it belongs to."""
+"""Where the bytes of a file go: which part of a model each one belongs to."""
 
-import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from motefit.tflite.flatbuffer.reader import READ_FACTOR, READ_SLACK, damaged
+from motefit.tflite.flatbuffer.reader import DecodedTable, Span, damaged, tables
+from motefit.tflite.flatbuffer.schema import (
+    BufferSlot,
+    MetadataSlot,
+    ModelSlot,
+    QuantizationSlot,
+    SubGraphSlot,
+    TensorSlot,
+)
+from motefit.tflite.flatbuffer.writer import SIZES
+
+PARTS = (
+    "padding",
+    "constants",
+    "scales",
+    "zero points",
+    "shapes",
+    "names",
+    "metadata",
+    "operators",
+    "tensors",
+    "buffers",
+    "model",
+    "appended",
+)
+ROOT_BYTES = 8
+"""The root's offset and the mark of the format."""
+MOST_PADDING = 15
+"""Bytes that alignment may leave at the end; more than these were appended to the model."""
+TABLES: Mapping[str, str] = {
+    "Model": "model",
+    "SubGraph": "model",
+    "Buffer": "buffers",
+    "Metadata": "metadata",
+    "SignatureDef": "metadata",
+    "TensorMap": "metadata",
+    "Tensor": "tensors",
+    "QuantizationParameters": "tensors",
+    "CustomQuantization": "scales",
+    "BlockwiseQuantization": "scales",
+    "MultiAxisQuantization": "scales",
+    "SparsityParameters": "tensors",
+    "DimensionMetadata": "tensors",
+    "Int32Vector": "tensors",
+    "Uint16Vector": "tensors",
+    "Uint8Vector": "tensors",
+    "VariantSubType": "tensors",
+}
+"""The part that a table belongs to; options and codes belong to the operators."""
+VECTORS: Mapping[tuple[str, int], str] = {
+    ("Model", ModelSlot.METADATA_BUFFER): "metadata",
+    ("Tensor", TensorSlot.SHAPE): "shapes",
+    ("Tensor", TensorSlot.SHAPE_SIGNATURE): "shapes",
+    ("QuantizationParameters", QuantizationSlot.MIN): "scales",
+    ("QuantizationParameters", QuantizationSlot.MAX): "scales",
+    ("QuantizationParameters", QuantizationSlot.SCALE): "scales",
+    ("QuantizationParameters", QuantizationSlot.ZERO_POINT): "zero points",
+}
+"""The part of a vector of numbers that is another one than its table's."""
+LARGE_OPTIONS = (9, 10)
+"""Slots of an operator whose custom options are outside the tables: their place and size."""
 
 
-class Reader:
-    """Checked access to a file, and a label for each byte that was read.
+def bytes_by_part(data: bytes, model: DecodedTable) -> dict[str, int]:
+    """Count the bytes of every part; the sum is the size of the file.
+
+    What two parts share counts for the one that comes first: data of metadata and constants, then
+    the tables of operator codes, buffers and metadata, then the others. Bytes that nothing refers
+    to are padding, or appended where they follow everything else.
 
     Args:
         data: the whole file.
-        labels: what bytes can be; the first is for those nothing refers to.
+        model: its root table.
+
+    Raises:
+        ModelFileError: for data outside the tables that lie outside the file.
     """
+    owners = _Owners(data)
+    for span in ((0, ROOT_BYTES), *model.own):
+        owners.claim(span, "model")
+    buffers = model.records(ModelSlot.BUFFERS)
+    for entry in model.records(ModelSlot.METADATA):
+        owners.content(buffers[int(entry.number(MetadataSlot.BUFFER))], "metadata")
+    for graph in model.records(ModelSlot.SUBGRAPHS):
+        for tensor in graph.records(SubGraphSlot.TENSORS):
+            owners.content(buffers[int(tensor.number(TensorSlot.BUFFER))], "constants")
+        for op in graph.records(SubGraphSlot.OPERATORS):
+            owners.outside(op, LARGE_OPTIONS, "operators")
+    for slot in (ModelSlot.OPERATOR_CODES, ModelSlot.BUFFERS, ModelSlot.METADATA):
+        for table in model.records(slot):
+            owners.table(table)
+    owners.table(model)
+    return owners.totals()
 
-    def __init__(self, data: bytes, labels: Sequence[str]) -> None:
-        self.data = data
-        self._labels = tuple(labels)
-        self._owner = np.zeros(len(data), np.uint8)
-        self._budget = READ_FACTOR * len(data) + READ_SLACK
 
-    def claim(self, start: int, size: int, label: str) -> int:
-        """Check that a range lies inside the file and label what has no label yet.
+class _Owners:
+    """The part of every byte; one that has a part keeps it."""
 
-        Returns:
-            The start.
+    def __init__(self, data: bytes) -> None:
+        self._parts = np.zeros(len(data), np.uint8)
+        self._done: set[tuple[int, str]] = set()
 
-        Raises:
-            ModelFileError: for a range outside the file.
-        """
-        if start < 0 or size < 0 or start + size > len(self.data):
-            raise damaged(f"{size} bytes at {start} lie outside its {len(self.data)} bytes")
-        self._budget -= size + 16
-        if self._budget < 0:
-            raise damaged("its tables overlap too often")
-        part = self._owner[start : start + size]
-        part[part == 0] = self._labels.index(label)
-        return start
+    def claim(self, span: Span, part: str) -> None:
+        start, size = span
+        if start + size > len(self._parts):
+            raise damaged(f"{size} bytes at {start} lie outside its {len(self._parts)} bytes")
+        bytes_ = self._parts[start : start + size]
+        bytes_[bytes_ == 0] = PARTS.index(part)
+
+    def content(self, buffer: DecodedTable, part: str) -> None:
+        """Claim the data of a buffer, wherever they are."""
+        if (buffer.at, part) not in self._done:
+            self._done.add((buffer.at, part))
+            for span in buffer.spans.values():
+                self.claim(span, part)
+            self.outside(buffer, (BufferSlot.OFFSET, BufferSlot.SIZE), part)
+
+    def outside(self, table: DecodedTable, slots: Iterable[int], part: str) -> None:
+        """Claim what a table refers to by its place in the file."""
+        start, size = (int(table.number(slot)) for slot in slots)
+        if start > 1:
+            self.claim((start, size), part)
+
+    def table(self, table: DecodedTable) -> None:
+        """Claim a table and all below it."""
+        if (table.at, table.kind) in self._done:
+            return
+        self._done.add((table.at, table.kind))
+        part = TABLES.get(table.kind, "operators")
+        for span in table.own:
+            self.claim(span, part)
+        for slot, value in table.fields.items():
+            if slot in table.spans:
+                self.claim(table.spans[slot], _part(table.kind, slot, part))
+            below = value if isinstance(value, tuple) else (value,)
+            for child in below:
+                if isinstance(child, DecodedTable):
+                    self.table(child)
 
     def totals(self) -> dict[str, int]:
-        """Bytes by label; the sum is the size of the file."""
-        counts = np.bincount(self._owner, minlength=len(self._labels))
-        return {label: int(n) for label, n in zip(self._labels, counts, strict=True)}
-
-    def number(self, code: str, at: int, label: str) -> int:
-        """The integer of a :mod:`struct` code at a position."""
-        self.claim(at, struct.calcsize(f"<{code}"), label)
-        return int(struct.unpack_from(f"<{code}", self.data, at)[0])
-
-    def follow(self, at: int, label: str) -> int:
-        """Where the offset at a position points."""
-        return at + self.number("I", at, label)
-
-    def span(self, at: int, width: int, label: str) -> tuple[int, int]:
-        """First byte and length of a vector whose elements have a width."""
-        length = self.number("I", at, label)
-        return self.claim(at + 4, length * width, label), length
-
-    def array(self, at: int, dtype: str, label: str) -> np.ndarray:
-        """A vector of numbers."""
-        start, length = self.span(at, np.dtype(dtype).itemsize, label)
-        return np.frombuffer(self.data, dtype, length, start)
-
-    def table(self, at: int, label: str) -> "TableView":
-        """The table at a position, with its vtable checked."""
-        vtable = at - self.number("i", at, label)
-        size = self.number("H", vtable, label)
-        inline = self.number("H", vtable + 2, label)
-        if size < 4 or size % 2 or inline < 4 or vtable % 2 or at % 4:
-            raise damaged(f"no table at {at}")
-        self.claim(vtable, size, label)
-        self.claim(at, inline, label)
-        entries = struct.unpack_from(f"<{size // 2 - 2}H", self.data, vtable + 4)
-        return TableView(reader=self, at=at, inline=inline, entries=entries, label=label)
+        counts = np.bincount(self._parts, minlength=len(PARTS))
+        tail = len(self._parts) - int(np.flatnonzero(self._parts)[-1]) - 1
+        if tail > MOST_PADDING:
+            counts[0] -= tail
+            counts[-1] += tail
+        return {part: int(n) for part, n in zip(PARTS, counts, strict=True)}
 
 
-@dataclass(frozen=True, kw_only=True)
-class TableView:
-    """A table; fields are asked for by slot."""
-
-    reader: Reader
-    at: int
-    inline: int
-    entries: tuple[int, ...]
-    label: str
-
-    def place(self, slot: int, size: int) -> int | None:
-        """Position of a field, None where it is absent."""
-        offset = self.entries[slot] if slot < len(self.entries) else 0
-        if not offset:
-            return None
-        if offset + size > self.inline:
-            raise damaged(f"a field of the table at {self.at} lies outside it")
-        return self.at + offset
-
-    def number(self, slot: int, code: str, default: int = 0) -> int:
-        """An integer field."""
-        at = self.place(slot, struct.calcsize(f"<{code}"))
-        return default if at is None else self.reader.number(code, at, self.label)
-
-    def child(self, slot: int, label: str | None = None) -> "TableView | None":
-        """A table field."""
-        at = self.place(slot, 4)
-        if at is None:
-            return None
-        return self.reader.table(self.reader.follow(at, self.label), label or self.label)
-
-    def children(self, slot: int, label: str) -> "list[TableView]":
-        """A vector of tables; empty where absent."""
-        at = self.place(slot, 4)
-        if at is None:
-            return []
-        start, length = self.reader.span(self.reader.follow(at, self.label), 4, label)
-        places = range(start, start + 4 * length, 4)
-        return [self.reader.table(self.reader.follow(at, label), label) for at in places]
-
-    def array(self, slot: int, dtype: str, label: str) -> np.ndarray:
-        """A vector of numbers; empty where absent."""
-        at = self.place(slot, 4)
-        if at is None:
-            return np.zeros(0, dtype)
-        return self.reader.array(self.reader.follow(at, self.label), dtype, label)
-
-    def text(self, slot: int, label: str) -> str:
-        """A string; empty where absent."""
-        at = self.place(slot, 4)
-        if at is None:
-            return ""
-        start, length = self.reader.span(self.reader.follow(at, self.label), 1, label)
-        self.reader.claim(start + length, 1, label)
-        return self.reader.data[start : start + length].decode("utf-8", "replace")
+def _part(kind: str, slot: int, own: str) -> str:
+    code = tables()[kind][slot]
+    if code == "s":
+        return "names" if kind in TABLES or kind == "OperatorCode" else own
+    if code[1:-1] in SIZES:
+        return VECTORS.get((kind, slot), own)
+    return TABLES.get(code[1:-1], "operators")

@@ -17,11 +17,12 @@ SHARED_BYTES = 64
 """Vectors up to this length may overlap others; the search for places is slow for long ones."""
 
 
-def read_model(data: bytes) -> Table:
+def read_model(data: bytes, root: DecodedTable | None = None) -> Table:
     """Read the root table of a file, with everything below it.
 
     Args:
         data: the whole file.
+        root: its root table, where it was read before.
 
     Raises:
         ModelFileError: for damaged bytes, or fields that this motefit's schema does not have.
@@ -50,7 +51,7 @@ def read_model(data: bytes) -> Table:
             return Blob(value.tobytes(), len(value), align=align, shared=short)
         return Scalar(code, value, float(default or 0))
 
-    return table(read_tables(data))
+    return table(read_tables(data) if root is None else root)
 
 
 def _text(text: bytes) -> Blob:

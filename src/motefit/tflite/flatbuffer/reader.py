@@ -8,9 +8,8 @@ field means.
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from types import MappingProxyType
 from typing import TypeAlias, Union
 
 import numpy as np
@@ -32,6 +31,7 @@ def damaged(detail: str) -> ModelFileError:
 
 MAX_BYTES = 2**31 - 1
 NONE = np.zeros(0, np.uint8)
+Span: TypeAlias = tuple[int, int]
 Field: TypeAlias = Union[
     float, bytes, np.ndarray, "DecodedTable", tuple[Union[bytes, "DecodedTable"], ...]
 ]
@@ -46,13 +46,15 @@ class DecodedTable:
         at: place in the file.
         fields: numbers that are not at their default, strings (bytes), tables, and vectors
             (numbers, tables or strings).
-        places: first byte of each vector of numbers.
+        own: first byte and length of the vtable, and of the table itself.
+        spans: first byte and length of every vector and string, its own length included, by slot.
     """
 
     kind: str
     at: int
     fields: Mapping[int, Field]
-    places: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    own: tuple[Span, Span]
+    spans: Mapping[int, Span]
 
     def number(self, slot: int) -> float:
         """A number; the schema's default where it is absent."""
@@ -90,8 +92,14 @@ def tables() -> Mapping[str, tuple[str, ...]]:
 
 @cache
 def unions() -> Mapping[str, tuple[str, ...]]:
-    """Tables of every union by its name; type 1 stands first."""
+    """Tables of every union by its name, type 1 first."""
     return _entries(layout.UNIONS)
+
+
+@cache
+def operators() -> tuple[str, ...]:
+    """Names of the builtin operators by their code."""
+    return tuple(layout.OPERATORS.split())
 
 
 def _entries(text: str) -> dict[str, tuple[str, ...]]:
@@ -170,7 +178,7 @@ class _File:
             raise damaged(f"the table {kind} at {at} is no table")
         slots = tables()[kind]
         fields: dict[int, Field] = {}
-        places: dict[int, int] = {}
+        spans: dict[int, Span] = {}
         for slot in range(size // 2 - 2):
             offset = self._integer("H", vtable + 4 + 2 * slot)
             if not offset:
@@ -183,13 +191,17 @@ class _File:
             if offset < 4 or offset + SIZES.get(code, 4) > inline:
                 raise damaged(f"field {slot} of the table {kind} at {at} lies outside it")
             place = at + offset
-            if code.startswith("[") and code[1:-1] in SIZES:
-                places[slot] = self.target(place) + 4
             value = self._field(place, code, number=fields.get(slot - 1))
+            if code == "s" or code.startswith("["):
+                start = self.target(place)
+                width = SIZES.get(code[1:-1], 4) if code != "s" else 1
+                length = self._integer("I", start) * width + (code == "s")
+                spans[slot] = start, 4 + length
             if code not in SIZES or value != _default(kind, slot):
                 fields[slot] = value
         self._spend(inline + size)
-        return DecodedTable(kind=kind, at=at, fields=fields, places=places)
+        own = (vtable, size), (at, inline)
+        return DecodedTable(kind=kind, at=at, fields=fields, own=own, spans=spans)
 
     def _field(self, place: int, code: str, *, number: object) -> Field:
         if code in SIZES:

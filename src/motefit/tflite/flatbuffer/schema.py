@@ -147,6 +147,7 @@ class OperatorSlot(Slot):
     BUILTIN_OPTIONS = 4
     CUSTOM_OPTIONS = 5
     INTERMEDIATES = 8
+    BUILTIN_OPTIONS_2 = 12
 
 
 class BufferSlot(Slot):
@@ -162,3 +163,12 @@ class MetadataSlot(Slot):
 
     NAME = 0
     BUFFER = 1
+
+
+class SignatureSlot(Slot):
+    """Fields of a signature."""
+
+    INPUTS = 0
+    OUTPUTS = 1
+    KEY = 2
+    SUBGRAPH = 4

@@ -12,6 +12,7 @@ from motefit.graph.graph import INPUT, Graph
 from motefit.graph.ops import AveragePool2D, Shape
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.tflite.content import Content, FileOp, read_content
+from motefit.tflite.flatbuffer.reader import DecodedTable
 from motefit.tflite.importer import layers, other_ops, recurrent  # noqa: F401  (rules)
 from motefit.tflite.importer.recurrent import fuse_unrolled
 from motefit.tflite.importer.state import RULES, ImportState, refuse_all
@@ -42,13 +43,17 @@ def read_graph(data: bytes) -> Graph:
     return read_named(data)[0]
 
 
-def read_named(data: bytes) -> tuple[Graph, Mapping[int, str]]:
+def read_named(data: bytes, tables: DecodedTable | None = None) -> tuple[Graph, Mapping[int, str]]:
     """A Graph as :func:`read_graph` gives it, and its names of the file's tensors by their index.
+
+    Args:
+        data: the whole file.
+        tables: its root table, where it was read before.
 
     Raises:
         ModelFileError: as :func:`read_graph`.
     """
-    content = fuse_unrolled(read_content(data))
+    content = fuse_unrolled(read_content(data, tables))
     unknown = sorted({op.name for op in content.ops} - set(RULES))
     if unknown:
         raise refuse_all(", ".join(unknown))
