@@ -257,7 +257,9 @@ def _of_card(card: Card, flags: Flags, model: str) -> FrontEnd:
         ("--coeff", flags.coeff, frontend.coefficients),
     )
     wrong = [
-        f"{name} is {given}, but {stated} in the card"
+        f"{name} is {given}, but {stated:g} in the card"
+        if isinstance(stated, float)
+        else f"{name} is {given}, but {stated} in the card"
         for name, given, stated in pairs
         if given is not None and given != stated
     ]
