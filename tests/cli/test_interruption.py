@@ -67,12 +67,17 @@ def wait_for(condition: Callable[[], object], process: subprocess.Popen[str] | N
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[int]:
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return [
-        int(child)
-        for child in children
-        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
+    """Return the processes that train: forks of the server that the run started."""
+    (server,) = (
+        child
+        for child in children_of(process.pid)
+        if b"forkserver" in Path(f"/proc/{child}/cmdline").read_bytes()
+    )
+    return children_of(server)
+
+
+def children_of(pid: int) -> list[int]:
+    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
 def alive(pid: int) -> bool:
