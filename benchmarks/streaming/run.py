@@ -75,7 +75,7 @@ def model_of(name: str) -> tuple[bytes, SpeechIO]:
     name, _, form = name.partition(":")
     recipe = find_recipe(name)
     if recipe.frontend is None:
-        sys.exit(f"{name} is no recipe of keywords")
+        sys.exit(f"{name} is not a keyword-spotting recipe")
     rng = np.random.default_rng(0)
     words = tuple(sorted(recipe.data.words)) or ("a", "b")
     problem = Problem(input_shape=recipe.frontend.shape, outputs=len(words))
