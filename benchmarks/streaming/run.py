@@ -62,7 +62,7 @@ STEP_S = 0.02
 CYCLE_S = 2
 CYCLES = 10
 STEPS = 10
-"""Short cycles: a pause of the machine spoils a cycle, and the 25th percentile leaves those out."""
+"""Short cycles: the 25th percentile leaves out a cycle that a pause of the machine distorts."""
 OPEN = StreamingSettings(prominence=-1)
 PROMISED = ("words", "states")
 

@@ -100,7 +100,7 @@ def test_an_unknown_model_suggests_the_nearest(tmp_path):
 def test_a_file_takes_precedence_over_a_shipped_model(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("yes-no").write_bytes(b"no model")
-    with pytest.raises(motefit.ModelFileError, match="no TensorFlow Lite model"):
+    with pytest.raises(motefit.ModelFileError, match="not a TensorFlow Lite model"):
         motefit.load("yes-no")
 
 

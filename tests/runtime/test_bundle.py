@@ -190,7 +190,7 @@ def test_a_truncated_zip_is_an_error(tmp_path, speech_bundle, share):
     data = bundle_bytes(speech_bundle.model, speech_bundle.card)
     path = tmp_path / "model.zip"
     path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(ModelFileError, match=r"damaged|no TensorFlow Lite"):
+    with pytest.raises(ModelFileError, match=r"damaged|not a TensorFlow Lite"):
         load_bundle(path)
 
 
@@ -201,7 +201,7 @@ def test_missing_and_unsuitable_files_are_errors(tmp_path, speech_bundle):
         load_bundle(tmp_path)
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("readme.txt", b"no model")
-    with pytest.raises(ModelFileError, match="no TensorFlow Lite model"):
+    with pytest.raises(ModelFileError, match="not a TensorFlow Lite model"):
         load_bundle(tmp_path / "other.zip")
     (tmp_path / "net.tflite").write_bytes(speech_bundle.model)
     (tmp_path / "card.json").write_bytes(b"\xff\xfe")
