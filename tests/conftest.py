@@ -68,7 +68,7 @@ def real_data() -> Path:
         pytest.skip("real data absent: MOTEFIT_DATA must name the folder of speech/ and climate/")
     folder = Path(name)
     if not (folder / "speech").is_dir() or not (folder / "climate").is_dir():
-        pytest.fail(f"MOTEFIT_DATA={name} holds no speech/ and climate/ folders")
+        pytest.fail(f"MOTEFIT_DATA={name} has no speech/ and climate/ folders")
     return folder
 
 

@@ -50,7 +50,9 @@ def interpreter() -> Path:
         return python
     target, python = folder(), folder() / "bin" / "python"
     if target.exists() and not (target / "pyvenv.cfg").exists():
-        sys.exit(f"{target} exists and is no virtual environment; name another: MOTEFIT_TF_ENV=...")
+        sys.exit(
+            f"{target} exists and is not a virtual environment; name another: MOTEFIT_TF_ENV=..."
+        )
     print(f"installing {' and '.join(requirements())} into {target}", file=sys.stderr)
     venv.create(target, with_pip=True)
     command = [str(python), "-m", "pip", "install", "--quiet", *requirements()]

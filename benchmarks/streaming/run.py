@@ -62,7 +62,7 @@ STEP_S = 0.02
 CYCLE_S = 2
 CYCLES = 10
 STEPS = 10
-"""Short cycles: a pause of the machine spoils a cycle, and the 25th percentile leaves those out."""
+"""Short cycles: the 25th percentile leaves out a cycle that a pause of the machine distorts."""
 OPEN = StreamingSettings(prominence=-1)
 PROMISED = ("words", "states")
 
@@ -75,7 +75,7 @@ def model_of(name: str) -> tuple[bytes, SpeechIO]:
     name, _, form = name.partition(":")
     recipe = find_recipe(name)
     if recipe.frontend is None:
-        sys.exit(f"{name} is no recipe of keywords")
+        sys.exit(f"{name} is not a keyword-spotting recipe")
     rng = np.random.default_rng(0)
     words = tuple(sorted(recipe.data.words)) or ("a", "b")
     problem = Problem(input_shape=recipe.frontend.shape, outputs=len(words))

@@ -254,5 +254,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """All names, whether imported yet or not."""
+    """List all names, whether imported yet or not."""
     return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""A run from Python: fit, resume, check, look at the study, and print it all."""
+"""A run from Python: fit, resume, check, inspect the study, and print everything."""
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_a_run_ends_in_a_bundle_with_its_verdict(run):
     assert "&lt; 2" in result._repr_html_()
 
 
-def test_a_finished_run_answers_with_its_stored_verdict(run):
+def test_a_finished_run_returns_its_stored_verdict(run):
     _, out, result = run
     assert motefit.can_resume(out)
     again = motefit.resume(out, workers=1, progress="quiet")
@@ -60,7 +60,7 @@ def test_a_finished_run_answers_with_its_stored_verdict(run):
     assert str(again).startswith("already done: ")
 
 
-def test_the_card_tells_the_truth(run, tmp_path):
+def test_the_card_is_confirmed(run, tmp_path):
     data, _, result = run
     checked = motefit.check(result.main.bundle, data=data, out=tmp_path, progress="quiet")
     assert checked.met

@@ -1,4 +1,4 @@
-"""The public API: what ``import motefit`` offers, and what it costs."""
+"""The public API: the names of ``import motefit``, and the cost of importing it."""
 
 import ast
 import inspect
@@ -20,7 +20,7 @@ LIST = "import sys, json; print(json.dumps(sorted(sys.modules)))"
 
 
 def loaded(code: str) -> set[str]:
-    """Modules after running some code."""
+    """Return the modules loaded by some code."""
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\n{LIST}"],
         capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT / "src")},
@@ -40,7 +40,7 @@ def test_a_recipe_needs_neither_litert_nor_torch():
     assert not found & {"ai_edge_litert", "torch", "rich", "typer"}
 
 
-def test_names_are_what_type_checkers_and_the_program_see():
+def test_type_checkers_and_the_program_see_the_same_names():
     tree = ast.parse(Path(motefit.__file__).read_text(encoding="utf-8"))
     (block,) = (node for node in tree.body if isinstance(node, ast.If))
     seen = {
@@ -54,7 +54,7 @@ def test_names_are_what_type_checkers_and_the_program_see():
 
 
 @pytest.mark.parametrize("name", motefit.__all__)
-def test_each_name_is_there_and_documented(name):
+def test_each_name_exists_and_is_documented(name):
     found = getattr(motefit, name)
     assert found.__module__.startswith("motefit.")
     assert inspect.getdoc(found)
@@ -83,9 +83,9 @@ def test_options_are_keywords_with_defaults():
 def test_models_load_by_name_and_by_path():
     spotter = motefit.load("yes-no")
     assert isinstance(spotter, motefit.KeywordSpotter)
-    heard = spotter.classify(np.zeros(16_000, np.int16), 16_000)
+    result = spotter.classify(np.zeros(16_000, np.int16), 16_000)
     again = motefit.load(ROOT / "zoo" / "yes-no.zip").classify(np.zeros(16_000, np.int16), 16_000)
-    assert heard == again
+    assert result == again
     assert isinstance(motefit.load("climate-3"), motefit.Forecaster)
     assert set(motefit.model_names()) == {path.stem for path in (ROOT / "zoo").glob("*.zip")}
 
@@ -97,14 +97,14 @@ def test_an_unknown_model_suggests_the_nearest(tmp_path):
         motefit.load(tmp_path / "absent.zip")
 
 
-def test_a_file_goes_before_a_shipped_model_of_its_name(tmp_path, monkeypatch):
+def test_a_file_takes_precedence_over_a_shipped_model(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("yes-no").write_bytes(b"no model")
-    with pytest.raises(motefit.ModelFileError, match="no TensorFlow Lite model"):
+    with pytest.raises(motefit.ModelFileError, match="not a TensorFlow Lite model"):
         motefit.load("yes-no")
 
 
-def test_a_recipe_goes_by_name_path_or_as_it_is(tmp_path):
+def test_a_recipe_can_be_a_name_a_path_or_a_recipe(tmp_path):
     recipe = motefit.find_recipe("climate-6")
     path = tmp_path / "climate-6.toml"
     path.write_text(recipe.to_toml(), encoding="utf-8")
@@ -119,7 +119,7 @@ def test_results_print_as_text_and_as_html():
     assert "FULLY_CONNECTED" in found._repr_html_()
 
 
-def test_progress_is_plain_where_there_is_no_terminal(monkeypatch):
+def test_progress_is_plain_without_a_terminal(monkeypatch):
     text = io.StringIO()
     monkeypatch.setattr("sys.stderr", text)
     with open_progress("auto") as listener:
@@ -128,12 +128,12 @@ def test_progress_is_plain_where_there_is_no_terminal(monkeypatch):
     assert text.getvalue() == "measuring: the file\n"
 
 
-def test_progress_may_be_a_listener_of_the_callers_own(tmp_path):
-    heard = []
+def test_progress_can_be_the_callers_own_listener(tmp_path):
+    calls = []
 
     class Mine(motefit.Listener):
         def loading(self, done, total):
-            heard.append((done, total))
+            calls.append((done, total))
 
     with open_progress(listener := Mine()) as used:
         assert used is listener

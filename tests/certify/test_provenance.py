@@ -1,4 +1,4 @@
-"""What a certificate says of where it was made: command, machine, commit, data."""
+"""Provenance in a certificate: command, machine, commit, data."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ def test_provenance_names_command_machine_and_data():
     assert f"{usable_cores()} cores" in found.machine == machine()
 
 
-def test_of_the_paths_of_a_command_line_names_are_kept(monkeypatch):
+def test_paths_in_a_command_line_are_reduced_to_names(monkeypatch):
     given = ["/opt/bin/motefit", "check", "/home/me/a b.zip", "--data", "words", "--rounds=3"]
     monkeypatch.setattr(sys, "argv", given)
     assert provenance(seed=0, data_sha256="").command == (
@@ -29,13 +29,13 @@ def test_of_the_paths_of_a_command_line_names_are_kept(monkeypatch):
     )
 
 
-def test_the_command_makes_the_model_again_wherever_the_data_lie():
+def test_the_command_reproduces_the_model_wherever_the_data_are():
     assert fit_command("up-down", Path("/x/speech")) == "motefit fit up-down --data speech"
     assert fit_command("R4.final", None) == "motefit fit R4.final"
     assert fit_command("mine", Path("a b.csv")) == "motefit fit mine.toml --data 'a b.csv'"
 
 
-def test_the_commit_is_this_checkouts():
+def test_the_commit_is_that_of_this_checkout():
     root = Path(provenance_module.__file__).parents[3]
     if not (root / ".git").exists():
         pytest.skip("motefit was not imported from a checkout")
@@ -45,7 +45,7 @@ def test_the_commit_is_this_checkouts():
     assert provenance(seed=0, data_sha256="").commit.removesuffix("-dirty") == head.stdout.strip()
 
 
-def test_the_commit_of_a_repository_that_merely_holds_the_installation_is_not_taken(tmp_path):
+def test_the_commit_of_a_repository_around_the_installation_is_ignored(tmp_path):
     """A virtual environment inside the user's own repository."""
     site = tmp_path / "venv" / "site-packages"
     shutil.copytree(Path(motefit.__file__).parent, site / "motefit")

@@ -1,4 +1,4 @@
-"""The pipeline that a latency saving is measured against."""
+"""The reference pipeline of a latency saving."""
 
 import pytest
 
@@ -13,6 +13,6 @@ def test_a_reference_pipeline_can_be_timed():
 
 
 @pytest.mark.parametrize("name", ["climate-6", "nothing"])
-def test_what_is_no_reference_pipeline_is_said(name):
+def test_an_unsuitable_reference_pipeline_is_reported(name):
     with pytest.raises(RecipeError):
         reference_subject(name)

@@ -58,7 +58,7 @@ def test_a_missing_word(fit_tones, tones):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (lambda _: b"this is no sound\n" * 20, "not a readable WAV file"),
+        (lambda _: b"this is not sound\n" * 20, "not a readable WAV file"),
         (lambda whole: whole[: len(whole) // 2], "truncated"),
         (lambda _: b"", "0 bytes"),
         (lambda whole: whole[:44], "truncated"),

@@ -100,14 +100,14 @@ def text(path: Path) -> None:
 
 LACKS = "lacks an operation of the model: update LiteRT"
 DAMAGES = {
-    lacking_an_operation: f"FancyOp.*{LACKS}|operators that motefit does not read: FancyOp",
+    lacking_an_operation: f"FancyOp.*{LACKS}|operators that motefit does not support: FancyOp",
     of_a_newer_runtime: f"'CONV_2D' version '99'.*{LACKS}",
     truncated: "model.zip is damaged: .*copy it again",
     with_a_truncated_model: "(not a valid Flatbuffer|damaged .tflite file).*copy or export",
     with_the_card_of_another: "model.zip: refused: .*changed after",
     with_a_card_of_other_words: "the card belongs to another model|the model knows a, b, c",
     absent: "cannot read the model .*No such file",
-    text: "is no TensorFlow Lite model; give",
+    text: "is not a TensorFlow Lite model; give",
 }
 
 

@@ -278,7 +278,7 @@ def custom_operation(path):
         (wrong_card, "refused|changed after"),
         (custom_operation, "FancyOp"),
         (lambda path: path.unlink(), "cannot read"),
-        (lambda path: path.write_text("x" * 100), "no TensorFlow Lite model"),
+        (lambda path: path.write_text("x" * 100), "not a TensorFlow Lite model"),
     ],
     ids=["truncated", "wrong-card", "custom-op", "absent", "text"],
 )

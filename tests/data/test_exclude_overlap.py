@@ -1,4 +1,4 @@
-"""A wider data set keeps nothing that judges the narrow one."""
+"""A wider data set contains nothing from validation and test of the narrow one."""
 
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def test_no_clip_that_judges_is_learnt_from(folder: Path, split: str, seed: int)
 
 
 def test_a_clip_that_sounds_as_one_that_judges_goes(folder: Path) -> None:
-    """Over some seeds the twin is in a judging part, and its sister in training."""
+    """With some seeds the twin is in validation or test, and its sister in training."""
     met = 0
     for seed in range(12):
         wider = load(folder, WORDS, "stratified", seed)

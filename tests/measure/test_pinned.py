@@ -83,7 +83,7 @@ def test_a_kind_of_task_is_timed_as_it_is_asked_for():
 
 @contextmanager
 def busy(processes: int):
-    """So many processes that do nothing but compute."""
+    """Start a number of processes that do nothing but compute."""
     command = [sys.executable, "-c", "while True: pass"]
     started = [subprocess.Popen(command) for _ in range(processes)]
     try:

@@ -14,7 +14,7 @@ def test_shipped_recipes_describe_themselves_and_have_a_budget(name):
     assert recipe.budget.bounds
 
 
-def test_recipes_come_from_files_too(tmp_path):
+def test_recipes_can_be_files(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(find_recipe("climate-6").to_toml())
     assert find_recipe(str(path)).name == "mine"

@@ -1,4 +1,4 @@
-"""The published systems are recipes, with the figures of their reports beside them."""
+"""Recipes of the published systems, with the figures of their reports."""
 
 from collections import Counter
 
@@ -72,7 +72,7 @@ def test_rows_differ():
 
 
 @pytest.mark.parametrize("name", systems())
-def test_every_system_says_what_it_takes_where_its_report_is_silent(name):
+def test_every_system_states_the_choices_its_report_leaves_open(name):
     assert len(systems()[name].choices) >= 4
     assert all(choice.endswith(".") for choice in systems()[name].choices)
 
@@ -105,7 +105,7 @@ def test_the_networks_chosen_have_the_published_float_sizes(name, metric):
     assert weights == pytest.approx(published_figures(name)[metric], rel=0.1)
 
 
-def test_the_winners_met_their_budgets_by_their_reports_own_figures():
+def test_the_winners_meet_their_budgets_by_the_figures_of_their_reports():
     held = 0
     for winner, _, budget in published_targets().values():
         figures = published_figures(winner)
@@ -116,7 +116,7 @@ def test_the_winners_met_their_budgets_by_their_reports_own_figures():
     assert held > 20
 
 
-def test_separable_blocks_cost_what_the_report_says():
+def test_separable_blocks_have_the_published_cost():
     """(1 / C_out + 1 / k^2) of the convolution."""
     plain = count(fold(untrained(find_recipe("R0.baseline-mfcc"))))
     separable = count(fold(untrained(find_recipe("R0.only-separable"))))
@@ -149,7 +149,7 @@ def test_a_file_that_contradicts_itself_is_refused(change, message):
         )
 
 
-def test_an_unknown_name_meets_the_nearest():
+def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(RecipeError, match=r"did you mean 'R4\.final'"):
         published_row("R4.finall")
     with pytest.raises(RecipeError, match=r"did you mean 'R1\.climate\.w0\.05'"):

@@ -1,4 +1,4 @@
-"""Rows with words beside the published pipelines in TensorFlow, and what the page says of it."""
+"""Latency of rows with words compared with TensorFlow, and its section of the page."""
 
 import copy
 import importlib.util
@@ -42,7 +42,7 @@ SHIPPED = {"R2.final": "rebuilt-hash", "yes-no": "answer-hash", "R4.final": "oth
 
 
 def times(total: float, *, low: float) -> dict[str, dict[str, float]]:
-    """What a side of a row stores of each protocol."""
+    """Build what a side of a row stores for each protocol."""
     plain = {"inference_ms": total / 4, "total_ms": total, "total_p25_ms": low}
     spread = {"frontend_ms": 1.0, "frontend_std_ms": 0.0, "inference_std_ms": 0.1}
     spread = {**plain, **spread, "total_std_ms": 0.25}
@@ -50,7 +50,7 @@ def times(total: float, *, low: float) -> dict[str, dict[str, float]]:
 
 
 def entry(name: str, *, run: str = RUN, **sides: tuple[float, float]) -> dict:
-    """A stored row, from (figure, 25th percentile) by side."""
+    """Build a stored row from (figure, 25th percentile) by side."""
     figures = {side: times(total, low=low) for side, (total, low) in sides.items()}
     found = {p: {side: figures[side][p] for side in figures} for p in PROTOCOLS}
     models = models_of(name, SHIPPED)
@@ -59,7 +59,7 @@ def entry(name: str, *, run: str = RUN, **sides: tuple[float, float]) -> dict:
 
 @pytest.fixture
 def latency():
-    """R2's row and its reference in one run; R4's in another, without its answer."""
+    """Store R2's row and its reference in one run, R4's in another, without an answer."""
     facts = {
         "machine": MACHINE, "tensorflow": "TensorFlow 2", "threads": 1, "resolver": "xnnpack",
         "pause_s": 0.1, "pipelines": 4, "seconds": 60.0,
@@ -77,7 +77,7 @@ def latency():
 
 
 def stored_run(name: str) -> dict:
-    """A run as ``results.json`` has it."""
+    """Build a run as in ``results.json``."""
     accuracy = {"n": 200, "correct": 198, "low": 0.9, "high": 1.0}
     return {
         "facts": {"accuracy": 0.99, "size.tflite_bytes": 9000.0, "size.zip_bytes": 6000.0},
@@ -92,7 +92,7 @@ def stored_run(name: str) -> dict:
 
 @pytest.fixture
 def stored(tmp_path, latency):
-    """A table whose runs are gone from the disk, with R2's two sides and their latencies."""
+    """A table without runs on disk, with R2's two sides and their latencies."""
     table = copy.deepcopy(collect(tmp_path / "empty", {}))
     for name in ("R2.final", "R4.final"):
         table["rows"][name]["run"] = stored_run(name)
@@ -121,7 +121,7 @@ def test_the_reference_of_a_saving_is_a_row():
     assert set(references()) < set(published_names())
 
 
-def test_savings_are_those_of_median_totals_in_one_run(latency):
+def test_savings_compare_median_totals_in_one_run(latency):
     assert savings(latency, "R2.final", "R2.reference") == pytest.approx(
         {"tensorflow": 60.0, "rebuilt": 90.0, "answer": 95.0}
     )
@@ -133,7 +133,7 @@ def test_there_is_no_saving_across_runs_or_without_a_reference(latency):
     assert savings(latency, "R2.final", "R2.reference") == {}
 
 
-def test_figures_stay_while_their_models_do(latency):
+def test_figures_are_kept_with_their_models(latency):
     assert kept(latency, SHIPPED) == latency
     assert kept({}, SHIPPED) == {"runs": {}, "rows": {}}
 
@@ -147,13 +147,13 @@ def test_figures_stay_while_their_models_do(latency):
     ],
     ids=["rebuilt", "answer", "new answer"],
 )
-def test_figures_of_other_models_go_and_runs_without_rows_too(latency, change, left):
+def test_figures_of_other_models_and_runs_without_rows_are_dropped(latency, change, left):
     found = kept(latency, {**SHIPPED, **change})
     assert set(found["rows"]) == left
     assert set(found["runs"]) == {row["run"] for row in found["rows"].values()}
 
 
-def test_a_new_run_takes_the_place_of_its_rows_alone(latency):
+def test_a_new_run_replaces_only_its_rows(latency):
     new = {"runs": {"later": {}}, "rows": {"R4.final": {"run": "later"}}}
     found = merged(latency, new)
     assert found["rows"]["R4.final"] == {"run": "later"}
@@ -162,7 +162,7 @@ def test_a_new_run_takes_the_place_of_its_rows_alone(latency):
     assert merged({}, {}) == {"runs": {}, "rows": {}}
 
 
-def test_the_certificate_of_a_saving_says_what_it_is_against(stored, tmp_path):
+def test_the_certificate_of_a_saving_names_its_reference(stored, tmp_path):
     target = collect(tmp_path, stored)["targets"]["R2"]
     assert target["saved"]["reference"] == "R2.reference"
     assert (target["saved"]["run"], target["saved"]["protocol"]) == (RUN, "2024")
@@ -172,7 +172,7 @@ def test_the_certificate_of_a_saving_says_what_it_is_against(stored, tmp_path):
         assert lines["latency.saving_percent"]["verdict"] == "pass"
 
 
-def test_a_saving_that_is_not_measured_is_no_pass_whatever_was_stored(stored, tmp_path):
+def test_an_unmeasured_saving_does_not_pass_whatever_was_stored(stored, tmp_path):
     stored.pop("latency")
     stored["rows"]["R2.final"]["run"]["facts"]["latency.saving_percent"] = 99.0
     stored["targets"]["R2"]["timed"] = {"rebuilt": {"latency.saving_percent": 78.4}}
@@ -227,7 +227,7 @@ def test_the_verdict_is_by_25th_percentiles(stored, tmp_path):
     )
 
 
-def test_nothing_measured_is_said_and_not_made_up(tmp_path):
+def test_missing_measurements_are_reported_as_such(tmp_path):
     table = collect(tmp_path, {})
     text = section(table)
     assert "Not measured yet" in text
@@ -256,7 +256,7 @@ def test_the_head_compares_accuracy_and_zip(stored, tmp_path):
     assert "Eight" not in text
 
 
-def test_the_head_says_which_pairs_of_words_err_more_than_once_or_are_too_large(stored, tmp_path):
+def test_the_head_names_pairs_of_words_with_too_many_errors_or_bytes(stored, tmp_path):
     stored["answers"]["yes-no"]["facts"]["size.zip_bytes"] = 9000.0
     text = head(collect(tmp_path, stored))
     assert "**missed** by `yes-no` (2 errors of 200, zip 9 000 B)." in text
@@ -271,7 +271,7 @@ def test_the_head_says_which_pairs_of_words_err_more_than_once_or_are_too_large(
     ],
     ids=["met", "accuracy", "zip"],
 )
-def test_the_head_judges_eight_words(stored, tmp_path, accuracy, size, said):
+def test_the_head_has_a_verdict_on_eight_words(stored, tmp_path, accuracy, size, said):
     facts = {"accuracy": accuracy, "size.zip_bytes": size}
     run = stored_run("yes-no") | {"facts": facts, "recipe": digest("eight-words")}
     stored["answers"]["eight-words"] = run
@@ -281,7 +281,7 @@ def test_the_head_judges_eight_words(stored, tmp_path, accuracy, size, said):
 
 
 def climate(name: str, t: float, *, zipped: float) -> dict:
-    """A stored forecaster of six steps."""
+    """Build a stored forecaster of six steps."""
     facts = {"mae.T (degC)": t, "mae.rh (%)": 2.0 * t, "size.zip_bytes": zipped}
     run = stored_run("R2.final") | {"facts": facts, "recipe": digest(name)}
     return run | {"evidence": {"baselines": {}}}
@@ -296,7 +296,7 @@ def climate(name: str, t: float, *, zipped: float) -> dict:
     ],
     ids=["met", "zip", "error"],
 )
-def test_the_head_judges_forecasts(stored, tmp_path, rebuilt, zipped, said):
+def test_the_head_has_a_verdict_on_forecasts(stored, tmp_path, rebuilt, zipped, said):
     stored["rows"]["R1.climate.w0.05"]["run"] = climate("R1.climate.w0.05", rebuilt, zipped=zipped)
     stored["answers"]["climate-6"] = climate("climate-6", 0.3, zipped=zipped)
     text = head(collect(tmp_path, stored))
@@ -305,7 +305,7 @@ def test_the_head_judges_forecasts(stored, tmp_path, rebuilt, zipped, said):
     assert f"Errors against rebuilt: T {change}, rh {change}.\n" in text
 
 
-def test_a_forecast_without_a_rebuilt_network_is_not_said_to_be_better(stored, tmp_path):
+def test_a_forecast_without_a_rebuilt_network_is_not_called_better(stored, tmp_path):
     stored["answers"]["climate-6"] = climate("climate-6", 0.3, zipped=700.0)
     text = head(collect(tmp_path, stored))
     assert "**missed** by `climate-6` (nothing rebuilt to compare with)" in text
@@ -323,7 +323,7 @@ def test_a_reference_is_tried_before_anything_is_trained(tmp_path):
     assert not out.exists()
 
 
-def test_rows_without_words_or_run_are_passed_over(tmp_path):
+def test_rows_without_words_or_run_are_skipped(tmp_path):
     said: list[str] = []
     names = ["R1.climate.w0.05", "R2.final", "R2.reference"]
     assert time_rows(names, tmp_path, tmp_path / "python", tell=said.append) == {}
@@ -331,7 +331,7 @@ def test_rows_without_words_or_run_are_passed_over(tmp_path):
 
 
 def finished(out: Path, name: str) -> str:
-    """Make a folder look like a recipe's finished run, with its network as it was drawn."""
+    """Make a folder look like a recipe's finished run, with an untrained network."""
     recipe = find_recipe(name)
     problem = Problem(input_shape=recipe.frontend.shape, outputs=len(recipe.data.words))
     rng = np.random.default_rng(0)
@@ -354,7 +354,7 @@ def finished(out: Path, name: str) -> str:
 
 @pytest.fixture(scope="module")
 def tensorflow():
-    """Python of the environment with TensorFlow, where there is one."""
+    """Find the Python of the environment with TensorFlow, if there is one."""
     spec = importlib.util.spec_from_file_location("tensorflow_env", TOOL)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -1,4 +1,4 @@
-"""``reproduce``: what is chosen, trained, certified and written."""
+"""``reproduce``: selection, training, certificates and results."""
 
 import copy
 import json
@@ -31,7 +31,7 @@ PATIENCE_S = 1200
 
 
 def climate(folder: Path, *, days: int) -> Path:
-    """A folder of data with a synthetic series in it."""
+    """Make a data folder with a synthetic series."""
     (folder / "climate").mkdir(parents=True)
     rng = np.random.default_rng(0)
     synthesize_climate(folder / "climate" / "series.csv", days=days, rng=rng)
@@ -39,7 +39,7 @@ def climate(folder: Path, *, days: int) -> Path:
 
 
 def run(data: Path, out: Path, **options) -> tuple[Reproduced, list[str]]:
-    """Reproduce one row; return its result, and the output."""
+    """Reproduce one row; return its result and the output."""
     said: list[str] = []
     options = {"only": [ROW], "workers": 1, **options}
     return reproduce(data, out, out / "results", tell=said.append, **options), said
@@ -58,7 +58,7 @@ def reproduced(data, tmp_path_factory):
 
 @pytest.fixture
 def runs(reproduced, tmp_path):
-    """A copy of it."""
+    """A copy of the finished row's folder."""
     return shutil.copytree(reproduced.page.parents[1], tmp_path / "runs")
 
 
@@ -89,7 +89,7 @@ def test_everything_is_the_default():
         (["R3.climate.b", "R2"], 2, ("R2", "R3.climate.b"), ("yes-no", "climate-9")),
     ],
 )
-def test_names_and_their_beginnings_choose(only, rows, targets, answers):
+def test_names_and_their_beginnings_select(only, rows, targets, answers):
     chosen = plan(only)
     assert len(chosen.rows) == rows
     assert chosen.targets == targets
@@ -97,24 +97,24 @@ def test_names_and_their_beginnings_choose(only, rows, targets, answers):
 
 
 @pytest.mark.parametrize("only", ["R1.clim", "R9", "R1.climate.w0.0"])
-def test_an_unknown_name_is_said(only):
+def test_an_unknown_name_is_reported(only):
     with pytest.raises(RecipeError, match="there is no published row"):
         plan([only])
 
 
-def test_data_that_are_not_there_are_said(tmp_path):
+def test_missing_data_are_reported(tmp_path):
     with pytest.raises(DataError, match="no folder speech/"):
         data_of(find_recipe("R4.final"), tmp_path)
     with pytest.raises(DataError, match="must contain one CSV file, it contains 0"):
         data_of(find_recipe(ROW), tmp_path)
 
 
-def test_the_page_in_the_documentation_is_that_of_its_json():
+def test_the_page_in_the_documentation_matches_its_json():
     table = json.loads((DOCS / "results.json").read_text(encoding="utf-8"))
     assert (DOCS / "results.md").read_text(encoding="utf-8") == page(table), "motefit reproduce"
 
 
-def test_the_page_names_all_rows_and_budgets_before_anything_is_trained(nothing):
+def test_the_page_names_all_rows_and_budgets_before_training(nothing):
     text = page(nothing)
     for name in published_names():
         assert f"| `{name.split('.', 1)[1]}`" in text or f"{name.split('.', 2)[-1]}`" in text
@@ -128,7 +128,7 @@ def test_the_page_names_all_rows_and_budgets_before_anything_is_trained(nothing)
 
 
 def fake(accuracy: float) -> dict:
-    """A stored run of 200 clips."""
+    """Build a stored run with 200 clips."""
     return {
         "facts": {"accuracy": accuracy, "size.tflite_bytes": 9000.0, "latency.total_ms": 0.5},
         "evidence": {
@@ -143,7 +143,7 @@ def fake(accuracy: float) -> dict:
     }
 
 
-def test_the_page_marks_what_misses_its_bound(nothing):
+def test_the_page_marks_missed_bounds(nothing):
     table = copy.deepcopy(nothing)
     table["rows"]["R4.final"]["run"] = fake(0.985)
     text = page(table).split("### Budget R4\n")[1].split("###")[0]
@@ -153,7 +153,7 @@ def test_the_page_marks_what_misses_its_bound(nothing):
     assert "| 99.50 % (90.0 to 100.0, n = 200) |" in page(table)
 
 
-def test_a_stored_run_stands_in_until_its_recipe_changes(nothing, tmp_path):
+def test_a_stored_run_is_used_until_its_recipe_changes(nothing, tmp_path):
     stored = copy.deepcopy(nothing)
     stored["rows"]["R4.final"]["run"] = fake(0.995) | {"recipe": "another"}
     assert collect(tmp_path, stored)["rows"]["R4.final"]["run"] is None
@@ -161,7 +161,7 @@ def test_a_stored_run_stands_in_until_its_recipe_changes(nothing, tmp_path):
 
 @pytest.mark.slow
 class TestRun:
-    """On a synthetic series."""
+    """A run on a synthetic series."""
 
     def test_the_row_is_trained_measured_and_written(self, reproduced):
         assert reproduced.plan.rows == (ROW,)
@@ -175,11 +175,11 @@ class TestRun:
         stored = json.loads(reproduced.page.with_suffix(".json").read_text(encoding="utf-8"))
         assert stored == reproduced.table
 
-    def test_the_test_part_was_opened_once_and_last(self, reproduced):
+    def test_the_test_set_was_opened_once_and_last(self, reproduced):
         parts = [read["part"] for read in reproduced.table["rows"][ROW]["run"]["reads"]]
         assert parts == ["train", "validation", "test"]
 
-    def test_its_winners_budget_is_certified_from_the_stored_facts(self, reproduced):
+    def test_the_winners_budget_is_certified_from_the_stored_facts(self, reproduced):
         target = reproduced.table["targets"]["R3.climate.a"]
         facts = reproduced.table["rows"][ROW]["run"]["facts"]
         lines = {line["metric"]: line for line in target["certificates"]["rebuilt"]["lines"]}
@@ -187,14 +187,14 @@ class TestRun:
         assert all(line["value"] == facts[name] for name, line in lines.items())
         assert "answer" not in target["certificates"]
 
-    def test_what_is_done_is_not_done_again(self, data, runs):
+    def test_finished_rows_are_not_trained_again(self, data, runs):
         before = {p: p.stat().st_mtime_ns for p in (runs / ROW).rglob("*")}
         result, said = run(data, runs)
         assert said == ["1 of 1 runs are done, 0 to train"]
         assert {p: p.stat().st_mtime_ns for p in (runs / ROW).rglob("*")} == before
         assert result.table["rows"][ROW]["run"]["facts"]
 
-    def test_known_rows_stay_when_their_runs_are_gone(self, reproduced, runs):
+    def test_known_rows_stay_without_their_runs(self, reproduced, runs):
         shutil.rmtree(runs / ROW)
         found = collect(runs, reproduced.table)
         assert found == reproduced.table
@@ -205,13 +205,13 @@ class TestRun:
         assert not is_started(runs / ROW, recipe.with_values({"train.epochs": 1}))
         assert is_done(runs / ROW, recipe.with_values({"search.repeats": 2}))
 
-    def test_a_second_opening_of_the_test_part_is_refused(self, runs):
+    def test_a_second_opening_of_the_test_set_is_refused(self, runs):
         with (runs / ROW / "reads.jsonl").open("a", encoding="utf-8") as log:
             log.write('{"at": "2020-01-01T00:00:00+00:00", "part": "test", "purpose": "again"}\n')
         with pytest.raises(ModelFileError, match="opened 2 times"):
             collect(runs, {})
 
-    def test_a_row_that_fails_leaves_the_others_alone(self, data, tmp_path):
+    def test_a_failing_row_does_not_affect_the_others(self, data, tmp_path):
         said: list[str] = []
         series = data / "climate" / "series.csv"
         jobs = [
@@ -225,7 +225,7 @@ class TestRun:
         assert len(said) == 4
 
     @pytest.mark.proof
-    def test_ctrl_c_stops_all_and_resume_ends_in_the_same_bytes(self, tmp_path):
+    def test_ctrl_c_stops_all_and_resume_gives_the_same_bytes(self, tmp_path):
         data = climate(tmp_path / "data", days=250)
         command = [sys.executable, "-c", "from motefit.cli import main; main()", "reproduce"]
         command += ["--only", ROW, "--data", str(data), "--workers", "1"]

@@ -1,4 +1,4 @@
-"""Bundles: deterministic, refused when changed, never half written."""
+"""Bundles: deterministic, refused when changed, never partially written."""
 
 import dataclasses
 import io
@@ -74,19 +74,19 @@ def test_changed_bytes_are_refused(tmp_path, speech_bundle):
 
 
 def streams(data):
-    """Where the compressed model and the compressed card are in a bundle."""
+    """Locate the compressed model and the compressed card in a bundle."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for info in archive.infolist():
             start = info.header_offset + 30 + len(info.filename)
             yield range(start, start + info.compress_size)
 
 
-def test_every_flipped_byte_is_noticed_or_changes_nothing(tmp_path, series_bundle):
-    """Dates, attributes and versions say nothing; what is compressed is noticed, all of it."""
+def test_every_flipped_byte_is_detected_or_changes_nothing(tmp_path, series_bundle):
+    """Dates, attributes and versions are ignored; all of the compressed content is checked."""
     data = bundle_bytes(series_bundle.model, series_bundle.card)
     path = tmp_path / "model.zip"
     content = {position for stream in streams(data) for position in stream}
-    noticed = set()
+    detected = set()
     for position in range(len(data)):
         changed = bytearray(data)
         changed[position] ^= 0xFF
@@ -94,16 +94,16 @@ def test_every_flipped_byte_is_noticed_or_changes_nothing(tmp_path, series_bundl
         try:
             found = load_bundle(path)
         except ModelFileError:
-            noticed.add(position)
+            detected.add(position)
         else:
             assert found == series_bundle
             assert measure_size(found.file) == measure_size(series_bundle.file)
-    assert content <= noticed
-    assert len(noticed - content) > 100  # signatures, names, sizes, checksums, places
+    assert content <= detected
+    assert len(detected - content) > 100  # signatures, names, sizes, checksums, places
 
 
-def harm(data, rng):
-    """The bytes with one damage: a bit, a run of zeros or of noise, a lost end, blocks swapped."""
+def damage(data, rng):
+    """Damage the bytes once: a bit, a run of zeros or noise, a lost end, an insertion, a block."""
     changed, size = bytearray(data), len(data)
     at, length = int(rng.integers(size)), int(rng.integers(1, 64))
     match int(rng.integers(6)):
@@ -123,29 +123,31 @@ def harm(data, rng):
     return bytes(changed)
 
 
-def test_harm_is_noticed_or_changes_nothing(tmp_path, speech_bundle, series_bundle):
-    survive_harm(tmp_path, (speech_bundle, series_bundle), count=400, seed=0)
+def test_damage_is_detected_or_changes_nothing(tmp_path, speech_bundle, series_bundle):
+    survive_damage(tmp_path, (speech_bundle, series_bundle), count=400, seed=0)
 
 
 @pytest.mark.proof
-def test_20_000_harms_are_noticed_or_change_nothing(tmp_path, speech_bundle, series_bundle):
-    survive_harm(tmp_path, (speech_bundle, series_bundle), count=10_000, seed=1)
+def test_20_000_kinds_of_damage_are_detected_or_change_nothing(
+    tmp_path, speech_bundle, series_bundle
+):
+    survive_damage(tmp_path, (speech_bundle, series_bundle), count=10_000, seed=1)
 
 
-def survive_harm(folder, bundles, *, count, seed):
+def survive_damage(folder, bundles, *, count, seed):
     rng, path = np.random.default_rng(seed), folder / "model.zip"
     for bundle in bundles:
-        data, noticed = bundle_bytes(bundle.model, bundle.card), 0
+        data, detected = bundle_bytes(bundle.model, bundle.card), 0
         for _ in range(count):
-            path.write_bytes(harm(data, rng))
+            path.write_bytes(damage(data, rng))
             try:
                 found = load_bundle(path)
             except ModelFileError:
-                noticed += 1
+                detected += 1
             else:
                 assert (found.file, found.card) == (bundle.file, bundle.card)
                 assert measure_size(found.file) == measure_size(bundle.file)
-        assert noticed > count / 2
+        assert detected > count / 2
 
 
 def test_who_packed_the_zip_does_not_matter(tmp_path, speech_bundle):
@@ -167,8 +169,8 @@ def test_who_packed_the_zip_does_not_matter(tmp_path, speech_bundle):
         assert found.bundle_bytes == path.stat().st_size
 
 
-def test_a_bundle_is_measured_by_the_stream_that_it_ships(tmp_path, speech_bundle):
-    """Whatever packed it, so that the figure needs no compression and no Zopfli."""
+def test_a_bundle_is_measured_by_its_own_stream(tmp_path, speech_bundle):
+    """Whatever program packed it, so that measuring needs no compression and no Zopfli."""
     shipped = write_bundle(tmp_path / "ours.zip", speech_bundle.model, speech_bundle.card)
     fresh = measure_size(ModelFile(data=speech_bundle.model))
     assert measure_size(load_bundle(shipped).file) == fresh
@@ -188,18 +190,18 @@ def test_a_truncated_zip_is_an_error(tmp_path, speech_bundle, share):
     data = bundle_bytes(speech_bundle.model, speech_bundle.card)
     path = tmp_path / "model.zip"
     path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(ModelFileError, match=r"damaged|no TensorFlow Lite"):
+    with pytest.raises(ModelFileError, match=r"damaged|not a TensorFlow Lite"):
         load_bundle(path)
 
 
-def test_absent_and_unfit_files_are_errors(tmp_path, speech_bundle):
+def test_missing_and_unsuitable_files_are_errors(tmp_path, speech_bundle):
     with pytest.raises(ModelFileError, match="cannot read"):
         load_bundle(tmp_path / "absent.zip")
     with pytest.raises(ModelFileError, match="cannot read"):
         load_bundle(tmp_path)
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("readme.txt", b"no model")
-    with pytest.raises(ModelFileError, match="no TensorFlow Lite model"):
+    with pytest.raises(ModelFileError, match="not a TensorFlow Lite model"):
         load_bundle(tmp_path / "other.zip")
     (tmp_path / "net.tflite").write_bytes(speech_bundle.model)
     (tmp_path / "card.json").write_bytes(b"\xff\xfe")
@@ -225,7 +227,7 @@ except OutputError as error:
 
 
 def test_a_write_that_fails_midway_leaves_the_old_bundle(tmp_path, speech_bundle, series_bundle):
-    """A real failed write: the kernel refuses bytes beyond the 700th in a process of its own."""
+    """A write that really fails: the kernel refuses bytes beyond the 700th in a child process."""
     (tmp_path / "out").mkdir()
     path = write_bundle(tmp_path / "out/model.zip", series_bundle.model, series_bundle.card)
     other = write_bundle(tmp_path / "new.zip", speech_bundle.model, speech_bundle.card)
@@ -240,7 +242,7 @@ def test_a_write_that_fails_midway_leaves_the_old_bundle(tmp_path, speech_bundle
     assert [p.name for p in path.parent.iterdir()] == ["model.zip"]
 
 
-def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path, series_bundle):
+def test_a_folder_that_cannot_be_created_is_an_output_error(tmp_path, series_bundle):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="cannot write"):
         write_bundle(tmp_path / "file/m.zip", series_bundle.model, series_bundle.card)

@@ -1,4 +1,4 @@
-"""The device needs numpy and LiteRT, and what these two load themselves: nothing else."""
+"""The device needs only numpy and LiteRT, and what these two load themselves."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def test_loading_and_running_imports_numpy_and_litert_only(bundles):
 
 
 def _quickest(codes, *, runs):
-    """Seconds of the quickest run of each, one after the other, so that all meet the same load."""
+    """Time the fastest run of each, alternating so that all have the same load; seconds."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     found = []
     for _ in range(runs):
@@ -83,7 +83,7 @@ def _quickest(codes, *, runs):
     return [min(column) for column in zip(*found, strict=True)]
 
 
-def test_the_import_costs_little_beside_numpy_and_litert():
+def test_the_import_costs_little_compared_with_numpy_and_litert():
     bare, ours = _quickest([BARE, BARE + "; import motefit.runtime"], runs=12)
     assert ours < IMPORT_RATIO * bare
 

@@ -1,4 +1,4 @@
-"""A keyword model that takes samples, behind the same class."""
+"""A keyword model that takes samples, in the same class."""
 
 import dataclasses
 

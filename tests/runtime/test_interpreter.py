@@ -1,4 +1,4 @@
-"""The interpreter against the reference executors, and its errors."""
+"""The interpreter compared with the reference executors, and its errors."""
 
 import contextlib
 
@@ -29,7 +29,7 @@ def test_float_outputs_equal_the_reference_executor(speech_graph, xnnpack):
     np.testing.assert_allclose(outputs, float32.run(speech_graph, batch), atol=1e-5)
 
 
-def test_integers_are_made_and_read_at_the_edge(int8_graph):
+def test_inputs_are_quantized_and_outputs_dequantized(int8_graph):
     interpreter = Interpreter(write(int8_graph), xnnpack=False)
     assert interpreter.input_dtype == interpreter.output_dtype == np.int8
     batch = np.random.default_rng(3).standard_normal((5, 49, 10)).astype(np.float32)
@@ -67,7 +67,7 @@ def test_rounding_is_half_away_from_zero(values, scale, zero_point):
     np.testing.assert_array_equal(got, np.clip(away, -128, 127))
 
 
-def test_rounding_at_the_ties_and_beside_them():
+def test_rounding_at_ties_and_next_to_them():
     half = np.float32(0.5)
     values = [half, np.nextafter(half, np.float32(0)), np.float32(1.5), np.float32(2.5), -half]
     array = np.array(values, np.float32)

@@ -1,4 +1,4 @@
-"""Keyword spotting: every step of the pipeline against its own definition."""
+"""Keyword spotting: every step of the pipeline compared with its definition."""
 
 import dataclasses
 
@@ -42,21 +42,21 @@ def test_a_bundle_loads_and_names_the_most_probable_word(form, xnnpack, request,
     spotter = KeywordSpotter.load(path, xnnpack=xnnpack)
     rows = spotter.classify_batch(clips)
     for clip, row in zip(clips, rows, strict=True):
-        heard = spotter.classify(clip, 16_000)
-        assert list(heard.probabilities) == ["down", "left", "up"]
-        assert heard.label == spotter.io.labels[row.argmax()]
-        assert heard.probability == heard.probabilities[heard.label] == row.max()
+        result = spotter.classify(clip, 16_000)
+        assert list(result.probabilities) == ["down", "left", "up"]
+        assert result.label == spotter.io.labels[row.argmax()]
+        assert result.probability == result.probabilities[result.label] == row.max()
     np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-6)
 
 
-def test_probabilities_pass_through_where_the_model_gives_them(speech_bundle, clips):
+def test_probabilities_pass_through_if_the_model_outputs_them(speech_bundle, clips):
     io = dataclasses.replace(speech_bundle.card.io, output="probabilities")
     passed = KeywordSpotter(speech_bundle.model, io).classify_batch(clips)
     logits = KeywordSpotter(speech_bundle.model, speech_bundle.card.io).classify_batch(clips)
     np.testing.assert_allclose(softmax(passed), logits, atol=1e-6)
 
 
-def test_other_rates_are_resampled_and_other_lengths_fitted(spotter, clips):
+def test_other_rates_are_resampled_and_other_lengths_padded_or_cropped(spotter, clips):
     sound = clips[0]
     loud = resample(sound, 16_000, 44_100)
     np.testing.assert_array_equal(
@@ -70,7 +70,7 @@ def test_other_rates_are_resampled_and_other_lengths_fitted(spotter, clips):
     assert spotter.classify(long, 16_000) == spotter.classify(sound, 16_000)
 
 
-def test_int16_and_float32_are_heard_alike(spotter, clips):
+def test_int16_and_float32_give_equal_results(spotter, clips):
     as_float = clips.astype(np.float32) / 32768
     np.testing.assert_array_equal(spotter.classify_batch(as_float), spotter.classify_batch(clips))
 
@@ -91,7 +91,7 @@ def test_silence_gives_numbers(spotter):
         (np.zeros(100, np.int16), 0, "1 Hz"),
     ],
 )
-def test_unfit_sound_is_a_data_error(spotter, pcm, rate_hz, reason):
+def test_unsuitable_sound_is_a_data_error(spotter, pcm, rate_hz, reason):
     with pytest.raises(DataError, match=reason):
         spotter.classify(pcm, rate_hz)
 

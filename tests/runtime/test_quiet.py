@@ -1,4 +1,4 @@
-"""LiteRT says nothing on standard error."""
+"""LiteRT writes nothing to standard error."""
 
 import base64
 import os
@@ -32,7 +32,7 @@ def test_litert_is_silent_and_standard_error_is_not():
     assert done.stderr == "said\n"
 
 
-def test_the_smallest_model_is_one_of_one_number():
+def test_the_smallest_model_has_one_weight():
     model = zlib.decompress(base64.b64decode(SMALLEST))
     (operation,) = inspect(model).ops
     assert operation.name == "FULLY_CONNECTED"

@@ -1,4 +1,4 @@
-"""A stream by states: the same words and numbers, whatever the chunks, in constant memory."""
+"""Streaming by states: the same results whatever the chunks, in constant memory."""
 
 import tracemalloc
 from dataclasses import replace
@@ -32,7 +32,7 @@ FRONT_END = FrontEnd(
 )  # fmt: skip
 WORDS = ("high", "low", "none")
 EVERY = StreamingSettings(hop_ms=20, prominence=-1, threshold=0)
-"""Looks at every step, and reports whatever is likelier than chance."""
+"""Evaluates every step, and reports whatever is likelier than chance."""
 
 
 def network(padding: str, *, io: str = "int8") -> bytes:
@@ -47,7 +47,7 @@ def network(padding: str, *, io: str = "int8") -> bytes:
 
 
 def pair(padding: str, *, io: str = "int8") -> tuple[KeywordSpotter, KeywordSpotter]:
-    """The same model for clips and in streaming form."""
+    """Build the same model for clips and in streaming form."""
     normalization = Normalization(mean=(-5.0,), std=(3.0,))
     card = SpeechIO(labels=WORDS, frontend=FRONT_END, normalization=normalization)
     model = network(padding, io=io)
@@ -60,7 +60,7 @@ def spotters() -> tuple[KeywordSpotter, KeywordSpotter]:
 
 
 def sound(seconds: float, seed: int = 0) -> np.ndarray:
-    """Tones that come and go, over noise: float32."""
+    """Generate tones that come and go, over noise: float32."""
     rng = np.random.default_rng(seed)
     time = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     tones = [0.3 * np.sin(2 * np.pi * hz * time) for hz in (300, 900, 2500)]
@@ -70,7 +70,7 @@ def sound(seconds: float, seed: int = 0) -> np.ndarray:
 
 
 def windows(spotter: KeywordSpotter, pcm: np.ndarray, hop: int) -> list[tuple[int, np.ndarray]]:
-    """Samples heard and probabilities after each hop from a whole clip on."""
+    """Compute the number of samples and the probabilities after each hop from a whole clip on."""
     window, found = window_of(spotter), []
     for stop in range(hop, len(pcm) + 1, hop):
         window.push(pcm[stop - hop : stop])
@@ -81,7 +81,7 @@ def windows(spotter: KeywordSpotter, pcm: np.ndarray, hop: int) -> list[tuple[in
 
 
 def clip_of_step(stop: int) -> int:
-    """First sample of the clip of which a valid network's states speak after ``stop`` samples."""
+    """Return the first sample of the clip that a valid network's states cover after ``stop``."""
     frames = (stop - FRONT_END.frame_length) // STEP + 1
     whole = frames - (frames + FRONT_END.frames) % 2  # a clip ends with a step
     return (whole - FRONT_END.frames) * STEP
@@ -89,7 +89,7 @@ def clip_of_step(stop: int) -> int:
 
 @pytest.mark.parametrize("io", ["int8", "float32", "none"])
 @pytest.mark.parametrize("hop", [STEP, 2 * STEP, 3 * STEP, 5 * STEP])
-def test_states_say_what_the_window_says(io, hop):
+def test_states_give_the_same_as_the_window(io, hop):
     whole, states = pair("valid", io=io)
     pcm = sound(4)
     found = windows(states, pcm, hop)
@@ -101,7 +101,7 @@ def test_states_say_what_the_window_says(io, hop):
 
 
 @pytest.mark.parametrize("padding", ["valid", "causal"])
-def test_clips_are_heard_bit_for_bit_as_by_the_plain_file(padding):
+def test_clips_have_the_same_probabilities_bit_for_bit_as_with_the_plain_file(padding):
     whole, states = pair(padding)
     clips = np.stack([sound(1, seed) for seed in range(5)])
     np.testing.assert_array_equal(states.classify_batch(clips), whole.classify_batch(clips))
@@ -109,7 +109,7 @@ def test_clips_are_heard_bit_for_bit_as_by_the_plain_file(padding):
     np.testing.assert_array_equal(states.classify_batch(short), whole.classify_batch(short))
 
 
-def test_a_causal_network_hears_more_than_the_window():
+def test_a_causal_network_uses_more_sound_than_the_window():
     whole, states = pair("causal")
     pcm = sound(4)
     (first, said), *later = windows(states, pcm, STEP)
@@ -121,7 +121,7 @@ def test_a_causal_network_hears_more_than_the_window():
     assert np.abs(said - whole.classify_batch(clip)[0]).max() > 1e-3
 
 
-def test_a_reset_forgets_everything(spotters):
+def test_a_reset_discards_everything(spotters):
     _, states = pair("causal")
     window, pcm = window_of(states), sound(2.5)
     before = windows(states, pcm, 2 * STEP)
@@ -160,8 +160,8 @@ def test_streams_and_clips_share_a_model(spotters):
     streams = [StreamingSpotter(states, settings=EVERY) for _ in range(2)]
     found: list[list] = [[], []]
     for first in range(0, len(one), 700):
-        for stream, pcm, heard in zip(streams, (one, other), found, strict=True):
-            heard.extend(stream.push(pcm[first : first + 700]))
+        for stream, pcm, words in zip(streams, (one, other), found, strict=True):
+            words.extend(stream.push(pcm[first : first + 700]))
             states.classify(sound(1), RATE_HZ)
     assert found == alone
     assert any(alone)
@@ -189,7 +189,7 @@ def test_memory_is_constant(spotters):
     assert stream.received_s == pytest.approx(60, abs=stream.hop_s)
 
 
-def test_a_file_must_be_what_its_card_says(spotters):
+def test_a_file_must_match_its_card(spotters):
     whole, states = spotters
     plain = network("valid")
     streaming, io = streaming_file(plain, whole.io)

@@ -1,4 +1,4 @@
-"""Listening on the device, too, needs numpy, LiteRT and the standard library only."""
+"""Listening on the device needs only numpy, LiteRT and the standard library, too."""
 
 import json
 import subprocess

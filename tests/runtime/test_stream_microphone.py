@@ -1,4 +1,4 @@
-"""Sources of sound: real pipes, real processes, and the real arecord where it is installed."""
+"""Audio sources: real pipes, real processes, and the real arecord if it is installed."""
 
 import io
 import os
@@ -20,12 +20,12 @@ from motefit.spec.errors import DataError
 
 PCM = np.random.default_rng(0).integers(-9000, 9000, 20_000).astype(np.int16)
 PATIENCE_S = 60
-"""Far beyond what these tests wait for: beyond it, something hangs."""
+"""Far longer than these tests should take: beyond it, something hangs."""
 
 
 @pytest.fixture
 def pipe():
-    """A pipe: the descriptor to read, and a function that writes bytes and closes."""
+    """Open a pipe: the descriptor to read, and a function that writes bytes and closes."""
     read, write = os.pipe()
     threads = []
 
@@ -76,7 +76,7 @@ class TestPipes:
         assert (source.rate_hz, source.leftover_bytes) == (16_000, 0)
 
     @pytest.mark.parametrize("cut", [1, 7, 20, 43])
-    def test_a_wav_header_tells_the_rate(self, pipe, cut):
+    def test_a_wav_header_sets_the_rate(self, pipe, cut):
         read, send = pipe
         data = wav(PCM)
         send(data[:cut], data[cut:])
@@ -110,7 +110,7 @@ class TestPipes:
             PipeSource(read, rate_hz=16_000).read()
 
     @pytest.mark.parametrize(("width", "bits"), [(1, 8), (3, 24), (4, 32)])
-    def test_other_wav_forms_are_refused_in_words(self, pipe, width, bits):
+    def test_other_wav_formats_are_refused_with_advice(self, pipe, width, bits):
         read, send = pipe
         send(wav(np.zeros(12 * width, np.uint8), width=width))
         with pytest.raises(DataError, match=rf"{bits}-bit WAV .* send 16-bit PCM"):
@@ -145,7 +145,7 @@ class TestPipes:
             np.testing.assert_array_equal(all_of(source), PCM)
         writer.join()
 
-    def test_an_input_that_is_not_there(self, tmp_path):
+    def test_a_missing_input(self, tmp_path):
         with pytest.raises(DataError, match="no input 'hw:1,0': give - for standard input"):
             connector("hw:1,0", rate_hz=16_000)
         with pytest.raises(DataError, match=f"{tmp_path}: cannot be read: Is a directory"):
@@ -164,7 +164,7 @@ turn = len(open(calls).readlines())
 
 @pytest.fixture
 def arecord(tmp_path, monkeypatch):
-    """Put a program called arecord on the path that does what a test says; gives its call log."""
+    """Install a program called arecord that runs a test's code; returns its call log."""
 
     def install(body: str) -> Path:
         calls, program = tmp_path / "calls", tmp_path / "bin" / "arecord"
@@ -185,7 +185,7 @@ UNPLUGGED = 'sys.stderr.write("arecord: pcm_read:2221: read error: No such devic
 
 
 class TestArecord:
-    def test_it_is_asked_for_the_rate_and_device(self, arecord):
+    def test_it_gets_the_rate_and_device(self, arecord):
         calls = arecord(send(1600) + "time.sleep(600)")
         with ArecordSource("plughw:1,0", rate_hz=44_100) as source:
             assert source.read().tolist() == [1] * 1600
@@ -201,7 +201,7 @@ class TestArecord:
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
 
-    def test_one_that_will_not_end_is_killed(self, arecord):
+    def test_one_that_ignores_sigterm_is_killed(self, arecord):
         arecord("import signal; signal.signal(15, signal.SIG_IGN)\n" + send(10) + "time.sleep(600)")
         source = ArecordSource()
         source.read()
@@ -234,12 +234,12 @@ class TestArecord:
             all_of(source)
         assert time.monotonic() - started < PATIENCE_S
 
-    def test_one_that_closes_its_output_and_lives_on(self, arecord):
+    def test_one_that_closes_its_output_without_ending(self, arecord):
         arecord(send(4) + "os.close(1); time.sleep(600)")
         with ArecordSource() as source, pytest.raises(SoundLostError):
             all_of(source)
 
-    def test_hardware_with_another_rate_is_believed(self, arecord):
+    def test_the_rate_that_hardware_reports_is_used(self, arecord):
         arecord(
             'sys.stderr.write("Warning: rate is not accurate (requested = 16000Hz, got = '
             '48000Hz)\\n"); sys.stderr.flush()\n' + send(4800) + "time.sleep(600)"
@@ -301,7 +301,7 @@ class TestRecovery:
         assert len(calls.read_text().splitlines()) == 3
         assert len(said) == 2
 
-    def test_one_that_never_was_there_is_not_tried_again(self, arecord):
+    def test_one_that_never_worked_is_not_tried_again(self, arecord):
         calls = arecord(UNPLUGGED)
         with pytest.raises(DataError, match="No such device"):
             next(chunks(connector("arecord", rate_hz=16_000), tell=print))
@@ -329,7 +329,7 @@ class TestRecovery:
         writer.join()
         assert said == []
 
-    def test_an_odd_end_is_told(self, tmp_path):
+    def test_an_odd_end_is_reported(self, tmp_path):
         path = tmp_path / "odd.pcm"
         path.write_bytes(PCM.tobytes() + b"\0")
         said: list[str] = []
@@ -339,8 +339,8 @@ class TestRecovery:
 
 
 class TestSoundDevice:
-    def test_without_the_package_or_a_device_it_says_so(self):
-        """Where there is a sound card, it must deliver."""
+    def test_a_missing_package_or_device_is_reported(self):
+        """If there is a sound card, it must deliver samples."""
         try:
             source = SoundDeviceSource(rate_hz=16_000, wait_s=1)
         except DataError as error:

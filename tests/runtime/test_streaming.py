@@ -1,4 +1,4 @@
-"""The streaming spotter, on a real model that tells two tones apart."""
+"""The streaming spotter, with a real model that distinguishes two tones."""
 
 import tracemalloc
 from dataclasses import replace
@@ -28,7 +28,7 @@ FRONT_END = FrontEnd(
 )  # fmt: skip
 FRONT_ENDS = {"spectrogram": FRONT_END, "mel": replace(FRONT_END, kind="mel", mel_bins=16)}
 TIME_S = 0.1
-"""A report's time is where the window was loudest; noise draws it to the window's middle."""
+"""Tolerance of a report's time, since noise shifts the loudest point to the window's middle."""
 
 
 def spotter_of(frontend: FrontEnd, *, audio: bool = False) -> KeywordSpotter:
@@ -55,7 +55,7 @@ def spotter() -> KeywordSpotter:
 
 
 def sound(words: list[tuple[float, str]], seconds: float, *, rate_hz: int = RATE_HZ) -> np.ndarray:
-    """Tones of WORD_S around the given times, over faint noise: float32."""
+    """Generate tones of WORD_S around the given times, over faint noise: float32."""
     rng = np.random.default_rng(3)
     out = 0.002 * rng.standard_normal(round(seconds * rate_hz))
     length = round(WORD_S * rate_hz)
@@ -67,12 +67,12 @@ def sound(words: list[tuple[float, str]], seconds: float, *, rate_hz: int = RATE
     return out.astype(np.float32)
 
 
-def hear(stream: StreamingSpotter, pieces: list[np.ndarray]) -> list[Detection]:
+def detect(stream: StreamingSpotter, pieces: list[np.ndarray]) -> list[Detection]:
     found = [detection for piece in pieces for detection in stream.push(piece)]
     return found + stream.finish()
 
 
-def assert_heard(found: list[Detection], words: list[tuple[float, str]]) -> None:
+def assert_detected(found: list[Detection], words: list[tuple[float, str]]) -> None:
     assert [detection.word for detection in found] == [word for _, word in words]
     for detection, (middle_s, _) in zip(found, words, strict=True):
         assert abs(detection.time_s - middle_s) < TIME_S
@@ -84,8 +84,8 @@ SAID = [(1.3, "low"), (2.4, "high"), (3.35, "high"), (5.02, "low"), (7.0, "high"
 
 
 def test_words_are_found_once_with_their_time(spotter):
-    found = hear(StreamingSpotter(spotter), [sound(SAID, 9)])
-    assert_heard(found, SAID)
+    found = detect(StreamingSpotter(spotter), [sound(SAID, 9)])
+    assert_detected(found, SAID)
 
 
 @settings(max_examples=40)
@@ -93,7 +93,7 @@ def test_words_are_found_once_with_their_time(spotter):
 def test_any_chunking_gives_the_same_words(spotter, data):
     pcm = sound(SAID, 9)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(pcm)), max_size=30)))
-    assert hear(StreamingSpotter(spotter), np.split(pcm, cuts)) == hear(
+    assert detect(StreamingSpotter(spotter), np.split(pcm, cuts)) == detect(
         StreamingSpotter(spotter), [pcm]
     )
 
@@ -102,12 +102,12 @@ def test_any_chunking_gives_the_same_words(spotter, data):
 @given(
     offset_s=st.floats(0.6, 2.6), gap_s=st.floats(0.8, 2.0), first=st.sampled_from(sorted(WORDS))
 )
-def test_a_word_is_found_wherever_it_lies(spotter, offset_s, gap_s, first):
-    """Across a second, a hop or a chunk: the windows overlap."""
+def test_a_word_is_found_wherever_it_is(spotter, offset_s, gap_s, first):
+    """Even across the borders of seconds, hops or chunks, since windows overlap."""
     words = [(offset_s, first), (offset_s + gap_s, "low"), (offset_s + 2 * gap_s, "high")]
     pcm = sound(words, offset_s + 2 * gap_s + 1)
-    found = hear(StreamingSpotter(spotter), np.split(pcm, range(RATE_HZ, len(pcm), RATE_HZ)))
-    assert_heard(found, words)
+    found = detect(StreamingSpotter(spotter), np.split(pcm, range(RATE_HZ, len(pcm), RATE_HZ)))
+    assert_detected(found, words)
 
 
 @pytest.mark.parametrize("rate_hz", [11_025, 16_000, 44_100, 48_000])
@@ -115,14 +115,14 @@ def test_other_rates_are_resampled(spotter, rate_hz):
     pcm = sound(SAID, 9, rate_hz=rate_hz)
     stream = StreamingSpotter(spotter, rate_hz=rate_hz)
     pcm16 = np.rint(pcm * 32767).astype(np.int16)
-    assert_heard(hear(stream, np.split(pcm16, range(999, len(pcm16), 999))), SAID)
+    assert_detected(detect(stream, np.split(pcm16, range(999, len(pcm16), 999))), SAID)
 
 
 @pytest.mark.parametrize("hop_ms", [20.0, 50.0, 200.0, 400.0])
 def test_other_hops(spotter, hop_ms):
     stream = StreamingSpotter(spotter, settings=StreamingSettings(hop_ms=hop_ms))
     assert stream.hop_s == pytest.approx(hop_ms / 1000, abs=0.011)
-    assert_heard(hear(stream, [sound(SAID, 9)]), SAID)
+    assert_detected(detect(stream, [sound(SAID, 9)]), SAID)
 
 
 @pytest.mark.parametrize("kind", FEATURE_KINDS.names())
@@ -158,27 +158,29 @@ def test_a_model_with_its_front_end_inside_sees_the_samples():
                 inputs, spotter.inputs(pcm[np.newaxis, stop - 4000 : stop])
             )
     stream = StreamingSpotter(spotter)
-    assert isinstance(hear(stream, [sound(SAID, 9)]), list)
+    assert isinstance(detect(stream, [sound(SAID, 9)]), list)
     assert stream.received_s == 9
 
 
 @pytest.mark.parametrize("level", [0.0, 0.001, 0.03, 0.3])
 @pytest.mark.parametrize("offset", [0.0, 0.2])
-def test_silence_and_even_noise_are_no_words(spotter, level, offset):
+def test_silence_and_even_noise_are_not_words(spotter, level, offset):
     """At any level, and with the offset of a cheap microphone."""
     noise = np.random.default_rng(1).standard_normal(30 * RATE_HZ)
     pcm = np.clip(level * noise + offset, -1, 1).astype(np.float32)
-    assert hear(StreamingSpotter(spotter), [pcm]) == []
+    assert detect(StreamingSpotter(spotter), [pcm]) == []
 
 
 def test_words_over_noise_and_offset(spotter):
     noise = 0.01 * np.random.default_rng(1).standard_normal(9 * RATE_HZ) + 0.1
-    assert_heard(hear(StreamingSpotter(spotter), [sound(SAID, 9) + noise.astype(np.float32)]), SAID)
+    assert_detected(
+        detect(StreamingSpotter(spotter), [sound(SAID, 9) + noise.astype(np.float32)]), SAID
+    )
 
 
-def test_labels_may_be_ignored(spotter):
+def test_labels_can_be_ignored(spotter):
     stream = StreamingSpotter(spotter, settings=StreamingSettings(ignored=("low",)))
-    assert_heard(hear(stream, [sound(SAID, 9)]), [word for word in SAID if word[1] == "high"])
+    assert_detected(detect(stream, [sound(SAID, 9)]), [word for word in SAID if word[1] == "high"])
     with pytest.raises(
         RecipeError, match="lo: not a label of this model; its labels are high, low"
     ):
@@ -186,20 +188,20 @@ def test_labels_may_be_ignored(spotter):
 
 
 @pytest.mark.parametrize("level", [1.0, 0.2])
-def test_a_quiet_word_beside_a_loud_one(spotter, level):
+def test_a_quiet_word_next_to_a_loud_one(spotter, level):
     """Each has its own loudness peak."""
     for gap_s in (0.8, 0.9, 1.1):
         words = [(1.5, "low"), (1.5 + gap_s, "high")]
         pcm = sound(words[:1], 4) + np.float32(level) * sound(words[1:], 4)
-        assert_heard(hear(StreamingSpotter(spotter), [pcm]), words)
+        assert_detected(detect(StreamingSpotter(spotter), [pcm]), words)
 
 
-def test_a_held_sound_is_no_word(spotter):
+def test_a_sustained_sound_is_not_a_word(spotter):
     """It has no loudness peak, however long it lasts and however sure the network is."""
     pcm = sound([], 9)
     n = np.arange(4 * RATE_HZ)
     pcm[2 * RATE_HZ : 6 * RATE_HZ] += 0.3 * np.sin(2 * np.pi * WORDS["low"] / RATE_HZ * n)
-    assert hear(StreamingSpotter(spotter), [pcm]) == []
+    assert detect(StreamingSpotter(spotter), [pcm]) == []
 
 
 @pytest.mark.parametrize(
@@ -216,10 +218,10 @@ def test_threshold_and_prominence(spotter, given, words, noises):
     noise = np.random.default_rng(1).normal(0, 0.1, 9 * RATE_HZ).astype(np.float32)
     chosen = StreamingSettings(**given)
     for pcm, expected in ((sound(SAID, 9), words), (noise, noises)):
-        assert bool(hear(StreamingSpotter(spotter, settings=chosen), [pcm])) == expected
+        assert bool(detect(StreamingSpotter(spotter, settings=chosen), [pcm])) == expected
 
 
-def test_reset_forgets_the_sound_and_keeps_the_clock(spotter):
+def test_reset_discards_the_sound_and_keeps_the_clock(spotter):
     stream = StreamingSpotter(spotter)
     half = sound([(2.0, "low")], 4)[: round(2.05 * RATE_HZ)]
     assert stream.push(half) == []
@@ -240,7 +242,7 @@ def test_bad_chunks_leave_the_stream_as_it_was(spotter):
         for bad in (np.full(9, np.nan, np.float32), np.zeros((4, 2), np.int16), np.zeros(3)):
             with pytest.raises(DataError):
                 stream.push(bad)
-    assert found + stream.finish() == hear(StreamingSpotter(spotter), [pcm])
+    assert found + stream.finish() == detect(StreamingSpotter(spotter), [pcm])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The store contract of the ledger, on every kind of storage that is promised."""
+"""The contract of the trial store, on every promised kind of storage."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ def space() -> Space:
     return Space(Recipe.loads(TEXT, name="mine"))
 
 
-def open_ledger(url: str, space: Space, name: str = "mine-1") -> TrialStore:
+def open_store(url: str, space: Space, name: str = "mine-1") -> TrialStore:
     about = {"recipe": space.recipe.to_toml(), "folder": "/run", "motefit": "0"}
     return TrialStore(url, name, space, about=about)
 
@@ -74,20 +74,20 @@ def records(space: Space, count: int = 4, *, number: int = 0) -> list[Trial]:
 
 def test_what_was_entered_is_read_back_whole_and_in_order(url, space):
     entered = records(space, 8)
-    with closing(open_ledger(url, space)) as trial_store:
+    with closing(open_store(url, space)) as trial_store:
         trial_store.enter(entered[4:])
         trial_store.enter(entered[:4])
         assert trial_store.records == tuple(entered)
-    with closing(open_ledger(url, space)) as again:
+    with closing(open_store(url, space)) as again:
         assert again.records == tuple(entered)
 
 
 def test_entering_twice_enters_once(url, space):
     entered = records(space)
-    with closing(open_ledger(url, space)) as trial_store:
+    with closing(open_store(url, space)) as trial_store:
         trial_store.enter(entered)
         trial_store.enter(entered)
-    with closing(open_ledger(url, space)) as again:
+    with closing(open_store(url, space)) as again:
         again.enter(entered)
         assert len(again.records) == len(entered)
     storage = open_storage(url)
@@ -98,7 +98,7 @@ def test_entering_twice_enters_once(url, space):
 
 
 def test_optuna_sees_values_constraints_and_parameters(url, space):
-    with closing(open_ledger(url, space)) as trial_store:
+    with closing(open_store(url, space)) as trial_store:
         trial_store.enter(records(space))
     storage = open_storage(url)
     study = optuna.load_study(study_name="mine-1", storage=storage)
@@ -113,8 +113,8 @@ def test_optuna_sees_values_constraints_and_parameters(url, space):
 
 
 def test_studies_of_one_storage_do_not_mix(url, space):
-    with closing(open_ledger(url, space, "mine-1")) as one:
-        with closing(open_ledger(url, space, "mine-2")) as two:
+    with closing(open_store(url, space, "mine-1")) as one:
+        with closing(open_store(url, space, "mine-2")) as two:
             one.enter(records(space, 3))
             two.enter(records(space, 2))
         assert len(one.records) == 3
@@ -129,7 +129,7 @@ def test_other_peoples_studies_are_left_alone(url, space):
     storage = open_storage(url)
     optuna.create_study(study_name="theirs", storage=storage)
     close_storage(storage)
-    with closing(open_ledger(url, space)):
+    with closing(open_store(url, space)):
         assert [s.name for s in read_studies(url)] == ["mine-1"]
 
 
@@ -141,7 +141,7 @@ from motefit.search.space import Space
 from motefit.spec.recipe import Recipe
 url, name, text = sys.argv[1:]
 space = Space(Recipe.loads(text, name="mine"))
-ledger = TrialStore(url, name, space, about={"recipe": text, "folder": "", "motefit": "0"})
+trial_store = TrialStore(url, name, space, about={"recipe": text, "folder": "", "motefit": "0"})
 print("ready", flush=True)
 sys.stdin.readline()
 for index in range(20):
@@ -149,8 +149,8 @@ for index in range(20):
     point["seed"] = 0
     record = Trial(round=0, index=index, point=point, key=name, status="trained", epochs=1,
                     facts={"macs": float(index), "mae.rh (%)": 1.0})
-    ledger.enter([record])
-ledger.close()
+    trial_store.enter([record])
+trial_store.close()
 """
 
 
@@ -177,12 +177,12 @@ def test_two_processes_at_once_do_not_disturb_each_other(url, space):
 
 
 def test_a_study_of_other_objectives_is_refused(url, space):
-    with closing(open_ledger(url, space)):
+    with closing(open_store(url, space)):
         text = TEXT.replace(
             'strategy = "tpe"', 'strategy = "tpe"\nobjectives = ["macs", "size.zip_bytes"]'
         )
         with pytest.raises(RecipeError, match="other objectives"):
-            open_ledger(url, Space(Recipe.loads(text, name="mine")))
+            open_store(url, Space(Recipe.loads(text, name="mine")))
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_study_of_other_objectives_is_refused(url, space):
 )
 def test_a_storage_that_cannot_be_used_is_said(space, url, said):
     with pytest.raises(OutputError, match=said) as error:
-        open_ledger(url, space)
+        open_store(url, space)
     assert "secret" not in str(error.value)
     assert "--storage" in str(error.value)
 

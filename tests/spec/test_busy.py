@@ -1,4 +1,4 @@
-"""A latency of a machine that is too busy is neither a pass nor a fail; all else is judged."""
+"""A latency on a busy machine is neither a pass nor a fail; everything else is judged."""
 
 import pytest
 from hypothesis import given
@@ -48,7 +48,7 @@ def test_medians_far_from_their_quartile_are_not_judged(quartile: float, apart: 
             assert f"median {median:.3g} ms, 25th percentile {quartile:.3g} ms" in reason
         else:
             assert (verdict, reason) == ("pass" if median < limit else "fail", "")
-    assert found["accuracy"] == ("fail", "")  # judged as ever
+    assert found["accuracy"] == ("fail", "")  # judged as usual
 
 
 @given(quartile=MS, waited=st.floats(1.0, 10.0))

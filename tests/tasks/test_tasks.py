@@ -1,4 +1,4 @@
-"""Every task that a recipe can name has its steps here, and they hold together."""
+"""The steps of every task that a recipe can name, and their consistency."""
 
 import dataclasses
 from pathlib import Path
@@ -68,13 +68,13 @@ def made(small, loaded):
 
 
 @pytest.mark.parametrize("name", task_names())
-def test_every_task_of_a_recipe_has_its_steps(name):
+def test_every_task_of_a_recipe_is_registered(name):
     task = find_task(name)
     assert isinstance(task, Task)
     assert task.name == name
 
 
-def test_a_recipe_loads_without_a_download_and_alike(small, loaded):
+def test_a_recipe_loads_equal_data_without_a_download(small, loaded):
     task = find_task(small.task)
     again = task.load(small, None)
     assert task.data_key(again) == task.data_key(loaded)
@@ -99,7 +99,7 @@ def test_the_card_section_is_what_the_spec_declares(small, loaded, made):
     task.require_fit(io, loaded)
 
 
-def test_both_parts_are_measured_on_the_bytes(small, loaded, made):
+def test_both_sets_are_measured_on_the_bytes(small, loaded, made):
     task, model, io = made
     for part in ("validation", "test"):
         measured = task.measure(model, io, loaded, part)
@@ -120,7 +120,7 @@ def test_a_foreign_file_gets_a_card_section_of_the_same_shape(small, loaded, mad
 
 
 def quality(recipe: Recipe) -> set[str]:
-    """What the specification says that a model is measured by."""
+    """Return the metrics of the specification."""
     return set(task_spec(recipe.task).metrics(recipe.data))
 
 
@@ -158,9 +158,9 @@ def test_the_candidate_is_screened(small, loaded):
     rng = np.random.default_rng(0)
     model = candidate.recipe.model
     graph = build(model.family, model.options, problem=task.problem(small, loaded), rng=rng)
-    judged = screen(candidate, graph, small.budget)
-    assert judged.facts["macs"] > 0
-    assert not judged.missed
+    screened = screen(candidate, graph, small.budget)
+    assert screened.facts["macs"] > 0
+    assert not screened.missed
 
 
 def test_a_loss_of_the_other_task_is_refused(small):

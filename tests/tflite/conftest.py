@@ -1,4 +1,4 @@
-"""Small networks of every family in every form, and the runtimes that judge their files."""
+"""Small networks of every family in every form, and the runtimes that run their files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Case:
 
 
 def lively(graph: Graph, rng: np.random.Generator) -> Graph:
-    """The graph with statistics and biases as training leaves them, not all zero or one."""
+    """Set statistics and biases like those of a trained graph, not all zero or one."""
     constants = {}
     for name, array in graph.constants.items():
         value = array
@@ -139,7 +139,7 @@ def run_model() -> Callable[[str, bytes, np.ndarray], np.ndarray]:
 
 @pytest.fixture(scope="session")
 def operators() -> Callable[[bytes], list[str]]:
-    """Operators of a model in LiteRT with XNNPACK; ``DELEGATE`` stands for what it takes over."""
+    """List the operators of a model in LiteRT; ``DELEGATE`` is what XNNPACK takes over."""
 
     def names(model: bytes) -> list[str]:
         interpreter = Interpreter(model_content=model, num_threads=1)

@@ -16,7 +16,7 @@ MODEL = st.binary(max_size=300).map(lambda data: b"\x10\0\0\0TFL3" + data)
 @settings(deadline=None, max_examples=300)
 @given(text=st.text("ab", max_size=40) | st.text("abcdefgh", max_size=60), level=st.integers(0, 9))
 @example(text="bbbbaabbbaaab", level=9)
-def test_the_stream_of_a_member_is_measured_whoever_packed_it(text, level):
+def test_the_stream_of_a_member_is_measured_whatever_program_packed_it(text, level):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
         archive.writestr(NAME, text.encode())
@@ -34,7 +34,7 @@ def test_a_zip_is_its_stream_and_a_fixed_container(case, thorough):
         assert unpack(packed, where="it")[0].stream_bytes + CONTAINER_BYTES == len(packed)
 
 
-def test_order_and_other_files_do_not_matter_but_a_name_that_is_twice_does():
+def test_order_and_other_files_do_not_matter_but_duplicate_names_do():
     packed = pack({"readme": b"hello", "card": b"{}", NAME: b"first", "z": b""})
     model, companion = unpack(packed, where="it", companion="card")
     assert (model.content, companion.content) == (b"first", b"{}")
@@ -46,7 +46,7 @@ def test_order_and_other_files_do_not_matter_but_a_name_that_is_twice_does():
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_refuses_methods_that_not_every_program_reads(method):
+def test_refuses_uncommon_compression_methods(method):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
         archive.writestr(NAME, b"\x10\0\0\0TFL3" + bytes(100))
@@ -57,7 +57,7 @@ def test_refuses_methods_that_not_every_program_reads(method):
 @settings(deadline=None, max_examples=50)
 @given(MODEL)
 def test_round_trip_through_bytes_and_the_standard_reader(model):
-    packed = zip_bytes(model, thorough=False)  # what the search writes is read in test_deflate
+    packed = zip_bytes(model, thorough=False)  # test_deflate covers the thorough search
     assert read_model(packed) == model
     assert read_model(model) == model
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
@@ -97,14 +97,14 @@ def test_reads_files_and_the_first_member_of_a_bundle(tmp_path):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "no TensorFlow Lite model"),
-        (b"hello world", "no TensorFlow Lite model"),
+        (b"", "not a TensorFlow Lite model"),
+        (b"hello world", "not a TensorFlow Lite model"),
         (b"PK\x03\x04 but not a zip", "damaged"),
-        (zip_bytes(b"text, no model at all"), "no TensorFlow Lite model"),
+        (zip_bytes(b"text, no model at all"), "not a TensorFlow Lite model"),
         (zip_bytes(b"\x10\0\0\0TFL3" + bytes(100))[:-30], "damaged"),
     ],
 )
-def test_refuses_what_is_no_model(tmp_path, content, reason):
+def test_refuses_files_that_are_not_models(tmp_path, content, reason):
     path = tmp_path / "model.zip"
     path.write_bytes(content)
     with pytest.raises(ModelFileError, match=reason):

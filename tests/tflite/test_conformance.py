@@ -1,4 +1,4 @@
-"""Every family in every form gives in every runtime what the executors of the graph give."""
+"""Every family in every form has the executors' outputs in every runtime."""
 
 import numpy as np
 import pytest
@@ -15,16 +15,16 @@ from motefit.tflite.write.write import write
 FAMILIES = sorted(families())
 RUNTIMES = ("xnnpack", "builtin", "micro")
 INT8_FORMS = ("int8", "int8-tensor", "int8-float-edges")
-# Float sums in another order; relative to the largest output.
+# Float sums in another order, relative to the largest output.
 FLOAT_TOLERANCE = 1e-5
 # Steps of int8. builtin: the promise of the design. micro: the reference kernels, exact but for
 # the LSTM's activation tables. xnnpack: one rounding where builtin has two, over up to 30 layers.
 STEPS = {"builtin": 1, "micro": 1, "xnnpack": 4}
-# Of the largest output. xnnpack rounds activations by rules of its own: 0.009 is the most here.
+# Relative to the largest output. xnnpack has its own rounding of activations: 0.009 is the maximum.
 DYNAMIC_TOLERANCE = {"builtin": FLOAT_TOLERANCE, "xnnpack": 0.02}
-# Its scalar rounding, one step off in a thousand, weighs more where weights are coarse.
+# Its scalar rounding, one step off in a thousand, matters more for coarse weights.
 INT4_MICRO_STEPS = 3
-# TensorFlow Lite Micro's LSTM rounds in other places and feeds its output back for 12 steps.
+# TensorFlow Lite Micro's LSTM rounds in different places and feeds its output back for 12 steps.
 LSTM_MICRO_STEPS = 3
 
 
@@ -47,7 +47,7 @@ def test_int8_weights_equal_the_reference(case, run_model, family, form, runtime
     got = run_model(runtime, write(it.graph), it.examples)
     error = np.abs(got - expected).max() / np.abs(expected).max()
     if runtime == "micro" and form == "weights":
-        # its DEQUANTIZE takes the first channel's scale for all: per channel is wrong there
+        # its DEQUANTIZE uses the first channel's scale for all: per channel is wrong there
         assert error > FLOAT_TOLERANCE
     else:
         assert error < FLOAT_TOLERANCE
@@ -76,7 +76,7 @@ def test_dynamic_range_equals_the_reference(case, run_model, family, form, runti
 
 @pytest.mark.parametrize("form", ["float16", "weights4-tensor", "dynamic"])
 def test_micro_refuses(case, form):
-    """Not a promise of ours: when it learns a form, the text of CompressSpec must change."""
+    """Not a promise: if it gains a form, the docstring of CompressSpec must change."""
     pytest.importorskip("tflite_micro")
     with pytest.raises(ModelFileError, match="TensorFlow Lite Micro cannot run this model"):
         arena_bytes(ModelFile(data=write(case("dscnn", form).graph)))
@@ -85,13 +85,13 @@ def test_micro_refuses(case, form):
 @pytest.mark.parametrize("family", [f for f in FAMILIES if f != "lstm"])
 @pytest.mark.parametrize("form", ["int4", "int4-tensor"])
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_int4_is_steps_from_the_integer_executor(case, run_model, family, form, runtime):
+def test_int4_is_within_steps_of_the_integer_executor(case, run_model, family, form, runtime):
     it = case(family, form)
     if runtime == "micro" and form == "int4":
         with pytest.raises(ModelFileError, match="TensorFlow Lite Micro cannot run"):
             arena_bytes(
                 ModelFile(data=write(it.graph))
-            )  # each family ends in a dense layer, which refuses
+            )  # each family ends in a dense layer, which refuses it
         return
     got = run_model(runtime, write(it.graph), it.examples).astype(int)
     allowed = INT4_MICRO_STEPS if runtime == "micro" else STEPS[runtime]
@@ -101,7 +101,7 @@ def test_int4_is_steps_from_the_integer_executor(case, run_model, family, form, 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("form", INT8_FORMS)
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_int8_is_steps_from_the_integer_executor(case, run_model, family, form, runtime):
+def test_int8_is_within_steps_of_the_integer_executor(case, run_model, family, form, runtime):
     it = case(family, form)
     expected = int8.run(it.graph, it.examples)
     got = run_model(runtime, write(it.graph), it.examples)
@@ -116,9 +116,7 @@ def test_int8_is_steps_from_the_integer_executor(case, run_model, family, form, 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("bias_quantization", ["borrowed", "none"])
 @pytest.mark.parametrize("runtime", ["builtin", "micro"])
-def test_what_is_said_about_biases_changes_no_output(
-    case, run_model, family, bias_quantization, runtime
-):
+def test_bias_scales_change_no_output(case, run_model, family, bias_quantization, runtime):
     it = case(family, "int8")
     full = write(it.graph)
     short = write(it.graph, bias_quantization=bias_quantization)
@@ -140,7 +138,7 @@ def test_borrowed_bias_scales_change_nothing_for_xnnpack(case, run_model, operat
     )
 
 
-def test_xnnpack_takes_no_layer_over_whose_bias_has_no_scales(case, operators):
+def test_xnnpack_does_not_take_over_layers_whose_bias_has_no_scales(case, operators):
     graph = case("dscnn", "int8").graph
     assert operators(write(graph))[-1] == "DELEGATE"
     assert "DELEGATE" not in operators(write(graph, bias_quantization="none"))

@@ -22,7 +22,7 @@ TEXTURE = st.one_of(
 
 @pytest.fixture
 def no_zopfli(monkeypatch):
-    """None in ``sys.modules`` is how the import system says that a module is not there."""
+    """None in ``sys.modules`` makes the import system treat a module as missing."""
     module._searched.cache_clear()
     monkeypatch.setitem(sys.modules, "zopfli.zlib", None)
     yield
@@ -31,7 +31,7 @@ def no_zopfli(monkeypatch):
 
 @settings(max_examples=30, deadline=None)
 @given(TEXTURE)
-def test_zlib_reads_the_stream_and_writes_none_shorter(data):
+def test_zlib_reads_the_stream_and_writes_no_shorter_one(data):
     packed = deflate(data)
     assert zlib.decompress(packed, -15) == data
     assert len(packed) <= len(deflate(data, rounds=0))
@@ -55,7 +55,7 @@ def test_equal_data_give_equal_streams(size):
     assert deflate(data) == first
 
 
-def test_blocks_of_their_own_where_the_data_changes():
+def test_separate_blocks_where_the_data_changes():
     pytest.importorskip("zopfli")
     rng = np.random.default_rng(0)
     data = rng.integers(0, 4, 2000, np.uint8).tobytes() + rng.bytes(1500)

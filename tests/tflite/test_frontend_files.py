@@ -1,4 +1,4 @@
-"""Front ends inside model files: what LiteRT computes from samples, alone and before networks."""
+"""Front ends inside model files: LiteRT's outputs from samples, alone and before networks."""
 
 from collections.abc import Callable
 
@@ -30,11 +30,11 @@ from motefit.tflite.write.write import write
 
 RUNTIMES = ("xnnpack", "builtin", "micro")
 LITERT = ("xnnpack", "builtin")
-# The promise of the design, of features; networks are held to what their own features give.
+# The design's promise for features; networks are compared on their own features.
 TOLERANCE = 1e-4
-# Of the greatest output: float networks on features that differ by 1e-6.
+# Relative to the largest output: float networks on features that differ by 1e-6.
 FLOAT_TOLERANCE = 1e-4
-# Steps: features a rounding apart, through all layers of a network with random weights.
+# In steps: features that differ by rounding, through all layers of a network with random weights.
 STEPS = {"xnnpack": 4, "builtin": 2}
 NORMALIZATION = Normalization(mean=tuple(range(-6, 4)), std=tuple(1 + n / 10 for n in range(10)))
 FRONT_END = FrontEnd()
@@ -59,7 +59,7 @@ FORMS: dict[str, Callable[[Graph, np.ndarray], Graph]] = {
 
 
 def clips(frontend: FrontEnd, count: int = 6) -> np.ndarray:
-    """Sweeps in noise: sound whose spectrum moves, as a word's does."""
+    """Generate sweeps in noise: sound whose spectrum moves like that of a word."""
     rng = np.random.default_rng(3)
     time = np.arange(frontend.clip_samples) / frontend.rate_hz
     rise = rng.uniform(100, frontend.rate_hz / 4, (count, 1))
@@ -80,8 +80,8 @@ def test_features_equal_the_numpy_front_end(run_model, name, runtime):
 
 @pytest.mark.parametrize("name", FRONT_ENDS)
 @pytest.mark.parametrize("form", ["float32", "int8"])
-def test_xnnpack_takes_the_front_end_over_in_one_piece_with_the_network(operators, name, form):
-    """An int8 network is in two pieces by itself: XNNPACK has no int8 average pool."""
+def test_xnnpack_takes_over_front_end_and_network_in_one_piece(operators, name, form):
+    """An int8 network alone is in two pieces, since XNNPACK has no int8 average pool."""
     frontend = FRONT_ENDS[name]
     alone = operators(write(network("tcnet", form, frontend))).count("DELEGATE")
     assert alone == (1 if form == "float32" else 2)
@@ -108,7 +108,7 @@ def normalization_of(frontend: FrontEnd) -> Normalization:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("runtime", LITERT)
 def test_samples_give_what_features_give(run_model, family, form, runtime):
-    """The joined file on samples and the network's own file on numpy's features."""
+    """Compare the joined file on samples with the network's file on numpy's features."""
     plain, pcm = network(family, form, FRONT_END), clips(FRONT_END)
     mean, std = np.float32(NORMALIZATION.mean), np.float32(NORMALIZATION.std)
     inputs = (features_of(FRONT_END).batch(pcm) - mean) / std
@@ -125,7 +125,7 @@ def test_samples_give_what_features_give(run_model, family, form, runtime):
         apart = np.abs(got.astype(np.float64) - expected.astype(np.float64)).max() / step
         assert apart <= STEPS[runtime] + 1e-3
     else:
-        # each example's range of steps is its own in the dynamic-range form: see the reference
+        # in the dynamic-range form each example has its own range: see the reference
         allowed = 0.02 if form == "dynamic" else FLOAT_TOLERANCE
         assert np.abs(got - expected).max() <= allowed * np.abs(expected).max()
 
@@ -180,7 +180,7 @@ SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple)
 
 @st.composite
 def single_ops(draw: st.DrawFn) -> tuple[Op, tuple[int, ...], dict[str, tuple[int, ...]]]:
-    """An operation, the shape of its input, and the shapes of its constants."""
+    """List operations with the shapes of their input and constants."""
     shape = draw(SIZES)
     axis = draw(st.integers(0, len(shape) - 1))
     kind = draw(st.sampled_from([Reshape, Slice, Concatenate, Multiply, MatMul, Function]))
@@ -223,7 +223,7 @@ def test_micro_runs_the_joined_int8_model(run_model):
     assert np.abs(got - run_model("builtin", write(graph), pcm)).max() <= STEPS["builtin"]
 
 
-def test_a_second_front_end_does_not_fit():
+def test_a_second_front_end_is_refused():
     graph = joined("tcnet", "float32", FRONT_END)
     with pytest.raises(RecipeError, match="do not belong together"):
         with_frontend(graph, FRONT_END, NORMALIZATION)

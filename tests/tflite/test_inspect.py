@@ -18,7 +18,7 @@ FORMS = ("float32", "weights", "int8", "int8-float-edges")
 
 
 def conventional(data: bytes) -> bytes:
-    """The model with names, signature and metadata, as converters write it."""
+    """Add names, signature and metadata to a model, as converters write them."""
     model = official.ModelT.InitFromObj(official.Model.GetRootAs(bytearray(data)))
     model.description = "made elsewhere"
     for i, tensor in enumerate(model.subgraphs[0].tensors):
@@ -54,7 +54,7 @@ def test_every_byte_is_accounted_for(case, family, form):
     assert found.bytes_by_part["padding"] < 0.08 * len(data)
 
 
-def test_a_file_made_elsewhere(case):
+def test_a_foreign_file(case):
     ours = write(case("dscnn", "int8").graph)
     theirs = conventional(ours)
     a, b = inspect(ours), inspect(theirs)
@@ -87,7 +87,7 @@ def test_details(case):
 
 
 def edited(data: bytes, change) -> bytes:
-    """The file after a change of its objects, packed by the official bindings."""
+    """Change a file's objects and pack them with the official bindings."""
     model = official.ModelT.InitFromObj(official.Model.GetRootAs(bytearray(data)))
     change(model)
     builder = flatbuffers.Builder()
@@ -96,7 +96,7 @@ def edited(data: bytes, change) -> bytes:
 
 
 def single(code, shapes, made, options=None, **tables) -> bytes:
-    """A file of one operator on float32 inputs of some shapes."""
+    """Build a file with one operator on float32 inputs of some shapes."""
     model, graph, op = official.ModelT(), official.SubGraphT(), official.OperatorT()
     model.version, model.buffers = 3, [official.BufferT()]
     graph.tensors = []
@@ -154,15 +154,15 @@ COUNTED = {
 
 
 @pytest.mark.parametrize("name", COUNTED)
-def test_multiply_accumulates_of_operators_that_we_do_not_write(name):
+def test_multiply_accumulates_of_operators_that_motefit_does_not_write(name):
     code, shapes, made, options, expected = COUNTED[name]
     found = inspect(single(code, shapes, made, options))
     assert (found.macs, found.ops[0].macs, found.not_counted) == (expected, expected, ())
 
 
 @pytest.mark.parametrize("code", [CODE.WHILE, CODE.STABLEHLO_DOT_GENERAL, CODE.SVDF])
-def test_an_operator_whose_work_the_file_does_not_tell_is_named(code):
-    """Among them an SVDF without the inputs that it needs."""
+def test_an_operator_with_unknown_multiply_accumulates_is_named(code):
+    """One is an SVDF without its required inputs."""
     found = inspect(single(code, [(1, 4)], (1, 4)))
     names = {value: name for name, value in vars(CODE).items()}
     assert (found.macs, found.ops[0].macs, found.not_counted) == (0, None, (names[code],))
@@ -201,7 +201,7 @@ def test_every_operator_of_the_schema_is_counted_free_or_named():
     assert set(known) == set(operators())
 
 
-def test_a_buffer_that_tensors_share_counts_once(case):
+def test_a_shared_buffer_counts_once(case):
     data = write(case("mlp", "float32").graph)
 
     def share(model):
@@ -211,7 +211,7 @@ def test_a_buffer_that_tensors_share_counts_once(case):
     assert inspect(edited(data, share)).parameters == inspect(data).parameters
 
 
-def test_what_is_behind_the_model_is_named(case):
+def test_bytes_after_the_model_are_named(case):
     data = write(case("mlp", "float32").graph)
     found, before = inspect(data + b"PK" * 50), inspect(data)
     assert found.bytes_by_part["appended"] == 100
@@ -227,7 +227,7 @@ def test_sparsity(case):
     assert found.sparsity == pytest.approx(72 / 156)
 
 
-def test_operators_that_we_do_not_write_have_their_names(case):
+def test_operators_that_motefit_does_not_write_have_their_names(case):
     data = write(case("mlp", "float32").graph)
     model = official.ModelT.InitFromObj(official.Model.GetRootAs(bytearray(data)))
     model.operatorCodes[0].deprecatedBuiltinCode = 126

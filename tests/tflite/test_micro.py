@@ -1,4 +1,4 @@
-"""The arena is the smallest that TensorFlow Lite Micro really runs with, whoever made the model."""
+"""The arena is the smallest with which TensorFlow Lite Micro runs any model."""
 
 import json
 import subprocess
@@ -33,7 +33,7 @@ CONVERTED = [
 ]  # fmt: skip
 """Files of the official converters that TensorFlow Lite Micro runs."""
 
-# Without the program's own search, and each size in a fork: a lack of memory may end the process.
+# Independent of the program's own search; each size in a fork, since a lack of memory may end it.
 BRUTE_FORCE = """
 import functools, json, os, sys
 from pathlib import Path
@@ -70,7 +70,7 @@ def brute_force(asked: list[tuple[Path, list[int]]]) -> list[list[bool]]:
 
 
 def unrolled(kind: str, count: int, *, inputs: int, width: int) -> bytes:
-    """A float model of ``count`` elementwise operations in a row, its inputs joined before."""
+    """Build a float model of ``count`` elementwise operations in a row, on its joined inputs."""
     codes = {"add": 0, "logistic": 14, "tanh": 28}
     tensors, operators = [], []
 
@@ -96,7 +96,7 @@ def unrolled(kind: str, count: int, *, inputs: int, width: int) -> bytes:
     last = before = joined
     for _ in range(count):
         made = tensor(width * inputs)
-        if kind == "add":  # also reads what is long past, so that many tensors live at once
+        if kind == "add":  # also reads old tensors, so that many are alive at once
             options = official.AddOptionsT()
             operator(1, [last, before], made, options, official.BuiltinOptions.AddOptions)
             before = last
@@ -126,7 +126,7 @@ def pack(
 
 
 def networks() -> dict[str, bytes]:
-    """Further shapes from motefit's own writer: deep, wide, with several states, streaming."""
+    """Build other networks with motefit's writer: deep, wide, with several states, streaming."""
     speech = Problem(input_shape=(49, 20), outputs=8)
     series = Problem(input_shape=(24, 5), outputs=12, naive=tuple(range(12)))
     wanted = {
@@ -145,7 +145,7 @@ def networks() -> dict[str, bytes]:
 
 
 def foreign() -> dict[str, bytes]:
-    """Models as others make them."""
+    """Load models made by others."""
     golden = ROOT / "tests" / "golden" / "converters"
     converted = {name: (golden / f"{name}.tflite").read_bytes() for name in CONVERTED}
     return {
@@ -178,7 +178,7 @@ SOME = [
 
 
 @needs_wheel
-def test_the_size_works_and_a_step_less_does_not(tmp_path):
+def test_the_size_works_and_one_step_less_does_not(tmp_path):
     found = models()
     some = {name: found[name] for name in SOME}
     arenas = {name: micro.arena_bytes(ModelFile(data=data)) for name, data in some.items()}
@@ -205,8 +205,8 @@ def test_no_smaller_size_works_for_any_model(tmp_path):
 
 
 @needs_wheel
-def test_the_planner_of_many_tensors_needs_more_than_they_do():
-    """What the allocator prints of itself leaves the planner's own memory out."""
+def test_the_planner_of_many_tensors_needs_more_than_the_tensors():
+    """The size that the allocator prints does not include the planner's own memory."""
     short, long = (unrolled("tanh", count, inputs=1, width=3) for count in (30, 60))
     # two tensors of 12 bytes are alive at once, however long the chain
     assert (
@@ -216,7 +216,7 @@ def test_the_planner_of_many_tensors_needs_more_than_they_do():
 
 
 @pytest.mark.parametrize("wanted", [1, 2, 63, 64, 65, 1000, 4095, 4096])
-def test_the_search_finds_the_least(wanted):
+def test_the_search_finds_the_smallest(wanted):
     asked = []
 
     def works(size):
@@ -244,7 +244,7 @@ def test_more_activations_need_more_arena(case):
 
 
 @needs_wheel
-def test_the_reason_is_told_when_an_operator_is_lacking(case):
+def test_a_missing_operator_is_named(case):
     model = bytearray(write(case("linear", "float32").graph))
     # the only byte 9 before three bytes of padding is the operator code FULLY_CONNECTED
     at = next(i for i, b in enumerate(model) if b == 9 and model[i + 1 : i + 4] == bytes(3))

@@ -10,7 +10,7 @@ from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
 
 
-def test_what_is_read_is_read_once(case):
+def test_everything_is_decoded_once(case):
     data = write(case("mlp", "int8").graph)
     model = ModelFile(data=data)
     assert model.sha256 == hashlib.sha256(data).hexdigest()
@@ -21,17 +21,17 @@ def test_what_is_read_is_read_once(case):
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_a_file_comes_bare_or_in_a_zip(tmp_path, case, zipped):
+def test_a_file_can_be_bare_or_in_a_zip(tmp_path, case, zipped):
     data = write(case("linear", "float32").graph)
     path = tmp_path / "model"
     path.write_bytes(zip_bytes(data) if zipped else data)
     for given in (path, str(path)):
         found = ModelFile.from_path(given)
         assert found == ModelFile(data=data)
-        assert found.stream_bytes is None  # in no bundle: a zip without a card claims nothing
+        assert found.stream_bytes is None  # not a bundle: a zip without a card claims nothing
 
 
-def test_a_damaged_file_is_refused_when_it_is_looked_at(tmp_path, case):
+def test_a_damaged_file_is_refused_when_it_is_decoded(tmp_path, case):
     path = tmp_path / "cut.tflite"
     path.write_bytes(write(case("mlp", "int8").graph)[:200])
     model = ModelFile.from_path(path)
@@ -42,6 +42,6 @@ def test_a_damaged_file_is_refused_when_it_is_looked_at(tmp_path, case):
         ModelFile.from_path(tmp_path / "absent.tflite")
 
 
-def test_equal_bytes_are_equal_files_whatever_stream_they_came_in():
+def test_equal_bytes_are_equal_files_whatever_their_stream():
     assert ModelFile(data=b"a", stream_bytes=3) == ModelFile(data=b"a")
     assert ModelFile(data=b"a") != ModelFile(data=b"b")

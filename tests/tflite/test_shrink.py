@@ -1,4 +1,4 @@
-"""Shrunk files compute the same; what runtimes look at stays, whatever made the file."""
+"""Shrunk files of any origin compute the same and keep everything that runtimes read."""
 
 import struct
 import warnings
@@ -50,7 +50,7 @@ def test_official_files_shrink_and_compute_the_same(name):
     before = golden(name)
     after = shrink(before)
     validate(after)
-    # weights are all that is left of the mlp in float32
+    # only weights are left of the mlp in float32
     assert len(after) < 0.9 * len(before)
     found = proof(before, after)
     assert found.tables
@@ -60,7 +60,7 @@ def test_official_files_shrink_and_compute_the_same(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_what_nobody_computes_with_goes(name):
+def test_only_parts_without_effect_are_removed(name):
     before, after = inspect(golden(name)), inspect(shrink(golden(name)))
     assert after.ops == before.ops
     assert [t.shape for t in after.tensors] == [t.shape for t in before.tensors]
@@ -76,7 +76,7 @@ def test_only_what_nobody_computes_with_goes(name):
 
 
 @pytest.mark.parametrize("name", ["cnn.open-batch", "lstm-while.float32", "dscnn8.int8"])
-def test_constants_stand_where_kernels_want_them(name):
+def test_constants_are_aligned_for_kernels(name):
     after = shrink(golden(name))
     model = official.Model.GetRootAs(after, 0)
     places = []
@@ -90,14 +90,14 @@ def test_constants_stand_where_kernels_want_them(name):
 
 @pytest.mark.parametrize("family", sorted(families()))
 @pytest.mark.parametrize("form", ["float32", "int8", "weights"])
-def test_our_own_files_are_small_already(case, family, form):
+def test_our_own_files_are_already_small(case, family, form):
     data = write(case(family, form).graph)
     assert len(shrink(data)) >= 0.97 * len(data)
     named = write(case(family, form).graph, keep_names=True, metadata={"card": b"x" * 50})
     assert len(shrink(named)) <= 1.03 * len(data)
 
 
-def test_signatures_are_kept_when_asked_for():
+def test_signatures_are_kept_on_request():
     before = golden("cnn.open-batch")
     with_names = shrink(before, keep_signatures=True)
     assert len(shrink(before)) < len(with_names) < len(before)
@@ -115,7 +115,7 @@ def test_signatures_are_kept_when_asked_for():
     assert not Interpreter(model_content=shrink(before)).get_signature_list()
 
 
-def test_signatures_stay_where_a_subgraph_has_no_other_door():
+def test_signatures_are_kept_if_they_are_the_only_way_to_a_subgraph():
     model = unpack(golden("lstm-while.float32"))
     assert not needs_signatures(read_tables(pack(model)))
     model.signatureDefs[0].subgraphIndex = 1
@@ -124,7 +124,7 @@ def test_signatures_stay_where_a_subgraph_has_no_other_door():
     assert unpack(shrink(data)).signatureDefs[0].subgraphIndex == 1
 
 
-def test_metadata_is_kept_when_asked_for():
+def test_metadata_is_kept_on_request():
     model = unpack(golden("mlp.int8"))
     model.description = b"a labeled model"
     model.buffers.append(official.BufferT(data=np.frombuffer(b"labels", np.uint8)))
@@ -220,7 +220,7 @@ def test_custom_operators_keep_their_options_and_cannot_be_run():
     assert "FlexOwn" in found.reason
 
 
-def test_data_behind_the_flatbuffer_move_inside():
+def test_data_after_the_flatbuffer_move_inside():
     bias = np.array([1, 2, 3], np.float32).tobytes()
     packed = pack(two_inputs(large=True))
     before = packed.replace(struct.pack("<Q", FAR), struct.pack("<Q", len(packed))) + bias
@@ -303,7 +303,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", sorted(CHANGES))
-def test_the_proof_finds(change):
+def test_the_comparison_finds(change):
     before = pack(two_inputs())
     model = unpack(shrink(before))
     for buffer in model.buffers:
@@ -313,7 +313,7 @@ def test_the_proof_finds(change):
         proof(before, pack(model))
 
 
-def test_a_random_model_cannot_be_proven():
+def test_a_random_model_cannot_be_compared():
     model = two_inputs()
     graph = model.subgraphs[0]
     model.operatorCodes[1] = official.OperatorCodeT(
@@ -327,7 +327,7 @@ def test_a_random_model_cannot_be_proven():
     graph.operators[1].builtinOptionsType = official.BuiltinOptions.RandomOptions
     graph.operators[1].builtinOptions = options
     before = pack(model)
-    with pytest.raises(ModelFileError, match="each time it runs"):
+    with pytest.raises(ModelFileError, match="for the same inputs in each run"):
         proof(before, shrink(before))
 
 

@@ -1,4 +1,4 @@
-"""Files of networks that stream: PAD and SLICE where time is padded or cut, states as edges."""
+"""Files of streaming networks: PAD and SLICE where time is padded or cropped, states as edges."""
 
 import math
 
@@ -66,7 +66,7 @@ def litert(model: bytes, runtime: str) -> Interpreter:
 
 
 def run_steps(graph: Graph, x: np.ndarray, runtime: str) -> list[np.ndarray]:
-    """Output of the streaming form's file after each step."""
+    """Compute the output of the streaming form's file after each step."""
     form = streaming_form(graph)
     model = litert(write(form), runtime)
     inputs = [edge["index"] for edge in model.get_input_details()]
@@ -100,7 +100,7 @@ def assert_close(got: np.ndarray, expected: np.ndarray, *, steps: int = 0) -> No
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("runtime", ["builtin", "xnnpack"])
-def test_a_network_that_streams_is_also_one_that_takes_clips(padding, form, runtime):
+def test_a_streaming_network_also_takes_clips(padding, form, runtime):
     graph = network(padding, form)
     x = sound(graph, FRAMES)
     got = run_whole(graph, x, runtime)
@@ -117,10 +117,10 @@ def test_a_network_that_streams_is_also_one_that_takes_clips(padding, form, runt
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("runtime", ["builtin", "xnnpack"])
 def test_steps_of_a_file_equal_the_file_of_the_window(form, runtime):
-    """Of a network that does not pad, for every window; integers bit for bit."""
+    """Covers every window of a network that does not pad; integers bit for bit."""
     graph = network("valid", form)
     x = sound(graph, 3 * FRAMES)
-    lead = np.roll(x, 1, axis=1)  # what stands before the first window does not matter
+    lead = np.roll(x, 1, axis=1)  # frames before the first window do not matter
     found = run_steps(graph, lead, runtime)
     assert len(found) == 73
     for number, got in enumerate(found):
@@ -131,7 +131,7 @@ def test_steps_of_a_file_equal_the_file_of_the_window(form, runtime):
 
 @pytest.mark.parametrize("form", ["float32", "int8"])
 @pytest.mark.parametrize("runtime", ["builtin", "xnnpack"])
-def test_after_a_reset_a_causal_file_says_what_it_says_of_a_clip(form, runtime):
+def test_after_a_reset_a_causal_file_gives_its_output_for_a_clip(form, runtime):
     graph = network("causal", form)
     x = sound(graph, FRAMES)
     zero = 0 if form == "float32" else graph.quantization[INPUT].zero_point
@@ -142,7 +142,7 @@ def test_after_a_reset_a_causal_file_says_what_it_says_of_a_clip(form, runtime):
 
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("form", FORMS)
-def test_clip_files_come_back(padding, form):
+def test_clip_files_round_trip(padding, form):
     data = write(network(padding, form))
     validate(data)
     graph = read_graph(data)
@@ -154,8 +154,8 @@ def test_clip_files_come_back(padding, form):
 
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("form", ["float32", "int8"])
-def test_the_streaming_file_is_small_and_as_much_xnnpacks(padding, form, operators):
-    """XNNPACK takes the moving of states over; an int8 average it takes in neither form."""
+def test_the_streaming_file_is_small_and_equally_delegated_to_xnnpack(padding, form, operators):
+    """XNNPACK takes over moving states; it takes over an int8 average in neither form."""
     graph = network(padding, form)
     model = write(streaming_form(graph))
     validate(model)
@@ -192,6 +192,6 @@ def test_the_card_says_that_it_streams():
     assert model == write(streaming_form(network("valid", "int8")))
     with pytest.raises(ModelFileError, match="this one takes stream"):
         streaming_file(model, io)
-    with pytest.raises(ModelFileError, match="one input is needed, this one has"):
+    with pytest.raises(ModelFileError, match="exactly one input, this one has"):
         read_graph(model)
     assert math.prod(inspect(model).inputs[0].shape) == 2 * FEATURES

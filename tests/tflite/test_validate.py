@@ -1,4 +1,4 @@
-"""The verifier passes what the writer emits, and finds what is wrong with other bytes."""
+"""The validator accepts what the writer emits, and finds defects in other bytes."""
 
 import struct
 from contextlib import suppress
@@ -32,7 +32,7 @@ FORMS = (
 @pytest.mark.parametrize("family", sorted(families()))
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("bias_quantization", ["own", "borrowed", "none"])
-def test_what_the_writer_emits_is_sound(case, family, form, bias_quantization):
+def test_files_of_the_writer_are_valid(case, family, form, bias_quantization):
     graph = case(family, form).graph
     validate(write(graph, bias_quantization=bias_quantization))
     validate(write(graph, keep_names=True, metadata={"about": b"x" * 17}))
@@ -57,7 +57,7 @@ def test_every_truncation_is_refused(case):
     form=st.sampled_from(FORMS),
     changes=st.lists(st.tuples(st.floats(0, 0.9999), st.integers(0, 255)), min_size=1, max_size=8),
 )
-def test_changed_bytes_are_sound_or_refused(case, family, form, changes):
+def test_changed_bytes_are_valid_or_refused(case, family, form, changes):
     data = bytearray(write(case(family, form).graph))
     for where, value in changes:
         data[int(where * len(data))] = value
@@ -66,7 +66,7 @@ def test_changed_bytes_are_sound_or_refused(case, family, form, changes):
 
 
 def test_misaligned_data_are_refused(case):
-    """A byte in front of everything but the root offset moves all data off their places."""
+    """A byte after the root offset shifts all data from their aligned positions."""
     data = write(case("mlp", "float32").graph)
     root = struct.unpack_from("<I", data)[0]
     moved = struct.pack("<I", root + 2) + data[4:8] + b"\0\0" + data[8:]
@@ -94,7 +94,7 @@ def with_number(data, old, new):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_float_that_is_no_number_is_found(case, value):
+def test_nan_is_found(case, value):
     graph = case("mlp", "float32").graph
     weight = graph.constants["dense0.weight"]
     data = with_number(

@@ -19,7 +19,7 @@ EXAMPLES = 64
 
 
 def needs_card(inputs: str) -> bool:
-    """Whether inputs are data of the model's task, which its card says how to turn into inputs."""
+    """Return whether the inputs are data of the model's task, so that its card is needed."""
     return bool(inputs) and inputs != RANDOM and not inputs.endswith(".npy")
 
 

@@ -138,7 +138,7 @@ def resume(  # noqa: PLR0913 - the options of a command
 
 
 def can_resume(out: str | Path) -> bool:
-    """Whether a folder has a run that :func:`resume` can continue.
+    """Return whether a folder has a run that :func:`resume` can continue.
 
     >>> can_resume("no/such/folder")
     False

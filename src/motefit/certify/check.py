@@ -205,7 +205,7 @@ def _rounded(stated: Mapping[str, float], shipped: CertifiedModel, *, same_data:
 
 
 def _same(name: str, stated: float, found: float | None) -> bool:
-    """Whether two measurements agree: exactly, or for errors to one part in a million.
+    """Return whether two measurements agree: exactly, or for errors to one part in a million.
 
     An error is a mean over float32 predictions, whose last digits depend on the kernels that LiteRT
     selects for a processor.
@@ -216,7 +216,7 @@ def _same(name: str, stated: float, found: float | None) -> bool:
 
 
 def _comparable(name: str, found: Mapping[str, float], *, same_data: bool) -> bool:
-    """Whether a fact must be the same on this machine, with these data."""
+    """Return whether a fact must be the same on this machine, with these data."""
     if is_timing(name):
         return False
     if is_quality(name):

@@ -19,12 +19,12 @@ from motefit.tflite.model import ModelFile
 
 
 def is_quality(name: str) -> bool:
-    """Whether a metric measures how good a model is, as opposed to its costs."""
+    """Return whether a metric measures how good a model is, as opposed to its costs."""
     return metric(name).unit in {"fraction", "column"}
 
 
 def is_summary(name: str) -> bool:
-    """Whether a metric is an overall quality, as tables of many models show it.
+    """Return whether a metric is an overall quality, as tables of many models show it.
 
     The recall of a single word is not, and a skill repeats what its error says.
     """
@@ -33,7 +33,7 @@ def is_summary(name: str) -> bool:
 
 
 def is_timing(name: str) -> bool:
-    """Whether a metric is a time, which varies between machines and runs."""
+    """Return whether a metric is a time, which varies between machines and runs."""
     return name.startswith(TIMING_PREFIX)
 
 

@@ -71,7 +71,7 @@ def _outcome(certificate: Certificate) -> str:
 
 
 def _too_busy(certificate: Certificate) -> bool:
-    """Whether only the load of the machine keeps the budget from being met."""
+    """Return whether only the load of the machine keeps the budget from being met."""
     return {line.verdict for line in certificate.lines} - {"pass"} == {"not judged"}
 
 

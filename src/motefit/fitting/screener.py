@@ -63,7 +63,7 @@ class Screener:
         return min(verdicts, key=_distance)
 
     def _shrinks(self, steps: tuple[Mapping[str, object], ...]) -> bool:
-        """Whether a compression step can make the file smaller than the untrained one."""
+        """Return whether a compression step can make the file smaller than the untrained one."""
         if not steps:
             return False
         if repr(steps) not in self._steps:

@@ -266,7 +266,7 @@ def _unit(turns: np.ndarray) -> np.ndarray:
 def _features(
     chain: FrontEndChain, frontend: FrontEnd, layout: SplitTransform, normalization: Normalization
 ) -> None:
-    """Magnitudes (frames, 1, kept k1 x k2) to normalized features (frames, 1, features)."""
+    """Turn magnitudes (frames, 1, kept k1 x k2) into normalized features (frames, 1, features)."""
     stages = list(FEATURE_KINDS.find(frontend.kind).stages(frontend))
     gain = 1.0 / np.asarray(normalization.std, np.float64)
     shift = -np.asarray(normalization.mean, np.float64) * gain

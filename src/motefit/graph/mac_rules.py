@@ -52,7 +52,7 @@ STABLEHLO_CONVOLUTION STABLEHLO_CUSTOM_CALL STABLEHLO_DOT_GENERAL STABLEHLO_REDU
 STABLEHLO_REDUCE_WINDOW STABLEHLO_SCATTER STABLEHLO_SORT STABLEHLO_WHILE WHILE
 """
 UNCOUNTED = frozenset(_UNCOUNTED.split())
-"""Operators whose work depends on values, on other subgraphs or on who runs them."""
+"""Operators whose work depends on values, on other subgraphs or on the runtime."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ def _sum(inputs: Shapes, _: Shape, __: Options) -> int:
 
 
 def _transposed(inputs: Shapes, _: Shape, __: Options) -> int:
-    """Each number of the input meets every number of its channel's kernels."""
+    """Multiply each number of the input by every number of its channel's kernels."""
     return math.prod(inputs[2]) * math.prod(inputs[1]) // inputs[1][-1]
 
 
@@ -128,7 +128,7 @@ def _normalized(_: Shapes, output: Shape, options: Options) -> int:
 
 
 def _recurrent(*positions: int) -> Callable[[Shapes, Shape, Options], int]:
-    """Every weight once a step; steps and batch are all dimensions of the input but the last."""
+    """Count every weight once per step; all input dimensions but the last are steps and batch."""
 
     def count(inputs: Shapes, _: Shape, __: Options) -> int:
         weights = [inputs[i] for i in positions if i < len(inputs)]

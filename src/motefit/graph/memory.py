@@ -15,7 +15,7 @@ def peak_bytes(
     first: Collection[Key],
     last: Collection[Key],
 ) -> int:
-    """Largest sum of the sizes alive at once, a lower bound of any arena.
+    """Compute the largest sum of sizes alive at once, a lower bound of any arena.
 
     A tensor lives from the step that makes it to the last one that reads it.
 

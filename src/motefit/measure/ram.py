@@ -33,7 +33,7 @@ class Ram:
 
 
 def measure_ram(model: ModelFile) -> Ram:
-    """Working memory of a model file.
+    """Measure the working memory of a model file.
 
     Args:
         model: the .tflite file.

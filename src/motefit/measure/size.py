@@ -32,7 +32,7 @@ def quick_size(model: ModelFile) -> Size:
 
 
 def measure_size(model: ModelFile, *, bundle_bytes: int | None = None) -> Size:
-    """Sizes of a model file.
+    """Measure the sizes of a model file.
 
     The zip is that of the deflate stream in the bundle that the file was read from, whatever
     packed it, so the figure is the same on every machine. A file that is in no bundle yet is packed

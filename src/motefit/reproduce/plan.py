@@ -103,7 +103,7 @@ def data_of(recipe: Recipe, data: Path) -> Path:
 
 
 def is_done(folder: Path, recipe: Recipe) -> bool:
-    """Whether a folder holds the finished run of a recipe."""
+    """Return whether a folder holds the finished run of a recipe."""
     run = RunDir(folder)
     return is_started(folder, recipe) and all(
         run.bundle_path(n).is_file() for n in recipe.all_budgets
@@ -111,7 +111,7 @@ def is_done(folder: Path, recipe: Recipe) -> bool:
 
 
 def is_started(folder: Path, recipe: Recipe) -> bool:
-    """Whether a folder holds a run of a recipe, finished or not."""
+    """Return whether a folder holds a run of a recipe, finished or not."""
     try:
         stored, _ = RunDir(folder).stored()
         return _determining(stored.to_table()) == _determining(recipe.to_table())

@@ -22,7 +22,7 @@ def interval(correct: int, n: int, *, confidence: float = CONFIDENCE) -> tuple[f
         The lower and the upper limit, as fractions.
 
     Raises:
-        DataError: for counts that are no counts.
+        DataError: if the counts are invalid.
 
     >>> interval(199, 200)
     (0.972458..., 0.999873...)
@@ -38,7 +38,7 @@ def shows(correct: int, n: int, bound: float, *, confidence: float = CONFIDENCE)
     """Return whether the lower limit of :func:`interval` is above ``bound``.
 
     Raises:
-        DataError: for counts that are no counts.
+        DataError: if the counts are invalid.
 
     >>> shows(199, 200, 0.97), shows(199, 200, 0.98)
     (True, False)
@@ -52,7 +52,7 @@ def clips_to_show(
 ) -> int | None:
     """Count the clips needed to show ``accuracy > bound`` at the observed accuracy.
 
-    With so many clips, and as many errors as the observed share allows (rounded up), the lower
+    With that many clips, and as many errors as the observed share allows (rounded up), the lower
     limit of :func:`interval` lies over the bound.
 
     Returns:
@@ -60,7 +60,7 @@ def clips_to_show(
         than ten million clips would be needed.
 
     Raises:
-        DataError: for counts that are no counts.
+        DataError: if the counts are invalid.
 
     >>> clips_to_show(199, 200, 0.98), clips_to_show(200, 200, 0.98)
     (359, 183)
@@ -111,7 +111,7 @@ def _lower(correct: int, n: int, tail: float) -> float:
 
 
 def _at_least(correct: int, n: int, share: float) -> float:
-    """Probability of ``correct`` or more successes in ``n`` trials; ``share <= correct / n``."""
+    """Compute P(``correct`` or more successes in ``n`` trials); ``share <= correct / n``."""
     if share <= 0:
         return float(correct == 0)
     log_first = (

@@ -59,7 +59,7 @@ class Printable(ABC):
 
     @abstractmethod
     def content(self) -> "Iterable[Item]":
-        """Lines and tables, from top to bottom."""
+        """Return lines and tables, from top to bottom."""
 
     def __str__(self) -> str:
         return "\n".join(_plain_item(item) for item in self.content())

@@ -1,1 +1,1 @@
-"""TensorFlow Lite files: written as small as they can be, read without trust, packed in a zip."""
+"""TensorFlow Lite files: written as small as possible, read without trust, packed in a zip."""

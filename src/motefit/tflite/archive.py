@@ -13,29 +13,29 @@ from motefit.tflite.deflate import deflate
 
 NAME = "model.tflite"
 FIRST_DAY = 1 << 5 | 1
-"""1980-01-01 as MS-DOS writes it: the earliest date a zip can hold."""
+"""1980-01-01 in MS-DOS format: the earliest date a zip can store."""
 TEXT_ROUNDS = 15
-"""Of the search for a card's stream; more save less than 0.2 %."""
+"""Rounds of the search for a card's stream; more save less than 0.2 %."""
 MAX_MEMBER_BYTES = 1 << 30
 LOCAL_BYTES = 30
-"""Of a local header without name and extra field."""
+"""Length of a local header without name and extra field."""
 DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
     NotImplementedError,
     RuntimeError,
-    ValueError,  # of Python 3.12, for an offset before the start of the file
+    ValueError,  # in Python 3.12, for an offset before the start of the file
     struct.error,
 )
-"""What ``zipfile`` raises for files that are not what they should be."""
+"""Exceptions that ``zipfile`` raises for invalid files."""
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 CONTAINER_BYTES = 122
-"""Of a zip around the stream of its one member, ``model.tflite``."""
+"""Size of a zip beyond the stream of its only member, ``model.tflite``."""
 
 
 def zip_bytes(model: bytes, *, thorough: bool = True) -> bytes:
-    """A zip that holds ``model.tflite`` alone: what ``size.zip_bytes`` is measured on.
+    """Pack ``model.tflite`` alone into a zip, on which ``size.zip_bytes`` is measured.
 
     Args:
         model: bytes of the .tflite file.
@@ -45,12 +45,13 @@ def zip_bytes(model: bytes, *, thorough: bool = True) -> bytes:
 
 
 def pack(members: Mapping[str, bytes], *, thorough: bool = True) -> bytes:
-    """A zip of the members in their order: deterministic, no extra fields, fixed date.
+    """Pack members into a zip in their order: deterministic, no extra fields, fixed date.
 
     Args:
         members: content by name.
-        thorough: search for the shortest streams (:func:`~motefit.tflite.deflate.deflate`), up
-            to three seconds for the model; otherwise zlib's at level 9, in a millisecond.
+        thorough: whether to search for the shortest streams
+            (:func:`~motefit.tflite.deflate.deflate`), which takes up to three seconds for the
+            model; otherwise zlib at level 9, in a millisecond.
     """
     entries = []
     for name, content in members.items():
@@ -75,7 +76,7 @@ class Member:
 
     Attributes:
         content: its bytes.
-        stream_bytes: length of the deflate stream that holds them; their own where it is stored.
+        stream_bytes: length of their deflate stream; their own length if they are stored.
     """
 
     content: bytes
@@ -92,7 +93,7 @@ class _Entry:
 
 
 def _container(entries: Sequence[_Entry]) -> bytes:
-    """The zip file of entries that are compressed already."""
+    """Build the zip file of compressed entries."""
     local, central = b"", b""
     for entry in entries:
         # version needed, flags, method, time, date, checksum, sizes, lengths of name and extra
@@ -117,13 +118,13 @@ def _container(entries: Sequence[_Entry]) -> bytes:
 
 
 def read_model(source: Path | bytes) -> bytes:
-    """Bytes of a .tflite model.
+    """Read the bytes of a .tflite model.
 
     Args:
         source: path or content of a .tflite file, or of a zip whose first member is one.
 
     Raises:
-        ModelFileError: for a missing or damaged file, or a zip whose first member is no model.
+        ModelFileError: if the file is missing or damaged, or a zip's first member is not a model.
     """
     if isinstance(source, bytes):
         data, where = source, "the given bytes"
@@ -140,27 +141,27 @@ def read_model(source: Path | bytes) -> bytes:
 
 
 def is_zip(data: bytes) -> bool:
-    """Whether the bytes start as those of a zip do."""
+    """Return whether the bytes start like a zip."""
     return data.startswith(b"PK\x03\x04")
 
 
 def require_tflite(data: bytes, *, where: str) -> None:
-    """Refuse bytes without the mark of a .tflite file.
+    """Refuse bytes without the identifier of a .tflite file.
 
     Raises:
-        ModelFileError: saying what to give.
+        ModelFileError: if the identifier is missing; the message says what to give.
     """
     if data[4:8] != b"TFL3":
         raise ModelFileError(
-            f"{where} is no TensorFlow Lite model; give a .tflite file or a zip that holds one"
+            f"{where} is not a TensorFlow Lite model; give a .tflite file or a zip of one"
         )
 
 
 def unpack(data: bytes, *, where: str, companion: str = "") -> tuple[Member, Member | None]:
     """Read the model of a zip, and the file that goes with it.
 
-    Any program may have packed the zip: dates, attributes, comments and the order of its files say
-    nothing. The checksum of each content is compared.
+    Any program may have packed the zip: dates, attributes, comments and the order of its files are
+    ignored. The checksum of each content is compared.
 
     Args:
         data: the zip.
@@ -168,11 +169,11 @@ def unpack(data: bytes, *, where: str, companion: str = "") -> tuple[Member, Mem
         companion: name of the other file.
 
     Returns:
-        ``model.tflite``, or the first file where none has that name; and the companion, None where
+        ``model.tflite``, or the first file if none has that name; and the companion, None if
         there is none.
 
     Raises:
-        ModelFileError: for a damaged or empty zip, a name that is there twice, or a file that is
+        ModelFileError: if the zip is damaged or empty, has a name twice, or a file is
             compressed by another method than deflate.
     """
     try:
@@ -204,7 +205,7 @@ def _member(archive: zipfile.ZipFile, data: bytes, info: zipfile.ZipInfo, where:
     content = archive.read(info)
     if info.compress_type == zipfile.ZIP_STORED:
         return Member(content=content, stream_bytes=len(content))
-    # What follows the stream's end mark is none of it, whatever length the zip states.
+    # Bytes after the stream's end mark are not part of it, whatever length the zip states.
     header = info.header_offset + LOCAL_BYTES
     name_bytes, extra_bytes = struct.unpack_from("<HH", data, header - 4)
     start = header + name_bytes + extra_bytes
@@ -212,6 +213,6 @@ def _member(archive: zipfile.ZipFile, data: bytes, info: zipfile.ZipInfo, where:
     unpacker = zlib.decompressobj(-15)
     if unpacker.decompress(body, len(content) + 1) != content or not unpacker.eof:
         raise ModelFileError(
-            f"the zip {where} is damaged: {info.filename} does not end; copy it again"
+            f"the zip {where} is damaged: {info.filename} is incomplete; copy it again"
         )
     return Member(content=content, stream_bytes=len(body) - len(unpacker.unused_data))

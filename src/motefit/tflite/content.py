@@ -1,4 +1,4 @@
-"""A .tflite file as plain records: subgraphs of tensors, with their data, and operators."""
+"""Content of a .tflite file as plain records: subgraphs of tensors with data, and operators."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -31,16 +31,16 @@ class FileTensor:
     """A tensor of the file.
 
     Attributes:
-        name: empty where the file keeps none.
-        written_shape: with the batch; -1 where a size is open.
+        name: name; empty if the file has none.
+        written_shape: shape with the batch; -1 for an open size.
         kind: number of its type in the schema.
         buffer: number of its buffer.
         content: bytes of a constant, wherever they are in the file; empty otherwise.
-        is_plain: whether the content is all there is: neither sparse nor outside the tables.
+        is_plain: whether the content is complete: neither sparse nor outside the tables.
         variable: whether it keeps its value from one run to the next.
-        scale: one per tensor, one per channel, or none.
-        zero_point: as many as scales.
-        axis: of the channels.
+        scale: one scale per tensor, one per channel, or none.
+        zero_point: zero points, as many as scales.
+        axis: axis of the channels.
     """
 
     name: str
@@ -66,17 +66,17 @@ class FileTensor:
 
     @cached_property
     def data(self) -> np.ndarray | None:
-        """Numbers of a constant in the tensor's shape; bytes of types that numpy has not.
+        """Numbers of a constant in the tensor's shape; bytes for types that numpy lacks.
 
         Raises:
-            ModelFileError: for another number of bytes than the shape needs, and for sparse data.
+            ModelFileError: if the number of bytes does not match the shape, or the data are sparse.
         """
         if not self.content:
             return None
         if not self.is_plain:
             raise ModelFileError(
                 f"tensor {self.name!r} is sparse, or its data are outside the file's tables; such "
-                "tensors are not read"
+                "tensors are not supported"
             )
         if self.kind not in TYPES:
             raise damaged(f"a constant has the type {self.kind}")
@@ -87,7 +87,7 @@ class FileTensor:
         """Scales and zero point, or None.
 
         Raises:
-            ModelFileError: for scales that are not positive, or zero points that differ.
+            ModelFileError: if a scale is not positive, or zero points differ.
         """
         if self.kind == TensorType.FLOAT32 or not self.scale:
             return None
@@ -110,11 +110,11 @@ class FileOp:
 
     Attributes:
         place: its number in the file.
-        name: as in the schema, such as ``CONV_2D``; of a custom operator its own.
-        version: of the operator.
+        name: name in the schema, such as ``CONV_2D``; a custom operator's own name.
+        version: version of the operator.
         inputs: tensor indices.
         outputs: tensor indices.
-        options: numbers of its options by slot; those at their default are absent.
+        options: its numeric options by slot; defaults are left out.
         intermediates: tensor indices.
     """
 
@@ -127,17 +127,17 @@ class FileOp:
     intermediates: tuple[int, ...]
 
     def refuse(self, why: str) -> ModelFileError:
-        """The error for a form that is not read."""
+        """Create the error for an unsupported form."""
         return ModelFileError(f"operator {self.place} ({self.name}) cannot be read: {why}")
 
     def option(self, slot: int, default: float = 0) -> int:
-        """An integer option."""
+        """Return an integer option."""
         return int(self.options.get(slot, default))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subgraph:
-    """Tensors and operators in order, and the tensors that a caller sets and reads."""
+    """Tensors and operators in order, with the tensors that a caller sets and reads."""
 
     tensors: tuple[FileTensor, ...]
     ops: tuple[FileOp, ...]
@@ -147,7 +147,7 @@ class Subgraph:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """Tensors and operators in order; one input and one output."""
+    """Tensors and operators in order, with one input and one output."""
 
     tensors: tuple[FileTensor, ...]
     ops: tuple[FileOp, ...]
@@ -155,7 +155,7 @@ class Content:
     output: int
 
     def readers(self, index: int) -> tuple[FileOp, ...]:
-        """Operators that read a tensor."""
+        """Return the operators that read a tensor."""
         return tuple(op for op in self.ops if index in op.inputs)
 
 
@@ -164,21 +164,21 @@ def read_content(data: bytes, tables: DecodedTable | None = None) -> Content:
 
     Args:
         data: the whole file.
-        tables: its root table, where it was read before.
+        tables: its root table, if it has been read before.
 
     Raises:
-        ModelFileError: for damaged bytes, or a model with several subgraphs, inputs or outputs.
+        ModelFileError: if the bytes are damaged, or there are several subgraphs, inputs or outputs.
     """
     subgraphs = read_subgraphs(data, read_tables(data) if tables is None else tables)
     if len(subgraphs) != 1:
         raise ModelFileError(
-            f"a model with one subgraph is needed, this one has {len(subgraphs)} "
+            f"a model must have exactly one subgraph, this one has {len(subgraphs)} "
             "(a loop or a branch, such as WHILE: convert an LSTM fused)"
         )
     (graph,) = subgraphs
     for edges, side in ((graph.inputs, "input"), (graph.outputs, "output")):
         if len(edges) != 1:
-            raise ModelFileError(f"a model with one {side} is needed, this one has {len(edges)}")
+            raise ModelFileError(f"a model must have exactly one {side}, this one has {len(edges)}")
     return Content(
         tensors=graph.tensors, ops=graph.ops, input=graph.inputs[0], output=graph.outputs[0]
     )
@@ -192,7 +192,7 @@ def read_subgraphs(data: bytes, model: DecodedTable) -> tuple[Subgraph, ...]:
         model: its root table.
 
     Raises:
-        ModelFileError: for a number that refers to nothing, an absurd shape, or data outside the
+        ModelFileError: if an index refers to nothing, a shape is absurd, or data are outside the
             file.
     """
     codes = [_code(code) for code in model.records(ModelSlot.OPERATOR_CODES)]
@@ -205,7 +205,7 @@ Code = tuple[str, int]
 
 
 def _code(code: DecodedTable) -> Code:
-    """The greater one of the old and the new field is the code (``GetBuiltinCode`` in LiteRT)."""
+    """Read an operator code: the greater of both fields (``GetBuiltinCode`` in LiteRT)."""
     old = code.number(OperatorCodeSlot.DEPRECATED_BUILTIN_CODE)
     number = int(max(old, code.number(OperatorCodeSlot.BUILTIN_CODE)))
     names = operators()
@@ -215,7 +215,7 @@ def _code(code: DecodedTable) -> Code:
 
 
 def _content(data: bytes, buffer: DecodedTable) -> tuple[bytes, bool]:
-    """Bytes of a buffer, and whether they are inside the tables."""
+    """Return the bytes of a buffer, and whether they are inside the tables."""
     inside = buffer.numbers(BufferSlot.DATA)
     start, size = (int(buffer.number(slot)) for slot in (BufferSlot.OFFSET, BufferSlot.SIZE))
     if inside.size or start <= 1:
@@ -234,7 +234,7 @@ def _subgraph(
         _indices(graph, slot, tensors) for slot in (SubGraphSlot.INPUTS, SubGraphSlot.OUTPUTS)
     )
     if -1 in {*inputs, *outputs}:
-        raise damaged("an input or output of the graph is absent")
+        raise damaged("an input or output of the graph is missing")
     return Subgraph(
         tensors=tensors,
         ops=tuple(_operator(place, op, codes, tensors) for place, op in ops),
@@ -297,7 +297,7 @@ def _tensor(tensor: DecodedTable, contents: Sequence[tuple[bytes, bool]]) -> Fil
 
 
 def _array(data: bytes, kind: TensorType, shape: tuple[int, ...]) -> np.ndarray:
-    """The numbers of a constant; int4 as int8."""
+    """Read the numbers of a constant; int4 as int8."""
     size = math.prod(shape)
     dtype = np.dtype(DTYPES.get(kind, "V1"))
     wanted = (size + 1) // 2 if kind == TensorType.INT4 else size * dtype.itemsize

@@ -1,30 +1,30 @@
-"""Deflate streams of small files, read by every unzip.
+"""Short deflate streams of small files, which every unzip program reads.
 
 Zopfli (https://github.com/google/zopfli) searches for the shortest stream, some percent below
-zlib's. It comes with the extra ``train``; where it is absent, as on a device, zlib packs alone.
+zlib's. It comes with the extra ``train``; without it, as on a device, zlib packs alone.
 """
 
 import zlib
 from functools import lru_cache
 
 MOST_BYTES = 1 << 18
-"""Longer data is left to zlib: the search would take ten seconds and more."""
+"""Longer data is left to zlib: the search would take ten seconds or more."""
 ONE_BLOCK_BYTES = 1 << 10
-"""Up to here the header of a second block does not pay."""
+"""Size up to which the header of a second block does not pay off."""
 
 
 def deflate(data: bytes, *, rounds: int | None = None) -> bytes:
     """Return the shortest raw deflate stream that is found; equal arguments give equal streams.
 
     Args:
-        data: what to pack.
-        rounds: of Zopfli's search, where it is installed and for data up to 256 KB; None: as many
-            as pay for a model of that size; 0: zlib alone, at level 9, in a millisecond.
+        data: bytes to pack.
+        rounds: rounds of Zopfli's search, if it is installed and for data up to 256 KB; None: as
+            many as pay off for a model of that size; 0: zlib alone, at level 9, in a millisecond.
     """
-    return _searched(data, _rounds_that_pay(len(data)) if rounds is None else rounds)
+    return _searched(data, _worthwhile_rounds(len(data)) if rounds is None else rounds)
 
 
-def _rounds_that_pay(size: int) -> int:
+def _worthwhile_rounds(size: int) -> int:
     """Return rounds that take 0.3 CPU seconds for 1 KB, 2.5 for 20 KB and 3 for 64 KB.
 
     Measured on the zoo: three times as many save one byte in small files and 30 of 20,378 in the
@@ -45,7 +45,7 @@ def _quick(data: bytes) -> bytes:
     return min(streams, key=len)
 
 
-@lru_cache(maxsize=16)  # one command packs the same file when it measures it and when it ships it
+@lru_cache(maxsize=16)  # one command packs a file when it measures it and when it ships it
 def _searched(data: bytes, rounds: int) -> bytes:
     quick = _quick(data)
     if not rounds or not 0 < len(data) <= MOST_BYTES:

@@ -1,6 +1,6 @@
-"""Whether two .tflite files compute the same: by their tables, and by running both.
+"""Equivalence of two .tflite files: by comparing their tables, and by running both.
 
-The tables are read with LiteRT's own bindings, so that a fault in motefit's reading cannot hide
+The tables are read with LiteRT's own bindings, so that a bug in motefit's reader cannot hide
 itself. Outputs are compared bit for bit, with the builtin kernels and with XNNPACK.
 """
 
@@ -14,9 +14,9 @@ from motefit.spec.errors import ModelFileError
 
 RESOLVERS = {"builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "xnnpack": "AUTO"}
 SIZES = (1, 2, 3)
-"""What an open dimension of an input is set to."""
+"""Sizes to which an open dimension of an input is set."""
 LIMITS = (100, 8, 2, 1)
-"""Integers that are no quantized reals, such as indices, are drawn below these, first that runs."""
+"""Upper limits of random integers that are not quantized, such as indices; the first that runs."""
 SKIPPED = {
     "Tensor": {"name", "buffer", "shapeSignature"},
     "Operator": {"opcodeIndex", "debugMetadataIndex", "largeCustomOptionsOffset"}
@@ -24,18 +24,18 @@ SKIPPED = {
     "SubGraph": {"name", "debugMetadataIndex"},
     "QuantizationParameters": {"min", "max"},
 }
-"""Fields that are compared otherwise, or say nothing about the computation."""
+"""Fields that are compared in another way, or do not affect the computation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EquivalenceReport:
-    """What was compared, and found equal.
+    """Result of a comparison that found two files equal.
 
     Attributes:
-        tables: every operator, tensor and constant has the same content.
-        inputs: random inputs run through both files, in each resolver and for each input size.
-        resolvers: ``builtin`` and ``xnnpack``; none where the file does not run here.
-        values: output numbers compared, all equal bit for bit.
+        tables: whether every operator, tensor and constant has the same content.
+        inputs: number of random inputs run through both files, per resolver and input size.
+        resolvers: ``builtin`` and ``xnnpack``; empty if the file does not run here.
+        values: number of output values compared, all equal bit for bit.
         reason: why nothing was run; empty otherwise.
     """
 
@@ -49,21 +49,21 @@ class EquivalenceReport:
 def check_equivalence(
     before: bytes, after: bytes, *, n: int = 8, rng: np.random.Generator
 ) -> EquivalenceReport:
-    """Compare two files.
+    """Compare two files by their tables and outputs.
 
     Args:
-        before: the model as it was.
-        after: what shall compute the same.
-        n: random inputs for each resolver and input size; states carry over from one to the next.
-        rng: draws the inputs.
+        before: the original model.
+        after: the model that must compute the same.
+        n: number of random inputs per resolver and input size; states carry over between them.
+        rng: random generator of the inputs.
 
     Returns:
-        The proof; :attr:`EquivalenceReport.inputs` is 0 where LiteRT cannot run the model on this
-        machine, then only the tables were compared.
+        The report; :attr:`EquivalenceReport.inputs` is 0 if LiteRT cannot run the model on this
+        machine, so that only the tables were compared.
 
     Raises:
-        ModelFileError: when the files differ, or the model gives different outputs for the same
-            inputs by itself.
+        ModelFileError: if the files differ, or the model gives different outputs for the same
+            inputs in repeated runs.
     """
     _compare_tables(before, after)
     compared = 0
@@ -77,7 +77,7 @@ def check_equivalence(
     return EquivalenceReport(tables=True, inputs=n, resolvers=tuple(RESOLVERS), values=compared)
 
 
-def _runner(model: bytes, resolver: str) -> Any:  # noqa: ANN401 - no types there
+def _runner(model: bytes, resolver: str) -> Any:  # noqa: ANN401 - LiteRT has no types
     from ai_edge_litert.interpreter import Interpreter, OpResolverType  # noqa: PLC0415  (0.2 s)
 
     kind = getattr(OpResolverType, RESOLVERS[resolver])
@@ -87,13 +87,13 @@ def _runner(model: bytes, resolver: str) -> Any:  # noqa: ANN401 - no types ther
 
 
 Feeds = Sequence[Sequence[np.ndarray]]
-"""An array for every input, for every run."""
+"""An array per input, for each run."""
 
 
 def _compare_runs(
     before: bytes, after: bytes, resolver: str, n: int, rng: np.random.Generator
 ) -> int:
-    """Number of equal output values; at least one input size must run."""
+    """Compare all outputs; return the number of values. At least one input size must run."""
     compared, refusal = 0, "it has no output"
     details = _runner(before, resolver).get_input_details()
     is_open = any(-1 in tensor["shape_signature"] for tensor in details)
@@ -110,7 +110,7 @@ def _compare_runs(
             break
     if not compared:
         raise ModelFileError(
-            f"the model refuses every random input, so running it shows nothing: {refusal}"
+            f"the model rejects every random input, so its outputs cannot be compared: {refusal}"
         )
     return compared
 
@@ -122,14 +122,14 @@ def _check_equal(
         return
     if not _alike(list(expected), _outputs(before, resolver, feeds)):
         raise ModelFileError(
-            "the model gives other outputs for the same inputs each time it runs (random "
+            "the model gives different outputs for the same inputs in each run (random "
             "operators?), so that equality cannot be shown"
         )
     raise ModelFileError(f"the two files give different outputs with {resolver} kernels")
 
 
 def _outputs(model: bytes, resolver: str, feeds: Feeds) -> list[np.ndarray]:
-    """Every output of every run, in order."""
+    """Run a model; return every output of every run, in order."""
     runner = _runner(model, resolver)
     inputs = runner.get_input_details()
     for tensor, array in zip(inputs, feeds[0], strict=True):
@@ -147,7 +147,7 @@ def _outputs(model: bytes, resolver: str, feeds: Feeds) -> list[np.ndarray]:
 
 
 def _draw(tensor: Mapping[str, Any], size: int, limit: int, rng: np.random.Generator) -> np.ndarray:
-    """A random array for an input: of its open sizes, integers below a limit."""
+    """Draw a random array for an input, with its open dimensions set and integers below a limit."""
     dtype = np.dtype(tensor["dtype"])
     shape = tuple(size if d == -1 else int(d) for d in tensor["shape_signature"])
     if dtype.kind in "fc":
@@ -155,7 +155,7 @@ def _draw(tensor: Mapping[str, Any], size: int, limit: int, rng: np.random.Gener
     if dtype.kind == "b":
         return rng.integers(0, 2, shape).astype(bool)
     if dtype.kind not in "iu":
-        raise ModelFileError("a model with texts as inputs cannot be run on random ones")
+        raise ModelFileError("a model with text inputs cannot be run on random inputs")
     if dtype.itemsize == 1 or tensor["quantization"][0] > 0:
         bounds = np.iinfo(dtype)
         return rng.integers(bounds.min, bounds.max, shape, dtype, endpoint=True)
@@ -163,17 +163,17 @@ def _draw(tensor: Mapping[str, Any], size: int, limit: int, rng: np.random.Gener
 
 
 def _compare_tables(before: bytes, after: bytes) -> None:
-    """Raise where an operator, tensor or constant differs."""
+    """Raise an error if an operator, tensor or constant differs."""
     left, right = (_facts(data) for data in (before, after))
     if len(left) != len(right):
-        raise ModelFileError("the two files differ in how many operators and tensors they have")
+        raise ModelFileError("the two files differ in their number of operators or tensors")
     for (place, a), (_, b) in zip(left, right, strict=True):
         if not _alike(a, b):
             raise ModelFileError(f"the two files differ in {place}")
 
 
 def _facts(data: bytes) -> list[tuple[str, Any]]:
-    """All that a runtime looks at, place by place."""
+    """List everything that a runtime reads, with its place."""
     from ai_edge_litert import schema_py_generated as official  # noqa: PLC0415  (0.1 s)
 
     model = official.ModelT.InitFromObj(official.Model.GetRootAs(bytearray(data), 0))
@@ -204,7 +204,7 @@ def _open(tensor: Any) -> Any:  # noqa: ANN401
 
 
 def _content(data: bytes, inside: Any, owner: Any, prefix: str = "") -> bytes | None:  # noqa: ANN401
-    """Bytes in a table, or behind the FlatBuffer."""
+    """Return bytes in a table, or after the FlatBuffer."""
     names = [f"{prefix}Offset", f"{prefix}Size"] if prefix else ["offset", "size"]
     start, size = (getattr(owner, name) for name in names)
     if start > 1:
@@ -213,7 +213,7 @@ def _content(data: bytes, inside: Any, owner: Any, prefix: str = "") -> bytes | 
 
 
 def _fields(table: Any, without: Set[str] = frozenset()) -> Any:  # noqa: ANN401
-    """A table as a dictionary, with all tables below it; None for what says nothing."""
+    """Convert a table and its subtables to a dictionary; None if it is meaningless."""
     kind = type(table).__name__.removesuffix("T")
     if kind == "QuantizationParameters" and not _is_quantized(table):
         return None
@@ -232,7 +232,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
 
 
 def _alike(a: Any, b: Any) -> bool:  # noqa: ANN401
-    """Deep equality; arrays by their bytes."""
+    """Return whether two values are deeply equal; arrays are compared by their bytes."""
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
     if type(a) is not type(b):

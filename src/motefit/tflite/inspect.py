@@ -1,4 +1,4 @@
-"""What is in a .tflite file, and where its bytes go; for files of any origin."""
+"""Inspection of .tflite files of any origin: their content, and where the bytes go."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,20 +20,20 @@ CONVOLUTIONS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CO
 
 @dataclass(frozen=True, kw_only=True)
 class TensorInfo:
-    """One tensor.
+    """Description of one tensor.
 
     Attributes:
-        name: empty where the file keeps none.
-        shape: with the batch; -1 where a size is open.
-        dtype: such as ``float32`` or ``int8``.
-        constant: whether the file holds its values.
-        data_bytes: of those values in the file.
-        zeros: how many of them are the real number 0; 0 for types without a known layout.
-        distinct: how many different numbers they are; 0 likewise.
+        name: name; empty if the file has none.
+        shape: shape with the batch; -1 for an open size.
+        dtype: type, such as ``float32`` or ``int8``.
+        constant: whether the file has its values.
+        data_bytes: size of those values in the file.
+        zeros: number of values that are the real number 0; 0 for types without a known layout.
+        distinct: number of distinct values; 0 likewise.
         variable: whether it keeps its value from one run to the next.
-        scale: one per tensor, one per channel, or none.
-        zero_point: as many as scales.
-        axis: of the channels.
+        scale: one scale per tensor, one per channel, or none.
+        zero_point: zero points, as many as scales.
+        axis: axis of the channels.
     """
 
     name: str
@@ -56,15 +56,15 @@ class TensorInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class OpInfo:
-    """One operator: indices are into the tensors of its subgraph, -1 for an absent input.
+    """Description of one operator; indices are into its subgraph's tensors, -1 for no input.
 
     Attributes:
-        name: as in the schema; of a custom operator its own.
-        version: of the operator.
+        name: name in the schema; a custom operator's own name.
+        version: version of the operator.
         inputs: tensors that it reads.
-        outputs: tensors that it makes.
-        shape: of the first output.
-        macs: multiply-accumulates of one run; None where the file does not tell.
+        outputs: tensors that it computes.
+        shape: shape of the first output.
+        macs: multiply-accumulates of one run; None if they cannot be determined.
     """
 
     name: str
@@ -77,24 +77,24 @@ class OpInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """A file, taken apart.
+    """Content and sizes of a file.
 
     Attributes:
-        size_bytes: of the file.
-        bytes_by_part: where they go; sums to ``size_bytes``.
-        tensors: of the first subgraph.
-        ops: of the first subgraph, in order.
+        size_bytes: size of the file.
+        bytes_by_part: number of bytes of each part; sums to ``size_bytes``.
+        tensors: tensors of the first subgraph.
+        ops: operators of the first subgraph, in order.
         inputs: tensors that a caller sets.
         outputs: tensors that a caller reads.
-        parameters: numbers in weights and biases; a buffer that several tensors share counts once.
-        zero_parameters: those of them that are the real number 0.
+        parameters: number of weights and biases; a buffer shared by several tensors counts once.
+        zero_parameters: number of parameters that are the real number 0.
         macs: multiply-accumulates of one run, see :mod:`motefit.graph.mac_rules`.
-        not_counted: operators whose multiply-accumulates the file does not tell, each name once.
+        not_counted: names of the operators whose multiply-accumulates cannot be determined.
         activation_bytes: largest sum of activations alive at once; states are always alive.
-        subgraphs: how many there are.
-        signatures: their keys.
+        subgraphs: number of subgraphs.
+        signatures: keys of the signatures.
         description: free text of the file.
-        metadata: names of its entries.
+        metadata: names of the metadata entries.
     """
 
     size_bytes: int
@@ -120,14 +120,14 @@ class Inspection:
 
 
 def inspect(data: bytes, tables: DecodedTable | None = None) -> Inspection:
-    """Take a .tflite file apart.
+    """Inspect a .tflite file.
 
     Args:
         data: the whole file.
-        tables: its root table, where it was read before.
+        tables: its root table, if it has been read before.
 
     Raises:
-        ModelFileError: for bytes that are not a whole .tflite file.
+        ModelFileError: if the bytes are not a complete .tflite file.
     """
     model = read_tables(data) if tables is None else tables
     version = model.number(ModelSlot.VERSION)
@@ -185,7 +185,7 @@ def _tensor(tensor: FileTensor) -> TensorInfo:
 
 
 def _values(tensor: FileTensor) -> np.ndarray:
-    """Numbers that the file holds, however many; none for types without a known layout."""
+    """Return a constant's numbers; none for types without a known layout."""
     if not tensor.content or tensor.kind not in TYPES:
         return NONE
     return stored_values(tensor.content, TYPES[tensor.kind], math.prod(tensor.shape))
@@ -204,10 +204,10 @@ def _operator(op: FileOp, graph: Subgraph, count: int | None) -> OpInfo:
 
 
 class _MacCounter:
-    """Multiply-accumulates of the subgraphs that are run from the first one.
+    """Counter of the multiply-accumulates of the subgraphs run from the first one.
 
     Attributes:
-        unknown: names of the operators that were left out.
+        unknown: names of the operators left out.
     """
 
     def __init__(self, graphs: Sequence[Subgraph]) -> None:
@@ -216,7 +216,7 @@ class _MacCounter:
         self.unknown: set[str] = set()
 
     def graph(self, index: int) -> int | None:
-        """One run of a subgraph; None where there is none, or while it is being counted."""
+        """Count one run of a subgraph; None if there is none, or while it is being counted."""
         if index not in self._counted and index < len(self._graphs):
             self._counted[index] = None
             graph = self._graphs[index]
@@ -224,7 +224,7 @@ class _MacCounter:
         return self._counted.get(index)
 
     def op(self, graph: Subgraph, op: FileOp) -> int | None:
-        """One run of an operator; None where the file does not tell."""
+        """Count one run of an operator; None if it cannot be determined."""
         count: int | None
         if op.name in CALLS:
             count = self.graph(op.option(CALLS[op.name]))
@@ -252,7 +252,7 @@ def _activation_bytes(graph: Subgraph) -> int:
 
 
 def _parameters(graphs: Sequence[Subgraph]) -> list[TensorInfo]:
-    """Constants that are weights or biases: integers of 32 bits only where they are biases."""
+    """Find the constants that are weights or biases; int32 only if they are biases."""
     found: dict[int, FileTensor] = {}
     for graph in graphs:
         biases = {

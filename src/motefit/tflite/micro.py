@@ -1,4 +1,4 @@
-"""Working memory on a microcontroller: the smallest arena that TensorFlow Lite Micro runs with."""
+"""Working memory on a microcontroller: the smallest arena that TensorFlow Lite Micro needs."""
 
 import functools
 import importlib.util
@@ -13,34 +13,34 @@ from motefit.tflite.model import ModelFile
 WHEEL = "tflite_micro"
 ARENA_LIMIT_BYTES = 64 << 20
 GRANULE_BYTES = 64
-"""Arena sizes are tried in steps of this. Buffers are aligned to 16 bytes, and the exact need of a
-model depends on where the host puts the arena; a step of 64 is above that, and still small."""
+"""Step of the arena sizes that are tried. Buffers are aligned to 16 bytes, and the exact need of a
+model depends on where the host puts the arena; a step of 64 exceeds that, and is still small."""
 KEPT = 64
-"""Models whose arena is remembered: the same file is measured more than once in a run."""
+"""Number of models whose arena is remembered, since a run measures the same file repeatedly."""
 TIMEOUT_S = 120
 
 
 def arena_bytes(model: ModelFile) -> int | None:
-    """Smallest arena that TensorFlow Lite Micro allocates and runs a model with.
+    """Find the smallest arena with which TensorFlow Lite Micro allocates and runs a model.
 
-    Found by running: the model works with this size and not with :data:`GRANULE_BYTES` less. What
-    the allocator reports of itself is less, since its planner needs memory of its own, for a
-    while, between the two ends of the arena.
+    Found by running: the model works with this size and not with :data:`GRANULE_BYTES` less. The
+    size that the allocator reports is smaller, since its planner temporarily needs memory of its
+    own between the two ends of the arena.
 
     Measured on this 64-bit host; on a 32-bit microcontroller pointers are half as long, so that
-    the arena is somewhat smaller. The arena must be aligned to 16 bytes, as TensorFlow Lite Micro
-    asks for.
+    the arena is somewhat smaller. TensorFlow Lite Micro requires that the arena is aligned to 16
+    bytes.
 
     Args:
         model: the .tflite file.
 
     Returns:
-        Bytes, a multiple of :data:`GRANULE_BYTES`; None where the ``tflite-micro`` wheel is not
+        Bytes, a multiple of :data:`GRANULE_BYTES`; None if the ``tflite-micro`` wheel is not
         installed.
 
     Raises:
-        ModelFileError: for a damaged file, and when TensorFlow Lite Micro cannot run the
-            model; the text holds its reason.
+        ModelFileError: if the file is damaged, or TensorFlow Lite Micro cannot run the
+            model; the message has its reason.
     """
     model.inspection  # noqa: B018  (refuses a damaged file)
     if importlib.util.find_spec(WHEEL) is None:
@@ -52,7 +52,7 @@ def arena_bytes(model: ModelFile) -> int | None:
 def _smallest(data: bytes) -> int:
     script = Path(__file__).with_name("micro_search.py")
     try:
-        # In a process of its own: the runtime prints to file descriptor 2, and may end the process.
+        # A separate process, since the runtime prints to file descriptor 2 and may end its process.
         done = subprocess.run(  # noqa: S603  (this interpreter, a fixed script)
             [sys.executable, "-P", str(script), str(ARENA_LIMIT_BYTES), str(GRANULE_BYTES)],
             input=data,
@@ -74,9 +74,9 @@ def _smallest(data: bytes) -> int:
 
 
 def _reason(report: str, code: int) -> str:
-    """What the runtime printed before the traceback, else the traceback's last line."""
-    told, _, traceback = report.partition("Traceback (most recent call last)")
-    lines = [line.strip() for line in (told or traceback).splitlines() if line.strip()]
+    """Return what the runtime printed before the traceback, or the traceback's last line."""
+    printed, _, traceback = report.partition("Traceback (most recent call last)")
+    lines = [line.strip() for line in (printed or traceback).splitlines() if line.strip()]
     if not lines:
         return f"its process ended with {code}"
-    return "; ".join(lines[:3] if told else lines[-1:])
+    return "; ".join(lines[:3] if printed else lines[-1:])

@@ -1,8 +1,8 @@
-"""A script that looks for the smallest arena: a model on standard input, its bytes on the output.
+"""Script that finds the smallest arena: model on standard input, size in bytes on the output.
 
-``python micro_search.py LIMIT GRANULE``. Each size is tried in a fork, for the runtime may end its
-process where memory is short. With the limit it is tried here, so that the runtime's reason stands
-on standard error and a crash is the exit status.
+``python micro_search.py LIMIT GRANULE``. Each size is tried in a fork, since the runtime may end
+its process if memory is short. The limit is tried in this process, so that the runtime's reason is
+on standard error and a crash gives the exit status.
 """
 
 import functools
@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 
 def smallest(works: Callable[[int], bool], limit: int) -> int:
-    """Least whole number that works, where all above it work, too.
+    """Find the smallest integer that works, if all larger ones work, too.
 
     Args:
-        works: whether a number of granules works.
+        works: function that says whether a number of granules works.
         limit: a number that works, at least 1.
 
     >>> smallest(lambda size: size >= 291, 4096)
@@ -23,7 +23,7 @@ def smallest(works: Callable[[int], bool], limit: int) -> int:
     """
     low, high = 0, limit  # low does not work, or is 0; high works
     step = 64
-    while step < high:  # models that fit are small, and a large arena takes time to clear
+    while step < high:  # most models are small, and clearing a large arena takes time
         if works(step):
             high = step
         else:
@@ -35,10 +35,10 @@ def smallest(works: Callable[[int], bool], limit: int) -> int:
 
 
 def main() -> None:
-    """Try the limit, then less."""
+    """Try the limit, then smaller sizes."""
     from tflite_micro.python.tflite_micro import runtime  # noqa: PLC0415 - an extra
 
-    # It parses the model in Python each time.
+    # cached, since it parses the model in Python each time
     runtime.count_resource_variables = functools.cache(runtime.count_resource_variables)
     limit, granule = map(int, sys.argv[1:])
     model = sys.stdin.buffer.read()
@@ -53,7 +53,7 @@ def main() -> None:
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             run(granules * granule)
-        except BaseException:  # noqa: BLE001 - whatever it is, the size does not do
+        except BaseException:  # noqa: BLE001 - any error: the size does not work
             os._exit(1)
         os._exit(0)
 

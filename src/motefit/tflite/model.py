@@ -1,4 +1,4 @@
-"""A model file: read once, taken apart once."""
+"""Model files, which are read and decoded once."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFile:
-    """A .tflite file; what is read from its bytes is read once, when it is first asked for.
+    """A .tflite file, decoded once and lazily.
 
     Attributes:
         data: bytes of the file.
-        stream_bytes: length of the deflate stream that the file ships in; None where it is not, or
+        stream_bytes: length of the deflate stream that the file ships in; None if it is not, or
             not yet, in a bundle.
     """
 
@@ -28,10 +28,10 @@ class ModelFile:
 
     @classmethod
     def from_path(cls, path: str | Path) -> "ModelFile":
-        """Read a .tflite file, or a zip that holds one.
+        """Read a .tflite file, or a zip of one.
 
         Raises:
-            ModelFileError: for a missing or damaged file, or a zip without a model.
+            ModelFileError: if the file is missing or damaged, or a zip has no model.
         """
         return cls(data=read_model(Path(path)))
 
@@ -42,10 +42,10 @@ class ModelFile:
 
     @cached_property
     def tables(self) -> "DecodedTable":
-        """The FlatBuffer's tables.
+        """Tables of the FlatBuffer.
 
         Raises:
-            ModelFileError: for bytes that are not a whole .tflite file.
+            ModelFileError: if the bytes are not a complete .tflite file.
         """
         from motefit.tflite.flatbuffer.reader import read_tables  # noqa: PLC0415  (not on a device)
 
@@ -53,11 +53,11 @@ class ModelFile:
 
     @cached_property
     def inspection(self) -> "Inspection":
-        """Tensors, operators and where the bytes go.
+        """Tensors, operators and the bytes of each part.
 
         Raises:
-            ModelFileError: for bytes that are not a whole .tflite file.
+            ModelFileError: if the bytes are not a complete .tflite file.
         """
-        from motefit.tflite.inspect import inspect  # noqa: PLC0415  (a device runs, and never asks)
+        from motefit.tflite.inspect import inspect  # noqa: PLC0415  (not on a device)
 
         return inspect(self.data, self.tables)

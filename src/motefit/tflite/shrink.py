@@ -1,8 +1,8 @@
-"""Make any .tflite file smaller without touching what it computes.
+"""Shrinking of any .tflite file without changing what it computes.
 
-Everything a runtime looks at stays: operators with their versions and options (builtin, StableHLO
+Everything a runtime reads is kept: operators with their versions and options (builtin, StableHLO
 and custom), shapes and open dimensions, constants, sparsity, scales and zero points, every
-subgraph. What goes is what only people and tools read, and bytes that stand twice.
+subgraph. Removed are things that only people and tools read, and duplicate bytes.
 """
 
 from collections import Counter
@@ -37,12 +37,12 @@ from motefit.tflite.flatbuffer.writer import Blob, Node, Scalar, Table, Vector, 
 RUNTIME_METADATA = frozenset(
     {"reduced_precision_support", "model_control_dependencies", "OfflineMemoryAllocation"}
 )
-"""Entries that change how a runtime runs a model, so that they always stay."""
+"""Entries that change how a runtime runs a model, so that they are always kept."""
 RUNTIME_PREFIXES = ("LiteRt", "VALIDATION:")
-"""Beginnings of further names, of metadata and subgraphs, that runtimes look at."""
+"""Prefixes of further names of metadata and subgraphs that runtimes read."""
 WIDE_TYPES = {TensorType.INT64, TensorType.UINT64, TensorType.FLOAT64, TensorType.COMPLEX64}
 LAST_OLD_CODE = 127
-"""Operator codes from here on are in the new field; the old one then says so with this number."""
+"""Operator codes from here on are in the new field; the old field then has this number."""
 DEBUG_OF_SUBGRAPH, DEBUG_OF_OPERATOR = 5, 13
 LARGE_OPTIONS = (9, 10)
 QUANTIZATION_DETAILS = (4, 5)
@@ -56,23 +56,23 @@ def shrink(
     keep_signatures: bool = False,
     keep_metadata: bool = False,
 ) -> bytes:
-    """The smallest file that motefit can make of a model; the computation is the same.
+    """Make the smallest file of a model that computes the same.
 
     Args:
         data: a whole .tflite file of any origin.
-        tables: its root table, where it was read before.
-        keep_signatures: keep the names by which signature runners call the model. They stay in any
-            case where a subgraph can be reached by no other way.
-        keep_metadata: keep description and metadata, such as labels for the Task Library.
+        tables: its root table, if it has been read before.
+        keep_signatures: keep the names by which signature runners call the model. They are kept
+            anyway if a subgraph cannot be reached in any other way.
+        keep_metadata: keep the description and metadata, such as labels for the Task Library.
 
     Returns:
-        The smaller file, or ``data`` itself where nothing can be gained.
+        The smaller file, or ``data`` itself if it cannot get smaller.
 
     Raises:
-        ModelFileError: for a damaged file, or one that a newer schema wrote.
+        ModelFileError: if the file is damaged, or written with a newer schema.
     """
     if len(data) > MAX_BYTES:
-        raise ModelFileError(f"{len(data)} bytes are no .tflite file (2 GiB at most)")
+        raise ModelFileError(f"{len(data)} bytes are not a .tflite file (2 GiB at most)")
     root = read_tables(data) if tables is None else tables
     model, signatures = read_model(data, root), keep_signatures or needs_signatures(root)
     small = assemble(_slim(model, data, signatures, keep_metadata), schema.IDENTIFIER)
@@ -80,12 +80,12 @@ def shrink(
 
 
 def needs_signatures(model: DecodedTable) -> bool:
-    """Whether some subgraph can only be called by a signature."""
+    """Return whether some subgraph can only be called by a signature."""
     signatures = model.records(ModelSlot.SIGNATURE_DEFS)
     return any(signature.number(SignatureSlot.SUBGRAPH) != 0 for signature in signatures)
 
 
-def _slim(model: Table, data: bytes, keep_signatures: bool, keep_metadata: bool) -> Table:  # noqa: FBT001 - the caller names them
+def _slim(model: Table, data: bytes, keep_signatures: bool, keep_metadata: bool) -> Table:  # noqa: FBT001 - private
     subgraphs = items(model, ModelSlot.SUBGRAPHS)
     codes = _Codes.of(items(model, ModelSlot.OPERATOR_CODES), subgraphs)
     buffers = _Buffers.of(items(model, ModelSlot.BUFFERS), subgraphs, data)
@@ -115,7 +115,7 @@ def _is_for_runtimes(name: str) -> bool:
 
 @dataclass(frozen=True)
 class _Codes:
-    """Operator codes that are used, the most frequent one first, each once."""
+    """The operator codes in use, most frequent first, without duplicates."""
 
     kept: tuple[Table, ...]
     places: Mapping[int, int]
@@ -135,7 +135,7 @@ class _Codes:
 
 
 def _code(code: Table) -> Table:
-    """Without the new field where the old one holds the number; readers take the greater one."""
+    """Remove the new field if the old one has the number; readers take the greater one."""
     old = number(code, OperatorCodeSlot.DEPRECATED_BUILTIN_CODE)
     value = max(old, number(code, OperatorCodeSlot.BUILTIN_CODE))
     return edited(
@@ -149,10 +149,10 @@ def _code(code: Table) -> Table:
 
 @dataclass
 class _Buffers:
-    """Buffers that are used; equal ones are one, those without data are the first one.
+    """The buffers in use; equal ones are merged, and those without data are the first one.
 
-    A buffer whose data are there but empty is a constant without elements, which is not the same
-    as no data; such buffers stay.
+    A buffer with data of length 0 is a constant without elements, which is not the same
+    as no data; such buffers are kept.
     """
 
     old: Sequence[Table]
@@ -183,7 +183,7 @@ class _Buffers:
         return inside.data if isinstance(inside, Blob) else None
 
     def index(self, old: int) -> Scalar:
-        """Where a buffer of the file stands now."""
+        """Return the new index of a buffer of the file."""
         content = self._content(old)
         if content is None:
             return Scalar("I", 0)
@@ -197,14 +197,14 @@ class _Buffers:
 
 
 def _outside(data: bytes, start: int, size: int) -> bytes:
-    """Bytes that stand behind the FlatBuffer, as files of more than 2 GiB have them."""
+    """Return bytes stored after the FlatBuffer, as in files of more than 2 GiB."""
     if start + size > len(data):
         raise damaged(f"{size} bytes at {start} lie outside its {len(data)} bytes")
     return data[start : start + size]
 
 
 def _align(content: bytes, tensor: Table) -> int:
-    """What kernels may count on: 16 for vectors, the size of a number for what is shorter."""
+    """Return the alignment kernels rely on: 16, or the size of a number for shorter data."""
     if len(content) >= 16:
         return 16
     return 8 if number(tensor, TensorSlot.TYPE) in WIDE_TYPES else 4
@@ -240,7 +240,7 @@ def _tensor(tensor: Table, buffers: _Buffers) -> Table:
 
 
 def _quantization(quantization: Table) -> Table | None:
-    """Without the range it was calibrated with; None where nothing is quantized."""
+    """Remove the calibration range; return None if nothing is quantized."""
     fields = dict(quantization.fields)
     scale = fields.get(QuantizationSlot.SCALE)
     unscaled = not isinstance(scale, Blob) or scale.length == 0

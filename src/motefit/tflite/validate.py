@@ -1,7 +1,7 @@
-"""Validation of a .tflite file: its FlatBuffer first, then what its tables say.
+"""Validation of a .tflite file: first its FlatBuffer, then the meaning of its tables.
 
-The first part is reading it (:mod:`motefit.tflite.flatbuffer.reader`). The second part is what
-LiteRT takes for granted and no schema says: indices have targets, constants fill their shapes,
+The first step is reading it (:mod:`motefit.tflite.flatbuffer.reader`). The second step checks what
+LiteRT takes for granted and no schema states: indices have targets, constants fill their shapes,
 scales are positive, floats are finite numbers.
 """
 
@@ -25,20 +25,20 @@ from motefit.tflite.flatbuffer.schema import (
 )
 
 ALIGNMENT = 16
-"""Of constants that are at least so long; LiteRT reads shorter ones in place at 4."""
+"""Alignment of constants of at least this length; LiteRT reads shorter ones at multiples of 4."""
 LENGTH_BYTES = 4
-"""Of a vector, before its elements."""
+"""Size of a vector's length, before its elements."""
 
 
 def validate(data: bytes, tables: DecodedTable | None = None) -> None:
-    """Verify a whole .tflite file: its FlatBuffer, and that its tables make sense.
+    """Validate a complete .tflite file: its FlatBuffer, and that its tables make sense.
 
     Args:
         data: the whole file.
-        tables: its root table, where it was read before.
+        tables: its root table, if it has been read before.
 
     Raises:
-        ModelFileError: naming the first thing that is wrong.
+        ModelFileError: if the file is invalid; the message names the first defect.
     """
     model = read_tables(data) if tables is None else tables
     if model.number(ModelSlot.VERSION) != schema.VERSION:
@@ -53,10 +53,10 @@ def validate(data: bytes, tables: DecodedTable | None = None) -> None:
 
 
 def unaligned(model: DecodedTable) -> int:
-    """Count the constants whose place is not a multiple of what the schema asks for.
+    """Count the constants that are not aligned as the schema requires.
 
-    LiteRT reads such files all the same; a processor that cannot read numbers from any place may
-    not, where it runs the file in place.
+    LiteRT reads such files anyway; a processor that cannot read unaligned numbers may fail if it
+    runs the file in place.
     """
     return sum(_is_unaligned(buffer) for buffer in model.records(ModelSlot.BUFFERS))
 
@@ -118,7 +118,7 @@ def _check_tensor(number: int, tensor: DecodedTable, buffers: Sequence[DecodedTa
         raise damaged(f"tensor {number} of shape {shape} needs {wanted} bytes, has {len(data)}")
     values = stored_values(data.tobytes(), kind, math.prod(shape))
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise damaged(f"tensor {number} holds NaN or infinity")
+        raise damaged(f"tensor {number} contains NaN or infinity")
 
 
 def _check_quantization(number: int, table: DecodedTable, shape: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""The tables of the schema are those of the LiteRT that is installed."""
+"""The tables of the schema match the installed LiteRT."""
 
 import importlib.util
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_every_field_of_the_installed_schema_is_known():
             assert known[name][: len(slots)] == slots
 
 
-def test_what_tables_refer_to_exists():
+def test_everything_tables_refer_to_exists():
     assert layout.TABLES
     for slots in tables().values():
         for slot in slots:

@@ -1,4 +1,4 @@
-"""Our numbers of the schema are the official ones."""
+"""The numbers of the schema match the official ones."""
 
 import inspect
 

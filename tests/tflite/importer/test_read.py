@@ -1,4 +1,4 @@
-"""What motefit writes is read back whole, and what official converters make computes the same."""
+"""Files of motefit are read back exactly; files of official converters compute the same."""
 
 import warnings
 from pathlib import Path
@@ -49,7 +49,7 @@ def same(a: Graph, b: Graph) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("form", [*FLOAT_FORMS, *INT8_FORMS])
 @pytest.mark.parametrize("keep_names", [False, True])
-def test_our_files_are_written_again_byte_for_byte(case, family, form, keep_names):
+def test_our_files_round_trip_byte_for_byte(case, family, form, keep_names):
     data = write(case(family, form).graph, keep_names=keep_names)
     assert write(read_graph(data), keep_names=keep_names) == data
 
@@ -62,20 +62,20 @@ def test_a_file_with_names_gives_the_same_graph(case, family, form):
 
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if f != "lstm"])
-def test_int4_weights_come_back(case, family):
+def test_int4_weights_round_trip(case, family):
     graph = case(family, "int4").graph
     same(read_graph(write(graph, keep_names=True)), graph)
 
 
 @pytest.mark.parametrize("bias_quantization", ["borrowed", "none"])
-def test_what_is_said_about_biases_comes_back(case, bias_quantization):
+def test_bias_scales_round_trip(case, bias_quantization):
     data = write(case("dscnn", "int8").graph, bias_quantization=bias_quantization)
     assert write(read_graph(data)) == data
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("form", ["float32", "int8"])
-def test_the_executors_run_what_was_read(case, family, form):
+def test_the_executors_run_imported_graphs(case, family, form):
     it = case(family, form)
     run = float32.run if form == "float32" else int8.run
     read = read_graph(write(it.graph))
@@ -125,14 +125,14 @@ def test_the_integer_executor_equals_the_builtin_kernels_on_official_files(run_m
     examples, graph = inputs(data), read_graph(data)
     expected = run_model("builtin", data, examples)
     got = int8.run(graph, examples).reshape(expected.shape)
-    if name.startswith("lstm"):  # the official hidden state has a zero point, ours has not
+    if name.startswith("lstm"):  # the official hidden state has a zero point, ours does not
         assert np.abs(got.astype(int) - expected).max() <= 1
     else:
         np.testing.assert_array_equal(got, expected)
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
-def test_operators_that_are_not_read_are_named(name):
+def test_unsupported_operators_are_named(name):
     with pytest.raises(ModelFileError, match=REFUSED[name]):
         read_graph((GOLDEN / f"{name}.tflite").read_bytes())
 

@@ -77,7 +77,7 @@ class Foreign:
 
 
 def check(run_model, data: bytes, shape: Sequence[int]) -> list[type]:
-    """The Graph computes what LiteRT makes of the file; returns its kinds of operations."""
+    """Assert that the Graph computes the same as LiteRT; return its kinds of operations."""
     examples = np.random.default_rng(2).normal(0, 1, (5, *shape)).astype(np.float32)
     expected = run_model("builtin", data, examples)
     graph = read_graph(data)
@@ -87,7 +87,7 @@ def check(run_model, data: bytes, shape: Sequence[int]) -> list[type]:
 
 
 @pytest.mark.parametrize("rectifier", ["RELU", "RELU6"])
-def test_a_rectifier_on_its_own(run_model, rectifier):
+def test_a_separate_rectifier(run_model, rectifier):
     file = Foreign()
     x = file.tensor((1, 6, 5, 2))
     y = file.op(rectifier, [file.conv(x, (1, 6, 5, 4))], (1, 6, 5, 4))
@@ -154,7 +154,7 @@ def test_a_pad_before_a_convolution(run_model, data):
     else:
         assert check(run_model, model, (*size, 2)) == [Conv2D]
         return
-    # what PyTorch writes for its usual padding is always read
+    # what PyTorch writes for its usual padding can always be read
     assert pads[1:3] != [(1, 1), (1, 1)] or max(stride) > 2
     assert "PAD" in refused
 
@@ -218,14 +218,14 @@ REFUSALS = {
     ),
     "beta": lambda f, x: f.op("SOFTMAX", [x], (1, 12), official.SoftmaxOptionsT(beta=2.0)),
     "turns a shape": lambda f, x: f.op("RESHAPE", [x], (1, 13)),
-    "in float32 only": lambda f, x: f.op("ADD", [x, f.constant([1], np.int32)], (1, 12)),
+    "must be float32": lambda f, x: f.op("ADD", [x, f.constant([1], np.int32)], (1, 12)),
     "computes nothing": lambda f, x: f.op("RESHAPE", [x], (1, 3, 4)),
     "difference": lambda f, x: f.op("SUB", [x, x], (1, 12), official.SubOptionsT()),
 }
 
 
 @pytest.mark.parametrize("why", sorted(REFUSALS))
-def test_a_form_that_is_not_read_says_why(why):
+def test_an_unsupported_form_is_explained(why):
     file = Foreign()
     x = file.tensor((1, 12))
     y = REFUSALS[why](file, x)
@@ -252,7 +252,7 @@ def test_only_the_last_step_is_gathered(run_model, step):
 
 
 def lstm_step(file: Foreign, total: int, cell: int | None, *, order: str) -> tuple[int, int]:
-    """One step of an LSTM of two units from its sums (1, 8); returns hidden and cell state."""
+    """Add one step of an LSTM of two units from its sums (1, 8); return hidden and cell state."""
     gates = [file.tensor((1, 2)) for _ in range(4)]
     made = file.op("SPLIT", [file.constant(1, np.int32), total], (1, 2), official.SplitOptionsT(4))
     file.graph.operators[-1].outputs = np.array(gates, np.int32)
@@ -292,7 +292,7 @@ def test_an_unrolled_lstm(run_model, order, inner):
         hidden, cell = lstm_step(file, total, cell, order=order)
     y = cell if inner else hidden
     model = file.bytes(x, dense(file, y, 3, 2))
-    if order != "ifco" or inner:  # other gates, or the cell state as the output: not our LSTM
+    if order != "ifco" or inner:  # other gates, or the cell state as output: not our LSTM
         with pytest.raises(ModelFileError, match="UNPACK"):
             read_graph(model)
     else:

@@ -1,4 +1,4 @@
-"""Integer means with an output scale of their own: written as MEAN, exact in the executor."""
+"""Integer means with their own output scale: written as MEAN, exact in the executor."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ RUNS = 12
 
 
 def mean(shape, window, source, out, *, image):
-    """A mean, and a softmax behind it where its result stays an image."""
+    """Build a mean, followed by a softmax if its result stays an image."""
     pool = AveragePool2D(inputs=(INPUT,), output="mean", window=window, stride=window)
     softmax = Softmax(inputs=("mean",), output="softmax")
     known = {INPUT: source, "mean": out, **({"softmax": SOFTMAX} if image else {})}
@@ -65,7 +65,7 @@ def test_the_executor_equals_the_builtin_kernels(shape, over, scale, ratio, zero
         np.testing.assert_array_equal(interpreter.get_tensor(index).reshape(-1), wanted)
 
 
-def test_a_pool_over_a_part_keeps_its_scale():
+def test_a_partial_pool_keeps_its_scale():
     source = Quantization(scale=np.array([0.1]))
     out = Quantization(scale=np.array([0.2]))
     with pytest.raises(ModelFileError, match="whole height or width"):

@@ -52,7 +52,7 @@ def test_the_sizes_of_the_design():
 
 @pytest.mark.parametrize("family", ["dscnn", "lstm", "mlp"])
 @pytest.mark.parametrize("form", ["float32", "int8", "weights"])
-def test_smaller_than_the_conventional_builder_makes_the_same_model(case, family, form):
+def test_files_are_smaller_than_with_the_conventional_builder(case, family, form):
     data = write(case(family, form).graph)
     builder = flatbuffers.Builder()
     builder.Finish(unpack(data).Pack(builder), b"TFL3")
@@ -63,7 +63,7 @@ def test_smaller_than_the_conventional_builder_makes_the_same_model(case, family
 
 
 @pytest.mark.parametrize("form", ["float32", "int8", "weights", "int8-float-edges"])
-def test_the_file_says_what_the_graph_says(case, form):
+def test_the_file_matches_the_graph(case, form):
     graph = case("dscnn", form).graph
     model = unpack(write(graph, keep_names=True))
     assert model.version == 3
@@ -93,7 +93,7 @@ def test_the_file_says_what_the_graph_says(case, form):
     assert subgraph.tensors[subgraph.outputs[0]].name.decode() == graph.output
 
 
-def test_no_names_and_no_metadata_unless_asked(case):
+def test_no_names_and_no_metadata_by_default(case):
     graph = case("mlp", "float32").graph
     bare, named = write(graph), write(graph, keep_names=True)
     described = write(graph, metadata={"card": b'{"a": 1}', "b": b"two"})

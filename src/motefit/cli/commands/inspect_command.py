@@ -12,7 +12,7 @@ DIFFERS = 1
 
 
 def inspect_command(
-    model: Annotated[Path, typer.Argument(help=".tflite file, or a zip that holds one.")],
+    model: Annotated[Path, typer.Argument(help=".tflite file, or a zip of one.")],
     parity: Annotated[
         str,
         typer.Option(

@@ -10,7 +10,7 @@ from motefit.cli.output import print_json, show
 
 
 def shrink_command(
-    model: Annotated[Path, typer.Argument(help=".tflite file, or a zip that holds one.")],
+    model: Annotated[Path, typer.Argument(help=".tflite file, or a zip of one.")],
     out_file: Annotated[
         Path | None, typer.Option("--out", help="File to write. Default: MODEL.min.tflite.")
     ] = None,

@@ -138,7 +138,7 @@ class _Transfer:
         self._timeout_s = timeout_s
 
     def here(self) -> int:
-        """Bytes of the part file."""
+        """Return the size of the part file in bytes."""
         return self.part.stat().st_size if self.part.exists() else 0
 
     def discard(self) -> None:

@@ -203,7 +203,7 @@ def _of_bytes(
 
 
 def _shape_of(model: ModelFile) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Operations and their output shapes; how numbers are stored is left out."""
+    """List operations and their output shapes, regardless of number formats."""
     return tuple((op.name, op.shape) for op in model.inspection.ops if op.name not in CASTS)
 
 

@@ -24,8 +24,8 @@ def build(facts: ReportFacts) -> ClaimsView | None:
     weights = claims.get("weights")
     if not claims or not isinstance(weights, list | tuple):
         return None
-    told = claims.get("techniques")
-    techniques = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
+    stated = claims.get("techniques")
+    techniques = tuple(map(str, stated)) if isinstance(stated, list | tuple) else ()
     edges = f"{claims.get('input_dtype')} in, {claims.get('output_dtype')} out"
     return ClaimsView(
         techniques=(*(techniques or (f"{claims.get('precision')} weights",)), edges),

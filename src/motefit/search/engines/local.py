@@ -218,7 +218,7 @@ def _interrupts_held_back() -> Iterator[None]:
 
 @contextmanager
 def _without_main() -> Iterator[None]:
-    """A process that starts would run the user's script again, up to its ``__main__`` guard.
+    """Keep a starting process from running the user's script again, up to its ``__main__`` guard.
 
     It needs nothing of it, since work is a function of an importable module: with an empty module
     in its place there is nothing to run, and a script needs no guard.

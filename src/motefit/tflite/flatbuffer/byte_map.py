@@ -1,4 +1,4 @@
-"""Where the bytes of a file go: which part of a model each one belongs to."""
+"""Map of a file's bytes: the part of the model that each one belongs to."""
 
 from collections.abc import Iterable, Mapping
 
@@ -30,9 +30,9 @@ PARTS = (
     "appended",
 )
 ROOT_BYTES = 8
-"""The root's offset and the mark of the format."""
+"""Length of the root's offset and the identifier of the format."""
 MOST_PADDING = 15
-"""Bytes that alignment may leave at the end; more than these were appended to the model."""
+"""Bytes that alignment may leave at the end; any more were appended to the model."""
 TABLES: Mapping[str, str] = {
     "Model": "model",
     "SubGraph": "model",
@@ -52,7 +52,7 @@ TABLES: Mapping[str, str] = {
     "Uint8Vector": "tensors",
     "VariantSubType": "tensors",
 }
-"""The part that a table belongs to; options and codes belong to the operators."""
+"""Part of each kind of table; options and codes belong to the operators."""
 VECTORS: Mapping[tuple[str, int], str] = {
     ("Model", ModelSlot.METADATA_BUFFER): "metadata",
     ("Tensor", TensorSlot.SHAPE): "shapes",
@@ -62,24 +62,24 @@ VECTORS: Mapping[tuple[str, int], str] = {
     ("QuantizationParameters", QuantizationSlot.SCALE): "scales",
     ("QuantizationParameters", QuantizationSlot.ZERO_POINT): "zero points",
 }
-"""The part of a vector of numbers that is another one than its table's."""
+"""Part of a vector of numbers, if it is not that of its table."""
 LARGE_OPTIONS = (9, 10)
-"""Slots of an operator whose custom options are outside the tables: their place and size."""
+"""Slots of an operator for the place and size of custom options outside the tables."""
 
 
 def bytes_by_part(data: bytes, model: DecodedTable) -> dict[str, int]:
     """Count the bytes of every part; the sum is the size of the file.
 
-    What two parts share counts for the one that comes first: data of metadata and constants, then
-    the tables of operator codes, buffers and metadata, then the others. Bytes that nothing refers
-    to are padding, or appended where they follow everything else.
+    Bytes shared by two parts count for the first: data of metadata and constants, then
+    the tables of operator codes, buffers and metadata, then the others. Unreferenced bytes
+    are padding, or appended if they follow everything else.
 
     Args:
         data: the whole file.
         model: its root table.
 
     Raises:
-        ModelFileError: for data outside the tables that lie outside the file.
+        ModelFileError: if data outside the tables are outside the file.
     """
     owners = _Owners(data)
     for span in ((0, ROOT_BYTES), *model.own):
@@ -100,7 +100,7 @@ def bytes_by_part(data: bytes, model: DecodedTable) -> dict[str, int]:
 
 
 class _Owners:
-    """The part of every byte; one that has a part keeps it."""
+    """The part of every byte; a byte keeps the first part that claims it."""
 
     def __init__(self, data: bytes) -> None:
         self._parts = np.zeros(len(data), np.uint8)
@@ -122,13 +122,13 @@ class _Owners:
             self.outside(buffer, (BufferSlot.OFFSET, BufferSlot.SIZE), part)
 
     def outside(self, table: DecodedTable, slots: Iterable[int], part: str) -> None:
-        """Claim what a table refers to by its place in the file."""
+        """Claim the bytes that a table refers to by their place in the file."""
         start, size = (int(table.number(slot)) for slot in slots)
         if start > 1:
             self.claim((start, size), part)
 
     def table(self, table: DecodedTable) -> None:
-        """Claim a table and all below it."""
+        """Claim a table and everything below it."""
         if (table.at, table.kind) in self._done:
             return
         self._done.add((table.at, table.kind))

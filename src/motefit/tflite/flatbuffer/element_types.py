@@ -1,4 +1,4 @@
-"""How the numbers of a tensor are stored, by the type that the schema gives them."""
+"""Storage of a tensor's numbers by their type in the schema."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ BITS: Mapping[TensorType, int] = {
     TensorType.COMPLEX64: 64,
     TensorType.COMPLEX128: 128,
 }
-"""Of one number; types without a fixed size are left out."""
+"""Bits per number; types without a fixed size are left out."""
 DTYPES: Mapping[TensorType, str] = {
     TensorType.FLOAT32: "<f4",
     TensorType.FLOAT16: "<f2",
@@ -35,18 +35,18 @@ DTYPES: Mapping[TensorType, str] = {
     TensorType.INT32: "<i4",
     TensorType.INT64: "<i8",
 }
-"""Of numpy, for the types that it has."""
+"""Types of numpy, for those that it has."""
 BITS_BY_NAME = {kind.name.lower(): bits for kind, bits in BITS.items()}
 NONE = np.zeros(0, np.int8)
 
 
 def stored_values(data: bytes, kind: TensorType, count: int) -> np.ndarray:
-    """Numbers of a constant as they are stored; int8 for 4-bit integers; none for other types.
+    """Decode the stored numbers of a constant; int8 for 4-bit integers; none for other types.
 
     Args:
         data: bytes of its buffer.
-        kind: its type.
-        count: of its elements.
+        kind: type of the constant.
+        count: number of elements.
     """
     if kind == TensorType.INT4:
         packed = np.frombuffer(data, np.uint8)

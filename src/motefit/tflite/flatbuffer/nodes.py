@@ -1,6 +1,6 @@
-"""A file as the tree that :func:`motefit.tflite.flatbuffer.writer.assemble` writes.
+"""Conversion of a file to the tree that :func:`motefit.tflite.flatbuffer.writer.assemble` writes.
 
-By the schema alone: nothing here knows what a field means.
+It follows the schema alone: nothing here knows what a field means.
 """
 
 import struct
@@ -12,9 +12,9 @@ from motefit.tflite.flatbuffer.reader import DecodedTable, read_tables, tables
 from motefit.tflite.flatbuffer.writer import SIZES, Blob, Node, Scalar, Table, Vector
 
 ALIGNED = {("Buffer", 0): 16, ("CustomQuantization", 0): 16}
-"""Vectors that the schema aligns further than their numbers, by table and slot."""
+"""Alignment of vectors that exceeds that of their numbers, by table and slot."""
 SHARED_BYTES = 64
-"""Vectors up to this length may overlap others; the search for places is slow for long ones."""
+"""Length up to which vectors may overlap; the search for places is slow for longer ones."""
 
 
 def read_model(data: bytes, root: DecodedTable | None = None) -> Table:
@@ -22,15 +22,15 @@ def read_model(data: bytes, root: DecodedTable | None = None) -> Table:
 
     Args:
         data: the whole file.
-        root: its root table, where it was read before.
+        root: its root table, if it has been read before.
 
     Raises:
-        ModelFileError: for damaged bytes, or fields that this motefit's schema does not have.
+        ModelFileError: if the bytes are damaged, or have fields that motefit's schema lacks.
     """
     done: dict[int, Table] = {}
 
     def table(found: DecodedTable) -> Table:
-        """The node of a table; one that several others refer to is made once."""
+        """Return the node of a table; a shared table is converted once."""
         if id(found) not in done:
             fields = tuple((slot, node(found, slot)) for slot in sorted(found.fields))
             done[id(found)] = Table(found.kind, fields)
@@ -59,13 +59,13 @@ def _text(text: bytes) -> Blob:
 
 
 def number(table: Table, slot: int, default: int = 0) -> int:
-    """An integer field; its default where absent."""
+    """Return an integer field; its default if absent."""
     value = dict(table.fields).get(slot)
     return int(value.value) if isinstance(value, Scalar) else default
 
 
 def items(table: Table, slot: int) -> tuple[Table, ...]:
-    """A vector of tables; empty where absent."""
+    """Return a vector of tables; empty if absent."""
     value = dict(table.fields).get(slot)
     if not isinstance(value, Vector):
         return ()
@@ -73,19 +73,19 @@ def items(table: Table, slot: int) -> tuple[Table, ...]:
 
 
 def int32s_of(table: Table, slot: int) -> tuple[int, ...]:
-    """A vector of 32-bit integers; empty where absent."""
+    """Return a vector of 32-bit integers; empty if absent."""
     value = dict(table.fields).get(slot)
     return struct.unpack(f"<{value.length}i", value.data) if isinstance(value, Blob) else ()
 
 
 def text_of(table: Table, slot: int) -> str:
-    """A string; empty where absent."""
+    """Return a string; empty if absent."""
     value = dict(table.fields).get(slot)
     return value.data[:-1].decode("utf-8", "replace") if isinstance(value, Blob) else ""
 
 
 def edited(table: Table, changes: Mapping[int, Scalar | Node | None]) -> Table:
-    """A copy with some fields replaced; None and numbers at their default leave a field out."""
+    """Copy a table with some fields replaced; None and default numbers leave a field out."""
     fields = {**dict(table.fields), **changes}
     kept = [
         (slot, value)

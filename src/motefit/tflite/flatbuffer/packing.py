@@ -1,22 +1,22 @@
-"""Packing pieces of bytes: overlapping where they agree, and filling gaps exactly."""
+"""Packing of pieces of bytes: overlapping equal ends, and filling gaps exactly."""
 
 import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 FILL_STEPS = 16
-"""How many places for aligned data lie within reach of one choice of pieces."""
+"""Number of places for aligned data considered for one choice of pieces."""
 
 
 class OverlapChain(NamedTuple):
-    """Bytes that hold several pieces, and where each begins."""
+    """Bytes that contain several pieces, and the start of each."""
 
     data: bytes
     starts: Mapping[bytes, int]
 
     @classmethod
     def of(cls, piece: bytes) -> "OverlapChain":
-        """A chain of one piece."""
+        """Create a chain of one piece."""
         return cls(piece, {piece: 0})
 
 
@@ -43,7 +43,7 @@ class Region:
 
 
 class Hosts:
-    """Pieces one behind the other, so that one search goes through all of them."""
+    """Pieces joined one after the other, so that a single search covers all of them."""
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
@@ -51,13 +51,13 @@ class Hosts:
         self._starts: list[int] = []
 
     def append(self, piece: bytes) -> None:
-        """Add a piece behind the others."""
+        """Add a piece after the others."""
         self.pieces.append(piece)
         self._starts.append(len(self._joined))
         self._joined += piece
 
     def find(self, piece: bytes, grain: int) -> tuple[bytes, int] | None:
-        """The first host that holds a piece at a multiple of ``grain``, and where."""
+        """Find the first host that contains a piece at a multiple of ``grain``, and where."""
         place = self._joined.find(piece)
         while place >= 0:
             i = bisect.bisect_right(self._starts, place) - 1
@@ -69,7 +69,7 @@ class Hosts:
 
 
 def overlap(pieces: Iterable[bytes], *, grain: int) -> list[OverlapChain]:
-    """Chains that hold every piece, as short as a greedy search makes them."""
+    """Build chains that contain every piece, shortened by a greedy search."""
     hosts = Hosts()
     inside: dict[bytes, tuple[bytes, int]] = {}
     for piece in sorted(set(pieces), key=lambda p: (-len(p), p)):
@@ -93,7 +93,7 @@ def overlap(pieces: Iterable[bytes], *, grain: int) -> list[OverlapChain]:
 
 
 def _links(pieces: Sequence[bytes], grain: int) -> dict[bytes, tuple[bytes, int]]:
-    """For a piece, the one that follows it and the bytes they share; longest shares first."""
+    """Choose for each piece its follower and the number of shared bytes, longest first."""
     prefixes: dict[bytes, list[bytes]] = {}
     for piece in pieces:
         for length in range(grain, len(piece), grain):
@@ -124,13 +124,13 @@ def fill(sizes: Sequence[int], gap: int, align: int) -> tuple[int, ...]:
     """Choose pieces that come before aligned data, so that little padding is left.
 
     Args:
-        sizes: of the pieces at hand.
-        gap: bytes up to the next place where the data may stand.
-        align: bytes between such places.
+        sizes: sizes of the available pieces.
+        gap: bytes up to the next possible place of the data.
+        align: bytes between possible places.
 
     Returns:
-        Indices into ``sizes``: a total that reaches such a place exactly, else as much of the gap
-        as can be filled.
+        Indices into ``sizes``: their total reaches such a place exactly, or else fills as much of
+        the gap as possible.
     """
     if gap == 0:
         return ()

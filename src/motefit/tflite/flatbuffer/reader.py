@@ -1,8 +1,8 @@
-"""FlatBuffers read without trust, as strictly as ``flatbuffers::Verifier`` does it.
+"""Reading of FlatBuffers without trust, as strictly as ``flatbuffers::Verifier``.
 
-Every offset leads to a table, vector or string that is inside the file as a whole, each number is
-aligned to its size, strings end in a zero byte. :func:`read_tables` gives any TensorFlow Lite file
-as the tree of its tables, after :mod:`motefit.tflite.flatbuffer.layout`; nothing here knows what a
+Every offset leads to a table, vector or string that is entirely inside the file, each number is
+aligned to its size, strings end in a zero byte. :func:`read_tables` decodes any TensorFlow Lite
+file to the tree of its tables by :mod:`motefit.tflite.flatbuffer.layout`; nothing here knows what a
 field means.
 """
 
@@ -18,14 +18,14 @@ from motefit.spec.errors import ModelFileError
 from motefit.tflite.flatbuffer import layout, schema
 from motefit.tflite.flatbuffer.writer import SIZES
 
-# A sound file shares a vector among tens of tensors; one that makes the reader go over its bytes
+# A valid file shares a vector among tens of tensors; one that makes the reader go over its bytes
 # more often than this was built to waste time.
 READ_FACTOR = 64
 READ_SLACK = 1 << 20
 
 
 def damaged(detail: str) -> ModelFileError:
-    """The error for bytes that do not follow the format."""
+    """Create the error for bytes that do not follow the format."""
     return ModelFileError(f"damaged .tflite file: {detail}; copy or export the file again")
 
 
@@ -39,12 +39,12 @@ Field: TypeAlias = Union[
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DecodedTable:
-    """A table: its fields by slot.
+    """A table with its fields by slot.
 
     Attributes:
-        kind: name in the schema.
-        at: place in the file.
-        fields: numbers that are not at their default, strings (bytes), tables, and vectors
+        kind: name of the table in the schema.
+        at: position in the file.
+        fields: numbers other than their default, strings (bytes), tables, and vectors
             (numbers, tables or strings).
         own: first byte and length of the vtable, and of the table itself.
         spans: first byte and length of every vector and string, its own length included, by slot.
@@ -57,48 +57,48 @@ class DecodedTable:
     spans: Mapping[int, Span]
 
     def number(self, slot: int) -> float:
-        """A number; the schema's default where it is absent."""
+        """Return a number; the schema's default if it is absent."""
         value = self.fields.get(slot)
         return value if isinstance(value, int | float) else _default(self.kind, slot)
 
     def text(self, slot: int) -> str:
-        """A string; empty where absent."""
+        """Return a string; empty if absent."""
         value = self.fields.get(slot)
         return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
 
     def records(self, slot: int) -> "tuple[DecodedTable, ...]":
-        """A vector of tables; empty where absent."""
+        """Return a vector of tables; empty if absent."""
         value = self.fields.get(slot)
         if not isinstance(value, tuple):
             return ()
         return tuple(item for item in value if isinstance(item, DecodedTable))
 
     def child(self, slot: int) -> "DecodedTable | None":
-        """A table; None where absent."""
+        """Return a table; None if absent."""
         value = self.fields.get(slot)
         return value if isinstance(value, DecodedTable) else None
 
     def numbers(self, slot: int) -> np.ndarray:
-        """A vector of numbers; empty where absent."""
+        """Return a vector of numbers; empty if absent."""
         value = self.fields.get(slot)
         return value if isinstance(value, np.ndarray) else NONE
 
 
 @cache
 def tables() -> Mapping[str, tuple[str, ...]]:
-    """Slots of every table by its name; see the layout for how they are written."""
+    """Return the slots of every table by its name, in the notation of the layout."""
     return _entries(layout.TABLES)
 
 
 @cache
 def unions() -> Mapping[str, tuple[str, ...]]:
-    """Tables of every union by its name, type 1 first."""
+    """Return the tables of every union by its name, type 1 first."""
     return _entries(layout.UNIONS)
 
 
 @cache
 def operators() -> tuple[str, ...]:
-    """Names of the builtin operators by their code."""
+    """Return the names of the builtin operators by their code."""
     return tuple(layout.OPERATORS.split())
 
 
@@ -120,17 +120,19 @@ def _newer(what: str) -> ModelFileError:
 
 
 def read_tables(data: bytes) -> DecodedTable:
-    """Read the FlatBuffer of a whole .tflite file, as strictly as ``flatbuffers::Verifier``.
+    """Read the FlatBuffer of a complete .tflite file, as strictly as ``flatbuffers::Verifier``.
 
     Returns:
         The root table, with everything below it.
 
     Raises:
-        ModelFileError: naming the first thing that is wrong, or a field that this motefit's schema
-            does not have.
+        ModelFileError: if the file is invalid, or has a field that motefit's schema lacks; the
+            message names the first defect.
     """
     if len(data) < 8 or data[4:8] != schema.IDENTIFIER:
-        raise damaged(f"{len(data)} bytes without the mark TFL3 are not a TensorFlow Lite model")
+        raise damaged(
+            f"{len(data)} bytes without the identifier TFL3 are not a TensorFlow Lite model"
+        )
     if len(data) > MAX_BYTES:
         raise damaged(f"{len(data)} bytes are more than its offsets reach")
     file = _File(data)
@@ -138,7 +140,7 @@ def read_tables(data: bytes) -> DecodedTable:
 
 
 class _File:
-    """Checked access to the bytes; each table is read once for each kind it is taken for."""
+    """Checked access to the bytes; each table is read once per kind."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -158,14 +160,14 @@ class _File:
         return int(self._number(code, at))
 
     def target(self, at: int) -> int:
-        """Where the offset at a position leads."""
+        """Return the position to which an offset leads."""
         offset = self._integer("I", at)
         if offset == 0 or at + offset >= len(self._data):
             raise damaged(f"the offset at {at} leads nowhere")
         return at + offset
 
     def table(self, at: int, kind: str) -> DecodedTable:
-        """The table at a position, and everything below it."""
+        """Read the table at a position, and everything below it."""
         if (at, kind) not in self._done:
             self._done[at, kind] = self._read(at, kind)
         return self._done[at, kind]
@@ -175,7 +177,7 @@ class _File:
         size, inline = self._integer("H", vtable), self._integer("H", vtable + 2)
         ends = vtable + size, at + inline
         if size < 4 or size % 2 or inline < 4 or max(ends) > len(self._data):
-            raise damaged(f"the table {kind} at {at} is no table")
+            raise damaged(f"the table {kind} at {at} is invalid")
         slots = tables()[kind]
         fields: dict[int, Field] = {}
         spans: dict[int, Span] = {}
@@ -221,7 +223,7 @@ class _File:
         return self.table(at, code)
 
     def _span(self, at: int, size: int) -> tuple[int, int]:
-        """First byte and length of a vector of elements of a size."""
+        """Return the first byte and length of a vector of elements of a size."""
         length = self._integer("I", at)
         if at + 4 + length * size > len(self._data):
             raise damaged(f"a vector of {length} elements at {at} lies outside the file")

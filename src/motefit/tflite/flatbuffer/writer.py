@@ -2,13 +2,13 @@
 
 The usual builders write each table and vector where it is created. Here the whole tree is known
 before a byte is placed, which allows, within the rules of the format (offsets to children point
-forward, scalars are aligned, a vtable may stand anywhere):
+forward, scalars are aligned, a vtable may be anywhere):
 
 - nodes equal in value are written once;
-- integer vectors and vtables overlap where the end of one is the start of another, or lie whole
+- integer vectors and vtables overlap if the end of one is the start of another, or are entirely
   inside a longer one: ``[1, 12]`` is the tail of ``[2, 1, 12]`` once the length is written before;
-- a scalar at its default is written after all where that saves a vtable;
-- small vectors fill the gaps that aligned data leaves.
+- a scalar at its default is written anyway if that saves a vtable;
+- small vectors fill the gaps between aligned data.
 
 Format: https://flatbuffers.dev/internals/
 """
@@ -23,12 +23,12 @@ from typing import NamedTuple
 from motefit.tflite.flatbuffer.packing import Hosts, OverlapChain, Region, fill, overlap
 
 HEADER = 8
-"""Bytes of the root's offset and the file identifier."""
+"""Length of the root's offset and the file identifier."""
 
 SIZES = {
     "?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8, "d": 8,
 }  # fmt: skip
-"""Bytes of the numbers in a table, by their :mod:`struct` code."""
+"""Sizes in bytes of the numbers in a table, by their :mod:`struct` code."""
 
 
 _LENGTH = struct.Struct("<I")
@@ -48,8 +48,8 @@ class Blob(NamedTuple):
     Attributes:
         data: little-endian elements.
         length: number of elements.
-        align: of the first element, in bytes: 4, 8 or 16.
-        shared: whether its bytes may overlap with other vectors'. Weights may not, so that the
+        align: alignment of the first element in bytes: 4, 8 or 16.
+        shared: whether its bytes may overlap with other vectors. Weights may not, so that the
             size of a file does not depend on their values.
     """
 
@@ -59,7 +59,7 @@ class Blob(NamedTuple):
     shared: bool = True
 
     def encode(self) -> bytes:
-        """The length, the elements, and zeros up to a multiple of 4."""
+        """Encode the length, the elements, and zeros up to a multiple of 4."""
         data = self.data
         return b"%b%b%b" % (_LENGTH.pack(self.length), data, bytes(-len(data) % 4))
 
@@ -72,7 +72,7 @@ class Vector(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table: (slot, value) by slot. Equal content is one table, whatever its kind.
+    """A table as (slot, value) pairs. Equal content is one table, whatever its kind.
 
     The kind names a schema: at one slot, all tables of a kind have values of one type.
     """
@@ -89,7 +89,7 @@ _SLOT = operator.itemgetter(0)
 
 
 def table(kind: str, fields: Fields) -> Table:
-    """A table without its absent fields and without scalars at their default."""
+    """Create a table without absent fields and default scalars."""
     kept = []
     for slot, value in fields.items():
         if value is None or (type(value) is Scalar and value.value == value.default):
@@ -100,7 +100,7 @@ def table(kind: str, fields: Fields) -> Table:
 
 
 def int32s(values: Iterable[int]) -> Blob:
-    """A vector of 32-bit integers."""
+    """Create a vector of 32-bit integers."""
     return _int32s(tuple(values))
 
 
@@ -110,13 +110,13 @@ def _int32s(items: tuple[int, ...]) -> Blob:
 
 
 def string(text: str) -> Blob:
-    """A string, which ends in a zero byte that its length does not count."""
+    """Create a string, which ends in a zero byte that its length does not count."""
     data = text.encode()
     return Blob(data + b"\0", len(data), shared=False)
 
 
 def assemble(root: Table, identifier: bytes) -> bytes:
-    """The file: deterministic, without padding at its end.
+    """Assemble the file: deterministic, without padding at its end.
 
     Args:
         root: the root table.
@@ -154,7 +154,7 @@ def assemble(root: Table, identifier: bytes) -> bytes:
 
 @functools.lru_cache(maxsize=1024)
 def _vtable_chains(vtables: frozenset[bytes]) -> list[OverlapChain]:
-    """Remembered, because networks of a kind have the same vtables."""
+    """Overlap vtables; remembered, since networks of one kind have the same vtables."""
     return overlap(vtables, grain=2)
 
 
@@ -167,7 +167,7 @@ Part = Scalar | int
 
 
 class _Table(NamedTuple):
-    """One of the tables that differ in value."""
+    """One of the distinct tables."""
 
     number: int
     kind: str
@@ -176,21 +176,21 @@ class _Table(NamedTuple):
 
 
 class _Vector(NamedTuple):
-    """One of the vectors of nodes that differ in value; ``items`` are the nodes' numbers."""
+    """One of the distinct vectors of nodes; ``items`` are the nodes' numbers."""
 
     number: int
     items: tuple[int, ...]
 
 
 class _Leaf(NamedTuple):
-    """One of the vectors of numbers that differ in value."""
+    """One of the distinct vectors of numbers."""
 
     number: int
     blob: Blob
 
 
 def _parents_first(root: Table) -> tuple[list[_Table | _Vector], list[_Leaf]]:
-    """The nodes that differ in value; children are compared by their numbers, not once more."""
+    """List the distinct nodes; children are compared by their numbers, not again."""
     numbers: dict[object, int] = {}
     met: dict[int, int] = {}
     order: list[_Table | _Vector] = []
@@ -234,18 +234,18 @@ def _write_vector(out: bytearray, vector: _Vector, at: Mapping[int, int]) -> Non
 
 
 class _Layout(NamedTuple):
-    """How tables with certain fields are written.
+    """Layout of tables with certain fields.
 
     Numbers of eight bytes come first, four bytes into the table.
 
     Attributes:
-        vtable: its bytes.
-        size: of the table in bytes.
-        wide: whether there are numbers of eight bytes, so that the table begins four bytes beside
+        vtable: bytes of the vtable.
+        size: size of the table in bytes.
+        wide: whether there are numbers of eight bytes, so that the table starts four bytes after
             a multiple of eight.
-        places: of the parts in bytes from the table's start, each with the part's index; there are
+        places: positions of the parts in bytes from the table's start, with their indices; with
             no gaps between them.
-        packer: of the whole table.
+        packer: packer of the whole table.
     """
 
     vtable: bytes
@@ -262,7 +262,7 @@ def _layout_of(fields: Iterable[tuple[int, Part]]) -> _Layout:
 
 @functools.lru_cache(maxsize=4096)
 def _layout(fields: tuple[tuple[int, str], ...]) -> _Layout:
-    """The layout for slots and their codes, ``I`` for an offset."""
+    """Compute the layout for slots and their codes, ``I`` for an offset."""
     order = sorted(range(len(fields)), key=lambda i: (-SIZES[fields[i][1]], fields[i][0]))
     at, places = 4, []
     for i in order:
@@ -286,7 +286,7 @@ def _write_table(
     parts: Sequence[Part],
     at: Mapping[int, int],
 ) -> None:
-    """Write a table; ``here`` is where it and its vtable begin."""
+    """Write a table; ``here`` has the starts of the table and its vtable."""
     start, vtable = here
     values: list[float] = []
     for place, i in layout.places:
@@ -300,9 +300,9 @@ def _write_table(
 
 
 def _layouts(tables: Sequence[_Table]) -> dict[int, tuple[_Layout, tuple[Part, ...]]]:
-    """Layout and parts of every table, by its number.
+    """Choose layout and parts of every table, by its number.
 
-    Defaults are written explicitly where a group of tables then needs no vtable of its own.
+    Defaults are written explicitly if a group of tables then needs no vtable of its own.
     """
     groups: dict[tuple[str, tuple[int, ...]], list[_Table]] = {}
     for node in tables:
@@ -331,7 +331,7 @@ def _layouts(tables: Sequence[_Table]) -> dict[int, tuple[_Layout, tuple[Part, .
 
 
 def _missing(slots: tuple[int, ...], other: _Table) -> tuple[tuple[int, Scalar], ...] | None:
-    """Defaults of the fields that another table has beyond these slots; None if not all scalars."""
+    """Return defaults of another table's fields beyond these slots; None unless all are scalars."""
     extra = []
     for slot, value in zip(other.slots, other.parts, strict=True):
         if slot in slots:

@@ -1,1 +1,1 @@
-"""A .tflite file -> Graph: one rule for each kind of operator."""
+"""Import of a .tflite file as a Graph: one rule per kind of operator."""

@@ -12,9 +12,9 @@ from motefit.tflite.importer.state import ImportState, imports
 
 PADDINGS: tuple[Padding, ...] = ("same", "valid")
 MAX_WIDENING = 4
-"""Zeros that a kernel may grow by on each side to stand for a PAD."""
+"""Zeros that may be added to a kernel on each side to replace a PAD."""
 VECTOR_CHANNELS = 8
-"""Integer depthwise kernels round as convolutions do in full blocks of so many channels."""
+"""Block of channels in which integer depthwise kernels round like convolutions."""
 
 
 @imports("CONV_2D")
@@ -62,20 +62,20 @@ def _convolve(
 
 
 def _as_convolution(state: ImportState, op: FileOp, weight: str, shape: Shape) -> str:
-    """The weight (1, h, w, m) of a depthwise convolution over one channel as (m, h, w, 1).
+    """Convert the weight (1, h, w, m) of a one-channel depthwise convolution to (m, h, w, 1).
 
-    Integers only where both kernels round alike, see :mod:`motefit.graph.execute.int8`.
+    Integers only if both kernels round alike, see :mod:`motefit.graph.execute.int8`.
     """
     array = state.constants.get(weight)
     if shape[2] != 1 or array is None:
-        raise op.refuse("several outputs per channel are read for one channel only")
+        raise op.refuse("several outputs per channel are supported only for one channel")
     known = state.quantization.get(weight)
     if known is not None and (
         not state.is_int8(op.inputs[0]) or array.shape[3] % VECTOR_CHANNELS or known.bits != 8
     ):
         raise op.refuse(
-            f"several integer outputs per channel are read in multiples of {VECTOR_CHANNELS}, "
-            "of int8 inputs and weights"
+            f"several integer outputs per channel are supported in multiples of {VECTOR_CHANNELS}, "
+            "with int8 inputs and weights"
         )
     name = state.exact(f"{weight}.as_convolution")
     state.constants[name] = np.ascontiguousarray(array.transpose(3, 1, 2, 0))
@@ -100,14 +100,14 @@ def _bias(state: ImportState, op: FileOp, name: str) -> list[str]:
 
 
 def positive(op: FileOp, pair: Pair) -> Pair:
-    """Two numbers that must be at least 1."""
+    """Return two numbers, which must be at least 1."""
     if min(pair) < 1:
         raise op.refuse(f"a stride, dilation or window of {pair}")
     return pair
 
 
 def padding(op: FileOp) -> Padding:
-    """The padding in the first slot of an operator's options."""
+    """Return the padding in the first slot of an operator's options."""
     if op.option(0) not in {0, 1}:
         raise op.refuse(f"its padding is {op.option(0)}")
     return PADDINGS[op.option(0)]
@@ -120,10 +120,10 @@ def _with_pads(
     shape: Shape,
     pads: Sequence[Pair],
 ) -> Conv2D | DepthwiseConv2D:
-    """The convolution that pads as a PAD before it does.
+    """Include a preceding PAD in a convolution.
 
-    ``"causal"`` puts all before the input, ``"same"`` the larger half behind it; other pads come
-    from a kernel that grows by zeros.
+    ``"causal"`` puts all zeros before the input, ``"same"`` the larger half after it; other pads
+    need a kernel extended by zeros.
     """
     if made.padding != "valid":
         raise op.refuse("it pads a second time after a PAD")
@@ -133,10 +133,10 @@ def _with_pads(
     if causal.pads(shape, (size[1], size[2])) == tuple(pads):
         return causal
     if kernel is None:
-        raise op.refuse("a PAD before a weight behind a DEQUANTIZE")
+        raise op.refuse("a PAD before a convolution whose weight passes a DEQUANTIZE")
     grown = [_growth(made, i, shape[i], kernel.shape[1 + i], pads[i]) for i in (0, 1)]
     if None in grown:
-        raise op.refuse(f"no padding of a Graph stands for the PAD {tuple(pads)} before it")
+        raise op.refuse(f"no padding of a Graph equals the PAD {tuple(pads)} before it")
     if any(grow != (0, 0) for grow in grown):
         name = state.exact(f"{made.inputs[1]}.padded")
         width = ((0, 0), *(grow or (0, 0) for grow in grown), (0, 0))
@@ -148,7 +148,7 @@ def _with_pads(
 
 
 def _growth(op: Windowed, axis: int, size: int, kernel: int, pad: Pair) -> Pair | None:
-    """Zeros before and after a kernel of one dimension with which "same" padding is as wanted."""
+    """Find the zeros around a one-dimensional kernel for which "same" padding is as wanted."""
     stride, dilation = op.stride[axis], op.dilation[axis]
     out = (size + sum(pad) - (kernel - 1) * dilation - 1) // stride + 1
     if out != -(-size // stride):
@@ -176,7 +176,7 @@ def _dense(state: ImportState, op: FileOp) -> None:
 
 @imports("PAD", "PADV2")
 def _pad(state: ImportState, op: FileOp) -> None:
-    """Noted for the convolution that reads it. int8 is padded with the zero point."""
+    """Note the padding for the convolution that reads it; int8 is padded with the zero point."""
     state.source(op)
     state.image(op, op.inputs[0])
     table = state.value(op, 1)

@@ -1,7 +1,7 @@
 """Rules for pools, softmax, sums, rectifiers, the edges of integers and floats, and shapes.
 
-The counterpart of :mod:`motefit.tflite.write.lower`, for the forms that other converters write
-too. Rectifiers, factors and offsets become part of the operation before them.
+The counterpart of :mod:`motefit.tflite.write.lower`, including forms that other converters
+write. Rectifiers, factors and offsets become part of the operation before them.
 """
 
 from dataclasses import replace
@@ -31,7 +31,7 @@ def _average_pool(state: ImportState, op: FileOp) -> None:
     source = state.source(op)
     state.image(op, op.inputs[0])
     if op.option(5) != 0:
-        raise op.refuse("a rectifier after an average is not read")
+        raise op.refuse("a rectifier after an average is not supported")
     if not equal(*(state.tensor(i).quantization for i in (op.inputs[0], op.outputs[0]))):
         raise op.refuse("its output has other scales than its input")
     made = AveragePool2D(
@@ -46,13 +46,13 @@ def _average_pool(state: ImportState, op: FileOp) -> None:
 
 @imports("MEAN")
 def _mean(state: ImportState, op: FileOp) -> None:
-    """Over height, width or both; a sequence (1, t, c) is an image of height or width 1."""
+    """Average over height, width or both; a sequence (1, t, c) is an image of height or width 1."""
     source = state.source(op)
     shape = state.tensor(op.inputs[0]).shape
     axes = {int(a) % max(len(shape), 1) for a in state.value(op, 1).reshape(-1)}
     own = state.shapes[source]
     if len(own) != 3 or shape[:1] != (1,):
-        raise op.refuse(f"its input {shape} is no image")
+        raise op.refuse(f"its input {shape} is not an image")
     if shape[1:] == own and axes and axes <= {1, 2}:
         window = tuple(own[i - 1] if i in axes else 1 for i in (1, 2))
     elif shape == (1, own[0] * own[1], own[2]) and axes == {1}:
@@ -63,7 +63,9 @@ def _mean(state: ImportState, op: FileOp) -> None:
     name = state.activation(op, "pool")
     if state.is_int8(op.inputs[0]):
         if equal(*(state.tensor(i).quantization for i in (op.inputs[0], op.outputs[0]))):
-            raise op.refuse("as integers with one scale before and after; a Graph rounds there")
+            raise op.refuse(
+                "integers with equal scales before and after; a Graph would round there"
+            )
         state.means[name] = op
     made = AveragePool2D(inputs=(source,), output=name, window=pair, stride=pair)
     state.add(op, made)
@@ -93,7 +95,7 @@ def _quantize(state: ImportState, op: FileOp) -> None:
 
 @imports("DEQUANTIZE")
 def _dequantize(state: ImportState, op: FileOp) -> None:
-    """Of a constant: noted until its reader is known, which says what kind of weight it is."""
+    """Note the DEQUANTIZE of a constant until its reader determines the kind of weight."""
     if state.tensor(op.outputs[0]).dtype != "float32":
         raise op.refuse("its output is not float32")
     if state.tensor(op.inputs[0]).data is not None:
@@ -101,7 +103,7 @@ def _dequantize(state: ImportState, op: FileOp) -> None:
         return
     source = state.source(op)
     if not state.is_int8(op.inputs[0]):
-        raise op.refuse(f"its input is {state.tensor(op.inputs[0]).dtype}; int8 is read")
+        raise op.refuse(f"its input is {state.tensor(op.inputs[0]).dtype}; only int8 is supported")
     state.add(op, Dequantize(inputs=(source,), output=state.activation(op, "dequantize")))
 
 
@@ -112,14 +114,14 @@ def _view(state: ImportState, op: FileOp) -> None:
 
 @imports("TRANSPOSE")
 def _transpose(state: ImportState, op: FileOp) -> None:
-    """Only where the order of the numbers stays: sizes of 1 move."""
+    """Import only if the order of the numbers is unchanged, so that only sizes of 1 move."""
     shape = state.tensor(op.inputs[0]).shape
     order = [int(axis) for axis in state.value(op, 1).reshape(-1)]
     if sorted(order) != list(range(len(shape))):
         raise op.refuse(f"the order {order} of {len(shape)} axes")
     moved = [axis for axis in order if shape[axis] != 1]
     if moved != sorted(moved):
-        raise op.refuse("it moves numbers; only sizes of 1 may change places")
+        raise op.refuse("it moves numbers; only dimensions of size 1 may change places")
     state.view(op)
 
 
@@ -131,7 +133,7 @@ def _shape(state: ImportState, op: FileOp) -> None:
 @imports("PACK", "CONCATENATION")
 def _of_shapes(state: ImportState, op: FileOp) -> None:
     if not _is_static(state, op):
-        raise op.refuse("only of sizes, not of activations")
+        raise op.refuse("supported only for sizes, not for activations")
     state.static.update(op.outputs)
 
 
@@ -147,7 +149,7 @@ def _slice(state: ImportState, op: FileOp) -> None:
     shape = state.tensor(op.inputs[0]).shape
     begin, end, stride = (state.value(op, i).reshape(-1).tolist() for i in (1, 2, 3))
     if {len(begin), len(end), len(stride)} != {len(shape)} or op.option(2) or op.option(3):
-        raise op.refuse("its form is not read")
+        raise op.refuse("its form is not supported")
     kept = []
     for axis, size in enumerate(shape):
         bit = 1 << axis
@@ -163,18 +165,18 @@ def _slice(state: ImportState, op: FileOp) -> None:
     elif [len(part) for part in kept] == [1, 1, *shape[2:]] and kept[1][0] == shape[1] - 1:
         _last_step(state, op)
     else:
-        raise op.refuse("only the last step of a sequence is read")
+        raise op.refuse("only the last step of a sequence is supported")
 
 
 @imports("SLICE")
 def _rows(state: ImportState, op: FileOp) -> None:
-    """Some rows of an image."""
+    """Import a slice of rows of an image."""
     source = state.source(op)
     rows, *rest = state.image(op, op.inputs[0])
     begin, size = (state.value(op, i).reshape(-1).tolist() for i in (1, 2))
     count = size[1] if len(size) == 4 and size[1] >= 0 else -1
     if begin[2:] != [0, 0] or size[2:] != rest or not 0 < count <= rows - begin[1]:
-        raise op.refuse(f"its begin {begin} and size {size} are not some rows of an image")
+        raise op.refuse(f"its begin {begin} and size {size} do not select rows of an image")
     if not equal(*(state.tensor(i).quantization for i in (op.inputs[0], op.outputs[0]))):
         raise op.refuse("its output has other scales than its input")
     stop = begin[1] + count
@@ -187,9 +189,9 @@ def _gather(state: ImportState, op: FileOp) -> None:
     shape, index = state.tensor(op.inputs[0]).shape, state.value(op, 1)
     rank = max(len(shape), 1)
     if op.option(0) % rank != 1 or op.option(1) or index.size != 1:
-        raise op.refuse("only one step of a sequence is read")
+        raise op.refuse("only one step of a sequence is supported")
     if len(shape) != 3 or int(index.reshape(-1)[0]) not in {-1, shape[1] - 1}:
-        raise op.refuse("only the last step of a sequence is read")
+        raise op.refuse("only the last step of a sequence is supported")
     _last_step(state, op)
 
 
@@ -210,7 +212,7 @@ def _rectifier(state: ImportState, op: FileOp) -> None:
     state.source(op)
     found = state.producer(op.inputs[0], kinds=(*WEIGHTED, Add))
     if found is None:
-        raise op.refuse("it follows no convolution, dense layer or sum that it could be part of")
+        raise op.refuse("it does not follow a convolution, dense layer or sum to be part of")
     position, before = found
     state.same(op)
     state.replace(position, replace(before, activation=kind))  # type: ignore[call-arg]  # kinds
@@ -237,7 +239,7 @@ def _add(state: ImportState, op: FileOp) -> None:
 def _multiply(state: ImportState, op: FileOp) -> None:
     constant = _constant_side(state, op)
     if constant is None or (op.name == "DIV" and constant == 0):
-        raise op.refuse("only a factor that is a constant is read")
+        raise op.refuse("only a constant factor is supported")
     factor = state.value(op, constant)
     with np.errstate(divide="ignore"):
         factor = 1 / factor if op.name == "DIV" else factor
@@ -245,26 +247,26 @@ def _multiply(state: ImportState, op: FileOp) -> None:
 
 
 def _constant_side(state: ImportState, op: FileOp) -> int | None:
-    """Which of two inputs is a constant of floats; None where neither is."""
+    """Return which of two inputs is a float constant; None if neither is."""
     if len(op.inputs) != 2 or min(op.inputs) < 0:
-        raise op.refuse("two inputs are needed")
+        raise op.refuse("it needs two inputs")
     sides = [i for i in (0, 1) if state.tensor(op.inputs[i]).data is not None]
     if not sides:
         return None
     if len(sides) == 2 or state.value(op, sides[0]).dtype != np.float32:
-        raise op.refuse("a constant beside an activation is read in float32 only")
+        raise op.refuse("a constant combined with an activation must be float32")
     return sides[0]
 
 
 def _affine(state: ImportState, op: FileOp, factor: np.ndarray, offset: np.ndarray) -> None:
-    """``x * factor + offset`` per channel: part of the operation before, or a 1x1 depthwise one."""
+    """Import ``x * factor + offset`` per channel, as part of the previous operation if possible."""
     index = next(i for i in op.inputs if state.tensor(i).data is None)
     op = replace(op, inputs=(index,))
     source, activation = state.source(op), state.fused(op, 0)
     channels = state.shapes[source][-1:]
     rows = [np.asarray(a, np.float32) for a in (factor, offset)]
     if any(a.size not in {1, *channels} or a.shape[-1:] not in {(), (a.size,)} for a in rows):
-        raise op.refuse("its constant is not one number, or one for each channel")
+        raise op.refuse("its constant is neither one number nor one per channel")
     scale, shift = (np.broadcast_to(a.reshape(-1), channels) for a in rows)
     found = state.producer(index, kinds=WEIGHTED)
     folded = None if found is None else _folded(state, found[1], scale, shift)
@@ -273,7 +275,7 @@ def _affine(state: ImportState, op: FileOp, factor: np.ndarray, offset: np.ndarr
         state.replace(found[0], replace(folded, activation=activation))
         return
     if len(state.shapes[source]) != 3:
-        raise op.refuse("it follows no convolution or dense layer that it could be part of")
+        raise op.refuse("it does not follow a convolution or dense layer to be part of")
     name = state.activation(op, "depthwise")
     inputs = source, state.exact(f"{name}.weight"), state.exact(f"{name}.bias")
     state.constants[inputs[1]] = scale.reshape(1, 1, 1, -1).copy()
@@ -284,7 +286,7 @@ def _affine(state: ImportState, op: FileOp, factor: np.ndarray, offset: np.ndarr
 def _folded(
     state: ImportState, op: object, scale: np.ndarray, shift: np.ndarray
 ) -> Weighted | None:
-    """The operation with a factor and an offset taken in; None where its weights are no floats."""
+    """Fold a factor and an offset into an operation; None if its weights are not floats."""
     if not isinstance(op, WEIGHTED):
         return None
     arrays = [state.constants.get(name) for name in op.inputs[1:]]

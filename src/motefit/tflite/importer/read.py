@@ -1,6 +1,6 @@
-"""A .tflite file -> Graph: the way back from :mod:`motefit.tflite.write.write`.
+"""Reading of a .tflite file as a Graph, the inverse of :mod:`motefit.tflite.write.write`.
 
-Read are all forms that motefit writes, and what TensorFlow's converter and litert-torch make of
+It reads all forms that motefit writes, and those of TensorFlow's converter and litert-torch for
 the same networks. Anything else is refused by name; nothing is guessed.
 """
 
@@ -18,14 +18,14 @@ from motefit.tflite.importer.recurrent import fuse_unrolled
 from motefit.tflite.importer.state import RULES, ImportState, refuse_all
 
 SHAPERS = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE", "TRANSPOSE", "QUANTIZE")
-"""Operators behind the input after which it may take the shape of their output."""
+"""Operators after the input, whose output shape it may take."""
 
 
 def read_graph(data: bytes) -> Graph:
     """Read a model with one input, one output and a batch of one.
 
-    Shapes that only say the same numbers otherwise are left out, so that the Graph's input and
-    output may have another shape than the file's, with the same numbers in the same order. A PAD,
+    Operators that only reshape are left out, so that the Graph's input and
+    output may have other shapes than the file's, with the same numbers in the same order. A PAD,
     a rectifier and a factor or offset per channel become part of the operation they belong to.
 
     Args:
@@ -34,24 +34,24 @@ def read_graph(data: bytes) -> Graph:
     Returns:
         A Graph in shipped form (float32, or quantized as the file is) whose file, written by
         :func:`motefit.tflite.write.write.write`, computes the same: integers bit for bit with the
-        builtin kernels, floats up to the order of sums. Names are kept where the file has them.
+        builtin kernels, floats up to the order of sums. Names are kept if the file has them.
 
     Raises:
-        ModelFileError: for damaged bytes, and for operators or forms that a Graph does not have,
-            with their names.
+        ModelFileError: if the bytes are damaged, or have operators or forms that a Graph lacks;
+            the message names them.
     """
     return read_named(data)[0]
 
 
 def read_named(data: bytes, tables: DecodedTable | None = None) -> tuple[Graph, Mapping[int, str]]:
-    """A Graph as :func:`read_graph` gives it, and its names of the file's tensors by their index.
+    """Read a Graph as in :func:`read_graph`, with its names of the file's tensors by index.
 
     Args:
         data: the whole file.
-        tables: its root table, where it was read before.
+        tables: its root table, if it has been read before.
 
     Raises:
-        ModelFileError: as :func:`read_graph`.
+        ModelFileError: as in :func:`read_graph`.
     """
     content = fuse_unrolled(read_content(data, tables))
     unknown = sorted({op.name for op in content.ops} - set(RULES))
@@ -59,23 +59,27 @@ def read_named(data: bytes, tables: DecodedTable | None = None) -> tuple[Graph, 
         raise refuse_all(", ".join(unknown))
     state = ImportState(content=content)
     try:
-        _begin(state)
+        _read_input(state)
         for op in content.ops:
             if len(op.outputs) != 1 or op.outputs[0] < 0 or not op.inputs or op.inputs[0] < 0:
                 raise op.refuse("it needs a first input and one output")
             RULES[op.name](state, op)
         return _finished(state), state.names
     except RecipeError as error:
-        raise ModelFileError(f"this file's operators do not fit together: {error}") from error
+        raise ModelFileError(f"this file's operators do not match: {error}") from error
 
 
-def _begin(state: ImportState) -> None:
+def _read_input(state: ImportState) -> None:
     content = state.content
     tensor = content.tensors[content.input]
     if tensor.dtype not in {"float32", "int8"} or tensor.data is not None:
-        raise ModelFileError(f"the model's input is {tensor.dtype}; float32 and int8 are read")
+        raise ModelFileError(
+            f"the model's input is {tensor.dtype}; only float32 and int8 are supported"
+        )
     if tensor.shape[:1] != (1,) or not math.prod(tensor.shape):
-        raise ModelFileError(f"the model's input is {tensor.shape}; a batch of one is read")
+        raise ModelFileError(
+            f"the model's input is {tensor.shape}; only a batch of one is supported"
+        )
     state.names[content.input] = INPUT
     state.shapes[INPUT] = _input_shape(content)
     if tensor.dtype == "int8":
@@ -85,7 +89,7 @@ def _begin(state: ImportState) -> None:
 
 
 def _input_shape(content: Content) -> Shape:
-    """Shape, without the batch, that the first operator wants that does more than reshape."""
+    """Return the shape, without the batch, of the first operator that does more than reshape."""
     index = content.input
     size = math.prod(content.tensors[index].shape)
     for _ in content.ops:
@@ -106,7 +110,7 @@ def _finished(state: ImportState) -> Graph:
         raise ModelFileError("this file computes nothing")
     graph = state.graph()
     if output != graph.output:
-        raise ModelFileError("the model's output is not what its last operator makes")
+        raise ModelFileError("the model's output is not the output of its last operator")
     for made in graph.ops:
         mean = state.means.get(made.output)
         if mean is not None and isinstance(made, AveragePool2D):
@@ -118,10 +122,10 @@ def _finished(state: ImportState) -> Graph:
 
 
 def _check_mean(state: ImportState, graph: Graph, made: AveragePool2D, op: FileOp) -> None:
-    """An integer mean keeps its axes or not, which rounds otherwise: as the writer will."""
+    """Require an integer mean to keep its axes or not, as the writer does: rounding differs."""
     axes, keep = mean_form(made, graph)
     if keep != bool(op.option(0)) or (keep and len(axes) != state.value(op, 1).size):
         raise op.refuse(
-            "as integers, its axes must stay (keep_dims) before an image's operators and go away "
-            "before a dense layer; a Graph would round otherwise"
+            "as integers, its axes must stay (keep_dims) before an image's operators and go "
+            "before a dense layer; a Graph would round differently"
         )

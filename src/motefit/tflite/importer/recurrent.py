@@ -1,7 +1,7 @@
-"""LSTMs of a file as one operation: the fused one, and those unrolled step by step (Keras 3).
+"""Import of LSTMs as one operation: fused ones, and those unrolled step by step (Keras 3).
 
-The operators of an unrolled LSTM become expressions, each distinct one a number; then the
-expressions of an LSTM with the same weights are built the same way. Where the last hidden state
+The operators of an unrolled LSTM become expressions, and each distinct one a number; then the
+expressions of an LSTM with the same weights are built the same way. If the last hidden state
 has the number of some tensor, that tensor is the LSTM's output, whatever order the converter put
 its sums in.
 """
@@ -25,7 +25,7 @@ Key = tuple[object, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    """Tensor indices of an unrolled LSTM; ``bias`` is -1 where there is none."""
+    """Tensor indices of an unrolled LSTM; ``bias`` is -1 if there is none."""
 
     source: int
     weight: int
@@ -36,7 +36,7 @@ class _Found:
 
 @dataclass
 class _Expressions:
-    """Numbers of expressions: equal ones have the same number."""
+    """Numbers of expressions; equal expressions have the same number."""
 
     numbers: dict[Key, int] = field(default_factory=dict)
     terms: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class _Expressions:
         return self.numbers.setdefault(key, len(self.numbers))
 
     def sum(self, *parts: int) -> int:
-        """Of all terms, in no order."""
+        """Return the number of the sum of all terms, in any order."""
         flat = sorted(term for part in parts for term in self.terms.get(part, (part,)))
         if len(flat) == 1:
             return flat[0]
@@ -58,7 +58,7 @@ class _Expressions:
 
 
 def fuse_unrolled(content: Content) -> Content:
-    """The file with each unrolled float32 LSTM as one operator; as it is where there is none."""
+    """Replace each unrolled float32 LSTM by one operator; a file without one is unchanged."""
     for unpack in (op for op in content.ops if op.name == "UNPACK"):
         found = _find(content, unpack)
         if found is not None:
@@ -85,10 +85,10 @@ def _find(content: Content, unpack: FileOp) -> _Found | None:
 
 
 def _candidates(content: Content, unpack: FileOp) -> Iterator[tuple[int, int, int]]:
-    """Constants that an LSTM could be made of.
+    """List constants that an LSTM could consist of.
 
     Yields:
-        a weight (4h, f) that multiplies the first step, one (4h, h) of any layer, and a bias (4h,).
+        A weight (4h, f) that multiplies the first step, one (4h, h) of any layer, and a bias (4h,).
     """
     layers = [op for op in content.ops if op.name == "FULLY_CONNECTED" and len(op.inputs) > 1]
     shapes = {
@@ -109,7 +109,7 @@ def _candidates(content: Content, unpack: FileOp) -> Iterator[tuple[int, int, in
 
 
 def _sequence(content: Content, unpack: FileOp) -> int | None:
-    """The tensor (1, t, f) that an UNPACK takes apart along its steps."""
+    """Find the tensor (1, t, f) that an UNPACK splits along its steps."""
     if not unpack.inputs or unpack.inputs[0] < 0 or not unpack.outputs:
         return None
     shape = content.tensors[unpack.inputs[0]].shape
@@ -129,10 +129,10 @@ def _sequence(content: Content, unpack: FileOp) -> int | None:
 def _evaluate(
     content: Content, op: FileOp, known: _Expressions, numbers: dict[int, int]
 ) -> Iterator[tuple[int, int]]:
-    """An operator of row vectors that an LSTM could be made of.
+    """Evaluate an operator on row vectors that could be part of an LSTM.
 
     Yields:
-        each output and its number; nothing for other operators.
+        Each output and its number; nothing for other operators.
     """
     plain = not op.options.get(0)  # no fused activation
     inputs = [_number(content, known, numbers, i) for i in op.inputs if i >= 0]
@@ -160,7 +160,7 @@ def _evaluate(
 
 
 def _is_row_wise(content: Content, op: FileOp) -> bool:
-    """Whether all activations are single rows, so that no view or sum mixes up numbers."""
+    """Return whether all activations are single rows, so that no view or sum mixes up numbers."""
     activations = [i for i in op.inputs if i >= 0 and content.tensors[i].data is None]
     shapes = [content.tensors[i].shape for i in (*activations, *op.outputs) if i >= 0]
     if op.name in {"ADD", "MUL"}:
@@ -182,7 +182,7 @@ def _number(
 def _last_hidden(
     content: Content, known: _Expressions, steps: int, constants: tuple[int, int, int]
 ) -> int:
-    """Number of the last hidden state; both states begin at zero, which converters fold away."""
+    """Return the number of the last hidden state; converters fold away the zero initial states."""
     weight, recurrent, bias = (None if i < 0 else _number(content, known, {}, i) for i in constants)
     offset = [] if bias is None else [bias]
     hidden = cell = None
@@ -202,7 +202,7 @@ def _last_hidden(
 
 
 def _fused(content: Content, found: _Found) -> Content:
-    """With one operator in the place of all between the sequence and the last hidden state."""
+    """Put one operator in place of all between the sequence and the last hidden state."""
     makers = {index: op for op in content.ops for index in op.outputs}
     inside: dict[int, FileOp] = {}
     waiting = [found.output]
@@ -255,7 +255,7 @@ def _unrolled(state: ImportState, op: FileOp) -> None:
 
 FUSED_GATES = ("input", "forget", "cell", "output")
 PARTS = {"weight": 1, "recurrent": 5, "bias": 12}
-"""First of four inputs, one for each gate."""
+"""First of four inputs, one per gate."""
 PEEPHOLE_AND_PROJECTION = (9, 10, 11, 16, 17)
 HIDDEN_STATE, CELL_STATE = 18, 19
 LAYER_NORM = (20, 21, 22, 23)
@@ -268,9 +268,9 @@ def _lstm(state: ImportState, op: FileOp) -> None:
         raise op.refuse(f"it has {len(op.inputs)} inputs, not 20 or 24")
     unread = [i for i in (*PEEPHOLE_AND_PROJECTION, *LAYER_NORM) if i < len(op.inputs)]
     if any(op.inputs[i] >= 0 for i in unread):
-        raise op.refuse("peepholes, projections and layer norms are not read")
+        raise op.refuse("peepholes, projections and layer norms are not supported")
     if op.option(0) != TANH or op.option(3):
-        raise op.refuse("only tanh, and the batch before the steps")
+        raise op.refuse("supported only with tanh, and with the batch before the steps")
     source = state.source(op)
     if 0 < op.options.get(1, 0) < _cell_bound(state, op):
         raise op.refuse(f"its cell state is clipped at {op.options[1]}")
@@ -282,14 +282,14 @@ def _lstm(state: ImportState, op: FileOp) -> None:
 
 
 def _cell_bound(state: ImportState, op: FileOp) -> float:
-    """What no cell state exceeds: a step adds at most 1, and int16 ends where it ends."""
+    """Return an upper bound of the cell state: a step adds at most 1, and int16 saturates."""
     steps = float(state.sequence(op, op.inputs[0])[0])
     cell = state.tensor(op.inputs[CELL_STATE]).quantization
     return steps if cell is None else min(steps, float(cell.scale[0]) * 2**15)
 
 
 def _part(state: ImportState, op: FileOp, wanted: str, first: int) -> str:
-    """Four gates as one constant (4, ...), through a ``Dequantize`` where the file has four."""
+    """Import four gates as one constant (4, ...), with one ``Dequantize`` if the file has four."""
     indices = op.inputs[first : first + len(FUSED_GATES)]
     widened = [state.widened[i] for i in indices if i in state.widened]
     if not widened:
@@ -310,7 +310,7 @@ def _stack(state: ImportState, op: FileOp, indices: tuple[int, ...], wanted: str
     arrays = [tensor.data for tensor in tensors if tensor.data is not None]
     alike = {(array.shape, array.dtype) for array in arrays}
     if len(arrays) != len(FUSED_GATES) or len(alike) != 1 or arrays[0].dtype.kind == "V":
-        raise op.refuse("an LSTM needs constants of one shape and type for its four gates")
+        raise op.refuse("an LSTM needs constants of equal shape and type for its four gates")
     stem = _stem([tensor.name for tensor in tensors])
     name = state.fresh(stem, "") if stem else state.exact(wanted)
     state.constants[name] = np.stack(arrays)
@@ -326,7 +326,7 @@ def _stack(state: ImportState, op: FileOp, indices: tuple[int, ...], wanted: str
 
 
 def _stem(names: list[str]) -> str:
-    """What motefit called the constant whose gates have these names; empty for other names."""
+    """Return motefit's name of the constant whose gates have these names; empty for others."""
     stems = {
         name.removesuffix(f".{gate}") for name, gate in zip(names, FUSED_GATES, strict=True) if name
     }
@@ -334,7 +334,7 @@ def _stem(names: list[str]) -> str:
 
 
 def _inner_scales(state: ImportState, op: FileOp, name: str) -> None:
-    """Of the cell state, and of the hidden state, which must be the output's."""
+    """Note the scales of the cell state and of the hidden state, which must be the output's."""
     hidden, cell = (state.tensor(op.inputs[i]) for i in (HIDDEN_STATE, CELL_STATE))
     output = state.tensor(op.outputs[0])
     if not equal(hidden.quantization, output.quantization):

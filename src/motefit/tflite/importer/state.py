@@ -1,7 +1,7 @@
-"""The state of turning a file's operators into a Graph's operations, and what rules share.
+"""State of the import of a file's operators as a Graph's operations, with shared helpers.
 
-A Graph leaves out what moves no number: RESHAPE, EXPAND_DIMS, SQUEEZE and the like become other
-names of the same tensor (``views``). A tensor of the Graph may therefore have another shape than
+A Graph leaves out operators that move no number: RESHAPE, EXPAND_DIMS, SQUEEZE and the like become
+other names of the same tensor (``views``). A tensor of the Graph may thus have another shape than
 the file's tensor of the same numbers; a rule that needs a shape asks :meth:`ImportState.image` or
 :meth:`ImportState.sequence`.
 """
@@ -33,7 +33,7 @@ Weighted = Conv2D | DepthwiseConv2D | Dense
 
 
 def imports(*names: str) -> Callable[[Rule], Rule]:
-    """Register the rule of some operators; a new rule edits nothing else."""
+    """Register the rule of some operators; a new rule needs no other change."""
 
     def register(rule: Rule) -> Rule:
         RULES.update(dict.fromkeys(names, rule))
@@ -44,19 +44,19 @@ def imports(*names: str) -> Callable[[Rule], Rule]:
 
 @dataclass(kw_only=True)
 class ImportState:
-    """What has been read so far.
+    """The state of an import.
 
     Attributes:
         content: the file.
-        shapes: of every activation of the Graph, by name.
-        names: of the Graph's tensors, by the file's index; several indices may have one name.
-        ops: place in the file and operation, to be put in the order of places.
-        constants: of the Graph.
-        quantization: of the Graph.
-        pads: zeros before and after (height, width) of a tensor that a PAD makes, and its source.
+        shapes: shape of every activation of the Graph, by name.
+        names: names of the Graph's tensors by the file's index; several indices may share a name.
+        ops: position in the file and operation, to be sorted by position.
+        constants: constants of the Graph.
+        quantization: quantization of the Graph's tensors.
+        pads: zeros before and after (height, width) that a PAD adds, and its source.
         static: tensors that depend on shapes alone, such as SHAPE's output.
-        widened: tensors made by DEQUANTIZE of a constant, and that constant.
-        means: integer means by the name of their output; their kernel depends on the readers.
+        widened: outputs of a DEQUANTIZE of a constant, and that constant.
+        means: integer means by the name of their output, since their kernel depends on the readers.
     """
 
     content: Content
@@ -72,11 +72,11 @@ class ImportState:
     _used: set[str] = field(default_factory=lambda: {INPUT})
 
     def tensor(self, index: int) -> FileTensor:
-        """A tensor of the file."""
+        """Return a tensor of the file."""
         return self.content.tensors[index]
 
     def graph(self) -> Graph:
-        """What was read, with operations in the file's order."""
+        """Build the Graph, with operations in the file's order."""
         ops = [op for _, op in sorted(self.ops, key=lambda item: item[0])]
         used = {name for op in ops for name in op.inputs}
         constants = {name: array for name, array in self.constants.items() if name in used}
@@ -90,7 +90,7 @@ class ImportState:
     # names
 
     def fresh(self, wanted: str, kind: str) -> str:
-        """A name nothing has yet: the file's where it has one, else the kind and a number."""
+        """Return an unused name: the file's if it has one, else the kind and a number."""
         name = wanted
         if not name or name in self._used:
             stem, count = wanted or kind, 0
@@ -100,30 +100,30 @@ class ImportState:
         return name
 
     def exact(self, wanted: str) -> str:
-        """A name that follows from another one, with a number behind it where it is taken."""
+        """Return a derived name, followed by a number if it is taken."""
         return self.fresh(wanted, "")
 
     # activations
 
     def source(self, op: FileOp, position: int = 0) -> str:
-        """Name of an activation that an operator reads.
+        """Return the name of an activation that an operator reads.
 
         Raises:
-            ModelFileError: where it is a constant, absent, or behind a PAD.
+            ModelFileError: if it is a constant, absent, or the output of a PAD.
         """
         index = op.inputs[position] if position < len(op.inputs) else -1
         if index in self.pads:
-            raise op.refuse("it reads a PAD; only convolutions without padding of their own may")
+            raise op.refuse("it reads a PAD; only convolutions without their own padding may")
         if index not in self.names or self.names[index] in self.constants:
             raise op.refuse(f"input {position} must be an activation")
         return self.names[index]
 
     def image(self, op: FileOp, index: int) -> Shape:
-        """Shape (h, w, c) of an activation, which the Graph and the file must agree upon."""
+        """Return the shape (h, w, c) of an activation, on which Graph and file must agree."""
         return self._agreed(op, index, 3, "(height, width, channels)")
 
     def sequence(self, op: FileOp, index: int) -> Shape:
-        """Shape (t, f) of an activation, which the Graph and the file must agree upon."""
+        """Return the shape (t, f) of an activation, on which Graph and file must agree."""
         return self._agreed(op, index, 2, "(steps, features)")
 
     def _agreed(self, op: FileOp, index: int, rank: int, what: str) -> Shape:
@@ -138,18 +138,18 @@ class ImportState:
         return own
 
     def is_int8(self, index: int) -> bool:
-        """Whether a tensor of the file holds int8."""
+        """Return whether a tensor of the file is int8."""
         return self.tensor(index).dtype == "int8"
 
     def view(self, op: FileOp) -> None:
-        """Give the output of an operator that moves no number its input's name."""
+        """Name the output of an operator that moves no number like its input."""
         source, output = self.tensor(op.inputs[0]), self.tensor(op.outputs[0])
         if math.prod(source.shape) != math.prod(output.shape):
             raise op.refuse(f"it turns a shape {source.shape} into {output.shape}")
         self.same(op)
 
     def same(self, op: FileOp) -> None:
-        """Give the output of an operator its input's name, type and quantization alike."""
+        """Name the output of an operator like its input; type and quantization must be equal."""
         name = self.source(op)
         source, output = self.tensor(op.inputs[0]), self.tensor(op.outputs[0])
         if source.dtype != output.dtype or not equal(source.quantization, output.quantization):
@@ -157,17 +157,17 @@ class ImportState:
         self.names[op.outputs[0]] = name
 
     def activation(self, op: FileOp, kind: str) -> str:
-        """A name for an operator's output; notes its quantization.
+        """Name an operator's output, and note its quantization.
 
         Raises:
-            ModelFileError: where the output is neither float32 nor int8 with one scale.
+            ModelFileError: if the output is neither float32 nor int8 with one scale.
         """
         tensor = self.tensor(op.outputs[0])
         name = self.fresh(tensor.name, kind)
         if tensor.dtype == "int8":
             self.note(op, name, tensor)
         elif tensor.dtype != "float32":
-            raise op.refuse(f"its output is {tensor.dtype}; float32 and int8 are read")
+            raise op.refuse(f"its output is {tensor.dtype}; only float32 and int8 are supported")
         self.names[op.outputs[0]] = name
         return name
 
@@ -176,11 +176,11 @@ class ImportState:
         if tensor.quantization is None or len(tensor.quantization.scale) != 1:
             raise op.refuse(f"the int8 tensor {tensor.name!r} needs one scale")
         if not -128 <= tensor.quantization.zero_point <= 127:
-            raise op.refuse(f"the int8 tensor {tensor.name!r} has a zero point that is no int8")
+            raise op.refuse(f"the int8 tensor {tensor.name!r} has a zero point outside int8")
         self.quantization[name] = replace(tensor.quantization, axis=None)
 
     def add(self, op: FileOp, made: Op) -> None:
-        """Append an operation, after a check of its shapes against the file's."""
+        """Append an operation after checking its shapes against the file's."""
         shapes = [
             self.constants[n].shape if n in self.constants else self.shapes[n] for n in made.inputs
         ]
@@ -191,7 +191,7 @@ class ImportState:
         self.ops.append((op.place, made))
 
     def fused(self, op: FileOp, slot: int) -> ActivationKind:
-        """The rectifier in an operator's options."""
+        """Return the rectifier in an operator's options."""
         code = op.option(slot)
         if code not in ACTIVATIONS:
             raise op.refuse(f"its fused activation {code} is neither none, RELU nor RELU6")
@@ -200,10 +200,10 @@ class ImportState:
     # constants
 
     def value(self, op: FileOp, position: int) -> np.ndarray:
-        """A constant that an operator reads.
+        """Return a constant that an operator reads.
 
         Raises:
-            ModelFileError: where it is not one.
+            ModelFileError: if the input is not a constant.
         """
         index = op.inputs[position] if position < len(op.inputs) else -1
         data = self.tensor(index).data if index >= 0 else None
@@ -212,13 +212,13 @@ class ImportState:
         return data
 
     def constant(self, op: FileOp, position: int, wanted: str, axis: int | None = None) -> str:
-        """Name of a constant that an operator reads, added to the Graph where it is new.
+        """Return the name of a constant that an operator reads, which is added to the Graph if new.
 
         Args:
             op: the operator.
-            position: of the input.
-            wanted: its name where the file has none.
-            axis: of the scales a quantized weight may have one for each.
+            position: position of the input.
+            wanted: its name if the file has none.
+            axis: axis along which a quantized weight may have scales.
         """
         index = op.inputs[position] if position < len(op.inputs) else -1
         if index in self.widened:
@@ -255,7 +255,7 @@ class ImportState:
         self.quantization[name] = known
 
     def _widen(self, index: int, wanted: str, axis: int | None) -> str:
-        """The constant behind a DEQUANTIZE, which becomes an operation of its own."""
+        """Return the constant of a DEQUANTIZE, which becomes a separate operation."""
         op = self.widened[index][1]
         if index not in self.names:
             name = self.constant(op, 0, wanted, axis)
@@ -268,9 +268,9 @@ class ImportState:
     # folding into the operation before
 
     def producer(self, index: int, *, kinds: tuple[type[Op], ...]) -> tuple[int, Op] | None:
-        """Position and operation that makes a tensor nobody else reads; None where there is none.
+        """Find position and operation that computes a tensor with a single reader; None if none.
 
-        Only operations of some kinds, without a rectifier yet.
+        It must be of one of the kinds, and without a rectifier.
         """
         name = self.names.get(index)
         aliases = [i for i, known in self.names.items() if known == name]
@@ -286,17 +286,17 @@ class ImportState:
         return len(self.content.readers(index)) + (index == self.content.output)
 
     def replace(self, position: int, op: Op) -> None:
-        """Put another operation in an operation's place."""
+        """Replace an operation."""
         self.ops[position] = (self.ops[position][0], op)
 
 
 def equal(a: Quantization | None, b: Quantization | None) -> bool:
-    """Whether two tensors mean the same by the same integers."""
+    """Return whether equal integers of two tensors have the same meaning."""
     if a is None or b is None:
         return a is b
     return a.zero_point == b.zero_point and np.array_equal(a.scale, b.scale)
 
 
 def refuse_all(names: str) -> ModelFileError:
-    """The error for operators that have no rule."""
-    return ModelFileError(f"this file has operators that motefit does not read: {names}")
+    """Create the error for operators without a rule."""
+    return ModelFileError(f"this file has operators that motefit does not support: {names}")

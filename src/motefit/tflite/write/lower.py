@@ -1,7 +1,7 @@
-"""From each operation of a Graph to TensorFlow Lite operators.
+"""Lowering of a Graph's operations to TensorFlow Lite operators.
 
 Kernel versions: tensorflow/lite/tools/versioning/op_version.cc. A rule is chosen by the type of
-the operation; adding one edits nothing else.
+the operation; adding one needs no other change.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,17 +47,17 @@ from motefit.tflite.write.model_builder import ABSENT, ModelBuilder, OperatorSpe
 
 ACTIVATIONS: dict[ActivationKind, int] = {"none": 0, "relu": 1, "relu6": 3}
 PADDINGS: dict[TimePadding, int] = {"same": 0, "valid": 1, "causal": 1}
-"""Of causal ones only what is left to do after a PAD."""
+"""Padding codes; causal padding is done by a preceding PAD."""
 TANH = 4
 GATES = ("input", "forget", "cell", "output")
 
 
 @singledispatch
 def lower(op: Op, graph: Graph, builder: ModelBuilder) -> None:  # noqa: ARG001
-    """Append an operation's tensors and operators to a draft.
+    """Append an operation's tensors and operators to a model.
 
     Raises:
-        ModelFileError: for an operation that has no TensorFlow Lite form.
+        ModelFileError: if the operation has no TensorFlow Lite form.
     """
     raise ModelFileError(f"{op.output}: {type(op).__name__} cannot be written to a .tflite file")
 
@@ -77,7 +77,7 @@ def _is_int8(graph: Graph, name: str) -> bool:
 
 
 def sources(op: Op, graph: Graph, builder: ModelBuilder) -> list[int]:
-    """Tensors of an operation's inputs; constants that are not in the draft yet are added."""
+    """Return the tensors of an operation's inputs; missing constants are added."""
     for name in op.inputs:
         if name in graph.constants and name not in builder.index:
             data = graph.constants[name]
@@ -87,7 +87,7 @@ def sources(op: Op, graph: Graph, builder: ModelBuilder) -> list[int]:
 
 
 def add_activation(name: str, graph: Graph, builder: ModelBuilder) -> int:
-    """Append the tensor of an activation, with a batch of one; returns its index."""
+    """Append the tensor of an activation, with a batch of one; return its index."""
     quantization = graph.quantization.get(name)
     dtype = np.float32 if quantization is None else np.int8
     return builder.tensor(name, (1, *graph.shapes[name]), dtype, quantization=quantization)
@@ -95,7 +95,7 @@ def add_activation(name: str, graph: Graph, builder: ModelBuilder) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """An operator code, its version for float32 and for int8, and its kind of options.
+    """An operator code, its versions for float32 and int8, and its kind of options.
 
     ``hybrid`` is the version for float activations and int8 weights, per tensor and per channel;
     ``int4`` that for int8 activations and int4 weights.
@@ -141,11 +141,11 @@ def call(
 
     Args:
         op: the operation.
-        graph: it belongs to.
-        builder: that is appended to.
+        graph: graph that it belongs to.
+        builder: builder to append to.
         kernel: operator code and versions.
-        options: of the operator.
-        settings: further inputs behind the operation's own, int32 constants.
+        options: options of the operator.
+        settings: additional inputs after the operation's own, int32 constants.
     """
     inputs = sources(op, graph, builder)
     if isinstance(op, Conv2D | DepthwiseConv2D) and op.padding == "causal":
@@ -167,7 +167,7 @@ def call(
 
 
 def _version(op: Op, graph: Graph, kernel: Kernel) -> int:
-    """Of the kernel's contract, by the types of the first input and of the weights."""
+    """Return the kernel's version for the types of the first input and of the weights."""
     weight = graph.quantization.get(op.inputs[1]) if len(op.inputs) > 2 else None
     if _is_int8(graph, op.inputs[0]):
         return kernel.int4 if weight is not None and weight.bits == 4 else kernel.int8
@@ -203,7 +203,7 @@ def _depthwise(op: DepthwiseConv2D, graph: Graph, builder: ModelBuilder) -> None
 
 
 def _padded(op: Conv2D | DepthwiseConv2D, graph: Graph, builder: ModelBuilder) -> int:
-    """The tensor that a PAD makes of the input, where one is needed."""
+    """Append a PAD of the input if needed; return the resulting tensor."""
     x, weight = (graph.shapes[name] for name in op.inputs[:2])
     pads = op.pads(x, (weight[1], weight[2]))
     if pads == ((0, 0), (0, 0)):
@@ -246,12 +246,12 @@ def _average_pool(op: AveragePool2D, graph: Graph, builder: ModelBuilder) -> Non
 
 
 def _mean(op: AveragePool2D, graph: Graph, builder: ModelBuilder) -> None:
-    """MEAN over whole axes: the kernel of a pool cannot change the scale, this one can."""
+    """Append a MEAN over whole axes, which can change the scale, unlike the kernel of a pool."""
     shape = graph.shapes[op.inputs[0]]
     axes, keep = mean_form(op, graph)
     if any(op.window[axis - 1] != shape[axis - 1] for axis in axes) or op.padding != "valid":
         raise ModelFileError(
-            f"{op.output}: an average with an output scale of its own must go over the whole "
+            f"{op.output}: an average with its own output scale must be over the whole "
             f"height or width, not over {op.window} of {shape}"
         )
     inputs = [builder.index[op.inputs[0]]]
@@ -304,7 +304,7 @@ def _dequantize(op: Dequantize, graph: Graph, builder: ModelBuilder) -> None:
 
 
 def _widening(name: str, graph: Graph, *, by_gate: bool = False) -> Kernel:
-    """The DEQUANTIZE of a constant: float16, or integers of one scale or of one per channel."""
+    """Choose the DEQUANTIZE of a constant: float16, or integers with one scale or several."""
     quantization = graph.quantization.get(name)
     if quantization is None:
         return DEQUANTIZE_FLOAT16
@@ -319,7 +319,7 @@ def _widen(source: int, output: int, kernel: Kernel) -> OperatorSpec:
 
 @lower.register
 def _last_step(op: LastStep, graph: Graph, builder: ModelBuilder) -> None:
-    """GATHER with one index: a constant of 4 bytes where STRIDED_SLICE would need three."""
+    """Append a GATHER with one index: one constant of 4 bytes; STRIDED_SLICE would need three."""
     source = builder.index[op.inputs[0]]
     last = np.array(graph.shapes[op.inputs[0]][0] - 1, np.int32)
     inputs = [source, builder.tensor(f"{op.output}.step", (), np.int32, data=last)]
@@ -337,7 +337,7 @@ def _last_step(op: LastStep, graph: Graph, builder: ModelBuilder) -> None:
 
 
 def _gates(name: str, graph: Graph, builder: ModelBuilder) -> list[int]:
-    """Tensors of the four gates of an LSTM's weight or bias (4, ...)."""
+    """Return the tensors of the four gates of an LSTM's weight or bias (4, ...)."""
     if f"{name}.{GATES[0]}" in builder.index:
         return [builder.index[f"{name}.{gate}"] for gate in GATES]
     quantization = graph.quantization.get(name)
@@ -392,10 +392,10 @@ def _lstm(op: LSTM, graph: Graph, builder: ModelBuilder) -> None:
 
 
 def _inner_scales(op: LSTM, graph: Graph, builder: ModelBuilder) -> list[int]:
-    """Five tensors of no element whose scales an integer LSTM may ask for.
+    """Return five empty tensors whose scales an integer LSTM may need.
 
-    Without layer norm and projection only the last one, the hidden state's, is looked at, so one
-    tensor stands for all five. TensorFlow Lite Micro refuses any with elements.
+    Without layer norm and projection only the last one, the hidden state's, is used, so one
+    tensor serves for all five. TensorFlow Lite Micro refuses tensors with elements.
     """
     name = f"{op.output}.hidden"
     quantization = graph.quantization.get(name, graph.quantization[op.output])

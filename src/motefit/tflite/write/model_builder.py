@@ -1,4 +1,4 @@
-"""A TensorFlow Lite model as a list of tensors, buffers and operators, before its bytes."""
+"""Builder of a TensorFlow Lite model from tensors, buffers and operators."""
 
 import functools
 from collections import Counter
@@ -43,20 +43,20 @@ TYPES = {
     np.dtype(np.int32): TensorType.INT32,
 }
 ABSENT = -1
-"""Index of an optional input that is left out."""
+"""Index of an omitted optional input."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorSpec:
-    """One operator.
+    """Specification of one operator.
 
     Attributes:
-        code: what it does.
-        version: of its kernel's contract.
-        inputs: tensor indices; -1 where an optional one is absent.
+        code: code of the operator.
+        version: version of its kernel.
+        inputs: tensor indices; -1 for an omitted optional one.
         output: tensor index.
-        kind: which member of the options union.
-        options: fields of the options; where none differs from its default they are left out,
+        kind: member of the options union.
+        options: fields of the options; if none differs from its default they are left out,
             which LiteRT and TensorFlow Lite Micro read as all defaults.
         intermediates: tensor indices of an integer LSTM's inner scales.
     """
@@ -72,7 +72,7 @@ class OperatorSpec:
 
 @dataclass(kw_only=True)
 class ModelBuilder:
-    """Collects a model; ``index`` finds a tensor by its name in the graph."""
+    """Collects the tables of a model; ``index`` maps names in the graph to tensors."""
 
     keep_names: bool = False
     index: dict[str, int] = field(default_factory=dict)
@@ -94,18 +94,18 @@ class ModelBuilder:
         """Add a tensor.
 
         Args:
-            name: unique; written only where names are kept.
-            shape: with the batch dimension where there is one.
+            name: unique name; written only if names are kept.
+            shape: shape, with the batch dimension if there is one.
             dtype: float32, float16, int8, int16 or int32.
             quantization: scales and zero point, or None; with 4 bits, int8 data are packed.
-            data: of a constant.
+            data: data of a constant.
             variable: whether it keeps its value from one run to the next.
 
         Returns:
             Its index.
 
         Raises:
-            ModelFileError: for a constant with NaN or infinite numbers.
+            ModelFileError: if a constant has NaN or infinite numbers.
         """
         kind = TYPES[np.dtype(dtype)]
         if data is not None and quantization is not None and quantization.bits == 4:
@@ -125,12 +125,12 @@ class ModelBuilder:
     def _constant(self, name: str, data: np.ndarray) -> int:
         if data.dtype.kind == "f" and not np.all(np.isfinite(data)):
             raise ModelFileError(
-                f"{name} holds NaN or infinity: the training diverged; lower its learning rate"
+                f"{name} contains NaN or infinity: the training diverged; lower its learning rate"
             )
         return self._buffer_index(data.astype(data.dtype.newbyteorder("<"), copy=False).tobytes())
 
     def _buffer_index(self, data: bytes) -> int:
-        """Index of the buffer with these bytes, added where there is none yet."""
+        """Return the index of the buffer with these bytes, which is added if new."""
         index = self._places.setdefault(data, len(self._buffers))
         if index == len(self._buffers):
             self._buffers.append(_buffer(data))
@@ -139,7 +139,7 @@ class ModelBuilder:
     def model(
         self, inputs: Sequence[str], outputs: Sequence[str], metadata: Mapping[str, bytes]
     ) -> Table:
-        """The root table, for tensors by their names in the graph."""
+        """Build the root table, for tensors by their names in the graph."""
         counts = Counter((call.code, call.version) for call in self.calls)
         codes = [code for code, _ in counts.most_common()]
         subgraph: Fields = {
@@ -172,15 +172,15 @@ class ModelBuilder:
 
 
 def pack_int4(name: str, values: np.ndarray) -> np.ndarray:
-    """Two 4-bit integers to a byte, the first in the low half; uint8 (ceil(n / 2),).
+    """Pack two 4-bit integers into a byte, the first in the low half; uint8 (ceil(n / 2),).
 
     Raises:
-        ModelFileError: for an integer outside [-8, 7].
+        ModelFileError: if an integer is outside [-8, 7].
     """
     flat = values.reshape(-1)
     if flat.size and not -8 <= flat.min() <= flat.max() <= 7:
         raise ModelFileError(
-            f"{name} holds integers in [{flat.min()}, {flat.max()}]; 4 bits hold -8 to 7: "
+            f"{name} has integers in [{flat.min()}, {flat.max()}], but 4 bits store -8 to 7: "
             "quantize the weight to 4 bits first"
         )
     nibbles = np.append(flat, np.zeros(flat.size % 2, np.int8)).astype(np.uint8) & 15
@@ -188,14 +188,14 @@ def pack_int4(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _buffer(data: bytes) -> Table:
-    """A buffer; data of 16 bytes and more is aligned to 16, as the schema asks, less to 4."""
+    """Create a buffer; 16 bytes or more are aligned to 16, as the schema requires, fewer to 4."""
     align = 16 if len(data) >= 16 else 4
     blob = Blob(data, len(data), align=align, shared=False) if data else None
     return table("buffer", {BufferSlot.DATA: blob})
 
 
 def _code(code: Operator, version: int) -> Table:
-    """An operator code; every code used here is below 127, where the old field is enough.
+    """Create an operator code; all codes used here are below 127, so the old field is enough.
 
     Readers take the greater of the old and the new field (``GetBuiltinCode`` in LiteRT).
     """

@@ -1,4 +1,4 @@
-"""From a trained Graph to the bytes a recipe asks for."""
+"""Conversion of a trained Graph to a file in the recipe's precision."""
 
 from collections.abc import Mapping
 
@@ -19,18 +19,18 @@ Ranges = Mapping[str, tuple[float, float]]
 def shipped_graph(
     graph: Graph, compress: CompressSpec, *, examples: np.ndarray, ranges: Ranges | None = None
 ) -> Graph:
-    """The graph in the form that ships: folded, and quantized as the recipe says.
+    """Convert a graph to the form that ships: folded, and quantized as the recipe says.
 
     Args:
-        graph: in trained or folded form.
+        graph: graph in trained or folded form.
         compress: the recipe's ``[compress]`` section.
         examples: normalized inputs (n, *input_shape) that calibrate the activations and that
             weights are rounded to.
-        ranges: of the folded graph's activations, where training has found them already; its
-            weights then have their integers from training too, and stay.
+        ranges: ranges of the folded graph's activations, if training has already found them; its
+            weights then also have their integers from training, and are not changed.
 
     Raises:
-        RecipeError: for a precision that an operation of the graph does not have.
+        RecipeError: if an operation of the graph does not support the precision.
     """
     folded = fold(graph)
     if compress.precision == "float32":
@@ -61,10 +61,10 @@ def shipped_graph(
 def export(
     graph: Graph, compress: CompressSpec, *, examples: np.ndarray, ranges: Ranges | None = None
 ) -> bytes:
-    """The bytes of the .tflite file; arguments and errors as in :func:`shipped_graph`."""
+    """Write the .tflite file of a graph; arguments and errors as in :func:`shipped_graph`."""
     return file_of(shipped_graph(graph, compress, examples=examples, ranges=ranges), compress)
 
 
 def file_of(shipped: Graph, compress: CompressSpec) -> bytes:
-    """The bytes of the .tflite file of a graph that is in the form that ships."""
+    """Write the .tflite file of a graph in the form that ships."""
     return write(shipped, keep_names=compress.keep_names, bias_quantization=compress.bias_scales)

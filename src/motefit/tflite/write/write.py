@@ -1,4 +1,4 @@
-"""Graph -> .tflite: the smallest valid file, without names, metadata or padding at its end."""
+"""Writing of a Graph as the smallest valid .tflite file, without names, metadata or end padding."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,22 +26,22 @@ def write(
     """Write a graph in shipped float, int8 or int8-weights form.
 
     Args:
-        graph: folded; one input, one output, and its states behind them; a batch of one.
-        keep_names: write the names of tensors, for people who look at the file.
+        graph: folded graph with one input, one output, and its states after them; a batch of one.
+        keep_names: whether to write the names of tensors, for people who inspect the file.
         metadata: bytes by name, for files that must describe themselves.
-        bias_quantization: what the file says about the scales of int32 biases; the integers are
-            the same. ``"own"``: input scale x weight scale, as the specification has it.
-            ``"borrowed"``: biases of per-channel weights point at the weights' scales, a tenth
-            smaller file; LiteRT, XNNPACK and TensorFlow Lite Micro do not look at the values and
-            compute the same, but a tool that turns biases into reals is misled. ``"none"``: no
-            scales; builtin kernels run, XNNPACK does not take such operators over.
+        bias_quantization: how the file states the scales of int32 biases; the integers are
+            the same. ``"own"``: input scale x weight scale, as in the specification.
+            ``"borrowed"``: biases of per-channel weights refer to the weights' scales, for a tenth
+            smaller file; LiteRT, XNNPACK and TensorFlow Lite Micro ignore the values and
+            compute the same, but a tool that converts biases to reals is misled. ``"none"``: no
+            scales; builtin kernels run, but XNNPACK does not take over such operators.
 
     Returns:
         The bytes of the file; equal for equal arguments.
 
     Raises:
-        ModelFileError: for a graph that is not folded, an operation without a TensorFlow Lite
-            form, a constant that is not finite, or a file of 2 GiB and more.
+        ModelFileError: if the graph is not folded, an operation has no TensorFlow Lite
+            form, a constant is not finite, or the file has 2 GiB or more.
     """
     if bias_quantization != "own":
         graph = _with_biases(graph, borrow=bias_quantization == "borrowed")
@@ -60,7 +60,7 @@ def write(
 
 
 def _with_biases(graph: Graph, *, borrow: bool) -> Graph:
-    """The graph with other scales of its int32 biases; per tensor, kernels check them."""
+    """Change the scales of a graph's int32 biases, except per-tensor ones, which kernels check."""
     kept = dict(graph.quantization)
     for op in graph.ops:
         if isinstance(op, LSTM) or len(op.inputs) != 3 or op.inputs[2] not in kept:
