@@ -5,10 +5,9 @@ import re
 import zipfile
 from pathlib import Path
 
-import flatbuffers
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as official
+from model_edits import custom_operation, rewritten
 
 from motefit.graph.families import Problem, build
 from motefit.graph.fold import fold
@@ -255,17 +254,8 @@ def wrong_card(path):
     path.with_suffix(".card.json").write_text(json.dumps({**table, "io": io}))
 
 
-def custom_operation(path):
-    table = official.ModelT.InitFromObj(official.Model.GetRootAs(path.read_bytes()))
-    code = table.operatorCodes[0]
-    code.builtinCode = code.deprecatedBuiltinCode = official.BuiltinOperator.CUSTOM
-    code.customCode = b"FancyOp"
-    for operator in table.subgraphs[0].operators:
-        if operator.opcodeIndex == 0:
-            operator.builtinOptions, operator.builtinOptionsType = None, 0
-    builder = flatbuffers.Builder()
-    builder.Finish(table.Pack(builder), b"TFL3")
-    path.write_bytes(bytes(builder.Output()))
+def lacking_an_operation(path):
+    path.write_bytes(rewritten(path.read_bytes(), custom_operation))
 
 
 @pytest.mark.parametrize(
@@ -276,7 +266,7 @@ def custom_operation(path):
     [
         (truncated, "damaged|cannot load"),
         (wrong_card, "refused|changed after"),
-        (custom_operation, "FancyOp"),
+        (lacking_an_operation, "FancyOp"),
         (lambda path: path.unlink(), "cannot read"),
         (lambda path: path.write_text("x" * 100), "no TensorFlow Lite model"),
     ],
