@@ -92,7 +92,7 @@ class FitResult(Printable):
         if self.already_done:
             found.append(
                 f"already done: {self.folder} has this run with its verdict; "
-                "--overwrite replaces it"
+                "overwrite (--overwrite) replaces it"
             )
         if self.obstacle is not None:
             found += obstacle_content(self.obstacle, self.rejected, judged=self.judged)
