@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from motefit.certify.provenance import machine
-from motefit.exporting.in_graph import TOLERANCE, in_graph_file, sounds
+from motefit.exporting.exported_form import sounds
+from motefit.exporting.in_graph import TOLERANCE, in_graph_file
 from motefit.graph.families import Problem, build
 from motefit.graph.frontend_graph import choose_layout, frontend_graph
 from motefit.measure.latency.paired import measure_latency

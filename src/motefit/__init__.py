@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from motefit.data.fetch.datasets import dataset_names
     from motefit.data.synth.climate import ClimateReport
     from motefit.data.synth.spoken_words import SynthReport
+    from motefit.exporting.exported_form import ExportedForm
     from motefit.exporting.in_graph import InGraphExport
     from motefit.exporting.streaming import StreamingExport
     from motefit.fitting.fit import FitResult, NothingTrainedError
@@ -126,6 +127,7 @@ _HOMES = {
     "data.fetch.datasets": ("dataset_names",),
     "data.synth.climate": ("ClimateReport",),
     "data.synth.spoken_words": ("SynthReport",),
+    "exporting.exported_form": ("ExportedForm",),
     "exporting.in_graph": ("InGraphExport",),
     "exporting.streaming": ("StreamingExport",),
     "fitting.fit": (
@@ -181,6 +183,7 @@ __all__ = [
     "ClimateReport",
     "DataError",
     "Detection",
+    "ExportedForm",
     "FitResult",
     "Flags",
     "Forecast",

@@ -1,37 +1,16 @@
 """A run from Python: fit, resume, check, inspect the study, and print everything."""
 
 import pytest
+from small_recipes import CLIMATE
 
 import motefit
-
-RECIPE = """
-description = "a linear forecast"
-task = "forecasting"
-[data]
-input_steps = 4
-output_steps = 2
-[model]
-family = "linear"
-[train]
-epochs = 3
-batch_size = 128
-seeds = [0]
-[compress]
-precision = "int8-weights"
-[budget]
-mae."T (degC)" = "< 2.0"
-size.tflite_bytes = "< 1100 B"
-objective = "mae.rh (%)"
-[search]
-repeats = 1
-"""
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, count_reads):
     folder = tmp_path_factory.mktemp("run")
     motefit.synthesize(folder / "climate.csv", climate_days=30)
-    recipe = motefit.Recipe.loads(RECIPE, name="tiny")
+    recipe = motefit.Recipe.loads(CLIMATE.format(epochs=3), name="tiny")
     data, out = folder / "climate.csv", folder / "run"
     assert not motefit.can_resume(out)
     with count_reads() as reads:
@@ -81,5 +60,5 @@ def test_the_study_prints(run):
     assert "trained" in str(motefit.studies_table([study]))
     assert "mae." in str(motefit.candidates_table(study))
     assert "epochs" in motefit.compare_studies([study])._repr_html_()
-    with pytest.raises(motefit.RecipeError, match="choose one with --name"):
+    with pytest.raises(motefit.RecipeError, match="choose one by its name"):
         motefit.find_study(out, name="another")

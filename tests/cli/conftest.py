@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_recipes import CLIMATE
 from typer.testing import CliRunner, Result
 
 import motefit
@@ -19,28 +20,6 @@ from motefit.data.synth.climate import synthesize_climate
 RATE_HZ = 8000
 TONES_HZ = {"high": 1500.0, "low": 400.0}
 CLIPS = 16
-
-CLIMATE = """
-description = "a linear forecast"
-task = "forecasting"
-[data]
-input_steps = 4
-output_steps = 2
-[model]
-family = "linear"
-[train]
-epochs = {epochs}
-batch_size = 128
-seeds = [0]
-[compress]
-precision = "int8-weights"
-[budget]
-mae."T (degC)" = "< 2.0"
-size.tflite_bytes = "< 1100 B"
-objective = "mae.rh (%)"
-[search]
-repeats = 1
-"""
 
 TONES = """
 description = "two tones"

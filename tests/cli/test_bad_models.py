@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import flatbuffers
 import pytest
 from ai_edge_litert import schema_py_generated as official
+from model_edits import custom_operation, newer_operation, rewritten
 
 from motefit.runtime import load_bundle
 from motefit.runtime.bundle import sha256, write_bundle
@@ -27,35 +27,16 @@ COMMANDS = {
 def altered(path: Path, change: Callable[[official.ModelT], None]) -> None:
     """Return a complete bundle, card included, of a model with another operation."""
     bundle = load_bundle(path)
-    table = official.ModelT.InitFromObj(official.Model.GetRootAs(bundle.model))
-    change(table)
-    builder = flatbuffers.Builder()
-    builder.Finish(table.Pack(builder), b"TFL3")
-    model = bytes(builder.Output())
+    model = rewritten(bundle.model, change)
     write_bundle(path, model, replace(bundle.card, model_sha256=sha256(model)))
 
 
-def custom(table: official.ModelT) -> None:
-    """Replace the first kind of operation by one that this runtime does not know."""
-    code = table.operatorCodes[0]
-    code.builtinCode = code.deprecatedBuiltinCode = official.BuiltinOperator.CUSTOM
-    code.customCode = b"FancyOp"
-    for operator in table.subgraphs[0].operators:
-        if operator.opcodeIndex == 0:
-            operator.builtinOptions, operator.builtinOptionsType = None, 0
-
-
-def newer(table: official.ModelT) -> None:
-    """Require a later version of an operation than this runtime has."""
-    table.operatorCodes[0].version = 99
-
-
 def lacking_an_operation(path: Path) -> None:
-    altered(path, custom)
+    altered(path, custom_operation)
 
 
 def of_a_newer_runtime(path: Path) -> None:
-    altered(path, newer)
+    altered(path, newer_operation)
 
 
 def truncated(path: Path) -> None:

@@ -5,10 +5,9 @@ import re
 import zipfile
 from pathlib import Path
 
-import flatbuffers
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as official
+from model_edits import custom_operation, rewritten
 
 from motefit.graph.families import Problem, build
 from motefit.graph.fold import fold
@@ -193,13 +192,19 @@ def test_the_front_end_alone(invoke):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--rate", 8000], "--rate is 8000, but 16000 in the card"),
-        (["--length", 320, "--stride", 160], "but 640 in the card; --stride is 160"),
-        (["--bins", 20, "--mfcc"], "--bins is 20, but 40 in the card"),
-        (["--lower-frequency", 40], "--lower-frequency is 40, but 20 in the card"),
-        (["--upper-frequency", 8000], "--upper-frequency is 8000, but 4000 in the card"),
-        (["--coeff", 0], "--coeff is 0, but 10 in the card"),
-        (["--resize", 32], "--resize is 32, but 0 in the card"),
+        (["--rate", 8000], "rate (--rate) is 8000, but 16000 in the card"),
+        (["--length", 320, "--stride", 160], "but 640 in the card; stride (--stride) is 160"),
+        (["--bins", 20, "--mfcc"], "bins (--bins) is 20, but 40 in the card"),
+        (
+            ["--lower-frequency", 40],
+            "lower_frequency (--lower-frequency) is 40, but 20 in the card",
+        ),
+        (
+            ["--upper-frequency", 8000],
+            "upper_frequency (--upper-frequency) is 8000, but 4000 in the card",
+        ),
+        (["--coeff", 0], "coeff (--coeff) is 0, but 10 in the card"),
+        (["--resize", 32], "resize (--resize) is 32, but 0 in the card"),
     ],
     ids=lambda value: value[0][2:] if isinstance(value, list) else "",
 )
@@ -216,11 +221,14 @@ def test_options_that_agree_with_the_card(invoke, bundle):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--mfcc", "--coeff", 0], "--mfcc contradicts --coeff 0"),
-        (["--mfcc", "--resize", 32], "--resize has no meaning with --mfcc"),
-        (["--protocol", "2024", "--resize", 32], "--resize has no meaning with --protocol 2024"),
-        (["--coeff", 8], "--coeff would have no effect"),
-        (["--resize", -1], "--resize must be 0 (off) or more"),
+        (["--mfcc", "--coeff", 0], "mfcc (--mfcc) contradicts coeff 0 (--coeff 0)"),
+        (["--mfcc", "--resize", 32], "resize (--resize) has no meaning with mfcc"),
+        (
+            ["--protocol", "2024", "--resize", 32],
+            "resize (--resize) has no meaning with protocol 2024",
+        ),
+        (["--coeff", 8], "coeff (--coeff) would have no effect"),
+        (["--resize", -1], "resize (--resize) must be 0 (off) or more"),
         (["--mfcc", "--coeff", 41], "coefficients 0..mel_bins"),
         (["--mfcc", "--upper-frequency", 9000], "half the rate"),
         (["--pause", 0], "motefit protocol does not pause"),
@@ -234,7 +242,7 @@ def test_invalid_options(refused, bare, flags, said):
 
 
 def test_a_model_is_needed(refused):
-    assert "needs --model" in refused("latency", "--protocol", "2024", "--mfcc")
+    assert "needs a model (--model)" in refused("latency", "--protocol", "2024", "--mfcc")
 
 
 def test_a_forecaster_has_no_audio_front_end(refused, series):
@@ -255,17 +263,8 @@ def wrong_card(path):
     path.with_suffix(".card.json").write_text(json.dumps({**table, "io": io}))
 
 
-def custom_operation(path):
-    table = official.ModelT.InitFromObj(official.Model.GetRootAs(path.read_bytes()))
-    code = table.operatorCodes[0]
-    code.builtinCode = code.deprecatedBuiltinCode = official.BuiltinOperator.CUSTOM
-    code.customCode = b"FancyOp"
-    for operator in table.subgraphs[0].operators:
-        if operator.opcodeIndex == 0:
-            operator.builtinOptions, operator.builtinOptionsType = None, 0
-    builder = flatbuffers.Builder()
-    builder.Finish(table.Pack(builder), b"TFL3")
-    path.write_bytes(bytes(builder.Output()))
+def lacking_an_operation(path):
+    path.write_bytes(rewritten(path.read_bytes(), custom_operation))
 
 
 @pytest.mark.parametrize(
@@ -276,7 +275,7 @@ def custom_operation(path):
     [
         (truncated, "damaged|cannot load"),
         (wrong_card, "refused|changed after"),
-        (custom_operation, "FancyOp"),
+        (lacking_an_operation, "FancyOp"),
         (lambda path: path.unlink(), "cannot read"),
         (lambda path: path.write_text("x" * 100), "not a TensorFlow Lite model"),
     ],

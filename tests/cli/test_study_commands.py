@@ -135,7 +135,7 @@ def test_sources_without_a_study_are_reported(study, refused, tmp_path):
     assert "has no study" in refused("study", "list", tmp_path)
     assert "cannot be used" in refused("study", "list", "sqlite:////nowhere/x.db")
     assert ".csv or .json" in refused("study", "export", study, "--out", tmp_path / "x.txt")
-    assert "choose one with --name" in refused("study", "show", study, "--name", "nobody")
+    assert "choose one by its name (--name)" in refused("study", "show", study, "--name", "nobody")
     assert "0 storages" in refused("dashboard", tmp_path)
 
 

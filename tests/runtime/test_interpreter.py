@@ -2,12 +2,11 @@
 
 import contextlib
 
-import flatbuffers
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given
 from hypothesis import strategies as st
+from model_edits import custom_operation, newer_operation, rewritten
 
 from motefit.graph.execute import float32, int8
 from motefit.runtime.interpreter import Interpreter, quantize
@@ -101,32 +100,14 @@ def test_random_damage_ends_in_an_answer_or_a_model_file_error(lstm_graph, seed)
         assert outputs.shape == (1, *interpreter.output_shape)
 
 
-def _rewritten(model, change):
-    table = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
-    change(table)
-    builder = flatbuffers.Builder()
-    builder.Finish(table.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
 def test_a_missing_operation_is_named(series_graph):
-    def change(table):
-        table.operatorCodes[0].version = 99
-
     with pytest.raises(ModelFileError, match="FULLY_CONNECTED"):
-        Interpreter(_rewritten(write(series_graph), change))
+        Interpreter(rewritten(write(series_graph), newer_operation))
 
 
 def test_a_custom_operation_is_named(series_graph):
-    def change(table):
-        code = table.operatorCodes[0]
-        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
-        code.customCode = b"FancyOp"
-        for operator in table.subgraphs[0].operators:
-            operator.builtinOptions, operator.builtinOptionsType = None, 0
-
     with pytest.raises(ModelFileError, match="FancyOp"):
-        Interpreter(_rewritten(write(series_graph), change))
+        Interpreter(rewritten(write(series_graph), custom_operation))
 
 
 def test_two_outputs_are_refused(series_graph):
@@ -135,7 +116,7 @@ def test_two_outputs_are_refused(series_graph):
         subgraph.outputs = [*subgraph.outputs, subgraph.operators[0].outputs[0]]
 
     with pytest.raises(ModelFileError, match="exactly one output, this one has 2"):
-        Interpreter(_rewritten(write(series_graph), change))
+        Interpreter(rewritten(write(series_graph), change))
 
 
 def test_int8_without_a_scale_is_refused(int8_graph):
@@ -144,7 +125,7 @@ def test_int8_without_a_scale_is_refused(int8_graph):
         subgraph.tensors[subgraph.inputs[0]].quantization = None
 
     with pytest.raises(ModelFileError, match=r"scale|cannot load"):
-        Interpreter(_rewritten(write(int8_graph), change))
+        Interpreter(rewritten(write(int8_graph), change))
 
 
 def test_wrong_inputs_are_errors(series_graph, int8_graph):

@@ -201,5 +201,5 @@ def test_a_file_must_match_its_card(spotters):
         KeywordSpotter(streaming, replace(io, labels=("a", "b")))
     frames = states.interpreter
     assert isinstance(frames, StateInterpreter)
-    with pytest.raises(DataError, match=r"clips of int8 with shape \(49, 1, 16\)"):
+    with pytest.raises(DataError, match=r"takes int8 with shape \(49, 1, 16\)"):
         frames.put(np.zeros((2, 1, 16), np.int8))

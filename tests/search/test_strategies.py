@@ -3,7 +3,7 @@
 import pytest
 
 from motefit.search.space import Space
-from motefit.search.strategies import find_strategy, strategies
+from motefit.search.strategies import STRATEGIES
 from motefit.search.trial import Trial
 from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
@@ -25,7 +25,7 @@ max_candidates = 12
 "train.batch_size" = {{low = 32, high = 128, step = 32}}
 """
 WITH_RATE = '"train.learning_rate" = {low = 1e-3, high = 0.1, log = true}\n'
-NAMES = sorted(strategies())
+NAMES = sorted(STRATEGIES.all())
 SAMPLED = ("nsga2", "random", "tpe")
 
 
@@ -35,7 +35,7 @@ def space_of(name: str, *, extra: str = "") -> Space:
 
 def proposed(space: Space, history=(), number=0, *, missed=lambda _: {}, count=30) -> list:
     """The points of a round, the strategy told of each what ``missed`` says."""
-    proposals = find_strategy(space.recipe.search.strategy).propose(space, history, number)
+    proposals = STRATEGIES.find(space.recipe.search.strategy).propose(space, history, number)
     points, answer = [], None
     while len(points) < count:
         try:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from model_edits import rewritten
 
 from motefit.graph.families import build
 from motefit.measure.latency.paired import measure_latency
@@ -117,6 +118,23 @@ def test_a_foreign_file_gets_a_card_section_of_the_same_shape(small, loaded, mad
     assert type(foreign) is type(io)
     task.require_fit(foreign, loaded)
     assert set(task.measure(model, foreign, loaded, "test").facts) == quality(small)
+
+
+def test_a_foreign_file_without_operators_gets_one_too(small, loaded, made):
+    def emptied(model):
+        model.subgraphs[0].operators = []
+
+    task, model, io = made
+    foreign = task.foreign_io(small, loaded, ModelFile(data=rewritten(model, emptied)))
+    assert type(foreign) is type(io)
+
+
+def test_a_card_of_other_data_does_not_fit(small, loaded, made):
+    task, _, io = made
+    task.require_fit(io, loaded)
+    other = {"labels": ("a", "b")} if hasattr(io, "labels") else {"input_steps": 99}
+    with pytest.raises(RecipeError):
+        task.require_fit(dataclasses.replace(io, **other), loaded)
 
 
 def quality(recipe: Recipe) -> set[str]:

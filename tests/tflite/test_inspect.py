@@ -1,11 +1,11 @@
 import copy
 
-import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as official
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_edits import packed, rewritten, unpacked
 
 from motefit.graph.families import families
 from motefit.graph.mac_rules import CALLS, FREE, RULES, UNCOUNTED
@@ -19,7 +19,7 @@ FORMS = ("float32", "weights", "int8", "int8-float-edges")
 
 def conventional(data: bytes) -> bytes:
     """Add names, signature and metadata to a model, as converters write them."""
-    model = official.ModelT.InitFromObj(official.Model.GetRootAs(bytearray(data)))
+    model = unpacked(data)
     model.description = "made elsewhere"
     for i, tensor in enumerate(model.subgraphs[0].tensors):
         tensor.name = f"StatefulPartitionedCall/tensor_{i}"
@@ -33,9 +33,7 @@ def conventional(data: bytes) -> bytes:
     pair.name, pair.tensorIndex = "x", 0
     signature.inputs, signature.outputs, signature.signatureKey = [pair], [pair], "serving"
     model.signatureDefs = [signature]
-    builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model)
 
 
 @pytest.mark.parametrize("family", sorted(families()))
@@ -86,15 +84,6 @@ def test_details(case):
     assert not source.constant
 
 
-def edited(data: bytes, change) -> bytes:
-    """Change a file's objects and pack them with the official bindings."""
-    model = official.ModelT.InitFromObj(official.Model.GetRootAs(bytearray(data)))
-    change(model)
-    builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
 def single(code, shapes, made, options=None, **tables) -> bytes:
     """Build a file with one operator on float32 inputs of some shapes."""
     model, graph, op = official.ModelT(), official.SubGraphT(), official.OperatorT()
@@ -117,9 +106,7 @@ def single(code, shapes, made, options=None, **tables) -> bytes:
         setattr(op, name, value)
     graph.operators, graph.inputs, graph.outputs = [op], op.inputs, op.outputs
     model.operatorCodes, model.subgraphs = [operator_code], [graph]
-    builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model)
 
 
 def adjoint():
@@ -169,9 +156,7 @@ def test_an_operator_with_unknown_multiply_accumulates_is_named(code):
 
 
 def test_the_body_of_a_composite_counts_where_it_is_called():
-    body = official.ModelT.InitFromObj(
-        official.Model.GetRootAs(bytearray(single(CODE.FULLY_CONNECTED, [(1, 6), (4, 6)], (1, 4))))
-    )
+    body = unpacked(single(CODE.FULLY_CONNECTED, [(1, 6), (4, 6)], (1, 4)))
     options = official.StableHLOCompositeOptionsT()
     options.name, options.decompositionSubgraphIndex = "dense", 1
 
@@ -190,7 +175,7 @@ def test_the_body_of_a_composite_counts_where_it_is_called():
             builtinOptions2Type=official.BuiltinOptions2.StableHLOCompositeOptions,
             builtinOptions2=options,
         )
-        found = inspect(edited(data, call))
+        found = inspect(rewritten(data, call))
         assert (found.macs, found.subgraphs) == (expected, 2)
         assert found.not_counted == (() if expected else ("STABLEHLO_COMPOSITE",))
 
@@ -208,7 +193,7 @@ def test_a_shared_buffer_counts_once(case):
         tensors, op = model.subgraphs[0].tensors, model.subgraphs[0].operators[0]
         tensors.append(copy.copy(tensors[op.inputs[1]]))
 
-    assert inspect(edited(data, share)).parameters == inspect(data).parameters
+    assert inspect(rewritten(data, share)).parameters == inspect(data).parameters
 
 
 def test_bytes_after_the_model_are_named(case):
@@ -229,12 +214,10 @@ def test_sparsity(case):
 
 def test_operators_that_motefit_does_not_write_have_their_names(case):
     data = write(case("mlp", "float32").graph)
-    model = official.ModelT.InitFromObj(official.Model.GetRootAs(bytearray(data)))
+    model = unpacked(data)
     model.operatorCodes[0].deprecatedBuiltinCode = 126
     model.operatorCodes[0].builtinCode = 126
-    builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    assert {op.name for op in inspect(bytes(builder.Output())).ops} == {"BATCH_MATMUL"}
+    assert {op.name for op in inspect(packed(model)).ops} == {"BATCH_MATMUL"}
 
 
 @pytest.mark.parametrize("data", [b"", b"TFL3", b"\0" * 100, b"\xff" * 64, b"PK\x03\x04" * 9])

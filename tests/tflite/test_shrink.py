@@ -12,6 +12,7 @@ from ai_edge_litert import schema_py_generated as official
 from ai_edge_litert.interpreter import Interpreter
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_edits import packed, unpacked
 
 from motefit.graph.families import families
 from motefit.spec.errors import ModelFileError
@@ -29,16 +30,6 @@ NAMES = sorted(path.stem for path in GOLDEN.glob("*.tflite"))
 
 def golden(name: str) -> bytes:
     return (GOLDEN / f"{name}.tflite").read_bytes()
-
-
-def unpack(data: bytes) -> Any:
-    return official.ModelT.InitFromObj(official.Model.GetRootAs(bytearray(data), 0))
-
-
-def pack(model: Any) -> bytes:
-    builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
 
 
 def proof(before: bytes, after: bytes, n: int = 3):
@@ -116,22 +107,22 @@ def test_signatures_are_kept_on_request():
 
 
 def test_signatures_are_kept_if_they_are_the_only_way_to_a_subgraph():
-    model = unpack(golden("lstm-while.float32"))
-    assert not needs_signatures(read_tables(pack(model)))
+    model = unpacked(golden("lstm-while.float32"))
+    assert not needs_signatures(read_tables(packed(model)))
     model.signatureDefs[0].subgraphIndex = 1
-    data = pack(model)
+    data = packed(model)
     assert needs_signatures(read_tables(data))
-    assert unpack(shrink(data)).signatureDefs[0].subgraphIndex == 1
+    assert unpacked(shrink(data)).signatureDefs[0].subgraphIndex == 1
 
 
 def test_metadata_is_kept_on_request():
-    model = unpack(golden("mlp.int8"))
+    model = unpacked(golden("mlp.int8"))
     model.description = b"a labeled model"
     model.buffers.append(official.BufferT(data=np.frombuffer(b"labels", np.uint8)))
     model.metadata.append(
         official.MetadataT(name=b"TFLITE_METADATA", buffer=len(model.buffers) - 1)
     )
-    kept, bare = (unpack(shrink(pack(model), keep_metadata=keep)) for keep in (True, False))
+    kept, bare = (unpacked(shrink(packed(model), keep_metadata=keep)) for keep in (True, False))
     assert kept.description == b"a labeled model"
     assert bytes(kept.buffers[kept.metadata[-1].buffer].data) == b"labels"
     assert bare.description is None
@@ -198,21 +189,21 @@ def two_inputs(*, custom: bool = False, large: bool = False) -> Any:
 
 
 def test_several_inputs_and_outputs_and_indices():
-    before = pack(two_inputs())
+    before = packed(two_inputs())
     after = shrink(before)
     found = proof(before, after, n=4)
     assert found.values == 2 * 4 * (6 + 6)
-    small = unpack(after)
+    small = unpacked(after)
     assert len(small.operatorCodes) == 2
     assert len(small.buffers) == 3  # empty, the bias once, the wide number
     assert small.subgraphs[0].tensors[6].buffer == small.subgraphs[0].tensors[3].buffer
 
 
 def test_custom_operators_keep_their_options_and_cannot_be_run():
-    before = pack(two_inputs(custom=True))
+    before = packed(two_inputs(custom=True))
     after = shrink(before)
     assert len(after) < len(before)
-    op = unpack(after).subgraphs[0].operators[1]
+    op = unpacked(after).subgraphs[0].operators[1]
     assert bytes(op.customOptions) == b"\x01flexible options\x02"
     found = proof(before, after)
     assert found.tables
@@ -222,12 +213,12 @@ def test_custom_operators_keep_their_options_and_cannot_be_run():
 
 def test_data_after_the_flatbuffer_move_inside():
     bias = np.array([1, 2, 3], np.float32).tobytes()
-    packed = pack(two_inputs(large=True))
-    before = packed.replace(struct.pack("<Q", FAR), struct.pack("<Q", len(packed))) + bias
+    file = packed(two_inputs(large=True))
+    before = file.replace(struct.pack("<Q", FAR), struct.pack("<Q", len(file))) + bias
     after = shrink(before)
-    assert unpack(after).buffers[1].data.tobytes() == bias
-    assert proof(pack(two_inputs()), after).values
-    for broken in (before[:-1], packed):
+    assert unpacked(after).buffers[1].data.tobytes() == bias
+    assert proof(packed(two_inputs()), after).values
+    for broken in (before[:-1], file):
         with pytest.raises(ModelFileError, match="outside"):
             shrink(broken)
 
@@ -261,10 +252,10 @@ def test_sparsity_quantization_details_and_wide_numbers_stay():
             builtinOptions=official.RandomOptionsT(seed=2**40 + 1, seed2=-5),
         )
     )
-    before = pack(model)
+    before = packed(model)
     after = shrink(before)
     validate(after)
-    small = unpack(after).subgraphs[0]
+    small = unpacked(after).subgraphs[0]
     (dimension,) = small.tensors[3].sparsity.dimMetadata
     assert dimension.arraySegments.values.tolist() == [0, 3]
     assert dimension.arrayIndices.values.tolist() == [0, 1, 2]
@@ -278,7 +269,7 @@ def test_a_constant_without_elements_is_not_the_same_as_no_data():
     model = two_inputs()
     model.buffers[3] = official.BufferT(data=np.zeros(0, np.uint8))
     model.subgraphs[0].tensors[5].shape = [0]
-    small = unpack(shrink(pack(model)))
+    small = unpacked(shrink(packed(model)))
     tensors = small.subgraphs[0].tensors
     assert small.buffers[tensors[5].buffer].data is not None
     assert small.buffers[tensors[4].buffer].data is None
@@ -304,13 +295,13 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", sorted(CHANGES))
 def test_the_comparison_finds(change):
-    before = pack(two_inputs())
-    model = unpack(shrink(before))
+    before = packed(two_inputs())
+    model = unpacked(shrink(before))
     for buffer in model.buffers:
         buffer.data = None if buffer.data is None else buffer.data.copy()
     CHANGES[change](model)
     with pytest.raises(ModelFileError, match="differ"):
-        proof(before, pack(model))
+        proof(before, packed(model))
 
 
 def test_a_random_model_cannot_be_compared():
@@ -326,7 +317,7 @@ def test_a_random_model_cannot_be_compared():
     graph.operators[1].inputs = [3]
     graph.operators[1].builtinOptionsType = official.BuiltinOptions.RandomOptions
     graph.operators[1].builtinOptions = options
-    before = pack(model)
+    before = packed(model)
     with pytest.raises(ModelFileError, match="for the same inputs in each run"):
         proof(before, shrink(before))
 

@@ -3,12 +3,11 @@
 import struct
 from contextlib import suppress
 
-import flatbuffers
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as official
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_edits import rewritten
 
 from motefit.graph.families import families
 from motefit.spec.errors import ModelFileError
@@ -78,12 +77,9 @@ def test_constants_off_their_places_are_noted_not_refused(case):
     """As converters leave them that write a FlatBuffer front to back."""
     data = write(case("dscnn", "float32").graph)
     assert unaligned(read_tables(data)) == 0
-    model = official.ModelT.InitFromObj(official.Model.GetRootAs(bytearray(data)))
-    builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    packed = bytes(builder.Output())
-    validate(packed)
-    tables = read_tables(packed)
+    converted = rewritten(data)
+    validate(converted)
+    tables = read_tables(converted)
     lengths = [len(t.numbers(BufferSlot.DATA)) for t in tables.records(ModelSlot.BUFFERS)]
     assert 0 < unaligned(tables) <= len([n for n in lengths if n])
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motefit.exporting.in_graph import in_graph_file, sounds
+from motefit.exporting.exported_form import sounds
+from motefit.exporting.in_graph import in_graph_file
 from motefit.graph.families import Problem, build
 from motefit.recipes.catalog import find_recipe
 from motefit.runtime.bundle import load_bundle, sha256, write_bundle

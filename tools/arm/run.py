@@ -26,7 +26,8 @@ from device import KERNELS, open_bundle
 from machine import CPUS, SOURCE, WHEELS, Machine, can_emulate, machine
 from marks import instructions
 
-from motefit.exporting.in_graph import EXCEEDING_SHARE, TOLERANCE, sounds
+from motefit.exporting.exported_form import sounds
+from motefit.exporting.in_graph import EXCEEDING_SHARE, TOLERANCE
 from motefit.graph.execute.int8 import Machine as Kernels
 from motefit.graph.execute.int8 import run
 from motefit.graph.frontend_graph import frontend_graph

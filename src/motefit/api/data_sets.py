@@ -51,7 +51,9 @@ def synthesize(  # noqa: PLR0913 - the options of a command
     """
     out, rng = Path(out), np.random.default_rng(seed)
     if bool(words) == bool(climate_days):
-        raise RecipeError("give either words (--words up,down) or days (--climate-days 365)")
+        raise RecipeError(
+            "give either words (--words up,down) or climate_days (--climate-days 365)"
+        )
     if climate_days:
         return synthesize_climate(out, days=climate_days, rng=rng)
     with open_progress(progress) as listener:

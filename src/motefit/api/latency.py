@@ -72,10 +72,10 @@ class Flags:
     def of_mel(self) -> dict[str, int]:
         """Options given that only apply to mel features, by name."""
         given = {
-            "--bins": self.bins,
-            "--lower-frequency": self.lower_frequency,
-            "--upper-frequency": self.upper_frequency,
-            "--coeff": self.coeff,
+            "bins": self.bins,
+            "lower_frequency": self.lower_frequency,
+            "upper_frequency": self.upper_frequency,
+            "coeff": self.coeff,
         }
         return {name: value for name, value in given.items() if value is not None}
 
@@ -166,7 +166,9 @@ def latency(
         ModelFileError: if the model cannot be used, or does not take the output of the front end.
     """
     if protocol == "motefit" and pause_s is not None:
-        raise RecipeError("the motefit protocol does not pause; give --protocol 2020 or 2024")
+        raise RecipeError(
+            "the motefit protocol does not pause; choose protocol 2020 or 2024 (--protocol)"
+        )
     return call_pinned(
         latency_here,
         None if model is None else find_model(model),
@@ -227,7 +229,8 @@ def _measure(
         return measure_2020(inputs, interpreter, frontend, rng=rng, pause_s=pause_s)
     if pipeline is None:
         raise RecipeError(
-            f"the protocol {protocol} needs --model; --protocol 2020 times a front end alone"
+            f"the protocol {protocol} needs a model (--model); protocol 2020 (--protocol 2020) "
+            "times a front end alone"
         )
     if protocol == "2024":
         inputs = pipeline.inputs
@@ -246,20 +249,20 @@ def _of_card(card: Card, flags: Flags, model: str) -> FrontEnd:
     frontend: FrontEnd = card.io.frontend
     is_mfcc = frontend.kind == "mel" and frontend.coefficients > 0
     pairs: tuple[tuple[str, object, object], ...] = (
-        ("--rate", flags.rate, frontend.rate_hz),
-        ("--mfcc", flags.mfcc or None, is_mfcc),
-        ("--resize", flags.resize, 0),
-        ("--length", flags.length, frontend.frame_length),
-        ("--stride", flags.stride, frontend.frame_step),
-        ("--bins", flags.bins, frontend.mel_bins),
-        ("--lower-frequency", flags.lower_frequency, frontend.lower_hz),
-        ("--upper-frequency", flags.upper_frequency, frontend.upper_hz),
-        ("--coeff", flags.coeff, frontend.coefficients),
+        ("rate", flags.rate, frontend.rate_hz),
+        ("mfcc", flags.mfcc or None, is_mfcc),
+        ("resize", flags.resize, 0),
+        ("length", flags.length, frontend.frame_length),
+        ("stride", flags.stride, frontend.frame_step),
+        ("bins", flags.bins, frontend.mel_bins),
+        ("lower_frequency", flags.lower_frequency, frontend.lower_hz),
+        ("upper_frequency", flags.upper_frequency, frontend.upper_hz),
+        ("coeff", flags.coeff, frontend.coefficients),
     )
     wrong = [
-        f"{name} is {given}, but {stated:g} in the card"
+        f"{_named(name)} is {given}, but {stated:g} in the card"
         if isinstance(stated, float)
-        else f"{name} is {given}, but {stated} in the card"
+        else f"{_named(name)} is {given}, but {stated} in the card"
         for name, given, stated in pairs
         if given is not None and given != stated
     ]
@@ -303,18 +306,28 @@ def _of_flags(flags: Flags, protocol: ProtocolName) -> tuple[FrontEnd, int]:
 
 def _require_consistent(flags: Flags, protocol: ProtocolName) -> None:
     if flags.resize is not None and flags.resize < 0:
-        raise RecipeError(f"--resize must be 0 (off) or more, got {flags.resize}")
+        raise RecipeError(f"{_named('resize')} must be 0 (off) or more, got {flags.resize}")
     if flags.mfcc and flags.coeff == 0:
-        raise RecipeError("--mfcc contradicts --coeff 0, which keeps the log-mel bands")
+        raise RecipeError(
+            "mfcc (--mfcc) contradicts coeff 0 (--coeff 0), which keeps the log-mel bands"
+        )
     if flags.resize and (flags.mfcc or protocol == "2024"):
-        other = "--mfcc" if flags.mfcc else "--protocol 2024"
-        raise RecipeError(f"--resize has no meaning with {other}: only spectrograms are resized")
+        other = "mfcc (--mfcc)" if flags.mfcc else "protocol 2024 (--protocol 2024)"
+        raise RecipeError(
+            f"{_named('resize')} has no meaning with {other}: only spectrograms are resized"
+        )
     resized = protocol != "2024" and not flags.mfcc and flags.resize != 0
     if resized and flags.of_mel:
         raise RecipeError(
-            f"{', '.join(flags.of_mel)} would have no effect: without --mfcc the input is the "
-            "resized spectrogram; add --mfcc, or --resize 0 for mel features without it"
+            f"{', '.join(map(_named, flags.of_mel))} would have no effect: without mfcc the input "
+            "is the resized spectrogram; set mfcc (--mfcc), or resize 0 (--resize 0) for mel "
+            "features without it"
         )
+
+
+def _named(flag: str) -> str:
+    """Name a flag as Python and the command line do."""
+    return f"{flag} (--{flag.replace('_', '-')})"
 
 
 def _or(given: T | None, default: T) -> T:

@@ -112,8 +112,8 @@ def shrink(
         if proof.reason and not unrun:
             raise ModelFileError(
                 f"LiteRT cannot run this model here, so its outputs cannot be compared: "
-                f"{proof.reason}; nothing was written; --unrun accepts a comparison of only the "
-                "operators, tensors and constants"
+                f"{proof.reason}; nothing was written; unrun (--unrun) accepts a "
+                "comparison of only the operators, tensors and constants"
             )
         write_atomic(target, after, what="the model")
     small = file if after == before else ModelFile(data=after)

@@ -73,7 +73,7 @@ def find_study(source: str | Path, *, name: str = "") -> "StoredStudy":
     studies = [study for study in found if name in {"", study.name}]
     if len(studies) != 1:
         names = ", ".join(study.name for study in found)
-        raise RecipeError(f"{source} has the studies {names}; choose one with --name")
+        raise RecipeError(f"{source} has the studies {names}; choose one by its name (--name)")
     return studies[0]
 
 

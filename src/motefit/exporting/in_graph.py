@@ -7,19 +7,15 @@ and certified like any other file.
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from motefit.certify.certify import certify_file
 from motefit.certify.check import recipe_of
-from motefit.certify.facts import Evaluation, measure_cost
-from motefit.certify.provenance import provenance
-from motefit.certify.verdict_table import verdict_content
 from motefit.data.speech import SpeechDataset
-from motefit.exporting.costs_table import costs_table
+from motefit.exporting.exported_form import SOUNDS, ExportedForm, remeasured, sounds
 from motefit.graph.frontend_graph import choose_layout, frontend_graph, with_frontend
 from motefit.graph.graph import INPUT
-from motefit.measure.latency.paired import Latency
 from motefit.measure.workers.pinned import pinned_latency
 from motefit.runtime.bundle import Bundle, load_bundle, write_bundle
 from motefit.runtime.interpreter import Interpreter
@@ -30,9 +26,7 @@ from motefit.spec.card import Card
 from motefit.spec.certificate import Certificate
 from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError, RecipeError
-from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import Recipe
-from motefit.spec.tables import Item, Printable, Styled
 from motefit.spec.tasks.speech_spec import NAME, SpeechIO
 from motefit.tasks import Part, find_task
 from motefit.tflite.importer.read import read_graph
@@ -149,63 +143,29 @@ def _rounded(features: np.ndarray, model: bytes) -> np.ndarray:
     return np.asarray(np.rint(features * (np.float32(1) / edge.scale[0])) * edge.scale[0])
 
 
-SOUNDS = 64
-
-
 @dataclass(frozen=True, kw_only=True)
-class InGraphExport(Printable):
+class InGraphExport(ExportedForm):
     """Result of exporting a bundle with its front end inside the model.
 
     Attributes:
-        bundle: path of the zip.
-        card: facts measured on the new bytes; without data only the costs of the file.
-        certificate: verdict on the recipe's budget; None without data.
         agreement: comparison with the plain form, on one subset of the data, or on generated sound
             without data.
-        plain_bytes: size of the plain form's .tflite file.
         latency: latency of both forms: ``plain``, ``in-graph`` and ``in-graph, builtin kernels``.
     """
 
-    bundle: Path
-    card: Card
-    certificate: Certificate | None
     agreement: Agreement
-    plain_bytes: int
-    latency: dict[str, Latency]
+    plain_name: ClassVar[str] = "plain"
 
-    @property
-    def met(self) -> bool:
-        """Whether it equals the plain form and, with data, meets the budget."""
-        certified = self.certificate is None or self.certificate.met
-        return certified and self.agreement.proven
-
-    def content(self) -> list[Item]:
-        """List the verdict, if there are data, and the :meth:`comparison`."""
-        certificate = self.certificate
-        verdict = [] if certificate is None else verdict_content(self.card, certificate)
-        return [*verdict, *self.comparison()]
-
-    def comparison(self) -> list[Item]:
-        """List size and latency of both forms, whether they agree, and the new bundle's path."""
+    def difference(self) -> str:
+        """Describe how far the two forms differ."""
         found = self.agreement
-        lines: list[Item] = [
-            costs_table(
-                self.latency,
-                plain="plain",
-                plain_bytes=self.plain_bytes,
-                own_bytes=int(self.card.facts["size.tflite_bytes"]),
-            ),
-            (
-                f"{found.same_label} of {found.clips} clips have the same label in both forms; "
-                f"probabilities differ by at most {found.probability_difference:.4f}, features by "
-                f"{found.feature_difference:.1e} ({found.exceeding} of {found.features} by more "
-                f"than {TOLERANCE:.0e}), the networks on the same features by "
-                f"{found.network_difference:.1e}"
-            ),
-        ]
-        if not found.proven:
-            lines.append((Styled("not proven", "bad"), " to be the same model"))
-        return [*lines, f"wrote {self.bundle}"]
+        return (
+            f"{found.same_label} of {found.clips} clips have the same label in both forms; "
+            f"probabilities differ by at most {found.probability_difference:.4f}, features by "
+            f"{found.feature_difference:.1e} ({found.exceeding} of {found.features} by more "
+            f"than {TOLERANCE:.0e}), the networks on the same features by "
+            f"{found.network_difference:.1e}"
+        )
 
 
 def export_in_graph(
@@ -308,48 +268,3 @@ class InGraphForm:
             plain_bytes=len(plain.model),
             latency=latency,
         )
-
-
-def remeasured(
-    plain: Bundle, recipe: Recipe, model: ModelFile, io: SpeechIO, dataset: SpeechDataset | None
-) -> tuple[Card, Certificate | None]:
-    """Measure another form of a bundle's model; return its card and the verdict on its budget.
-
-    Args:
-        plain: the bundle.
-        recipe: recipe of the bundle.
-        model: the new form.
-        io: the new form's section of the card.
-        dataset: data whose test set is measured; None: only costs, and no verdict.
-
-    Raises:
-        RecipeError: if the data do not match the model.
-    """
-    task, seed = find_task(NAME), plain.card.provenance.seed
-    if dataset is not None:
-        task.require_fit(io, dataset)
-        made = provenance(seed=seed, data_sha256=task.data_key(dataset))
-        shipped = certify_file(
-            Evaluation(task=task, recipe=recipe, io=io, dataset=dataset), model, provenance=made
-        )
-        return shipped.card, shipped.certificate
-    facts = measure_cost(task, recipe, model, io)
-    card = replace(
-        plain.card,
-        io=io,
-        model_sha256=model.sha256,
-        facts=facts.values,
-        evidence=facts.evidence,
-        provenance=provenance(seed=seed, data_sha256=""),
-    )
-    return card, None
-
-
-def sounds(frontend: FrontEnd, count: int, *, rng: np.random.Generator) -> np.ndarray:
-    """Generate rising and falling tones of various loudness in noise: (count, samples) float32."""
-    time = np.arange(frontend.clip_samples) / frontend.rate_hz
-    start, end = rng.uniform(80, frontend.rate_hz / 3, (2, count, 1))
-    pitch = start + (end - start) * time / (2 * frontend.seconds)
-    tone = rng.uniform(0.01, 0.8, (count, 1)) * np.sin(2 * np.pi * pitch * time)
-    noise = rng.normal(0, 1, tone.shape) * rng.uniform(0.001, 0.1, (count, 1))
-    return np.asarray(np.clip(tone + noise, -1, 1), np.float32)

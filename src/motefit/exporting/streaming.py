@@ -7,15 +7,14 @@ then its step is timed.
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from motefit.certify.check import recipe_of
-from motefit.certify.verdict_table import verdict_content
-from motefit.exporting.costs_table import costs_table
-from motefit.exporting.in_graph import SOUNDS, remeasured, sounds
+from motefit.exporting.exported_form import SOUNDS, ExportedForm, remeasured, sounds
 from motefit.graph.streaming_form import streaming_form
-from motefit.measure.latency.paired import BenchmarkCase, Latency
+from motefit.measure.latency.paired import BenchmarkCase
 from motefit.measure.workers.pinned import pinned_latency
 from motefit.runtime.bundle import load_bundle, write_bundle
 from motefit.runtime.interpreter import Interpreter
@@ -23,11 +22,8 @@ from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.runtime.quiet import silence_litert
 from motefit.runtime.streaming.window import StateWindow, window_of
 from motefit.search.progress import Listener
-from motefit.spec.card import Card
-from motefit.spec.certificate import Certificate
 from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError
-from motefit.spec.tables import Item, Printable
 from motefit.spec.tasks.speech_spec import NAME, SpeechIO
 from motefit.tasks import find_task, load_dataset
 from motefit.tflite.importer.read import read_graph
@@ -157,59 +153,31 @@ def step_subject(model: bytes, io: SpeechIO) -> BenchmarkCase:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StreamingExport(Printable):
+class StreamingExport(ExportedForm):
     """Result of exporting a bundle's model in streaming form.
 
+    It is measured on whole clips that start without a past.
+
     Attributes:
-        bundle: path of the zip.
-        card: facts measured on the new bytes, on whole clips that start without a past; without
-            data only the costs of the file.
-        certificate: verdict on the recipe's budget; None without data.
         agreement: comparison with the plain form, on the validation set, or on generated sound
             without data.
-        plain_bytes: size of the plain form's .tflite file.
         latency: ``window``, the plain form on a clip, and ``step``, this form on its next frames.
         step_ms: length of sound that a step takes.
     """
 
-    bundle: Path
-    card: Card
-    certificate: Certificate | None
     agreement: StreamAgreement
-    plain_bytes: int
-    latency: dict[str, Latency]
     step_ms: float
+    plain_name: ClassVar[str] = "window"
 
-    @property
-    def met(self) -> bool:
-        """Whether it equals the plain form and, with data, meets the budget."""
-        certified = self.certificate is None or self.certificate.met
-        return certified and self.agreement.proven
-
-    def content(self) -> list[Item]:
-        """List the verdict, if there are data, and the :meth:`comparison`."""
-        certificate = self.certificate
-        verdict = [] if certificate is None else verdict_content(self.card, certificate)
-        return [*verdict, *self.comparison()]
-
-    def comparison(self) -> list[Item]:
-        """List size and latency of both forms, whether they agree, and the new bundle's path."""
+    def difference(self) -> str:
+        """Describe what a step takes, and how far the two forms differ."""
         found = self.agreement
-        return [
-            costs_table(
-                self.latency,
-                plain="window",
-                plain_bytes=self.plain_bytes,
-                own_bytes=int(self.card.facts["size.tflite_bytes"]),
-            ),
-            (
-                f"a step takes {self.step_ms:g} ms of sound; after a reset {found.equal} of "
-                f"{found.clips} clips have the same probabilities bit for bit as in the plain form "
-                f"(builtin kernels), {found.same_label} have the same label with XNNPACK, whose "
-                f"probabilities differ by at most {found.probability_difference:.1e}"
-            ),
-            f"wrote {self.bundle}",
-        ]
+        return (
+            f"a step takes {self.step_ms:g} ms of sound; after a reset {found.equal} of "
+            f"{found.clips} clips have the same probabilities bit for bit as in the plain form "
+            f"(builtin kernels), {found.same_label} have the same label with XNNPACK, whose "
+            f"probabilities differ by at most {found.probability_difference:.1e}"
+        )
 
 
 def export_streaming(

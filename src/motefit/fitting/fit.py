@@ -27,7 +27,7 @@ from motefit.search.progress import Listener
 from motefit.search.rounds import Round, Rounds
 from motefit.search.screening import Screened, nearest_miss
 from motefit.search.space import Space
-from motefit.search.strategies import find_strategy
+from motefit.search.strategies import STRATEGIES
 from motefit.search.timing import Timing
 from motefit.search.trial import Trial, rejected_by
 from motefit.spec.certificate import Certificate
@@ -92,7 +92,7 @@ class FitResult(Printable):
         if self.already_done:
             found.append(
                 f"already done: {self.folder} has this run with its verdict; "
-                "--overwrite replaces it"
+                "overwrite (--overwrite) replaces it"
             )
         if self.obstacle is not None:
             found += obstacle_content(self.obstacle, self.rejected, judged=self.judged)
@@ -221,7 +221,7 @@ def _require(recipe: Recipe, options: FitOptions) -> None:
     """Refuse what can be refused before anything is loaded."""
     require_training()
     require_report()
-    find_strategy(recipe.search.strategy)
+    STRATEGIES.find(recipe.search.strategy)
     if options.in_graph:
         require_in_graph(recipe)
 

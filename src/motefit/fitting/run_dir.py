@@ -111,15 +111,17 @@ class RunDir:
                 off.
         """
         if self.path.exists() and not self.path.is_dir():
-            raise OutputError(f"{self.path} is a file; choose another folder with --out")
+            raise OutputError(f"{self.path} is a file; choose another folder for the run (--out)")
         make_writable(self.path)
         if not self.started:
             if any(self.path.iterdir()):
-                raise RecipeError(f"{self.path} has other files; choose a new folder with --out")
+                raise RecipeError(
+                    f"{self.path} has other files; choose a new folder for the run (--out)"
+                )
         elif not overwrite and self._recipe_text() != recipe.to_toml():
             raise RecipeError(
-                f"{self.path} has a run of another recipe; choose another folder with --out, or "
-                "replace the run with --overwrite"
+                f"{self.path} has a run of another recipe; choose another folder for it "
+                "(--out), or replace the run (--overwrite)"
             )
 
     @contextmanager
@@ -136,7 +138,7 @@ class RunDir:
             os.close(descriptor)
             raise OutputError(
                 f"another process is working in {self.path}; wait for it, or choose another folder "
-                "with --out"
+                "for the run (--out)"
             ) from None
         try:
             yield
@@ -172,7 +174,7 @@ class RunDir:
             if state.get("data_sha256") != data_sha256:
                 raise RecipeError(
                     f"the run in {self.path} was started with other data (or they have changed); "
-                    "choose another folder with --out, or replace the run with --overwrite"
+                    "choose another folder for it (--out), or replace the run (--overwrite)"
                 )
             return
         path = str(data.resolve()) if data else ""
@@ -199,7 +201,9 @@ class RunDir:
         state = self._state() or {}
         url = storage or state.get("storage", "")
         if HIDDEN in url:
-            raise RecipeError(f"the study of {self.path} is in {url}: give --storage again")
+            raise RecipeError(
+                f"the study of {self.path} is in {url}: give the storage again (--storage)"
+            )
         return url or f"sqlite:///{(self.path / 'study.db').resolve()}", state.get("study", "")
 
     def stored(self) -> tuple[Recipe, Path | None]:

@@ -11,7 +11,7 @@ from motefit.search.progress import Listener
 from motefit.search.ranking import survivors
 from motefit.search.rounds import Proposal, Round, Rounds
 from motefit.search.space import Candidate, Space
-from motefit.search.strategies import find_strategy
+from motefit.search.strategies import STRATEGIES
 from motefit.search.trial import WORST, Status, Trial
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def propose(space: Space, screener: Screener, history: Sequence[Trial], number: 
         RecipeError: if a value is not allowed at its key.
     """
     search = space.recipe.search
-    strategy = find_strategy(search.strategy)
+    strategy = STRATEGIES.find(search.strategy)
     left = search.max_candidates - sum(r.status != "rejected" for r in history)
     wanted = min(left, search.round_size)
     keys = {record.key for record in history}

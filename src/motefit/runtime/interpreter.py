@@ -227,13 +227,17 @@ class Interpreter:
         Raises:
             DataError: if size or dtype are not those of the input.
         """
+        self._litert.set_tensor(self._input.index, self._fitting(example)[np.newaxis])
+        self._litert.reset_all_variables()
+
+    def _fitting(self, example: np.ndarray) -> np.ndarray:
+        """Give the example the shape of the input; an error if it does not fit."""
         if example.dtype != self.input_dtype or example.size != math.prod(self.input_shape):
             raise DataError(
                 f"the model takes {self.input_dtype} with shape {self.input_shape}, "
                 f"got {example.dtype} with shape {example.shape}"
             )
-        self._litert.set_tensor(self._input.index, example.reshape(1, *self.input_shape))
-        self._litert.reset_all_variables()
+        return example.reshape(self.input_shape)
 
     def invoke(self) -> None:
         """Run the model: the second step of :meth:`run_raw`.

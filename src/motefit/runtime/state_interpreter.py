@@ -5,13 +5,12 @@ A file in this form has its states after its input and its output, in the same o
 states, so that one interpreter serves any number of streams.
 """
 
-import math
 from typing import Any
 
 import numpy as np
 
 from motefit.runtime.interpreter import Details, Edge, Interpreter, edge_of
-from motefit.spec.errors import DataError, ModelFileError
+from motefit.spec.errors import ModelFileError
 
 States = tuple[np.ndarray, ...]
 """States that carry a network's past: arrays in the file's own types, never changed in place."""
@@ -100,12 +99,7 @@ class StateInterpreter(Interpreter):
         Raises:
             DataError: if size or dtype are not those of a clip.
         """
-        if example.dtype != self.input_dtype or example.size != math.prod(self.input_shape):
-            raise DataError(
-                f"the model takes clips of {self.input_dtype} with shape {self.input_shape}, "
-                f"got {example.dtype} with shape {example.shape}"
-            )
-        clip = example.reshape(self.input_shape)
+        clip = self._fitting(example)
         lead = np.full((self.lead_frames, *clip.shape[1:]), self._input.zero_point, clip.dtype)
         self._clip = np.concatenate((lead, clip))
 

@@ -155,7 +155,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
 
     def foreign_io(self, recipe: Recipe, dataset: SpeechDataset, model: ModelFile) -> SpeechIO:
         """Return a section without normalization; a file ending in softmax gives probabilities."""
-        last = model.inspection.ops[-1].name
+        last = next((op.name for op in reversed(model.inspection.ops)), "")
         return SpeechIO(
             labels=dataset.labels,
             frontend=_frontend(recipe),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import motefit
-from motefit.search.engines import Engine, engine_names, open_engine
+from motefit.search.engines import ENGINES, Engine, open_engine
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -23,7 +23,7 @@ def importable() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=engine_names())
+@pytest.fixture(scope="module", params=ENGINES.names())
 def engine(request) -> Iterator[Engine]:
     """An engine of two workers."""
     with open_engine(request.param, workers=2) as engine:

@@ -8,11 +8,11 @@ import pytest
 from engine_watch import alive, wait_for
 
 from motefit.search.engines import (
+    ENGINES,
     POLL_S,
     RETRIES,
     WorkerFault,
     WorkerLost,
-    engine_names,
     open_engine,
 )
 from motefit.spec.errors import DataError, MissingExtraError, RecipeError
@@ -24,7 +24,7 @@ def nothing() -> None:
 
 
 def test_there_are_engines():
-    assert {"local", "ray"} <= set(engine_names())
+    assert {"local", "ray"} <= set(ENGINES.names())
 
 
 def test_an_unknown_engine_is_said():
@@ -32,7 +32,7 @@ def test_an_unknown_engine_is_said():
         open_engine("lokal", workers=1)
 
 
-@pytest.mark.parametrize("name", engine_names())
+@pytest.mark.parametrize("name", ENGINES.names())
 def test_a_negative_number_of_workers(name):
     with pytest.raises(RecipeError, match="got -1"):
         open_engine(name, workers=-1)

@@ -29,9 +29,9 @@ with open_engine("ray", workers=2) as engine:
 WITHOUT_RAY = """
 import sys
 sys.modules["ray"] = None
-from motefit.search.engines import engine_names, open_engine
+from motefit.search.engines import ENGINES, open_engine
 from motefit.spec.errors import MissingExtraError
-assert "ray" in engine_names()
+assert "ray" in ENGINES.names()
 try:
     open_engine("ray", workers=1)
 except MissingExtraError as error:

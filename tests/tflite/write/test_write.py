@@ -4,7 +4,7 @@ from dataclasses import replace
 import flatbuffers
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as official
+from model_edits import unpacked
 
 from motefit.graph.families import Problem, build
 from motefit.graph.fold import fold
@@ -21,10 +21,6 @@ SERIES = Problem(input_shape=(6, 2), outputs=12, naive=(10, 11) * 6)
 
 def deflated(data: bytes) -> int:
     return len(zlib.compress(data, 9))
-
-
-def unpack(data: bytes) -> official.ModelT:
-    return official.ModelT.InitFromObj(official.Model.GetRootAs(bytearray(data)))
 
 
 def drawn(family, options, problem):
@@ -55,7 +51,7 @@ def test_the_sizes_of_the_design():
 def test_files_are_smaller_than_with_the_conventional_builder(case, family, form):
     data = write(case(family, form).graph)
     builder = flatbuffers.Builder()
-    builder.Finish(unpack(data).Pack(builder), b"TFL3")
+    builder.Finish(unpacked(data).Pack(builder), b"TFL3")
     conventional = bytes(builder.Output())
     assert len(data) < (0.9 if form == "int8" else 0.96) * len(conventional)
     assert inspect(conventional).ops == inspect(data).ops
@@ -65,7 +61,7 @@ def test_files_are_smaller_than_with_the_conventional_builder(case, family, form
 @pytest.mark.parametrize("form", ["float32", "int8", "weights", "int8-float-edges"])
 def test_the_file_matches_the_graph(case, form):
     graph = case("dscnn", form).graph
-    model = unpack(write(graph, keep_names=True))
+    model = unpacked(write(graph, keep_names=True))
     assert model.version == 3
     (subgraph,) = model.subgraphs
     by_name = {tensor.name.decode(): tensor for tensor in subgraph.tensors}

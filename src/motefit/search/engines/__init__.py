@@ -1,7 +1,8 @@
 """Engines that run jobs: processes of this machine, or a cluster; one file per engine.
 
-A file in this folder defines an :class:`Engine` and calls :func:`register`. Whatever the engine,
-the same jobs give the same results, and a worker that dies costs only the job it was running.
+A file in this folder defines an :class:`Engine` and registers it in :data:`ENGINES`. Whatever the
+engine, the same jobs give the same results, and a worker that dies costs only the job it was
+running.
 """
 
 import time
@@ -179,17 +180,8 @@ class Pulse:
             self._poll()
 
 
-_ENGINES: Registry[Opener] = Registry(__name__, "engine")
-
-
-def register(name: str, opener: Opener) -> None:
-    """Add an engine; called once by each file of this folder."""
-    _ENGINES.register(name, opener)
-
-
-def engine_names() -> tuple[str, ...]:
-    """Return the names of all registered engines, sorted."""
-    return tuple(_ENGINES.all())
+ENGINES: Registry[Opener] = Registry(__name__, "engine")
+"""How to open each engine, by name; each file of this folder adds one."""
 
 
 def open_engine(name: str, *, workers: int, address: str = "") -> Engine:
@@ -207,4 +199,4 @@ def open_engine(name: str, *, workers: int, address: str = "") -> Engine:
     """
     if workers < 0:
         raise RecipeError(f"workers must be 0 (one per core) or more, got {workers}")
-    return _ENGINES.find(name)(workers=workers, address=address)
+    return ENGINES.find(name)(workers=workers, address=address)

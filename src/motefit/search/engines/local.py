@@ -20,6 +20,7 @@ from typing import Any
 
 from motefit.measure.machine import usable_cores
 from motefit.search.engines import (
+    ENGINES,
     POLL_S,
     RETRIES,
     Ended,
@@ -30,7 +31,6 @@ from motefit.search.engines import (
     Reply,
     WorkerLost,
     perform,
-    register,
 )
 from motefit.spec.errors import RecipeError
 from motefit.spec.worker_environment import worker_environment
@@ -264,4 +264,4 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-register("local", open_local)
+ENGINES.register("local", open_local)

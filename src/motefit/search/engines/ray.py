@@ -12,6 +12,7 @@ from typing import Any
 
 from motefit.measure.machine import usable_cores
 from motefit.search.engines import (
+    ENGINES,
     POLL_S,
     RETRIES,
     Ended,
@@ -22,7 +23,6 @@ from motefit.search.engines import (
     Reply,
     WorkerLost,
     perform,
-    register,
 )
 from motefit.spec.errors import MissingExtraError, RecipeError
 from motefit.spec.worker_environment import worker_environment
@@ -169,4 +169,4 @@ def _lost(text: str) -> WorkerLost:
     )
 
 
-register("ray", open_ray)
+ENGINES.register("ray", open_ray)

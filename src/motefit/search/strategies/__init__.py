@@ -53,28 +53,15 @@ class RegisteredStrategy:
     whole: bool
 
 
-_STRATEGIES: Registry[RegisteredStrategy] = Registry(__name__, "strategy")
+STRATEGIES: Registry[RegisteredStrategy] = Registry(__name__, "strategy")
+"""Every strategy by name; each file of this folder adds one."""
 
 
 def strategy(name: str, *, whole: bool = False) -> Callable[[Strategy], Strategy]:
     """Register a strategy."""
 
     def wrap(propose: Strategy) -> Strategy:
-        _STRATEGIES.register(name, RegisteredStrategy(propose=propose, whole=whole))
+        STRATEGIES.register(name, RegisteredStrategy(propose=propose, whole=whole))
         return propose
 
     return wrap
-
-
-def strategies() -> Mapping[str, RegisteredStrategy]:
-    """Return all registered strategies by name."""
-    return _STRATEGIES.all()
-
-
-def find_strategy(name: str) -> RegisteredStrategy:
-    """Look up a registered strategy.
-
-    Raises:
-        RecipeError: if no file of this folder registers it.
-    """
-    return _STRATEGIES.find(name)
