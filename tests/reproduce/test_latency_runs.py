@@ -259,7 +259,7 @@ def test_the_head_compares_accuracy_and_zip(stored, tmp_path):
 def test_the_head_names_pairs_of_words_with_too_many_errors_or_bytes(stored, tmp_path):
     stored["answers"]["yes-no"]["facts"]["size.zip_bytes"] = 9000.0
     text = head(collect(tmp_path, stored))
-    assert "**missed** by `yes-no` (2 errors of 200, zip 9 000 B)." in text
+    assert "**missed** by `yes-no` (2 errors in 200 clips, zip 9 000 B)." in text
 
 
 @pytest.mark.parametrize(

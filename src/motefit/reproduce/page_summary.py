@@ -107,7 +107,7 @@ def _missed_eight(pair: Table) -> str:
 def _missed_two(pair: Table) -> str:
     counts = pair["evidence"]["accuracy"]
     errors = counts["n"] - counts["correct"]
-    said = f"{errors} errors in {counts['n']}" if errors > 1 else ""
+    said = f"{errors} errors in {counts['n']} clips" if errors > 1 else ""
     size = _said(pair["ours"], accuracy=False, zipped=pair["ours"][ZIP] > MOST_OF_TWO)
     return ", ".join(filter(None, [said, size]))
 
