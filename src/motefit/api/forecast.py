@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.csv_table import Times, parse_time
 from motefit.data.series import Series, read_series
+from motefit.data.stamps import Times, parse_time
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.forecaster import Forecaster
 from motefit.runtime.quiet import silence_litert

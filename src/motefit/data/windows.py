@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.csv_table import Times
 from motefit.data.holding import Floats, Mask, Segment
+from motefit.data.stamps import Times
 from motefit.spec.tasks.series_spec import SeriesData
 
 TARGET_MISSING = "a target is missing"
