@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from motefit.data.holding import Floats, Mask, Segment, hold, without_outside_values
 from motefit.data.layout_hints import clock_put_back, lost_hours, split_time
+from motefit.data.oddities import Oddities, find_oddities
 from motefit.data.sampling import (
     Grid,
     distances_text,
@@ -24,6 +25,7 @@ from motefit.data.splits import PARTS
 from motefit.data.stamps import Times
 from motefit.data.table_reader import Progress, SeriesTable, read_table
 from motefit.data.windows import Windows, cut_windows
+from motefit.spec.codec import nearest
 from motefit.spec.errors import DataError
 from motefit.spec.normalization import Normalization
 from motefit.spec.tasks.series_spec import SeriesData
@@ -79,6 +81,32 @@ class Series:
         """First usable row of each group that has one."""
         return tuple(np.flatnonzero(np.diff(self.file_groups[self.usable], prepend=-1)).tolist())
 
+    def of_group(self, name: str) -> "Series":
+        """Return the rows of one group.
+
+        Raises:
+            DataError: for a group that is not there.
+        """
+        if name not in self.group_names:
+            raise DataError(
+                f"{self.path}: there is no group {name!r}{nearest(name, self.group_names)}; "
+                f"available: {', '.join(self.group_names)}"
+            )
+        mine = self.file_groups == self.group_names.index(name)
+        kept = mine[self.usable]
+        first = int(np.argmax(kept)) if kept.any() else 0
+        inside = (first, first + int(kept.sum()))
+        return replace(
+            self,
+            file_times=self.file_times[mine],
+            file_zones=None if self.file_zones is None else self.file_zones[mine],
+            usable=self.usable[mine],
+            values=self.values[kept],
+            filled=self.filled[kept],
+            runs=tuple((a - first, b - first) for a, b in self.runs if inside[0] <= a < inside[1]),
+            file_groups=self.file_groups[mine],
+        )
+
     @property
     def missing_rows(self) -> int:
         """Rows dropped because a value was missing."""
@@ -118,6 +146,7 @@ class SeriesDataset:
         key: SHA-256 (hex) of columns, steps, rows and split; independent of the file's location.
         group_names: stations or devices, each a series of its own; one empty name for a single one.
         notes: sentences on what was left out, changed or looks odd when the data were read.
+        oddities: per input column, spikes and stuck values.
         whole: whether every window is in each of the three sets, to score a whole file.
     """
 
@@ -142,6 +171,7 @@ class SeriesDataset:
     key: str
     group_names: tuple[str, ...] = ("",)
     notes: tuple[str, ...] = ()
+    oddities: tuple[Oddities, ...] = ()
     whole: bool = False
 
     @property
@@ -201,6 +231,7 @@ def load_series(
         key=_key(series, segments, data),
         group_names=series.group_names,
         notes=series.notes,
+        oddities=tuple(find_oddities(times, column, series.runs) for column in series.values.T),
         whole=whole,
     )
 

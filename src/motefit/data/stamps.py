@@ -63,13 +63,14 @@ class TimeRule:
         whole = len(letters) > 1 and all(letters) and not self.time_format
         return "".join(letters) if whole else ""
 
-    def is_time(self, texts: Sequence[str]) -> bool:
-        """Tell whether one row's texts are a time."""
+    def time_of(self, texts: Sequence[str]) -> np.datetime64 | None:
+        """Return the time that one row's texts give; None if they give none."""
         try:
-            read_stamps([[text] for text in texts], self, lambda _: "")
+            times, _ = read_stamps([[text] for text in texts], self, lambda _: "")
         except DataError:
-            return False
-        return True
+            return None
+        first: np.datetime64 = times[0]
+        return first
 
 
 def parse_time(text: str, time_format: str) -> datetime:

@@ -150,7 +150,7 @@ def _read_file(
     group = (data.group,) if data.group else ()
     names = (*rule.columns, *group, *(long or data.inputs))
     wanted = Wanted(
-        columns=names, is_time=rule.is_time, time=rule.columns, separator=data.separator,
+        columns=names, time_of=rule.time_of, time=rule.columns, separator=data.separator,
         skip_lines=data.skip_lines, table=data.table,
     )  # fmt: skip
     raw = open_table(path, wanted)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from motefit.data.text_files import COMPRESSED, open_bytes, unreadable
 from motefit.spec.errors import DataError
 from motefit.spec.registry import Registry
@@ -41,7 +43,7 @@ class Wanted:
 
     Attributes:
         columns: names that the table should have.
-        is_time: whether a row has a time; called with one text per column of ``time``.
+        time_of: time of a row, from one text per column of ``time``; None if they give none.
         time: names of the time columns; the first of ``columns``.
         separator: of a CSV file; empty: found in the header.
         skip_lines: lines below a CSV file's header that are not data.
@@ -49,7 +51,7 @@ class Wanted:
     """
 
     columns: tuple[str, ...]
-    is_time: Callable[[Sequence[str]], bool]
+    time_of: Callable[[Sequence[str]], np.datetime64 | None]
     time: tuple[str, ...]
     separator: str = ""
     skip_lines: int = 0

@@ -142,7 +142,7 @@ def _find_header(path: Path, first: list[str], wanted: Wanted) -> tuple[int, str
 
 def _is_header(line: str) -> bool:
     text = line.strip()
-    return bool(text) and not text.lower().strip('"').startswith("sep=")
+    return bool(text) and not text.lower().strip('"').startswith(("sep=", *_ANNOTATIONS))
 
 
 def _fits(line: str, separator: str, wanted: Wanted) -> bool:
@@ -168,13 +168,14 @@ def _frequent(header: str, wanted: Wanted) -> str:
 
 
 def _has_row_names(header: tuple[str, ...], start: list[list[str]], wanted: Wanted) -> bool:
-    """Tell whether the times are right if the first field has no name, and only then."""
+    """Tell whether the first field has no name: the times are then right, or later (epochs)."""
     row = start[0]
     if not set(wanted.time) <= set(header):
         return bool(row[-1].strip())
     places = [header.index(name) for name in wanted.time]
     shifted, plain = ([row[place + shift] for place in places] for shift in (1, 0))
-    return wanted.is_time(shifted) and not wanted.is_time(plain)
+    named, unnamed = wanted.time_of(plain), wanted.time_of(shifted)
+    return unnamed is not None and (named is None or bool(unnamed > named))
 
 
 def _fitted(path: Path, line: int, row: list[str], header: tuple[str, ...]) -> list[str]:

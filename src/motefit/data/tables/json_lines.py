@@ -12,6 +12,8 @@ from motefit.spec.errors import DataError
 
 _LOOK_AHEAD = 1000
 """Objects whose keys make the header."""
+_BLANK = b"\xef\xbb\xbf\xff\xfe \t\r\n"
+"""Byte order marks and white space; zero bytes are those of UTF-16."""
 
 
 def open_json(path: Path, wanted: Wanted) -> RawTable:
@@ -75,7 +77,7 @@ def _object(path: Path, place: str, found: object) -> dict[str, str]:
 FORMS.register(
     "JSON lines",
     Form(
-        starts=lambda head: head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[{", b"[\n")),
+        starts=lambda head: head[:200].replace(b"\0", b"").lstrip(_BLANK).startswith((b"{", b"[")),
         open=open_json,
     ),
 )
