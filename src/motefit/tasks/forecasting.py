@@ -130,7 +130,7 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         rows = forecast_baselines(
             dataset.targets,
             tuple(dataset.inputs.index(name) for name in dataset.targets),
-            train=(dataset.train.inputs, dataset.train.targets),
+            train=dataset.train,
             test=(dataset.parts[part].inputs, dataset.parts[part].targets),
         )
         return {name: _measurement(errors) for name, errors in rows.items()}
