@@ -60,7 +60,7 @@ class Forecast(Printable):
         return [self._origin(), *notes, table]
 
     def to_csv(self) -> str:
-        """Format the steps as CSV: ISO 8601 times, with a zone where one is known, and the targets."""
+        """Format the steps as CSV: ISO 8601 times, with their zone if one is known, and targets."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["time", *self.targets])
