@@ -414,3 +414,35 @@ def test_several_files_are_one_series(write, tmp_path):
         read_series(tmp_path, spec())
     with pytest.raises(DataError, match="no file has such a name"):
         read_series(tmp_path / "z*.csv", spec())
+
+
+def test_readings_at_times_of_their_own_are_resampled(write):
+    rows = [
+        f"{name},{value},2024-03-25T{i // 6:02}:{i % 6}{shift}:11.250Z"
+        for i in range(12)
+        for name, value, shift in (("sensor.t", 20 + i, 2), ("sensor.rh", 50 - i, 7))
+    ]
+    path = write(text(rows, "entity_id,state,last_changed"))
+    with pytest.raises(DataError, match=r'quantities have other times, set .* resample = "last"'):
+        read_series(path, spec(**LONG))
+    found = read_series(path, spec(**LONG, resample="last"))
+    assert found.values.tolist() == [[20 + i, 50 - i] for i in range(12)]
+
+
+def test_newest_row_first_blank_rows_and_spaces(write):
+    newest_first = [*lines(9)[::-1], ",,", " , , "]
+    found = read_series(write(text(newest_first)), spec())
+    assert found.values[:, 0].tolist() == [20.0 + i for i in range(9)]
+    assert "the newest row is the first one" in found.notes[0]
+    rows = [f'"{i}" "{stamp(i)}" {i} 5' for i in range(9)]
+    found = read_series(write(text(rows, '"time" "T" "rh"')), spec())
+    assert found.values[:, 0].tolist() == list(range(9))
+
+
+@pytest.mark.parametrize("zone", ["+0200", " +0200", " +02:00", "+02"])
+def test_ways_to_write_a_zone(write, zone):
+    found = read_series(write(text([f"2024-03-25 02:00:00{zone},1,2"])), spec())
+    assert (str(found.times[0]), found.file_zones.tolist()) == ("2024-03-25T00:00:00", [7200])
+    for utc in ("Z", " UTC", " GMT", "+00:00"):
+        found = read_series(write(text([f"2024-03-25 00:00:00{utc},1,2"])), spec())
+        assert (str(found.times[0]), found.file_zones.tolist()) == ("2024-03-25T00:00:00", [0])

@@ -275,8 +275,12 @@ def read_series(path: Path, data: SeriesData, *, progress: Progress | None = Non
         values, filled = hold(values, runs, steps=data.max_filled_steps)
     usable = _usable(table, values, filled, grid)
     if not usable.any():
+        remedy = ""
+        if data.series and not data.resample:
+            remedy = '; if the quantities have other times, set [data] resample = "last" or "mean"'
         raise DataError(
-            f"{path}: every row has a missing value in {', '.join(data.inputs)}{_told(notes)}"
+            f"{path}: every row has a missing value in {', '.join(data.inputs)}{remedy}"
+            f"{_told(notes)}"
         )
     return Series(
         path=path,

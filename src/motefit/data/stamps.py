@@ -32,13 +32,24 @@ _ISO = re.compile(
 )
 _DIGITS_OF_EPOCH = {9: "epoch-s", 10: "epoch-s", 12: "epoch-ms", 13: "epoch-ms",
                     16: "epoch-us", 19: "epoch-ns"}  # fmt: skip
+_ZONE = re.compile(r"\s+(?:UTC|GMT|Z|([+-]\d\d:?\d\d))\Z")
+"""A zone that is not written as ISO 8601 writes it, directly behind the time."""
 GUESSES = (
     *("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M"),
     *("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M"),
     *("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%d/%m/%Y %I:%M:%S %p", "%d/%m/%Y %I:%M %p"),
     *("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%d.%m.%y %H:%M", "%d/%m/%y %H:%M"),
     *("%m/%d/%y %H:%M", "%Y-%m-%d %I:%M:%S %p", "%d %b %Y %H:%M:%S", "%d %b %Y %H:%M"),
-    *("%Y-%m-%d %H", "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y"),
+    *(
+        "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%d %H:%M",
+        "%Y-%m-%d %H",
+        "%Y%m%d%H%M%S",
+        "%Y%m%d%H%M",
+        "%d.%m.%Y",
+        "%d/%m/%Y",
+        "%m/%d/%Y",
+    ),
     *("%H:%M:%S", "%H:%M"),
 )
 """Formats that an error proposes where they read the text."""
@@ -95,12 +106,14 @@ def parse_time(text: str, time_format: str) -> datetime:
     if not time_format:
         if text.isdigit() and len(text) > 8:
             raise ValueError(text)
-        return datetime.fromisoformat(text.removesuffix(" UTC") + "Z" * text.endswith(" UTC")) + (
-            later
-        )
+        return datetime.fromisoformat(_ZONE.sub(_joined_zone, text)) + later
     if "%p" in time_format:
         text = _HALF_DAY.sub(r"\1M", text)
     return datetime.strptime(text, time_format) + later  # noqa: DTZ007 - a zone is optional
+
+
+def _joined_zone(found: re.Match[str]) -> str:
+    return found[1] or "Z"
 
 
 def read_stamps(

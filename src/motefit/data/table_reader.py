@@ -172,7 +172,7 @@ def _read_file(
         )
     times, zones, values, lines, series, codes = zip(*chunks, strict=True)
     zoned = [zone for zone in zones if zone is not None]
-    return _FilePart(
+    part = _FilePart(
         raw=raw,
         example=example,
         times=np.concatenate(times),
@@ -182,6 +182,25 @@ def _read_file(
         series=np.concatenate(series) if long else None,
         groups=np.concatenate(codes),
         outside=reader.outside,
+    )
+    return part if not _newest_first(part.times) else _backwards(path, part)
+
+
+def _newest_first(times: Times) -> bool:
+    return len(times) > 1 and bool((np.diff(times) < np.timedelta64(0)).all())
+
+
+def _backwards(path: Path, part: _FilePart) -> _FilePart:
+    """Return the rows of a file from its last one to its first."""
+    part.raw.notes.append(f"{path}: the newest row is the first one; it is read from its end")
+    return replace(
+        part,
+        times=part.times[::-1],
+        zones=None if part.zones is None else part.zones[::-1],
+        values=part.values[::-1],
+        lines=part.lines[::-1],
+        series=None if part.series is None else part.series[::-1],
+        groups=part.groups[::-1],
     )
 
 

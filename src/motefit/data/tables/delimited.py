@@ -11,7 +11,8 @@ from motefit.data.text_files import text_lines
 from motefit.spec.errors import DataError
 
 CsvReader = Any  # what csv.reader returns has no public name before Python 3.13
-SEPARATORS = ",;\t|"
+SEPARATORS = ",;\t| "
+"""The last one only where no other isolates the named columns, as R's ``write.table`` does."""
 _HEADER_LINES = 60
 """Lines among which the header is looked for."""
 ROW_NAME = "row name"
@@ -108,11 +109,13 @@ class _Body:
         """Give all rows the header's width, and leave out headers and annotations."""
         width, header = len(self.header), list(self.header)
         last = header[-1]
-        if all(len(row) == width and row[-1] != last and row[0][:1] != "#" for row in rows):
+        if all(
+            len(row) == width and row[-1] != last and row[0][:1] not in {"", "#"} for row in rows
+        ):
             return numbers, rows
         kept: tuple[list[int], list[list[str]]] = [], []
         for number, row in zip(numbers, rows, strict=True):
-            if row[0].startswith(_ANNOTATIONS):
+            if row[0].startswith(_ANNOTATIONS) or not any(map(str.strip, row)):
                 continue
             fitted = row if len(row) == width else _fitted(self._path, number, row, self.header)
             if [name.strip() for name in fitted] == header:
@@ -164,7 +167,7 @@ def _frequent(header: str, wanted: Wanted) -> str:
         for separator in SEPARATORS
         if len(names := _names(header, separator)) > 1 and set(names) & set(wanted.columns)
     )
-    return next(isolating, max(SEPARATORS, key=header.count))
+    return next(isolating, max(SEPARATORS.rstrip(), key=header.count))
 
 
 def _has_row_names(header: tuple[str, ...], start: list[list[str]], wanted: Wanted) -> bool:
