@@ -397,6 +397,9 @@ def test_half_seconds_are_kept_apart(write):
 def test_step_below_the_resolution_is_refused(write, minutes, step):
     with pytest.raises(DataError, match=r"cannot be told apart.*distances between rows: 1 (min|s)"):
         read_series(write(text(lines(9, minutes))), spec(step_minutes=step))
+    twice = [line for line in lines(9, minutes) for _ in range(2)]
+    with pytest.raises(DataError, match=r"cannot be told apart.*distances between rows: "):
+        read_series(write(text(twice)), spec(step_minutes=step))
 
 
 def test_several_files_are_one_series(write, tmp_path):

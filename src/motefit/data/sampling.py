@@ -58,13 +58,8 @@ def step_of(step_minutes: float) -> np.timedelta64:
 
 
 def find_grid(table: SeriesTable, data: SeriesData) -> tuple[Grid, list[str]]:
-    """Choose the tolerance, and say so where it makes a difference.
-
-    Raises:
-        DataError: for a step below the resolution of the times.
-    """
+    """Choose the tolerance, and say so where it makes a difference."""
     step = step_of(data.step_minutes)
-    _require_resolution(table, step)
     deviation = np.abs(_distances(table) - step)
     exact = deviation == np.timedelta64(0)
     percent = data.tolerance_percent
@@ -84,7 +79,12 @@ def find_grid(table: SeriesTable, data: SeriesData) -> tuple[Grid, list[str]]:
     return Grid(step=step, tolerance=tolerance), notes
 
 
-def _require_resolution(table: SeriesTable, step: np.timedelta64) -> None:
+def require_resolution(table: SeriesTable, step: np.timedelta64) -> None:
+    """Make sure that the times can tell two rows apart that are one step apart.
+
+    Raises:
+        DataError: for times that are all whole minutes, seconds or milliseconds, and a step below.
+    """
     times = table.times.astype("datetime64[us]").astype(np.int64)
     for unit in (60_000_000, 1_000_000, 1_000):
         if step < np.timedelta64(unit, "us") and not (times % unit).any():

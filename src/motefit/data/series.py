@@ -15,8 +15,8 @@ from motefit.data.oddities import Oddities, find_oddities
 from motefit.data.sampling import (
     Grid,
     distances_text,
-    duration,
     find_grid,
+    require_resolution,
     resampled,
     step_of,
     with_absent_rows,
@@ -260,6 +260,7 @@ def read_series(path: Path, data: SeriesData, *, progress: Progress | None = Non
         table = resampled(table, step_of(data.step_minutes), data.resample)
         _require_rows(table, path)
     else:
+        require_resolution(table, step_of(data.step_minutes))
         table, repeated = _in_order(table, data)
     distances = distances_text(table)
     grid, found = find_grid(table, data)
@@ -452,7 +453,6 @@ def _order_remedy(
 ) -> str:
     """Say what to do about a time that does not increase."""
     step = step_of(data.step_minutes)
-    stamp = table.times[row]
     dates_only = bool((table.times == table.times.astype("datetime64[D]")).all())
     if dates_only and step < np.timedelta64(1, "D"):
         split = split_time(table.header, [table.example])
@@ -462,10 +462,6 @@ def _order_remedy(
             "the clock seems to have been put back at the end of daylight-saving time: set [data] "
             'timezone to that of the clock, as "Europe/Berlin"'
         )
-    if len(earlier) and stamp == stamp.astype("datetime64[m]") and step < np.timedelta64(1, "m"):
-        return f"the times are in whole minutes, the step is {duration(step)}: write seconds"
-    if len(earlier) and stamp == stamp.astype("datetime64[s]") and step < np.timedelta64(1, "s"):
-        return f"the times are in whole seconds, the step is {duration(step)}: write fractions"
     remedy = "remove one of the lines" if len(earlier) else "sort the lines by time"
     if repeats:
         remedy += ', or set [data] repeated_rows = "drop", as the values are the same'
