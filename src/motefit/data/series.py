@@ -548,7 +548,7 @@ def _remedy(series: Series, data: SeriesData, span: int) -> str:
             f"check step_minutes: rows are mostly {usual:.6g} min apart; set it to that, or [data] "
             'resample = "mean" or "last" for a longer step'
         )
-    if len(apart) and (apart != step).mean() > 0.2 and near.mean() > 0.5:
+    if series.gaps and (apart != step).mean() > 0.2 and near.mean() > 0.5:
         percent = float(np.quantile(np.abs(apart[near] - step) / step, 0.99)) * 100
         return (
             f"set [data] tolerance_percent = {max(1, round(percent * 1.2))} to let such distances "
