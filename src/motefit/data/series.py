@@ -276,13 +276,7 @@ def read_series(path: Path, data: SeriesData, *, progress: Progress | None = Non
         values, filled = hold(values, runs, steps=data.max_filled_steps)
     usable = _usable(table, values, filled, grid)
     if not usable.any():
-        remedy = ""
-        if data.series and not data.resample:
-            remedy = '; if the quantities have other times, set [data] resample = "last" or "mean"'
-        raise DataError(
-            f"{path}: every row has a missing value in {', '.join(data.inputs)}{remedy}"
-            f"{_told(notes)}"
-        )
+        raise _nothing_usable(path, data, notes)
     return Series(
         path=path,
         inputs=data.inputs,
@@ -297,6 +291,15 @@ def read_series(path: Path, data: SeriesData, *, progress: Progress | None = Non
         group_names=table.group_names,
         notes=tuple(notes),
         distances=distances,
+    )
+
+
+def _nothing_usable(path: Path, data: SeriesData, notes: Sequence[str]) -> DataError:
+    remedy = ""
+    if data.series and not data.resample:
+        remedy = '; if the quantities have other times, set [data] resample = "last" or "mean"'
+    return DataError(
+        f"{path}: every row has a missing value in {', '.join(data.inputs)}{remedy}{_told(notes)}"
     )
 
 

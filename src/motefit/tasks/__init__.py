@@ -93,7 +93,7 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
         raise RecipeError(f"all data as test set: not for {self.name}; leave --all out")
 
     def scope(self, recipe: Recipe, dataset: Dataset) -> str:
-        """Which of the data are the test set, in words; empty where nothing needs to be said."""
+        """Describe which of the data are the test set; empty if nothing needs to be said."""
         del recipe, dataset
         return ""
 

@@ -42,12 +42,12 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
     def load_whole(
         self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None
     ) -> SeriesDataset:
-        """Every window of a file as test set."""
+        """Load a file with every window in the test set."""
         path = data or self._synthesize(recipe)
         return load_series(path, recipe.data, whole=True, progress=progress)
 
     def scope(self, recipe: Recipe, dataset: SeriesDataset) -> str:
-        """The test set in words: a share of the file, or all of it."""
+        """Describe the test set: a share of the file, or all of it."""
         windows = f"{len(dataset.test)} windows"
         if dataset.whole:
             return (
