@@ -84,6 +84,15 @@ class TimeRule:
         return first
 
 
+def coarse(times: Times) -> Times:
+    """Return times in the coarsest of [s], [ms] and [us] that holds them."""
+    for unit in ("s", "ms"):
+        found = times.astype(f"datetime64[{unit}]")
+        if (found == times).all():
+            return found
+    return times
+
+
 def parse_time(text: str, time_format: str) -> datetime:
     """Read one time by a recipe's format, or as ISO 8601 if that is empty.
 
