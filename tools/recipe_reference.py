@@ -165,7 +165,7 @@ def _knobs(build: Callable[..., Any]) -> list[str]:
 
 def _item(name: str, hint: object, default: object, text: str) -> str:
     given = name  # a required key
-    if default is not dataclasses.MISSING:
+    if default is not dataclasses.MISSING and default is not None:
         value = dumps_toml({"x": encode(default)}).removeprefix("x = ").strip()
         given = f"{name} = {'{}' if default == {} else value}"
     first, *rest = _markdown(text).split("\n")

@@ -1,5 +1,7 @@
 """``motefit kws``, ``forecast``, ``inspect`` and ``recipes``."""
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -259,3 +261,53 @@ def test_square_brackets_in_names_are_not_markup(refused, invoke, climate_run, t
     model = Path(shutil.copy(climate_run.bundle, folder / "m:smile:.zip"))
     assert str(folder) in refused("inspect", folder / "no.zip")
     assert f"{folder}/m:smile:.zip" in invoke("inspect", model).stdout
+
+
+def test_a_forecast_as_csv(invoke, climate_run):
+    written = invoke("forecast", climate_run.bundle, climate_run.data, "--format", "csv").stdout
+    names, *rows = csv.reader(io.StringIO(written))
+    assert names == ["time", "T (degC)", "rh (%)"]
+    told = json.loads(
+        invoke("forecast", climate_run.bundle, climate_run.data, "--format", "json").stdout
+    )
+    for row, step in zip(rows, told, strict=True):
+        assert datetime.fromisoformat(row[0]) == datetime.fromisoformat(step["time"])
+        assert [float(text) for text in row[1:]] == [step[name] for name in names[1:]]
+
+
+def test_a_new_file_is_scored_on_its_last_tenth_or_whole(invoke, climate_run, tmp_path):
+    """A new file of one run: 4 rows in, 2 out."""
+    lines = climate_run.data.read_text().splitlines()
+    path = tmp_path / "later.csv"
+    path.write_text("\n".join([lines[0], *lines[1:401]]))
+    common = ("check", climate_run.bundle, "--data", path, "--out", tmp_path / "checked")
+    part = invoke(*common).stdout
+    assert "scored on the last 10 % of each gap-free run, 35 windows; --all" in part
+    whole = json.loads(invoke(*common, "--all", "--json").stdout)
+    assert whole["scope"].startswith("the whole file, 395 windows")
+
+
+def test_all_data_of_words_cannot_be_scored(refused, tones_run, tmp_path):
+    said = refused("check", tones_run.bundle, "--data", tones_run.data, "--all",
+                   "--out", tmp_path / "checked")  # fmt: skip
+    assert "leave --all out" in said
+
+
+def test_a_forecast_for_a_station_of_several(invoke, refused, climate_run, tmp_path):
+    loaded = load_bundle(climate_run.bundle)
+    recipe = {**loaded.card.recipe, "data": {**loaded.card.recipe["data"], "group": "station"}}
+    bundle = tmp_path / "grouped.zip"
+    write_bundle(bundle, loaded.model, replace(loaded.card, recipe=recipe))
+    lines = climate_run.data.read_text().splitlines()[:9]
+    path = tmp_path / "stations.csv"
+    rows = [f"{line},{name}" for line in lines[1:] for name in ("roof", "yard")]
+    path.write_text("\n".join([f"{lines[0]},station", *rows]))
+    said = refused("forecast", bundle, path)
+    assert "name one with --group: roof, yard" in said
+    assert "no group 'yrad' (did you mean 'yard'?)" in refused(
+        "forecast", bundle, path, "--group", "yrad"
+    )
+    plain = tmp_path / "plain.csv"
+    plain.write_text("\n".join(lines))
+    own = invoke("forecast", bundle, path, "--group", "yard", "--format", "csv").stdout
+    assert own == invoke("forecast", climate_run.bundle, plain, "--format", "csv").stdout

@@ -118,7 +118,7 @@ def test_a_score_on_lossy_data_is_the_oracles(
     found = forecast_baselines(
         dataset.targets,
         (1,),
-        train=(dataset.train.inputs, dataset.train.targets),
+        train=dataset.train,
         test=(dataset.test.inputs, dataset.test.targets),
     )
     assert found["persistence"].mae[0] == pytest.approx(np.mean(scores), rel=1e-12)

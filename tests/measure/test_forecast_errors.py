@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.data.series import load_series
+from motefit.measure import baselines
 from motefit.measure.baselines import LeastSquares, forecast_baselines, persistence
 from motefit.measure.forecast_errors import measure_errors, score_forecast
 from motefit.spec.errors import DataError
@@ -102,11 +103,27 @@ def test_least_squares_near_twenty_million(tmp_path):
     found = forecast_baselines(
         dataset.targets,
         (0,),
-        train=(dataset.train.inputs, dataset.train.targets),
+        train=dataset.train,
         test=(dataset.test.inputs, dataset.test.targets),
     )
     assert found["least squares"].mae[0] < 1e-6
     assert found["persistence"].mae == pytest.approx((0.35,), abs=1e-6)
+
+
+def test_least_squares_in_blocks_finds_the_same_solution(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    start = np.datetime64("2020-01-01T00:00")
+    walk = 20 + rng.standard_normal(900).cumsum()
+    lines = [f"{start + i * np.timedelta64(10, 'm')},{x:.3f}" for i, x in enumerate(walk)]
+    path = tmp_path / "s.csv"
+    path.write_text("\n".join(["time,x", *lines]))
+    data = SeriesData(time="time", time_format="", inputs=("x",), targets=("x",))
+    train = load_series(path, data).train
+    whole = LeastSquares.fit_windows(train)
+    monkeypatch.setattr(baselines, "BLOCK", 70)
+    blocks = LeastSquares.fit_windows(train)
+    np.testing.assert_allclose(blocks.weight, whole.weight, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(blocks.intercept, whole.intercept, rtol=0, atol=1e-7)
 
 
 @pytest.mark.data
@@ -125,7 +142,7 @@ def test_the_known_figures_of_the_climate_series(real_data, steps, naive, linear
     found = forecast_baselines(
         dataset.targets,
         (0, 1),
-        train=(dataset.train.inputs, dataset.train.targets),
+        train=dataset.train,
         test=(dataset.test.inputs, dataset.test.targets),
     )
     assert found["persistence"].mae == pytest.approx(naive, abs=5.1e-4)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from motefit.data.fetch.datasets import dataset_names
+from motefit.data.tables import FORMS
 from motefit.graph.families import families
 from motefit.report.sections import sections
 from motefit.spec.frontend import FEATURE_KINDS
@@ -30,6 +31,7 @@ REGISTRIES: dict[str, tuple[Callable[[], Sized], str]] = {
     "compressors": (compressors, "motefit.train.compressors"),
     "families": (families, "motefit.graph.families"),
     "report sections": (sections, "motefit.report.sections"),
+    "forms of tables": (FORMS.names, "motefit.data.tables"),
     "data sets": (dataset_names, "motefit.data.fetch.datasets"),
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from motefit.api.progress_display import Progress, open_progress
 from motefit.data.speech import BrokenFile
+from motefit.data.tables import is_table
 from motefit.recipes.catalog import find_recipe
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import ModelSpec, Recipe
@@ -50,7 +51,7 @@ def audit(
     ()
 
     Args:
-        data: folder of words, or CSV file.
+        data: folder of words; or a table, a folder of tables or a pattern.
         recipe: recipe whose [data] section says how to read and split; None: all words of a folder
             in a seeded split, or the default columns of a CSV file.
         progress: how progress is shown, see :func:`motefit.fit`.
@@ -71,7 +72,7 @@ def audit(
 
 def _default_recipe(data: Path) -> Recipe:
     model = ModelSpec(family="linear")
-    if data.suffix.lower() == ".csv":
+    if is_table(data):
         section = series_spec.SeriesData()
         return Recipe(name="audit", task=series_spec.NAME, data=section, model=model)
     return Recipe(

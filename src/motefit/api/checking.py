@@ -16,6 +16,7 @@ def check(
     data: str | Path | None = None,
     recipe: str | Path | Recipe | None = None,
     out: str | Path | None = None,
+    whole: bool = False,
     progress: Progress = "auto",
 ) -> CheckResult:
     """Measure a model file on the test set of the data, from its bytes alone.
@@ -28,10 +29,12 @@ def check(
     Args:
         model: bundle, .tflite with its card, or name of a shipped model; with ``recipe`` any
             .tflite file or zip of one.
-        data: folder of words, or CSV file; None synthesizes data by the recipe.
+        data: folder of words; or a table, a folder of tables or a pattern; None synthesizes data by
+            the recipe.
         recipe: recipe whose budget and [data] section replace the card's, by name, path or as a
             Recipe; for a file without a card its front end is used too.
         out: folder for certificate and report; None: ``<model>-check`` beside the model.
+        whole: score all windows of a file, not only its last part; for forecasters.
         progress: how progress is shown, see :func:`motefit.fit`.
 
     Returns:
@@ -48,5 +51,6 @@ def check(
             None if data is None else Path(data),
             recipe=None if recipe is None else find_recipe(recipe),
             out=None if out is None else Path(out),
+            whole=whole,
             listener=listener,
         )

@@ -1,5 +1,7 @@
-"""``forecast``: predict the steps that follow a window of a CSV file."""
+"""``forecast``: predict the steps that follow a window of a table."""
 
+import csv
+import io
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -7,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.csv_table import Times, parse_time
+from motefit.data.sampling import step_of
 from motefit.data.series import Series, read_series
+from motefit.data.stamps import Times, parse_time
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.forecaster import Forecaster
 from motefit.runtime.quiet import silence_litert
@@ -33,6 +36,7 @@ class Forecast(Printable):
         targets: names of the predicted columns.
         values: float64 (output_steps, targets), in the columns' own units.
         filled_inputs: number of missing values in the window, which are held from earlier rows.
+        notes: sentences on what was left out or changed when the file was read.
     """
 
     input_end: np.datetime64
@@ -42,6 +46,7 @@ class Forecast(Printable):
     targets: tuple[str, ...]
     values: npt.NDArray[np.float64]
     filled_inputs: int
+    notes: tuple[str, ...] = ()
 
     def content(self) -> list[Item]:
         """List where the input ends, and a row for each step."""
@@ -50,7 +55,18 @@ class Forecast(Printable):
             for time, row in zip(self.times, self.values, strict=True)
         ]
         align = "l" + "r" * len(self.targets)
-        return [self._origin(), ResultTable(titles=("time", *self.targets), align=align, rows=rows)]
+        notes = [f"note: {note}" for note in self.notes]
+        table = ResultTable(titles=("time", *self.targets), align=align, rows=rows)
+        return [self._origin(), *notes, table]
+
+    def to_csv(self) -> str:
+        """Format the steps as CSV: ISO 8601 times, with their zone if one is known, and targets."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["time", *self.targets])
+        for time, row in zip(self.times, self.values.tolist(), strict=True):
+            writer.writerow([f"{time}{self.zone}", *row])
+        return text.getvalue()
 
     def written(self, time: np.datetime64) -> str:
         """Format a time with its zone."""
@@ -71,13 +87,18 @@ class Forecast(Printable):
 
 
 def forecast(
-    model: str | Path, series: str | Path, *, at: str = "", stale_ok: bool = False
+    model: str | Path,
+    series: str | Path,
+    *,
+    at: str = "",
+    group: str = "",
+    stale_ok: bool = False,
 ) -> Forecast:
-    """Predict the steps that follow the newest row of a CSV file.
+    """Predict the steps that follow the newest row of a table.
 
-    The file is read by the rules of the recipe in the card: time column and format, sentinels,
-    missing values and repeated rows. A window ends at a row without a missing value, as in
-    training.
+    The file is read by the rules of the recipe in the card: time columns and format, zone,
+    sentinels, missing values and repeated rows. A window ends at a row without a missing value, as
+    in training.
 
     >>> import motefit, pathlib, tempfile
     >>> csv = pathlib.Path(tempfile.mkdtemp(), "climate.csv")
@@ -87,9 +108,10 @@ def forecast(
 
     Args:
         model: bundle, .tflite with its card, or name of a shipped model.
-        series: the CSV file.
+        series: the file, a folder of files, or a pattern.
         at: time of the row to forecast from, in ISO 8601 or the recipe's format, by the file's own
             clock unless it has a zone; empty: the newest row.
+        group: station to forecast for, in a file of several.
         stale_ok: whether to use the last earlier window if none ends at that row.
 
     Raises:
@@ -105,14 +127,14 @@ def forecast(
     forecaster = Forecaster(bundle.model, bundle.card.io)
     io = forecaster.io
     data = _reading(bundle.card)
-    found = read_series(Path(series), data)
+    found = _of_group(read_series(Path(series), data), group)
     asked = _row_at(found, at, data.time_format) if at else len(found.file_times) - 1
     end = _window_end(found, asked, io, stale_ok=stale_ok)
     row = int(found.usable[:end].sum())
     window = slice(row + 1 - io.input_steps, row + 1)
     zone = _zone(found, end)
     input_end = found.file_times[end] + zone
-    step = np.timedelta64(round(io.step_minutes * 60), "s")
+    step = _plain(step_of(io.step_minutes))
     return Forecast(
         input_end=input_end,
         newest=found.file_times[-1] + zone,
@@ -121,7 +143,22 @@ def forecast(
         targets=io.targets,
         values=forecaster.predict(found.values[window]),
         filled_inputs=int(found.filled[window].sum()),
+        notes=found.notes,
     )
+
+
+def _of_group(series: Series, group: str) -> Series:
+    """Return the rows of one station; those of the only one if none is named.
+
+    Raises:
+        DataError: for a station that is not there, or none named of several.
+    """
+    if not group and len(series.group_names) > 1:
+        raise DataError(
+            f"{series.path}: the file has {len(series.group_names)} groups; name one with --group: "
+            f"{', '.join(series.group_names)}"
+        )
+    return series.of_group(group) if group else series
 
 
 def _reading(card: Card) -> SeriesData:
@@ -137,7 +174,7 @@ def _window_end(series: Series, asked: int, io: SeriesIO, *, stale_ok: bool) -> 
     Raises:
         DataError: if no window ends there.
     """
-    run_start = np.repeat([a for a, _ in series.runs], [b - a for a, b in series.runs])
+    run_start = np.repeat([a for a, _ in series.runs], [b - a for a, b in series.runs]).astype(int)
     behind = np.arange(len(run_start)) - run_start + 1
     ends = (behind >= io.input_steps) & ~series.filled.any(axis=1)
     rows = np.flatnonzero(series.usable)
@@ -173,7 +210,7 @@ def _row_at(series: Series, at: str, time_format: str) -> int:
         DataError: if the text is not a time, or not exactly one row has the time.
     """
     moment = _parsed(at, time_format)
-    clock = np.datetime64(moment.replace(tzinfo=None), "s")
+    clock = np.datetime64(moment.replace(tzinfo=None), "us")
     offset = moment.utcoffset()
     if offset is None:
         times = np.array([t + _zone(series, i) for i, t in enumerate(series.file_times)])
@@ -220,6 +257,12 @@ def _zone(series: Series, row: int) -> np.timedelta64:
 
 def _seconds(count: float) -> np.timedelta64:
     return np.timedelta64(round(count), "s")
+
+
+def _plain(step: np.timedelta64) -> np.timedelta64:
+    """Return a step in whole seconds if it is one, so that times are written without fractions."""
+    seconds = step.astype("timedelta64[s]")
+    return seconds if seconds == step else step
 
 
 def _zone_text(seconds: int) -> str:

@@ -58,6 +58,7 @@ class CheckResult(Printable):
         same_data: whether the data are those the card was measured on; if not, accuracy and
             errors are not compared.
         report: path of the report; None if the extra ``report`` is not installed.
+        scope: which of the data were scored, in words; empty if they are the card's.
     """
 
     card: Card
@@ -66,6 +67,7 @@ class CheckResult(Printable):
     rounded: bool
     same_data: bool
     report: Path | None
+    scope: str = ""
 
     @property
     def met(self) -> bool:
@@ -79,9 +81,9 @@ class CheckResult(Printable):
         return [*found, *self._confirmation(), "", f"report  {report}"]
 
     def _confirmation(self) -> list[Item]:
+        found: list[Item] = [f"scored on {self.scope}"] if self.scope else []
         if self.differences is None:
-            return ["no card to compare with"]
-        found: list[Item] = []
+            return [*found, "no card to compare with"]
         if not self.same_data:
             found.append(
                 (
@@ -101,6 +103,7 @@ def check(
     *,
     recipe: Recipe | None = None,
     out: Path | None = None,
+    whole: bool = False,
     listener: Listener | None = None,
 ) -> CheckResult:
     """Measure a bundle, or a .tflite file of any origin, on the test set of the data.
@@ -111,6 +114,7 @@ def check(
         recipe: recipe whose budget and [data] section replace the card's; for a file without a
             card its front end is used too.
         out: folder for certificate and report; default: ``<model>-check`` beside the model.
+        whole: score all the data, not only their test set.
         listener: receives progress.
 
     Raises:
@@ -126,7 +130,8 @@ def check(
         raise RecipeError(f"{model} is a model for {card.task}; the recipe is for {task.name}")
     folder = out or model.with_name(f"{model.stem}-check")
     make_writable(folder)
-    dataset = task.load(recipe, data, progress=listener.loading)
+    load = task.load_whole if whole else task.load
+    dataset = load(recipe, data, progress=listener.loading)
     task.require_measured(recipe, dataset)
     listener.loaded(notes_of(task.audit(dataset)))
     io = card.io if card is not None else task.foreign_io(recipe, dataset, content)
@@ -149,6 +154,7 @@ def check(
         rounded=card is not None and _rounded(card.facts, shipped, same_data=same_data),
         same_data=same_data,
         report=_write(folder, shipped),
+        scope="" if same_data else task.scope(recipe, dataset),
     )
 
 

@@ -34,6 +34,7 @@ def check_json(result: "CheckResult") -> dict[str, Any]:
         "met": result.met,
         "differences": None if result.differences is None else encode(result.differences),
         "same_data": result.same_data,
+        "scope": result.scope,
         "report": None if result.report is None else str(result.report),
     }
 

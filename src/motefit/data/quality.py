@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from motefit.data.oddities import Oddities
 from motefit.data.series import SeriesDataset
 from motefit.data.speakers import unseen
 from motefit.data.speech import Clips, SpeechDataset
@@ -82,6 +83,9 @@ class SeriesAudit:
         first: time of the first window's last input row, ISO 8601.
         last: time of the last window's last input row, ISO 8601.
         ranges: per input column, smallest and largest value.
+        groups: stations or devices that the file has; empty for a single series.
+        oddities: per input column, spikes and stuck values.
+        reading: sentences on what was left out or changed when the data were read.
     """
 
     key: str
@@ -100,6 +104,9 @@ class SeriesAudit:
     first: str
     last: str
     ranges: Mapping[str, tuple[float, float]]
+    groups: tuple[str, ...]
+    oddities: Mapping[str, Oddities]
+    reading: tuple[str, ...]
 
 
 def audit_speech(dataset: SpeechDataset) -> SpeechAudit:
@@ -161,6 +168,9 @@ def audit_series(dataset: SeriesDataset) -> SeriesAudit:
         first=str(times.min()),
         last=str(times.max()),
         ranges=dict(zip(dataset.inputs, dataset.ranges, strict=True)),
+        groups=tuple(name for name in dataset.group_names if name),
+        oddities=dict(zip(dataset.inputs, dataset.oddities, strict=True)),
+        reading=dataset.notes,
     )
 
 

@@ -1,18 +1,32 @@
-"""Series in CSV files as windows: gaps and missing values split them; sets never share a row."""
+"""Series in files as windows: gaps and missing values split them; sets never share a row."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.csv_table import CsvTable, Times, read_table
 from motefit.data.holding import Floats, Mask, Segment, hold, without_outside_values
+from motefit.data.layout_hints import lost_hours
+from motefit.data.oddities import Oddities, find_oddities
+from motefit.data.row_order import in_order
+from motefit.data.sampling import (
+    Grid,
+    distances_text,
+    find_grid,
+    require_resolution,
+    resampled,
+    step_of,
+    with_absent_rows,
+)
 from motefit.data.splits import PARTS
+from motefit.data.stamps import Times, coarse
+from motefit.data.table_reader import Progress, SeriesTable, read_table
 from motefit.data.windows import Windows, cut_windows
+from motefit.spec.codec import nearest
 from motefit.spec.errors import DataError
 from motefit.spec.normalization import Normalization
 from motefit.spec.tasks.series_spec import SeriesData
@@ -26,10 +40,10 @@ class Series:
     """Usable rows of a series, and how they were obtained.
 
     Attributes:
-        path: of the file.
+        path: of the file, folder or pattern.
         inputs: names of the columns.
-        file_times: datetime64[s] (file rows,) of all rows, usable or not, strictly increasing; in
-            UTC if the file states zones.
+        file_times: datetime64 (file rows,) of all rows, usable or not, strictly increasing within
+            each group; in UTC if a zone is known; [s], or finer where the file is.
         file_zones: int64 (file rows,), seconds that each row's clock is ahead of UTC; None if the
             file states no zone.
         usable: bool (file rows,); the following attributes cover only these rows.
@@ -38,6 +52,10 @@ class Series:
             between the two, every row of the file has a known or a held value in every column.
         runs: gap-free stretches of rows, in order; together they contain every row.
         repeated_rows: rows dropped because they repeat an earlier row's time and values.
+        file_groups: int32 (file rows,), index of each row's group.
+        group_names: of the groups; one empty name where there are none.
+        notes: sentences on what was left out, changed or looks odd.
+        distances: the most frequent distances between rows, in words.
     """
 
     path: Path
@@ -49,11 +67,46 @@ class Series:
     filled: Mask
     runs: tuple[Segment, ...]
     repeated_rows: int
+    file_groups: npt.NDArray[np.int32]
+    group_names: tuple[str, ...]
+    notes: tuple[str, ...]
+    distances: str
 
     @property
     def times(self) -> Times:
-        """datetime64[s] (rows,) of the usable rows."""
+        """datetime64 (rows,) of the usable rows."""
         return self.file_times[self.usable]
+
+    @property
+    def group_starts(self) -> tuple[int, ...]:
+        """First usable row of each group that has one."""
+        return tuple(np.flatnonzero(np.diff(self.file_groups[self.usable], prepend=-1)).tolist())
+
+    def of_group(self, name: str) -> "Series":
+        """Return the rows of one group.
+
+        Raises:
+            DataError: for a group that is not there.
+        """
+        if name not in self.group_names:
+            raise DataError(
+                f"{self.path}: there is no group {name!r}{nearest(name, self.group_names)}; "
+                f"available: {', '.join(self.group_names)}"
+            )
+        mine = self.file_groups == self.group_names.index(name)
+        kept = mine[self.usable]
+        first = int(np.argmax(kept)) if kept.any() else 0
+        inside = (first, first + int(kept.sum()))
+        return replace(
+            self,
+            file_times=self.file_times[mine],
+            file_zones=None if self.file_zones is None else self.file_zones[mine],
+            usable=self.usable[mine],
+            values=self.values[kept],
+            filled=self.filled[kept],
+            runs=tuple((a - first, b - first) for a, b in self.runs if inside[0] <= a < inside[1]),
+            file_groups=self.file_groups[mine],
+        )
 
     @property
     def missing_rows(self) -> int:
@@ -63,7 +116,7 @@ class Series:
     @property
     def gaps(self) -> int:
         """Places where two consecutive rows are not one step apart."""
-        return len(self.runs) - 1
+        return len(self.runs) - len(self.group_starts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,6 +145,10 @@ class SeriesDataset:
         filled_values: missing values in usable rows, where an earlier value is held.
         repeated_rows: rows dropped because they repeat an earlier one.
         key: SHA-256 (hex) of columns, steps, rows and split; independent of the file's location.
+        group_names: stations or devices, each a series of its own; one empty name for a single one.
+        notes: sentences on what was left out, changed or looks odd when the data were read.
+        oddities: per input column, spikes and stuck values.
+        whole: whether every window is in each of the three sets, to score a whole file.
     """
 
     inputs: tuple[str, ...]
@@ -113,6 +170,10 @@ class SeriesDataset:
     filled_values: int
     repeated_rows: int
     key: str
+    group_names: tuple[str, ...] = ("",)
+    notes: tuple[str, ...] = ()
+    oddities: tuple[Oddities, ...] = ()
+    whole: bool = False
 
     @property
     def parts(self) -> dict[str, Windows]:
@@ -120,19 +181,30 @@ class SeriesDataset:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
-def load_series(path: Path, data: SeriesData) -> SeriesDataset:
-    """Read a CSV file and cut it into windows.
+def load_series(
+    path: Path, data: SeriesData, *, whole: bool = False, progress: Progress | None = None
+) -> SeriesDataset:
+    """Read files and cut them into windows.
+
+    Args:
+        path: of a file, a folder of files, or a pattern.
+        data: how they are read and split.
+        whole: put every window into each of the three sets, to score a model on a whole file.
+        progress: called with rows read and rows in all.
 
     Raises:
         DataError: for an unusable file (see :func:`read_series`), or a set without a single window.
     """
-    series = read_series(path, data)
-    segments = {
-        part: _inside(stretches, series.filled)
-        for part, stretches in split_segments(series.runs, data).items()
-    }
+    series = read_series(path, data, progress=progress)
+    split = (
+        dict.fromkeys(PARTS, series.runs)
+        if whole
+        else split_segments(series.runs, data, group_starts=series.group_starts)
+    )
+    segments = {part: _inside(stretches, series.filled) for part, stretches in split.items()}
+    times = series.times
     windows = {
-        part: cut_windows(series.times, series.values, series.filled, segments[part], data)
+        part: cut_windows(times, series.values, series.filled, segments[part], data)
         for part in PARTS
     }
     for part in PARTS:
@@ -150,7 +222,7 @@ def load_series(path: Path, data: SeriesData) -> SeriesDataset:
         normalization=_normalization(series, segments["train"]),
         ranges=_ranges(series.values),
         missing=data.missing,
-        rows=len(series.times),
+        rows=len(times),
         part_rows=_part_rows(segments),
         runs=len(series.runs),
         gaps=series.gaps,
@@ -158,51 +230,121 @@ def load_series(path: Path, data: SeriesData) -> SeriesDataset:
         filled_values=int(series.filled.sum()),
         repeated_rows=series.repeated_rows,
         key=_key(series, segments, data),
+        group_names=series.group_names,
+        notes=series.notes,
+        oddities=tuple(find_oddities(times, column, series.runs) for column in series.values.T),
+        whole=whole,
     )
 
 
-def read_series(path: Path, data: SeriesData) -> Series:
-    """Read the input columns of a CSV file and find its gap-free runs.
+def read_series(path: Path, data: SeriesData, *, progress: Progress | None = None) -> Series:
+    """Read the input columns of a file and find its gap-free runs.
 
-    A value that is empty, NaN or one of ``data.sentinels`` is missing and handled as
-    ``data.missing`` says. A row that is absent from the file splits the series, whatever
-    ``data.missing`` is.
+    A value that is empty, a word for missing, a sentinel or outside its valid range is missing and
+    handled as ``data.missing`` says. A row that is absent from the file splits the series, unless
+    ``data.absent_rows`` says otherwise.
+
+    Args:
+        path: of a file, a folder of files, or a pattern.
+        data: how they are read.
+        progress: called with rows read and rows in all.
 
     Raises:
-        DataError: no such file, a folder, an empty file, an unknown column, a field that is not a
-            number or not a time, times that do not increase, or a missing value if that is an
-            error; with the line number if there is one.
+        DataError: no such file, an empty file, an unknown column, a field that is not a number or
+            not a time, times that do not increase, a step that the times cannot resolve, or a
+            missing value if that is an error; with the line number if there is one.
     """
-    table = read_table(path, time=data.time, time_format=data.time_format, columns=data.inputs)
-    table.values[np.isin(table.values, data.sentinels)] = np.nan
-    table, repeated = _in_order(table, data)
+    table = read_table(path, data, progress=progress)
+    notes = [*table.notes, *_outside_notes(table, data)]
+    repeated = 0
+    if data.resample:
+        table = resampled(table, step_of(data.step_minutes), data.resample)
+        _require_rows(table, path)
+    else:
+        require_resolution(table, step_of(data.step_minutes))
+        table, repeated = in_order(table, data)
+    distances = distances_text(table)
+    grid, found = find_grid(table, data)
+    notes += [*found, *_clock_notes(table, grid)]
+    if data.absent_rows == "missing" and data.holds:
+        table, absent = with_absent_rows(table, grid, steps=data.max_filled_steps)
+        notes += [f"{absent} absent rows are read as rows without values"] if absent else []
     values, filled = table.values, np.zeros(table.values.shape, np.bool_)
     if data.missing == "error":
         _refuse_missing(table, data)
     elif data.holds:
-        runs = _runs(table.times, data.step_minutes)
+        runs = grid.runs(table.times, table.groups)
         values, filled = hold(values, runs, steps=data.max_filled_steps)
-    usable = _usable(table.times, values, filled, data)
+    usable = _usable(table, values, filled, grid)
     if not usable.any():
-        raise DataError(f"{path}: every row has a missing value in {', '.join(data.inputs)}")
+        raise _nothing_usable(path, data, notes)
     return Series(
         path=path,
         inputs=data.inputs,
-        file_times=table.times,
+        file_times=coarse(table.times),
         file_zones=table.zones,
         usable=usable,
         values=values[usable],
         filled=filled[usable],
-        runs=_runs(table.times[usable], data.step_minutes),
+        runs=grid.runs(table.times[usable], table.groups[usable]),
         repeated_rows=repeated,
+        file_groups=table.groups,
+        group_names=table.group_names,
+        notes=tuple(notes),
+        distances=distances,
     )
 
 
-def _usable(times: Times, values: Floats, filled: Mask, data: SeriesData) -> Mask:
+def _nothing_usable(path: Path, data: SeriesData, notes: Sequence[str]) -> DataError:
+    remedy = ""
+    if data.series and not data.resample:
+        remedy = '; if the quantities have other times, set [data] resample = "last" or "mean"'
+    return DataError(
+        f"{path}: every row has a missing value in {', '.join(data.inputs)}{remedy}{_told(notes)}"
+    )
+
+
+def _require_rows(table: SeriesTable, path: Path) -> None:
+    if not len(table.times):
+        raise DataError(
+            f"{path}: the rows end before the first step does; give a longer file, or check "
+            "step_minutes"
+        )
+
+
+def _outside_notes(table: SeriesTable, data: SeriesData) -> list[str]:
+    return [
+        f"{name}: {count} values outside the valid range {data.valid_ranges[name][0]:g} to "
+        f"{data.valid_ranges[name][1]:g} are read as missing"
+        for name, count in zip(data.inputs, table.outside, strict=True)
+        if count
+    ]
+
+
+def _clock_notes(table: SeriesTable, grid: Grid) -> list[str]:
+    """Say that the clock seems to be a local one, from the hours it skips in spring."""
+    if table.zones is not None:
+        return []
+    skipped = lost_hours(table.times, grid.step)
+    if not skipped:
+        return []
+    note = (
+        f"{skipped} gaps of an hour on a Sunday night, as where clocks go forward to "
+        'daylight-saving time; if so, set [data] timezone, as "Europe/Berlin"'
+    )
+    return [note]
+
+
+def _told(notes: Sequence[str]) -> str:
+    return "".join(f"; {note}" for note in notes)
+
+
+def _usable(table: SeriesTable, values: Floats, filled: Mask, grid: Grid) -> Mask:
     """Mark rows (rows,) with a value in every column, none held from before an unusable row."""
     complete = np.flatnonzero(~np.isnan(values).any(axis=1))
-    usable = np.zeros(len(times), np.bool_)
-    for segment in _inside(_runs(times[complete], data.step_minutes), filled[complete]):
+    usable = np.zeros(len(values), np.bool_)
+    runs = grid.runs(table.times[complete], table.groups[complete])
+    for segment in _inside(runs, filled[complete]):
         usable[complete[slice(*segment)]] = True
     return usable
 
@@ -213,8 +355,15 @@ def _inside(segments: tuple[Segment, ...], filled: Mask) -> tuple[Segment, ...]:
     return tuple((start, stop) for start, stop in kept if stop > start)
 
 
-def split_segments(runs: tuple[Segment, ...], data: SeriesData) -> dict[str, tuple[Segment, ...]]:
-    """Divide rows at the percentages: the series as a whole, or each run by itself.
+def split_segments(
+    runs: tuple[Segment, ...], data: SeriesData, *, group_starts: tuple[int, ...] = (0,)
+) -> dict[str, tuple[Segment, ...]]:
+    """Divide rows at the percentages: each group as a whole, or each run by itself.
+
+    Args:
+        runs: gap-free stretches, in order.
+        data: says how to divide.
+        group_starts: first row of each group; no run spans two of them.
 
     Returns:
         per set the stretches of rows that belong to it; each is within one run.
@@ -223,7 +372,12 @@ def split_segments(runs: tuple[Segment, ...], data: SeriesData) -> dict[str, tup
     if data.split == "per-run":
         cuts_of = {run: _cuts(*run, data) for run in runs}
     else:
-        cuts_of = dict.fromkeys(runs, _cuts(runs[0][0], runs[-1][1], data))
+        edges_of_groups = tuple(pairwise((*group_starts, runs[-1][1])))
+        whole = {start: _cuts(start, stop, data) for start, stop in edges_of_groups}
+        starts = np.array(group_starts)
+        cuts_of = {
+            run: whole[int(starts[np.searchsorted(starts, run[0], "right") - 1])] for run in runs
+        }
     for (start, stop), cuts in cuts_of.items():
         edges = (start, *(min(max(cut, start), stop) for cut in cuts), stop)
         for part, (first, last) in zip(PARTS, pairwise(edges), strict=True):
@@ -239,52 +393,14 @@ def _cuts(start: int, stop: int, data: SeriesData) -> tuple[int, int]:
     return first, second
 
 
-def _in_order(table: CsvTable, data: SeriesData) -> tuple[CsvTable, int]:
-    """Return the rows with increasing times, and the number of repeated rows dropped."""
-    latest = np.maximum.accumulate(table.times)
-    late = np.concatenate([[False], table.times[1:] <= latest[:-1]])
-    if not late.any():
-        return table, 0
-    kept = table.rows(~late)
-    place = np.searchsorted(kept.times, table.times[late])
-    same = np.isclose(kept.values[place], table.values[late], rtol=0, atol=0, equal_nan=True)
-    repeats = (kept.times[place] == table.times[late]) & same.all(axis=1)
-    if data.repeated_rows == "drop" and repeats.all():
-        return kept, int(late.sum())
-    at = 0 if data.repeated_rows == "error" else int(np.argmin(repeats))
-    raise _not_rising(table, int(np.flatnonzero(late)[at]), repeats=bool(repeats[at]))
-
-
-def _not_rising(table: CsvTable, row: int, *, repeats: bool) -> DataError:
-    stamp = table.times[row]
-    earlier = np.flatnonzero(table.times[:row] == stamp)
-    if len(earlier):
-        found = f"the time {stamp} occurs twice (also in line {table.lines[earlier[0]]})"
-    else:
-        found = f"the time {stamp} is out of order (line {table.lines[row - 1]}: "
-        found += f"{table.times[row - 1]})"
-    remedy = "remove one of the lines" if len(earlier) else "sort the lines by time"
-    if repeats:
-        remedy += ', or set [data] repeated_rows = "drop", as the values are the same'
-    return DataError(f"{table.path}, line {table.lines[row]}: {found}; {remedy}")
-
-
-def _refuse_missing(table: CsvTable, data: SeriesData) -> None:
+def _refuse_missing(table: SeriesTable, data: SeriesData) -> None:
     rows, columns = np.nonzero(np.isnan(table.values))
     if len(rows):
         raise DataError(
-            f"{table.path}, line {table.lines[rows[0]]}: the value of {data.inputs[columns[0]]!r} "
-            f"is missing (empty, NaN or a sentinel; {len(rows)} in the file); correct it, or set "
+            f"{table.place(int(rows[0]))}: the value of {data.inputs[columns[0]]!r} is "
+            f"missing (empty, NaN or a sentinel; {len(rows)} in the file); correct it, or set "
             '[data] missing = "gap" or "hold"'
         )
-
-
-def _runs(times: Times, step_minutes: float) -> tuple[Segment, ...]:
-    step = np.timedelta64(round(step_minutes * 60), "s")
-    if not len(times):
-        return ()
-    edges = [0, *(np.flatnonzero(np.diff(times) != step) + 1).tolist(), len(times)]
-    return tuple(pairwise(edges))
 
 
 def _normalization(series: Series, segments: tuple[Segment, ...]) -> Normalization:
@@ -321,11 +437,51 @@ def _no_windows(
         )
     span = data.input_steps + data.output_steps
     longest = max((stop - start for start, stop in segments[part]), default=0)
+    rows = len(series.times)
     return DataError(
         f"{series.path}: too few rows: one window needs {span} in a row ({data.input_steps} in, "
         f"{data.output_steps} out), the longest stretch of the {part} set has {longest} "
-        f"({len(series.times)} rows in {len(series.runs)} gap-free runs, step "
-        f"{data.step_minutes:g} min); give more rows, fewer steps, or check step_minutes and split"
+        f"({rows} rows in {len(series.runs)} gap-free runs, step {data.step_minutes:g} min; "
+        f"distances between rows: {series.distances}); {_remedy(series, data, span)}"
+        f"{_told(series.notes)}"
+    )
+
+
+def _remedy(series: Series, data: SeriesData, span: int) -> str:
+    """Say what gives a set without a window one."""
+    step = step_of(data.step_minutes)
+    apart = np.diff(series.file_times)[np.diff(series.file_groups) == 0]
+    runs = [stop - start for start, stop in series.runs]
+    near = np.abs(apart - step) <= step * 0.25
+    if len(apart) and np.median(apart) > 0 and not near.any():
+        seconds = apart.astype("timedelta64[us]").astype(np.int64) / 1e6
+        alike = seconds[np.abs(seconds - np.median(seconds)) <= 0.25 * np.median(seconds)]
+        usual = step_of(alike.mean() / 60) / np.timedelta64(60, "s")
+        return (
+            f"check step_minutes: rows are mostly {usual:.6g} min apart; set it to that, or [data] "
+            'resample = "mean" or "last" for a longer step'
+        )
+    if series.gaps and (apart != step).mean() > 0.2 and near.mean() > 0.5:
+        percent = float(np.quantile(np.abs(apart[near] - step) / step, 0.99)) * 100
+        return (
+            f"set [data] tolerance_percent = {max(1, round(percent * 1.2))} to let such distances "
+            'count as one step, or resample = "mean" or "last"'
+        )
+    if series.missing_rows > len(series.times) / 10 and not data.holds:
+        return (
+            f"{series.missing_rows} rows lack a value: set [data] missing = "
+            '"hold" to show the model the last known ones'
+        )
+    if len(runs) > 1 and data.split == "per-run" and max(runs) * 0.05 < span <= sum(runs) * 0.05:
+        return (
+            f"each run is split by itself, and the longest of {max(runs)} rows is too short: set "
+            '[data] split = "whole", fewer input_steps or output_steps, or resample'
+        )
+    train, validation = data.train_percent, data.validation_percent
+    smallest = min(train, validation, 100 - train - validation)
+    return (
+        f"give at least {int(span * 100 / smallest) + 1} rows in a row, as the smallest set is "
+        f"{smallest:g} % of them, or fewer input_steps or output_steps, or another split"
     )
 
 
@@ -333,7 +489,10 @@ def _key(series: Series, segments: dict[str, tuple[Segment, ...]], data: SeriesD
     digest = hashlib.sha256()
     facts = (data.inputs, data.targets, data.input_steps, data.output_steps, data.step_minutes)
     digest.update(repr((facts, segments)).encode())
-    digest.update(series.times.astype("<i8").tobytes())
+    times = series.times
+    if np.datetime_data(times.dtype)[0] != "s":
+        digest.update(str(times.dtype).encode())
+    digest.update(times.astype("<i8").tobytes())
     digest.update(series.values.astype("<f8").tobytes())
     if series.filled.any():
         digest.update(series.filled.tobytes())

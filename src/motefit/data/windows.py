@@ -1,15 +1,17 @@
 """Windows of a series: input rows, target rows, and what is left out."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.csv_table import Times
 from motefit.data.holding import Floats, Mask, Segment
+from motefit.data.stamps import Times
 from motefit.spec.tasks.series_spec import SeriesData
 
+Number = TypeVar("Number", bound=np.generic)
 TARGET_MISSING = "a target is missing"
 INPUT_MISSING = "the newest input row is incomplete"
 
@@ -57,17 +59,44 @@ class Windows:
     @property
     def inputs(self) -> Floats:
         """(n, input_steps, columns) float64, in the columns' own units; a new copy."""
-        return self.rows[self.input_rows]
+        return gathered(self.rows, self.first, self.input_steps)
 
     @property
     def targets(self) -> Floats:
         """(n, output_steps, targets) float64, in the targets' own units; a new copy."""
-        return self.rows[:, list(self.target_columns)][self.target_rows]
+        columns = self.rows[:, list(self.target_columns)]
+        return gathered(columns, self.first + self.input_steps, self.output_steps)
+
+    def blocks(self, size: int) -> Iterator["Windows"]:
+        """Yield the windows in blocks of at most ``size``, which bounds the memory of copies."""
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            yield replace(self, first=self.first[part], times=self.times[part])
 
     @property
     def filled_inputs(self) -> tuple[int, ...]:
         """Number of filled values among the n * input_steps inputs, per column."""
-        return tuple(self.filled[self.input_rows].sum(axis=(0, 1)).tolist())
+        counts = [self.filled[self.first + step].sum(axis=0) for step in range(self.input_steps)]
+        return tuple(np.sum(counts, axis=0).tolist())
+
+
+def gathered(
+    rows: npt.NDArray[Number], first: npt.NDArray[np.int64], steps: int
+) -> npt.NDArray[Number]:
+    """Copy the rows that start at each of ``first``, step by step: no index of all is needed.
+
+    Args:
+        rows: (rows, columns).
+        first: (n,).
+        steps: rows to copy from each.
+
+    Returns:
+        (n, steps, columns).
+    """
+    found = np.empty((len(first), steps, rows.shape[1]), rows.dtype)
+    for step in range(steps):
+        found[:, step] = rows[first + step]
+    return found
 
 
 def cut_windows(

@@ -5,9 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from motefit.data.windows import Windows
 from motefit.measure.accuracy import Accuracy, score
 from motefit.measure.forecast_errors import ForecastErrors, score_forecast
 from motefit.spec.errors import DataError
+
+BLOCK = 1 << 17
+"""Windows that least squares copies at a time."""
 
 
 def persistence(windows: np.ndarray, *, columns: tuple[int, ...], output_steps: int) -> np.ndarray:
@@ -59,17 +63,56 @@ class LeastSquares:
         shape = (targets.shape[1], targets.shape[2])
         return cls(weight=weight, intercept=level - center @ weight, shape=shape)
 
+    @classmethod
+    def fit_windows(cls, windows: Windows) -> "LeastSquares":
+        """Fit to windows; very many are reduced block by block, to the same solution.
+
+        Each block is put under the triangle of the QR decomposition of those before it, as in
+        Golub and Van Loan, Matrix Computations, 4th ed., 5.3.6: least squares only need that.
+
+        Raises:
+            DataError: for no windows.
+        """
+        if len(windows) <= BLOCK:
+            return cls.fit(windows.inputs, windows.targets)
+        level, center = _means(windows)
+        triangle: NDArray[np.float64] = np.empty((0, len(center) + len(level)))
+        for block in windows.blocks(BLOCK):
+            flat = block.inputs.reshape(len(block), -1) - center
+            wanted = block.targets.reshape(len(block), -1) - level
+            stacked = np.vstack([triangle, np.hstack([flat, wanted])])
+            triangle = np.asarray(np.linalg.qr(stacked, mode="r"), np.float64)
+        size = len(center)
+        solved = np.linalg.lstsq(triangle[:size, :size], triangle[:size, size:], rcond=None)[0]
+        weight = np.asarray(solved, np.float64)
+        shape = (windows.output_steps, len(windows.target_columns))
+        return cls(weight=weight, intercept=level - center @ weight, shape=shape)
+
     def predict(self, windows: np.ndarray) -> NDArray[np.float64]:
         """Predict (n, output_steps, targets) from windows (n, input_steps, inputs)."""
         flat = windows.reshape(len(windows), -1).astype(np.float64)
         return (flat @ self.weight + self.intercept).reshape(-1, *self.shape)
 
 
+def _means(windows: Windows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute the means of the flattened targets and inputs."""
+    targets, inputs = zip(
+        *(
+            (block.targets.reshape(len(block), -1).sum(axis=0),
+             block.inputs.reshape(len(block), -1).sum(axis=0))
+            for block in windows.blocks(BLOCK)
+        ),
+        strict=True,
+    )  # fmt: skip
+    count = len(windows)
+    return np.sum(targets, axis=0) / count, np.sum(inputs, axis=0) / count
+
+
 def forecast_baselines(
     names: tuple[str, ...],
     columns: tuple[int, ...],
     *,
-    train: tuple[np.ndarray, np.ndarray],
+    train: Windows,
     test: tuple[np.ndarray, np.ndarray],
 ) -> dict[str, ForecastErrors]:
     """Compute the errors of every naive forecast on the test set.
@@ -77,13 +120,13 @@ def forecast_baselines(
     Args:
         names: of the targets.
         columns: index of each target among the inputs.
-        train: windows and targets of the training set.
+        train: windows of the training set.
         test: windows and targets of the test set.
     """
     windows, targets = test
     predictions = {
         "persistence": persistence(windows, columns=columns, output_steps=targets.shape[1]),
-        "least squares": LeastSquares.fit(*train).predict(windows),
+        "least squares": LeastSquares.fit_windows(train).predict(windows),
     }
     return {name: score_forecast(names, guess, targets) for name, guess in predictions.items()}
 

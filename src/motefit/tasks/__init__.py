@@ -20,6 +20,7 @@ from motefit.data.speech import BrokenFile
 from motefit.graph.families import Problem
 from motefit.measure.latency.paired import BenchmarkCase
 from motefit.spec.codec import dumps_json
+from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
 from motefit.spec.registry import Registry
 from motefit.tflite.model import ModelFile
@@ -79,6 +80,22 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
         self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None
     ) -> Dataset:
         """Load the data of a recipe; None synthesizes the default data."""
+
+    def load_whole(
+        self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None
+    ) -> Dataset:
+        """Load the data with every example in the test set.
+
+        Raises:
+            RecipeError: for a task that cannot.
+        """
+        del recipe, data, progress
+        raise RecipeError(f"all data as test set: not for {self.name}; leave --all out")
+
+    def scope(self, recipe: Recipe, dataset: Dataset) -> str:
+        """Describe which of the data are the test set; empty if nothing needs to be said."""
+        del recipe, dataset
+        return ""
 
     def data_settings(self, recipe: Recipe) -> str:
         """Return the settings of a recipe that :meth:`load` depends on, as text."""

@@ -37,8 +37,26 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None
     ) -> SeriesDataset:
         """Cut a CSV file into windows, or synthesize one."""
-        del progress  # a series is read in about a second
-        return load_series(data or self._synthesize(recipe), recipe.data)
+        return load_series(data or self._synthesize(recipe), recipe.data, progress=progress)
+
+    def load_whole(
+        self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None
+    ) -> SeriesDataset:
+        """Load a file with every window in the test set."""
+        path = data or self._synthesize(recipe)
+        return load_series(path, recipe.data, whole=True, progress=progress)
+
+    def scope(self, recipe: Recipe, dataset: SeriesDataset) -> str:
+        """Describe the test set: a share of the file, or all of it."""
+        windows = f"{len(dataset.test)} windows"
+        if dataset.whole:
+            return (
+                f"the whole file, {windows}; least squares is fitted to these very windows, so "
+                "that it is better there than on new data"
+            )
+        share = 100 - recipe.data.train_percent - recipe.data.validation_percent
+        whole = "the file" if recipe.data.split == "whole" else "each gap-free run"
+        return f"the last {share:g} % of {whole}, {windows}; --all scores the whole file"
 
     def _synthesize(self, recipe: Recipe) -> Path:
         days = recipe.data.synthetic_days
@@ -112,7 +130,7 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         rows = forecast_baselines(
             dataset.targets,
             tuple(dataset.inputs.index(name) for name in dataset.targets),
-            train=(dataset.train.inputs, dataset.train.targets),
+            train=dataset.train,
             test=(dataset.parts[part].inputs, dataset.parts[part].targets),
         )
         return {name: _measurement(errors) for name, errors in rows.items()}
@@ -120,7 +138,9 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
     def audit(self, dataset: SeriesDataset) -> Mapping[str, object]:
         """Rows, gaps and windows."""
         audit = audit_series(dataset)
-        return {**encode(audit), "notes": _notes(audit)}
+        facts = encode(audit)
+        del facts["oddities"], facts["reading"]  # the notes say what matters
+        return {**facts, "notes": _notes(audit)}
 
     def benchmark_case(
         self, model: bytes, io: SeriesIO, *, threads: int = 1, xnnpack: bool = True
@@ -166,6 +186,11 @@ def _notes(audit: SeriesAudit) -> list[str]:
         if any(counts.values()):
             left = ", ".join(f"{count} {part}" for part, count in counts.items())
             notes.append(f"windows left out, as {reason}: {left}")
+    if audit.groups:
+        notes.append(f"{len(audit.groups)} groups: {', '.join(audit.groups)}")
+    notes += audit.reading
+    for name, found in audit.oddities.items():
+        notes += found.notes(name)
     return notes
 
 

@@ -327,16 +327,14 @@ class Run:
         settings, module = self.settings, self.module
         order = np.random.default_rng([self.seed, index, 1]).permutation(len(x))
         chosen = torch.from_numpy(order).to(self._device)
-        x, y = x[chosen], y[chosen]
         module.train()
         module.reseed(self.seed, index)
         # Batches of nearly equal size: no remainder of one example, which a norm cannot handle.
         steps = -(-len(x) // settings.batch_size)
         total = torch.zeros((), device=self._device, dtype=torch.float64)
         rate = 0.0
-        for step, (inputs, targets) in enumerate(
-            zip(x.tensor_split(steps), y.tensor_split(steps), strict=True)
-        ):
+        for step, batch in enumerate(chosen.tensor_split(steps)):
+            inputs, targets = x[batch], y[batch]
             rate = learning_rate(settings, (index + step / steps) / settings.epochs)
             for group in self._optimizer.param_groups:
                 group["lr"] = rate
@@ -367,7 +365,7 @@ class Run:
         return float(loss), score(self._loss, outputs, targets, balanced=balanced)
 
     def tensors(self, x: np.ndarray, y: np.ndarray, *, part: str) -> tuple[Tensor, Tensor]:
-        """Copy examples to the device: float32 (n, *input_shape) and targets.
+        """Move examples to the device: float32 (n, *input_shape) and targets.
 
         Raises:
             DataError: if they do not fit the graph; the message names the ``part``.
@@ -384,8 +382,8 @@ class Run:
             raise DataError(
                 f"{part} labels are {y.min()}..{y.max()}, but the graph has {self._outputs} outputs"
             )
-        inputs = torch.tensor(x, dtype=torch.float32).reshape(len(x), *self._shape)
-        targets = torch.tensor(y, dtype=torch.int64 if classes else torch.float32)
+        inputs = _tensor(x, np.float32).reshape(len(x), *self._shape)
+        targets = _tensor(y, np.int64 if classes else np.float32)
         return inputs.to(self._device), targets.to(self._device)
 
     def save(self, path: Path) -> None:
@@ -424,6 +422,12 @@ class Run:
             for key in MOMENTS[1:]:
                 # The fused kernels walk parameter and moments in memory order: keep the strides.
                 state[key] = torch.empty_like(parameter, requires_grad=False).copy_(new[key])
+
+
+def _tensor(values: np.ndarray, dtype: type[np.generic]) -> Tensor:
+    """Return an array as a tensor; on a CPU they share memory, which no step writes to."""
+    values = np.ascontiguousarray(values, dtype)
+    return torch.from_numpy(values if values.flags.writeable else values.copy())
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motefit.data.series import SeriesDataset
+from motefit.data.windows import gathered
 from motefit.train.standardize import normalized
 
 Floats = NDArray[np.float32]
@@ -42,5 +43,7 @@ class SeriesSource:
         """Return one of the sets by name, as :meth:`epoch`."""
         windows = self._dataset.parts[name]
         rows = normalized(windows.rows, self.normalization, precision=np.float64)
-        targets = rows[:, list(windows.target_columns)][windows.target_rows]
-        return rows[windows.input_rows], targets.reshape(len(windows), -1)
+        after = windows.first + windows.input_steps
+        targets = gathered(rows[:, list(windows.target_columns)], after, windows.output_steps)
+        inputs = gathered(rows, windows.first, windows.input_steps)
+        return inputs, targets.reshape(len(windows), -1)

@@ -29,6 +29,10 @@ def check_command(
         Path | None,
         typer.Option("--out", help="Folder for certificate and report. Default: MODEL-check."),
     ] = None,
+    whole: Annotated[
+        bool,
+        typer.Option("--all", help="Score a forecaster on the whole file, not on its last part."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a model file on the test set of the data, from its bytes alone.
@@ -36,7 +40,7 @@ def check_command(
     Exit code 0: the budget is met and the card's figures are confirmed; 1: they are not, or the
     machine is too busy to measure a latency; 2: a mistake to fix.
     """
-    result = motefit.check(model, data=data, recipe=recipe or None, out=out_dir)
+    result = motefit.check(model, data=data, recipe=recipe or None, out=out_dir, whole=whole)
     if as_json:
         print_json(check_json(result))
     else:

@@ -1,7 +1,8 @@
-"""``motefit forecast``: forecasts from the newest row of a CSV file."""
+"""``motefit forecast``: forecasts from the newest row of a table."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,7 +12,13 @@ from motefit.cli.output import out, print_json
 
 def forecast_command(
     model: Annotated[Path, typer.Argument(help="Bundle (.zip), or .tflite with its card.")],
-    series: Annotated[Path, typer.Argument(help="CSV whose newest rows are the window.")],
+    series: Annotated[
+        Path,
+        typer.Argument(
+            help="Table whose newest rows are the window: CSV or another form; or a folder, or a "
+            "pattern in quotes."
+        ),
+    ],
     at: Annotated[
         str,
         typer.Option(
@@ -26,11 +33,22 @@ def forecast_command(
             "--stale-ok", help="Where that row cannot be used, forecast from the last one that can."
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    group: Annotated[
+        str, typer.Option(metavar="NAME", help="Station to forecast for, in a file of several.")
+    ] = "",
+    form: Annotated[
+        Literal["text", "csv", "json"], typer.Option("--format", help="Form of what is printed.")
+    ] = "text",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON; the same as --format json.")
+    ] = False,
 ) -> None:
-    """Forecast the steps that follow the newest row of a CSV file."""
-    found = motefit.forecast(model, series, at=at, stale_ok=stale_ok)
-    if not as_json:
+    """Forecast the steps that follow the newest row of a table."""
+    found = motefit.forecast(model, series, at=at, group=group, stale_ok=stale_ok)
+    if form == "csv" and not as_json:
+        sys.stdout.write(found.to_csv())
+        return
+    if form == "text" and not as_json:
         out.out(str(found))
         return
     origin = {

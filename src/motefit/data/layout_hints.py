@@ -1,0 +1,93 @@
+"""What a file seems to be, where a recipe does not fit it: long layout, split times, clocks."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from motefit.data.stamps import Times
+from motefit.spec.codec import nearest
+
+_SERIES = ("entity_id", "_field", "metric", "sensor", "sensor_id", "variable", "parameter",
+           "quantity", "channel", "topic", "series", "name", "key", "tag")  # fmt: skip
+_VALUES = ("state", "_value", "value", "reading", "payload", "result", "measure", "val")
+_CLOCK = re.compile(r"\s*\d{1,2}:\d\d(:\d\d)?([.,]\d+)?\s*([ap]\.?m\.?)?\s*\Z", re.IGNORECASE)
+_DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})\s*\Z")
+_HOUR = re.compile(r"(hour|hr|hh|stunde|heure|hora|time|zeit|uhrzeit|utc)\b", re.IGNORECASE)
+_YEAR, _MONTH, _DAY = ("year", "yr"), ("month", "mon", "mo"), ("day", "dom")
+_CLOCK_PARTS = (("hour", "hr"), ("minute", "min"), ("second", "sec"))
+_SHOWN = 8
+
+
+def unknown_column(header: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> str:
+    """Say that a column is not in a file, and what the file's layout seems to be.
+
+    Args:
+        header: of the file.
+        rows: its first rows.
+        name: of the column.
+    """
+    named = ", ".join(header)
+    found = f"there is no column {name!r}{nearest(name, header)}; available columns: {named}"
+    return "; ".join(filter(None, [found, long_layout(header, rows), split_time(header, rows)]))
+
+
+def long_layout(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Say which keys read a file with one row per reading; empty if it is not one."""
+    lower = [name.lower() for name in header]
+    series = next((lower.index(name) for name in _SERIES if name in lower), None)
+    value = next((lower.index(name) for name in _VALUES if name in lower), None)
+    if series is None or value is None or series == value:
+        return ""
+    names = list(dict.fromkeys(row[series] for row in rows))
+    example = ", ".join(repr(name) for name in names[:_SHOWN])
+    return (
+        f'the file has one row per reading: set [data] series = "{header[series]}" and value = '
+        f'"{header[value]}"; inputs and targets are then values of {header[series]}'
+        + (f": {example}" if names else "")
+    )
+
+
+def split_time(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Say which columns together give the time; empty if no two do."""
+    if not rows:
+        return ""
+    lower = [name.lower() for name in header]
+    calendar = [next((n for n in part if n in lower), "") for part in (_YEAR, _MONTH, _DAY)]
+    if all(calendar):
+        clock = [next((n for n in part if n in lower), "") for part in _CLOCK_PARTS]
+        return _several([header[lower.index(n)] for n in [*calendar, *filter(None, clock)]])
+    row = rows[0]
+    dates = [name for name, text in zip(header, row, strict=False) if _DATE.match(text)]
+    clocks = [name for name, text in zip(header, row, strict=False) if _CLOCK.match(text)]
+    if not dates:
+        return ""
+    hours = [
+        name
+        for name, text in zip(header, row, strict=False)
+        if _HOUR.match(name) and text.strip().isdigit() and int(text) <= 24
+    ]
+    second = clocks or hours
+    return _several([dates[0], second[0]]) if second else ""
+
+
+def _several(names: Sequence[str]) -> str:
+    listed = ", ".join(f'"{name}"' for name in names)
+    return f"the time is in several columns: set [data] time = [{listed}]"
+
+
+def clock_put_back(times: Times, row: int, step: np.timedelta64) -> bool:
+    """Tell whether a row is an hour or half an hour earlier than one step after the row before."""
+    back = times[row - 1] + step - times[row]
+    return bool(back in {np.timedelta64(60, "m"), np.timedelta64(30, "m")})
+
+
+def lost_hours(times: Times, step: np.timedelta64) -> int:
+    """Count the hours that clocks skip when daylight-saving time begins: at night on Sundays."""
+    skipped = np.flatnonzero(np.diff(times) == step + np.timedelta64(1, "h"))
+    before = times[skipped]
+    days = before.astype("datetime64[D]")
+    sunday = (days.astype(np.int64) + 4) % 7 == 0
+    night = before - days <= np.timedelta64(3, "h")
+    month = days.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    return int((sunday & night & np.isin(month, (3, 4, 9, 10))).sum())

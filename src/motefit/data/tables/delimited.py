@@ -1,0 +1,197 @@
+"""CSV and its relatives: any separator, header below comments, R row names, power cuts."""
+
+import csv
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from motefit.data.tables import CHUNK_ROWS, FALLBACK, FORMS, Chunk, Form, RawTable, Wanted
+from motefit.data.text_files import text_lines
+from motefit.spec.errors import DataError
+
+CsvReader = Any  # what csv.reader returns has no public name before Python 3.13
+SEPARATORS = ",;\t| "
+"""The last one only where no other isolates the named columns, as R's ``write.table`` does."""
+_HEADER_LINES = 60
+"""Lines among which the header is looked for."""
+ROW_NAME = "row name"
+"""Column that R writes without a name."""
+_ANNOTATIONS = ("#group", "#datatype", "#default")
+"""Lines that InfluxDB puts above each header."""
+
+
+def open_delimited(path: Path, wanted: Wanted) -> RawTable:
+    """Open a text file of fields with separators, below a header line.
+
+    The header is the first of 60 lines that has every wanted column, else the first line that is
+    not blank. A line ``sep=;`` names the separator. A header that is one name short is R's: the
+    first column holds row names. Empty fields beyond the header are dropped.
+
+    Raises:
+        DataError: for an empty file, or a row whose fields do not fit the header.
+    """
+    notes: list[str] = []
+    lines = text_lines(path, notes)
+    first = list(islice(lines, _HEADER_LINES))
+    at, separator = _find_header(path, first, wanted)
+    start = first[at:]
+    start[0] = start[0].lstrip("#") if not _fits(start[0], separator, wanted) else start[0]
+    reader = csv.reader(
+        chain(start, lines), delimiter=separator, skipinitialspace=separator == " ", strict=True
+    )
+
+    header = tuple(name.strip() for name in next(reader, []))
+    body = _Body(path, header, reader, lines_before=at, notes=notes)
+    body.skip(wanted.skip_lines)
+    opening = body.some(1)
+    if (
+        opening[1]
+        and len(opening[1][0]) == len(header) + 1
+        and _has_row_names(header, opening[1], wanted)
+    ):
+        header = body.header = (ROW_NAME, *header)
+    return RawTable(header=header, chunks=body.chunks(opening), notes=notes)
+
+
+class _Body:
+    """Rows below the header of a file, fitted to it.
+
+    Attributes:
+        header: names of the columns.
+    """
+
+    def __init__(
+        self, path: Path, header: tuple[str, ...], reader: CsvReader, *, lines_before: int,
+        notes: list[str],
+    ) -> None:  # fmt: skip
+        self.header = header
+        self._path, self._reader, self._before, self._notes = path, reader, lines_before, notes
+        self._repeated = 0
+
+    def skip(self, count: int) -> None:
+        """Drop rows that are no data."""
+        for _ in islice(self._reader, count):
+            pass
+
+    def some(self, count: int) -> tuple[list[int], list[list[str]]]:
+        """Read rows that are not blank, as they are written, with the numbers of their lines."""
+        reader, before = self._reader, self._before
+        numbers: list[int] = []
+        rows: list[list[str]] = []
+        try:
+            for row in reader:
+                if row:
+                    rows.append(row)
+                    numbers.append(before + reader.line_num)
+                    if len(rows) == count:
+                        break
+        except csv.Error as error:
+            line = before + reader.line_num
+            raise DataError(f"{self._path}, line {line}: not a CSV row ({error})") from None
+        return numbers, rows
+
+    def chunks(self, start: tuple[list[int], list[list[str]]]) -> Iterator[Chunk]:
+        """Yield chunks of fitted rows, the first rows being read already."""
+        numbers, rows = start
+        while rows:
+            more = self.some(CHUNK_ROWS - len(rows))
+            found = self._fitted([*numbers, *more[0]], [*rows, *more[1]])
+            if found[1]:
+                yield found
+            numbers, rows = self.some(1)
+        if self._repeated:
+            self._notes.append(
+                f"{self._path}: {self._repeated} lines that repeat the header are left out"
+            )
+
+    def _fitted(self, numbers: list[int], rows: list[list[str]]) -> Chunk:
+        """Give all rows the header's width, and leave out headers and annotations."""
+        width, header = len(self.header), list(self.header)
+        last = header[-1]
+        if all(
+            len(row) == width and row[-1] != last and row[0][:1] not in {"", "#"} for row in rows
+        ):
+            return numbers, rows
+        kept: tuple[list[int], list[list[str]]] = [], []
+        for number, row in zip(numbers, rows, strict=True):
+            if row[0].startswith(_ANNOTATIONS) or not any(map(str.strip, row)):
+                continue
+            fitted = row if len(row) == width else _fitted(self._path, number, row, self.header)
+            if [name.strip() for name in fitted] == header:
+                self._repeated += 1
+                continue
+            kept[0].append(number)
+            kept[1].append(fitted)
+        return kept
+
+
+def _find_header(path: Path, first: list[str], wanted: Wanted) -> tuple[int, str]:
+    """Find the header's index and the separator."""
+    separator = wanted.separator
+    for at, line in enumerate(first):
+        text = line.strip().strip('"').lower()
+        if text.startswith("sep=") and len(text) <= len("sep=") + 1:
+            separator = separator or line.strip().strip('"')[4:] or "\t"
+            continue
+        for candidate in separator or SEPARATORS:
+            if _fits(line, candidate, wanted) or _fits(line.lstrip("#"), candidate, wanted):
+                return at, candidate
+    at = next((i for i, line in enumerate(first) if _is_header(line)), -1)
+    if at < 0:
+        raise DataError(f"{path}: the file is empty; expected a header line and rows below it")
+    return at, separator or _frequent(first[at], wanted)
+
+
+def _is_header(line: str) -> bool:
+    text = line.strip()
+    return bool(text) and not text.lower().strip('"').startswith(("sep=", *_ANNOTATIONS))
+
+
+def _fits(line: str, separator: str, wanted: Wanted) -> bool:
+    """Tell whether a line has every wanted column."""
+    if separator not in line:
+        return False
+    return set(wanted.columns) <= set(_names(line, separator))
+
+
+def _names(line: str, separator: str) -> list[str]:
+    row = next(csv.reader([line], delimiter=separator, skipinitialspace=separator == " "), [])
+    return [name.strip() for name in row]
+
+
+def _frequent(header: str, wanted: Wanted) -> str:
+    """Choose the separator that isolates a wanted column, else the most frequent one."""
+    isolating = (
+        separator
+        for separator in SEPARATORS
+        if len(names := _names(header, separator)) > 1 and set(names) & set(wanted.columns)
+    )
+    return next(isolating, max(SEPARATORS.rstrip(), key=header.count))
+
+
+def _has_row_names(header: tuple[str, ...], start: list[list[str]], wanted: Wanted) -> bool:
+    """Tell whether the first field has no name: the times are then right, or later (epochs)."""
+    row = start[0]
+    if not set(wanted.time) <= set(header):
+        return bool(row[-1].strip())
+    places = [header.index(name) for name in wanted.time]
+    shifted, plain = ([row[place + shift] for place in places] for shift in (1, 0))
+    named, unnamed = wanted.time_of(plain), wanted.time_of(shifted)
+    return unnamed is not None and (named is None or bool(unnamed > named))
+
+
+def _fitted(path: Path, line: int, row: list[str], header: tuple[str, ...]) -> list[str]:
+    """Drop empty fields behind the last column, or add those that a trailing separator names."""
+    width = len(header)
+    if len(row) > width and not any(text.strip() for text in row[width:]):
+        return row[:width]
+    if len(row) < width and not any(header[len(row) :]):
+        return [*row, *[""] * (width - len(row))]
+    raise DataError(
+        f"{path}, line {line}: {len(row)} fields, but the header has {width}; correct or remove "
+        "the line"
+    )
+
+
+FORMS.register(FALLBACK, Form(starts=lambda _: False, open=open_delimited))
