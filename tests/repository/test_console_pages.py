@@ -81,7 +81,7 @@ def test_a_page_shows_what_its_commands_print(page):
 
 
 @pytest.mark.slow
-def test_what_agrees_is_left_alone(page):
+def test_a_matching_page_is_left_alone(page):
     done = run("--write", page)
     assert done.returncode == 0, done.stderr
     assert page.read_text(encoding="utf-8") == WHOLE
@@ -98,7 +98,7 @@ def test_what_agrees_is_left_alone(page):
         ("stopped\n[", "done\n[", "-done\n+stopped\n"),
     ],
 )
-def test_a_difference_is_told_and_mended(page, right, wrong, told):
+def test_a_difference_is_reported_and_fixed(page, right, wrong, told):
     page.write_text(WHOLE.replace(right, wrong), encoding="utf-8")
     assert page.read_text(encoding="utf-8") != WHOLE
     done = run(page)
