@@ -41,7 +41,8 @@ def written_times(stamps, layout, zone):
         texts = [s.replace(tzinfo=None).isoformat("T" if "T" in layout else " ") for s in local]
         return ["ts"], [[t + suffix] for t in texts], {"time": "ts", "time_format": ""}
     if layout == "24:00":
-        days = [s - timedelta(days=1) if (s.hour, s.minute) == (0, 0) else s for s in local]
+        midnights = [(s.hour, s.minute, s.second) == (0, 0, 0) for s in local]
+        days = [s - timedelta(days=1) if m else s for s, m in zip(local, midnights, strict=True)]
         texts = [
             f"{d:%d.%m.%Y} {24 if d is not s else s.hour:02}:{s:%M:%S}"
             for d, s in zip(days, local, strict=True)
@@ -117,6 +118,8 @@ def test_known_series_is_read_back(  # noqa: PLR0913 - every combination
     """One property: whatever a file looks like, its numbers, times and zones come back."""
     rng = np.random.default_rng(seed)
     first = start.replace(second=30, microsecond=0, tzinfo=UTC)
+    if layout == "24:00":
+        first = first.replace(hour=0, minute=0, second=0)
     shifts = rng.integers(-jitter_s, jitter_s + 1, ROWS).tolist()
     stamps = [first + i * STEP + timedelta(seconds=s) for i, s in enumerate(shifts)]
     values = np.round(rng.normal(20, 10, (ROWS, 2)), 3)
