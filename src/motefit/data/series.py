@@ -150,7 +150,7 @@ class SeriesDataset:
         key: SHA-256 (hex) of columns, steps, rows and split; independent of the file's location.
         group_names: stations or devices, each a series of its own; one empty name for a single one.
         notes: sentences on what was left out, changed or looks odd when the data were read.
-        oddities: per input column, spikes and stuck values.
+        oddities: per column, spikes and stuck values.
         whole: whether every window is in each of the three sets, to score a whole file.
     """
 
@@ -182,6 +182,11 @@ class SeriesDataset:
     def parts(self) -> dict[str, Windows]:
         """The three sets by name, in the order train, validation, test."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The inputs, then targets that are not among them."""
+        return (*self.inputs, *(name for name in self.targets if name not in self.inputs))
 
     def refitting(self) -> "SeriesDataset":
         """Return the data set with all windows before the test set for training and judging.
