@@ -81,6 +81,13 @@ precision = "float32"
 [budget]
 mae.a = "< 100"
 """
+FORMS = """targets = ["a", "b"]
+form = "differences"
+predict = "change"
+calendar = ["hour", "year"]
+validation = "blocks"
+block_days = 1
+"""
 MODELS = {
     "bcresnet": SPEECH + '[model]\nfamily = "bcresnet"\nchannels = [4, 6]\nblocks = [1, 2]\n',
     "cnn": SPEECH + '[model]\nfamily = "cnn"\nfilters = [8, 12]\ndropout = 0.1\n',
@@ -94,6 +101,8 @@ MODELS = {
     "linear": SERIES + '[model]\nfamily = "linear"\n',
     "lstm": SERIES + '[model]\nfamily = "lstm"\nunits = 4\n',
     "mlp": SERIES + '[model]\nfamily = "mlp"\nunits = [8]\n',
+    "residual-mlp": SERIES.replace('targets = ["a", "b"]', FORMS)
+    + '[model]\nfamily = "residual-mlp"\nunits = 4\n',
     "mlp, a stack of four": SERIES + '[model]\nfamily = "mlp"\nunits = [8]\n',
 }
 STACK = (0, 1, 2, 3)

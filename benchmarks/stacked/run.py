@@ -71,7 +71,8 @@ class Case:
 
 def cases(data: Path) -> list[Case]:
     """List the cases: climate nets on real windows, word nets on noise."""
-    recipe = find_recipe("climate-6")
+    plain = {"data.form": "rows", "data.predict": "value", "train.batch_size": 256}
+    recipe = find_recipe("climate-6-linear").with_values({**plain, "train.optimizer": "adamw"})
     task = find_task(recipe.task)
     dataset = task.load(recipe, next((data / "climate").glob("*.csv")))
     climate = {

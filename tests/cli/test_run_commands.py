@@ -231,7 +231,7 @@ def test_recipes_are_listed(invoke):
     names = {row["name"] for row in json.loads(invoke("recipes", "--json").stdout)}
     assert names >= {
         "quickstart", "up-down", "yes-no", "go-stop", "eight-words", "climate-3", "climate-6",
-        "climate-9",
+        "climate-9", "climate-6-linear", "climate-3-clock", "climate-6-clock", "climate-9-clock",
     }  # fmt: skip
     listed = invoke("recipes").stdout
     assert all(name in listed for name in names)

@@ -115,12 +115,7 @@ def test_a_score_on_lossy_data_is_the_oracles(
                 scores.append(np.abs(coming - data.true[newest, 1]))
     assert not read["train"] & read["validation"]
     assert not (read["train"] | read["validation"]) & read["test"]
-    found = forecast_baselines(
-        dataset.targets,
-        (1,),
-        train=dataset.train,
-        test=(dataset.test.inputs, dataset.test.targets),
-    )
+    found = forecast_baselines(dataset.targets, train=dataset.train, test=dataset.test)
     assert found["persistence"].mae[0] == pytest.approx(np.mean(scores), rel=1e-12)
 
 

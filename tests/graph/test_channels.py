@@ -22,6 +22,7 @@ NETS = {
     "mlp": {"units": (6, 5)},
     "conv1d": {"filters": (5,), "units": (6,)},
     "lstm": {"units": 5, "layers": 2, "flatten": True},
+    "residual-mlp": {"units": 5},
 }
 
 

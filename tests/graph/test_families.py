@@ -35,8 +35,8 @@ def make(name, task, options=None, seed=0):
 
 def test_every_file_registers_one_family():
     files = {m.name for m in pkgutil.iter_modules(package.__path__)}
-    assert files == set(families())
-    assert len(files) == 8
+    assert files == {name.replace("-", "_") for name in families()}
+    assert len(files) == 9
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)
@@ -124,8 +124,23 @@ def test_linear_begins_as_the_naive_forecast():
     x = np.random.default_rng(1).normal(size=(50, 12)).astype(np.float32)
     error = float32.run(graph, x) - x[:, list(SERIES.naive)]
     assert np.abs(error).max() < 0.1
-    with pytest.raises(RecipeError, match="naive"):
-        build("linear", {}, problem=SPEECH, rng=np.random.default_rng(0))
+
+
+def test_linear_begins_at_zero_where_there_is_no_naive_forecast():
+    change = dataclasses.replace(SERIES, naive=())
+    graph = build("linear", {}, problem=change, rng=np.random.default_rng(0))
+    x = np.random.default_rng(1).normal(size=(50, 12)).astype(np.float32)
+    assert np.abs(float32.run(graph, x)).max() < 0.1
+
+
+@pytest.mark.parametrize("name", [n for n, f in families().items() if "forecasting" in f.tasks])
+def test_a_forecaster_takes_a_calendar_with_its_window(name):
+    shape = (6, 4) if families()[name].sequence else (14,)
+    problem = Problem(input_shape=shape, outputs=12)
+    graph = build(name, {}, problem=problem, rng=np.random.default_rng(0))
+    x = np.random.default_rng(1).normal(size=(3, *graph.input_shape)).astype(np.float32)
+    assert np.prod(graph.input_shape) == np.prod(shape)
+    assert float32.run(graph, x).shape == (3, 12)
 
 
 @pytest.mark.parametrize(

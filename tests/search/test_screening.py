@@ -101,6 +101,7 @@ SERIES_FAMILIES = {
         "units": st.lists(st.integers(1, 9), max_size=1),
     },
     "lstm": {"units": st.integers(1, 8)},
+    "residual-mlp": {"units": st.integers(1, 12)},
 }
 
 

@@ -20,6 +20,7 @@ NETWORKS = {
     "mlp": ({"units": (5,)}, SPEECH),
     "conv1d": ({"filters": (4,), "units": (3,)}, SERIES),
     "lstm": ({"units": 4}, SERIES),
+    "residual-mlp": ({"units": 4}, SERIES),
 }
 
 

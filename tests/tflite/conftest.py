@@ -25,6 +25,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "dscnn": {"width": 8, "blocks": 2, "first_stride": (2, 1)},
     "lstm": {"units": 5, "layers": 2},
     "mlp": {"units": (4,)},
+    "residual-mlp": {"units": 4},
     "tcnet": {"width": 8, "blocks": 2, "dilations": (1, 2)},
 }
 

@@ -17,6 +17,7 @@ from motefit.graph.graph import Graph
 from motefit.spec.errors import DataError, ModelFileError, MotefitError, OutputError, RecipeError
 from motefit.spec.recipe import TrainSpec
 from motefit.train.loop import DivergedError, EpochReport, Trained, train
+from motefit.train.optimizer import loss_function, score
 
 SETTINGS = TrainSpec(epochs=6, batch_size=16, learning_rate=0.02)
 PROBLEM = Problem(input_shape=(12, 8), outputs=3)
@@ -110,6 +111,29 @@ def test_regression_losses_find_the_matrix(loss: str, schedule: str) -> None:
     error = np.abs(float32.run(trained.graph, x.reshape(-1, 8)) - y).mean()
     assert error < 0.05
     assert trained.history[trained.best_epoch].score == pytest.approx(-error, abs=1e-5)
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
+def test_the_pinball_loss_is_least_at_its_quantile(quantile: float) -> None:
+    values = torch.from_numpy(np.random.default_rng(0).standard_normal(1001)).reshape(-1, 1)
+    loss = loss_function(f"pinball {quantile}")
+    guesses = torch.linspace(-3, 3, 601, dtype=torch.float64)
+    losses = [float(loss(guess.expand(1001, 1), values)) for guess in guesses]
+    best = float(guesses[int(np.argmin(losses))])
+    assert best == pytest.approx(float(np.quantile(values, quantile)), abs=0.02)
+    assert score(f"pinball {quantile}", torch.zeros_like(values), values) == pytest.approx(
+        -float(loss(torch.zeros_like(values), values))
+    )
+
+
+def test_quantiles_alternate_along_the_outputs() -> None:
+    """Of outputs that are all 0, and true values of 1 and -1."""
+    loss = loss_function("pinball 0.1 0.9")
+    outputs = torch.zeros(1, 4)
+    assert float(loss(outputs, torch.tensor([[1.0, 1.0, -1.0, -1.0]]))) == pytest.approx(
+        (0.1 + 0.9 + 0.9 + 0.1) / 4
+    )
+    assert float(loss(outputs, torch.tensor([[1.0, -1.0, 1.0, -1.0]]))) == pytest.approx(0.1)
 
 
 def test_equal_seeds_give_equal_bytes_and_other_seeds_do_not() -> None:

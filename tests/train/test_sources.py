@@ -46,6 +46,18 @@ LINEAR = write(
 )
 
 
+def io_of(dataset: SeriesDataset) -> SeriesIO:
+    """Standardized rows in, standardized values out."""
+    return SeriesIO(
+        inputs=dataset.inputs,
+        targets=dataset.targets,
+        input_steps=dataset.input_steps,
+        output_steps=dataset.output_steps,
+        step_minutes=dataset.step_minutes,
+        normalization=dataset.normalization,
+    )
+
+
 def tones(n: int, seed: int) -> Clips:
     """Clips of two "words": a low and a high tone, each of a pitch and phase of its own."""
     rng = np.random.default_rng(seed)
@@ -202,7 +214,7 @@ def test_a_constant_feature_has_the_deviation_1() -> None:
 
 
 def test_series_targets_are_standardized_by_their_own_column(series: SeriesDataset) -> None:
-    source = SeriesSource(series)
+    source = SeriesSource(series, io_of(series))
     x, y = source.epoch(0, rng=np.random.default_rng(0))
     n = len(series.train)
     assert x.shape == (n, 6, 2)
@@ -227,6 +239,7 @@ def test_training_and_runtime_standardize_alike_to_the_last_bit(seed, offset, sc
         first=np.arange(23),
         input_steps=4,
         output_steps=3,
+        input_columns=2,
         target_columns=(1,),
         times=np.arange(23).astype("datetime64[s]"),
         left_out={},
@@ -238,11 +251,8 @@ def test_training_and_runtime_standardize_alike_to_the_last_bit(seed, offset, sc
         missing="gap", rows=30, part_rows=(30, 30, 30), runs=1, gaps=0, missing_rows=0,
         filled_values=0, repeated_rows=0, key="rows",
     )  # fmt: skip
-    trained, targets = SeriesSource(dataset).part("train")
-    shipped = Forecaster(LINEAR, SeriesIO(
-        inputs=("a", "b"), targets=("b",), input_steps=4, output_steps=3, step_minutes=1.0,
-        normalization=means,
-    ))  # fmt: skip
+    trained, targets = SeriesSource(dataset, io_of(dataset)).part("train")
+    shipped = Forecaster(LINEAR, io_of(dataset))
     assert trained.dtype == targets.dtype == np.float32
     np.testing.assert_array_equal(trained, shipped.inputs(windows.inputs))
     # nothing is rounded before the mean is taken off
@@ -252,7 +262,7 @@ def test_training_and_runtime_standardize_alike_to_the_last_bit(seed, offset, sc
 
 
 def test_a_network_learns_a_series(series: SeriesDataset) -> None:
-    source = SeriesSource(series)
+    source = SeriesSource(series, io_of(series))
     problem = Problem(input_shape=(6, 2), outputs=3, naive=(11, 11, 11))
     graph = build("linear", {}, problem=problem, rng=np.random.default_rng(0))
     settings = TrainSpec(epochs=20, batch_size=32, learning_rate=0.02)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -34,7 +34,10 @@ class Forecast(Printable):
             file states none.
         times: datetime64[s] (output_steps,).
         targets: names of the predicted columns.
-        values: float64 (output_steps, targets), in the columns' own units.
+        values: float64 (output_steps, targets), in the columns' own units; the medians of a model
+            that gives quantiles.
+        levels: quantiles that the model gives; empty for a model that gives one answer.
+        quantiles: float64 (output_steps, targets, levels), rising along the last axis.
         filled_inputs: number of missing values in the window, which are held from earlier rows.
         notes: sentences on what was left out or changed when the file was read.
     """
@@ -47,25 +50,34 @@ class Forecast(Printable):
     values: npt.NDArray[np.float64]
     filled_inputs: int
     notes: tuple[str, ...] = ()
+    levels: tuple[float, ...] = ()
+    quantiles: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0, 0)))
 
     def content(self) -> list[Item]:
-        """List where the input ends, and a row for each step."""
+        """List where the input ends, and a row for each step; quantiles side by side."""
+        titles = [f"{t} {q:.3g}" for t in self.targets for q in self.levels] or list(self.targets)
+        values = self.quantiles if self.levels else self.values
         rows = [
-            (self.written(time), *(f"{value:.2f}" for value in row))
-            for time, row in zip(self.times, self.values, strict=True)
+            (self.written(time), *(f"{value:.2f}" for value in row.ravel()))
+            for time, row in zip(self.times, values, strict=True)
         ]
-        align = "l" + "r" * len(self.targets)
+        align = "l" + "r" * len(titles)
         notes = [f"note: {note}" for note in self.notes]
-        table = ResultTable(titles=("time", *self.targets), align=align, rows=rows)
+        table = ResultTable(titles=("time", *titles), align=align, rows=rows)
         return [self._origin(), *notes, table]
 
     def to_csv(self) -> str:
-        """Format the steps as CSV: ISO 8601 times, with their zone if one is known, and targets."""
+        """Format the steps as CSV: ISO 8601 times, with their zone if one is known, and targets.
+
+        A model that gives quantiles has a column for each.
+        """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["time", *self.targets])
-        for time, row in zip(self.times, self.values.tolist(), strict=True):
-            writer.writerow([f"{time}{self.zone}", *row])
+        levels = [f"{t} {q:g}" for t in self.targets for q in self.levels]
+        writer.writerow(["time", *(levels or self.targets)])
+        values = self.quantiles if self.levels else self.values
+        for time, row in zip(self.times, values, strict=True):
+            writer.writerow([f"{time}{self.zone}", *row.ravel().tolist()])
         return text.getvalue()
 
     def written(self, time: np.datetime64) -> str:
@@ -135,15 +147,20 @@ def forecast(
     zone = _zone(found, end)
     input_end = found.file_times[end] + zone
     step = _plain(step_of(io.step_minutes))
+    (quantiles,) = forecaster.quantiles_batch(
+        found.values[np.newaxis, window], found.file_times[[end]]
+    )
     return Forecast(
         input_end=input_end,
         newest=found.file_times[-1] + zone,
         zone="" if found.file_zones is None else _zone_text(int(found.file_zones[end])),
         times=input_end + step * np.arange(1, io.output_steps + 1),
         targets=io.targets,
-        values=forecaster.predict(found.values[window]),
+        values=forecaster.answer(quantiles),
         filled_inputs=int(found.filled[window].sum()),
         notes=found.notes,
+        levels=io.quantiles,
+        quantiles=quantiles if io.quantiles else quantiles[..., :0],
     )
 
 
@@ -162,10 +179,15 @@ def _of_group(series: Series, group: str) -> Series:
 
 
 def _reading(card: Card) -> SeriesData:
-    """Return how the model's own data were read, with the columns and step of its card."""
+    """Return how the model's own data were read, with the columns and step of its card.
+
+    Only the inputs are read: a file to forecast from need not have the targets.
+    """
     io: SeriesIO = card.io
     given = decode(SeriesData, card.recipe.get("data", {}), where="the card's recipe: [data]")
-    return replace(given, inputs=io.inputs, targets=io.targets, step_minutes=io.step_minutes)
+    return replace(
+        given, inputs=io.inputs, targets=io.inputs[:1], step_minutes=io.step_minutes, limits={}
+    )
 
 
 def _window_end(series: Series, asked: int, io: SeriesIO, *, stale_ok: bool) -> int:

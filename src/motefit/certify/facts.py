@@ -12,7 +12,14 @@ from motefit.measure.ram import measure_ram
 from motefit.measure.size import measure_size
 from motefit.measure.workers.pinned import Opener, pinned_latency
 from motefit.spec.codec import encode
-from motefit.spec.metrics import RECALL_MIN, RECALL_PREFIX, SKILL_PREFIX, TIMING_PREFIX, metric
+from motefit.spec.metrics import (
+    COVERAGE_PREFIX,
+    RECALL_MIN,
+    RECALL_PREFIX,
+    SKILL_PREFIX,
+    TIMING_PREFIX,
+    metric,
+)
 from motefit.spec.recipe import Recipe
 from motefit.tasks import AnyTask, Part
 from motefit.tflite.model import ModelFile
@@ -28,7 +35,7 @@ def is_summary(name: str) -> bool:
 
     The recall of a single word is not, and a skill repeats what its error says.
     """
-    single = name.startswith((SKILL_PREFIX, RECALL_PREFIX)) and name != RECALL_MIN
+    single = name.startswith((SKILL_PREFIX, COVERAGE_PREFIX, RECALL_PREFIX)) and name != RECALL_MIN
     return is_quality(name) and not single
 
 

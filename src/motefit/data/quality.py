@@ -169,7 +169,7 @@ def audit_series(dataset: SeriesDataset) -> SeriesAudit:
         last=str(times.max()),
         ranges=dict(zip(dataset.inputs, dataset.ranges, strict=True)),
         groups=tuple(name for name in dataset.group_names if name),
-        oddities=dict(zip(dataset.inputs, dataset.oddities, strict=True)),
+        oddities=dict(zip(dataset.columns, dataset.oddities, strict=True)),
         reading=dataset.notes,
     )
 

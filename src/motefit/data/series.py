@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from motefit.data.blocks import divide_in_blocks
 from motefit.data.holding import Floats, Mask, Segment, hold, without_outside_values
 from motefit.data.layout_hints import lost_hours
 from motefit.data.oddities import Oddities, find_oddities
@@ -33,6 +34,8 @@ from motefit.spec.tasks.series_spec import SeriesData
 
 _CONSTANT = 1e-9
 """A spread below this fraction of the mean is rounding noise of a constant column."""
+REFIT_STRIDE = 4
+"""Windows from one that judges a refit to the next."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,7 +44,7 @@ class Series:
 
     Attributes:
         path: of the file, folder or pattern.
-        inputs: names of the columns.
+        inputs: names of the columns, targets that are not inputs among them.
         file_times: datetime64 (file rows,) of all rows, usable or not, strictly increasing within
             each group; in UTC if a zone is known; [s], or finer where the file is.
         file_zones: int64 (file rows,), seconds that each row's clock is ahead of UTC; None if the
@@ -147,7 +150,7 @@ class SeriesDataset:
         key: SHA-256 (hex) of columns, steps, rows and split; independent of the file's location.
         group_names: stations or devices, each a series of its own; one empty name for a single one.
         notes: sentences on what was left out, changed or looks odd when the data were read.
-        oddities: per input column, spikes and stuck values.
+        oddities: per column, spikes and stuck values.
         whole: whether every window is in each of the three sets, to score a whole file.
     """
 
@@ -179,6 +182,20 @@ class SeriesDataset:
     def parts(self) -> dict[str, Windows]:
         """The three sets by name, in the order train, validation, test."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The inputs, then targets that are not among them."""
+        return (*self.inputs, *(name for name in self.targets if name not in self.inputs))
+
+    def refitting(self) -> "SeriesDataset":
+        """Return the data set with all windows before the test set for training and judging.
+
+        Windows overlap, so every :data:`REFIT_STRIDE`-th is enough to judge.
+        """
+        both = self.train.joined(self.validation)
+        judged = both.taken(slice(None, None, REFIT_STRIDE))
+        return replace(self, train=both, validation=judged, key=f"{self.key} refit")
 
 
 def load_series(
@@ -219,8 +236,8 @@ def load_series(
         train=windows["train"],
         validation=windows["validation"],
         test=windows["test"],
-        normalization=_normalization(series, segments["train"]),
-        ranges=_ranges(series.values),
+        normalization=_normalization(series, segments["train"], columns=len(data.inputs)),
+        ranges=_ranges(series.values[:, : len(data.inputs)]),
         missing=data.missing,
         rows=len(times),
         part_rows=_part_rows(segments),
@@ -280,7 +297,7 @@ def read_series(path: Path, data: SeriesData, *, progress: Progress | None = Non
         raise _nothing_usable(path, data, notes)
     return Series(
         path=path,
-        inputs=data.inputs,
+        inputs=data.columns,
         file_times=coarse(table.times),
         file_zones=table.zones,
         usable=usable,
@@ -300,7 +317,7 @@ def _nothing_usable(path: Path, data: SeriesData, notes: Sequence[str]) -> DataE
     if data.series and not data.resample:
         remedy = '; if the quantities have other times, set [data] resample = "last" or "mean"'
     return DataError(
-        f"{path}: every row has a missing value in {', '.join(data.inputs)}{remedy}{_told(notes)}"
+        f"{path}: every row has a missing value in {', '.join(data.columns)}{remedy}{_told(notes)}"
     )
 
 
@@ -316,7 +333,7 @@ def _outside_notes(table: SeriesTable, data: SeriesData) -> list[str]:
     return [
         f"{name}: {count} values outside the valid range {data.valid_ranges[name][0]:g} to "
         f"{data.valid_ranges[name][1]:g} are read as missing"
-        for name, count in zip(data.inputs, table.outside, strict=True)
+        for name, count in zip(data.columns, table.outside, strict=True)
         if count
     ]
 
@@ -383,7 +400,24 @@ def split_segments(
         for part, (first, last) in zip(PARTS, pairwise(edges), strict=True):
             if last > first:
                 parts[part].append((first, last))
+    if data.validation == "blocks":
+        before = _joined([*parts["train"], *parts["validation"]])
+        rows = max(1, round(data.block_days * 24 * 60 / data.step_minutes))
+        share = data.validation_percent / (data.train_percent + data.validation_percent)
+        train, validation = divide_in_blocks(before, block=rows, share=share)
+        parts |= {"train": list(train), "validation": list(validation)}
     return {part: tuple(segments) for part, segments in parts.items()}
+
+
+def _joined(segments: list[Segment]) -> list[Segment]:
+    """Join segments that follow each other without a row between them, in order."""
+    joined: list[Segment] = []
+    for start, stop in sorted(segments):
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], stop)
+        else:
+            joined.append((start, stop))
+    return joined
 
 
 def _cuts(start: int, stop: int, data: SeriesData) -> tuple[int, int]:
@@ -397,15 +431,15 @@ def _refuse_missing(table: SeriesTable, data: SeriesData) -> None:
     rows, columns = np.nonzero(np.isnan(table.values))
     if len(rows):
         raise DataError(
-            f"{table.place(int(rows[0]))}: the value of {data.inputs[columns[0]]!r} is "
+            f"{table.place(int(rows[0]))}: the value of {data.columns[columns[0]]!r} is "
             f"missing (empty, NaN or a sentinel; {len(rows)} in the file); correct it, or set "
             '[data] missing = "gap" or "hold"'
         )
 
 
-def _normalization(series: Series, segments: tuple[Segment, ...]) -> Normalization:
-    rows = np.concatenate([series.values[start:stop] for start, stop in segments])
-    known = ~np.concatenate([series.filled[start:stop] for start, stop in segments])
+def _normalization(series: Series, segments: tuple[Segment, ...], *, columns: int) -> Normalization:
+    rows = np.concatenate([series.values[start:stop, :columns] for start, stop in segments])
+    known = ~np.concatenate([series.filled[start:stop, :columns] for start, stop in segments])
     mean, std = rows.mean(axis=0, where=known), rows.std(axis=0, where=known)
     std = np.where(std > _CONSTANT * np.abs(mean), std, 1.0)
     return Normalization(mean=tuple(mean.tolist()), std=tuple(std.tolist()))

@@ -136,7 +136,7 @@ def pivoted_table(
     """Return one row per time from one row per reading."""
     first, values = pivoted(
         table.times, table.groups, codes, table.values[:, 0],
-        columns=data.inputs, place=table.place, resampled=bool(data.resample),
+        columns=data.columns, place=table.place, resampled=bool(data.resample),
     )  # fmt: skip
     return replace(table.rows(first), values=values)
 
@@ -148,7 +148,7 @@ def _read_file(
     rule = TimeRule(columns=data.time_columns, time_format=data.time_format)
     long = (data.series, data.value) if data.series else ()
     group = (data.group,) if data.group else ()
-    names = (*rule.columns, *group, *(long or data.inputs))
+    names = (*rule.columns, *group, *(long or data.columns))
     wanted = Wanted(
         columns=names, time_of=rule.time_of, time=rule.columns, separator=data.separator,
         skip_lines=data.skip_lines, table=data.table,
@@ -167,7 +167,7 @@ def _read_file(
         raise DataError(f"{path}: there is a header, but no rows{_told(raw.notes)}")
     if not any(len(chunk[0]) for chunk in chunks):
         raise DataError(
-            f"{path}: no row of {data.series!r} is one of the inputs, {', '.join(data.inputs)}; "
+            f"{path}: no row of {data.series!r} is one of the inputs, {', '.join(data.columns)}; "
             f"it has: {', '.join(sorted(reader.seen)[:20])}"
         )
     times, zones, values, lines, series, codes = zip(*chunks, strict=True)
@@ -249,11 +249,11 @@ class _ChunkReader:
                 sentinels=(*data.sentinels, *data.column_sentinels.get(name, ())),
                 valid=data.valid_ranges.get(name),
             )
-            for name in data.inputs
+            for name in data.columns
         ]
-        self._column = {name: column for column, name in enumerate(data.inputs)}
+        self._column = {name: column for column, name in enumerate(data.columns)}
         self.seen: set[str] = set()
-        self.outside = np.zeros(len(data.inputs), np.int64)
+        self.outside = np.zeros(len(data.columns), np.int64)
 
     def read(self, chunk: Chunk, places: Sequence[int]) -> _Arrays:
         """Read times, zones, values, line numbers, quantities and groups of a chunk."""

@@ -24,11 +24,13 @@ class Windows:
     never among the targets. Windows overlap, so they are stored as positions in one table of rows.
 
     Attributes:
-        rows: float64 (rows, columns), the whole series in the columns' own units.
+        rows: float64 (rows, columns), the whole series in the columns' own units; the inputs come
+            first, then targets that are not inputs.
         filled: bool (rows, columns), where ``rows`` holds an earlier value.
         first: int64 (n,), the row that each window starts at.
         input_steps: rows that a model sees.
         output_steps: rows that a model predicts.
+        input_columns: number of inputs among the columns.
         target_columns: index of each target among the columns.
         times: datetime64[s] (n,), of each window's last input row.
         left_out: windows of the set that are not used, by reason.
@@ -39,12 +41,25 @@ class Windows:
     first: npt.NDArray[np.int64]
     input_steps: int
     output_steps: int
+    input_columns: int
     target_columns: tuple[int, ...]
     times: Times
     left_out: Mapping[str, int]
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def joined(self, other: "Windows") -> "Windows":
+        """Return the windows of two sets of one series, in time order."""
+        first = np.concatenate([self.first, other.first])
+        order = np.argsort(first, kind="stable")
+        left_out = {why: count + other.left_out[why] for why, count in self.left_out.items()}
+        times = np.concatenate([self.times, other.times])[order]
+        return replace(self, first=first[order], times=times, left_out=left_out)
+
+    def taken(self, which: slice) -> "Windows":
+        """Return some of the windows."""
+        return replace(self, first=self.first[which], times=self.times[which])
 
     @property
     def input_rows(self) -> npt.NDArray[np.int64]:
@@ -58,8 +73,14 @@ class Windows:
 
     @property
     def inputs(self) -> Floats:
-        """(n, input_steps, columns) float64, in the columns' own units; a new copy."""
-        return gathered(self.rows, self.first, self.input_steps)
+        """(n, input_steps, inputs) float64, in the columns' own units; a new copy."""
+        return gathered(self.rows[:, : self.input_columns], self.first, self.input_steps)
+
+    @property
+    def last_values(self) -> Floats:
+        """(n, targets) float64, of each target in the newest input row, seen or not; a copy."""
+        newest = self.first + self.input_steps - 1
+        return self.rows[:, list(self.target_columns)][newest]
 
     @property
     def targets(self) -> Floats:
@@ -75,8 +96,9 @@ class Windows:
 
     @property
     def filled_inputs(self) -> tuple[int, ...]:
-        """Number of filled values among the n * input_steps inputs, per column."""
-        counts = [self.filled[self.first + step].sum(axis=0) for step in range(self.input_steps)]
+        """Number of filled values among the n * input_steps inputs, per input."""
+        filled = self.filled[:, : self.input_columns]
+        counts = [filled[self.first + step].sum(axis=0) for step in range(self.input_steps)]
         return tuple(np.sum(counts, axis=0).tolist())
 
 
@@ -112,7 +134,7 @@ def cut_windows(
         data: columns and steps.
     """
     steps, span = data.input_steps, data.input_steps + data.output_steps
-    columns = tuple(data.inputs.index(name) for name in data.targets)
+    columns = tuple(data.columns.index(name) for name in data.targets)
     starts = [np.arange(start, stop - span + 1) for start, stop in segments]
     first = np.concatenate([np.empty(0, np.int64), *starts])
     newest = first + steps - 1
@@ -130,6 +152,7 @@ def cut_windows(
         first=first[used],
         input_steps=steps,
         output_steps=data.output_steps,
+        input_columns=len(data.inputs),
         target_columns=columns,
         times=times[newest[used]],
         left_out=left_out,

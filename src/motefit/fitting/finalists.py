@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from motefit.certify.facts import is_summary, measure_cost
+from motefit.certify.facts import is_quality, is_summary, measure_cost
 from motefit.fitting.jobs import TrainedFile
 from motefit.fitting.scheduler import Scheduler
 from motefit.fitting.study import TrainedCandidate
@@ -26,7 +26,8 @@ class Finalist:
     Attributes:
         candidate: the candidate, with its variant of compression.
         outcome: its file.
-        facts: validation facts and costs, on which the choice is based.
+        facts: validation facts and costs, on which the choice is based; the validation facts of a
+            refit are those of the candidate before it, since it has no validation set left.
     """
 
     candidate: Candidate
@@ -60,6 +61,9 @@ class FinalistMaker:
     def run(self, trained: Sequence[TrainedCandidate]) -> Mapping[str, str]:
         """Finish the best candidates, choose one for each budget, and repeat those on other seeds.
 
+        With ``train.refit``, what ships is the chosen candidate and its repeats trained once more,
+        on training and validation set together.
+
         Args:
             trained: candidates trained to the end; at least one.
 
@@ -82,7 +86,26 @@ class FinalistMaker:
         alike = [t.candidate for t in trained]
         for key in dict.fromkeys(first.values()):
             self._make(self._repeats(self.finished[key].candidate, alike))
-        return self._choice()
+        return self._refitted(self._choice())
+
+    def _refitted(self, chosen: Mapping[str, str]) -> Mapping[str, str]:
+        """Refit the chosen candidates and their repeats, where the recipe asks for it.
+
+        Returns:
+            the key of the refitted candidate by name of the bundle.
+        """
+        if not self._recipe.train.refit:
+            return chosen
+        keys = tuple(dict.fromkeys(chosen.values()))
+        alike = {key: [f.candidate for f in self.seeds(key)] for key in keys}
+        refits = {c.key: replace(c, refit=True) for together in alike.values() for c in together}
+        validated = {refit.key: self.finished[key].facts for key, refit in refits.items()}
+        self._make(refits.values())
+        for key, facts in validated.items():
+            refit = self.finished[key]
+            judged = {name: value for name, value in facts.items() if is_quality(name)}
+            self.finished[key] = replace(refit, facts={**refit.facts, **judged})
+        return {name: refits[key].key for name, key in chosen.items()}
 
     def seeds(self, key: str) -> tuple[Finalist, ...]:
         """Return the files that differ from a chosen one only in their seed, including itself."""

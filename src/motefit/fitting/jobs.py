@@ -40,6 +40,7 @@ class CandidateJob:
         seed: seed of the candidate.
         key: key of the candidate.
         training_key: key of its training.
+        refit: whether it is trained on training and validation set together.
     """
 
     table: Mapping[str, Any]
@@ -47,6 +48,7 @@ class CandidateJob:
     seed: int
     key: str
     training_key: str
+    refit: bool = False
 
     @classmethod
     def of(cls, candidate: Candidate) -> "CandidateJob":
@@ -57,6 +59,7 @@ class CandidateJob:
             seed=candidate.seed,
             key=candidate.key,
             training_key=candidate.training_key,
+            refit=candidate.refit,
         )
 
     def recipe(self) -> Recipe:

@@ -126,7 +126,7 @@ def _rows(
     records: Sequence[Trial], maker: FinalistMaker, chosen: str
 ) -> tuple[Mapping[str, object], ...]:
     rows = [
-        _row(f.candidate.values, f.candidate.seed, f.facts, "chosen" if k == chosen else "trained")
+        _row(_values(f), f.candidate.seed, f.facts, "chosen" if k == chosen else "trained")
         for k, f in maker.finished.items()
     ]
     for record in records:
@@ -137,6 +137,12 @@ def _rows(
             rows.append(_row(values, record.point["seed"], record.facts, status, reason))
     rows.sort(key=lambda row: row["status"] == "rejected")
     return tuple(rows[:MOST_ROWS])
+
+
+def _values(finished: Finalist) -> Mapping[str, object]:
+    """The values of a candidate, and whether it is a refit."""
+    values = finished.candidate.values
+    return {**values, "refit": True} if finished.candidate.refit else values
 
 
 def _row(

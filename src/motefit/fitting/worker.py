@@ -103,6 +103,8 @@ def _context_of(job: TrainJob, work: CandidateJob) -> _JobContext:
     recipe = work.recipe()
     task = find_task(recipe.task)
     dataset = load_dataset(task, recipe, job.data)
+    if work.refit:
+        dataset = task.refitting(recipe, dataset)
     source = task.source(recipe, dataset)
     return _JobContext(job=job, work=work, recipe=recipe, task=task, dataset=dataset, source=source)
 

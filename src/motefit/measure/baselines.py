@@ -14,19 +14,18 @@ BLOCK = 1 << 17
 """Windows that least squares copies at a time."""
 
 
-def persistence(windows: np.ndarray, *, columns: tuple[int, ...], output_steps: int) -> np.ndarray:
+def persistence(last: np.ndarray, *, output_steps: int) -> np.ndarray:
     """Forecast that nothing changes: the last value of each target is repeated.
 
     Args:
-        windows: (n, input_steps, inputs).
-        columns: index of each target among the inputs.
+        last: (n, targets), each target's value in the newest row of a window, whether or not the
+            target is an input of the model: the file knows it, the model need not.
         output_steps: steps to predict.
 
     Returns:
         (n, output_steps, targets), of the same dtype.
     """
-    last = windows[:, -1:, list(columns)]
-    return np.repeat(last, output_steps, axis=1)
+    return np.repeat(last[:, np.newaxis], output_steps, axis=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,24 +108,19 @@ def _means(windows: Windows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def forecast_baselines(
-    names: tuple[str, ...],
-    columns: tuple[int, ...],
-    *,
-    train: Windows,
-    test: tuple[np.ndarray, np.ndarray],
+    names: tuple[str, ...], *, train: Windows, test: Windows
 ) -> dict[str, ForecastErrors]:
     """Compute the errors of every naive forecast on the test set.
 
     Args:
         names: of the targets.
-        columns: index of each target among the inputs.
         train: windows of the training set.
-        test: windows and targets of the test set.
+        test: windows of the test set.
     """
-    windows, targets = test
+    targets = test.targets
     predictions = {
-        "persistence": persistence(windows, columns=columns, output_steps=targets.shape[1]),
-        "least squares": LeastSquares.fit_windows(train).predict(windows),
+        "persistence": persistence(test.last_values, output_steps=targets.shape[1]),
+        "least squares": LeastSquares.fit_windows(train).predict(test.inputs),
     }
     return {name: score_forecast(names, guess, targets) for name, guess in predictions.items()}
 

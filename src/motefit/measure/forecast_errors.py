@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from motefit.data.windows import Windows
 from motefit.runtime.forecaster import Forecaster
 from motefit.spec.errors import DataError
-from motefit.spec.metrics import MAE_PREFIX, SKILL_PREFIX
+from motefit.spec.metrics import COVERAGE_PREFIX, MAE_PREFIX, SKILL_PREFIX
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,20 +48,89 @@ class ForecastErrors:
         return {name: skill for name, skill in skills.items() if math.isfinite(skill)}
 
 
-def measure_errors(
-    forecaster: Forecaster, windows: np.ndarray, targets: np.ndarray
-) -> ForecastErrors:
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """How often the true value is between the quantiles that a forecaster gives.
+
+    Attributes:
+        columns: names of the predicted columns.
+        quantiles: that the forecaster gives; fewer than two: there is nothing to cover.
+        inside: per column, share of true values from the lowest to the highest quantile.
+        below: per column and quantile, share of true values that are not above it.
+    """
+
+    columns: tuple[str, ...]
+    quantiles: tuple[float, ...]
+    inside: tuple[float, ...]
+    below: tuple[tuple[float, ...], ...]
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """Values by metric name: ``coverage.<column>``; empty for fewer than two quantiles."""
+        if len(self.quantiles) < 2:
+            return {}
+        return {
+            f"{COVERAGE_PREFIX}{c}": share
+            for c, share in zip(self.columns, self.inside, strict=True)
+        }
+
+    @property
+    def evidence(self) -> dict[str, object]:
+        """For the card: what was promised, and what was measured; empty without quantiles."""
+        if not self.quantiles:
+            return {}
+        names = [f"{quantile:g}" for quantile in self.quantiles]
+        below = {
+            c: dict(zip(names, shares, strict=True))
+            for c, shares in zip(self.columns, self.below, strict=True)
+        }
+        promised = self.quantiles[-1] - self.quantiles[0]
+        inside = dict(zip(self.columns, self.inside, strict=True))
+        return {"quantiles": {"promised": promised, "inside": inside, "below": below}}
+
+
+def measure_errors(forecaster: Forecaster, windows: Windows) -> tuple[ForecastErrors, Coverage]:
     """Predict every window through the runtime and compare.
 
     Args:
         forecaster: the released model.
-        windows: (n, input_steps, inputs), in the columns' own units.
-        targets: (n, output_steps, targets), in the columns' own units.
+        windows: in the columns' own units, with the times of their newest rows.
+
+    Returns:
+        errors of the answers (the medians, where the model gives quantiles), and the coverage.
 
     Raises:
         DataError: for no windows, mismatched shapes, NaN or infinite values.
     """
-    return score_forecast(forecaster.io.targets, forecaster.predict_batch(windows), targets)
+    io, targets = forecaster.io, windows.targets
+    values = forecaster.quantiles_batch(windows.inputs, windows.times)
+    errors = score_forecast(io.targets, forecaster.answer(values), targets)
+    return errors, score_coverage(io.targets, io.quantiles, values, targets)
+
+
+def score_coverage(
+    columns: tuple[str, ...],
+    quantiles: tuple[float, ...],
+    values: np.ndarray,
+    targets: np.ndarray,
+) -> Coverage:
+    """Count how often true values are between and below the quantiles.
+
+    Args:
+        columns: names of the targets.
+        quantiles: rising; may be empty.
+        values: (n, output_steps, targets, quantiles), rising along the last axis.
+        targets: (n, output_steps, targets).
+    """
+    true = targets[..., np.newaxis]
+    inside = (values[..., :1] <= true) & (true <= values[..., -1:])
+    below = (true <= values).mean(axis=(0, 1))
+    return Coverage(
+        columns=columns,
+        quantiles=quantiles,
+        inside=_floats(inside.mean(axis=(0, 1, 3))),
+        below=tuple(_floats(row) for row in below),
+    )
 
 
 def score_forecast(

@@ -8,7 +8,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from motefit.spec.metrics import MAE_PREFIX, RECALL_MIN, RECALL_PREFIX, SKILL_PREFIX, format_value
+from motefit.spec.metrics import (
+    COVERAGE_PREFIX,
+    MAE_PREFIX,
+    RECALL_MIN,
+    RECALL_PREFIX,
+    SKILL_PREFIX,
+    format_value,
+)
 
 _NAMES = {
     "accuracy": "Accuracy",
@@ -48,6 +55,8 @@ def metric_name(name: str) -> str:
     if name.startswith(SKILL_PREFIX):
         column = split_column(name[len(SKILL_PREFIX) :])[0]
         return f"Skill against persistence, {column}"
+    if name.startswith(COVERAGE_PREFIX):
+        return f"Inside the quantiles, {split_column(name[len(COVERAGE_PREFIX) :])[0]}"
     if name.startswith(RECALL_PREFIX) and name not in _NAMES:
         return f"Recall, {name[len(RECALL_PREFIX) :]}"
     return _NAMES.get(name, name)

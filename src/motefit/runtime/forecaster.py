@@ -1,6 +1,7 @@
 """From the last rows of a series to the coming ones, in the columns' own units."""
 
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -8,22 +9,25 @@ from numpy.typing import NDArray
 
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.interpreter import Interpreter
-from motefit.runtime.normalize import Normalizer
+from motefit.runtime.window_codec import WindowCodec
 from motefit.spec.errors import DataError, ModelFileError
 from motefit.spec.tasks.series_spec import NAME, SeriesIO
 
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
+Times = NDArray[np.datetime64]
+Time = np.datetime64 | datetime | str
 
 
 class Forecaster:
-    """A forecasting model. The file's output is standardized like its input, step by step.
+    """A forecasting model: windows in, the coming steps out.
 
-    Columns are standardized, and turned back, in float64; the file itself computes in float32.
+    Columns are encoded and decoded in float64 (``runtime.window_codec``); the file itself computes
+    in float32.
 
     Args:
         model: bytes of the .tflite file; its output holds ``output_steps x targets`` values, the
-            targets of the first step first.
+            targets of the first step first, each as often as there are quantiles.
         io: columns, steps and normalization, from the card.
         threads: of LiteRT's kernels.
         xnnpack: LiteRT's default delegate; False runs the builtin kernels.
@@ -37,17 +41,14 @@ class Forecaster:
     ) -> None:
         self.io = io
         self.interpreter = Interpreter(model, threads=threads, xnnpack=xnnpack)
-        self._normalizer = Normalizer(
-            io.normalization, columns=len(io.inputs), precision=np.float64
-        )
+        self._codec = WindowCodec(io)
         self._window = io.input_steps, len(io.inputs)
-        self._prediction = io.output_steps, len(io.targets)
         sizes = math.prod(self.interpreter.input_shape), math.prod(self.interpreter.output_shape)
-        if sizes != (math.prod(self._window), math.prod(self._prediction)):
+        if sizes != (math.prod(io.window_shape), math.prod(io.answer_shape)):
             raise ModelFileError(
                 f"the model takes {self.interpreter.input_shape} and gives "
-                f"{self.interpreter.output_shape}, but the card says windows of {self._window} "
-                f"and predictions of {self._prediction}: this card is not this model's"
+                f"{self.interpreter.output_shape}, but the card says windows of {io.window_shape} "
+                f"and predictions of {_without_one(io.answer_shape)}: this card is not this model's"
             )
 
     @classmethod
@@ -60,17 +61,19 @@ class Forecaster:
         bundle = load_bundle(path, task=NAME)
         return cls(bundle.model, bundle.card.io, threads=threads, xnnpack=xnnpack)
 
-    def inputs(self, windows: np.ndarray) -> Float32Array:
-        """The model's input for many windows: checked and standardized.
+    def inputs(self, windows: np.ndarray, times: Times | None = None) -> Float32Array:
+        """The model's input for many windows: checked and encoded.
 
         Args:
             windows: (n, input_steps, inputs) real numbers in the columns' own units.
+            times: datetime64 (n,) of the newest row of each window, for a model with a calendar.
 
         Returns:
-            The same shape, float32.
+            (n, *io.window_shape) float32.
 
         Raises:
-            DataError: for another shape or dtype, NaN or infinite values.
+            DataError: for another shape or dtype, NaN or infinite values, or times that are missing
+                or as many as no windows.
         """
         windows = np.asarray(windows)
         if windows.dtype.kind not in "fiu":
@@ -84,40 +87,61 @@ class Forecaster:
             raise DataError(
                 "a window with NaN or infinite values cannot be used; fill or drop such rows"
             )
-        return self._normalizer.apply(windows)
+        if times is not None and np.shape(times) != (len(windows),):
+            raise DataError(
+                f"each window has one time, that of its newest row: {len(windows)} windows, times "
+                f"of shape {np.shape(times)}"
+            )
+        return self._codec.encode(windows, times)
 
-    def infer(self, inputs: Float32Array) -> Float64Array:
-        """Predictions in the columns' own units from standardized windows.
+    def infer(self, inputs: Float32Array, windows: np.ndarray | None = None) -> Float64Array:
+        """Answers in the columns' own units from encoded windows.
 
         Args:
-            inputs: (n, input_steps, inputs) as :meth:`inputs` gives them.
+            inputs: as :meth:`inputs` gives them.
+            windows: of which they were made; needed where the model predicts changes.
 
         Returns:
-            (n, output_steps, targets) float64.
-        """
-        outputs = self.interpreter.run(inputs).reshape(-1, *self._prediction)
-        return self._normalizer.undo(outputs, self.io.target_columns)
+            (n, output_steps, targets) float64; the median where the model gives quantiles.
 
-    def predict(self, window: np.ndarray) -> Float64Array:
+        Raises:
+            DataError: without windows where they are needed.
+        """
+        return self._codec.answer(self._quantiles(inputs, windows))
+
+    def _quantiles(self, inputs: Float32Array, windows: np.ndarray | None) -> Float64Array:
+        if windows is None:
+            if self.io.predict == "change":
+                raise DataError(
+                    "this model predicts changes from the last row: give the windows too"
+                )
+            windows = np.empty((len(inputs), 1, 0))
+        return self._codec.decode(self.interpreter.run(inputs), windows)
+
+    def predict(self, window: np.ndarray, *, time: Time | None = None) -> Float64Array:
         """Predict the steps that follow one window.
 
         Args:
             window: (input_steps, inputs), oldest first, in the columns' own units.
+            time: of the newest row, for a model that reads a calendar; in UTC if the training data
+                state zones (a datetime with a zone is converted), otherwise by their clock.
 
         Returns:
-            (output_steps, targets) float64, in the columns' own units.
+            (output_steps, targets) float64, in the columns' own units; the median where the model
+            gives quantiles.
 
         Raises:
-            DataError: for another shape or dtype, NaN or infinite values.
+            DataError: for another shape or dtype, NaN or infinite values, or a missing time.
         """
-        (prediction,) = self.predict_batch(np.asarray(window)[np.newaxis])
+        (prediction,) = self.predict_batch(np.asarray(window)[np.newaxis], _times(time))
         return np.asarray(prediction)
 
-    def predict_batch(self, windows: np.ndarray) -> Float64Array:
+    def predict_batch(self, windows: np.ndarray, times: Times | None = None) -> Float64Array:
         """Predict the steps that follow each of many windows.
 
         Args:
             windows: (n, input_steps, inputs), in the columns' own units.
+            times: datetime64 (n,), as in :meth:`inputs`.
 
         Returns:
             (n, output_steps, targets) float64, in the columns' own units.
@@ -125,4 +149,64 @@ class Forecaster:
         Raises:
             DataError: as :meth:`predict`.
         """
-        return self.infer(self.inputs(windows))
+        return self._codec.answer(self.quantiles_batch(windows, times))
+
+    def quantiles(self, window: np.ndarray, *, time: Time | None = None) -> Float64Array:
+        """Predict the quantiles of the steps that follow one window.
+
+        Args:
+            window: as in :meth:`predict`.
+            time: as in :meth:`predict`.
+
+        Returns:
+            (output_steps, targets, quantiles) float64, rising along the last axis; one quantile for
+            a model without.
+
+        Raises:
+            DataError: as :meth:`predict`.
+        """
+        (found,) = self.quantiles_batch(np.asarray(window)[np.newaxis], _times(time))
+        return np.asarray(found)
+
+    def quantiles_batch(self, windows: np.ndarray, times: Times | None = None) -> Float64Array:
+        """Predict the quantiles of the steps that follow each of many windows.
+
+        Args:
+            windows: as in :meth:`predict_batch`.
+            times: as in :meth:`predict_batch`.
+
+        Returns:
+            (n, output_steps, targets, quantiles) float64.
+
+        Raises:
+            DataError: as :meth:`predict`.
+        """
+        windows = np.asarray(windows)
+        return self._quantiles(self.inputs(windows, times), windows)
+
+    def answer(self, quantiles: Float64Array) -> Float64Array:
+        """Pick the answer of :meth:`quantiles_batch`: (n, output_steps, targets), the medians."""
+        return self._codec.answer(quantiles)
+
+
+def _times(time: Time | None) -> Times | None:
+    """One time as an array; UTC where it has a zone.
+
+    Raises:
+        DataError: for a text that is not a time in ISO 8601.
+    """
+    if time is None:
+        return None
+    if isinstance(time, str):
+        try:
+            time = datetime.fromisoformat(time)
+        except ValueError:
+            raise DataError(f"{time!r} is not a time in ISO 8601: 2024-03-25 13:50:00") from None
+    if isinstance(time, datetime) and time.tzinfo is not None:
+        time = time.astimezone(UTC).replace(tzinfo=None)
+    return np.array([time], "datetime64[s]")
+
+
+def _without_one(shape: tuple[int, int, int]) -> tuple[int, ...]:
+    """The shape of answers, without its last axis where there is one answer."""
+    return shape if shape[-1] > 1 else shape[:-1]

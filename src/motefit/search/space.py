@@ -25,11 +25,13 @@ class Candidate:
         values: the dotted recipe keys that make it differ from the recipe.
         seed: of weights, order and augmentation.
         recipe: the recipe with these values.
+        refit: whether it is trained on training and validation set together.
     """
 
     values: Mapping[str, object]
     seed: int
     recipe: Recipe
+    refit: bool = False
 
     @cached_property
     def key(self) -> str:
@@ -44,7 +46,9 @@ class Candidate:
     def _digest(self, *sections: str) -> str:
         table = self.recipe.to_table()
         work = {k: table[k] for k in ("task", *sections) if k in table}
-        work["train"] = {k: v for k, v in work["train"].items() if k != "seeds"}
+        work["train"] = {k: v for k, v in work["train"].items() if k not in {"seeds", "refit"}}
+        if self.refit:
+            work["train"]["refit"] = True
         text = dumps_json({**work, SEED: self.seed})
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -52,7 +56,8 @@ class Candidate:
     def title(self) -> str:
         """Short description for display."""
         parts = [f"{k.removeprefix('model.')} {_short(v)}" for k, v in self.values.items()]
-        return ", ".join([*parts, f"seed {self.seed}"])
+        refit = ["refitted"] if self.refit else []
+        return ", ".join([*parts, f"seed {self.seed}", *refit])
 
 
 def _short(value: object) -> str:

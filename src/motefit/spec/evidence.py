@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from motefit.spec.metrics import RECALL_MIN, RECALL_PREFIX, SKILL_PREFIX
+from motefit.spec.metrics import COVERAGE_PREFIX, RECALL_MIN, RECALL_PREFIX, SKILL_PREFIX
 
 PERSISTENCE, MAJORITY = "persistence", "majority class"
 """Names of naive baselines among the evidence."""
@@ -44,7 +44,9 @@ def why_absent(metric: str, evidence: Evidence) -> str:
 
 
 def implied(metric: str, evidence: Evidence) -> float | None:
-    """Compute a skill, a recall or the balanced accuracy from the evidence."""
+    """Compute a skill, a coverage, a recall or the balanced accuracy from the evidence."""
+    if metric.startswith(COVERAGE_PREFIX):
+        return numbers(evidence, "quantiles", "inside").get(metric.removeprefix(COVERAGE_PREFIX))
     if metric.startswith(SKILL_PREFIX):
         column = metric.removeprefix(SKILL_PREFIX)
         own, naive = numbers(evidence, "errors", "mae").get(column), _naive_error(column, evidence)

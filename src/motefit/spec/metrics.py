@@ -57,10 +57,17 @@ METRIC_NAMES = tuple(_METRICS)
 """Those without a column or word in their name; :data:`PATTERNS` are the others."""
 MAE_PREFIX = "mae."
 SKILL_PREFIX = "skill."
+COVERAGE_PREFIX = "coverage."
+"""Share of true values between the lowest and the highest quantile of their forecasts."""
 RECALL_PREFIX = "recall."
 RECALL_MIN = f"{RECALL_PREFIX}min"
 """The lowest recall of all words; a word called "min" has no recall of its own."""
-PATTERNS = (f"{MAE_PREFIX}<column>", f"{SKILL_PREFIX}<column>", f"{RECALL_PREFIX}<word>")
+PATTERNS = (
+    f"{MAE_PREFIX}<column>",
+    f"{SKILL_PREFIX}<column>",
+    f"{COVERAGE_PREFIX}<column>",
+    f"{RECALL_PREFIX}<word>",
+)
 """One metric for every column or word."""
 TIMING_PREFIX = "latency."
 """Metrics that differ from machine to machine and from run to run."""
@@ -78,7 +85,7 @@ def metric(name: str) -> Metric:
     prefix = kind + dot
     if prefix == MAE_PREFIX and rest:
         return Metric(name=name, unit="column", quality=True)
-    if prefix in {SKILL_PREFIX, RECALL_PREFIX} and rest:
+    if prefix in {SKILL_PREFIX, COVERAGE_PREFIX, RECALL_PREFIX} and rest:
         return Metric(name=name, unit="fraction", higher_is_better=True, quality=True)
     kinds = {pattern.partition(".")[0]: pattern for pattern in PATTERNS}
     meant = "" if kind in kinds else nearest(name, _METRICS)

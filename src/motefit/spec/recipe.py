@@ -62,6 +62,9 @@ class TrainSpec:
             draws equally many clips of each word in every epoch, those of rare words several times
             with new augmentation each time, and keeps the epoch with the best balanced accuracy.
         seeds: one candidate is trained per seed.
+        refit: train the chosen candidate once more, with its settings and seed, on training and
+            validation set together, and ship that file; its epochs and steps of compression are
+            then judged on every fourth of the same windows. For forecasting only.
         augment: of training clips.
         teacher: a larger network to learn from, for tasks with cross-entropy; None for none.
     """
@@ -77,6 +80,7 @@ class TrainSpec:
     label_smoothing: float = 0.0
     balance: Literal["none", "sampling"] = "none"
     seeds: tuple[int, ...] = (0,)
+    refit: bool = False
     augment: AugmentSpec = field(default_factory=AugmentSpec)
     teacher: TeacherSpec | None = None
 
@@ -199,6 +203,8 @@ class Recipe:
             raise RecipeError(
                 f"[train]: a teacher needs classes, which the task {task.name} does not have"
             )
+        if self.train.refit and "accuracy" in measured:
+            raise RecipeError(f"[train]: refit: the task {self.task} does not refit")
         if self.train.balance != "none" and "accuracy" not in measured:
             raise RecipeError(f"[train]: balance: the task {task.name} has no classes to balance")
         self.require_measured(measured)

@@ -106,6 +106,15 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
         del recipe, data
         return ()
 
+    def refitting(self, recipe: Recipe, dataset: Dataset) -> Dataset:
+        """The data set of a refit: training and validation set together, for both.
+
+        Raises:
+            RecipeError: for a task that does not refit.
+        """
+        del dataset
+        raise RecipeError(f"[train] refit = true: the task {recipe.task} does not refit")
+
     @abstractmethod
     def data_key(self, dataset: Dataset) -> str:
         """Compute the content hash of a dataset."""

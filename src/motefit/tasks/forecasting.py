@@ -1,9 +1,9 @@
 """Forecasting at each step of the pipeline."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -11,16 +11,18 @@ from motefit.data.quality import SeriesAudit, audit_series
 from motefit.data.series import SeriesDataset, load_series
 from motefit.data.synth.climate import synthesize_climate
 from motefit.data.synth.folder import synthetic_folder
+from motefit.data.window_statistics import answer_statistics, difference_statistics
 from motefit.data.windows import INPUT_MISSING, TARGET_MISSING
-from motefit.graph.families import Problem
+from motefit.graph.families import Problem, reads_sequence
 from motefit.measure.baselines import forecast_baselines, persistence
 from motefit.measure.forecast_errors import ForecastErrors, measure_errors, score_forecast
 from motefit.measure.latency.paired import BenchmarkCase
 from motefit.runtime.forecaster import Forecaster
+from motefit.runtime.interpreter import Interpreter
 from motefit.spec.codec import encode
 from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
-from motefit.spec.tasks.series_spec import NAME, SeriesIO
+from motefit.spec.tasks.series_spec import NAME, SeriesIO, pinball_name
 from motefit.tasks import Measurement, Part, Progress, Task, register
 from motefit.tflite.model import ModelFile
 
@@ -71,39 +73,54 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         """Content hash of rows, columns, steps and split."""
         return dataset.key
 
-    def problem(self, recipe: Recipe, dataset: SeriesDataset) -> Problem:
-        """A window in, all steps of all targets out; the naive forecast copies the last row."""
+    def refitting(self, recipe: Recipe, dataset: SeriesDataset) -> SeriesDataset:
+        """Training and validation set together, for both."""
         del recipe
-        columns = [dataset.inputs.index(name) for name in dataset.targets]
-        last_row = (dataset.input_steps - 1) * len(dataset.inputs)
+        return dataset.refitting()
+
+    def problem(self, recipe: Recipe, dataset: SeriesDataset) -> Problem:
+        """A window in, all answers out; the naive forecast copies the last row."""
+        window = window_layout(recipe)
+        columns = window.columns
+        known = set(dataset.targets) <= set(dataset.inputs) and recipe.data.predict == "value"
+        last = [(dataset.input_steps - 1) * columns + i for i in range(len(dataset.inputs))]
+        naive = [last[dataset.inputs.index(name)] for name in dataset.targets] if known else []
+        quantiles = max(len(recipe.data.quantiles), 1)
+        repeated = tuple(index for index in naive for _ in range(quantiles))
         return Problem(
-            input_shape=(dataset.input_steps, len(dataset.inputs)),
-            outputs=dataset.output_steps * len(columns),
-            naive=tuple(last_row + column for column in columns) * dataset.output_steps,
+            input_shape=window.shape,
+            outputs=dataset.output_steps * len(dataset.targets) * quantiles,
+            naive=repeated * dataset.output_steps,
         )
 
     def loss(self, recipe: Recipe) -> str:
         """The recipe's loss; the mean absolute error unless it says otherwise."""
         if recipe.train.loss == "cross-entropy":
             raise RecipeError("forecasting trains on mae, mse or huber, not on cross-entropy")
+        if recipe.data.quantiles:
+            if recipe.train.loss:
+                raise RecipeError(
+                    f"[data] quantiles are trained with the pinball loss; remove [train] loss = "
+                    f'"{recipe.train.loss}"'
+                )
+            return pinball_name(recipe.data.quantiles)
         return recipe.train.loss or "mae"
 
     def source(self, recipe: Recipe, dataset: SeriesDataset) -> "SeriesSource":
-        """Standardized windows."""
+        """Encoded windows."""
         from motefit.train.series_source import SeriesSource  # noqa: PLC0415 - see motefit.tasks
 
-        del recipe
-        return SeriesSource(dataset)
+        return SeriesSource(dataset, series_io(recipe, dataset))
 
     def io(self, recipe: Recipe, dataset: SeriesDataset, source: "SeriesSource") -> SeriesIO:
-        """Columns, steps and normalization."""
-        del recipe, source
-        return _io(dataset)
+        """Columns, steps, forms and normalization."""
+        del recipe, dataset
+        return source.io
 
     def foreign_io(self, recipe: Recipe, dataset: SeriesDataset, model: ModelFile) -> SeriesIO:
         """Inputs and outputs standardized with the statistics of this training set."""
-        del recipe, model
-        return _io(dataset)
+        del model
+        return series_io(recipe, dataset)
 
     def require_fit(self, io: SeriesIO, dataset: SeriesDataset) -> None:
         """Columns, steps and step length must be the same."""
@@ -119,20 +136,17 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
     ) -> Measurement:
         """Errors of the file on one part, in real units, and what persistence makes of it."""
         windows = dataset.parts[part]
-        errors = measure_errors(Forecaster(model, io), windows.inputs, windows.targets)
-        guess = persistence(windows.inputs, columns=io.target_columns, output_steps=io.output_steps)
+        errors, coverage = measure_errors(Forecaster(model, io), windows)
+        guess = persistence(windows.last_values, output_steps=io.output_steps)
         naive = score_forecast(io.targets, guess, windows.targets)
         measured = _measurement(errors)
-        return replace(measured, facts={**measured.facts, **errors.skill_facts(naive)})
+        facts = {**measured.facts, **errors.skill_facts(naive), **coverage.facts}
+        evidence = {**measured.evidence, **coverage.evidence}
+        return replace(measured, facts=facts, evidence=evidence)
 
     def baselines(self, dataset: SeriesDataset, part: Part) -> Mapping[str, Measurement]:
         """Persistence and least squares."""
-        rows = forecast_baselines(
-            dataset.targets,
-            tuple(dataset.inputs.index(name) for name in dataset.targets),
-            train=dataset.train,
-            test=(dataset.parts[part].inputs, dataset.parts[part].targets),
-        )
+        rows = forecast_baselines(dataset.targets, train=dataset.train, test=dataset.parts[part])
         return {name: _measurement(errors) for name, errors in rows.items()}
 
     def audit(self, dataset: SeriesDataset) -> Mapping[str, object]:
@@ -148,10 +162,41 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         """The model with a window at the training mean."""
         window = np.tile(np.asarray(io.normalization.mean), (1, io.input_steps, 1))
         forecaster = Forecaster(model, io, threads=threads, xnnpack=xnnpack)
-        return BenchmarkCase(pipeline=forecaster, example=window)
+        return BenchmarkCase(pipeline=TimedForecaster(forecaster), example=window)
 
 
-def _io(dataset: SeriesDataset) -> SeriesIO:
+@dataclass(frozen=True, kw_only=True)
+class WindowLayout:
+    """How many numbers a model reads.
+
+    Attributes:
+        shape: of its input.
+        columns: numbers from one row to the next in the flattened input.
+        calendar_in: where it reads the calendar.
+    """
+
+    shape: tuple[int, ...]
+    columns: int
+    calendar_in: Literal["window", "rows"]
+
+
+def window_layout(recipe: Recipe) -> WindowLayout:
+    """Lay out a recipe's window and calendar: in every row for families that read a sequence."""
+    data, calendar = recipe.data, 2 * len(recipe.data.calendar)
+    steps, columns = data.input_steps, len(data.inputs)
+    if calendar and reads_sequence(recipe.model.family):
+        columns += calendar
+        return WindowLayout(shape=(steps, columns), columns=columns, calendar_in="rows")
+    shape = (steps * columns + calendar,) if calendar else (steps, columns)
+    return WindowLayout(shape=shape, columns=columns, calendar_in="window")
+
+
+def series_io(recipe: Recipe, dataset: SeriesDataset) -> SeriesIO:
+    """The card's section of a recipe, with the statistics of a training set."""
+    data = recipe.data
+    answers = None
+    if data.predict == "change" or not set(dataset.targets) <= set(dataset.inputs):
+        answers = answer_statistics(dataset.train, change=data.predict == "change")
     return SeriesIO(
         inputs=dataset.inputs,
         targets=dataset.targets,
@@ -159,7 +204,36 @@ def _io(dataset: SeriesDataset) -> SeriesIO:
         output_steps=dataset.output_steps,
         step_minutes=dataset.step_minutes,
         normalization=dataset.normalization,
+        form=data.form,
+        predict=data.predict,
+        calendar=data.calendar,
+        calendar_in=window_layout(recipe).calendar_in,
+        limits=data.limits,
+        quantiles=data.quantiles,
+        differences=difference_statistics(dataset.train) if data.form == "differences" else None,
+        answers=answers,
     )
+
+
+@dataclass(frozen=True)
+class TimedForecaster:
+    """A forecaster as the latency protocols time it: what it reads is carried along."""
+
+    forecaster: Forecaster
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """Model in LiteRT."""
+        return self.forecaster.interpreter
+
+    def inputs(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Encode windows, all at one fixed time."""
+        times = np.full(len(windows), np.datetime64("2024-03-25T13:50:00"))
+        return self.forecaster.inputs(windows, times), windows
+
+    def infer(self, inputs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """Run the model, and decode its answers."""
+        return self.forecaster.infer(*inputs)
 
 
 def _notes(audit: SeriesAudit) -> list[str]:

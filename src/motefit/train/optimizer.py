@@ -1,7 +1,7 @@
 """Losses, learning-rate schedules, optimizers and scores: the arithmetic of a training step."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ START_DIVISOR = 25.0
 END_DIVISOR = 25.0 * 1e4
 """One-cycle ends at peak / 250,000 (torch's OneCycleLR)."""
 CLASSIFICATION = "cross-entropy"
+PINBALL = "pinball"
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -27,11 +28,14 @@ def loss_function(name: str, *, label_smoothing: float = 0.0) -> Loss:
 
     Targets are class indices (n,) int64 or probabilities (n, classes) float32 for
     ``"cross-entropy"``, which reads logits; otherwise float32 of the outputs' size. ``"huber"``
-    changes from quadratic to linear at an error of 1.
+    changes from quadratic to linear at an error of 1. ``"pinball 0.1 0.5 0.9"`` is that of
+    quantiles (Koenker and Bassett, 1978), which alternate along the outputs.
 
     Raises:
         RecipeError: for an unknown name.
     """
+    if quantiles := pinball_quantiles(name):
+        return lambda out, y: pinball(y.reshape(out.shape) - out, quantiles).mean()
     losses: dict[str, Loss] = {
         CLASSIFICATION: lambda out, y: functional.cross_entropy(
             out, y, label_smoothing=label_smoothing
@@ -47,8 +51,30 @@ def loss_function(name: str, *, label_smoothing: float = 0.0) -> Loss:
     return losses[name]
 
 
+def pinball_quantiles(loss: str) -> tuple[float, ...]:
+    """Read the quantiles off the name of a pinball loss; none for another loss.
+
+    >>> pinball_quantiles("pinball 0.1 0.5 0.9"), pinball_quantiles("mae")
+    ((0.1, 0.5, 0.9), ())
+    """
+    kind, *levels = loss.split()
+    return tuple(map(float, levels)) if kind == PINBALL else ()
+
+
+def pinball(error: Tensor, quantiles: Sequence[float]) -> Tensor:
+    """Compute the pinball loss of errors (..., outputs), true value minus output.
+
+    Args:
+        error: outputs are as many as a multiple of the quantiles, which alternate.
+        quantiles: between 0 and 1.
+    """
+    level = torch.tensor(quantiles, dtype=error.dtype, device=error.device)
+    level = level.repeat(error.shape[-1] // len(quantiles))
+    return torch.maximum(level * error, (level - 1) * error)
+
+
 def score(loss: str, outputs: Tensor, targets: Tensor, *, balanced: bool = False) -> float:
-    """Compute a score, higher is better: accuracy (0..1), or minus the mean absolute error.
+    """Compute a score, higher is better: accuracy, or minus the mean absolute or pinball error.
 
     Args:
         loss: name of the loss.
@@ -62,6 +88,8 @@ def score(loss: str, outputs: Tensor, targets: Tensor, *, balanced: bool = False
             clips, hits = torch.bincount(targets), torch.bincount(targets, weights=right)
             return float((hits[clips > 0] / clips[clips > 0]).mean())
         return float(right.mean())
+    if quantiles := pinball_quantiles(loss):
+        return -float(pinball(targets.reshape(outputs.shape) - outputs, quantiles).double().mean())
     return -float((outputs - targets.reshape(outputs.shape)).abs().double().mean())
 
 

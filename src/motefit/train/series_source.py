@@ -1,29 +1,34 @@
 """Windows of a series as a source of training examples, in standard units."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from motefit.data.series import SeriesDataset
-from motefit.data.windows import gathered
-from motefit.train.standardize import normalized
+from motefit.runtime.window_codec import CHUNK, WindowCodec
+from motefit.spec.codec import dumps_json
+from motefit.spec.tasks.series_spec import SeriesIO
 
 Floats = NDArray[np.float32]
 
 
 class SeriesSource:
-    """Standardized windows and targets of a series (implements ``train.loop.Source``).
+    """Encoded windows and targets of a series (implements ``train.loop.Source``).
 
     Targets are standardized by the statistics of their own columns, so that each column has the
-    same weight in the loss, whatever its unit.
+    same weight in the loss, whatever its unit. The runtime's own code encodes.
 
     Args:
         dataset: windows of training, validation and test sets.
+        io: how windows and targets are encoded.
     """
 
-    def __init__(self, dataset: SeriesDataset) -> None:
+    def __init__(self, dataset: SeriesDataset, io: SeriesIO) -> None:
         self._dataset = dataset
-        self.normalization = dataset.normalization
-        self.key = dataset.key
+        self._codec = WindowCodec(io)
+        self.io = io
+        self.key = f"{dataset.key} {dumps_json(io)}"
         self._train = self.part("train")
 
     def epoch(
@@ -32,7 +37,7 @@ class SeriesSource:
         *,
         rng: np.random.Generator,  # noqa: ARG002 - of the protocol
     ) -> tuple[Floats, Floats]:
-        """Return windows (n, steps, columns) and targets (n, output steps x targets), float32."""
+        """Return windows (n, *io.window_shape) and targets (n, numbers of an answer), float32."""
         return self._train
 
     def validation(self) -> tuple[Floats, Floats]:
@@ -42,8 +47,12 @@ class SeriesSource:
     def part(self, name: str) -> tuple[Floats, Floats]:
         """Return one of the sets by name, as :meth:`epoch`."""
         windows = self._dataset.parts[name]
-        rows = normalized(windows.rows, self.normalization, precision=np.float64)
-        after = windows.first + windows.input_steps
-        targets = gathered(rows[:, list(windows.target_columns)], after, windows.output_steps)
-        inputs = gathered(rows, windows.first, windows.input_steps)
-        return inputs, targets.reshape(len(windows), -1)
+        inputs = np.empty((len(windows), *self.io.window_shape), np.float32)
+        targets = np.empty((len(windows), math.prod(self.io.answer_shape)), np.float32)
+        for start in range(0, len(windows), CHUNK):  # all in float64 would take four times as much
+            which = slice(start, start + CHUNK)
+            some = windows.taken(which)
+            rows = some.inputs
+            inputs[which] = self._codec.encode(rows, some.times)
+            targets[which] = self._codec.targets(rows, some.targets)
+        return inputs, targets

@@ -33,6 +33,7 @@ NETS = {
     "conv1d": {"filters": (9,), "units": (8,)},
     "linear": {"change": False},
     "lstm": {"units": 9, "layers": 2, "flatten": True},
+    "residual-mlp": {"units": 9},
 }
 SPEECH = Problem(input_shape=(31, 20), outputs=5)
 SERIES = Problem(input_shape=(6, 2), outputs=6)

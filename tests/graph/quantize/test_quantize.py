@@ -29,6 +29,7 @@ SMALL = {
     "conv1d": {"filters": (8,), "units": (8,)},
     "linear": {"change": False},
     "lstm": {"units": 8},
+    "residual-mlp": {"units": 8},
 }
 # of the spread of a network with random weights; residual sums of uneven sizes lose most
 TOLERANCE = {"bcresnet": 0.2}

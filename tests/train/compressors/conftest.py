@@ -28,6 +28,7 @@ FAMILIES: Mapping[str, Mapping[str, object]] = {
     "mlp": {"units": (10, 8)},
     "conv1d": {"filters": (6,), "units": (8,)},
     "lstm": {"units": 6},
+    "residual-mlp": {"units": 6},
 }  # fmt: skip
 SPEECH = {"dscnn", "tcnet", "bcresnet"}
 SETTINGS = TrainSpec(epochs=3, batch_size=32, learning_rate=0.02, weight_decay=0.0)

@@ -14,7 +14,7 @@ from motefit.train import loop
 from motefit.train.compressors import check_steps, compress, compressors
 from motefit.train.finetune.trained_model import chosen_weights, weight_names
 
-FAMILIES = ("dscnn", "tcnet", "bcresnet", "mlp", "conv1d", "lstm")
+FAMILIES = ("dscnn", "tcnet", "bcresnet", "mlp", "conv1d", "lstm", "residual-mlp")
 QUICK: Mapping[str, Mapping[str, object]] = {
     "magnitude-pruning": {"sparsity": 0.4, "epochs": 2, "fine_tuning_epochs": 1},
     "channel-pruning": {"share": 0.2, "epochs": 2},

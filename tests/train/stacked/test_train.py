@@ -28,6 +28,7 @@ FORMS: Mapping[str, Mapping[str, object]] = {
     "dscnn": {"width": 6, "blocks": 2, "dropout": 0.1, "first_kernel": (4, 2)},
     "linear": {},
     "mlp": {"units": (9, 7), "dropout": 0.2},
+    "residual-mlp": {"units": 6},
     "tcnet": {"width": 8, "blocks": 2, "dilations": (1, 2), "first_kernel": 4, "dropout": 0.1},
     "tcnet without padding": {
         "width": 8,
@@ -221,7 +222,7 @@ def test_a_stack_trains_each_model_as_alone(family: str) -> None:
         assert_close(trained, whole.alone(i))
 
 
-@pytest.mark.parametrize("loss", ["mae", "mse", "huber"])
+@pytest.mark.parametrize("loss", ["mae", "mse", "huber", "pinball 0.1 0.5 0.9"])
 @pytest.mark.parametrize("schedule", ["one-cycle", "linear", "constant"])
 @pytest.mark.parametrize("optimizer", ["adam", "adamw"])
 def test_losses_schedules_and_optimizers(loss: str, schedule: str, optimizer: str) -> None:

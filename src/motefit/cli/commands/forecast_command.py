@@ -61,11 +61,24 @@ def forecast_command(
             {
                 "time": found.written(time),
                 **dict(zip(found.targets, map(float, row), strict=True)),
+                **_quantiles(found, step),
                 **origin,
             }
-            for time, row in zip(found.times, found.values, strict=True)
+            for step, (time, row) in enumerate(zip(found.times, found.values, strict=True))
         ]
     )
+
+
+def _quantiles(found: motefit.Forecast, step: int) -> dict[str, object]:
+    """One step's quantiles by column and level; nothing for a model without."""
+    if not found.levels:
+        return {}
+    levels = [f"{level:g}" for level in found.levels]
+    columns = {
+        column: dict(zip(levels, map(float, row), strict=True))
+        for column, row in zip(found.targets, found.quantiles[step], strict=True)
+    }
+    return {"quantiles": columns}
 
 
 def add_to(app: typer.Typer) -> None:

@@ -23,7 +23,8 @@ class Problem:
     """Input and output of a network.
 
     Attributes:
-        input_shape: (rows, columns) of one example: frames x features, or steps x columns.
+        input_shape: (rows, columns) of one example: frames x features, or steps x columns;
+            (values,) where more than a window is given to a family that reads no sequence.
         outputs: size of the output vector.
         naive: for each output the index in the flattened input that a naive forecast copies;
             empty if there is none.
@@ -46,23 +47,28 @@ class Family:
         build: ``build(problem, *, rng, **knobs) -> Graph``, in trained form.
         tasks: names of the tasks it is meant for.
         knobs: a frozen dataclass of the settings that a recipe may contain.
+        sequence: whether it needs an input shape of two dimensions, whose order matters.
     """
 
     name: str
     build: Build
     tasks: tuple[str, ...]
     knobs: type[Any]
+    sequence: bool = False
 
 
 _FAMILIES: Registry[Family] = Registry(__name__, "family")
 
 
-def family(name: str, *, tasks: tuple[str, ...]) -> Callable[[Build], Build]:
+def family(
+    name: str, *, tasks: tuple[str, ...], sequence: bool = False
+) -> Callable[[Build], Build]:
     """Register a function as a family."""
 
     def wrap(build: Build) -> Build:
         knobs = settings_type(build, without=("rng",))
-        _FAMILIES.register(name, Family(name=name, build=build, tasks=tasks, knobs=knobs))
+        made = Family(name=name, build=build, tasks=tasks, knobs=knobs, sequence=sequence)
+        _FAMILIES.register(name, made)
         return build
 
     return wrap
@@ -71,6 +77,15 @@ def family(name: str, *, tasks: tuple[str, ...]) -> Callable[[Build], Build]:
 def families() -> Mapping[str, Family]:
     """Return all registered families by name."""
     return _FAMILIES.all()
+
+
+def reads_sequence(name: str) -> bool:
+    """Return whether a family reads its input as a sequence of rows.
+
+    Raises:
+        RecipeError: for an unknown family.
+    """
+    return _FAMILIES.find(name).sequence
 
 
 def build(

@@ -8,7 +8,7 @@ from motefit.graph.graph import Graph
 from motefit.graph.ops import Padding
 
 
-@family("conv1d", tasks=("forecasting",))
+@family("conv1d", tasks=("forecasting",), sequence=True)
 def conv1d(  # noqa: PLR0913 - the knobs of a family are its signature
     problem: Problem,
     *,

@@ -5,7 +5,6 @@ import numpy as np
 from motefit.graph.builder import Builder
 from motefit.graph.families import Problem, family
 from motefit.graph.graph import Graph
-from motefit.spec.errors import RecipeError
 
 
 @family("linear", tasks=("forecasting",))
@@ -19,10 +18,11 @@ def linear(
     """Build one dense layer without activation.
 
     Args:
-        problem: input shape (steps, columns); with ``change`` it must name the naive inputs.
+        problem: input shape (steps, columns) or (values,).
         rng: draws the initial weights.
-        change: start from "the last value stays" and learn the change from it. For one matrix the
-            two forms are the same set of functions, so the file has no extra operation.
+        change: start from "the last value stays" and learn the change from it, or from zero where
+            the answer is a change or no naive forecast exists. For one matrix the two forms are the
+            same set of functions, so the file has no extra operation.
         bias: add a constant.
     """
     net = Builder((int(np.prod(problem.input_shape)),), rng=rng)
@@ -30,8 +30,7 @@ def linear(
     graph = net.build()
     if not change:
         return graph
-    if len(problem.naive) != problem.outputs:
-        raise RecipeError("linear: change = true needs a naive forecast; set change = false")
     weight = graph.constants["dense0.weight"] * np.float32(0.01)
-    weight[np.arange(problem.outputs), problem.naive] += 1.0
+    if problem.naive:
+        weight[np.arange(problem.outputs), problem.naive] += 1.0
     return graph.with_constants({"dense0.weight": weight})

@@ -7,7 +7,7 @@ from motefit.graph.families import Problem, family
 from motefit.graph.graph import Graph
 
 
-@family("lstm", tasks=("forecasting",))
+@family("lstm", tasks=("forecasting",), sequence=True)
 def lstm(
     problem: Problem,
     *,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from motefit.report.charts import ChartSeries, LineChart, line_chart
 from motefit.report.report_facts import ReportFacts, number, numbers, table
 from motefit.report.sections import Section, register
-from motefit.report.text import split_column
+from motefit.report.text import percent, split_column
 
 MODEL = "this model"
 _GROUPS = {"mae": "Mean absolute error", "rmse": "Root mean square error"}
@@ -39,6 +39,7 @@ class ErrorsView:
     methods: tuple[Method, ...]
     groups: tuple[str, ...]
     x_name: str
+    coverage: tuple[str, ...]
 
 
 def build(facts: ReportFacts) -> ErrorsView | None:
@@ -55,6 +56,19 @@ def build(facts: ReportFacts) -> ErrorsView | None:
         methods=_methods(names, results, groups),
         groups=tuple(_GROUPS[key] for key in groups),
         x_name="minutes ahead" if minutes else "steps ahead",
+        coverage=_coverage(facts.topic("quantiles")),
+    )
+
+
+def _coverage(topic: Mapping[str, object]) -> tuple[str, ...]:
+    """A sentence for each column whose forecasts have quantiles, and one for what was promised."""
+    promised = number(topic.get("promised"))
+    inside = {str(name): number(value) for name, value in table(topic.get("inside")).items()}
+    return tuple(
+        f"{split_column(name)[0]}: {percent(share)} of the true values are between the lowest and "
+        f"the highest quantile, {percent(promised)} promised."
+        for name, share in inside.items()
+        if share is not None and promised
     )
 
 

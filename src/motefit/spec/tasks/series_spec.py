@@ -2,16 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
-from motefit.spec.codec import check_fields
+from motefit.spec.codec import check_fields, nearest
 from motefit.spec.errors import RecipeError
-from motefit.spec.metrics import MAE_PREFIX, SKILL_PREFIX
+from motefit.spec.metrics import COVERAGE_PREFIX, MAE_PREFIX, SKILL_PREFIX
 from motefit.spec.normalization import Normalization
 from motefit.spec.tasks import TaskSpec, register
 from motefit.spec.time_formats import check_time_format
 
 NAME = "forecasting"
+Period = Literal["hour", "half-day", "week", "year"]
+PERIOD_SECONDS: Mapping[str, int] = {
+    "hour": 86_400,
+    "half-day": 43_200,
+    "week": 604_800,
+    "year": 31_556_952,
+}
+"""Seconds after which a period of the calendar repeats: the hour of the day after a day, and the
+day of the year after a mean Gregorian year."""
+MEDIAN = 0.5
+"""The quantile that is a forecast's answer where it has several."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +38,23 @@ class SeriesData:
         timezone: zone of times that state none, as ``"Europe/Berlin"`` or ``"+01:00"``; forecasts
             are given by its clock. Empty: times without a zone are used as they are.
         inputs: columns that the model sees.
-        targets: columns that the model predicts; each must also be an input.
+        targets: columns that the model predicts; a target need not be an input, nor an input a
+            target.
         input_steps: past steps that the model sees.
         output_steps: future steps that the model predicts, all at once.
+        form: how a model sees a window: ``"rows"`` as its standardized rows, ``"differences"`` as
+            its standardized last row and the differences of the earlier rows to it, each divided
+            by its standard deviation.
+        predict: what a model answers: ``"value"`` the standardized value, ``"change"`` the change
+            from the last row, divided by the standard deviation of the change per step and column;
+            the runtime adds the last row. Each target must then be an input.
+        calendar: periods that the model sees as sine and cosine of the time of the newest row:
+            ``"hour"`` (of the day), ``"half-day"``, ``"week"``, ``"year"``. The time is in UTC if
+            the file states zones, otherwise by the file's clock.
+        limits: per target, smallest and largest possible value, e.g. ``[0, 100]`` for a humidity
+            in %; the runtime clamps answers, and they are measured so.
+        quantiles: of the answer, e.g. ``[0.1, 0.5, 0.9]``, which must contain 0.5; trained with the
+            pinball loss, and never crossing. Empty: one answer, trained with ``train.loss``.
         step_minutes: time between two rows; any other interval is a gap, and no window spans one.
         tolerance_percent: deviation from the step, in percent of it, up to which two rows still are
             one step apart. Left out: 10 if a third of the intervals deviates, else 0.
@@ -37,6 +63,10 @@ class SeriesData:
         train_percent: size of the training set, in time order.
         validation_percent: size of the validation set; the rest is the test set.
         split: ``"whole"`` divides the series as a whole, ``"per-run"`` divides each gap-free run.
+        validation: where the validation set is: ``"last"`` the rows before the test set,
+            ``"blocks"`` stretches of ``block_days`` spread evenly over all rows before the test
+            set, so that models are compared in every season that the data have.
+        block_days: length of such a stretch.
         sentinels: values that mean "missing", e.g. -9999.
         column_sentinels: further such values per column.
         valid_ranges: per column the smallest and largest value that the sensor can give; a value
@@ -75,12 +105,19 @@ class SeriesData:
     targets: tuple[str, ...] = ("T (degC)", "rh (%)")
     input_steps: int = 6
     output_steps: int = 6
+    form: Literal["rows", "differences"] = "rows"
+    predict: Literal["value", "change"] = "value"
+    calendar: tuple[Period, ...] = ()
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    quantiles: tuple[float, ...] = ()
     step_minutes: float = 10.0
     tolerance_percent: float | None = None
     resample: Literal["", "mean", "last"] = ""
     train_percent: float = 70.0
     validation_percent: float = 20.0
     split: Literal["whole", "per-run"] = "per-run"
+    validation: Literal["last", "blocks"] = "last"
+    block_days: float = 30.0
     sentinels: tuple[float, ...] = (-9999.0,)
     column_sentinels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     valid_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -107,6 +144,8 @@ class SeriesData:
                 "synthetic_days must be at least 1 and max_filled_steps at least 0, "
                 f"got {self.synthetic_days} and {self.max_filled_steps}"
             )
+        if self.block_days <= 0:
+            raise RecipeError(f"block_days must be positive, got {self.block_days:g}")
         if not (
             self.train_percent > 0
             and self.validation_percent > 0
@@ -123,6 +162,11 @@ class SeriesData:
         return (self.time,) if isinstance(self.time, str) else self.time
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns read from a file: the inputs, then targets that are not among them."""
+        return (*self.inputs, *(name for name in self.targets if name not in self.inputs))
+
+    @property
     def holds(self) -> bool:
         """Whether missing values are filled with the last known one."""
         return self.missing in {"hold", "interpolate"}
@@ -132,6 +176,10 @@ class SeriesData:
 class SeriesIO:
     """Inputs and outputs of a forecaster; part of its card.
 
+    The model file reads a window and the calendar as ``form``, ``calendar`` and ``calendar_in``
+    say, and returns ``output_steps x targets x quantiles`` numbers, the last varying fastest;
+    ``runtime.window_codec`` is the arithmetic.
+
     Attributes:
         inputs: columns of the window, in order, in their own units.
         targets: columns of the prediction, in order, in their own units.
@@ -139,6 +187,15 @@ class SeriesIO:
         output_steps: rows of the prediction.
         step_minutes: time between two rows.
         normalization: per input column, from the training set.
+        form: of the window, as in the recipe.
+        predict: as in the recipe.
+        calendar: as in the recipe.
+        calendar_in: where the model reads it: at the end of the flattened ``"window"``, or in every
+            one of its ``"rows"``, for families that read a sequence.
+        limits: as in the recipe.
+        quantiles: as in the recipe.
+        differences: per earlier row and input, oldest first; for the form ``"differences"`` only.
+        answers: per step and target; None where the statistics of the inputs apply.
     """
 
     inputs: tuple[str, ...]
@@ -147,19 +204,54 @@ class SeriesIO:
     output_steps: int
     step_minutes: float
     normalization: Normalization
+    form: Literal["rows", "differences"] = "rows"
+    predict: Literal["value", "change"] = "value"
+    calendar: tuple[Period, ...] = ()
+    calendar_in: Literal["window", "rows"] = "window"
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    quantiles: tuple[float, ...] = ()
+    differences: Normalization | None = None
+    answers: Normalization | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
         _check_window(self)
-        if len(self.normalization.mean) != len(self.inputs):
-            raise RecipeError(
-                f"{len(self.inputs)} inputs need as many means, got {self.normalization.mean}"
-            )
+        earlier = (self.input_steps - 1) * len(self.inputs)
+        sizes = {
+            "normalization": (self.normalization, len(self.inputs), True),
+            "differences": (self.differences, earlier, self.form == "differences"),
+            "answers": (self.answers, self.output_steps * len(self.targets), self._own_answers),
+        }
+        for name, (given, size, needed) in sizes.items():
+            if given is None and needed and size:
+                raise RecipeError(f"{name}: {size} means are needed, got none")
+            if given is not None and len(given.mean) != size:
+                raise RecipeError(
+                    f"{name}: {size} means are needed, as many as columns, got {given.mean}"
+                )
+
+    @property
+    def _own_answers(self) -> bool:
+        """Whether the answers cannot have the statistics of the inputs."""
+        return self.predict == "change" or not set(self.targets) <= set(self.inputs)
 
     @property
     def target_columns(self) -> tuple[int, ...]:
-        """Index of each target among the inputs."""
+        """Index of each target among the inputs; only where each target is an input."""
         return tuple(self.inputs.index(name) for name in self.targets)
+
+    @property
+    def window_shape(self) -> tuple[int, ...]:
+        """Shape of the model's input for one window."""
+        extra = 2 * len(self.calendar)
+        if extra and self.calendar_in == "window":
+            return (self.input_steps * len(self.inputs) + extra,)
+        return self.input_steps, len(self.inputs) + extra
+
+    @property
+    def answer_shape(self) -> tuple[int, int, int]:
+        """Shape (steps, targets, quantiles) of the model's output for one window."""
+        return self.output_steps, len(self.targets), max(len(self.quantiles), 1)
 
 
 def _check_window(window: SeriesData | SeriesIO) -> None:
@@ -171,14 +263,44 @@ def _check_window(window: SeriesData | SeriesIO) -> None:
                 f"{name} needs at least one column and no duplicates, got {list(columns)}"
             )
     extra = [name for name in window.targets if name not in window.inputs]
-    if extra:
+    if extra and window.predict == "change":
         raise RecipeError(
-            f"each target must also be an input (its last value is the naive forecast); "
-            f"not an input: {', '.join(extra)}"
+            'predict = "change" adds the change to the last row that the model sees, so each '
+            f"target must be an input; not an input: {', '.join(extra)}; add it to inputs, or set "
+            'predict = "value"'
         )
     for name in ("input_steps", "output_steps", "step_minutes"):
         if getattr(window, name) <= 0:
             raise RecipeError(f"{name} must be positive, got {getattr(window, name)}")
+    if len(set(window.calendar)) != len(window.calendar):
+        raise RecipeError(f"calendar has a period twice: {', '.join(window.calendar)}")
+    _check_answers(window)
+
+
+def _check_answers(window: SeriesData | SeriesIO) -> None:
+    for column, (low, high) in window.limits.items():
+        if column not in window.targets:
+            raise RecipeError(
+                f"limits: {column!r} is not a target{nearest(column, window.targets)}; "
+                f"targets: {', '.join(window.targets)}"
+            )
+        if not low < high:
+            raise RecipeError(f"limits: {column!r}: {low:g} is not below {high:g}")
+    quantiles = window.quantiles
+    rising = all(a < b for a, b in pairwise((0.0, *quantiles, 1.0)))
+    if quantiles and not (rising and MEDIAN in quantiles):
+        raise RecipeError(
+            f"quantiles must rise between 0 and 1 and contain {MEDIAN}, got {list(quantiles)}"
+        )
+
+
+def pinball_name(quantiles: tuple[float, ...]) -> str:
+    """Name the pinball loss of quantiles, as a training reads it.
+
+    >>> pinball_name((0.1, 0.5, 0.9))
+    'pinball 0.1 0.5 0.9'
+    """
+    return " ".join(["pinball", *(repr(quantile) for quantile in quantiles)])
 
 
 def _check_reading(data: SeriesData) -> None:
@@ -205,15 +327,14 @@ def _check_reading(data: SeriesData) -> None:
         if low >= high:
             raise RecipeError(f"valid_ranges: {name}: {low:g} must be less than {high:g}")
     for key in ("column_sentinels", "valid_ranges"):
-        unknown = [name for name in getattr(data, key) if name not in data.inputs]
+        unknown = [name for name in getattr(data, key) if name not in data.columns]
         if unknown:
             raise RecipeError(f"{key} names {', '.join(unknown)}, which is no input")
 
 
 def _metrics(data: SeriesData) -> tuple[str, ...]:
-    return tuple(
-        f"{prefix}{name}" for prefix in (MAE_PREFIX, SKILL_PREFIX) for name in data.targets
-    )
+    prefixes = (MAE_PREFIX, SKILL_PREFIX, *((COVERAGE_PREFIX,) if len(data.quantiles) > 1 else ()))
+    return tuple(f"{prefix}{name}" for prefix in prefixes for name in data.targets)
 
 
 register(TaskSpec(name=NAME, data=SeriesData, io=SeriesIO, has_frontend=False, metrics=_metrics))

@@ -31,7 +31,13 @@ from motefit.train.loop import (
     Trained,
 )
 from motefit.train.module import GraphModule
-from motefit.train.optimizer import CLASSIFICATION, learning_rate, loss_function
+from motefit.train.optimizer import (
+    CLASSIFICATION,
+    learning_rate,
+    loss_function,
+    pinball,
+    pinball_quantiles,
+)
 from motefit.train.stacked.grouped_ops import is_stackable
 from motefit.train.stacked.module_stack import StackedModule
 
@@ -103,6 +109,8 @@ def losses(name: str, label_smoothing: Sequence[float]) -> Loss:
     loss_function(name)
     if name == CLASSIFICATION:
         return _cross_entropy(torch.tensor(label_smoothing))
+    if quantiles := pinball_quantiles(name):
+        return _pinball(quantiles)
     regression = {"mae": _absolute, "mse": _square, "huber": _huber}[name]
     return lambda outputs, y: regression(outputs.detach() - y.reshape(outputs.shape))
 
@@ -118,6 +126,16 @@ def _square(error: Tensor) -> tuple[Tensor, Tensor]:
 def _huber(error: Tensor) -> tuple[Tensor, Tensor]:
     clipped = error.clamp(-1, 1)
     return error.sub_(clipped / 2).mul_(clipped), clipped
+
+
+def _pinball(quantiles: Sequence[float]) -> Loss:
+    def loss(outputs: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        error = y.reshape(outputs.shape) - outputs.detach()
+        level = torch.tensor(quantiles).repeat(error.shape[-1] // len(quantiles))
+        slope = torch.where(error > 0, -level, torch.where(error < 0, 1 - level, 0.5 - level))
+        return pinball(error, quantiles), slope
+
+    return loss
 
 
 def _cross_entropy(smoothing: Tensor) -> Loss:
