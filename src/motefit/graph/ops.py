@@ -182,7 +182,7 @@ class BatchNorm(Elementwise):
 
     def infer(self, shapes: Sequence[Shape]) -> Shape:
         """Return the input's shape."""
-        x, numbers = shapes[0], {shape for shape in shapes[1:]}
+        x, numbers = shapes[0], set(shapes[1:])
         if self.bands > 1 and (len(x) != 3 or x[1] % self.bands):
             raise RecipeError(
                 f"{self.output}: {self.bands} bands do not divide the frequencies of {x}; use a "

@@ -270,7 +270,7 @@ class _DepthwiseNorm(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(  # type: ignore[override]  # noqa: PLR0913 - as autograd calls it
         ctx: Any,  # noqa: ANN401 - torch gives the context no type
         x: Tensor,
         weight: Tensor,
@@ -308,7 +308,7 @@ class _DepthwiseNorm(torch.autograd.Function):
         return of_x, of_weight, of_gamma, of_beta, None, None
 
 
-def _input_gradient(  # noqa: PLR0913 - what a norm's backward pass has at hand
+def _input_gradient(
     through: Tensor,
     x: Tensor,
     tiling: Tiling,

@@ -30,7 +30,9 @@ from motefit.train.torch_ops import Context, compile_op
 
 @dataclass(frozen=True, kw_only=True)
 class FusedStep:
-    """A function from some tensors of a network to others, images (n, c, t, f) in channels-last memory.
+    """A function from some tensors of a network to others.
+
+    Images are (n, c, t, f) in channels-last memory.
 
     Attributes:
         inputs: names of activations and constants.

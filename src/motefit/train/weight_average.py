@@ -32,7 +32,7 @@ class WeightAverage:
         share = min(self._share, (1 + self._steps) / (10 + self._steps))
         self._steps += 1
         now = [p.detach() for p in module.parameters()]
-        torch._foreach_lerp_(self._values, now, 1 - share)  # noqa: SLF001 - a loop is slower
+        torch._foreach_lerp_(self._values, now, 1 - share)
 
     @contextmanager
     def shown(self, module: nn.Module) -> Iterator[None]:
