@@ -76,12 +76,16 @@ class Builder:
         dilation: Pair = (1, 1),
         padding: TimePadding = "same",
         bias: bool = False,
+        gain: float = 1.0,
     ) -> str:
-        """Append a convolution; without bias where a batch norm follows."""
+        """Append a convolution; without bias where a batch norm follows.
+
+        ``gain`` multiplies the initial weights.
+        """
         name = self._name("conv")
         fan_in = kernel[0] * kernel[1] * self.shape[2]
         weight = self._uniform((filters, *kernel, self.shape[2]), np.sqrt(6 / fan_in))
-        inputs = [self.cursor, self._constant(f"{name}.weight", weight)]
+        inputs = [self.cursor, self._constant(f"{name}.weight", weight * gain)]
         if bias:
             inputs.append(self._constant(f"{name}.bias", np.zeros(filters)))
         return self._append(

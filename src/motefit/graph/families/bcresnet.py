@@ -16,6 +16,9 @@ from motefit.spec.errors import RecipeError
 BASE = (8, 12, 16, 20)
 """Channels of the published stages for tau = 1; the first convolution has 16, the head 32."""
 HEAD_KERNEL = 5
+PUBLISHED_GAIN = 6**-0.5
+"""Of a 1-D path's pointwise convolution, which no norm follows: torch's initial weights, uniform
+below 1 / sqrt(inputs), against He's. With He's, the broadcast drowns the 2-D path at first."""
 
 
 @family("bcresnet", tasks=("keyword-spotting",))
@@ -128,7 +131,7 @@ def _block(  # noqa: PLR0913 - what differs between blocks
     net.depthwise((kernels[0], 1), dilation=(dilation, 1))
     net.batch_norm()
     net.relu()
-    net.conv(width, (1, 1))
+    net.conv(width, (1, 1), gain=PUBLISHED_GAIN if published else 1.0)
     if not published:
         net.batch_norm()
     one_d = net.dropout(dropout, whole_channels=published)
