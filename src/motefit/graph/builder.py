@@ -67,7 +67,7 @@ class Builder:
     def _uniform(self, shape: Shape, limit: float) -> np.ndarray:
         return self._rng.uniform(-limit, limit, shape)
 
-    def conv(
+    def conv(  # noqa: PLR0913 - the settings of a convolution
         self,
         filters: int,
         kernel: Pair,

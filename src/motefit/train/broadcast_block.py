@@ -228,6 +228,7 @@ class Convolution:
 
     def _weight(self, x: Tensor, weight: Tensor, gradient: Tensor) -> Tensor:
         """Compute the weight's gradient of a convolution that keeps the size."""
+        of_weight: Tensor
         if self.dilation == (1, 1):
             _, of_weight, _ = torch.ops.aten.convolution_backward(
                 channels_second(gradient),
@@ -270,7 +271,7 @@ class _DepthwiseNorm(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]  # noqa: PLR0913 - as autograd calls it
+    def forward(  # noqa: PLR0913 - as autograd calls it
         ctx: Any,  # noqa: ANN401 - torch gives the context no type
         x: Tensor,
         weight: Tensor,
@@ -345,7 +346,7 @@ class _ResidualSum(torch.autograd.Function):
     """relu(raw * scale + shift + broadcast [+ start])."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,  # noqa: ANN401 - torch gives the context no type
         raw: Tensor,
         scale: Tensor,
@@ -395,7 +396,7 @@ class _NormRelu(torch.autograd.Function):
     """Batch norm and rectifier of images (n, t, f, c)."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,  # noqa: ANN401 - torch gives the context no type
         x: Tensor,
         gamma: Tensor,  # noqa: ARG004 - read from the norm; here for its gradient
@@ -444,7 +445,7 @@ class _Depthwise(torch.autograd.Function):
     """Depthwise convolution of images (n, t, f, c)."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,  # noqa: ANN401 - torch gives the context no type
         x: Tensor,
         weight: Tensor,

@@ -78,7 +78,7 @@ def steps_of(graph: Graph, *, fused: bool) -> tuple[FusedStep, ...]:
     begins = {block.convolution.output: block for block in blocks}
     ends = {block.relu.output: block for block in blocks}
     inside = {op.output for block in blocks for op in (block.norm, block.pool, *block.sums)}
-    steps = []
+    steps: list[FusedStep | None] = []
     for op in graph.ops:
         if op.output in begins:
             steps.append(_begin(begins[op.output], graph))

@@ -67,7 +67,7 @@ def color_features(
         out += (knots @ _ramps(bands))[:, None].astype(np.float32)
     if spec.band_limit_probability > 0:
         cut = rng.uniform(LOWEST_CUT, 1, count) * bands
-        limited = rng.random(count) < spec.band_limit_probability
+        limited = np.less(rng.random(count), spec.band_limit_probability)
         above = (np.arange(bands) >= cut[:, None]) & limited[:, None]
         low = np.log(np.maximum(np.exp(out) - LOG_OFFSET, 0) * STOP_BAND + LOG_OFFSET)
         out = np.where(above[:, None], low, out)
@@ -77,8 +77,8 @@ def color_features(
 def _warps(frontend: FrontEnd, most: float) -> list[Floats]:
     """Make matrices (bands, bands) that stretch the frequency axis by up to a fraction."""
     bands = frontend.mel_bins
-    edges = hertz_to_mel(np.array([frontend.lower_hz, frontend.upper_hz]))
-    centers = np.linspace(*edges, bands + 2)[1:-1]
+    low_end, high_end = (float(hertz_to_mel(f)) for f in (frontend.lower_hz, frontend.upper_hz))
+    centers = np.linspace(low_end, high_end, bands + 2)[1:-1]
     hertz = 700.0 * np.expm1(centers / 1127.0)
     matrices = []
     for stretch in np.linspace(1 - most, 1 + most, WARPS):
@@ -94,4 +94,4 @@ def _warps(frontend: FrontEnd, most: float) -> list[Floats]:
 def _ramps(bands: int) -> np.ndarray:
     """Make the linear interpolation (knots, bands) of a frequency response."""
     places = np.linspace(0, KNOTS - 1, bands)
-    return np.maximum(0, 1 - np.abs(places - np.arange(KNOTS)[:, None]))
+    return np.asarray(np.maximum(0, 1 - np.abs(places - np.arange(KNOTS)[:, None])))

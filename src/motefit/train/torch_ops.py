@@ -257,7 +257,7 @@ def _batch_norm(op: BatchNorm, graph: Graph) -> Step:
         x, gamma, beta, mean, variance = inputs
         whole = x.shape
         if op.bands > 1:  # (n, c, h, w) to (n, bands * c, h, w / bands), the bands outside
-            cut = x.unflatten(3, (op.bands, -1)).movedim(3, 1)
+            cut = x.reshape(*whole[:3], op.bands, -1).movedim(3, 1)
             x = cut.reshape(len(x), op.bands * whole[1], whole[2], -1)
         out = functional.batch_norm(
             x.movedim(axis, 1),
@@ -270,7 +270,8 @@ def _batch_norm(op: BatchNorm, graph: Graph) -> Step:
             eps=op.epsilon,
         )
         if op.bands > 1:
-            return out.unflatten(1, (op.bands, -1)).movedim(1, 3).reshape(whole)
+            cut = out.reshape(len(x), op.bands, *whole[1:3], -1)
+            return cut.movedim(1, 3).reshape(whole)
         return out.movedim(1, axis)
 
     return step

@@ -125,8 +125,8 @@ class FakeQuantization(nn.Module):
         if name in self._beside:
             array = value.detach().cpu().numpy()
             chosen = self._activations[name] = constant_quantization(array)
-            seen = torch.from_numpy(fake_quantize(array, chosen))
-            return straight_through(value, seen.to(value.device))
+            rounded = torch.from_numpy(fake_quantize(array, chosen))
+            return straight_through(value, rounded.to(value.device))
         return value
 
     def activation(self, name: str, value: Tensor) -> Tensor:
