@@ -68,8 +68,8 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
             raise RecipeError("synthetic speech needs words = [...] in [data], or give --data")
         if recipe.data.split in LISTED_SPLITS and not recipe.data.lists:
             raise RecipeError(
-                f'the recipe asks for split = "{recipe.data.split}", and synthetic speech has no published '
-                'lists: give --data, or use split = "stratified"'
+                f'the recipe asks for split = "{recipe.data.split}", and synthetic speech has no '
+                'published lists: give --data, or use split = "stratified"'
             )
         rate_hz = _frontend(recipe).rate_hz
 

@@ -38,8 +38,9 @@ def channels_second(x: Tensor) -> Tensor:
 
 
 def pieces(x: Tensor) -> Iterator[slice]:
-    """Yield slices of a batch of about :data:`PIECE` numbers."""
-    count = max(1, PIECE // max(x[0].numel(), 1))
+    """Yield slices of a batch of about :data:`PIECE` numbers; a batch of less than two is one."""
+    size = x.numel() // len(x)
+    count = len(x) if x.numel() < 2 * PIECE else max(1, PIECE // size)
     return (slice(start, start + count) for start in range(0, len(x), count))
 
 
@@ -76,10 +77,10 @@ class Tiling:
         shape = (self.frames, self.bands, self.width, self.channels)
         return values.float()[None, :, None, :].expand(shape).reshape(-1)
 
-    def gather(self, runs: Tensor) -> Tensor:
-        """Sum the numbers of runs (r, length) by band and channel, float64 (b, c)."""
-        shape = (self.frames, self.bands, self.width, self.channels)
-        return runs.sum(0).double().view(shape).sum((0, 2))
+    def gather(self, sums: Sequence[Tensor]) -> Tensor:
+        """Add sums (length,) along a run up by band and channel, float64 (b, c)."""
+        shape = (-1, self.frames, self.bands, self.width, self.channels)
+        return torch.stack(list(sums)).double().view(shape).sum((0, 1, 3))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,13 +163,13 @@ class Norm:
 
 def _moments(x: Tensor, tiling: Tiling) -> tuple[Tensor, Tensor, int]:
     """Return sums and sums of squares (b, c), and the numbers in each sum."""
-    total = x.new_zeros((tiling.bands, tiling.channels), dtype=torch.float64)
-    squares = torch.zeros_like(total)
+    total, squares = [], []
     for piece in pieces(x):
         own = tiling.rows(x[piece])
-        total += tiling.gather(own)
-        squares += tiling.gather(own * own)
-    return total, squares, x.numel() // total.numel()
+        total.append(own.sum(0))
+        squares.append((own * own).sum(0))
+    count = x.numel() // (tiling.bands * tiling.channels)
+    return tiling.gather(total), tiling.gather(squares), count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,6 +265,57 @@ def _overlap(x: Tensor, out: Tensor, shift: Pair) -> tuple[Tensor, Tensor]:
     return x[:, moved[0], moved[1]], out[:, rows, columns]
 
 
+def _time_taps(taps: int, convolution: Convolution, frames: int) -> list[tuple[int, int, int]]:
+    """List the taps of a convolution over time that keeps the size: first frame, last, shift."""
+    shifts = [tap * convolution.dilation[0] - convolution.pads[0][0] for tap in range(taps)]
+    return [(max(-s, 0), max(frames - max(s, 0), -s, 0), s) for s in shifts]
+
+
+class _TimeDepthwise(torch.autograd.Function):
+    """Depthwise convolution of (n, t, 1, c) over time, as products of shifted runs of frames."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 - torch gives the context no type
+        x: Tensor,
+        weight: Tensor,
+        convolution: Convolution,
+    ) -> Tensor:
+        """Convolve with (c, 1, kt, 1)."""
+        ctx.save_for_backward(x, weight)
+        ctx.convolution = convolution
+        return _time_convolution(x, weight, convolution)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        """Compute the gradients of x and weight."""
+        x, weight = ctx.saved_tensors
+        _, t, _, c = x.shape
+        gradient = gradients[0].contiguous().flatten(1)
+        of_x, of_weight = torch.zeros_like(x), torch.zeros_like(weight)
+        seen, into = x.flatten(1), of_x.view(len(x), -1)
+        for tap, (start, stop, shift) in enumerate(_time_taps(weight.shape[2], ctx.convolution, t)):
+            if stop <= start:
+                continue
+            there = slice((start + shift) * c, (stop + shift) * c)
+            here = gradient[:, start * c : stop * c]
+            into[:, there].addcmul_(here, weight[:, 0, tap, 0].repeat(stop - start))
+            of_weight[:, 0, tap, 0] = (seen[:, there] * here).sum(0).view(-1, c).sum(0)
+        return of_x, of_weight, None
+
+
+def _time_convolution(x: Tensor, weight: Tensor, convolution: Convolution) -> Tensor:
+    _, t, _, c = x.shape
+    out = torch.zeros_like(x)
+    seen, into = x.flatten(1), out.view(len(x), -1)
+    for tap, (start, stop, shift) in enumerate(_time_taps(weight.shape[2], convolution, t)):
+        if stop > start:
+            there = seen[:, (start + shift) * c : (stop + shift) * c]
+            row = weight[:, 0, tap, 0].repeat(stop - start)
+            into[:, start * c : stop * c].addcmul_(there, row)
+    return out
+
+
 class _DepthwiseNorm(torch.autograd.Function):
     """Depthwise convolution, and scale, shift and mean over frequency of the norm behind it.
 
@@ -298,12 +350,12 @@ class _DepthwiseNorm(torch.autograd.Function):
         tiling, found = ctx.tiling, ctx.found
         share = of_mean / raw.shape[2]
         whole = torch.empty_like(raw)
-        of_scale, of_shift = torch.zeros_like(found.scale), torch.zeros_like(found.shift)
+        of_scale, of_shift = [], []
         for piece in pieces(raw):
             own = torch.add(through[piece], share[piece], out=whole[piece])
             runs = tiling.rows(own)
-            of_shift += tiling.gather(runs)
-            of_scale += tiling.gather(runs * tiling.rows(raw[piece]))
+            of_shift.append(runs.sum(0))
+            of_scale.append((runs * tiling.rows(raw[piece])).sum(0))
         of_gamma, of_beta = _input_gradient(whole, raw, tiling, found, of_scale, of_shift)
         of_x, of_weight = ctx.convolution.back(x, weight, whole)
         return of_x, of_weight, of_gamma, of_beta, None, None
@@ -314,15 +366,16 @@ def _input_gradient(
     x: Tensor,
     tiling: Tiling,
     found: Statistics,
-    of_scale: Tensor,
-    of_shift: Tensor,
+    of_scale: Sequence[Tensor],
+    of_shift: Sequence[Tensor],
 ) -> tuple[Tensor, Tensor]:
     """Turn the gradient of a norm's output into that of its input, in place.
 
     Returns:
         Gradients (b * c,) of gamma and beta.
     """
-    of_gamma, of_beta, by_x, constant = found.back(of_scale, of_shift)
+    sums = tiling.gather(of_scale), tiling.gather(of_shift)
+    of_gamma, of_beta, by_x, constant = found.back(*sums)
     scale, by_x, constant = (tiling.tile(v) for v in (found.scale, by_x, constant))
     for piece in pieces(x):
         runs = tiling.rows(through[piece])
@@ -418,15 +471,15 @@ class _NormRelu(torch.autograd.Function):
         tiling, found = ctx.tiling, ctx.found
         gradient = gradients[0].contiguous()
         through = torch.empty_like(x)
-        of_scale, of_shift = torch.zeros_like(found.scale), torch.zeros_like(found.shift)
+        of_scale, of_shift = [], []
         for piece in pieces(x):
             own = through[piece]
             torch.ops.aten.threshold_backward.grad_input(
                 gradient[piece], out[piece], 0, grad_input=own
             )
             runs = tiling.rows(own)
-            of_shift += tiling.gather(runs)
-            of_scale += tiling.gather(runs * tiling.rows(x[piece]))
+            of_shift.append(runs.sum(0))
+            of_scale.append((runs * tiling.rows(x[piece])).sum(0))
         of_gamma, of_beta = _input_gradient(through, x, tiling, found, of_scale, of_shift)
         return through, of_gamma, of_beta, None
 
@@ -509,6 +562,10 @@ def normalized_relu(x: Tensor, norm: Norm, *, training: bool) -> Tensor:
 
 def depthwise(x: Tensor, weight: Tensor, convolution: Convolution) -> Tensor:
     """Convolve images (n, t, f, c) with (c, 1, kt, kf)."""
-    apply: Any = _Depthwise.apply
+    same = convolution.stride == (1, 1) and sum(convolution.pads[0]) == (
+        convolution.dilation[0] * (weight.shape[2] - 1)
+    )
+    over_time = x.shape[2] == weight.shape[3] == 1 and same
+    apply: Any = (_TimeDepthwise if over_time else _Depthwise).apply
     out: Tensor = apply(x, weight, convolution)
     return out
