@@ -87,12 +87,7 @@ def augment_clips(
     if spec.speed_percent > 0:
         player = Player(samples, most=spec.speed_percent / 100)
         speeds = rng.integers(0, SPEEDS, count)
-    heard = np.full(count, -1)
-    if spec.room_probability > 0:
-        if rooms is None:
-            raise ValueError("room_probability is positive: pass rooms=Rooms(...)")
-        chosen = rng.integers(0, ROOMS, count)
-        heard = np.where(rng.random(count) < spec.room_probability, chosen, -1)
+    heard = _drawn_rooms(count, spec, rooms, rng)
     for i in range(count):
         clip = pcm[i] if player is None else player.play(pcm[i], speed=int(speeds[i]))
         _shift_scale(clip, out[i], int(shifts[i]), gains[i])
@@ -101,6 +96,18 @@ def augment_clips(
         if noise is not None and noisy[i]:
             noise.mix(out[i], place=float(places[i]), snr_db=float(ratios[i]))
     return out
+
+
+def _drawn_rooms(
+    count: int, spec: AugmentSpec, rooms: "Rooms | None", rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw the room of each clip; -1 for none."""
+    if spec.room_probability == 0:
+        return np.full(count, -1)
+    if rooms is None:
+        raise ValueError("room_probability is positive: pass rooms=Rooms(...)")
+    chosen = rng.integers(0, ROOMS, count)
+    return np.where(np.less(rng.random(count), spec.room_probability), chosen, -1)
 
 
 class Player:
