@@ -90,6 +90,13 @@ block_days = 1
 """
 MODELS = {
     "bcresnet": SPEECH + '[model]\nfamily = "bcresnet"\nchannels = [4, 6]\nblocks = [1, 2]\n',
+    "bcresnet, as published, averaged": SPEECH.replace("coefficients = 10", "coefficients = 0")
+    .replace("learning_rate = 0.01", 'learning_rate = 0.05\noptimizer = "sgd"\naveraging = 0.9')
+    .replace("[train.augment]", 'schedule = "cosine"\nwarm_up_epochs = 1\n[train.augment]')
+    .replace("shift_ms = 50", "shift_ms = 50\nroom_probability = 0.5\nwarp_percent = 8")
+    .replace("time_masks = 1", "time_masks = 1\nequalizer_db = 6\nband_limit_probability = 0.2")
+    + '[model]\nfamily = "bcresnet"\ntau = 0.5\nbands = 4\npublished_head = true\n'
+    + "blocks = [1, 2]\nfrequency_strides = [1, 2, 1]\ndropout = 0.1\n",
     "cnn": SPEECH + '[model]\nfamily = "cnn"\nfilters = [8, 12]\ndropout = 0.1\n',
     "dscnn": SPEECH + '[model]\nfamily = "dscnn"\nwidth = 12\nblocks = 2\n',
     "tcnet": SPEECH + '[model]\nfamily = "tcnet"\nwidth = 12\nblocks = 2\nfirst_kernel = 5\n',

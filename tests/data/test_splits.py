@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.data.speakers import speaker_finder
-from motefit.data.splits import PARTS, published_split, speaker_split, stratified_split, word_of
+from motefit.data.splits import (
+    PARTS,
+    fold_split,
+    published_split,
+    speaker_split,
+    stratified_split,
+    word_of,
+)
 from motefit.spec.errors import DataError
 
 counts_per_word = st.dictionaries(
@@ -102,6 +109,36 @@ def test_two_speakers_cannot_be_split_by_speaker():
         DataError, match=r'at least 3 speakers, but the clips are from 2.*"stratified"'
     ):
         speaker_split(speakers_of(ids), train_percent=80.0, validation_percent=10.0, seed=0)
+
+
+@given(counts=counts_per_word, seed=seeds, folds=st.integers(3, 6))
+def test_folds_share_no_speaker_and_no_clip_of_the_closed_list(
+    tmp_path_factory, counts, seed, folds
+):
+    ids = clip_ids(counts, speakers=40)
+    closed = tmp_path_factory.mktemp("lists") / "test_list.txt"
+    closed.write_text("\n".join(f"{name}.wav" for name in ids[::7]) + "\n", encoding="utf-8")
+    options = {"folds": folds, "seed": seed}
+    splits = [fold_split(speakers_of(ids), closed, fold=i, **options) for i in range(folds)]
+    assert splits[0] == fold_split(speakers_of(reversed(ids)), closed, fold=0, **options)
+    for split in splits:
+        assert_partition(split, set(ids) - set(ids[::7]))
+        assert set(split.unlisted) == set(ids[::7])
+        homes = [set(speakers_of(names).values()) for names in split.parts.values()]
+        assert not (homes[0] & homes[1])
+        assert not (homes[0] & homes[2])
+        assert not (homes[1] & homes[2])
+    validated = [name for split in splits for name in split.validation]
+    assert sorted(validated) == sorted(set(ids) - set(ids[::7]))
+    assert [s.test for s in splits] == [s.validation for s in splits[1:] + splits[:1]]
+
+
+def test_more_folds_than_speakers_are_refused(tmp_path):
+    ids = [f"{w}/s{i % 4}_nohash_{i}" for w in ("up", "down") for i in range(20)]
+    closed = tmp_path / "test_list.txt"
+    closed.write_text("up/s0_nohash_0.wav\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"5 folds .* outside test_list.txt are from 4; use fewer"):
+        fold_split(speakers_of(ids), closed, folds=5, fold=0, seed=0)
 
 
 def test_too_few_clips_for_a_part_is_an_error():

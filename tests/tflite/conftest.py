@@ -19,7 +19,15 @@ from motefit.graph.quantize.weight_only import dynamic_range, halve_weights, qua
 SPEECH = Problem(input_shape=(25, 10), outputs=4)
 SERIES = Problem(input_shape=(6, 2), outputs=12, naive=(10, 11) * 6)
 SMALL: dict[str, dict[str, Any]] = {
-    "bcresnet": {"channels": (4, 6), "blocks": (2, 1), "softmax": True},
+    "bcresnet": {
+        "channels": (4, 6),
+        "blocks": (2, 1),
+        "first_stride": (1, 1),
+        "frequency_strides": (1, 2),
+        "bands": 5,
+        "published_head": True,
+        "softmax": True,
+    },
     "cnn": {"filters": (6, 5), "pointwise_depthwise": True, "softmax": True},
     "conv1d": {"filters": (5,), "units": (7,)},
     "dscnn": {"width": 8, "blocks": 2, "first_stride": (2, 1)},

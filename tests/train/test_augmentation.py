@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.errors import DataError
 from motefit.train.augmentation import (
+    ROOMS,
     SPEEDS,
     Noise,
     Player,
+    Rooms,
     augment_clips,
     augments_clips,
     generated_noise,
@@ -200,6 +202,32 @@ def test_masks_reach_every_place_and_every_length() -> None:
     out = mask_features(ones, spec, rng=np.random.default_rng(0))[:, :, 0]
     assert set((out == 0).sum(1)) == {0, 1, 2, 3, 4}
     assert np.all((out == 0).any(0))
+
+
+def test_a_room_adds_what_decays_and_keeps_the_power() -> None:
+    rng = np.random.default_rng(0)
+    rooms = Rooms(8000, rate_hz=8000, decay_s=(0.2, 0.2), rng=rng)
+    click = np.zeros(8000, np.float32)
+    click[100] = 1
+    heard = np.array([rooms.hear(click, room=i) for i in range(ROOMS)])
+    power = np.square(heard).mean(axis=0)
+    assert np.all(power[:100] < 1e-10)
+    assert power.sum() == pytest.approx(1, rel=1e-4)
+    assert power[100] > 0.4
+    early, late = power[110:310].mean(), power[1510:1710].mean()  # 1400 samples later
+    assert 10 * np.log10(early / late) == pytest.approx(60 * 1400 / 1600, abs=1.5)
+
+
+def test_the_share_of_clips_in_rooms_is_the_probability() -> None:
+    pcm = clips(0, n=400)
+    rooms = Rooms(1600, rate_hz=8000, decay_s=(0.1, 0.3), rng=np.random.default_rng(1))
+    knobs = {"rate_hz": 8000, "noise": None, "rooms": rooms}
+    spec = AugmentSpec(room_probability=0.25)
+    out = augment_clips(pcm, spec, rng=np.random.default_rng(0), **knobs)
+    changed = (np.abs(out - pcm / np.float32(32768)) > 1e-6).any(axis=1)
+    assert 0.18 < changed.mean() < 0.32
+    with pytest.raises(ValueError, match="rooms=Rooms"):
+        augment_clips(pcm, spec, rate_hz=8000, noise=None, rng=np.random.default_rng(0))
 
 
 def test_equal_seeds_are_equal_and_others_are_not() -> None:

@@ -17,7 +17,7 @@ from motefit.graph.graph import Graph
 from motefit.spec.errors import DataError, ModelFileError, MotefitError, OutputError, RecipeError
 from motefit.spec.recipe import TrainSpec
 from motefit.train.loop import DivergedError, EpochReport, Trained, train
-from motefit.train.optimizer import loss_function, score
+from motefit.train.optimizer import learning_rate, loss_function, score
 
 SETTINGS = TrainSpec(epochs=6, batch_size=16, learning_rate=0.02)
 PROBLEM = Problem(input_shape=(12, 8), outputs=3)
@@ -159,7 +159,7 @@ def test_a_stopped_training_resumes_to_the_same_bytes(tmp_path: Path, stop_after
     assert [p.name for p in path.parent.iterdir()] == ["checkpoint.npz"]
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 def test_resuming_keeps_the_moments_in_place(tmp_path: Path, optimizer: str) -> None:
     """Constant rate, so that wrong moments cannot hide behind a rate near zero."""
     settings = replace(SETTINGS, schedule="constant", optimizer=optimizer, epochs=4)
@@ -169,6 +169,43 @@ def test_resuming_keeps_the_moments_in_place(tmp_path: Path, optimizer: str) -> 
     resumed = train(dscnn(), Blobs(), settings, **knobs, checkpoint=path)
     whole = train(dscnn(), Blobs(), settings, **knobs)
     assert untimed(resumed) == untimed(whole)
+
+
+def test_averaged_weights_are_kept_and_resume_to_the_same_bytes(tmp_path: Path) -> None:
+    averaged = replace(SETTINGS, averaging=0.95, schedule="cosine", warm_up_epochs=1.0)
+
+    def fit(spec: TrainSpec = averaged, **knobs: object) -> Trained:
+        return train(dscnn(), Blobs(), spec, **{"loss": "cross-entropy", "seed": 3, **knobs})
+
+    seen: list[EpochReport] = []
+    path = tmp_path / "checkpoint.npz"
+    fit(checkpoint=path, progress=seen.append, stop=lambda: len(seen) == 3)
+    resumed, whole = fit(checkpoint=path), fit()
+    assert content(resumed.graph) == content(whole.graph)
+    assert untimed(resumed) == untimed(whole)
+    plain = fit(replace(averaged, averaging=0.0))
+    assert content(plain.graph) != content(whole.graph)
+    # an average of the weights does not disturb the training that it is an average of
+    rates = [(r.train_loss, r.learning_rate) for r in whole.history]
+    assert rates == [(r.train_loss, r.learning_rate) for r in plain.history]
+    best = whole.history[whole.best_epoch]
+    x, y = Blobs().validation()
+    assert np.mean(float32.run(whole.graph, x).argmax(1) == y) == best.score
+
+
+def test_cosine_warms_up_linearly_and_ends_at_the_final_rate() -> None:
+    spec = TrainSpec(
+        epochs=20, schedule="cosine", warm_up_epochs=5, learning_rate=0.4, final_learning_rate=0.01
+    )
+    rates = [learning_rate(spec, i / 1000) for i in range(1001)]
+    assert rates[0] == 0
+    assert rates[125] == pytest.approx(0.2)
+    assert rates[250] == pytest.approx(0.4)
+    assert rates[625] == pytest.approx((0.4 + 0.01) / 2)
+    assert rates[1000] == pytest.approx(0.01)
+    assert max(rates) == rates[250]
+    long = replace(spec, warm_up_epochs=50)  # at most half of the epochs
+    assert learning_rate(long, 0.5) == pytest.approx(0.4)
 
 
 def test_a_finished_checkpoint_returns_its_result_without_training(tmp_path: Path) -> None:

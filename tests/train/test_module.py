@@ -33,10 +33,20 @@ SMALL: Mapping[str, Mapping[str, object]] = {
     "dscnn": {"width": 8, "dropout": 0.1},
     "lstm": {"units": 5, "layers": 2},
 }
+PUBLISHED: Mapping[str, object] = {
+    "tau": 0.5,
+    "blocks": (2, 1, 2),
+    "first_stride": (2, 1),
+    "frequency_strides": (1, 2, 1),
+    "published_head": True,
+    "dropout": 0.1,
+}
 VARIANTS = [
     *((name, SMALL.get(name, {})) for name in families()),
     ("cnn", {"filters": (8, 6), "strides": (3, 2), "first_padding": "same", "softmax": True}),
     ("dscnn", {"width": 6, "first_kernel": (4, 2), "strides": (2, 1), "norm_between": False}),
+    ("bcresnet", {**PUBLISHED, "bands": 5}),
+    ("bcresnet", {**PUBLISHED, "bands": 1}),
     ("tcnet", {"width": 8, "dilations": (1, 2, 4), "first_kernel": 4}),
     ("tcnet", {"width": 8, "blocks": 2, "padding": "valid", "kernels": (3,)}),
     ("tcnet", {"width": 8, "padding": "causal", "dilations": (1, 2), "strides": (1, 2)}),

@@ -24,6 +24,7 @@ from motefit.data.speech_folder import SpeechFolder, find_speech
 from motefit.data.splits import (
     PARTS,
     Split,
+    fold_split,
     published_split,
     speaker_split,
     stratified_split,
@@ -195,6 +196,10 @@ def _split(found: SpeechFolder, data: SpeechData, speakers: Mapping[str, str | N
     try:
         if data.split == "published":
             return published_split(found.files, found.lists)
+        if data.split == "folds":
+            return fold_split(
+                speakers, found.lists["test"], folds=data.folds, fold=data.fold, seed=data.seed
+            )
         draw = stratified_split if data.split == "stratified" else speaker_split
         return draw(
             speakers,
@@ -216,6 +221,9 @@ def _taken(
     how = f"drawn by speaker, seed {data.seed}"
     if data.split == "published":
         how = f"published lists {', '.join(path.name for path in found.lists.values())}"
+    elif data.split == "folds":
+        how = f"fold {data.fold} of {data.folds} by speaker, seed {data.seed}, without "
+        how += f"the clips of {found.lists['test'].name}"
     elif data.split == "stratified":
         how = f"drawn clip by clip within each word, seed {data.seed}"
     counts = ", ".join(f"{part} {len(clips)}" for part, clips in dataset.parts.items())

@@ -18,7 +18,7 @@ from motefit.data.folder_layout import (
 from motefit.data.splits import read_list, word_of
 from motefit.data.tree import Tree, composed, hidden_name, is_hidden, is_readable, read_tree
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.speech_spec import SPEAKER_FOLDERS, SpeechData
+from motefit.spec.tasks.speech_spec import LISTED_SPLITS, SPEAKER_FOLDERS, SpeechData
 
 LIST_PATTERNS = {"train": "*train*.txt", "validation": "*val*.txt", "test": "*test*.txt"}
 ELSEWHERE = ""
@@ -97,7 +97,7 @@ def _find(folder: Path, data: SpeechData) -> SpeechFolder:
     return SpeechFolder(
         root=root.path,
         clips=clips,
-        lists=_find_lists(folder, places, data) if data.split == "published" else {},
+        lists=_find_lists(folder, places, data) if data.split in LISTED_SPLITS else {},
         noise=noise,
         unused=_count_unused(tree, root, folders, used),
     )
@@ -173,7 +173,7 @@ def _find_noise(folder: Path, places: list[Path], data: SpeechData) -> tuple[Pat
 
 def _listed_words(folder: Path, data: SpeechData) -> set[str]:
     """Return the words of published lists in or next to the folder; empty without lists."""
-    if data.split != "published" or data.words:
+    if data.split not in LISTED_SPLITS or data.words:
         return set()
     try:
         lists = _find_lists(folder, [folder, folder.parent], data)

@@ -137,25 +137,71 @@ def speaker_split(
             training clip.
     """
     _require_known(speakers)
-    groups: dict[str, list[str]] = {}
-    for name in sorted(speakers):
-        groups.setdefault(str(speakers[name]), []).append(name)
+    groups, counts = _by_speaker(speakers)
     if len(groups) < len(PARTS):
         raise DataError(
             f"a speaker split needs at least 3 speakers, but the clips are from {len(groups)}; "
             'correct [data] speaker, or use split = "stratified"'
         )
-    columns = {word: i for i, word in enumerate(_by_word(n for g in groups.values() for n in g))}
-    counts = np.zeros((len(groups), len(columns) + 1))
-    for row, names in enumerate(groups.values()):
-        np.add.at(counts[row], [columns[word_of(name)] for name in names], 1)
-    counts[:, -1] = counts.sum(axis=1)
     share = np.diff([0.0, *_cumulated(train_percent, validation_percent), 100.0]) / 100
     homes = _assign(counts, share, rng=np.random.default_rng(seed % 2**63))
     parts: dict[str, list[str]] = {part: [] for part in PARTS}
     for home, names in zip(homes, groups.values(), strict=True):
         parts[PARTS[home]] += names
     return _checked({part: sorted(names) for part, names in parts.items()})
+
+
+def fold_split(
+    speakers: Mapping[str, str | None], closed: Path, *, folds: int, fold: int, seed: int
+) -> Split:
+    """Cut the clips that are not in a test list into folds that share no speaker.
+
+    One fold validates, the next one tests, the others train: a choice by the clips of strangers
+    that never sees the published test list. Folds are balanced as in :func:`speaker_split`.
+
+    Args:
+        speakers: the speaker of each clip id; None where it is not known.
+        closed: the published test list, whose clips are in no set.
+        folds: how many, at least 3.
+        fold: index of the one that validates.
+        seed: same seed, ids and list: same folds.
+
+    Raises:
+        DataError: for a clip of an unknown speaker, fewer speakers than folds, or a word without a
+            training clip.
+    """
+    left_out = set(read_list(closed))
+    open_clips = {name: who for name, who in speakers.items() if name not in left_out}
+    _require_known(open_clips)
+    groups, counts = _by_speaker(open_clips)
+    if len(groups) < folds:
+        raise DataError(
+            f"{folds} folds need at least as many speakers, but the clips outside {closed.name} "
+            f"are from {len(groups)}; use fewer folds"
+        )
+    share = np.full(folds, 1 / folds)
+    homes = _assign(counts, share, rng=np.random.default_rng(seed % 2**63))
+    part_of = {fold: "validation", (fold + 1) % folds: "test"}
+    parts: dict[str, list[str]] = {part: [] for part in PARTS}
+    for home, names in zip(homes, groups.values(), strict=True):
+        parts[part_of.get(home, "train")] += names
+    found = {part: sorted(names) for part, names in parts.items()}
+    return _checked(found, unlisted=sorted(left_out & set(speakers)))
+
+
+def _by_speaker(
+    speakers: Mapping[str, str | None],
+) -> tuple[dict[str, list[str]], npt.NDArray[np.float64]]:
+    """Group clips by speaker, and count each group's clips per word and in all."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(speakers):
+        groups.setdefault(str(speakers[name]), []).append(name)
+    columns = {word: i for i, word in enumerate(_by_word(n for g in groups.values() for n in g))}
+    counts = np.zeros((len(groups), len(columns) + 1))
+    for row, names in enumerate(groups.values()):
+        np.add.at(counts[row], [columns[word_of(name)] for name in names], 1)
+    counts[:, -1] = counts.sum(axis=1)
+    return groups, counts
 
 
 def _require_known(speakers: Mapping[str, str | None]) -> None:

@@ -67,7 +67,7 @@ class Builder:
     def _uniform(self, shape: Shape, limit: float) -> np.ndarray:
         return self._rng.uniform(-limit, limit, shape)
 
-    def conv(
+    def conv(  # noqa: PLR0913 - the settings of a convolution
         self,
         filters: int,
         kernel: Pair,
@@ -76,12 +76,16 @@ class Builder:
         dilation: Pair = (1, 1),
         padding: TimePadding = "same",
         bias: bool = False,
+        gain: float = 1.0,
     ) -> str:
-        """Append a convolution; without bias where a batch norm follows."""
+        """Append a convolution; without bias where a batch norm follows.
+
+        ``gain`` multiplies the initial weights.
+        """
         name = self._name("conv")
         fan_in = kernel[0] * kernel[1] * self.shape[2]
         weight = self._uniform((filters, *kernel, self.shape[2]), np.sqrt(6 / fan_in))
-        inputs = [self.cursor, self._constant(f"{name}.weight", weight)]
+        inputs = [self.cursor, self._constant(f"{name}.weight", weight * gain)]
         if bias:
             inputs.append(self._constant(f"{name}.bias", np.zeros(filters)))
         return self._append(
@@ -118,25 +122,29 @@ class Builder:
             inputs.append(self._constant(f"{name}.bias", np.zeros(units)))
         return self._append(Dense(inputs=tuple(inputs), output=name))
 
-    def batch_norm(self, *, epsilon: float = 1e-3) -> str:
-        """Append a batch normalization over the channels."""
+    def batch_norm(self, *, epsilon: float = 1e-3, bands: int = 1) -> str:
+        """Append a batch normalization over the channels, of each of several frequency bands."""
         name = self._name("norm")
-        channels = self.shape[-1]
+        channels = self.shape[-1] * bands
         inputs = [self.cursor]
         for part, value in (("gamma", 1.0), ("beta", 0.0), ("mean", 0.0), ("variance", 1.0)):
             inputs.append(self._constant(f"{name}.{part}", np.full(channels, value, np.float32)))
-        return self._append(BatchNorm(inputs=tuple(inputs), output=name, epsilon=epsilon))
+        return self._append(
+            BatchNorm(inputs=tuple(inputs), output=name, epsilon=epsilon, bands=bands)
+        )
 
     def relu(self) -> str:
         """Append a rectifier."""
         return self._append(Activation(inputs=(self.cursor,), output=self._name("relu")))
 
-    def dropout(self, rate: float) -> str:
+    def dropout(self, rate: float, *, whole_channels: bool = False) -> str:
         """Append a dropout; nothing for a rate of 0."""
         if rate == 0:
             return self.cursor
-        op = Dropout(inputs=(self.cursor,), output=self._name("dropout"), rate=rate)
-        return self._append(op)
+        name = self._name("dropout")
+        return self._append(
+            Dropout(inputs=(self.cursor,), output=name, rate=rate, whole_channels=whole_channels)
+        )
 
     def average_pool(self, window: Pair, *, stride: Pair | None = None) -> str:
         """Append an average pool without padding; the stride is the window unless given."""

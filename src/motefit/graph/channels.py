@@ -156,7 +156,8 @@ def _uses(graph: Graph, op: Op) -> Iterable[tuple[str, ChannelAxis]]:
     source = op.inputs[0]
     constants = op.inputs[1:]
     if isinstance(op, BatchNorm):
-        return [(source, ChannelAxis(constant=name, axis=0)) for name in constants]
+        bands = op.bands
+        return [(source, ChannelAxis(constant=n, axis=0, repeats=bands)) for n in constants]
     if isinstance(op, DepthwiseConv2D):
         axes = zip(constants, (3, 0), strict=False)
         return [(source, ChannelAxis(constant=name, axis=axis)) for name, axis in axes]

@@ -170,17 +170,39 @@ class Activation(Elementwise):
 class BatchNorm(Elementwise):
     """Batch normalization over the last axis; folded on export.
 
-    Inputs: x, gamma (c,), beta (c,), mean (c,), variance (c,).
+    With ``bands`` above 1 it is sub-spectral (Chang et al., arXiv:2103.13620): the width, which is
+    frequency, is cut into as many bands of equal width, each normalized on its own.
+
+    Inputs: x, gamma, beta, mean, variance, each (bands * c,), the channels of the lowest band
+    first.
     """
 
     epsilon: float = 1e-3
+    bands: int = 1
+
+    def infer(self, shapes: Sequence[Shape]) -> Shape:
+        """Return the input's shape."""
+        x, numbers = shapes[0], set(shapes[1:])
+        if self.bands > 1 and (len(x) != 3 or x[1] % self.bands):
+            raise RecipeError(
+                f"{self.output}: {self.bands} bands do not divide the frequencies of {x}; use a "
+                "number of bands that divides the mel bins at every stage, or 1"
+            )
+        if numbers != {(self.bands * x[-1],)}:
+            raise RecipeError(f"{self.output}: statistics {sorted(numbers)} do not fit {x}")
+        return x
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dropout(Elementwise):
-    """Random zeros in training, identity otherwise; removed on export. Inputs: x."""
+    """Random zeros in training, identity otherwise; removed on export. Inputs: x.
+
+    With ``whole_channels`` a channel of an example is zero everywhere or nowhere (Tompson et al.,
+    arXiv:1411.4280).
+    """
 
     rate: float = 0.2
+    whole_channels: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,6 +83,11 @@ def activation_quantization(low: float, high: float, *, least_scale: float = 0.0
     return Quantization(scale=np.array([scale]), zero_point=min(zero_point, INT8[1]))
 
 
+def constant_quantization(values: np.ndarray) -> Quantization:
+    """Choose asymmetric int8 parameters of a constant that is added or multiplied."""
+    return activation_quantization(float(values.min()), float(values.max()))
+
+
 def symmetric_quantization(low: float, high: float) -> Quantization:
     """Choose int8 parameters with zero point 0 of a range; a constant 0 is treated as [-1, 1]."""
     peak = max(abs(low), abs(high))

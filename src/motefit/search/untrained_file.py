@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from motefit.graph.fixed_point import INT8
-from motefit.graph.fold import folded_form
+from motefit.graph.fold import BAND_PARTS, folded_form
 from motefit.graph.graph import Graph, Quantization
-from motefit.graph.ops import LSTM, Op, Shape
+from motefit.graph.ops import LSTM, BatchNorm, Op, Shape
 from motefit.graph.quantize.lstm_scales import LSTMParameters
 from motefit.graph.quantize.quantize import Weighted, parameters_of, with_float_edges
 from motefit.graph.quantize.weight_only import weight_axes
@@ -69,7 +69,8 @@ class Untrained:
             int4 = quantization is not None and quantization.bits == 4
             spans += _places(self.model, array, int4=int4)
             if array.ndim > 1:
-                bits += array.size * LEAST_BITS.get("int4" if int4 else array.dtype.name, 0.0)
+                rows = np.unique(array[0], axis=0) if _is_by_band(name) else array
+                bits += rows.size * LEAST_BITS.get("int4" if int4 else array.dtype.name, 0.0)
         spans.sort()
         starts = [*(start for start, _ in spans), len(self.model)]
         ends = itertools.accumulate((end for _, end in spans), max, initial=0)
@@ -85,6 +86,11 @@ class Untrained:
         }
         alike = replace(self.form, constants=constants, quantization=parameters)
         return _zipped(file_of(alike, self.compress), 0.0)
+
+
+def _is_by_band(name: str) -> bool:
+    """Return whether a constant has one number per band, repeated for its frequencies."""
+    return name.rpartition(".")[2] in BAND_PARTS
 
 
 def _zipped(rest: bytes, bits: float) -> int:
@@ -127,6 +133,7 @@ def _drawn_integers(graph: Graph, compress: CompressSpec, rng: np.random.Generat
     ops, shapes, zeros = folded_form(graph)
     bits = 8 if compress.precision == "int8" else 4
     weights = {op.inputs[place] for op in ops for place in weight_axes(op)}
+    weights |= {name for name in shapes if _is_by_band(name)}
     constants: dict[str, np.ndarray] = {}
     for dtype, limit in ((np.int8, weight_limit(bits)), (np.int32, BIASES)):
         names = [name for name in shapes if (name in weights) == (dtype is np.int8)]
@@ -136,6 +143,10 @@ def _drawn_integers(graph: Graph, compress: CompressSpec, rng: np.random.Generat
             constants[name] = integers[end - size : end].reshape(shapes[name])
     for name in zeros:
         constants[name] = np.zeros(shapes[name], np.int32)
+    for norm in (op for op in graph.ops if isinstance(op, BatchNorm) and op.bands > 1):
+        for name in (f"{norm.output}.{part}" for part in BAND_PARTS):
+            width = shapes[name][1] // norm.bands
+            constants[name] = constants[name][:, ::width].repeat(width, axis=1)
     numbers = _Drawn(ops=ops, shapes=shapes, weight_bits=bits, rng=rng)
     parameters = parameters_of(ops, numbers, per_channel=compress.per_channel)
     form = replace(graph, ops=ops, constants=constants, quantization=parameters)
@@ -167,6 +178,10 @@ class _Drawn:
         """Draw parameters; after a rectifier, the zero point is at the end, as calibrated."""
         zero_point = INT8[0] if name in self._rectified else next(self._zero_points)
         return Quantization(scale=self._next(1) / 255, zero_point=zero_point)
+
+    def constant(self, name: str) -> Quantization:
+        """Draw parameters as those of an activation."""
+        return self.activation(name)
 
     def lstm(self, op: LSTM, source: Quantization) -> LSTMParameters:  # noqa: ARG002 - as the protocol has it
         """Draw parameters; a state is symmetric, a cell's scale a power of two."""

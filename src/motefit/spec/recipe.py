@@ -51,11 +51,16 @@ class TrainSpec:
     Attributes:
         epochs: passes over the training set.
         batch_size: examples per step.
-        optimizer: ``"adamw"`` or ``"adam"``.
-        learning_rate: peak (one-cycle) or initial (linear, constant) learning rate.
-        final_learning_rate: at the last step of the linear schedule.
-        schedule: ``"one-cycle"``, ``"linear"`` or ``"constant"``.
-        weight_decay: decoupled, on weights of two and more dimensions.
+        optimizer: ``"adamw"``, ``"adam"``, or ``"sgd"`` with momentum 0.9.
+        learning_rate: peak (one-cycle, cosine) or initial (linear, constant) learning rate.
+        final_learning_rate: at the last step of the linear and cosine schedules.
+        schedule: ``"one-cycle"``, ``"cosine"`` after a linear warm-up, ``"linear"`` or
+            ``"constant"``.
+        warm_up_epochs: of the cosine schedule; at most half of the epochs are.
+        averaging: the network that is evaluated and kept is a moving average of the weights, of
+            which each step keeps this fraction (0.99 to 0.9999), with its norms' statistics
+            estimated again; 0 for the weights themselves.
+        weight_decay: on weights of two and more dimensions; decoupled for ``"adamw"``.
         loss: ``"cross-entropy"``, ``"mae"``, ``"mse"`` or ``"huber"``; empty: the task's own.
         label_smoothing: of the cross-entropy.
         balance: of the words in training: ``"none"`` uses the clips as they are, ``"sampling"``
@@ -71,10 +76,12 @@ class TrainSpec:
 
     epochs: int = 30
     batch_size: int = 64
-    optimizer: Literal["adamw", "adam"] = "adamw"
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     learning_rate: float = 0.01
     final_learning_rate: float = 1e-5
-    schedule: Literal["one-cycle", "linear", "constant"] = "one-cycle"
+    schedule: Literal["one-cycle", "cosine", "linear", "constant"] = "one-cycle"
+    warm_up_epochs: float = 5.0
+    averaging: float = 0.0
     weight_decay: float = 0.01
     loss: Literal["", "cross-entropy", "mae", "mse", "huber"] = ""
     label_smoothing: float = 0.0
@@ -89,6 +96,11 @@ class TrainSpec:
         for name in ("epochs", "batch_size", "learning_rate", "final_learning_rate"):
             if getattr(self, name) <= 0:
                 raise RecipeError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.warm_up_epochs < 0 or not 0 <= self.averaging < 1:
+            raise RecipeError(
+                "warm_up_epochs must not be negative and averaging must be 0..1, "
+                f"got {self.warm_up_epochs} and {self.averaging}"
+            )
         if self.weight_decay < 0 or not 0 <= self.label_smoothing < 1:
             raise RecipeError(
                 "weight_decay must not be negative and label_smoothing must be 0..1, "

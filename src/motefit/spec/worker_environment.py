@@ -29,12 +29,18 @@ AVX2: Mapping[str, str] = {
     "AVX512_ICL AVX512_SPR",
 }
 """The instruction set of torch, oneDNN, OpenBLAS and numpy, on processors that have it."""
+MEMORY: Mapping[str, str] = {
+    "MALLOC_MMAP_THRESHOLD_": "1073741824",
+    "MALLOC_TRIM_THRESHOLD_": "2147483648",
+}
+"""glibc keeps freed memory for the next tensor: a training step frees and takes hundreds of
+megabytes, and a new page costs more than the arithmetic on it (``benchmarks/epoch``)."""
 _CPUINFO = Path("/proc/cpuinfo")
 
 
 def worker_environment() -> dict[str, str]:
     """Return the variables to set before a worker process loads numpy and torch."""
-    return {**ONE_THREAD, **equal_arithmetic()}
+    return {**ONE_THREAD, **MEMORY, **equal_arithmetic()}
 
 
 def equal_arithmetic() -> dict[str, str]:

@@ -24,7 +24,7 @@ from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalization import Normalization
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks import task_spec
-from motefit.spec.tasks.speech_spec import NAME, SpeechIO
+from motefit.spec.tasks.speech_spec import LISTED_SPLITS, NAME, SpeechIO
 from motefit.tasks import Measurement, Part, Progress, Task, TeacherData, register
 from motefit.tflite.model import ModelFile
 
@@ -66,10 +66,10 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         words, clips, seed = recipe.data.words, recipe.data.synthetic_clips, recipe.data.seed
         if not words:
             raise RecipeError("synthetic speech needs words = [...] in [data], or give --data")
-        if recipe.data.split == "published" and not recipe.data.lists:
+        if recipe.data.split in LISTED_SPLITS and not recipe.data.lists:
             raise RecipeError(
-                'the recipe asks for split = "published", and synthetic speech has no published '
-                'lists: give --data, or use split = "stratified"'
+                f'the recipe asks for split = "{recipe.data.split}", and synthetic speech has no '
+                'published lists: give --data, or use split = "stratified"'
             )
         rate_hz = _frontend(recipe).rate_hz
 

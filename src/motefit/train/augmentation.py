@@ -18,6 +18,8 @@ GENERATED_NOISE_CLIPS = 32
 """Length of generated noise, in clips: half white, half pink."""
 SPEEDS = 21
 """Number of speeds to draw from; odd, so that the original speed is one of them."""
+ROOMS = 64
+"""Number of rooms to draw from."""
 SILENT_POWER = 1e-12
 """Mean square (full scale 1) below which a clip or a piece of noise counts as silent: -120 dB."""
 
@@ -29,6 +31,7 @@ def augments_clips(spec: AugmentSpec) -> bool:
         or spec.shift_ms > 0
         or spec.gain_db > 0
         or spec.noise_probability > 0
+        or spec.room_probability > 0
     )
 
 
@@ -39,8 +42,9 @@ def augment_clips(
     rate_hz: int,
     noise: "Noise | None",
     rng: np.random.Generator,
+    rooms: "Rooms | None" = None,
 ) -> Floats:
-    """Apply random speed, shift, gain and background noise to every clip, in this order.
+    """Apply random speed, shift, gain, room and background noise to every clip, in this order.
 
     A clip is played up to ``speed_percent`` faster or slower (Ko et al., "Audio augmentation for
     speech recognition", Interspeech 2015); it is shifted by up to ``shift_ms`` in either direction;
@@ -55,12 +59,13 @@ def augment_clips(
         rate_hz: of the samples.
         noise: to draw from; needed if ``noise_probability`` is positive.
         rng: the only source of randomness.
+        rooms: to draw from; needed if ``room_probability`` is positive.
 
     Returns:
         float32 (n, samples), full scale 1.0.
 
     Raises:
-        ValueError: if noise is needed but not given.
+        ValueError: if noise or rooms are needed but not given.
     """
     require_samples(pcm, dimensions=2)
     if spec.noise_probability > 0 and noise is None:
@@ -82,12 +87,27 @@ def augment_clips(
     if spec.speed_percent > 0:
         player = Player(samples, most=spec.speed_percent / 100)
         speeds = rng.integers(0, SPEEDS, count)
+    heard = _drawn_rooms(count, spec, rooms, rng)
     for i in range(count):
         clip = pcm[i] if player is None else player.play(pcm[i], speed=int(speeds[i]))
         _shift_scale(clip, out[i], int(shifts[i]), gains[i])
+        if rooms is not None and heard[i] >= 0:
+            out[i] = rooms.hear(out[i], room=int(heard[i]))
         if noise is not None and noisy[i]:
             noise.mix(out[i], place=float(places[i]), snr_db=float(ratios[i]))
     return out
+
+
+def _drawn_rooms(
+    count: int, spec: AugmentSpec, rooms: "Rooms | None", rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw the room of each clip; -1 for none."""
+    if spec.room_probability == 0:
+        return np.full(count, -1)
+    if rooms is None:
+        raise ValueError("room_probability is positive: pass rooms=Rooms(...)")
+    chosen = rng.integers(0, ROOMS, count)
+    return np.where(np.less(rng.random(count), spec.room_probability), chosen, -1)
 
 
 class Player:
@@ -168,6 +188,41 @@ class Noise:
         if signal > SILENT_POWER and noise > SILENT_POWER:
             piece *= np.float32(np.sqrt(signal / noise * 10 ** (-snr_db / 10)))
             clip += piece
+
+
+class Rooms:
+    """Rooms that clips are heard in: direct sound, and noise that decays exponentially.
+
+    The simplest model of late reverberation (Polack's): white noise whose level falls by 60 dB in
+    the room's decay time, after a direct sound 0 to 12 dB above it.
+
+    Args:
+        samples: of one clip.
+        rate_hz: of the samples.
+        decay_s: shortest and longest decay time.
+        rng: draws the :data:`ROOMS` rooms.
+    """
+
+    def __init__(
+        self, samples: int, *, rate_hz: int, decay_s: tuple[float, float], rng: np.random.Generator
+    ) -> None:
+        self._samples = samples
+        tail = min(samples, round(decay_s[1] * rate_hz))
+        self._size = 1 << (samples + tail - 1).bit_length()
+        self._responses = []
+        for seconds in rng.uniform(*decay_s, ROOMS):
+            falling = np.power(10.0, -3.0 / (seconds * rate_hz) * np.arange(tail))
+            sound = rng.standard_normal(tail) * falling
+            sound /= np.sqrt(np.square(sound).sum())
+            direct = np.power(10.0, rng.uniform(0, 12) / 20)
+            sound[0] += direct
+            sound /= np.sqrt(np.square(sound).sum())
+            self._responses.append(np.fft.rfft(sound.astype(np.float32), self._size))
+
+    def hear(self, clip: Floats, *, room: int) -> Floats:
+        """Return a clip (samples,) as it sounds in a room, float32."""
+        spectrum = np.fft.rfft(clip, self._size) * self._responses[room]
+        return np.fft.irfft(spectrum, self._size)[: self._samples].astype(np.float32)
 
 
 def _power(x: Floats) -> float:

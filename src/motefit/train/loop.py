@@ -17,7 +17,16 @@ from motefit.spec.errors import DataError, MotefitError
 from motefit.spec.recipe import TrainSpec
 from motefit.train.checkpoint import Checkpoint, identify, read_checkpoint, write_checkpoint
 from motefit.train.module import GraphModule, select_device
-from motefit.train.optimizer import CLASSIFICATION, learning_rate, loss_function, optimizer, score
+from motefit.train.optimizer import (
+    CLASSIFICATION,
+    MOMENTS,
+    SGD_MOMENTS,
+    learning_rate,
+    loss_function,
+    optimizer,
+    score,
+)
+from motefit.train.weight_average import WeightAverage
 
 State = dict[str, Tensor]
 
@@ -60,8 +69,8 @@ class Best:
 CHECKPOINT_SECONDS = 2.0
 """Epochs that take less time than this share a checkpoint."""
 EVALUATION_BATCH = 256
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")
-"""Optimizer state of a parameter: steps so far, mean of gradients and of squares."""
+ESTIMATION_EXAMPLES = 1024
+"""Training examples from which the norms' statistics of averaged weights are estimated."""
 
 
 class DivergedError(MotefitError, ArithmeticError):
@@ -218,6 +227,9 @@ class Run:
         self._train_loss = loss_function(loss, label_smoothing=settings.label_smoothing)
         self._plain_loss = loss_function(loss)
         self._optimizer = optimizer(module, settings)
+        self._moments = SGD_MOMENTS if settings.optimizer == "sgd" else MOMENTS
+        share = settings.averaging
+        self._average = WeightAverage(module, share=share) if share else None
         self._device = next(module.parameters()).device
         self._history: list[EpochReport] = []
         self._best = Best()
@@ -280,8 +292,14 @@ class Run:
         rng = np.random.default_rng([self.seed, index, 0])
         x, y = self.tensors(*self._source.epoch(index, rng=rng), part="training")
         rate, train_loss = self._pass(index, x, y)
-        judged = self._evaluate(inputs, targets)
-        return self.record(train_loss, judged, rate=rate, seconds=time.perf_counter() - begin)
+        if self._average is None:
+            judged = self._evaluate(inputs, targets)
+            return self.record(train_loss, judged, rate=rate, seconds=time.perf_counter() - begin)
+        with self._average.shown(self.module):
+            some = self._order(index, len(x))[:ESTIMATION_EXAMPLES]
+            self.module.estimate_norms(torch.split(x[some], EVALUATION_BATCH))
+            judged = self._evaluate(inputs, targets)
+            return self.record(train_loss, judged, rate=rate, seconds=time.perf_counter() - begin)
 
     def record(
         self, train_loss: float, judged: tuple[float, float], *, rate: float, seconds: float
@@ -322,11 +340,15 @@ class Run:
         self._history.append(report)
         return report
 
+    def _order(self, index: int, count: int) -> Tensor:
+        """Draw the order of an epoch's examples."""
+        order = np.random.default_rng([self.seed, index, 1]).permutation(count)
+        return torch.from_numpy(order).to(self._device)
+
     def _pass(self, index: int, x: Tensor, y: Tensor) -> tuple[float, float]:
         """Make one pass over the examples; return the last learning rate and the mean loss."""
         settings, module = self.settings, self.module
-        order = np.random.default_rng([self.seed, index, 1]).permutation(len(x))
-        chosen = torch.from_numpy(order).to(self._device)
+        chosen = self._order(index, len(x))
         module.train()
         module.reseed(self.seed, index)
         # Batches of nearly equal size: no remainder of one example, which a norm cannot handle.
@@ -343,6 +365,8 @@ class Run:
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
             self._optimizer.step()
+            if self._average is not None:
+                self._average.update(module)
             total += loss.detach() * len(inputs)
         return rate, float(total) / len(x)
 
@@ -392,6 +416,8 @@ class Run:
         arrays |= {f"best/{k}": _array(v) for k, v in self._best.state.items()}
         for index, moments in enumerate(self.moments()):
             arrays |= {f"optimizer/{index}/{k}": _array(v) for k, v in moments.items()}
+        if self._average is not None:
+            arrays |= {f"average/{k}": _array(v) for k, v in self._average.state().items()}
         facts = {"history": [encode(report) for report in self._history], **self._best.facts()}
         write_checkpoint(path, Checkpoint(identity=self._identity, facts=facts, arrays=arrays))
 
@@ -407,19 +433,23 @@ class Run:
         self._history = [EpochReport(**report) for report in found.facts["history"]]
         count = len(list(self.module.parameters()))
         self.load_moments(
-            [{k: arrays[f"optimizer/{i}/{k}"] for k in MOMENTS} for i in range(count)]
+            [{k: arrays[f"optimizer/{i}/{k}"] for k in self._moments} for i in range(count)]
         )
+        if self._average is not None:
+            stored = {k.partition("/")[2]: v for k, v in arrays.items() if k.startswith("average/")}
+            self._average.load(stored)
 
     def moments(self) -> list[Mapping[str, Tensor]]:
-        """Return the optimizer's :data:`MOMENTS` of every parameter; empty before step one."""
+        """Return the optimizer's state of every parameter; empty before step one."""
         return [self._optimizer.state[parameter] for parameter in self.module.parameters()]
 
     def load_moments(self, moments: Sequence[Mapping[str, Tensor]]) -> None:
         """Load copies of the result of :meth:`moments`."""
         for parameter, new in zip(self.module.parameters(), moments, strict=True):
             state = self._optimizer.state[parameter]
-            state["step"] = new["step"].to(self._device, copy=True)
-            for key in MOMENTS[1:]:
+            if "step" in self._moments:
+                state["step"] = new["step"].to(self._device, copy=True)
+            for key in (key for key in self._moments if key != "step"):
                 # The fused kernels walk parameter and moments in memory order: keep the strides.
                 state[key] = torch.empty_like(parameter, requires_grad=False).copy_(new[key])
 

@@ -4,7 +4,7 @@ Images are (n, c, h, w) tensors in ``channels_last`` memory inside, which is the
 (n, h, w, c) byte for byte; constants are permuted once, when the module is created.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from motefit.graph.graph import INPUT, Graph
-from motefit.graph.ops import BatchNorm, DepthwiseConv2D, Softmax
+from motefit.graph.ops import Add, BatchNorm, DepthwiseConv2D, Softmax
+from motefit.graph.ops_signal import Multiply
 from motefit.spec.errors import RecipeError
-from motefit.train.torch_ops import Context, compile_op
+from motefit.train.fused_steps import steps_of
+from motefit.train.torch_ops import Context
 
 NORM_MOMENTUM = 0.9
 """Fraction of the previous running statistics kept at each step (Keras's definition). Keras's own
@@ -68,6 +70,8 @@ class GraphModule(nn.Module):
         seed: of the dropouts.
         rounding: applied to constants and activations; None leaves them unchanged.
         norm_momentum: see :data:`NORM_MOMENTUM`.
+        fused: whether several operations may run as one, see ``train.fused_steps``; with a rounding
+            they never do.
 
     Raises:
         ModelFileError: for a graph with operations that cannot be trained, such as int8 ones.
@@ -80,6 +84,7 @@ class GraphModule(nn.Module):
         seed: int,
         rounding: Rounding | None = None,
         norm_momentum: float = NORM_MOMENTUM,
+        fused: bool = True,
     ) -> None:
         super().__init__()
         self.graph = graph
@@ -93,7 +98,8 @@ class GraphModule(nn.Module):
                 self.register_buffer(_key(name), tensor)
             else:
                 self.register_parameter(_key(name), nn.Parameter(tensor))
-        self._steps = [(op, compile_op(op, graph)) for op in graph.ops]
+        self._plain_steps = steps_of(graph, fused=False)
+        self._fused_steps = steps_of(graph, fused=fused and rounding is None)
         self._ends_in_softmax = isinstance(graph.ops[-1], Softmax)
         self.reseed(seed)
 
@@ -128,6 +134,19 @@ class GraphModule(nn.Module):
         layouts = self._layouts.items()
         return self.graph.with_constants({n: layout.to_numpy(seen[n]) for n, layout in layouts})
 
+    def estimate_norms(self, batches: Iterable[Tensor]) -> None:
+        """Replace the statistics of all norms by their means over some batches, without dropout."""
+        context, before = self._context, self._context.norm_momentum
+        mode = self.training
+        self.train()
+        context.dropping = False
+        with torch.no_grad():
+            for number, batch in enumerate(batches):
+                context.norm_momentum = 1 - 1 / (number + 1)
+                self.logits(batch)
+        context.norm_momentum, context.dropping = before, True
+        self.train(mode)
+
     def advance(self, step: int, steps: int) -> None:
         """Advance the rounding before a training step; see :class:`Rounding`."""
         if self._rounding is not None:
@@ -139,11 +158,16 @@ class GraphModule(nn.Module):
         tensors = self._constants()
         self._context.training = self.training
         tensors[INPUT] = self._seen(INPUT, _channels_second(batch))
-        steps = self._steps if softmax or not self._ends_in_softmax else self._steps[:-1]
+        # a fused step has gradients in training only
+        differentiable = self.training or not torch.is_grad_enabled()
+        steps = self._fused_steps if differentiable else self._plain_steps
+        if self._ends_in_softmax and not softmax:
+            steps = steps[:-1]
         name = INPUT
-        for op, step in steps:
-            name = op.output
-            tensors[name] = self._seen(name, step([tensors[n] for n in op.inputs], self._context))
+        for step in steps:
+            made = step.run([tensors[n] for n in step.inputs], self._context)
+            for name, value in zip(step.outputs, made, strict=True):
+                tensors[name] = self._seen(name, value)
         out = tensors[name]
         return out.permute(0, 2, 3, 1) if len(graph.output_shape) == 3 else out
 
@@ -195,12 +219,17 @@ class ParameterLayout:
 
 
 def layout_of(graph: Graph, name: str) -> ParameterLayout:
-    """Return the layout of a constant: convolution OIHW, depthwise C1HW, others unchanged."""
+    """Return the layout of a constant: convolution OIHW, depthwise C1HW, images CHW.
+
+    Others are unchanged.
+    """
+    rank = graph.constants[name].ndim
+    if rank == 3 and any(isinstance(op, Add | Multiply) for op in graph.consumers(name)):
+        return ParameterLayout((2, 0, 1))
     if any(isinstance(op, DepthwiseConv2D) for op in graph.consumers(name)):
         rank_4 = (3, 0, 1, 2)
     else:
         rank_4 = (0, 3, 1, 2)
-    rank = graph.constants[name].ndim
     return ParameterLayout(rank_4 if rank == 4 else tuple(range(rank)))
 
 

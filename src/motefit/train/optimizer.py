@@ -17,6 +17,14 @@ START_DIVISOR = 25.0
 """One-cycle starts at peak / 25 (torch's OneCycleLR)."""
 END_DIVISOR = 25.0 * 1e4
 """One-cycle ends at peak / 250,000 (torch's OneCycleLR)."""
+LONGEST_WARM_UP = 0.5
+"""Largest rising fraction of the cosine schedule."""
+MOMENTUM = 0.9
+"""Of stochastic gradient descent."""
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+"""State of a parameter in Adam: steps so far, mean of gradients and of squares."""
+SGD_MOMENTS = ("momentum_buffer",)
+"""State of a parameter in stochastic gradient descent."""
 CLASSIFICATION = "cross-entropy"
 PINBALL = "pinball"
 
@@ -105,6 +113,12 @@ def learning_rate(settings: TrainSpec, progress: float) -> float:
         return peak
     if settings.schedule == "linear":
         return peak + (settings.final_learning_rate - peak) * progress
+    if settings.schedule == "cosine":
+        rising = min(settings.warm_up_epochs / settings.epochs, LONGEST_WARM_UP)
+        if progress < rising:
+            return peak * progress / rising
+        share = (progress - rising) / (1 - rising)
+        return _cosine(peak, min(settings.final_learning_rate, peak), share)
     if progress < WARM_UP:
         return _cosine(peak / START_DIVISOR, peak, progress / WARM_UP)
     return _cosine(peak, peak / END_DIVISOR, (progress - WARM_UP) / (1 - WARM_UP))
@@ -115,10 +129,10 @@ def _cosine(start: float, end: float, share: float) -> float:
 
 
 def optimizer(module: nn.Module, settings: TrainSpec) -> torch.optim.Optimizer:
-    """Make a fused Adam or AdamW; weight decay only on parameters of two or more dimensions.
+    """Make a fused optimizer; weight decay only on parameters of two or more dimensions.
 
-    For ``"adam"`` the decay is added to the gradient (an L2 penalty), for ``"adamw"`` it is
-    decoupled.
+    For ``"adam"`` and ``"sgd"`` the decay is added to the gradient (an L2 penalty), for ``"adamw"``
+    it is decoupled.
     """
     parameters = list(module.parameters())
     decayed = [p for p in parameters if p.ndim >= 2]
@@ -127,5 +141,8 @@ def optimizer(module: nn.Module, settings: TrainSpec) -> torch.optim.Optimizer:
         {"params": decayed, "weight_decay": settings.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
+    chosen = [g for g in groups if g["params"]]
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(chosen, lr=settings.learning_rate, momentum=MOMENTUM, fused=True)
     kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-    return kind([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
+    return kind(chosen, lr=settings.learning_rate, fused=True)

@@ -15,7 +15,8 @@ from motefit.spec.codec import dumps_json
 from motefit.spec.errors import DataError, OutputError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalization import Normalization
-from motefit.train.augmentation import Noise, augment_clips, augments_clips, mask_features
+from motefit.train.augmentation import Noise, Rooms, augment_clips, augments_clips, mask_features
+from motefit.train.spectral_augmentation import check_colors, color_features, colors
 from motefit.train.standardize import feature_normalization, normalized
 
 Floats = NDArray[np.float32]
@@ -60,6 +61,7 @@ class SpeechSource:
         self._dataset = dataset
         self._features = Features(frontend)
         self._augment = augment or AugmentSpec()
+        check_colors(self._augment, frontend)
         self._balanced = balance == "sampling"
         self._cache = cache_folder(cache)
         self.normalization = normalization or feature_normalization(self.features("train"))
@@ -77,9 +79,12 @@ class SpeechSource:
         # a slice, not indices, if all are used: features stay a memory map of the cache
         chosen = balanced_places(clips.label, rng=rng) if self._balanced else slice(None)
         if augments_clips(self._augment):
-            x = self._normalized(self._augmented(clips.pcm, chosen, rng))
+            clean = self._augmented(clips.pcm, chosen, rng)
         else:
-            x = self._normalized(self.features("train")[chosen])
+            clean = self.features("train")[chosen]
+        if colors(self._augment):
+            clean = color_features(clean, self._augment, self._features.frontend, rng=rng)
+        x = self._normalized(clean)
         return mask_features(x, self._augment, rng=rng), clips.label[chosen]
 
     def validation(self) -> tuple[Floats, NDArray[np.int64]]:
@@ -123,6 +128,14 @@ class SpeechSource:
         noise = None
         if self._augment.noise_probability > 0:
             noise = Noise(self._dataset.noise, pcm.shape[1], rng=rng)
+        rooms = None
+        if self._augment.room_probability > 0:
+            rooms = Rooms(
+                pcm.shape[1],
+                rate_hz=self._dataset.rate_hz,
+                decay_s=self._augment.room_decay_s,
+                rng=rng,
+            )
         places = np.arange(len(pcm))[chosen]
         out = np.empty((len(places), *self._features.frontend.shape), np.float32)
         for start in range(0, len(places), BLOCK):
@@ -132,6 +145,7 @@ class SpeechSource:
                 rate_hz=self._dataset.rate_hz,
                 noise=noise,
                 rng=rng,
+                rooms=rooms,
             )
             out[start : start + BLOCK] = self._features.batch(sound)
         return out

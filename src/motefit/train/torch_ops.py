@@ -28,16 +28,24 @@ from motefit.graph.ops import (
     Softmax,
     Windowed,
 )
-from motefit.graph.ops_signal import Slice
+from motefit.graph.ops_signal import Multiply, Slice
 from motefit.spec.errors import ModelFileError
 
 
 class Context:
-    """State shared by the steps of one run: mode, random numbers, momentum of norms."""
+    """State shared by the steps of one run: mode, random numbers, momentum of norms.
+
+    Attributes:
+        norm_momentum: see ``train.module.NORM_MOMENTUM``.
+        training: whether norms use the batch's statistics.
+        dropping: whether dropouts act in training.
+        generator: of the dropouts.
+    """
 
     def __init__(self, norm_momentum: float) -> None:
         self.norm_momentum = norm_momentum
         self.training = True
+        self.dropping = True
         self.generator = torch.Generator()
 
 
@@ -227,6 +235,11 @@ def _add(op: Add, graph: Graph) -> Step:  # noqa: ARG001 - the dispatch needs th
 
 
 @compile_op.register
+def _multiply(op: Multiply, graph: Graph) -> Step:  # noqa: ARG001 - as above
+    return lambda inputs, _: inputs[0] * inputs[1]
+
+
+@compile_op.register
 def _activation(op: Activation, graph: Graph) -> Step:  # noqa: ARG001 - as above
     return lambda inputs, _: rectify(inputs[0], op.kind)
 
@@ -242,6 +255,10 @@ def _batch_norm(op: BatchNorm, graph: Graph) -> Step:
 
     def step(inputs: list[Tensor], context: Context) -> Tensor:
         x, gamma, beta, mean, variance = inputs
+        whole = x.shape
+        if op.bands > 1:  # (n, c, h, w) to (n, bands * c, h, w / bands), the bands outside
+            cut = x.reshape(*whole[:3], op.bands, -1).movedim(3, 1)
+            x = cut.reshape(len(x), op.bands * whole[1], whole[2], -1)
         out = functional.batch_norm(
             x.movedim(axis, 1),
             mean,
@@ -252,6 +269,9 @@ def _batch_norm(op: BatchNorm, graph: Graph) -> Step:
             momentum=1 - context.norm_momentum,
             eps=op.epsilon,
         )
+        if op.bands > 1:
+            cut = out.reshape(len(x), op.bands, *whole[1:3], -1)
+            return cut.movedim(1, 3).reshape(whole)
         return out.movedim(1, axis)
 
     return step
@@ -262,9 +282,10 @@ def _dropout(op: Dropout, graph: Graph) -> Step:  # noqa: ARG001 - as above
     keep = 1 - op.rate
 
     def step(inputs: list[Tensor], context: Context) -> Tensor:
-        if not context.training:
+        if not context.training or not context.dropping:
             return inputs[0]
-        mask = torch.empty_like(inputs[0]).bernoulli_(keep, generator=context.generator)
+        like = inputs[0][:, :, :1, :1] if op.whole_channels else inputs[0]
+        mask = torch.empty_like(like).bernoulli_(keep, generator=context.generator)
         return inputs[0] * mask.div_(keep)
 
     return step

@@ -29,6 +29,13 @@ NETS = {
     "dscnn": {"width": 19, "strides": (2, 1), "first_kernel": (5, 3)},
     "tcnet": {"width": 17, "dilations": (1, 2, 3), "kernels": (5, 3)},
     "bcresnet": {"channels": (1, 8, 20)},
+    "bcresnet published": {
+        "channels": (3, 9),
+        "first_stride": (2, 2),
+        "frequency_strides": (1, 2),
+        "bands": 5,
+        "published_head": True,
+    },
     "mlp": {"units": (16, 9)},
     "conv1d": {"filters": (9,), "units": (8,)},
     "linear": {"change": False},
@@ -45,14 +52,19 @@ EXACT = settings(
 
 
 def small_net(name, rng, randomize):
-    problem = SPEECH if "keyword-spotting" in families()[name].tasks else SERIES
-    graph = build(name, NETS[name], problem=problem, rng=rng)
+    family = name.partition(" ")[0]
+    problem = SPEECH if "keyword-spotting" in families()[family].tasks else SERIES
+    graph = build(family, NETS[name], problem=problem, rng=rng)
     return fold(randomize(graph, rng))
+
+
+def test_every_family_has_a_net():
+    assert {name.partition(" ")[0] for name in NETS} == set(families())
 
 
 @pytest.mark.parametrize("per_channel", [True, False])
 @pytest.mark.parametrize("io", ["int8", "float32"])
-@pytest.mark.parametrize("name", sorted(families()))
+@pytest.mark.parametrize("name", sorted(NETS))
 def test_every_family_is_bit_exact(name, io, per_channel, rng, randomize, builtin):
     graph = small_net(name, rng, randomize)
     examples = rng.normal(size=(24, *graph.input_shape)).astype(np.float32)

@@ -204,6 +204,11 @@ def _activation(op: Activation, arrays: list[np.ndarray]) -> np.ndarray:
 def _batch_norm(op: BatchNorm, arrays: list[np.ndarray]) -> np.ndarray:
     x, gamma, beta, mean, variance = arrays
     factor = gamma / np.sqrt(variance + np.float32(op.epsilon))
+    if op.bands > 1:
+        shape = (*x.shape[:2], op.bands, -1, x.shape[-1])
+        mean, factor, beta = (a.reshape(op.bands, 1, -1) for a in (mean, factor, beta))
+        banded = (x.reshape(shape) - mean) * factor + beta
+        return np.asarray(banded.reshape(x.shape), np.float32)
     return np.asarray((x - mean) * factor + beta, np.float32)
 
 

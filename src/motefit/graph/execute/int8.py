@@ -37,7 +37,7 @@ from motefit.graph.ops import (
     Shape,
     Softmax,
 )
-from motefit.graph.ops_signal import Concatenate, Slice
+from motefit.graph.ops_signal import Concatenate, Multiply, Slice
 from motefit.graph.scales import CELL, HIDDEN, dequantize_array, quantize_array
 from motefit.spec.errors import DataError, ModelFileError
 
@@ -190,8 +190,11 @@ def _compute(op: Op, graph: Graph, tensors: Tensors) -> np.ndarray:  # noqa: ARG
 
 
 def _centered(graph: Graph, tensors: Tensors, name: str) -> np.ndarray:
-    """Subtract the zero point of an activation; float64 whole numbers."""
-    return tensors[name].astype(np.float64) - _parameters(graph, name).zero_point
+    """Subtract the zero point of an activation or constant; float64 whole numbers."""
+    values = graph.constants[name] if name in graph.constants else tensors[name]
+    if values.ndim == len(graph.shapes[name]):  # a constant has no batch
+        values = values[np.newaxis]
+    return values.astype(np.float64) - _parameters(graph, name).zero_point
 
 
 def _parameters(graph: Graph, name: str) -> Quantization:
@@ -319,6 +322,17 @@ def _add(op: Add, graph: Graph, tensors: Tensors) -> np.ndarray:
     # vector code wraps around in int16 where the output's scale is far below the inputs'
     wrapped = (values + out.zero_point).astype(np.int16).astype(np.int64) - out.zero_point
     return _clamp(np.where(vector, wrapped, values), out, op.activation)
+
+
+@_compute.register
+def _multiply(op: Multiply, graph: Graph, tensors: Tensors) -> np.ndarray:
+    """Multiply the centered integers, rescale to the output's scale."""
+    left, right = (_centered(graph, tensors, name) for name in op.inputs)
+    scales = [np.float64(_parameters(graph, name).scale[0]) for name in op.inputs]
+    out = _parameters(graph, op.output)
+    by = fixed_point.multiplier(scales[0] * scales[1] / np.float64(out.scale[0]))
+    product = np.rint(left * right).astype(np.int64)
+    return _clamp(fixed_point.multiply(product, by, away=True), out)
 
 
 def _add_blocks(a: Shape, b: Shape) -> tuple[np.ndarray, bool]:

@@ -27,7 +27,7 @@ from motefit.graph.ops import (
     Quantize,
     Softmax,
 )
-from motefit.graph.ops_signal import Slice
+from motefit.graph.ops_signal import Multiply, Slice
 from motefit.graph.quantize.lstm_scales import LSTMParameters, lstm_parameters
 from motefit.graph.quantize.weight_only import check_shipped, weight_axes
 from motefit.graph.scales import (
@@ -35,6 +35,8 @@ from motefit.graph.scales import (
     HIDDEN,
     activation_quantization,
     bias_safe_scale,
+    constant_quantization,
+    quantize_array,
     quantize_bias,
     quantize_weight,
     weight_scale,
@@ -78,6 +80,9 @@ def quantize(
     for op in graph.ops:
         for place, name in enumerate(op.inputs):
             if name in constants and name in parameters:
+                if isinstance(op, Add | Multiply):
+                    constants[name] = quantize_array(constants[name], parameters[name])
+                    continue
                 bias = place == len(op.inputs) - 1 and place > 1
                 change = quantize_bias if bias else quantize_weight
                 constants[name] = change(constants[name], parameters[name])
@@ -98,6 +103,9 @@ class Numbers(Protocol):
     def activation(self, name: str, least_scale: float = 0.0) -> Quantization:
         """Choose parameters of an activation, no finer than a scale."""
 
+    def constant(self, name: str) -> Quantization:
+        """Choose parameters of a constant that is added or multiplied."""
+
     def lstm(self, op: LSTM, source: Quantization) -> LSTMParameters:
         """Choose parameters of an LSTM, given those of its input."""
 
@@ -117,7 +125,11 @@ def parameters_of(
     """
     work = _Choosing(numbers=numbers, per_channel=per_channel)
     work.parameters[INPUT] = numbers.activation(INPUT)
+    made = {INPUT, *(op.output for op in ops)}
     for op in ops:
+        if isinstance(op, Add | Multiply):
+            for name in set(op.inputs) - made:
+                work.parameters[name] = numbers.constant(name)
         work.add(op)
     return work.parameters
 
@@ -157,6 +169,9 @@ class _FromArrays:
     def activation(self, name: str, least_scale: float = 0.0) -> Quantization:
         return activation_quantization(*self.range(name), least_scale=least_scale)
 
+    def constant(self, name: str) -> Quantization:
+        return constant_quantization(self.graph.constants[name])
+
     def lstm(self, op: LSTM, source: Quantization) -> LSTMParameters:
         arrays = [self.graph.constants[name] for name in op.inputs[1:]]
         cell, hidden = self.range(f"{op.output}{CELL}"), self.range(op.output)
@@ -179,6 +194,9 @@ class _Choosing:
         elif isinstance(op, Add):
             scales = [float(self.parameters[name].scale[0]) for name in op.inputs]
             self._activation(op.output, max(scales) * ADD_LEAST_STEP)
+        elif isinstance(op, Multiply):
+            left, right = (float(self.parameters[name].scale[0]) for name in op.inputs)
+            self._activation(op.output, left * right)
         elif isinstance(op, LSTM):
             self._lstm(op)
         else:

@@ -20,10 +20,10 @@ def mel_matrix(frontend: FrontEnd) -> Float32Array:
         float32 of shape (frame_length // 2 + 1, mel_bins), weights in 0..1.
     """
     count = frontend.frame_length // 2 + 1
-    bins = _hertz_to_mel(np.linspace(0.0, frontend.rate_hz / 2, count))[1:, None]
+    bins = hertz_to_mel(np.linspace(0.0, frontend.rate_hz / 2, count))[1:, None]
     edges = np.linspace(
-        _hertz_to_mel(frontend.lower_hz),
-        _hertz_to_mel(frontend.upper_hz),
+        hertz_to_mel(frontend.lower_hz),
+        hertz_to_mel(frontend.upper_hz),
         frontend.mel_bins + 2,
     )
     lower, center, upper = edges[:-2], edges[1:-1], edges[2:]
@@ -48,7 +48,7 @@ def dct_matrix(frontend: FrontEnd) -> Float32Array:
     return np.asarray(np.sqrt(2.0 / frontend.mel_bins) * np.cos(angles), np.float32)
 
 
-def _hertz_to_mel(hertz: np.ndarray | float) -> np.ndarray:
+def hertz_to_mel(hertz: np.ndarray | float) -> np.ndarray:
     """Convert to HTK's mel scale: 1127 ln(1 + f / 700)."""
     return np.asarray(1127.0 * np.log1p(hertz / 700.0))
 

@@ -15,6 +15,8 @@ from motefit.spec.tasks import TaskSpec, register
 NAME = "keyword-spotting"
 SPEAKER_FOLDERS = "folder"
 """Value of ``speaker`` where folders name the speakers."""
+LISTED_SPLITS = ("published", "folds")
+"""Splits that read published lists."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +28,18 @@ class SpeechData:
             Kept and compared in Unicode NFC.
         split: ``"published"`` reads lists of files, ``"stratified"`` draws a seeded split within
             each word, ``"speaker"`` a seeded split in which no speaker is in more than one set,
-            which requires the speaker of every clip to be known.
+            which requires the speaker of every clip to be known. ``"folds"`` is for choosing by
+            strangers: it leaves the published test list out, cuts the other clips into folds that
+            share no speaker, validates on one, tests on the next and trains on the rest.
         speaker: where the name of a clip's speaker is found. Empty: in file names
             ``<speaker>_nohash_<number>``, as in Speech Commands. ``"folder"``: files are in
             word/speaker/file. Otherwise a regular expression with one group, the speaker, searched
             in ``word/file`` (without its extension). A clip without a match has an unknown speaker.
         train_percent: size of the training set (seeded splits).
         validation_percent: size of the validation set; the rest is the test set.
-        seed: of a seeded split.
+        seed: of a seeded split, and of the folds.
+        folds: how many (split ``"folds"``), at least 3.
+        fold: that validates, from 0.
         lists: folder of the published lists, relative to the data folder; empty: found
             automatically.
         noise: folder of background noise, relative to the data folder; empty: found automatically,
@@ -42,11 +48,13 @@ class SpeechData:
     """
 
     words: tuple[str, ...] = ()
-    split: Literal["published", "stratified", "speaker"] = "stratified"
+    split: Literal["published", "stratified", "speaker", "folds"] = "stratified"
     speaker: str = ""
     train_percent: float = 80.0
     validation_percent: float = 10.0
     seed: int = 0
+    folds: int = 10
+    fold: int = 0
     lists: str = ""
     noise: str = ""
     synthetic_clips: int = 200
@@ -69,6 +77,11 @@ class SpeechData:
                 "train_percent and validation_percent must be positive and leave a test set, "
                 f"got {self.train_percent} and {self.validation_percent}"
             )
+        if not (self.folds >= 3 and 0 <= self.fold < self.folds):
+            raise RecipeError(
+                "folds must be at least 3 and fold 0 to folds - 1, "
+                f"got folds = {self.folds} and fold = {self.fold}"
+            )
         if self.synthetic_clips < 10:
             raise RecipeError(
                 f"synthetic_clips must be at least 10 per word, got {self.synthetic_clips}"
@@ -76,7 +89,7 @@ class SpeechData:
 
 
 def _check_speaker(speaker: str, split: str) -> None:
-    if speaker == SPEAKER_FOLDERS and split == "published":
+    if speaker == SPEAKER_FOLDERS and split in LISTED_SPLITS:
         raise RecipeError(
             f'published lists name clips as word/file; with speaker = "{SPEAKER_FOLDERS}" use '
             'split = "speaker" or "stratified"'

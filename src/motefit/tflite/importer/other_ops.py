@@ -20,7 +20,7 @@ from motefit.graph.ops import (
     Quantize,
     Softmax,
 )
-from motefit.graph.ops_signal import Slice
+from motefit.graph.ops_signal import Multiply, Slice
 from motefit.tflite.content import FileOp
 from motefit.tflite.importer.layers import padding, positive
 from motefit.tflite.importer.state import ImportState, Weighted, equal, imports
@@ -224,6 +224,10 @@ def _add(state: ImportState, op: FileOp) -> None:
     if constant is not None:
         if op.name == "SUB" and constant == 0:
             raise op.refuse("a constant minus an activation")
+        if op.name == "ADD" and _by_frequency(state, op, constant):
+            inputs, name = _beside(state, op, constant, "add", "offset")
+            state.add(op, Add(inputs=inputs, output=name, activation=state.fused(op, 0)))
+            return
         offset = state.value(op, constant)
         _affine(state, op, np.ones(1, np.float32), -offset if op.name == "SUB" else offset)
         return
@@ -240,6 +244,12 @@ def _multiply(state: ImportState, op: FileOp) -> None:
     constant = _constant_side(state, op)
     if constant is None or (op.name == "DIV" and constant == 0):
         raise op.refuse("only a constant factor is supported")
+    if op.name == "MUL" and _by_frequency(state, op, constant):
+        if state.fused(op, 0) != "none":
+            raise op.refuse("a rectifier after a product is not supported")
+        inputs, name = _beside(state, op, constant, "product", "factor")
+        state.add(op, Multiply(inputs=inputs, output=name))
+        return
     factor = state.value(op, constant)
     with np.errstate(divide="ignore"):
         factor = 1 / factor if op.name == "DIV" else factor
@@ -247,15 +257,41 @@ def _multiply(state: ImportState, op: FileOp) -> None:
 
 
 def _constant_side(state: ImportState, op: FileOp) -> int | None:
-    """Return which of two inputs is a float constant; None if neither is."""
+    """Return which of two inputs is a constant; None if neither is."""
     if len(op.inputs) != 2 or min(op.inputs) < 0:
         raise op.refuse("it needs two inputs")
     sides = [i for i in (0, 1) if state.tensor(op.inputs[i]).data is not None]
     if not sides:
         return None
-    if len(sides) == 2 or state.value(op, sides[0]).dtype != np.float32:
-        raise op.refuse("a constant combined with an activation must be float32")
+    value = state.value(op, sides[0])
+    if len(sides) == 2 or (value.dtype != np.float32 and not _by_frequency(state, op, sides[0])):
+        raise op.refuse(
+            "a constant combined with an activation must be float32, or int8 with one number per "
+            "frequency and channel"
+        )
     return sides[0]
+
+
+def _by_frequency(state: ImportState, op: FileOp, side: int) -> bool:
+    """Return whether a constant has one number per frequency and channel of the other input."""
+    value, name = state.value(op, side), state.names.get(op.inputs[1 - side], "")
+    shape = state.shapes.get(name, ())
+    known = value.dtype in {np.dtype(np.float32), np.dtype(np.int8)}
+    return known and len(shape) == 3 and value.shape == (1, *shape[1:])
+
+
+def _beside(
+    state: ImportState, op: FileOp, side: int, kind: str, what: str
+) -> tuple[tuple[str, str], str]:
+    """Import a constant; return the names of the two inputs, and of the output."""
+    source = state.source(op, 1 - side)
+    name = state.activation(op, kind)
+    tensor = state.tensor(op.inputs[side])
+    constant = state.fresh(tensor.name, "") if tensor.name else state.exact(f"{name}.{what}")
+    state.constants[constant] = state.value(op, side)
+    if tensor.dtype == "int8":
+        state.note(op, constant, tensor)
+    return (source, constant), name
 
 
 def _affine(state: ImportState, op: FileOp, factor: np.ndarray, offset: np.ndarray) -> None:

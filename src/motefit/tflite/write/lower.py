@@ -404,7 +404,7 @@ def _inner_scales(op: LSTM, graph: Graph, builder: ModelBuilder) -> list[int]:
 
 CONCATENATION = Kernel(Operator.CONCATENATION, 1, 2, Options.CONCATENATION)
 MATMUL = Kernel(Operator.BATCH_MATMUL, 1, 1)
-MUL = Kernel(Operator.MUL, 1, 1)
+MUL = Kernel(Operator.MUL, 1, 2)
 RESHAPE = Kernel(Operator.RESHAPE, 1, 1)
 SLICE = Kernel(Operator.SLICE, 1, 2)
 FUNCTIONS: dict[FunctionKind, Kernel] = {

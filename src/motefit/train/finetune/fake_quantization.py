@@ -16,10 +16,13 @@ from torch import Tensor, nn
 from motefit.graph.fixed_point import multiplier
 from motefit.graph.graph import INPUT, Graph, Quantization
 from motefit.graph.ops import LSTM, Add, AveragePool2D, Conv2D, Dense, DepthwiseConv2D, Op, Softmax
+from motefit.graph.ops_signal import Multiply
 from motefit.graph.quantize.quantize import ADD_LEAST_STEP
 from motefit.graph.scales import (
     activation_quantization,
+    constant_quantization,
     dequantize_array,
+    fake_quantize,
     quantize_weight,
     weight_scale,
 )
@@ -73,7 +76,15 @@ class FakeQuantization(nn.Module):
         }
         self._weight_scales: dict[str, np.ndarray] = {}
         self._activations: dict[str, Quantization] = {}
-        own = [INPUT, *(op.output for op in graph.ops if isinstance(op, (*_WEIGHTED, Add)))]
+        kinds = (*_WEIGHTED, Add, Multiply)
+        own = [INPUT, *(op.output for op in graph.ops if isinstance(op, kinds))]
+        self._beside = {
+            name: op
+            for op in graph.ops
+            if isinstance(op, Add | Multiply) and self._whole
+            for name in op.inputs
+            if name in graph.constants
+        }
         self._rows = {name: row for row, name in enumerate(own)} if self._whole else {}
         if self._whole and any(isinstance(op, LSTM) for op in graph.ops):
             raise RecipeError(
@@ -111,6 +122,11 @@ class FakeQuantization(nn.Module):
             step = self._source_scale(op.inputs[0]) * self._weight_scales[op.inputs[1]]
             steps = torch.from_numpy(step.astype(np.float32)).to(value)
             return straight_through(value, torch.round(value.detach() / steps) * steps)
+        if name in self._beside:
+            array = value.detach().cpu().numpy()
+            chosen = self._activations[name] = constant_quantization(array)
+            rounded = torch.from_numpy(fake_quantize(array, chosen))
+            return straight_through(value, rounded.to(value.device))
         return value
 
     def activation(self, name: str, value: Tensor) -> Tensor:
@@ -158,7 +174,9 @@ class FakeQuantization(nn.Module):
         least = 0.0
         if op is not None:
             # No finer than the kernels' arithmetic, as in graph.quantize.
-            if isinstance(op, Add):
+            if isinstance(op, Multiply):
+                least = self._scale(op.inputs[0]) * self._scale(op.inputs[1])
+            elif isinstance(op, Add):
                 least = max(self._scale(source) for source in op.inputs) * ADD_LEAST_STEP
             else:
                 least = self._scale(op.inputs[0]) * float(self._weight_scales[op.inputs[1]].max())

@@ -278,7 +278,13 @@ class FineTuner:
 
     def _settings(self, tuning: FineTuneSpec) -> TrainSpec:
         rate = tuning.learning_rate or self.settings.learning_rate * LEARNING_RATE_SHARE
-        return replace(self.settings, epochs=tuning.epochs, learning_rate=rate, weight_decay=0.0)
+        return replace(
+            self.settings,
+            epochs=tuning.epochs,
+            learning_rate=rate,
+            weight_decay=0.0,
+            averaging=0.0,
+        )
 
     def _checkpoint(self) -> Path | None:
         return None if self._folder is None else self._folder / f"tuning-{self._lessons}{SUFFIX}"

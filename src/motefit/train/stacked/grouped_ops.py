@@ -74,6 +74,10 @@ def is_stackable(op: Op, graph: Graph) -> bool:
     if isinstance(op, Add):
         left, right = (graph.shapes[name] for name in op.inputs)
         return left[-1] == right[-1]  # channels hold the models: nothing is repeated along them
+    if isinstance(op, BatchNorm):
+        return op.bands == 1
+    if isinstance(op, Dropout):
+        return not op.whole_channels
     if isinstance(op, Slice):
         return len(graph.shapes[op.output]) == 3 and op.axis < 2  # and nothing is taken of them
     return stack_op.dispatch(type(op)) is not stack_op.dispatch(Op)

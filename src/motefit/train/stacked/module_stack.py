@@ -8,8 +8,9 @@ from torch.nn import functional
 
 from motefit.graph.graph import INPUT
 from motefit.graph.ops import Op, Softmax
-from motefit.train.loop import MOMENTS, Run
+from motefit.train.loop import Run
 from motefit.train.module import NORM_MOMENTUM, generator_of, used_constants
+from motefit.train.optimizer import MOMENTS
 from motefit.train.stacked.grouped_ops import Stack, by_model, stack_op, stacked
 from motefit.train.torch_ops import Context, Step
 

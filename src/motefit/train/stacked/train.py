@@ -167,9 +167,9 @@ def worth_stacking(graph: Graph, settings: TrainSpec) -> bool:
     """Return whether a stack of such trainings is clearly faster than one after another.
 
     It is if calling torch costs more than the arithmetic; see benchmarks/stacked. Distillation is
-    never stacked: each training has its own teacher.
+    never stacked: each training has its own teacher; nor are averages of weights, nor "sgd".
     """
-    if settings.teacher is not None:
+    if settings.teacher is not None or settings.optimizer == "sgd" or settings.averaging:
         return False
     return can_stack(graph) and count(graph).macs * settings.batch_size <= WORTHWHILE_MACS
 
