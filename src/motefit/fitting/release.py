@@ -140,7 +140,7 @@ def _rows(
 
 
 def _values(finished: Finalist) -> Mapping[str, object]:
-    """The values of a candidate, and whether it is a refit."""
+    """Return the values of a candidate, and whether it is a refit."""
     values = finished.candidate.values
     return {**values, "refit": True} if finished.candidate.refit else values
 

@@ -62,7 +62,7 @@ class Forecaster:
         return cls(bundle.model, bundle.card.io, threads=threads, xnnpack=xnnpack)
 
     def inputs(self, windows: np.ndarray, times: Times | None = None) -> Float32Array:
-        """The model's input for many windows: checked and encoded.
+        """Compute the model's input for many windows: checked and encoded.
 
         Args:
             windows: (n, input_steps, inputs) real numbers in the columns' own units.
@@ -95,7 +95,7 @@ class Forecaster:
         return self._codec.encode(windows, times)
 
     def infer(self, inputs: Float32Array, windows: np.ndarray | None = None) -> Float64Array:
-        """Answers in the columns' own units from encoded windows.
+        """Compute answers in the columns' own units from encoded windows.
 
         Args:
             inputs: as :meth:`inputs` gives them.
@@ -190,7 +190,7 @@ class Forecaster:
 
 
 def _times(time: Time | None) -> Times | None:
-    """One time as an array; UTC where it has a zone.
+    """Convert one time to an array; to UTC where it has a zone.
 
     Raises:
         DataError: for a text that is not a time in ISO 8601.
@@ -208,5 +208,5 @@ def _times(time: Time | None) -> Times | None:
 
 
 def _without_one(shape: tuple[int, int, int]) -> tuple[int, ...]:
-    """The shape of answers, without its last axis where there is one answer."""
+    """Return the shape of answers, without its last axis where there is one answer."""
     return shape if shape[-1] > 1 else shape[:-1]

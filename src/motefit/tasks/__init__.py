@@ -107,7 +107,7 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
         return ()
 
     def refitting(self, recipe: Recipe, dataset: Dataset) -> Dataset:
-        """The data set of a refit: training and validation set together, for both.
+        """Return the data set of a refit: training and validation set together, for both.
 
         Raises:
             RecipeError: for a task that does not refit.

@@ -74,7 +74,7 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         return dataset.key
 
     def refitting(self, recipe: Recipe, dataset: SeriesDataset) -> SeriesDataset:
-        """Training and validation set together, for both."""
+        """Return training and validation set together, for both."""
         del recipe
         return dataset.refitting()
 

@@ -70,7 +70,7 @@ def forecast_command(
 
 
 def _quantiles(found: motefit.Forecast, step: int) -> dict[str, object]:
-    """One step's quantiles by column and level; nothing for a model without."""
+    """Return one step's quantiles by column and level; nothing for a model without."""
     if not found.levels:
         return {}
     levels = [f"{level:g}" for level in found.levels]

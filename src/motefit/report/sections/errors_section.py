@@ -61,7 +61,7 @@ def build(facts: ReportFacts) -> ErrorsView | None:
 
 
 def _coverage(topic: Mapping[str, object]) -> tuple[str, ...]:
-    """A sentence for each column whose forecasts have quantiles, and one for what was promised."""
+    """Write a sentence for each column whose forecasts have quantiles."""
     promised = number(topic.get("promised"))
     inside = {str(name): number(value) for name, value in table(topic.get("inside")).items()}
     return tuple(
