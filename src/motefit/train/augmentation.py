@@ -79,8 +79,7 @@ def augment_clips(
     if pcm.dtype == np.int16:
         gains *= INT16_SCALE
     noisy = np.less(rng.random(count), spec.noise_probability)
-    lowest, highest = spec.noise_snr_db
-    ratios = rng.uniform(lowest, highest, count)
+    ratios = rng.uniform(*spec.noise_snr_db, count)
     places = rng.random(count)
     player = None
     speeds = np.zeros(count, np.int64)

@@ -14,11 +14,12 @@ from motefit.graph.families import Problem, build, families
 from motefit.graph.fold import fold
 from motefit.graph.graph import Graph
 from motefit.graph.ops import Add, Op
+from motefit.graph.ops_signal import Multiply
 from motefit.graph.quantize.calibration import calibrate
 from motefit.graph.quantize.quantize import quantize
 from motefit.graph.quantize.weight_only import quantize_weights
 from motefit.spec.errors import RecipeError
-from motefit.train.finetune.fake_quantization import FakeQuantization
+from motefit.train.finetune.fake_quantization import FakeQuantization, rounded_weights
 from motefit.train.module import GraphModule
 
 SPEECH = Problem(input_shape=(25, 10), outputs=4)
@@ -92,6 +93,30 @@ def test_rounded_activations_are_those_of_the_shipped_file(name, per_channel) ->
         apart = np.abs(out - integer.run(int8, tensors[op.inputs[0]])) / step
         assert np.mean(apart < 0.01) > 0.998, op.output
         assert apart.max() < 1.01, op.output
+
+
+def test_norms_with_bands_are_rounded_as_shipped() -> None:
+    """Products and sums round halves otherwise: one step, in few of the numbers."""
+    knobs = {"channels": (6,), "blocks": (2,), "first_stride": (1, 1), "bands": 5}
+    graph = build("bcresnet", knobs, problem=SPEECH, rng=np.random.default_rng(0))
+    settled = GraphModule(graph, seed=0, norm_momentum=0.0).train()
+    settled(torch.from_numpy(batch_for(graph, 32)))
+    graph = fold(settled.to_graph())
+    batch = batch_for(graph, 32)
+    ranges, tensors = calibrate(graph, batch), float32.run_all(graph, batch)
+    numbers = {name for name in graph.constants if name.startswith("norm")}
+    by_band = [op for op in graph.ops if numbers & set(op.inputs)]
+    assert [type(op) for op in by_band] == [Multiply, Add] * 2
+    for op in by_band:
+        part = alone(op, graph)
+        limits = {"input": ranges[op.inputs[0]], op.output: ranges[op.output]}
+        int8 = quantize(part, limits, io="float32")
+        assert not rounded_weights(int8)
+        out = rounded(part, tensors[op.inputs[0]], FakeQuantization(part, int8, ranges=limits))
+        step = int8.quantization[op.output].scale[0]
+        apart = np.abs(out - integer.run(int8, tensors[op.inputs[0]])) / step
+        assert np.mean(apart < 0.01) > 0.97
+        assert apart.max() < 1.01
 
 
 def test_a_rounded_sum_is_that_of_the_shipped_file() -> None:

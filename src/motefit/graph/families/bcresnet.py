@@ -53,8 +53,7 @@ def bcresnet(  # noqa: PLR0913 - the knobs of a family are its signature
     Args:
         problem: input shape (frames, features).
         rng: draws the initial weights.
-        tau: width of the published network, 0.25 to 16: replaces ``channels``, ``first_channels``
-            and ``head_channels`` by this times those for tau = 1; 0 leaves them as given.
+        tau: published width, 0.25 to 16, which replaces the three kinds of channels; 0 for none.
         channels: of each stage.
         blocks: of each stage; the last entry is repeated.
         frequency_strides: of each stage's first block; the last entry is repeated.
@@ -65,8 +64,7 @@ def bcresnet(  # noqa: PLR0913 - the knobs of a family are its signature
         time_kernel: frames of the time depthwise convolutions.
         frequency_kernel: features of the frequency depthwise convolutions.
         bands: of frequency that 2-D paths normalize on their own; 5 as published, 1 for all.
-        published_head: no norm at the end of 1-D paths, dropouts of whole channels, and a depthwise
-            5x5 convolution over the remaining frequencies before the head.
+        published_head: as published: no norm at the end of 1-D paths, a 5x5 convolution at the end.
         head_channels: of the pointwise convolution before pooling; 0 leaves it out.
         dropout: in each 1-D path.
         softmax: end in probabilities instead of logits.
@@ -76,12 +74,8 @@ def bcresnet(  # noqa: PLR0913 - the knobs of a family are its signature
     net = Builder((*problem.input_shape, 1), rng=rng)
     kernel, stride = (first_kernel[0], first_kernel[-1]), (first_stride[0], first_stride[-1])
     _normalized(net, first_channels, kernel, stride)
-    form = _Block(
-        kernels=(time_kernel, frequency_kernel),
-        bands=bands,
-        published=published_head,
-        dropout=dropout,
-    )
+    kernels = (time_kernel, frequency_kernel)
+    form = _Block(kernels=kernels, bands=bands, published=published_head, dropout=dropout)
     for stage, width in enumerate(channels):
         for block in range(per_layer(blocks, stage)):
             step = per_layer(frequency_strides, stage) if block == 0 else 1
@@ -114,7 +108,8 @@ class _Block:
     Attributes:
         kernels: frames of the time convolutions, features of the frequency convolutions.
         bands: of the 2-D paths' norms.
-        published: whether 1-D paths end as published.
+        published: whether 1-D paths end as published: without a norm, and with a dropout of whole
+            channels.
         dropout: in the 1-D paths.
     """
 

@@ -197,7 +197,10 @@ def rounded_weights(form: Graph, only: frozenset[str] | None = None) -> dict[str
     return {
         name: form.quantization[name]
         for name, array in form.constants.items()
-        if name in form.quantization and array.dtype == np.int8 and (only is None or name in only)
+        if name in form.quantization
+        and array.dtype == np.int8
+        and (only is None or name in only)
+        and not any(isinstance(reader, Add | Multiply) for reader in form.consumers(name))
     }
 
 
