@@ -70,7 +70,7 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         return synthetic_folder("climate", days, make=make) / "climate.csv"
 
     def data_key(self, dataset: SeriesDataset) -> str:
-        """Content hash of rows, columns, steps and split."""
+        """Hash rows, columns, steps and split."""
         return dataset.key
 
     def refitting(self, recipe: Recipe, dataset: SeriesDataset) -> SeriesDataset:
@@ -79,7 +79,7 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         return dataset.refitting()
 
     def problem(self, recipe: Recipe, dataset: SeriesDataset) -> Problem:
-        """A window in, all answers out; the naive forecast copies the last row."""
+        """State the shapes: a window in, all answers out; a naive forecast copies the last row."""
         window = window_layout(recipe)
         columns = window.columns
         known = set(dataset.targets) <= set(dataset.inputs) and recipe.data.predict == "value"
@@ -94,7 +94,7 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         )
 
     def loss(self, recipe: Recipe) -> str:
-        """The recipe's loss; the mean absolute error unless it says otherwise."""
+        """Return the recipe's loss; the mean absolute error unless it says otherwise."""
         if recipe.train.loss == "cross-entropy":
             raise RecipeError("forecasting trains on mae, mse or huber, not on cross-entropy")
         if recipe.data.quantiles:
@@ -107,23 +107,23 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         return recipe.train.loss or "mae"
 
     def source(self, recipe: Recipe, dataset: SeriesDataset) -> "SeriesSource":
-        """Encoded windows."""
+        """Encode the windows."""
         from motefit.train.series_source import SeriesSource  # noqa: PLC0415 - see motefit.tasks
 
         return SeriesSource(dataset, series_io(recipe, dataset))
 
     def io(self, recipe: Recipe, dataset: SeriesDataset, source: "SeriesSource") -> SeriesIO:
-        """Columns, steps, forms and normalization."""
+        """Return columns, steps, forms and normalization."""
         del recipe, dataset
         return source.io
 
     def foreign_io(self, recipe: Recipe, dataset: SeriesDataset, model: ModelFile) -> SeriesIO:
-        """Inputs and outputs standardized with the statistics of this training set."""
+        """Standardize inputs and outputs with the statistics of this training set."""
         del model
         return series_io(recipe, dataset)
 
     def require_fit(self, io: SeriesIO, dataset: SeriesDataset) -> None:
-        """Columns, steps and step length must be the same."""
+        """Require the same columns, steps and step length."""
         names = ("inputs", "targets", "input_steps", "output_steps", "step_minutes")
         for name in names:
             if getattr(io, name) != getattr(dataset, name):
@@ -134,7 +134,7 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
     def measure(
         self, model: bytes, io: SeriesIO, dataset: SeriesDataset, part: Part
     ) -> Measurement:
-        """Errors of the file on one part, in real units, and what persistence makes of it."""
+        """Measure the errors of the file on one set, in real units, and those of persistence."""
         windows = dataset.parts[part]
         errors, coverage = measure_errors(Forecaster(model, io), windows)
         guess = persistence(windows.last_values, output_steps=io.output_steps)
@@ -145,12 +145,12 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         return replace(measured, facts=facts, evidence=evidence)
 
     def baselines(self, dataset: SeriesDataset, part: Part) -> Mapping[str, Measurement]:
-        """Persistence and least squares."""
+        """Measure persistence and least squares."""
         rows = forecast_baselines(dataset.targets, train=dataset.train, test=dataset.parts[part])
         return {name: _measurement(errors) for name, errors in rows.items()}
 
     def audit(self, dataset: SeriesDataset) -> Mapping[str, object]:
-        """Rows, gaps and windows."""
+        """Count rows, gaps and windows."""
         audit = audit_series(dataset)
         facts = encode(audit)
         del facts["oddities"], facts["reading"]  # the notes say what matters
@@ -159,7 +159,7 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
     def benchmark_case(
         self, model: bytes, io: SeriesIO, *, threads: int = 1, xnnpack: bool = True
     ) -> BenchmarkCase:
-        """The model with a window at the training mean."""
+        """Open the model with a window at the training mean."""
         window = np.tile(np.asarray(io.normalization.mean), (1, io.input_steps, 1))
         forecaster = Forecaster(model, io, threads=threads, xnnpack=xnnpack)
         return BenchmarkCase(pipeline=TimedForecaster(forecaster), example=window)
@@ -167,7 +167,7 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
 
 @dataclass(frozen=True, kw_only=True)
 class WindowLayout:
-    """How many numbers a model reads.
+    """Count the numbers that a model reads.
 
     Attributes:
         shape: of its input.
@@ -192,7 +192,7 @@ def window_layout(recipe: Recipe) -> WindowLayout:
 
 
 def series_io(recipe: Recipe, dataset: SeriesDataset) -> SeriesIO:
-    """The card's section of a recipe, with the statistics of a training set."""
+    """Build the card's section from a recipe and the statistics of a training set."""
     data = recipe.data
     answers = None
     if data.predict == "change" or not set(dataset.targets) <= set(dataset.inputs):
@@ -217,13 +217,13 @@ def series_io(recipe: Recipe, dataset: SeriesDataset) -> SeriesIO:
 
 @dataclass(frozen=True)
 class TimedForecaster:
-    """A forecaster as the latency protocols time it: what it reads is carried along."""
+    """Forecaster as the latency protocols time it, with an example to read."""
 
     forecaster: Forecaster
 
     @property
     def interpreter(self) -> Interpreter:
-        """Model in LiteRT."""
+        """Return the model in LiteRT."""
         return self.forecaster.interpreter
 
     def inputs(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -237,7 +237,7 @@ class TimedForecaster:
 
 
 def _notes(audit: SeriesAudit) -> list[str]:
-    """What the data are, and what was done about missing values."""
+    """Say what the data are, and what was done about missing values."""
     notes = [
         f"{audit.rows} rows in {audit.runs} gap-free runs; windows: "
         + ", ".join(f"{count} {part}" for part, count in audit.windows.items())
