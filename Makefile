@@ -23,6 +23,8 @@ test: $(STAMP)
 # The slow proofs: before a release, and after changing what they prove.
 proof: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m proof $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "hypothesis and not proof" \
+	  --hypothesis-profile proof $(PYTEST_ARGS)
 	$(BIN)/python tools/equal_bytes.py --emulate Haswell-noTSX
 
 lint: $(STAMP)

@@ -21,7 +21,8 @@ from hypothesis import settings
 from motefit.tflite.flatbuffer import reader
 
 # shared machines pause at any time: an example that took long says nothing
-settings.register_profile("motefit", deadline=None)
+settings.register_profile("motefit", deadline=None, max_examples=40)
+settings.register_profile("proof", deadline=None, max_examples=1000)
 settings.load_profile("motefit")
 
 # a shell's background jobs ignore Ctrl-C, and so would all that the tests start and interrupt

@@ -1,11 +1,12 @@
 """Fixtures that run the real command line, in this process or another one, on small real files."""
 
+import fcntl
 import os
 import subprocess
 import sys
 import wave
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -148,8 +149,12 @@ def refused(invoke: Callable[..., Result]) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def climate_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """30 synthetic days."""
-    path = tmp_path_factory.mktemp("climate") / "climate.csv"
+    """Return a file of 30 synthetic days."""
+    return write_climate(tmp_path_factory.mktemp("climate") / "climate.csv")
+
+
+def write_climate(path: Path) -> Path:
+    """Write 30 synthetic days."""
     synthesize_climate(path, days=30, rng=np.random.default_rng(0), gaps=1)
     return path
 
@@ -203,20 +208,50 @@ def write_recipe(path: Path, text: str) -> Path:
     return path
 
 
+def finished(
+    factory: pytest.TempPathFactory, recipe: str, text: str, data: str, fit: Callable[[Run], str]
+) -> Run:
+    """Return a finished run, made once for all processes of the tests; the others wait for it.
+
+    Args:
+        factory: of this process.
+        recipe: stem of the recipe's file.
+        text: of the recipe.
+        data: name of the data in the folder.
+        fit: makes data and run, and returns what was printed.
+    """
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / recipe
+    folder.mkdir(exist_ok=True)
+    run = Run(
+        folder=folder / "run", recipe=folder / f"{recipe}.toml", data=folder / data, printed=""
+    )
+    printed = folder / "printed.txt"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            write_recipe(run.recipe, text)
+            printed.write_text(fit(run), encoding="utf-8")
+    return replace(run, printed=printed.read_text(encoding="utf-8"))
+
+
 @pytest.fixture(scope="session")
 def climate_run(
     tmp_path_factory: pytest.TempPathFactory,
     motefit_process: Callable[..., subprocess.CompletedProcess[str]],
-    climate_csv: Path,
 ) -> Run:
     """Return a finished run of the small forecaster; tests must not change it."""
-    folder = tmp_path_factory.mktemp("climate-run")
-    recipe = write_recipe(folder / "tiny-climate.toml", CLIMATE.format(epochs=3))
-    done = motefit_process(
-        "fit", recipe, "--data", climate_csv, "--out", folder / "run", "--workers", 1
-    )
-    assert done.returncode == 0, done.stderr
-    return Run(folder=folder / "run", recipe=recipe, data=climate_csv, printed=done.stdout)
+
+    def fit(run: Run) -> str:
+        write_climate(run.data)
+        done = motefit_process(
+            "fit", run.recipe, "--data", run.data, "--out", run.folder, "--workers", 1
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    text = CLIMATE.format(epochs=3)
+    return finished(tmp_path_factory, "tiny-climate", text, "climate.csv", fit)
 
 
 @pytest.fixture(scope="session")
@@ -225,12 +260,14 @@ def tones_run(
     motefit_process: Callable[..., subprocess.CompletedProcess[str]],
 ) -> Run:
     """Return a finished run of the small keyword spotter; tests must not change it."""
-    folder = tmp_path_factory.mktemp("tones-run")
-    data = make_tones(folder / "tones")
-    recipe = write_recipe(folder / "tiny-tones.toml", TONES)
-    done = motefit_process("fit", recipe, "--data", data, "--out", folder / "run", "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Run(folder=folder / "run", recipe=recipe, data=data, printed=done.stdout)
+
+    def fit(run: Run) -> str:
+        make_tones(run.data)
+        done = motefit_process("fit", run.recipe, "--data", run.data, "--out", run.folder, "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return finished(tmp_path_factory, "tiny-tones", TONES, "tones", fit)
 
 
 @pytest.fixture(scope="session")

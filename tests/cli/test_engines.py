@@ -52,6 +52,7 @@ def children_of(pid: int) -> dict[int, bytes]:
     return {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in pids}
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_ray_gives_the_same_model_as_local_processes(
     climate_run, climate_csv, motefit_process, tmp_path

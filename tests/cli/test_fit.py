@@ -108,6 +108,7 @@ def test_compression_steps_are_trained_and_shipped(invoke, tmp_path, tones_run):
     assert not list(out.rglob("*.checkpoint"))
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_synthetic_words_need_no_download(invoke, tmp_path):
     recipe = tmp_path / "spoken.toml"

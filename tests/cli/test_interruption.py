@@ -118,6 +118,7 @@ def test_a_run_resumed_after_kill_9_gives_the_same_bytes(training, long, motefit
     assert resumed(motefit_process, tmp_path / "run") == long.model
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_a_killed_worker_costs_nothing_but_time(training, long, tmp_path):
     (worker,) = workers_of(training)

@@ -120,6 +120,7 @@ def test_a_protocol_prints_the_documented_lines(invoke, bundle, protocol):
     assert shapes(printed(result)) == shapes(documented[1].splitlines())
 
 
+@pytest.mark.proof
 def test_the_protocols_agree_with_bench(invoke, large):
     """Compares the minima of several runs, since other work only adds time; tolerances suit a busy
     machine. benchmarks/protocols measures them all in one run."""

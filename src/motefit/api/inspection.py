@@ -74,7 +74,7 @@ def inspect(model: str | Path, *, parity: str | Path = "") -> ModelReport:
     """Show the content of a model file, where its bytes go, and the costs of one run.
 
     >>> import motefit
-    >>> found = motefit.inspect("climate-6")
+    >>> found = motefit.inspect("climate-6-linear")
     >>> [op.name for op in found.file.ops]
     ['DEQUANTIZE', 'FULLY_CONNECTED']
     >>> sum(found.file.bytes_by_part.values()) == found.file.size_bytes

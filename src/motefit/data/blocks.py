@@ -14,7 +14,7 @@ def divide_in_blocks(
     months as those of the next. If there is only one block, it is cut at its end.
 
     >>> divide_in_blocks([(0, 40)], block=10, share=0.25)
-    (((0, 20), (30, 40)), ((20, 30),))
+    (((0, 10), (20, 40)), ((10, 20),))
 
     Args:
         stretches: rows before the test set, each within one gap-free run.

@@ -25,7 +25,7 @@ _PARTS = {
     **dict.fromkeys(("second", "sec"), "S"),
 }
 """Names of columns that hold one part of the time."""
-_MIDNIGHT = re.compile(r"\b24(?=:00(?::00(?:[.,]0+)?)?(?![\d:]))|(?<=[ T])24\Z")
+_MIDNIGHT = re.compile(r"(?<![\d:.])24(?=:00(?::00(?:[.,]0+)?)?(?![\d:]))|(?<=[ T])24\Z")
 _HALF_DAY = re.compile(r"\b([aApP])\.?\s?[mM]\.?(?=\s|$)")
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d(:\d\d)?(?:(Z)|([+-])(\d\d):?(\d\d))?\Z", re.ASCII
@@ -98,6 +98,8 @@ def parse_time(text: str, time_format: str) -> datetime:
 
     >>> str(parse_time("2024-03-25T24:00", "")), str(parse_time("1711324800.5", "epoch-s"))
     ('2024-03-26 00:00:00', '2024-03-25 00:00:00.500000+00:00')
+    >>> str(parse_time("2024-03-25 10:24:00", ""))
+    '2024-03-25 10:24:00'
 
     Raises:
         ValueError: for any other form.

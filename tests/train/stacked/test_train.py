@@ -382,6 +382,7 @@ def test_what_cannot_share_a_stack_is_refused() -> None:
         replace(whole, source=Toy(words=False)).stacked()
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_eight_small_nets_train_twice_as_fast_as_one_after_another() -> None:
     """About five times; see benchmarks/stacked."""

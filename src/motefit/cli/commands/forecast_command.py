@@ -69,7 +69,7 @@ def forecast_command(
     )
 
 
-def _quantiles(found: motefit.Forecast, step: int) -> dict[str, object]:
+def _quantiles(found: "motefit.Forecast", step: int) -> dict[str, object]:
     """Return one step's quantiles by column and level; nothing for a model without."""
     if not found.levels:
         return {}
