@@ -31,7 +31,9 @@ def recertify(path: Path, data: Path) -> None:
     """
     bundle = load_bundle(path)
     with tempfile.TemporaryDirectory() as folder:
-        found = check(path, data, out=Path(folder))
+        # sizes are measured on the stream that ships, so it is packed first
+        packed = write_bundle(Path(folder) / path.name, bundle.model, bundle.card)
+        found = check(packed, data, out=Path(folder))
     if not found.same_data:
         raise MotefitError(f"{path}: {data} does not hold the data of the card")
     differences = {item.metric: item for item in found.differences or ()}
