@@ -17,8 +17,11 @@ demo: $(STAMP)
 	$(BIN)/motefit fit quickstart --out runs/quickstart --overwrite
 	$(BIN)/motefit check runs/quickstart/quickstart.zip
 
+# one process more than cores: tests that wait leave the cores to others
+WORKERS := $(shell expr $$(nproc) + 1)
+
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # The slow proofs: before a release, and after changing what they prove.
 proof: $(STAMP)

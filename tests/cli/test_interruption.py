@@ -108,6 +108,7 @@ def test_a_run_resumed_after_ctrl_c_gives_the_same_bytes(training, long, motefit
     assert resumed(motefit_process, tmp_path / "run") == long.model
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_a_run_resumed_after_kill_9_gives_the_same_bytes(training, long, motefit_process, tmp_path):
     (worker,) = workers_of(training)

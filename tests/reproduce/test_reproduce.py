@@ -211,6 +211,7 @@ class TestRun:
         with pytest.raises(ModelFileError, match="opened 2 times"):
             collect(runs, {})
 
+    @pytest.mark.proof
     def test_a_failing_row_does_not_affect_the_others(self, data, tmp_path):
         said: list[str] = []
         series = data / "climate" / "series.csv"

@@ -81,6 +81,7 @@ def raylet_of(node) -> int:
     return process.process.pid
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_a_killed_node_costs_only_what_ran_on_it(cluster, tmp_path):
     node = cluster.add_node(num_cpus=2)
@@ -109,6 +110,7 @@ def test_a_killed_node_costs_only_what_ran_on_it(cluster, tmp_path):
     assert set(again) <= set(begun_on(lost_pid))  # one that had ended before is not repeated
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_closing_leaves_a_cluster_that_was_there(cluster, results):
     for _ in range(2):
