@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from process_watch import children_of
 
 from motefit.runtime import load_bundle
 from motefit.search.engines.ray import import_ray
@@ -45,11 +46,6 @@ def models_of(run: Path) -> Mapping[str, bytes]:
 
 def standings_of(run: Path) -> set[str]:
     return {str(path.relative_to(run)) for path in run.glob("candidates/*/epoch-*.json")}
-
-
-def children_of(pid: int) -> dict[int, bytes]:
-    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in pids}
 
 
 @pytest.mark.proof

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from process_watch import PATIENCE_S, alive, children_of
 
 from motefit.runtime import load_bundle
 
 EPOCHS = 400
 """Some five seconds, so that the run has written a checkpoint (after two) when it is stopped."""
-PATIENCE_S = 1200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,22 +69,9 @@ def wait_for(condition: Callable[[], object], process: subprocess.Popen[str] | N
 def workers_of(process: subprocess.Popen[str]) -> list[int]:
     """Return the processes that train: forks of the server that the run started."""
     (server,) = (
-        child
-        for child in children_of(process.pid)
-        if b"forkserver" in Path(f"/proc/{child}/cmdline").read_bytes()
+        child for child, command in children_of(process.pid).items() if b"forkserver" in command
     )
-    return children_of(server)
-
-
-def children_of(pid: int) -> list[int]:
-    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    return list(children_of(server))
 
 
 def resumed(motefit_process, folder: Path) -> bytes:

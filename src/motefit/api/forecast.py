@@ -235,8 +235,8 @@ def _row_at(series: Series, at: str, time_format: str) -> int:
     clock = np.datetime64(moment.replace(tzinfo=None), "us")
     offset = moment.utcoffset()
     if offset is None:
-        times = np.array([t + _zone(series, i) for i, t in enumerate(series.file_times)])
-        rows = np.flatnonzero(times == clock)
+        ahead = 0 if series.file_zones is None else series.file_zones.astype("timedelta64[s]")
+        rows = np.flatnonzero(series.file_times + ahead == clock)
     elif series.file_zones is None:
         raise DataError(
             f"--at {at!r} has a zone, but the times of {series.path} have none; leave it out"

@@ -25,12 +25,12 @@ from motefit.data.sampling import (
 )
 from motefit.data.splits import PARTS
 from motefit.data.stamps import Times, coarse
-from motefit.data.table_reader import Progress, SeriesTable, read_table
+from motefit.data.table_reader import Progress, SeriesTable, read_table, told
 from motefit.data.windows import Windows, cut_windows
 from motefit.spec.codec import nearest
 from motefit.spec.errors import DataError
 from motefit.spec.normalization import Normalization
-from motefit.spec.tasks.series_spec import SeriesData
+from motefit.spec.tasks.series_spec import SeriesData, columns_of
 
 _CONSTANT = 1e-9
 """A spread below this fraction of the mean is rounding noise of a constant column."""
@@ -186,7 +186,7 @@ class SeriesDataset:
     @property
     def columns(self) -> tuple[str, ...]:
         """The inputs, then targets that are not among them."""
-        return (*self.inputs, *(name for name in self.targets if name not in self.inputs))
+        return columns_of(self.inputs, self.targets)
 
     def refitting(self) -> "SeriesDataset":
         """Return the data set with all windows before the test set for training and judging.
@@ -317,7 +317,7 @@ def _nothing_usable(path: Path, data: SeriesData, notes: Sequence[str]) -> DataE
     if data.series and not data.resample:
         remedy = '; if the quantities have other times, set [data] resample = "last" or "mean"'
     return DataError(
-        f"{path}: every row has a missing value in {', '.join(data.columns)}{remedy}{_told(notes)}"
+        f"{path}: every row has a missing value in {', '.join(data.columns)}{remedy}{told(notes)}"
     )
 
 
@@ -350,10 +350,6 @@ def _clock_notes(table: SeriesTable, grid: Grid) -> list[str]:
         'daylight-saving time; if so, set [data] timezone, as "Europe/Berlin"'
     )
     return [note]
-
-
-def _told(notes: Sequence[str]) -> str:
-    return "".join(f"; {note}" for note in notes)
 
 
 def _usable(table: SeriesTable, values: Floats, filled: Mask, grid: Grid) -> Mask:
@@ -477,7 +473,7 @@ def _no_windows(
         f"{data.output_steps} out), the longest stretch of the {part} set has {longest} "
         f"({rows} rows in {len(series.runs)} gap-free runs, step {data.step_minutes:g} min; "
         f"distances between rows: {series.distances}); {_remedy(series, data, span)}"
-        f"{_told(series.notes)}"
+        f"{told(series.notes)}"
     )
 
 

@@ -164,7 +164,7 @@ def _read_file(
         chunks.append(reader.read(chunk, places))
         counter.add(chunk)
     if not chunks:
-        raise DataError(f"{path}: there is a header, but no rows{_told(raw.notes)}")
+        raise DataError(f"{path}: there is a header, but no rows{told(raw.notes)}")
     if not any(len(chunk[0]) for chunk in chunks):
         raise DataError(
             f"{path}: no row of {data.series!r} is one of the inputs, {', '.join(data.columns)}; "
@@ -405,5 +405,6 @@ def _series_rows(
         yield np.flatnonzero(whole == code)
 
 
-def _told(notes: Sequence[str]) -> str:
+def told(notes: Sequence[str]) -> str:
+    """Append what was left out of a file to an error about it."""
     return "".join(f"; {note}" for note in notes)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
@@ -111,7 +111,7 @@ def _ahead(stamp: datetime) -> int:
 
 
 def _aware(stamp: datetime) -> datetime:
-    return stamp.replace(tzinfo=timezone.utc)  # noqa: UP017
+    return stamp.replace(tzinfo=UTC)
 
 
 def _text(time: np.datetime64) -> str:

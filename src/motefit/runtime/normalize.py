@@ -13,7 +13,7 @@ Precision = type[np.float32] | type[np.float64]
 
 
 class Normalizer:
-    """``(x - mean) / std`` along the last axis, and back.
+    """``(x - mean) / std`` along the last axis.
 
     Args:
         normalization: one mean and std for all columns, or one per column.
@@ -42,14 +42,3 @@ class Normalizer:
         """Standardize (..., columns) real numbers; the result is float32."""
         exact: NDArray[Any] = np.asarray(values, self._precision)
         return np.asarray((exact - self._mean) / self._std, np.float32)
-
-    def undo(self, values: Float32Array, columns: tuple[int, ...]) -> np.ndarray:
-        """Turn standardized values back, in the precision of the arithmetic.
-
-        Args:
-            values: (..., k) float32.
-            columns: which of the normalized columns each of the k is.
-        """
-        pick = [0] * len(columns) if len(self._mean) == 1 else list(columns)
-        exact: NDArray[Any] = np.asarray(values, self._precision)
-        return np.asarray(exact * self._std[pick] + self._mean[pick])

@@ -5,7 +5,7 @@ import time
 
 import engine_jobs as jobs
 import pytest
-from engine_watch import alive, wait_for
+from process_watch import alive, wait_for
 
 from motefit.search.engines import (
     ENGINES,

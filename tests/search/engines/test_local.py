@@ -7,7 +7,7 @@ import sys
 
 import engine_jobs as jobs
 import pytest
-from engine_watch import PATIENCE_S, alive, wait_for
+from process_watch import PATIENCE_S, alive, wait_for
 
 from motefit.measure.machine import usable_cores
 from motefit.search.engines import WorkerLost, open_engine

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import engine_jobs as jobs
 import pytest
-from engine_watch import PATIENCE_S, alive, wait_for
+from process_watch import PATIENCE_S, alive, children_of, wait_for
 
 from motefit.search.engines import WorkerLost, open_engine
 from motefit.search.engines.ray import import_ray
@@ -94,8 +94,7 @@ def test_a_killed_node_costs_only_what_ran_on_it(cluster, tmp_path):
 
     def kill_the_node() -> None:
         if not killed and len(begun_on(lost_pid)) == 2:
-            children = Path(f"/proc/{lost_pid}/task/{lost_pid}/children").read_text().split()
-            killed.extend([lost_pid, *map(int, children)])  # as when the machine fails
+            killed.extend([lost_pid, *children_of(lost_pid)])  # as when the machine fails
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 

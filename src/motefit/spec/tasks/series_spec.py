@@ -163,8 +163,8 @@ class SeriesData:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns read from a file: the inputs, then targets that are not among them."""
-        return (*self.inputs, *(name for name in self.targets if name not in self.inputs))
+        """Columns read from a file."""
+        return columns_of(self.inputs, self.targets)
 
     @property
     def holds(self) -> bool:
@@ -292,6 +292,15 @@ def _check_answers(window: SeriesData | SeriesIO) -> None:
         raise RecipeError(
             f"quantiles must rise between 0 and 1 and contain {MEDIAN}, got {list(quantiles)}"
         )
+
+
+def columns_of(inputs: tuple[str, ...], targets: tuple[str, ...]) -> tuple[str, ...]:
+    """List the inputs, then the targets that are not among them.
+
+    >>> columns_of(("T", "p"), ("rh", "T"))
+    ('T', 'p', 'rh')
+    """
+    return (*inputs, *(name for name in targets if name not in inputs))
 
 
 def pinball_name(quantiles: tuple[float, ...]) -> str:

@@ -15,6 +15,12 @@ def alive(pid: int) -> bool:
         return False
 
 
+def children_of(pid: int) -> dict[int, bytes]:
+    """Return the command lines of a process's children, by their pids."""
+    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in pids}
+
+
 def wait_for(condition: Callable[[], object]) -> None:
     """Wait until something is true."""
     end = time.monotonic() + PATIENCE_S
