@@ -5,38 +5,16 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from series_lines import HEADER, rows, stamp
 
 from motefit.data.series import read_series
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.series_spec import SeriesData
 
-HEADER = "time,a,b"
-START = datetime(2020, 2, 27, 23, 0)  # noqa: DTZ001 - series are in local, unzoned time
-
 
 def spec(**options):
     columns = {"inputs": ("a", "b"), "targets": ("b",)}
     return SeriesData(**{"time": "time", "time_format": "", **columns, **options})
-
-
-def stamp(step):
-    return str(START + timedelta(minutes=10 * step))
-
-
-def rows(steps):
-    """One line per step; column a is the step itself, column b is 1000 more."""
-    return [f"{stamp(i)},{i},{1000 + i}" for i in steps]
-
-
-@pytest.fixture
-def write(tmp_path):
-    def _write(lines, header=HEADER, *, newline="\n", encoding="utf-8"):
-        path = tmp_path / "series.csv"
-        text = newline.join([header, *lines]) + newline
-        path.write_bytes(text.encode(encoding))
-        return path
-
-    return _write
 
 
 @pytest.mark.parametrize("bad", ["abc", "1,5", "inf", "-Infinity", "12 3", "0x1"])

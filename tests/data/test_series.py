@@ -1,19 +1,17 @@
 """Series: windows, gaps, missing values, splits, normalization, and every kind of bad line."""
 
 import shutil
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from series_lines import HEADER, START, rows, stamp
 
 from motefit.data.series import load_series, read_series, split_segments
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.series_spec import SeriesData
-
-HEADER = "time,a,b"
-START = datetime(2020, 2, 27, 23, 0)  # noqa: DTZ001 - series are in local, unzoned time
 
 
 def spec(**options):
@@ -28,26 +26,6 @@ def spec(**options):
         "validation_percent": 25.0,
     }
     return SeriesData(**{**defaults, **options})
-
-
-def stamp(step):
-    return str(START + timedelta(minutes=10 * step))
-
-
-def rows(steps):
-    """One line per step; column a is the step itself, column b is 1000 more."""
-    return [f"{stamp(i)},{i},{1000 + i}" for i in steps]
-
-
-@pytest.fixture
-def write(tmp_path):
-    def _write(lines, header=HEADER, *, newline="\n", encoding="utf-8"):
-        path = tmp_path / "series.csv"
-        text = newline.join([header, *lines]) + newline
-        path.write_bytes(text.encode(encoding))
-        return path
-
-    return _write
 
 
 def assert_window_values(dataset):
