@@ -15,6 +15,10 @@ from motefit.spec.tasks import TaskSpec, register
 NAME = "keyword-spotting"
 SPEAKER_FOLDERS = "folder"
 """Value of ``speaker`` where folders name the speakers."""
+UNKNOWN = "_unknown_"
+"""Label of speech without any of the words."""
+SILENCE = "_silence_"
+"""Label of sound without speech."""
 LISTED_SPLITS = ("published", "folds")
 """Splits that read published lists."""
 
@@ -115,7 +119,7 @@ class SpeechIO:
     """Inputs and outputs of a keyword spotter; part of its card.
 
     Attributes:
-        labels: the words, in the order of the model's outputs (sorted).
+        labels: in the order of the model's outputs: the words (sorted), then the reject classes.
         frontend: how a clip becomes features.
         normalization: of the features, per feature column.
         output: whether the model file gives logits (the runtime applies softmax) or probabilities.
@@ -123,6 +127,8 @@ class SpeechIO:
             as float32 with full scale 1.0, with front end and normalization inside the model; or
             ``"stream"``: the next normalized frames, and states that keep what it needs from
             earlier ones.
+        rejects: labels of other sound, :data:`UNKNOWN` and :data:`SILENCE`, never reported as a
+            word.
     """
 
     labels: tuple[str, ...]
@@ -130,6 +136,12 @@ class SpeechIO:
     normalization: Normalization
     output: Literal["logits", "probabilities"] = "logits"
     input: Literal["features", "audio", "stream"] = "features"
+    rejects: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Labels that are words, in the order of the model's outputs."""
+        return tuple(label for label in self.labels if label not in self.rejects)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -141,6 +153,11 @@ class SpeechIO:
         check_fields(self)
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise RecipeError(f"at least two distinct labels are needed, got {list(self.labels)}")
+        if not self.words or self.labels != (*self.words, *self.rejects):
+            raise RecipeError(
+                f"labels must be words, then rejects in their order, got labels "
+                f"{list(self.labels)} and rejects {list(self.rejects)}"
+            )
 
 
 def _metrics(data: SpeechData) -> tuple[str, ...]:
