@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from motefit.api.latency import Flags, Measured, latency
     from motefit.api.listening import listen
     from motefit.api.load import load
+    from motefit.api.monitoring import Readings, monitor, readings
     from motefit.api.predict import classify_files
     from motefit.api.reproduction import reproduce_published
     from motefit.api.runs import can_resume, fit, resume
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from motefit.data.fetch.datasets import dataset_names
     from motefit.data.synth.climate import ClimateReport
     from motefit.data.synth.spoken_words import SynthReport
+    from motefit.deploy.node import NodeResult
+    from motefit.deploy.reading import Reading
     from motefit.exporting.exported_form import ExportedForm
     from motefit.exporting.in_graph import InGraphExport
     from motefit.exporting.streaming import StreamingExport
@@ -100,6 +103,7 @@ _HOMES = {
     ),
     "api.listening": ("listen",),
     "api.load": ("load",),
+    "api.monitoring": ("Readings", "monitor", "readings"),
     "api.predict": ("classify_files",),
     "api.reproduction": ("reproduce_published",),
     "api.runs": (
@@ -127,6 +131,8 @@ _HOMES = {
     "data.fetch.datasets": ("dataset_names",),
     "data.synth.climate": ("ClimateReport",),
     "data.synth.spoken_words": ("SynthReport",),
+    "deploy.node": ("NodeResult",),
+    "deploy.reading": ("Reading",),
     "exporting.exported_form": ("ExportedForm",),
     "exporting.in_graph": ("InGraphExport",),
     "exporting.streaming": ("StreamingExport",),
@@ -200,8 +206,11 @@ __all__ = [
     "MotefitError",
     "NoCardError",
     "NoStudyError",
+    "NodeResult",
     "NothingTrainedError",
     "OutputError",
+    "Reading",
+    "Readings",
     "Recipe",
     "RecipeError",
     "Release",
@@ -233,9 +242,11 @@ __all__ = [
     "listen",
     "load",
     "model_names",
+    "monitor",
     "open_dashboard",
     "published_names",
     "ranked_candidates",
+    "readings",
     "recipe_names",
     "recipe_text",
     "reproduce_published",

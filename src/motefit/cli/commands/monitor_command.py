@@ -1,0 +1,94 @@
+"""``motefit monitor``: a live node that logs sensors, switched by voice."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import motefit
+from motefit.cli.output import given, print_json, show
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def monitor_command(
+    settings: Annotated[
+        Path | None, typer.Argument(help="TOML file of settings; options replace what it says.")
+    ] = None,
+    sensor: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="room, csv:FILE, battery, dht11:PIN or dht22:PIN; may be repeated. Default: room, "
+            "a simulation."
+        ),
+    ] = None,
+    sink: Annotated[
+        str | None,
+        typer.Option(
+            help="sqlite:FILE, csv:FOLDER, mqtt[s]://BROKER[/TOPIC] or redis[s]://HOST. "
+            "A password comes from MOTEFIT_SINK_PASSWORD. Default: sqlite:readings.db."
+        ),
+    ] = None,
+    every: Annotated[
+        float | None, typer.Option(help="Seconds between two readings of a sensor. Default: 2.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Bundle, or name of a shipped model, that hears the words."),
+    ] = None,
+    on: Annotated[str | None, typer.Option(help="Word that switches logging on.")] = None,
+    off: Annotated[str | None, typer.Option(help="Word that switches logging off.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="State before the first word: on or off. Default: off.")
+    ] = None,
+    mic: Annotated[
+        str | None,
+        typer.Option(
+            help="As --input of motefit listen; a WAV file is processed as fast as possible. "
+            "Default: the default microphone."
+        ),
+    ] = None,
+    node: Annotated[
+        str | None, typer.Option(help="First part of the keys. Default: this machine's MAC.")
+    ] = None,
+    outbox: Annotated[
+        str | None,
+        typer.Option(help="File in which readings wait for the sink. Default: outbox.db."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0, help="Stop after this time; 0: never.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Log sensors to a store, switched on and off by two spoken words; no reading is lost.
+
+    Ends at Ctrl-C or SIGTERM, or when the sound ends: exit code 0; 2 if something cannot be used.
+    """
+    result = motefit.monitor(
+        settings,
+        seconds=seconds,
+        tell=_say,
+        **given(
+            sensors=sensor,
+            sink=sink,
+            every_s=every,
+            model=model,
+            on=on,
+            off=off,
+            start=start,
+            microphone=mic,
+            node=node,
+            outbox=outbox,
+        ),
+    )
+    if as_json:
+        print_json(result)
+    else:
+        show(result)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("monitor")(monitor_command)

@@ -1,0 +1,37 @@
+"""``motefit readings``: what a node has stored."""
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+import motefit
+from motefit.cli.output import print_json, show
+
+
+def readings_command(
+    sink: Annotated[
+        str, typer.Argument(help="Where the node wrote: sqlite:FILE, csv:FOLDER or redis://HOST.")
+    ],
+    key: Annotated[
+        str, typer.Option(help="Only this key, or this quantity, e.g. temperature.")
+    ] = "",
+    last: Annotated[int, typer.Option(min=0, help="Only the newest of each key; 0: all.")] = 0,
+    form: Annotated[
+        Literal["table", "csv", "plot"], typer.Option("--as", help="Form of the output.")
+    ] = "table",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the readings that a node has stored."""
+    found = motefit.readings(sink, key=key, last=last)
+    if as_json:
+        print_json(found)
+    elif form == "csv":
+        sys.stdout.write(found.csv())
+    else:
+        show(found.plot() if form == "plot" else found)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("readings")(readings_command)

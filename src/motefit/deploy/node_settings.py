@@ -1,0 +1,112 @@
+"""The settings of a node, as a TOML file or as options of ``motefit monitor``."""
+
+import dataclasses
+import re
+import tomllib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from motefit.deploy.outbox import MOST, WhenFull
+from motefit.spec.codec import check_fields, decode
+from motefit.spec.errors import RecipeError
+
+NODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeSettings:
+    """What a node listens to, reads and sends.
+
+    Attributes:
+        sensors: as in ``"dht11:4"``; see :mod:`motefit.deploy.sensors`.
+        sink: URL, as in ``"sqlite:readings.db"``; see :mod:`motefit.deploy.sinks`. A password comes
+            from the environment or the keyring, never from here.
+        every_s: seconds between two readings of a sensor.
+        node: first part of the keys; empty: the MAC address of this machine.
+        model: bundle, or name of a shipped model, that hears the words; empty: logging is always
+            on.
+        on: word that switches logging on.
+        off: word that switches logging off.
+        start: state before the first word.
+        microphone: as ``--input`` of ``motefit listen``; a WAV file is processed as fast as
+            possible, its own time being the time of the readings. Empty: the default microphone.
+        least_probability: below which a word switches nothing.
+        least_s: seconds between two switches; words in between are ignored.
+        outbox: SQLite file in which readings wait for the sink.
+        outbox_most: unsent readings kept.
+        when_full: ``"oldest"`` gives up the oldest unsent reading for a new one and counts it;
+            ``"refuse"`` gives up the new one.
+    """
+
+    sensors: tuple[str, ...] = ("room",)
+    sink: str = "sqlite:readings.db"
+    every_s: float = 2.0
+    node: str = ""
+    model: str = ""
+    on: str = ""
+    off: str = ""
+    start: str = ""
+    microphone: str = ""
+    least_probability: float = 0.0
+    least_s: float = 1.0
+    outbox: str = "outbox.db"
+    outbox_most: int = MOST
+    when_full: WhenFull = "oldest"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not self.sensors:
+            raise RecipeError("sensors: name at least one, e.g. room, dht11:4 or battery")
+        if not 0.01 <= self.every_s <= 86_400:
+            raise RecipeError(f"every_s must be 0.01 to 86400 seconds, got {self.every_s:g}")
+        if self.node and not NODE.match(self.node):
+            raise RecipeError(f"node is 1 to 64 letters, digits, _, . and -, got {self.node!r}")
+        if self.start not in {"", "on", "off"}:
+            raise RecipeError(f'start is "on" or "off", got {self.start!r}')
+        if bool(self.model) != bool(self.on and self.off):
+            raise RecipeError(
+                "model, on and off belong together: the model hears the words that switch logging "
+                f"on and off; got model = {self.model!r}, on = {self.on!r}, off = {self.off!r}"
+            )
+        if self.model and self.on == self.off:
+            raise RecipeError(f"on and off are the same word, {self.on!r}")
+        if not 0 <= self.least_probability <= 1:
+            raise RecipeError(f"least_probability must be 0 to 1, got {self.least_probability:g}")
+        if self.least_s < 0 or self.outbox_most < 1:
+            raise RecipeError(
+                "least_s must not be negative and outbox_most at least 1, got "
+                f"{self.least_s:g} and {self.outbox_most}"
+            )
+
+    @property
+    def starts_on(self) -> bool:
+        """Whether logging is on before the first word: without a model it is."""
+        return self.start == "on" or (not self.start and not self.model)
+
+    def named(self) -> "NodeSettings":
+        """Return the settings with the name of the node filled in."""
+        return self if self.node else dataclasses.replace(self, node=f"{uuid.getnode():#014x}")
+
+
+def read_settings(path: Path | None, options: Mapping[str, object]) -> NodeSettings:
+    """Read a settings file, if there is one, and apply options on top.
+
+    Args:
+        path: TOML file with the keys of :class:`NodeSettings`; None: the defaults.
+        options: by key; they replace what the file says.
+
+    Raises:
+        RecipeError: for a file that cannot be read, an unknown key or a wrong value.
+    """
+    table: dict[str, object] = {}
+    if path is not None:
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise RecipeError(f"{path}: cannot be read: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise RecipeError(f"{path}: no valid TOML: {error}") from None
+    where = path.name if path else "options"
+    return decode(NodeSettings, {**table, **options}, where=where)

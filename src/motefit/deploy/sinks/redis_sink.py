@@ -1,0 +1,152 @@
+"""Readings in Redis: ``redis://[USER@]HOST[:PORT][/DATABASE]``, ``rediss://`` with TLS.
+
+With the module RedisTimeSeries each key is a time series; without it, a sorted set by time whose
+members are ``"<time_ms> <value>"``. Options: ``retention_days``, older values are dropped;
+``average_minutes``, time series only: averages over as many minutes in ``<key>:average``.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from motefit.deploy.reading import Reading
+from motefit.deploy.sinks import SINKS, TIMEOUT_S, SinkAddress, SinkError, password_of
+from motefit.spec.errors import DataError
+from motefit.spec.extras import require
+
+DAY_MS = 86_400_000
+BYTES_PER_VALUE = 16
+"""Of a time series without compression, the most it can take: time and value of 8 bytes each."""
+
+
+def retention_days(memory_bytes: float, *, keys: int, every_s: float) -> float:
+    """Compute how long values can be kept in a given memory.
+
+    >>> round(retention_days(50_000_000, keys=2, every_s=2.0), 1)
+    36.2
+
+    Args:
+        memory_bytes: for the values of all keys.
+        keys: number of series.
+        every_s: seconds between two values of a key.
+    """
+    return memory_bytes / BYTES_PER_VALUE / keys * every_s / 86_400
+
+
+class RedisSink:
+    """Time series, or sorted sets, of one Redis database.
+
+    Args:
+        address: server, user and database; options as in the module's description, and ``ca``:
+            file of certificates to trust.
+        tls: encrypt, and verify the server's certificate.
+        timeout_s: longest wait for the server.
+
+    Raises:
+        DataError: for a wrong database or option.
+        MissingExtraError: without the redis package.
+    """
+
+    def __init__(self, address: SinkAddress, *, tls: bool, timeout_s: float = TIMEOUT_S) -> None:
+        require("redis", extra="monitor", purpose="sending readings to Redis")
+        from redis import Redis  # noqa: PLC0415 - of an extra
+
+        database = address.path.strip("/") or "0"
+        if not database.isdecimal():
+            raise DataError(f"the database of Redis is a number, as in redis://host/0: {database}")
+        self._where = f"{address.host}:{address.port or 6379}"
+        self._retention_ms = round(address.number("retention_days", 0.0) * DAY_MS)
+        self._average_ms = round(address.number("average_minutes", 0.0) * 60_000)
+        self._series: bool | None = None
+        self._created: set[str] = set()
+        self._redis: Any = Redis(
+            host=address.host,
+            port=address.port or 6379,
+            db=int(database),
+            username=address.user or None,
+            password=password_of(address),
+            ssl=tls,
+            ssl_ca_certs=address.options.get("ca"),
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            client_name="motefit",
+        )
+
+    @property
+    def has_time_series(self) -> bool | None:
+        """Whether the server has RedisTimeSeries; None before the first write."""
+        return self._series
+
+    def write(self, readings: Sequence[Reading]) -> None:
+        """Add readings in one round trip, and keep what the retention allows."""
+        from redis.exceptions import RedisError  # noqa: PLC0415 - of an extra
+
+        try:
+            if self._series is None:
+                self._series = self._has_module()
+            if self._series:
+                self._add_to_series(readings)
+            else:
+                self._add_to_sets(readings)
+        except (RedisError, OSError) as error:
+            self._created.clear()
+            self._series = None
+            raise SinkError(f"Redis at {self._where}: {error}") from None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._redis.close()
+
+    def _has_module(self) -> bool:
+        answer: Any = self._redis.execute_command("COMMAND", "INFO", "TS.MADD")
+        return bool(answer)
+
+    def _add_to_series(self, readings: Sequence[Reading]) -> None:
+        for key in {reading.key: None for reading in readings}:
+            if key not in self._created:
+                self._create(key, next(r.unit for r in readings if r.key == key))
+                self._created.add(key)
+        command: list[Any] = ["TS.MADD"]
+        for reading in readings:
+            command += [reading.key, reading.time_ms, repr(reading.value)]
+        answers: Any = self._redis.execute_command(*command)
+        failed = [str(answer) for answer in answers if isinstance(answer, Exception)]
+        # older than the retention: the server would have dropped it anyway
+        failed = [text for text in failed if "retention" not in text]
+        if failed:
+            raise SinkError(f"Redis at {self._where}: {failed[0]}")
+
+    def _create(self, key: str, unit: str) -> None:
+        keep: list[Any] = ["RETENTION", self._retention_ms, "DUPLICATE_POLICY", "LAST"]
+        if not self._redis.exists(key):
+            self._redis.execute_command("TS.CREATE", key, *keep, "LABELS", "unit", unit or "none")
+        else:
+            self._redis.execute_command("TS.ALTER", key, *keep)
+        average = f"{key}:average"
+        if self._average_ms and not self._redis.exists(average):
+            self._redis.execute_command("TS.CREATE", average, "DUPLICATE_POLICY", "LAST")
+            self._redis.execute_command(
+                "TS.CREATERULE", key, average, "AGGREGATION", "avg", self._average_ms
+            )
+
+    def _add_to_sets(self, readings: Sequence[Reading]) -> None:
+        steps = self._redis.pipeline(transaction=True)
+        for reading in readings:
+            member = f"{reading.time_ms} {reading.value!r}"
+            steps.zadd(reading.key, {member: reading.time_ms})
+        if self._retention_ms:
+            for key in {reading.key for reading in readings}:
+                newest = max(reading.time_ms for reading in readings if reading.key == key)
+                steps.zremrangebyscore(key, "-inf", newest - self._retention_ms)
+        steps.execute()
+
+
+def _open(address: SinkAddress, *, tls: bool) -> RedisSink:
+    address.allow("retention_days", "average_minutes", "ca")
+    if not address.host:
+        raise DataError(f"{address.kind} needs a server, e.g. {address.kind}://localhost")
+    return RedisSink(address, tls=tls)
+
+
+SINKS.register("redis", functools.partial(_open, tls=False))
+SINKS.register("rediss", functools.partial(_open, tls=True))
