@@ -21,6 +21,11 @@ class Forwarder:
         sink: destination.
         tell: called with a sentence when the sink is lost and when it is back.
         batch: most readings in one write.
+
+    Attributes:
+        problem: why the sink takes no readings; empty if it does.
+        sent: readings that the sink has acknowledged.
+        defect: error that ended the thread and should not have occurred.
     """
 
     def __init__(
@@ -32,6 +37,7 @@ class Forwarder:
         self._failures = 0
         self.problem = ""
         self.sent = 0
+        self.defect: Exception | None = None
 
     def start(self) -> None:
         """Start the thread."""
@@ -77,6 +83,12 @@ class Forwarder:
         self._failures += 1
 
     def _run(self) -> None:
+        try:
+            self._forward_until_stopped()
+        except Exception as error:  # noqa: BLE001 - raised again by the node's own thread
+            self.defect = error
+
+    def _forward_until_stopped(self) -> None:
         while True:
             try:
                 while self.forward():

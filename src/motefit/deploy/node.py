@@ -142,8 +142,7 @@ class Node:
             threading.Thread(target=self._listen, name="ears", daemon=True).start()
         start = now = time.monotonic()
         while not self._stop.is_set() and not (seconds and now - start >= seconds):
-            if self.monitor.poll(now, wall_s=datetime.now(UTC).timestamp()):
-                self.forwarder.notify()
+            self._poll(now, datetime.now(UTC).timestamp())
             until = self.monitor.next_s()
             if seconds:
                 until = min(until, start + seconds)
@@ -152,6 +151,12 @@ class Node:
         if self._deaf is not None:
             raise self._deaf
         return now - start
+
+    def _poll(self, now_s: float, wall_s: float) -> None:
+        if self.forwarder.defect is not None:
+            raise self.forwarder.defect
+        if self.monitor.poll(now_s, wall_s=wall_s):
+            self.forwarder.notify()
 
     def _listen(self) -> None:
         """Hear words until the sound ends, and end the node with it; a thread of its own."""
@@ -172,8 +177,7 @@ class Node:
             for chunk in self._sound():
                 yield chunk  # returns when its words have been heard
                 passed += len(chunk.samples) / chunk.rate_hz
-                if self.monitor.poll(passed, wall_s=start_s + passed):
-                    self.forwarder.notify()
+                self._poll(passed, start_s + passed)
                 if self._stop.is_set() or (seconds and passed >= seconds):
                     return
 

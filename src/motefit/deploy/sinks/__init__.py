@@ -122,6 +122,8 @@ def sink_address(url: str) -> SinkAddress:
             f"the sink's URL contains a password, which others can read in the process list; leave "
             f"it out and set the environment variable {PASSWORD}"
         )
+    if rest.startswith("//") and "#" in rest:
+        raise DataError(f"the sink's URL contains #, which stands for nothing here: {url}")
     return SinkAddress(
         kind=kind,
         host=parts.hostname or "",

@@ -6,6 +6,7 @@ that stores by name and time (``n`` and ``t``) keeps each reading once.
 
 import functools
 import json
+import ssl
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ from motefit.deploy.reading import Reading
 from motefit.deploy.sinks import SINKS, TIMEOUT_S, SinkAddress, SinkError, password_of
 from motefit.spec.errors import DataError
 from motefit.spec.extras import require
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client
 
 if TYPE_CHECKING:
     pass
@@ -51,59 +55,57 @@ class MqttSink:
 
     def __init__(self, address: SinkAddress, *, tls: bool, timeout_s: float = TIMEOUT_S) -> None:
         require("paho", extra="monitor", purpose="sending readings over MQTT")
-        from paho.mqtt.client import Client  # noqa: PLC0415 - of an extra
-        from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415 - of an extra
-
         self._address, self._timeout_s = address, timeout_s
         self._topic = address.path.strip("/") or TOPIC
         if any(sign in self._topic for sign in "+#\0"):
             raise DataError(f"the topic {self._topic!r} contains +, # or NUL; choose another one")
         self._port = address.port or (8883 if tls else 1883)
-        self._client: Client = Client(CallbackAPIVersion.VERSION2)
-        self._client.connect_timeout = timeout_s
-        self._client.on_connect = self._on_connect
-        self._answered, self._refusal, self._running = threading.Event(), "", False
-        if address.user:
-            self._client.username_pw_set(address.user, password_of(address))
-        if tls:
-            try:
-                self._client.tls_set(ca_certs=address.options.get("ca"))
-            except OSError as error:
-                raise DataError(f"ca={address.options.get('ca')}: {error}") from None
+        self._tls = _trusted(address.options.get("ca")) if tls else None
+        self._client: Client | None = None
+        self._answered, self._refusal = threading.Event(), ""
 
     def write(self, readings: Sequence[Reading]) -> None:
         """Publish readings, and wait until the broker has acknowledged them."""
         try:
-            self._connect()
-            self._publish(readings)
+            self._publish(self._connect(), readings)
         except (OSError, ValueError, RuntimeError, SinkError) as error:
             self.close()
             raise SinkError(f"{self._address.host}:{self._port}: {error}") from None
 
     def close(self) -> None:
         """Disconnect."""
-        if self._running:
+        if self._client is not None:
             self._client.disconnect()
             self._client.loop_stop()
-            self._running = False
-        self._answered.clear()
+            self._client = None
 
-    def _connect(self) -> None:
-        if self._running and self._client.is_connected():
-            return
+    def _connect(self) -> "Client":
+        from paho.mqtt.client import Client  # noqa: PLC0415 - of an extra
+        from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415 - of an extra
+
+        if self._client is not None and self._client.is_connected():
+            return self._client
         self.close()
+        self._client = client = Client(CallbackAPIVersion.VERSION2)
+        client.connect_timeout = self._timeout_s
+        client.on_connect = self._on_connect
+        if self._address.user:
+            client.username_pw_set(self._address.user, password_of(self._address))
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
+        self._answered.clear()
         self._refusal = ""
-        self._client.connect(self._address.host, self._port)
-        self._client.loop_start()
-        self._running = True
+        client.connect(self._address.host, self._port)
+        client.loop_start()
         if not self._answered.wait(self._timeout_s):
             raise SinkError("the broker accepted the connection, but did not answer")
         if self._refusal:
             raise SinkError(f"the broker refused the connection: {self._refusal}")
+        return client
 
-    def _publish(self, readings: Sequence[Reading]) -> None:
+    def _publish(self, client: "Client", readings: Sequence[Reading]) -> None:
         sent = [
-            self._client.publish(self._topic, senml(readings[start : start + PACK]), qos=1)
+            client.publish(self._topic, senml(readings[start : start + PACK]), qos=1)
             for start in range(0, len(readings), PACK)
         ]
         for message in sent:
@@ -115,6 +117,13 @@ class MqttSink:
         reason = arguments[3]  # client, userdata, flags, reason, properties
         self._refusal = str(reason) if getattr(reason, "is_failure", False) else ""
         self._answered.set()
+
+
+def _trusted(path: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise DataError(f"ca={path}: no certificates can be read: {error}") from None
 
 
 def _open(address: SinkAddress, *, tls: bool) -> MqttSink:

@@ -50,6 +50,8 @@ class RedisSink:
     def __init__(self, address: SinkAddress, *, tls: bool, timeout_s: float = TIMEOUT_S) -> None:
         require("redis", extra="monitor", purpose="sending readings to Redis")
         from redis import Redis  # noqa: PLC0415 - of an extra
+        from redis.backoff import NoBackoff  # noqa: PLC0415 - of an extra
+        from redis.retry import Retry  # noqa: PLC0415 - of an extra
 
         database = address.path.strip("/") or "0"
         if not database.isdecimal():
@@ -70,6 +72,7 @@ class RedisSink:
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
             client_name="motefit",
+            retry=Retry(NoBackoff(), 0),  # the forwarder repeats
         )
 
     @property
@@ -98,8 +101,13 @@ class RedisSink:
         self._redis.close()
 
     def _has_module(self) -> bool:
-        answer: Any = self._redis.execute_command("COMMAND", "INFO", "TS.MADD")
-        return bool(answer)
+        from redis.exceptions import ResponseError  # noqa: PLC0415 - of an extra
+
+        try:
+            self._redis.execute_command("TS.MADD")
+        except ResponseError as error:
+            return "unknown command" not in str(error)
+        return True
 
     def _add_to_series(self, readings: Sequence[Reading]) -> None:
         for key in {reading.key: None for reading in readings}:
