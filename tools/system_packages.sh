@@ -6,6 +6,8 @@ command -v chromium >/dev/null || wanted+=(chromium)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || wanted+=(postgresql)
 PATH=$PATH:/usr/sbin command -v sshd >/dev/null || wanted+=(openssh-server)
 command -v ssh >/dev/null || wanted+=(openssh-client)
+PATH=$PATH:/usr/sbin command -v mosquitto >/dev/null || wanted+=(mosquitto)
+command -v redis-server >/dev/null || wanted+=(redis-server)
 [ ${#wanted[@]} = 0 ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}") \

@@ -29,8 +29,8 @@ def monitor_command(
     sink: Annotated[
         str | None,
         typer.Option(
-            help="sqlite:FILE, csv:FOLDER, mqtt[s]://BROKER[/TOPIC] or redis[s]://HOST. "
-            "A password comes from MOTEFIT_SINK_PASSWORD. Default: sqlite:readings.db."
+            help="sqlite:FILE, csv:FOLDER, mqtt://BROKER/TOPIC or redis://HOST; mqtts and rediss "
+            "encrypt. A password comes from MOTEFIT_SINK_PASSWORD. Default: sqlite:readings.db."
         ),
     ] = None,
     every: Annotated[
