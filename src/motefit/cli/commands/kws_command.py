@@ -21,7 +21,7 @@ def kws_command(
     rows = []
     for path, heard in motefit.classify_files(model, audio):
         row = {"file": str(path), "label": heard.label, "probability": heard.probability}
-        rows.append({**row, "word": heard.word})
+        rows.append({**row, "rejected": heard.rejected})
         if not as_json:
             out.out(f"{_shown(heard)}  {path}")
     if as_json:

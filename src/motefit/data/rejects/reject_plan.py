@@ -11,7 +11,7 @@ from motefit.data.speakers import speaker_finder
 from motefit.data.speech_folder import SpeechFolder
 from motefit.data.splits import Split, read_list
 from motefit.data.synth.folder import MANIFEST
-from motefit.spec.tasks.speech_spec import SILENCE, SYNTHETIC, UNKNOWN, SpeechData
+from motefit.spec.tasks.speech_spec import OTHER_WORDS, SILENCE, SYNTHETIC, UNKNOWN, SpeechData
 
 SPEECH_PER_CLIP = 2
 """Synthetic recordings of other speech per synthetic clip of a word."""
@@ -118,12 +118,19 @@ def _spoken(
 
 
 def _listed(files: Sequence[RejectFile], found: SpeechFolder, data: SpeechData) -> dict[str, str]:
-    """Return the set of recordings in published lists; a list names them as ``word/stem``."""
+    """Return the set of recordings in published lists; a list names them as ``word/stem``.
+
+    Without a training list, clips of other words in no list are for training, as words are.
+    """
     parts = {name: part for part, path in found.lists.items() for name in read_list(path)}
     if data.split == "folds":
         parts = dict.fromkeys((n for n, part in parts.items() if part == "test"), LEFT_OUT)
     ends = {file.name: "/".join(file.name.split("/")[-2:]) for file in files}
-    return {name: parts[end] for name, end in ends.items() if end in parts}
+    listed = {name: parts[end] for name, end in ends.items() if end in parts}
+    if data.split == "published" and "train" not in found.lists:
+        others = (file.name for file in files if file.source == OTHER_WORDS)
+        listed = {**dict.fromkeys(others, "train"), **listed}
+    return listed
 
 
 def _homes(split: Split, speakers: Mapping[str, str | None], data: SpeechData) -> dict[str, str]:

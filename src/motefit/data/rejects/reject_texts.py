@@ -40,7 +40,7 @@ def reject_texts(words: Sequence[str], count: int, *, rng: np.random.Generator) 
         count: of texts.
         rng: the only source of randomness.
     """
-    spoken = {token for word in words for token in _tokens(word)}
+    spoken = [f" {' '.join(_tokens(word))} " for word in words]
     texts: list[str] = []
     while len(texts) < count:
         if len(texts) % 2:
@@ -50,7 +50,8 @@ def reject_texts(words: Sequence[str], count: int, *, rng: np.random.Generator) 
                 similar_word(str(rng.choice(words)), rng=rng) for _ in range(rng.integers(1, 4))
             ]
             text = ", ".join(near)
-        if not spoken & set(_tokens(text)):
+        heard = f" {' '.join(_tokens(text))} "
+        if not any(word in heard for word in spoken):
             texts.append(text.strip())
     return texts
 
