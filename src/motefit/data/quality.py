@@ -37,6 +37,8 @@ class SpeechAudit:
         unlisted: number of clips that no published list names.
         noise_seconds: length of the background noise.
         unused: audio files that are neither clips nor noise, by reason; hidden ones too.
+        rejects: per set, windows of each reject class; empty without such classes.
+        rejects_dropped: reject recordings that are not used, by reason.
         words: how the clips of each word were recorded.
         warnings: differences between words in recording and losses, one sentence each.
     """
@@ -58,6 +60,8 @@ class SpeechAudit:
     unlisted: int
     noise_seconds: float
     unused: Mapping[str, int]
+    rejects: Mapping[str, Mapping[str, int]]
+    rejects_dropped: Mapping[str, int]
     words: Mapping[str, WordFacts]
     warnings: tuple[str, ...]
 
@@ -119,7 +123,7 @@ def audit_speech(dataset: SpeechDataset) -> SpeechAudit:
     words = word_facts(dataset)
     return SpeechAudit(
         key=dataset.key,
-        clips={part: _per_word(clips, dataset.labels) for part, clips in parts.items()},
+        clips={part: _per_word(clips, dataset.words) for part, clips in parts.items()},
         unknown_speakers=sum(clips.speakers.count(None) for clips in parts.values()),
         speakers={part: len(set(clips.speakers) - {None}) for part, clips in parts.items()},
         shared_speakers=None if shared is None else len(both),
@@ -135,6 +139,8 @@ def audit_speech(dataset: SpeechDataset) -> SpeechAudit:
         unlisted=len(dataset.unlisted),
         noise_seconds=len(dataset.noise) / dataset.rate_hz,
         unused={reason: sum(counts.values()) for reason, counts in dataset.unused.items()},
+        rejects=_windows(dataset),
+        rejects_dropped=dataset.sounds.dropped if dataset.sounds is not None else {},
         words=words,
         warnings=word_warnings(words),
     )
@@ -177,6 +183,20 @@ def audit_series(dataset: SeriesDataset) -> SeriesAudit:
 def _per_word(clips: Clips, labels: tuple[str, ...]) -> dict[str, int]:
     counts = np.bincount(clips.label, minlength=len(labels)).tolist()
     return dict(zip(labels, counts, strict=True))
+
+
+def _windows(dataset: SpeechDataset) -> dict[str, dict[str, int]]:
+    """Count the windows of each reject class in each set."""
+    if dataset.sounds is None:
+        return {}
+    samples = dataset.train.pcm.shape[1]
+    return {
+        part: {
+            label: len(parts[part].windows(samples)[0])
+            for label, parts in dataset.sounds.classes.items()
+        }
+        for part in dataset.parts
+    }
 
 
 def _duplicates_across(dataset: SpeechDataset) -> int:

@@ -16,9 +16,14 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from motefit.data.broken_files import broken_error
 from motefit.data.cache import SUFFIX, cache_folder, read_entry, write_checked
 from motefit.data.decode import decode_clip, file_bytes, fit_length, read_clip
 from motefit.data.recordings import Recording, describe, from_row
+from motefit.data.rejects.load_rejects import load_rejects
+from motefit.data.rejects.reject_folders import find_rejects, real_path
+from motefit.data.rejects.reject_plan import plan_rejects
+from motefit.data.rejects.reject_sounds import RejectData
 from motefit.data.speakers import describe_speakers, speaker_finder
 from motefit.data.speech_folder import SpeechFolder, find_speech
 from motefit.data.splits import (
@@ -31,11 +36,10 @@ from motefit.data.splits import (
     word_of,
 )
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.speech_spec import SpeechData
+from motefit.spec.tasks.speech_spec import SYNTHETIC, SpeechData
 
 Progress = Callable[[int, int], None]
 _FORMAT = 3
-_SHOWN_PROBLEMS = 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,7 +74,7 @@ class SpeechDataset:
     """Clips of fixed length in a training, a validation and a test set.
 
     Attributes:
-        labels: the words, sorted.
+        labels: the words, sorted, then the reject classes.
         rate_hz: sampling rate of all audio.
         train: the training set.
         validation: the validation set.
@@ -83,6 +87,8 @@ class SpeechDataset:
         taken: how words, split and speakers were determined; one sentence each.
         unused: audio files of the folder that are in no set and not noise, by reason and word; the
             word is empty for those outside the word folders.
+        sounds: recordings of the reject classes; None without such classes. The three sets contain
+            words only.
     """
 
     labels: tuple[str, ...]
@@ -96,6 +102,17 @@ class SpeechDataset:
     unlisted: tuple[str, ...] = ()
     taken: tuple[str, ...] = ()
     unused: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    sounds: RejectData | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The labels that are words."""
+        return tuple(label for label in self.labels if label not in self.rejects)
+
+    @property
+    def rejects(self) -> tuple[str, ...]:
+        """The labels that are reject classes."""
+        return tuple(self.sounds.classes) if self.sounds is not None else ()
 
     @property
     def parts(self) -> dict[str, Clips]:
@@ -152,6 +169,11 @@ def load_speech(
     find = speaker_finder(data.speaker)
     speakers = {name: find(name) for name in files}
     split = _split(found, data, speakers)
+    plan = None
+    if data.rejects:
+        plan = plan_rejects(data, found, split, folder=folder, speakers=speakers, rate_hz=rate_hz)
+        held = plan.held_out
+        found = replace(found, noise=tuple(p for p in found.noise if real_path(p) not in held))
     sources = [(name, files[name]) for names in split.parts.values() for name in names]
     samples = round(rate_hz * seconds)
     content = {
@@ -171,8 +193,27 @@ def load_speech(
         if opened is None:
             raise DataError(f"{entry}: was written, but cannot be read back; is the disk failing?")
     dataset = _dataset(*opened, split=split, speakers=speakers, rate_hz=rate_hz, samples=samples)
-    return replace(
+    dataset = replace(
         dataset, taken=_taken(dataset, found, data, speakers), unused=_unused(found, split)
+    )
+    if plan is None:
+        return dataset
+    sounds = load_rejects(
+        plan,
+        data,
+        root=found.root,
+        words={digest for clips in dataset.parts.values() for digest in clips.digests},
+        rate_hz=rate_hz,
+        samples=samples,
+        cache=cache,
+        progress=progress,
+    )
+    return replace(
+        dataset,
+        labels=(*dataset.labels, *sounds.classes),
+        sounds=sounds,
+        key=_hash_json([dataset.key, sounds.key]),
+        taken=(*dataset.taken, *sounds.taken),
     )
 
 
@@ -184,12 +225,25 @@ def find_broken(folder: Path, data: SpeechData) -> tuple[BrokenFile, ...]:
     """
     found = find_speech(folder, data)
     broken = []
-    for path in (*found.files.values(), *found.noise):
+    for path in (*found.files.values(), *found.noise, *_reject_paths(folder, found, data)):
         try:
             read_clip(path, rate_hz=16_000)
         except DataError as error:
             broken.append(BrokenFile(path=path, problem=str(error)))
     return tuple(broken)
+
+
+def _reject_paths(folder: Path, found: SpeechFolder, data: SpeechData) -> list[Path]:
+    """List the recordings of reject classes that are not synthetic."""
+    own = replace(
+        data,
+        unknown=tuple(entry for entry in data.unknown if entry != SYNTHETIC),
+        silence=tuple(entry for entry in data.silence if entry != SYNTHETIC),
+    )
+    places = (folder, found.root, found.root.parent)
+    clips = {*found.files.values(), *found.noise}
+    files = find_rejects(own, places, words=found.root, synthetic={})
+    return [file.path for file in files if file.path not in clips]
 
 
 def _split(found: SpeechFolder, data: SpeechData, speakers: Mapping[str, str | None]) -> Split:
@@ -298,7 +352,7 @@ class _Builder:
             if not problems:
                 yield pcm
         if problems:
-            raise _broken_error(self._root, problems, total)
+            raise broken_error(self._root, problems, total)
         if self._progress:
             self._progress(total, total)
 
@@ -309,17 +363,6 @@ class _Builder:
             "recordings": self._recordings,
             "noise_digest": self._noise_digest.hexdigest(),
         }
-
-
-def _broken_error(root: Path, problems: Sequence[str], total: int) -> DataError:
-    shown = problems[:_SHOWN_PROBLEMS]
-    if len(problems) > len(shown):
-        shown = [*shown, f"... and {len(problems) - len(shown)} more"]
-    lines = "\n  ".join(shown)
-    return DataError(
-        f"{root}: {len(problems)} of {total} audio files cannot be used:\n  {lines}\n"
-        f"'motefit data audit {root}' lists all of them"
-    )
 
 
 def _dataset(

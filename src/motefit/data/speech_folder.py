@@ -18,7 +18,12 @@ from motefit.data.folder_layout import (
 from motefit.data.splits import read_list, word_of
 from motefit.data.tree import Tree, composed, hidden_name, is_hidden, is_readable, read_tree
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.speech_spec import LISTED_SPLITS, SPEAKER_FOLDERS, SpeechData
+from motefit.spec.tasks.speech_spec import (
+    LISTED_SPLITS,
+    OTHER_WORDS,
+    SPEAKER_FOLDERS,
+    SpeechData,
+)
 
 LIST_PATTERNS = {"train": "*train*.txt", "validation": "*val*.txt", "test": "*test*.txt"}
 ELSEWHERE = ""
@@ -99,8 +104,18 @@ def _find(folder: Path, data: SpeechData) -> SpeechFolder:
         clips=clips,
         lists=_find_lists(folder, places, data) if data.split in LISTED_SPLITS else {},
         noise=noise,
-        unused=_count_unused(tree, root, folders, used),
+        unused=_count_unused(tree, root, folders, used | _rejected(tree, root, data, places)),
     )
+
+
+def _rejected(tree: Tree, root: Tree, data: SpeechData, places: list[Path]) -> set[Path]:
+    """List the audio files below the given folder that are for reject classes."""
+    below = [place / entry for place in places for entry in (*data.unknown, *data.silence)]
+    if OTHER_WORDS in data.unknown:
+        others = word_folders(root, data)
+        below += [others[word].path for word in others.keys() - set(data.words)]
+    starts = tuple(f"{folder}/" for folder in below)
+    return {p for p in tree.below() if is_readable(p) and str(p).startswith(starts)}
 
 
 def _clips_of(word: str, folder: Tree, data: SpeechData) -> dict[str, Path]:

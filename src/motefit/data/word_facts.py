@@ -67,7 +67,7 @@ def word_facts(dataset: SpeechDataset) -> dict[str, WordFacts]:
     recordings = [r for clips in dataset.parts.values() for r in clips.recordings]
     samples = dataset.train.pcm.shape[1]
     facts = {}
-    for index, word in enumerate(dataset.labels):
+    for index, word in enumerate(dataset.words):
         rows = np.flatnonzero(label == index)
         held = [recordings[row] for row in rows]
         ms = lengths[rows] * 1000 / dataset.rate_hz

@@ -46,6 +46,9 @@ from motefit.train.stacked.train import train_stacked, worth_stacking
 STANDING_EXAMPLES = 128
 """Number of training examples that calibrate the file of a candidate still in training."""
 
+MINING_EPOCHS, MINING_RATE = 0.2, 0.3
+"""Epochs and learning rate of a round with hard negatives, relative to those of the training."""
+
 
 class Examples(Source, Parts, Protocol):
     """Training examples as a task's ``source`` returns them."""
@@ -53,7 +56,10 @@ class Examples(Source, Parts, Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class _JobContext:
-    """Recipe, task and data with which a candidate is trained and measured."""
+    """Recipe, task and data with which a candidate is trained and measured.
+
+    ``taught`` are the examples that a teacher learns from: those without hard negatives.
+    """
 
     job: TrainJob
     work: CandidateJob
@@ -61,6 +67,7 @@ class _JobContext:
     task: AnyTask
     dataset: Any
     source: Examples
+    taught: Examples
 
     @property
     def loss(self) -> str:
@@ -77,7 +84,7 @@ class _JobContext:
         """Examples for training, with a teacher's targets if there is one."""
         if self.recipe.train.teacher is None:
             return self.source
-        teacher_data = self.task.teacher_data(self.recipe, self.dataset, self.source, self.job.data)
+        teacher_data = self.task.teacher_data(self.recipe, self.dataset, self.taught, self.job.data)
         return distilled(
             self.recipe, self.source, teacher_data=teacher_data, device=self.job.device
         )
@@ -106,7 +113,15 @@ def _context_of(job: TrainJob, work: CandidateJob) -> _JobContext:
     if work.refit:
         dataset = task.refitting(recipe, dataset)
     source = task.source(recipe, dataset)
-    return _JobContext(job=job, work=work, recipe=recipe, task=task, dataset=dataset, source=source)
+    return _JobContext(
+        job=job,
+        work=work,
+        recipe=recipe,
+        task=task,
+        dataset=dataset,
+        source=source,
+        taught=source,
+    )
 
 
 def _train(job: TrainJob, epochs: int) -> None:
@@ -175,12 +190,46 @@ def _trained(
 
 def _standing(context: _JobContext, trained: Trained) -> dict[str, float]:
     """Measure the file that a network would make now, without the recipe's steps."""
-    quick = replace(context.recipe.compress, rounding="nearest")
-    examples = _sample(context.source.part("train")[0], STANDING_EXAMPLES)
-    model = export(trained.graph, quick, examples=examples)
+    model = _quick_file(context, trained)
     io = context.task.io(context.recipe, context.dataset, context.source)
     measured = context.task.measure(model, io, context.dataset, "validation").facts
     return {**quick_size(ModelFile(data=model)).facts, **measured}
+
+
+def _quick_file(context: _JobContext, trained: Trained) -> bytes:
+    """Make a file of a network as it is, without the recipe's steps."""
+    quick = replace(context.recipe.compress, rounding="nearest")
+    examples = _sample(context.source.part("train")[0], STANDING_EXAMPLES)
+    return export(trained.graph, quick, examples=examples)
+
+
+def _with_hard_negatives(
+    job: TrainJob, context: _JobContext, trained: Trained
+) -> tuple[_JobContext, Trained]:
+    """Train on in rounds, each with what the file of the last one got wrong; resumable."""
+    folder = candidate_folder(job.folder, context.work.key)
+    log = _log(training_folder(job.folder, context.work.training_key) / HISTORY)
+    for number in range(context.task.mining_rounds(context.recipe)):
+        model = _quick_file(context, trained)
+        harder = context.task.harder(context.recipe, context.dataset, context.source, model)
+        context = replace(context, source=harder)
+        settings = replace(
+            context.settings,
+            epochs=max(round(MINING_EPOCHS * context.settings.epochs), 1),
+            learning_rate=MINING_RATE * context.settings.learning_rate,
+        )
+        more = train(
+            trained.graph,
+            context.examples,
+            settings,
+            loss=context.loss,
+            seed=context.work.seed,
+            checkpoint=folder / f"mined-{number}.checkpoint",
+            progress=log,
+            device=job.device,
+        )
+        trained = replace(more, history=(*trained.history, *more.history))
+    return context, trained
 
 
 def _finish(job: TrainJob, work: CandidateJob) -> None:
@@ -193,6 +242,7 @@ def _finish(job: TrainJob, work: CandidateJob) -> None:
     (trained,) = _trained(job, [context], context.recipe.train.epochs)
     if isinstance(trained, DivergedError):
         raise trained
+    context, trained = _with_hard_negatives(job, context, trained)
     model, tuning = _to_file(job, context, trained)
     io = context.task.io(context.recipe, context.dataset, context.source)
     training = sum(report.seconds for report in trained.history)

@@ -9,6 +9,7 @@ from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.spec.binomial import interval
 from motefit.spec.errors import DataError
 from motefit.spec.metrics import RECALL_MIN, RECALL_PREFIX
+from motefit.spec.tasks.speech_spec import SpeechIO
 
 CHUNK_CLIPS = 256
 
@@ -84,23 +85,49 @@ def measure_accuracy(
     *,
     unseen: np.ndarray | None = None,
 ) -> Accuracy:
-    """Classify clips through the runtime and count.
+    """Classify clips through the runtime and count; outputs of reject classes are set aside.
 
     Args:
         spotter: the released model.
         pcm: (n, samples) int16 or float32 at the front end's rate; may be memory-mapped.
-        labels: (n,) index of each clip's label in ``spotter.io.labels``.
+        labels: (n,) index of each clip's label in ``spotter.io.words``.
         unseen: bool (n,), clips of speakers who are not in training; None: not known.
 
     Raises:
         DataError: for no clips, or labels that do not fit.
     """
+    return score_words(spotter.io, probabilities_of(spotter, pcm), labels, unseen=unseen)
+
+
+def probabilities_of(spotter: KeywordSpotter, pcm: np.ndarray) -> np.ndarray:
+    """Classify clips (n, samples) through the runtime, in chunks: float32 (n, labels)."""
     heard = [
-        spotter.classify_batch(pcm[start : start + CHUNK_CLIPS]).argmax(axis=1)
+        spotter.classify_batch(pcm[start : start + CHUNK_CLIPS])
         for start in range(0, len(pcm), CHUNK_CLIPS)
     ]
-    guesses = np.concatenate([np.empty(0, np.int64), *heard])
-    return score(spotter.io.labels, guesses, labels, unseen=unseen)
+    return np.concatenate([np.empty((0, len(spotter.io.labels)), np.float32), *heard])
+
+
+def score_words(
+    io: SpeechIO,
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    *,
+    unseen: np.ndarray | None = None,
+) -> Accuracy:
+    """Count right and wrong answers among the words; reject classes are set aside.
+
+    Args:
+        io: of the model.
+        probabilities: (n, labels) of each clip.
+        labels: (n,) index of its word.
+        unseen: as in :func:`measure_accuracy`.
+
+    Raises:
+        DataError: as in :func:`score`.
+    """
+    guesses = probabilities[:, : len(io.words)].argmax(axis=1)
+    return score(io.words, guesses, labels, unseen=unseen)
 
 
 def score(

@@ -13,7 +13,10 @@ from motefit.spec.metrics import (
     MAE_PREFIX,
     RECALL_MIN,
     RECALL_PREFIX,
+    SILENCE_ANSWERED,
     SKILL_PREFIX,
+    UNKNOWN_ANSWERED,
+    WORDS_REJECTED,
     format_value,
 )
 
@@ -21,6 +24,9 @@ _NAMES = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
     RECALL_MIN: "Lowest recall of a word",
+    WORDS_REJECTED: "Words rejected",
+    UNKNOWN_ANSWERED: "Other speech answered",
+    SILENCE_ANSWERED: "Other sound answered",
     "size.tflite_bytes": "Model file",
     "size.zip_bytes": "Model file, zipped",
     "latency.frontend_ms": "Latency, front end",

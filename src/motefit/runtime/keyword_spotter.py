@@ -26,14 +26,21 @@ class Classification:
     """Result of classifying one clip.
 
     Attributes:
-        label: the most probable word.
-        probability: probability of that word, 0..1.
-        probabilities: probability of every word, in the order of the labels.
+        label: the most probable word or reject class.
+        probability: probability of that label, 0..1.
+        probabilities: probability of every label, in their order.
+        rejected: whether the label is a reject class: the clip is none of the words.
     """
 
     label: str
     probability: float
     probabilities: Mapping[str, float]
+    rejected: bool = False
+
+    @property
+    def word(self) -> str | None:
+        """The word that was spoken; None if the clip is rejected."""
+        return None if self.rejected else self.label
 
 
 class KeywordSpotter:
@@ -131,6 +138,7 @@ class KeywordSpotter:
             label=self.io.labels[best],
             probability=float(row[best]),
             probabilities=dict(zip(self.io.labels, map(float, row), strict=True)),
+            rejected=best >= len(self.io.words),
         )
 
     def classify_batch(self, pcm: np.ndarray, rate_hz: int | None = None) -> Float32Array:

@@ -4,10 +4,24 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from motefit.spec.metrics import COVERAGE_PREFIX, RECALL_MIN, RECALL_PREFIX, SKILL_PREFIX
+from motefit.spec.metrics import (
+    COVERAGE_PREFIX,
+    RECALL_MIN,
+    RECALL_PREFIX,
+    SILENCE_ANSWERED,
+    SKILL_PREFIX,
+    UNKNOWN_ANSWERED,
+    WORDS_REJECTED,
+)
 
 PERSISTENCE, MAJORITY = "persistence", "majority class"
 """Names of naive baselines among the evidence."""
+REJECTED = {
+    WORDS_REJECTED: ("rejects", "words"),
+    UNKNOWN_ANSWERED: ("rejects", "answered", "_unknown_"),
+    SILENCE_ANSWERED: ("rejects", "answered", "_silence_"),
+}
+"""Where a card counts the clips behind a metric of the reject classes."""
 Evidence = Mapping[str, Any]
 """Of a card: tables by topic."""
 
@@ -44,7 +58,10 @@ def why_absent(metric: str, evidence: Evidence) -> str:
 
 
 def implied(metric: str, evidence: Evidence) -> float | None:
-    """Compute a skill, a coverage, a recall or the balanced accuracy from the evidence."""
+    """Compute a metric from the counts or errors in the evidence; None if it has none."""
+    if metric in REJECTED:
+        counts = numbers(evidence, *REJECTED[metric])
+        return counts.get("count", 0) / counts["n"] if counts.get("n") else None
     if metric.startswith(COVERAGE_PREFIX):
         return numbers(evidence, "quantiles", "inside").get(metric.removeprefix(COVERAGE_PREFIX))
     if metric.startswith(SKILL_PREFIX):

@@ -7,6 +7,13 @@ from typing import Literal
 from motefit.spec.codec import nearest
 from motefit.spec.errors import RecipeError
 
+WORDS_REJECTED = "words_rejected"
+"""Share of the clips of words whose likeliest label is a reject class."""
+UNKNOWN_ANSWERED = "unknown_answered"
+"""Share of the windows of other speech whose likeliest label is a word."""
+SILENCE_ANSWERED = "silence_answered"
+"""Share of the windows of sound without speech whose likeliest label is a word."""
+
 Unit = Literal["fraction", "percent", "bytes", "ms", "count", "column"]
 
 UNIT_FACTORS: dict[str, dict[str, float]] = {
@@ -43,6 +50,9 @@ _METRICS = {
     for m in (
         Metric(name="accuracy", unit="fraction", higher_is_better=True, quality=True),
         Metric(name="balanced_accuracy", unit="fraction", higher_is_better=True, quality=True),
+        Metric(name=WORDS_REJECTED, unit="fraction", quality=True),
+        Metric(name=UNKNOWN_ANSWERED, unit="fraction", quality=True),
+        Metric(name=SILENCE_ANSWERED, unit="fraction", quality=True),
         Metric(name="size.tflite_bytes", unit="bytes", before_training=True),
         Metric(name="size.zip_bytes", unit="bytes"),
         Metric(name="latency.frontend_ms", unit="ms"),

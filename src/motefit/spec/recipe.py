@@ -12,6 +12,7 @@ from motefit.spec.codec import check_fields, decode, dumps_toml, encode, flatten
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.metrics import is_among, metric
+from motefit.spec.rejects import RejectSpec
 from motefit.spec.search import SearchSpec
 from motefit.spec.tasks import TaskSpec, task_spec
 from motefit.spec.teacher import TeacherSpec
@@ -72,6 +73,8 @@ class TrainSpec:
             then judged on every fourth of the same windows. For forecasting only.
         augment: of training clips.
         teacher: a larger network to learn from, for tasks with cross-entropy; None for none.
+        rejects: how often other sound is heard, for recipes with reject classes; None: the
+            defaults, if there are any.
     """
 
     epochs: int = 30
@@ -90,6 +93,7 @@ class TrainSpec:
     refit: bool = False
     augment: AugmentSpec = field(default_factory=AugmentSpec)
     teacher: TeacherSpec | None = None
+    rejects: RejectSpec | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -219,6 +223,11 @@ class Recipe:
             raise RecipeError(f"[train]: refit: the task {self.task} does not refit")
         if self.train.balance != "none" and "accuracy" not in measured:
             raise RecipeError(f"[train]: balance: the task {task.name} has no classes to balance")
+        if self.train.rejects is not None and not getattr(self.data, "rejects", ()):
+            raise RecipeError(
+                "[train.rejects] needs reject classes: give unknown or silence in the [data] of a "
+                "keyword recipe, or leave the section out"
+            )
         self.require_measured(measured)
 
     @property

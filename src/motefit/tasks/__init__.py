@@ -135,6 +135,23 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
             MissingExtraError: without torch.
         """
 
+    def mining_rounds(self, recipe: Recipe) -> int:
+        """Return how often hard negatives are sought after the training; by default never."""
+        del recipe
+        return 0
+
+    def harder(self, recipe: Recipe, dataset: Dataset, source: Examples, model: bytes) -> Examples:
+        """Return the training examples with hard negatives that a model gets wrong added.
+
+        Args:
+            recipe: recipe of the candidate.
+            dataset: dataset of the recipe.
+            source: source of the training examples so far.
+            model: the file of the network trained on them.
+        """
+        del recipe, dataset, model
+        return source
+
     def teacher_data(
         self, recipe: Recipe, dataset: Dataset, source: Examples, data: Path | None
     ) -> TeacherData:

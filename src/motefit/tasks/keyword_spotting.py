@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from motefit.data.quality import SpeechAudit, audit_speech
+from motefit.data.rejects.synthetic_rejects import spoken_words
 from motefit.data.speakers import unseen
 from motefit.data.speech import BrokenFile, SpeechDataset, exclude_overlap, find_broken, load_speech
-from motefit.data.synth.folder import synthetic_folder
-from motefit.data.synth.spoken_words import synthesize_speech
 from motefit.data.tree import composed
 from motefit.graph.families import Problem
-from motefit.measure.accuracy import Accuracy, measure_accuracy
+from motefit.measure.accuracy import Accuracy, probabilities_of, score_words
 from motefit.measure.baselines import majority_class
+from motefit.measure.hard_negatives import find_hard_negatives
 from motefit.measure.latency.paired import BenchmarkCase
+from motefit.measure.rejections import measure_rejections
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.spec.codec import dumps_json, encode
 from motefit.spec.errors import RecipeError
@@ -72,18 +73,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
                 'published lists: give --data, or use split = "stratified"'
             )
         rate_hz = _frontend(recipe).rate_hz
-
-        def make(folder: Path) -> None:
-            synthesize_speech(
-                words,
-                folder,
-                clips_per_word=clips,
-                rng=np.random.default_rng(seed),
-                rate_hz=rate_hz,
-                progress=progress,
-            )
-
-        return synthetic_folder("speech", words, clips, seed, rate_hz, make=make)
+        return spoken_words(words, clips=clips, seed=seed, rate_hz=rate_hz, progress=progress)
 
     def broken(self, recipe: Recipe, data: Path) -> Sequence[BrokenFile]:
         """List every clip and noise file that cannot be decoded."""
@@ -94,7 +84,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         return dataset.key
 
     def problem(self, recipe: Recipe, dataset: SpeechDataset) -> Problem:
-        """Return the shapes: features of a clip in, one number per word out."""
+        """Return the shapes: features of a clip in, one number per word and reject class out."""
         return Problem(input_shape=_frontend(recipe).shape, outputs=len(dataset.labels))
 
     def loss(self, recipe: Recipe) -> Literal["cross-entropy"]:
@@ -107,12 +97,37 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
 
     def source(self, recipe: Recipe, dataset: SpeechDataset) -> "SpeechSource":
         """Return augmented clips with the front end applied."""
+        return self._source(recipe, dataset, {})
+
+    def _source(
+        self, recipe: Recipe, dataset: SpeechDataset, mined: Mapping[str, Sequence[int]]
+    ) -> "SpeechSource":
         from motefit.train.speech_source import SpeechSource  # noqa: PLC0415 - see motefit.tasks
 
         train = recipe.train
         return SpeechSource(
-            dataset, _frontend(recipe), augment=train.augment, balance=train.balance
+            dataset,
+            _frontend(recipe),
+            augment=train.augment,
+            balance=train.balance,
+            rejects=train.rejects,
+            mined=mined,
         )
+
+    def mining_rounds(self, recipe: Recipe) -> int:
+        """Return the rounds of a recipe with reject classes."""
+        return recipe.train.rejects.mining_rounds if recipe.train.rejects is not None else 0
+
+    def harder(
+        self, recipe: Recipe, dataset: SpeechDataset, source: "SpeechSource", model: bytes
+    ) -> "SpeechSource":
+        """Add the windows of reject recordings that the model takes for words."""
+        if dataset.sounds is None:
+            return source
+        spotter = KeywordSpotter(model, self.io(recipe, dataset, source))
+        train = [parts["train"] for parts in dataset.sounds.classes.values()]
+        mined = find_hard_negatives(spotter, train, known=source.mined)
+        return self._source(recipe, dataset, mined)
 
     def teacher_data(
         self, recipe: Recipe, dataset: SpeechDataset, source: "SpeechSource", data: Path | None
@@ -124,7 +139,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         # Here, because it imports torch; see motefit.tasks.
         from motefit.train.standardize import normalized  # noqa: PLC0415 - see above
 
-        if unknown := sorted(set(dataset.labels) - set(map(composed, words))):
+        if unknown := sorted(set(dataset.words) - set(map(composed, words))):
             raise RecipeError(
                 f"[train]: teacher: words must include the recipe's own; add {', '.join(unknown)}"
             )
@@ -151,6 +166,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
             frontend=_frontend(recipe),
             normalization=source.normalization,
             output="probabilities" if softmax else "logits",
+            rejects=dataset.rejects,
         )
 
     def foreign_io(self, recipe: Recipe, dataset: SpeechDataset, model: ModelFile) -> SpeechIO:
@@ -161,6 +177,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
             frontend=_frontend(recipe),
             normalization=Normalization(),
             output="probabilities" if last == "SOFTMAX" else "logits",
+            rejects=dataset.rejects,
         )
 
     def require_fit(self, io: SpeechIO, dataset: SpeechDataset) -> None:
@@ -173,7 +190,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
 
     def require_measured(self, recipe: Recipe, dataset: SpeechDataset) -> None:
         """Require the word of each recall that the budget bounds."""
-        words = replace(recipe.data, words=dataset.labels)
+        words = replace(recipe.data, words=dataset.words)
         recipe.require_measured(task_spec(NAME).metrics(words))
 
     def measure(
@@ -183,14 +200,25 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         clips = dataset.parts[part]
         strangers = unseen(dataset.train, clips)
         spotter = KeywordSpotter(model, io)
-        result = measure_accuracy(spotter, clips.pcm, clips.label, unseen=strangers)
+        probabilities = probabilities_of(spotter, clips.pcm)
+        result = score_words(io, probabilities, clips.label, unseen=strangers)
         unknown = {"unseen_speakers": SPEAKERS_UNKNOWN} if strangers is None else {}
-        return _measurement(result, **unknown)
+        if dataset.sounds is None:
+            return _measurement(result, **unknown)
+        sounds = {label: parts[part] for label, parts in dataset.sounds.classes.items()}
+        guesses = probabilities.argmax(axis=1)
+        rejections = measure_rejections(spotter, sounds, guesses=guesses, labels=clips.label)
+        table = encode(rejections)
+        measured = _measurement(result, **unknown, confusion=table.pop("confusion"))
+        return Measurement(
+            facts={**measured.facts, **rejections.facts},
+            evidence={**measured.evidence, "rejects": table},
+        )
 
     def baselines(self, dataset: SpeechDataset, part: Part) -> Mapping[str, Measurement]:
         """Measure the baseline that always predicts the most frequent word."""
         result = majority_class(
-            dataset.labels, train=dataset.train.label, test=dataset.parts[part].label
+            dataset.words, train=dataset.train.label, test=dataset.parts[part].label
         )
         return {"majority class": _measurement(result)}
 
@@ -198,15 +226,18 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         """Collect counts, shared speakers and duplicate clips."""
         audit = audit_speech(dataset)
         facts: dict[str, object] = encode(audit)
+        if dataset.sounds is None:
+            del facts["rejects"], facts["rejects_dropped"]
         facts["notes"] = self._notes(dataset, audit)
         return facts
 
     def _notes(self, dataset: SpeechDataset, audit: SpeechAudit) -> list[str]:
-        n, words, shared = len(dataset.test), len(dataset.labels), audit.test_clips_shared
+        n, words, shared = len(dataset.test), len(dataset.words), audit.test_clips_shared
         speakers = f"{shared} of them are from speakers who are also in the training set"
         if shared is None:
             speakers = "speakers unknown, so they may all be in the training set too"
         notes = [*dataset.taken, f"the test set has {n} clips of {words} words; {speakers}"]
+        notes += _reject_notes(dataset)
         if audit.unused:
             reasons = ", ".join(f"{count} {reason}" for reason, count in audit.unused.items())
             notes.append(f"audio files not used: {sum(audit.unused.values())} ({reasons})")
@@ -233,6 +264,27 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         return BenchmarkCase(pipeline=spotter, example=noise.astype(np.int16))
 
 
+def _reject_notes(dataset: SpeechDataset) -> list[str]:
+    """Describe the reject recordings by speakers whom training heard, and those not used."""
+    if dataset.sounds is None:
+        return []
+    train = {*dataset.train.speakers}
+    train |= {s for parts in dataset.sounds.classes.values() for s in parts["train"].speakers}
+    notes = []
+    for label, parts in dataset.sounds.classes.items():
+        known = [speaker for speaker in parts["test"].speakers if speaker is not None]
+        if known:
+            shared = sum(speaker in train for speaker in known)
+            notes.append(
+                f"{label}: {shared} of the {len(known)} test recordings with a known speaker are "
+                "by speakers who are also in the training set, of words or of rejects"
+            )
+    if dropped := dataset.sounds.dropped:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
+        notes.append(f"reject recordings not used: {sum(dropped.values())} ({reasons})")
+    return notes
+
+
 def _frontend(recipe: Recipe) -> FrontEnd:
     if recipe.frontend is None:
         raise RecipeError(f"{recipe.name}: keyword spotting needs a [frontend] section")
@@ -243,7 +295,7 @@ def _with_words(recipe: Recipe, words: tuple[str, ...]) -> Recipe:
     return replace(recipe, data=replace(recipe.data, words=words))
 
 
-def _measurement(result: Accuracy, **more: str) -> Measurement:
+def _measurement(result: Accuracy, **more: object) -> Measurement:
     table = {**encode(result), **more}
     table["recall"] = dict(zip(table.pop("labels"), table.pop("recalls"), strict=True))
     return Measurement(facts=result.facts, evidence={"accuracy": table})

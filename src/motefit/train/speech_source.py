@@ -1,6 +1,7 @@
 """Word clips as a source of training examples: cached clean features, augmented every epoch."""
 
 import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motefit.data.cache import SUFFIX, cache_folder, read_entry, write_checked
+from motefit.data.rejects.reject_sampler import RejectSampler
 from motefit.data.speech import SpeechDataset
 from motefit.signal.features import Features
 from motefit.spec.augment import AugmentSpec
@@ -15,6 +17,7 @@ from motefit.spec.codec import dumps_json
 from motefit.spec.errors import DataError, OutputError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalization import Normalization
+from motefit.spec.rejects import RejectSpec
 from motefit.train.augmentation import Noise, Rooms, augment_clips, augments_clips, mask_features
 from motefit.train.spectral_augmentation import check_colors, color_features, colors
 from motefit.train.standardize import feature_normalization, normalized
@@ -34,6 +37,9 @@ class SpeechSource:
         augment: of training clips.
         balance: ``"sampling"`` draws equally many clips of each word in an epoch; see
             ``TrainSpec``.
+        rejects: how many windows of the reject classes an epoch has, if the data set has any; None:
+            the defaults.
+        mined: hard negatives: by the name of a recording, the first samples of windows in it.
         normalization: of the features, per column; None uses that of the clean training set.
         cache: folder of the cache of clean features, which processes share through memory maps;
             default ``$MOTEFIT_CACHE`` or ``~/.cache/motefit``.
@@ -43,13 +49,15 @@ class SpeechSource:
         OutputError: if the cache cannot be written.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword per thing a caller decides
         self,
         dataset: SpeechDataset,
         frontend: FrontEnd,
         *,
         augment: AugmentSpec | None = None,
         balance: Literal["none", "sampling"] = "none",
+        rejects: RejectSpec | None = None,
+        mined: Mapping[str, Sequence[int]] | None = None,
         normalization: Normalization | None = None,
         cache: Path | None = None,
     ) -> None:
@@ -67,6 +75,19 @@ class SpeechSource:
         self.normalization = normalization or feature_normalization(self.features("train"))
         facts = (frontend, self._augment, self.normalization)
         self.key = f"{dataset.key} {dumps_json(facts)}{' balanced' if self._balanced else ''}"
+        self._rejects = rejects or RejectSpec()
+        self.mined = mined or {}
+        self._sampler: RejectSampler | None = None
+        if dataset.sounds is not None:
+            self._sampler = RejectSampler(
+                dataset.sounds,
+                dataset.train,
+                labels=dataset.labels,
+                spec=self._rejects,
+                rate_hz=dataset.rate_hz,
+                mined=self.mined,
+            )
+            self.key += f" {dumps_json([self._rejects, self.mined])}"
 
     def epoch(
         self,
@@ -78,22 +99,56 @@ class SpeechSource:
         clips = self._dataset.train
         # a slice, not indices, if all are used: features stay a memory map of the cache
         chosen = balanced_places(clips.label, rng=rng) if self._balanced else slice(None)
-        if augments_clips(self._augment):
-            clean = self._augmented(clips.pcm, chosen, rng)
+        labels = clips.label[chosen]
+        if self._sampler is not None:
+            clean, labels = self._with_rejects(chosen, labels, rng)
+        elif augments_clips(self._augment):
+            clean = self._augmented(_blocks(clips.pcm, chosen), len(labels), rng)
         else:
             clean = self.features("train")[chosen]
         if colors(self._augment):
             clean = color_features(clean, self._augment, self._features.frontend, rng=rng)
         x = self._normalized(clean)
-        return mask_features(x, self._augment, rng=rng), clips.label[chosen]
+        return mask_features(x, self._augment, rng=rng), labels
+
+    def _with_rejects(
+        self,
+        chosen: NDArray[np.int64] | slice,
+        labels: NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> tuple[Floats, NDArray[np.int64]]:
+        """Augment the words and newly drawn windows of the reject classes alike."""
+        if self._sampler is None:
+            raise ValueError("the data set has no reject classes")
+        drawn = self._sampler.blocks(len(labels), rng=np.random.default_rng(rng.integers(2**63)))
+        found = [labels]
+
+        def blocks() -> Iterator[NDArray[np.int16]]:
+            yield from _blocks(self._dataset.train.pcm, chosen)
+            for pcm, own in drawn:
+                found.append(own)
+                yield pcm
+
+        total = len(labels) + self._sampler.size(len(labels))
+        clean = self._augmented(blocks(), total, rng)
+        return clean, np.concatenate(found)
 
     def validation(self) -> tuple[Floats, NDArray[np.int64]]:
         """Return features float32 (n, frames, features) and labels (n,) of the validation set."""
         return self.part("validation")
 
     def part(self, name: str) -> tuple[Floats, NDArray[np.int64]]:
-        """Return clean normalized features (n, frames, features) and labels (n,) of a set."""
-        return self._normalized(self.features(name)), self._dataset.parts[name].label
+        """Return clean normalized features (n, frames, features) and labels (n,) of a set.
+
+        Windows of reject classes follow the words, in the proportion of an epoch.
+        """
+        clean, labels = self.features(name), self._dataset.parts[name].label
+        if self._sampler is None:
+            return self._normalized(clean), labels
+        blocks = list(self._sampler.fixed(name, len(labels)))
+        own = np.concatenate([label for _, label in blocks])
+        more = self._cached(f"{name} rejects {self.key}", (pcm for pcm, _ in blocks))
+        return self._normalized(np.concatenate([clean, more])), np.concatenate([labels, own])
 
     def features(self, part: str) -> Floats:
         """Return clean features float32 (n, frames, features) of a set, not normalized, read-only.
@@ -101,10 +156,14 @@ class SpeechSource:
         Raises:
             OutputError: if the cache cannot be written.
         """
-        path = self._cache / "features" / f"{self._digest(part)}{SUFFIX}"
+        return self._cached(part, [self._dataset.parts[part].pcm])
+
+    def _cached(self, what: str, clips: Iterable[NDArray[np.int16]]) -> Floats:
+        """Compute the features of clips, in blocks, unless the cache has them."""
+        path = self._cache / "features" / f"{self._digest(what)}{SUFFIX}"
         cached = read_entry(path)
         if cached is None:
-            write_checked(path, [self._features.batch(self._dataset.parts[part].pcm)])
+            write_checked(path, map(self._features.batch, clips))
             cached = read_entry(path)
         if cached is None:
             raise OutputError(f"{path}: was written, but cannot be read back; is the disk failing?")
@@ -123,35 +182,47 @@ class SpeechSource:
         return digest.hexdigest()[:32]
 
     def _augmented(
-        self, pcm: NDArray[np.int16], chosen: NDArray[np.int64] | slice, rng: np.random.Generator
+        self, blocks: Iterable[NDArray[np.int16]], count: int, rng: np.random.Generator
     ) -> Floats:
+        """Augment blocks of clips (b, samples), ``count`` in all; return their features."""
+        samples = self._dataset.train.pcm.shape[1]
         noise = None
         if self._augment.noise_probability > 0:
-            noise = Noise(self._dataset.noise, pcm.shape[1], rng=rng)
+            noise = Noise(self._dataset.noise, samples, rng=rng)
         rooms = None
         if self._augment.room_probability > 0:
             rooms = Rooms(
-                pcm.shape[1],
+                samples,
                 rate_hz=self._dataset.rate_hz,
                 decay_s=self._augment.room_decay_s,
                 rng=rng,
             )
-        places = np.arange(len(pcm))[chosen]
-        out = np.empty((len(places), *self._features.frontend.shape), np.float32)
-        for start in range(0, len(places), BLOCK):
+        out = np.empty((count, *self._features.frontend.shape), np.float32)
+        start = 0
+        for block in blocks:
             sound = augment_clips(
-                pcm[places[start : start + BLOCK]],
+                block,
                 self._augment,
                 rate_hz=self._dataset.rate_hz,
                 noise=noise,
                 rng=rng,
                 rooms=rooms,
             )
-            out[start : start + BLOCK] = self._features.batch(sound)
+            out[start : start + len(block)] = self._features.batch(sound)
+            start += len(block)
         return out
 
     def _normalized(self, features: Floats) -> Floats:
         return normalized(features, self.normalization)
+
+
+def _blocks(
+    pcm: NDArray[np.int16], chosen: NDArray[np.int64] | slice
+) -> Iterator[NDArray[np.int16]]:
+    """Yield the chosen clips (b, samples) in blocks."""
+    places = np.arange(len(pcm))[chosen]
+    for start in range(0, len(places), BLOCK):
+        yield pcm[places[start : start + BLOCK]]
 
 
 def balanced_places(labels: NDArray[np.int64], *, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -1,12 +1,15 @@
 """``motefit kws``: classification of audio files."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import motefit
 from motefit.cli.output import out, print_json
+
+if TYPE_CHECKING:
+    from motefit.runtime.keyword_spotter import Classification
 
 
 def kws_command(
@@ -17,11 +20,19 @@ def kws_command(
     """Print the keyword in each audio file."""
     rows = []
     for path, heard in motefit.classify_files(model, audio):
-        rows.append({"file": str(path), "label": heard.label, "probability": heard.probability})
+        row = {"file": str(path), "label": heard.label, "probability": heard.probability}
+        rows.append({**row, "rejected": heard.rejected})
         if not as_json:
-            out.out(f"{heard.label:12s} {100 * heard.probability:6.2f} %  {path}")
+            out.out(f"{_shown(heard)}  {path}")
     if as_json:
         print_json(rows)
+
+
+def _shown(heard: "Classification") -> str:
+    """Format the word, or that there is none: ``no word (unknown 93 %)``."""
+    if heard.rejected:
+        return f"no word ({heard.label.strip('_')} {100 * heard.probability:.0f} %)"
+    return f"{heard.label:12s} {100 * heard.probability:6.2f} %"
 
 
 def add_to(app: typer.Typer) -> None:

@@ -39,7 +39,8 @@ class StreamingSettings:
             one over the number of labels, to 1.
         quietest_dbfs: assumed level of background noise, so that nothing is prominent in digital
             silence.
-        ignored: labels that are never reported, such as those of noise or other words.
+        ignored: labels that are never reported, such as a word that is not needed; reject classes
+            never are.
     """
 
     hop_ms: float = 100.0

@@ -8,6 +8,8 @@ arrives instead, and computes none twice. The result does not depend on how the 
 chunks.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,8 +74,12 @@ class StreamingSpotter:
             clip_samples=frontend.clip_samples,
             rate_hz=frontend.rate_hz,
         )
+        ignored = (*self.settings.ignored, *spotter.io.rejects)
         self._postprocessor = DetectionPostprocessor(
-            spotter.io.labels, self.settings, hop_s=self.hop_s, clip_s=frontend.seconds
+            spotter.io.labels,
+            replace(self.settings, ignored=ignored),
+            hop_s=self.hop_s,
+            clip_s=frontend.seconds,
         )
         self._pieces: list[Float32Array] = []
         self._waiting = self._hops = 0

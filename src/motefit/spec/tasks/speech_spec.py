@@ -8,7 +8,13 @@ from typing import Literal
 from motefit.spec.codec import check_fields
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
-from motefit.spec.metrics import RECALL_MIN, RECALL_PREFIX
+from motefit.spec.metrics import (
+    RECALL_MIN,
+    RECALL_PREFIX,
+    SILENCE_ANSWERED,
+    UNKNOWN_ANSWERED,
+    WORDS_REJECTED,
+)
 from motefit.spec.normalization import Normalization
 from motefit.spec.tasks import TaskSpec, register
 
@@ -19,6 +25,12 @@ UNKNOWN = "_unknown_"
 """Label of speech without any of the words."""
 SILENCE = "_silence_"
 """Label of sound without speech."""
+ANSWERED = {UNKNOWN: UNKNOWN_ANSWERED, SILENCE: SILENCE_ANSWERED}
+"""Reject classes in the order of labels, and the metric of each: the share taken for a word."""
+SYNTHETIC = "synthetic"
+"""Entry of ``unknown`` and ``silence``: sound that motefit synthesizes."""
+OTHER_WORDS = "other-words"
+"""Entry of ``unknown``: the folders next to the words that are not words of the recipe."""
 LISTED_SPLITS = ("published", "folds")
 """Splits that read published lists."""
 
@@ -48,7 +60,15 @@ class SpeechData:
             automatically.
         noise: folder of background noise, relative to the data folder; empty: found automatically,
             if there is one.
-        synthetic_clips: clips per word to synthesize if no data folder is given.
+        synthetic_clips: clips per word to synthesize if no data folder is given; also of the words
+            and of other speech for ``"synthetic"`` rejects.
+        unknown: other speech, which the model learns to reject: folders of recordings of any
+            length, searched with their sub-folders, absolute or relative to the data folder;
+            ``"other-words"``, all word folders that are not in ``words``; ``"synthetic"``,
+            sentences and words that sound like the recipe's, spoken by espeak-ng. Empty: no such
+            class.
+        silence: sound without speech, likewise: folders, or ``"synthetic"``, noise, hum, clicks,
+            tones and digital zero. Empty: no such class.
     """
 
     words: tuple[str, ...] = ()
@@ -62,6 +82,8 @@ class SpeechData:
     lists: str = ""
     noise: str = ""
     synthetic_clips: int = 200
+    unknown: tuple[str, ...] = ()
+    silence: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -90,6 +112,32 @@ class SpeechData:
             raise RecipeError(
                 f"synthetic_clips must be at least 10 per word, got {self.synthetic_clips}"
             )
+        _check_rejects(self)
+
+    @property
+    def sources(self) -> dict[str, tuple[str, ...]]:
+        """The entries of each reject class, by label; without empty ones."""
+        entries = {UNKNOWN: self.unknown, SILENCE: self.silence}
+        return {label: given for label, given in entries.items() if given}
+
+    @property
+    def rejects(self) -> tuple[str, ...]:
+        """Labels of the reject classes, in the order of the model's outputs."""
+        return tuple(self.sources)
+
+
+def _check_rejects(data: SpeechData) -> None:
+    for name, entries in (("unknown", data.unknown), ("silence", data.silence)):
+        if len(set(entries)) != len(entries) or not all(entries):
+            raise RecipeError(f"{name} must name different folders, got {list(entries)}")
+    if OTHER_WORDS in data.silence:
+        raise RecipeError(f'"{OTHER_WORDS}" is speech: give it in unknown, not in silence')
+    if OTHER_WORDS in data.unknown and not data.words:
+        raise RecipeError(
+            f'unknown = ["{OTHER_WORDS}"] needs words = [...], all others are rejected'
+        )
+    if clash := sorted(set(data.words) & set(data.rejects)):
+        raise RecipeError(f"{clash[0]} is the label of a reject class and cannot be a word")
 
 
 def _check_speaker(speaker: str, split: str) -> None:
@@ -162,7 +210,15 @@ class SpeechIO:
 
 def _metrics(data: SpeechData) -> tuple[str, ...]:
     words = data.words or ("<word>",)  # only the folder tells which words
-    return ("accuracy", "balanced_accuracy", RECALL_MIN, *(f"{RECALL_PREFIX}{w}" for w in words))
+    rejects = data.rejects
+    return (
+        "accuracy",
+        "balanced_accuracy",
+        RECALL_MIN,
+        *(f"{RECALL_PREFIX}{w}" for w in words),
+        *((WORDS_REJECTED,) if rejects else ()),
+        *(ANSWERED[label] for label in rejects),
+    )
 
 
 register(

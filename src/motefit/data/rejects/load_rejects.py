@@ -1,0 +1,227 @@
+"""Reject recordings as arrays: decoded once into the cache, without copies of clips of words."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from motefit.data.broken_files import broken_error
+from motefit.data.cache import SUFFIX, cache_folder, read_entry, write_checked
+from motefit.data.decode import decode_clip, file_bytes, fit_length
+from motefit.data.rejects.reject_folders import RejectFile
+from motefit.data.rejects.reject_plan import LEFT_OUT, RejectPlan
+from motefit.data.rejects.reject_sounds import RejectData, RejectSounds
+from motefit.data.splits import PARTS
+from motefit.spec.errors import DataError
+from motefit.spec.tasks.speech_spec import SpeechData
+
+_FORMAT = 1
+COPY_OF_WORD = "the samples of a clip of a word"
+COPY = "a copy of another recording"
+IN_CLOSED_LIST = "in the test list, which folds leave out"
+
+
+def load_rejects(  # noqa: PLR0913 - one keyword per thing a caller decides
+    plan: RejectPlan,
+    data: SpeechData,
+    *,
+    root: Path,
+    words: Collection[str],
+    rate_hz: int,
+    samples: int,
+    cache: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> RejectData:
+    """Decode the recordings of a plan, and leave out those that occur before.
+
+    Args:
+        plan: recordings and their sets.
+        data: the recipe's section.
+        root: of the words, named in errors.
+        words: digests of the clips of words in all sets.
+        rate_hz: rate of the result.
+        samples: of a clip.
+        cache: folder of the cache.
+        progress: called with files decoded and files in all; not called on a cache hit.
+
+    Raises:
+        DataError: for broken files, or a class without a recording in some set.
+        OutputError: if the cache cannot be written.
+    """
+    files = (*plan.files, *plan.spoken)
+    pcm, facts = _decoded(files, root, rate_hz, samples, cache, progress)
+    lengths = np.array(facts["lengths"], np.int64)
+    starts = np.cumsum(lengths) - lengths
+
+    def sounds(rows: Sequence[int]) -> RejectSounds:
+        chosen = np.array(rows, np.int64)
+        return RejectSounds(
+            pcm=pcm,
+            starts=starts[chosen],
+            lengths=lengths[chosen],
+            names=tuple(files[i].name for i in rows),
+            sources=tuple(files[i].source for i in rows),
+            speakers=tuple(files[i].speaker for i in rows),
+            digests=tuple(facts["digests"][i] for i in rows),
+        )
+
+    kept, dropped = _kept(plan, facts, words)
+    classes = {
+        label: {part: sounds([i for i in kept[part] if files[i].label == label]) for part in PARTS}
+        for label in data.rejects
+    }
+    _require_all(classes, data, root)
+    chosen = [(files[i].label, part, files[i].name, i) for part in PARTS for i in kept[part]]
+    spoken = range(len(plan.files), len(files))
+    chosen += [(files[i].label, "", files[i].name, i) for i in spoken]
+    content = [[*names, facts["wholes"][i]] for *names, i in chosen]
+    return RejectData(
+        classes=classes,
+        spoken=sounds(spoken) if plan.spoken else None,
+        key=hashlib.sha256(json.dumps(content).encode()).hexdigest(),
+        taken=_taken(classes, plan.listed, rate_hz),
+        dropped=dropped,
+    )
+
+
+def _kept(
+    plan: RejectPlan, facts: Mapping[str, Any], words: Collection[str]
+) -> tuple[dict[str, list[int]], dict[str, int]]:
+    """Return the rows used in each set, and the number of others by reason."""
+    held, seen, dropped = set(words), set[str](), Counter[str]()
+    kept: dict[str, list[int]] = {part: [] for part in PARTS}
+    for part in (*PARTS, LEFT_OUT):
+        for row in (i for i, home in enumerate(plan.parts) if home == part):
+            whole, sound = facts["wholes"][row], not facts["zero"][row]
+            if part == LEFT_OUT:
+                dropped[IN_CLOSED_LIST] += 1
+            elif facts["digests"][row] in held and sound:
+                dropped[COPY_OF_WORD] += 1
+            elif whole in seen and sound:
+                dropped[COPY] += 1
+            else:
+                seen.add(whole)
+                kept[part].append(row)
+    return kept, dict(sorted(dropped.items()))
+
+
+def _require_all(
+    classes: Mapping[str, Mapping[str, RejectSounds]], data: SpeechData, root: Path
+) -> None:
+    for label, parts in classes.items():
+        empty = [part for part, sounds in parts.items() if not len(sounds)]
+        if empty:
+            count = sum(map(len, parts.values()))
+            raise DataError(
+                f"{root}: {label} has no recording in the {' and the '.join(empty)} set: whole "
+                f"recordings and speakers are split, and {', '.join(data.sources[label])} has "
+                f"{count} recordings in all; add recordings or speakers, or the entry "
+                '"synthetic"'
+            )
+
+
+def _taken(
+    classes: Mapping[str, Mapping[str, RejectSounds]], listed: frozenset[str], rate_hz: int
+) -> tuple[str, ...]:
+    """Describe the recordings of each class and entry, one sentence each."""
+    sentences = []
+    for label, parts in classes.items():
+        for source in dict.fromkeys(s for sounds in parts.values() for s in sounds.sources):
+            own = {
+                part: [i for i, s in enumerate(sounds.sources) if s == source]
+                for part, sounds in parts.items()
+            }
+            voices = [parts[part].speakers[i] for part, rows in own.items() for i in rows]
+            seconds = sum(int(parts[p].lengths[rows].sum()) for p, rows in own.items()) / rate_hz
+            known = len(set(voices) - {None})
+            names = [parts[part].names[i] for part, rows in own.items() for i in rows]
+            how = "by recording (speakers unknown)"
+            if listed.issuperset(names):
+                how = "by the published lists"
+            elif None not in voices:
+                how = f"by {known} speakers"
+            elif known:
+                how = f"by {known} speakers, and by recording where the speaker is unknown"
+            counts = ", ".join(f"{part} {len(rows)}" for part, rows in own.items())
+            sentences.append(
+                f"{label} of {source}: {len(voices)} recordings, {seconds / 60:.1f} minutes, split "
+                f"{how}: {counts}"
+            )
+    return tuple(sentences)
+
+
+def _decoded(
+    files: Sequence[RejectFile],
+    root: Path,
+    rate_hz: int,
+    samples: int,
+    cache: Path | None,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[npt.NDArray[np.int16], Mapping[str, Any]]:
+    digests = [hashlib.sha256(file_bytes(file.path)).hexdigest() for file in files]
+    content = json.dumps(["rejects", _FORMAT, rate_hz, samples, digests])
+    key = hashlib.sha256(content.encode()).hexdigest()[:32]
+    entry = cache_folder(cache) / "speech" / f"{key}{SUFFIX}"
+    opened = read_entry(entry)
+    if opened is None:
+        builder = _SoundBuilder([file.path for file in files], root, rate_hz, samples, progress)
+        write_checked(entry, builder.blocks(), builder.facts)
+        opened = read_entry(entry)
+    if opened is None:
+        raise DataError(f"{entry}: was written, but cannot be read back; is the disk failing?")
+    return opened
+
+
+class _SoundBuilder:
+    """Decodes all recordings in order and collects facts of each."""
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        root: Path,
+        rate_hz: int,
+        samples: int,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self._paths, self._root, self._progress = paths, root, progress
+        self._rate_hz, self._samples = rate_hz, samples
+        self._facts: dict[str, list[object]] = {
+            "lengths": [], "digests": [], "wholes": [], "zero": []
+        }  # fmt: skip
+
+    def blocks(self) -> Iterator[npt.NDArray[np.int16]]:
+        """Decode; find every broken file before raising.
+
+        Yields:
+            int16 samples of one whole recording.
+        """
+        problems: list[str] = []
+        for done, path in enumerate(self._paths):
+            if self._progress and done % 50 == 0:
+                self._progress(done, len(self._paths))
+            try:
+                pcm = decode_clip(path, rate_hz=self._rate_hz).pcm
+            except DataError as error:
+                problems.append(str(error))
+                continue
+            start = fit_length(pcm, self._samples)
+            self._facts["lengths"].append(len(pcm))
+            self._facts["digests"].append(_digest(start))
+            self._facts["wholes"].append(_digest(pcm if len(pcm) > self._samples else start))
+            self._facts["zero"].append(not pcm.any())
+            if not problems:
+                yield pcm
+        if problems:
+            raise broken_error(self._root, problems, len(self._paths))
+
+    def facts(self) -> Mapping[str, object]:
+        return self._facts
+
+
+def _digest(pcm: npt.NDArray[np.int16]) -> str:
+    return hashlib.sha256(pcm.astype("<i2").tobytes()).hexdigest()

@@ -1,0 +1,112 @@
+"""A model with reject classes from recipe to bundle, and what kws and listen say about them."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+import motefit
+from motefit.runtime.bundle import load_bundle
+from motefit.runtime.keyword_spotter import KeywordSpotter
+from motefit.spec.tasks.speech_spec import SILENCE, UNKNOWN
+
+RATE_HZ = 8000
+RECIPE = """
+task = "keyword-spotting"
+[data]
+words = ["low", "high"]
+unknown = ["talk", "other-words"]
+silence = ["synthetic"]
+[frontend]
+rate_hz = 8000
+frame_length = 256
+frame_step = 256
+mel_bins = 12
+lower_hz = 100
+upper_hz = 3800
+coefficients = 0
+[model]
+family = "dscnn"
+width = 8
+blocks = 1
+[train]
+epochs = 6
+batch_size = 16
+learning_rate = 0.03
+[train.rejects]
+unknown = 2.0
+mining_rounds = 1
+[budget]
+accuracy = ">= 60 %"
+unknown_answered = "<= 60 %"
+[search]
+repeats = 1
+"""
+
+
+def tone(hz, seconds, rng):
+    """Synthesize a tone near a frequency that sways a little, in noise, int16."""
+    count = int(seconds * RATE_HZ)
+    sway = rng.uniform(0.95, 1.05) * hz * (1 + 0.05 * np.sin(np.arange(count) / 900))
+    wave = rng.uniform(0.1, 0.5) * np.sin(2 * np.pi * np.cumsum(sway) / RATE_HZ)
+    return np.asarray((wave + rng.normal(0, 0.02, count)) * 32767, np.int16)
+
+
+def write(path, samples):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, samples, RATE_HZ)
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory):
+    """Return the data and the bundle of a model that rejects a third tone."""
+    folder, rng = tmp_path_factory.mktemp("live"), np.random.default_rng(3)
+    data, recipe = folder / "tones", folder / "tiny-live.toml"
+    recipe.write_text(RECIPE)
+    for number in range(16):
+        for word, hz in {"low": 400, "high": 1500, "other": 2800}.items():
+            write(data / word / f"s{number:02d}_nohash_0.wav", tone(hz, 1.0, rng))
+    for number in range(6):
+        write(data / "talk" / f"{number}.wav", tone(2800, 4.3, rng))
+    result = motefit.fit(recipe, data=data, out=folder / "run", workers=1, progress="quiet")
+    return data, result.main.bundle
+
+
+def test_the_card_counts_what_is_rejected_and_what_is_answered(live, invoke):
+    data, bundle = live
+    card = load_bundle(bundle).card
+    assert (card.io.labels, card.io.rejects) == (
+        ("high", "low", UNKNOWN, SILENCE),
+        (UNKNOWN, SILENCE),
+    )
+    counts = card.evidence["rejects"]
+    rows = np.array(card.evidence["accuracy"]["confusion"])
+    assert rows.shape == (4, 4)
+    for row, label in ((2, UNKNOWN), (3, SILENCE)):
+        answered = counts["answered"][label]
+        assert (rows[row].sum(), rows[row, :2].sum()) == (answered["n"], answered["count"])
+        name = label.strip("_")
+        assert card.facts[f"{name}_answered"] == answered["count"] / answered["n"]
+    assert rows[:2].sum() == counts["words"]["n"] == card.evidence["accuracy"]["n"]
+    assert rows[:2, 2:].sum() == counts["words"]["count"]
+    assert set(counts["sources"][UNKNOWN]) == {"talk", "other-words"}
+    assert any("_unknown_ of talk" in note for note in card.evidence["data"]["notes"])
+    checked = invoke("check", bundle, "--data", data, "--json", "--out", data.parent / "check")
+    assert json.loads(checked.stdout)["met"], checked.output
+
+
+def test_kws_and_listen_do_not_report_a_reject_class_as_a_word(live, invoke, tmp_path):
+    data, bundle = live
+    files = [data / "low" / "s00_nohash_0.wav", data / "talk" / "0.wav"]
+    low, other = json.loads(invoke("kws", bundle, *files, "--json").stdout)
+    assert (low["label"], low["rejected"]) == ("low", False)
+    assert (other["label"], other["rejected"]) == (UNKNOWN, True)
+    assert "no word (unknown " in invoke("kws", bundle, *files).stdout
+    found = KeywordSpotter.load(bundle).classify(tone(2800, 1.0, np.random.default_rng(8)), RATE_HZ)
+    assert (found.word, found.rejected) == (None, True)
+    silence = np.zeros(RATE_HZ, np.int16)
+    talk = np.concatenate([silence, tone(2800, 1.0, np.random.default_rng(9)), silence, silence])
+    write(tmp_path / "stream.wav", talk)
+    heard = invoke("listen", bundle, "--input", tmp_path / "stream.wav", "--json").stdout
+    assert heard == ""
