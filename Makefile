@@ -19,14 +19,16 @@ demo: $(STAMP)
 
 # one process more than cores: tests that wait leave the cores to others
 WORKERS := $(shell expr $$(nproc) + 1)
+# every process of the tests would compile what the last one did where the environment forbids caches
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	$(PYTEST) -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # The slow proofs: before a release, and after changing what they prove.
 proof: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m proof $(PYTEST_ARGS)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "hypothesis and not proof" \
+	$(PYTEST) -n auto --dist worksteal -m proof $(PYTEST_ARGS)
+	$(PYTEST) -n auto --dist worksteal -m "hypothesis and not proof" \
 	  --hypothesis-profile proof $(PYTEST_ARGS)
 	$(BIN)/python tools/equal_bytes.py --emulate Haswell-noTSX
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from motefit.report import render
 from motefit.report.render import render_report, write_report
 from motefit.report.report_facts import ReportFacts
 from motefit.report.sections import sections
@@ -247,5 +248,6 @@ def test_folder_that_is_a_file_is_named(tmp_path: Path, words: ReportFacts) -> N
 
 def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, words: ReportFacts) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
+    render._environment.cache_clear()
     with pytest.raises(MissingExtraError, match=r"motefit\[report\]"):
         render_report(words)

@@ -90,10 +90,16 @@ def stored_run(name: str) -> dict:
     }
 
 
+@pytest.fixture(scope="module")
+def nothing(tmp_path_factory):
+    """The table before anything has run."""
+    return collect(tmp_path_factory.mktemp("empty"), {})
+
+
 @pytest.fixture
-def stored(tmp_path, latency):
+def stored(nothing, latency):
     """A table without runs on disk, with R2's two sides and their latencies."""
-    table = copy.deepcopy(collect(tmp_path / "empty", {}))
+    table = copy.deepcopy(nothing)
     for name in ("R2.final", "R4.final"):
         table["rows"][name]["run"] = stored_run(name)
     table["answers"]["yes-no"] = stored_run("yes-no")
@@ -227,9 +233,8 @@ def test_the_verdict_is_by_25th_percentiles(stored, tmp_path):
     )
 
 
-def test_missing_measurements_are_reported_as_such(tmp_path):
-    table = collect(tmp_path, {})
-    text = section(table)
+def test_missing_measurements_are_reported_as_such(nothing):
+    text = section(nothing)
     assert "Not measured yet" in text
     assert "- 2020: not measured.\n" in text
     rows = re.findall(r"^\| `R.*$", text, re.MULTILINE)

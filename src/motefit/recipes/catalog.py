@@ -1,6 +1,7 @@
 """Catalog of the shipped recipes, the recipes of the published systems, and recipe files."""
 
 import tomllib
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
 
 
+@cache
 def recipe_names() -> tuple[str, ...]:
     """List the names of the shipped recipes, sorted."""
     folder = resources.files("motefit") / "recipes"
@@ -35,7 +37,7 @@ def find_recipe(recipe: str | Path | Recipe) -> Recipe:
         return recipe
     name, names, published = str(recipe), recipe_names(), published_names()
     if name in names or name in published:
-        return Recipe.from_table(recipe_table(name), name=name)
+        return _known(name)
     path = Path(name)
     if path.is_file():
         return Recipe.load(path)
@@ -46,6 +48,11 @@ def find_recipe(recipe: str | Path | Recipe) -> Recipe:
         f"there is no recipe {name!r}{hint}; shipped: {', '.join(names)}, and those listed by "
         "motefit recipes --published; or give the path of a .toml file"
     )
+
+
+@cache
+def _known(name: str) -> Recipe:
+    return Recipe.from_table(recipe_table(name), name=name)
 
 
 def recipe_text(name: str) -> str:

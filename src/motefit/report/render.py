@@ -1,5 +1,6 @@
 """Rendering of facts to one self-contained page."""
 
+import functools
 import importlib.resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ def write_report(path: Path, facts: ReportFacts) -> None:
     write_atomic(path, render_report(facts))
 
 
+@functools.cache
 def _environment() -> "Environment":
     try:
         from jinja2 import Environment, FunctionLoader, StrictUndefined  # noqa: PLC0415  # an extra

@@ -192,7 +192,7 @@ def _certificates(
     if any(name.startswith(TIMING_PREFIX) and name != SAVING for name in budget.metrics):
         if before.get("models") == models:
             timed = before["timed"]
-        elif models.keys() <= bundles.keys():
+        elif models and models.keys() <= bundles.keys():
             timed = timed_together(bundles)
     percent = saved.get("percent", {})
     facts = {
