@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test proof lint bench arm docs lock clean
+.PHONY: demo test proof lint bench arm docs dist lock clean
 
 $(STAMP): requirements/lock.txt pyproject.toml
 	$(PYTHON) tools/check_python.py
@@ -64,6 +64,9 @@ docs: $(STAMP)
 	$(BIN)/python tools/cli_reference.py
 	$(BIN)/python tools/api_reference.py
 	$(BIN)/python tools/recipe_reference.py
+
+dist: $(STAMP)
+	$(BIN)/python tools/build_dist.py
 
 lock:
 	$(PYTHON) tools/lock.py

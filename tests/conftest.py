@@ -1,13 +1,11 @@
 """Fixtures shared by all tests."""
 
 import builtins
+import fcntl
 import hashlib
 import io
 import os
-import shutil
 import signal
-import subprocess
-import sys
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import distributions
 import pytest
 from hypothesis import settings
 
@@ -42,23 +41,24 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Python of a new environment with motefit's base install; downloads its four packages.
+def distribution(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Paths of the sdist and the wheel, built once for all processes of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "distribution"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not list(folder.glob("*.whl")):
+            distributions.build(folder)
+    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return sdist, wheel
 
-    Installed from a copy, so that the checkout stays as it is.
-    """
+
+@pytest.fixture(scope="session")
+def clean_python(tmp_path_factory: pytest.TempPathFactory, distribution: tuple[Path, Path]) -> Path:
+    """Python of a new environment with motefit's wheel and the packages that it needs."""
     folder = tmp_path_factory.mktemp("clean")
-    copy = folder / "project"
-    skip = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    shutil.copytree(ROOT / "src", copy / "src", ignore=skip)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        if (ROOT / name).is_file():
-            shutil.copy(ROOT / name, copy / name)
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    python = folder / "venv" / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", copy]
-    subprocess.run(install, check=True)
-    return python
+    return distributions.install(distribution[1], folder)
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,8 @@ def render() -> str:
         lines = [f"## `{name}`", "", inspect.getdoc(function) or "", "", f"    {usage}", ""]
         lines += ["| argument or option | default | meaning |", "|---|---|---|"]
         lines += [f"| `{_cell(p.name)}` | {p.default} | {_cell(p.meaning)} |" for p in parameters]
+        shown = getattr(inspect.getmodule(function), "EXAMPLES", "").splitlines()[2:]
+        lines += ["", "Examples:", "", *(f"    {line.strip()}" for line in shown)] if shown else []
         parts.append("\n".join([*lines, ""]))
     return "\n".join(parts)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from motefit.api.predict import classify_files
     from motefit.api.reproduction import reproduce_published
     from motefit.api.runs import can_resume, fit, resume
+    from motefit.api.shipped_models import ShippedModel, ShippedModels, shipped_models
     from motefit.api.shrinking import ShrinkResult, shrink
     from motefit.api.studies import (
         NoStudyError,
@@ -110,6 +111,11 @@ _HOMES = {
         "can_resume",
         "fit",
         "resume",
+    ),
+    "api.shipped_models": (
+        "ShippedModel",
+        "ShippedModels",
+        "shipped_models",
     ),
     "api.shrinking": (
         "ShrinkResult",
@@ -215,6 +221,8 @@ __all__ = [
     "RecipeError",
     "Release",
     "Reproduced",
+    "ShippedModel",
+    "ShippedModels",
     "ShrinkResult",
     "StreamingExport",
     "SynthReport",
@@ -251,6 +259,7 @@ __all__ = [
     "recipe_text",
     "reproduce_published",
     "resume",
+    "shipped_models",
     "shrink",
     "studies_table",
     "study_summary",

@@ -7,8 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from motefit.data.synth.sound import write_wav
 from motefit.runtime import write_bundle
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +36,11 @@ assert forecaster.predict(np.ones((6, 3))).shape == (3, 2)
 """
     + REPORT
 )
+SHIPPED = """
+import json, motefit, numpy as np
+assert motefit.load("climate-6").predict(np.ones((6, 2))).shape == (6, 2)
+print(json.dumps(motefit.model_names()))
+"""
 
 
 @pytest.fixture
@@ -89,15 +96,17 @@ def test_the_import_costs_little_compared_with_numpy_and_litert():
 
 
 @pytest.mark.slow
-@pytest.mark.network
-def test_a_base_install_in_a_clean_environment_runs_both_tasks(bundles, clean_python):
-    installed = _loaded(
-        clean_python,
-        "import importlib.util as u, json;"
-        "print(json.dumps([n for n in ('torch', 'soundfile', 'jinja2') if u.find_spec(n)]))",
-        [],
-        path="",
-    )
-    assert installed == []
+def test_the_wheel_alone_runs_both_tasks_and_the_shipped_models(bundles, clean_python, tmp_path):
+    code = "import importlib.util as u, json; print(json.dumps([n for n in {} if u.find_spec(n)]))"
+    extras = ("torch", "soundfile", "jinja2", "optuna")
+    assert _loaded(clean_python, code.format(extras), [], path="") == []
     device = _loaded(clean_python, DEVICE, bundles, path="")
     _assert_closed(device, _loaded(clean_python, ALONE, [], path=""))
+    assert set(_loaded(clean_python, SHIPPED, [], path="")) >= {"up-down", "climate-6"}
+    write_wav(tmp_path / "clip.wav", np.zeros(16_000, np.int16), 16_000)
+    command = [clean_python.with_name("motefit"), "kws", "up-down", "clip.wav", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert row["file"] == "clip.wav"
+    assert row["label"] in {"up", "down"}

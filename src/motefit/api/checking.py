@@ -6,7 +6,7 @@ from motefit.api.progress_display import Progress, open_progress
 from motefit.certify.check import CheckResult
 from motefit.certify.check import check as measure_again
 from motefit.recipes.catalog import find_recipe
-from motefit.runtime.zoo import find_model
+from motefit.runtime.zoo import find_model, output_path
 from motefit.spec.recipe import Recipe
 
 
@@ -33,7 +33,8 @@ def check(
             the recipe.
         recipe: recipe whose budget and [data] section replace the card's, by name, path or as a
             Recipe; for a file without a card its front end is used too.
-        out: folder for certificate and report; None: ``<model>-check`` beside the model.
+        out: folder for certificate and report; None: ``<model>-check`` beside the model, or
+            here for a shipped model.
         whole: score all windows of a file, not only its last part; for forecasters.
         progress: how progress is shown, see :func:`motefit.fit`.
 
@@ -45,12 +46,13 @@ def check(
         DataError: if the data cannot be used.
         RecipeError: if the recipe is for another task than the model.
     """
+    path = find_model(model)
     with open_progress(progress) as listener:
         return measure_again(
-            find_model(model),
+            path,
             None if data is None else Path(data),
             recipe=None if recipe is None else find_recipe(recipe),
-            out=None if out is None else Path(out),
+            out=output_path(path, "-check") if out is None else Path(out),
             whole=whole,
             listener=listener,
         )

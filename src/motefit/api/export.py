@@ -6,7 +6,7 @@ from typing import Literal
 from motefit.api.progress_display import Progress, open_progress
 from motefit.exporting.in_graph import InGraphExport, export_in_graph
 from motefit.exporting.streaming import StreamingExport, export_streaming
-from motefit.runtime.zoo import find_model
+from motefit.runtime.zoo import find_model, output_path
 from motefit.spec.errors import RecipeError
 
 SUFFIXES = {"in-graph": "in-graph", "streaming": "stream"}
@@ -45,7 +45,7 @@ def export(
     if form not in SUFFIXES:
         raise RecipeError(f"the form must be one of {', '.join(SUFFIXES)}, got {form!r}")
     path = find_model(model)
-    target = path.with_name(f"{path.stem}.{SUFFIXES[form]}.zip") if out is None else Path(out)
+    target = output_path(path, f".{SUFFIXES[form]}.zip") if out is None else Path(out)
     folder = None if data is None else Path(data)
     with open_progress(progress) as listener:
         if form == "streaming":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motefit.runtime.zoo import find_model
+from motefit.runtime.zoo import find_model, output_path
 from motefit.spec.errors import ModelFileError
 from motefit.spec.files import write_atomic
 from motefit.spec.tables import Item, Printable, ResultTable
@@ -105,7 +105,7 @@ def shrink(
     after = drop_unread(
         before, file.tables, keep_signatures=keep_signatures, keep_metadata=keep_metadata
     )
-    target = path.with_name(f"{path.stem}.min.tflite") if out is None else Path(out)
+    target = output_path(path, ".min.tflite") if out is None else Path(out)
     proof = None
     if len(after) < len(before):
         proof = check_equivalence(before, after, n=inputs, rng=np.random.default_rng(SEED))

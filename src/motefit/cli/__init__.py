@@ -21,6 +21,22 @@ def main() -> None:
         sys.exit(2)
     try:
         app(prog_name="motefit")
+    except SystemExit as end:
+        if not _is_unread(end):
+            raise
+    except BrokenPipeError:
+        return
     except Exception:  # noqa: BLE001 - shows any traceback in full
         traceback.print_exc()
         sys.exit(FAULT)
+
+
+def _is_unread(end: SystemExit) -> bool:
+    """Return whether a program ends because nobody reads its output any more."""
+    from motefit.cli.output import silence  # noqa: PLC0415 - see above
+
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence()
+    return isinstance(end.__context__, BrokenPipeError)

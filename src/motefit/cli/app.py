@@ -9,16 +9,45 @@ from typer.core import TyperGroup
 
 from motefit import __version__
 from motefit.cli import commands
-from motefit.cli.output import INTERRUPTED, MISTAKE, fail
-from motefit.spec.errors import MotefitError
+from motefit.cli.output import INTERRUPTED, MISTAKE, examples, fail
+from motefit.spec.codec import nearest
+from motefit.spec.errors import MotefitError, RecipeError
 
 SUFFIX = "_command"
+PANELS = {
+    "Use a model": ("zoo", "kws", "listen", "forecast"),
+    "Make a model": ("recipes", "data", "fit", "study", "dashboard"),
+    "Measure a model": ("check", "inspect", "latency", "bench"),
+    "Convert a model": ("export", "shrink"),
+}
+"""Groups of commands in the help, in the order they are needed; all others follow by name."""
+OTHERS = "More"
+MEANT = {
+    "build": "fit", "train": "fit", "learn": "fit", "tune": "fit", "search": "fit",
+    "predict": "kws or forecast", "infer": "kws or forecast", "run": "kws or forecast",
+    "classify": "kws", "recognize": "kws", "spot": "kws", "stream": "listen", "mic": "listen",
+    "test": "check", "eval": "check", "evaluate": "check", "verify": "check", "certify": "check",
+    "validate": "check", "models": "zoo", "list": "zoo or recipes", "info": "inspect",
+    "show": "inspect", "time": "latency or bench", "benchmark": "bench", "profile": "bench",
+    "convert": "export", "compress": "shrink", "optimize": "shrink", "synth": "data synth",
+    "audit": "data audit", "fetch": "data fetch", "download": "data fetch",
+    "ui": "dashboard", "help": "--help", "version": "--version",
+}  # fmt: skip
+"""Names that other programs give to these commands."""
+EXAMPLES = examples(
+    "motefit kws up-down clip.wav           which word is it?",
+    "motefit forecast climate-6 today.csv   the next hour",
+    "motefit fit quickstart                 synthetic speech to a certificate",
+    "motefit fit up-down --data FOLDER      from clips, one folder per word",
+)
 
 
 def command_names() -> list[str]:
-    """List the names of all commands, which are those of their files."""
+    """List the names of all commands, which are those of their files, in the order of the help."""
     found = (module.name for module in pkgutil.iter_modules(commands.__path__))
-    return sorted(name.removesuffix(SUFFIX) for name in found)
+    names = sorted(name.removesuffix(SUFFIX) for name in found)
+    grouped = [name for panel in PANELS.values() for name in panel if name in names]
+    return grouped + [name for name in names if name not in grouped]
 
 
 def load_command(app: typer.Typer, name: str) -> None:
@@ -43,7 +72,19 @@ class Application(TyperGroup):
             return super().get_command(ctx, cmd_name)
         app = typer.Typer(add_completion=False)
         load_command(app, cmd_name)
-        return typer.main.get_group(app).get_command(ctx, cmd_name)
+        command: Any = typer.main.get_group(app).get_command(ctx, cmd_name)
+        panels = (panel for panel, names in PANELS.items() if cmd_name in names)
+        command.rich_help_panel = next(panels, OTHERS)
+        return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as above
+        """Find the command; of one that does not exist, name the nearest."""
+        name = args[0]
+        if not name.startswith("-") and name not in self.list_commands(ctx):
+            hint = f" (did you mean {MEANT[name]}?)" if name in MEANT else ""
+            hint = hint or nearest(name, command_names())
+            raise RecipeError(f"there is no command {name!r}{hint}; motefit --help lists all")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - click's, or typer's own copy of click
         """Run the command, with errors mapped to exit codes."""
@@ -63,6 +104,7 @@ app = typer.Typer(
     help="Train the smallest model that fits a sensor node, and prove it on the bytes it ships.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -1,7 +1,9 @@
 """Output of the commands: text for people, JSON for programs."""
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
@@ -13,8 +15,8 @@ from motefit.spec.codec import dumps_json, encode
 from motefit.spec.tables import Item, Printable, ResultTable, Style, Styled, Text, parts
 
 __all__ = [
-    "INTERRUPTED", "MISTAKE", "encode", "err", "escape", "fail", "given", "listed", "out",
-    "print_json", "show", "tell",
+    "INTERRUPTED", "MISTAKE", "encode", "err", "escape", "examples", "fail", "given", "listed",
+    "out", "print_json", "show", "silence", "tell",
 ]  # fmt: skip
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -31,24 +33,51 @@ COLORS: Mapping[Style, str] = {
     "strong": "bold",
 }
 
+
+def silence() -> None:
+    """Discard what is still printed: the reader closed the pipe, which is no error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Output(Console):
+    """Console on standard output that leaves a closed pipe to its caller."""
+
+    def on_broken_pipe(self) -> None:
+        """Discard the rest.
+
+        Raises:
+            BrokenPipeError: always; :func:`motefit.cli.main` ends the program without an error.
+        """
+        silence()
+        raise BrokenPipeError
+
+
 err = Console(stderr=True, highlight=False, emoji=False)
-out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
+out = Output(highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
 
 
 def show(result: Printable | Iterable[Item]) -> None:
-    """Print a result on standard output, in color if the terminal supports it."""
-    for item in result.content() if isinstance(result, Printable) else result:
-        if isinstance(item, ResultTable):
-            out.print(_rich_table(item))
-        else:
-            out.print(_rich_text(item), soft_wrap=True)
+    """Print a result on standard output, in color if the terminal supports it.
+
+    If nobody reads it, the command still ends with its own exit code.
+    """
+    with suppress(BrokenPipeError):
+        for item in result.content() if isinstance(result, Printable) else result:
+            if isinstance(item, ResultTable):
+                out.print(_rich_table(item))
+            else:
+                out.print(_rich_text(item), soft_wrap=True)
 
 
 def _rich_table(table: ResultTable) -> RichTable:
     made = RichTable(box=None, pad_edge=False, title=table.title or None, title_justify="left")
     for title, side in zip(table.titles, table.align, strict=True):
+        number = side == "r"  # never broken: texts give way in a narrow terminal
         made.add_column(
-            _rich_text(title), justify="right" if side == "r" else "left", overflow="fold"
+            _rich_text(title),
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=number,
         )
     for row in table.rows:
         made.add_row(*map(_rich_text, row))
@@ -71,6 +100,15 @@ def given(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - options of any co
     return {name: value for name, value in options.items() if value is not None}
 
 
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: commands to copy, one a line.
+
+    >>> examples("motefit zoo").splitlines()[1:]
+    ['Examples:', '  motefit zoo']
+    """
+    return "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in lines)])
+
+
 def listed(text: str) -> tuple[str, ...]:
     """Split a comma-separated list.
 
@@ -82,7 +120,11 @@ def listed(text: str) -> tuple[str, ...]:
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever dumps_json takes
     """Write one JSON document to standard output, and nothing else."""
-    sys.stdout.write(dumps_json(value))
+    try:
+        sys.stdout.write(dumps_json(value))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence()
 
 
 def fail(text: str) -> None:

@@ -140,7 +140,7 @@ def _decode_wav(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], in
     """Decode as :func:`_decode`, with the standard library."""
     if content[:4] != b"RIFF":
         raise MissingExtraError(
-            "soundfile", "train", f"reading {path.name}, which is not a WAV file,"
+            "soundfile", "audio", f"reading {path.name}, which is not a WAV file,"
         )
     samples, rate_hz = read_wav(path)
     if samples.dtype == np.int16:

@@ -1,12 +1,14 @@
-"""Models shipped with motefit, by name: in the package, or in the zoo folder of a checkout."""
+"""Models shipped with motefit, by name.
+
+Their folder is part of the package; in a checkout it is a link to ``zoo`` at the root.
+"""
 
 from pathlib import Path
 
 from motefit.spec.codec import nearest
 from motefit.spec.errors import ModelFileError
 
-PACKAGE = Path(__file__).resolve().parents[1]
-FOLDERS = (PACKAGE / "zoo", PACKAGE.parents[1] / "zoo")
+FOLDER = Path(__file__).resolve().parents[1] / "zoo"
 
 
 def model_names() -> tuple[str, ...]:
@@ -34,16 +36,32 @@ def find_model(model: str | Path) -> Path:
             nearest one.
     """
     path, shipped = Path(model), _shipped()
-    if path.suffix or len(path.parts) != 1 or path.exists():
+    if len(path.parts) != 1 or path.is_file():
         return path
-    if path.name not in shipped:
-        known = f"shipped: {', '.join(sorted(shipped))}" if shipped else "none are shipped here"
-        raise ModelFileError(
-            f"there is no model {path.name!r}{nearest(path.name, shipped)}; {known}; or give the "
-            "path of a bundle (.zip) or .tflite file"
-        )
-    return shipped[path.name]
+    if not path.suffix and path.name in shipped:
+        return shipped[path.name]
+    hint = nearest(path.stem, shipped)
+    if path.suffix and not hint:
+        return path
+    what = "file" if path.suffix else "model"
+    raise ModelFileError(
+        f"there is no {what} {path.name!r}{hint}; shipped models, by name: "
+        f"{', '.join(sorted(shipped)) or 'none'}; or give the path of a bundle (.zip) or .tflite "
+        "file"
+    )
+
+
+def output_path(model: Path, ending: str) -> Path:
+    """Return where a result of a model goes by default: beside it; of a shipped model, here.
+
+    >>> print(output_path(Path("my/model.zip"), "-check"))
+    my/model-check
+    >>> print(output_path(find_model("yes-no"), ".min.tflite"))
+    yes-no.min.tflite
+    """
+    folder = Path() if model.parent == FOLDER else model.parent
+    return folder / f"{model.stem}{ending}"
 
 
 def _shipped() -> dict[str, Path]:
-    return {path.stem: path for folder in FOLDERS for path in folder.glob("*.zip")}
+    return {path.stem: path for path in FOLDER.glob("*.zip")}

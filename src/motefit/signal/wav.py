@@ -63,6 +63,6 @@ def _not_wav(path: Path, reason: str) -> str:
     if mark in COMPRESSED:
         return (
             f"{path} is {COMPRESSED[mark]}; the device runtime reads PCM WAV "
-            "only: convert it, or install the extra: pip install 'motefit[train]'"
+            "only: convert it, or install the extra: pip install 'motefit[audio]'"
         )
     return f"{path} is not a PCM WAV file: {reason}"

@@ -133,3 +133,35 @@ def format_value(name: str, value: float) -> str:
     if unit == "count":
         return f"{round(value):,}".replace(",", " ")
     return f"{value:.4g}"
+
+
+TITLES = {
+    "size.tflite_bytes": "bytes",
+    "size.zip_bytes": "zip bytes",
+    "latency.total_ms": "ms",
+    "macs": "MACs",
+}
+"""Titles of the columns of the usual costs."""
+
+
+def column_title(name: str) -> str:
+    """Return the title of a metric's column in a table.
+
+    >>> column_title("size.zip_bytes"), column_title("mae.T (degC)"), column_title("recall.up")
+    ('zip bytes', 'T (degC)', 'recall.up')
+    """
+    return TITLES.get(name, name.removeprefix(MAE_PREFIX))
+
+
+def column_value(name: str, value: float) -> str:
+    """Format a value for a column whose title says its unit; a percentage keeps its sign.
+
+    >>> column_value("size.tflite_bytes", 64132), column_value("latency.total_ms", 0.5631)
+    ('64 132', '0.563')
+    >>> column_value("accuracy", 0.96), column_value("mae.T (degC)", 0.25371)
+    ('96.00 %', '0.2537')
+    """
+    unit = metric(name).unit
+    if unit in {"bytes", "count"}:
+        return f"{round(value):,}".replace(",", " ")
+    return f"{value:.3f}" if unit == "ms" else format_value(name, value)

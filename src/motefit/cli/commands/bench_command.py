@@ -6,13 +6,22 @@ from typing import Annotated
 import typer
 
 import motefit
-from motefit.cli.output import given, out, print_json, show
+from motefit.cli.completion import complete_model
+from motefit.cli.output import examples, given, out, print_json, show
 from motefit.spec.errors import RecipeError
+
+EXAMPLES = examples(
+    "motefit bench up-down eight-words",
+    "motefit bench up-down --host pi@raspberrypi",
+)
 
 
 def bench_command(
     models: Annotated[
-        list[Path] | None, typer.Argument(help="Bundles, .tflite files, or zips of one.")
+        list[Path] | None,
+        typer.Argument(
+            autocompletion=complete_model, help="Bundles, .tflite files, or zips of one."
+        ),
     ] = None,
     profile: Annotated[
         Path | None,
@@ -66,4 +75,4 @@ def bench_command(
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("bench")(bench_command)
+    app.command("bench", epilog=EXAMPLES)(bench_command)

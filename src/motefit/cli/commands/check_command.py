@@ -6,13 +6,23 @@ from typing import Annotated
 import typer
 
 import motefit
+from motefit.cli.completion import complete_model
 from motefit.cli.json_tables import check_json
-from motefit.cli.output import print_json, show
+from motefit.cli.output import examples, print_json, show
+
+EXAMPLES = examples(
+    "motefit check up-down --data FOLDER --out checked",
+    "motefit check any.tflite --recipe mine.toml --data FOLDER",
+)
 
 
 def check_command(
     model: Annotated[
-        Path, typer.Argument(help="Bundle (.zip); or any .tflite, with its card or with --recipe.")
+        Path,
+        typer.Argument(
+            autocompletion=complete_model,
+            help="Bundle (.zip); or any .tflite, with its card or with --recipe.",
+        ),
     ],
     data: Annotated[
         Path | None,
@@ -50,4 +60,4 @@ def check_command(
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("check")(check_command)
+    app.command("check", epilog=EXAMPLES)(check_command)

@@ -5,10 +5,19 @@ from typing import Annotated
 import typer
 
 import motefit
+from motefit.cli.completion import complete_run
+from motefit.cli.output import examples
+
+EXAMPLES = examples(
+    "motefit dashboard runs/up-down",
+)
 
 
 def dashboard(
-    source: Annotated[str, typer.Argument(help="Folder of a run, or URL of a storage.")],
+    source: Annotated[
+        str,
+        typer.Argument(autocompletion=complete_run, help="Folder of a run, or URL of a storage."),
+    ],
     host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8080,
 ) -> None:
@@ -18,4 +27,4 @@ def dashboard(
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("dashboard")(dashboard)
+    app.command("dashboard", epilog=EXAMPLES)(dashboard)

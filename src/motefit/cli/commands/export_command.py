@@ -6,13 +6,23 @@ from typing import Annotated, Literal
 import typer
 
 import motefit
+from motefit.cli.completion import complete_model
 from motefit.cli.json_tables import form_json
-from motefit.cli.output import print_json, show
+from motefit.cli.output import examples, print_json, show
 from motefit.spec.errors import RecipeError
+
+EXAMPLES = examples(
+    "motefit export up-down --frontend in-graph --out up-down-audio.zip",
+)
 
 
 def export_command(
-    model: Annotated[Path, typer.Argument(help="Bundle (.zip), or .tflite with its card.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            autocompletion=complete_model, help="Bundle (.zip), or .tflite with its card."
+        ),
+    ],
     frontend: Annotated[
         Literal["in-graph"] | None,
         typer.Option(help="in-graph: raw samples in, scores out, one .tflite."),
@@ -59,4 +69,4 @@ def export_command(
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("export")(export_command)
+    app.command("export", epilog=EXAMPLES)(export_command)

@@ -7,16 +7,27 @@ from typing import Annotated, Any, Literal
 import typer
 
 import motefit
+from motefit.cli.completion import complete_recipe, complete_run
 from motefit.cli.json_tables import fit_json
-from motefit.cli.output import INTERRUPTED, fail, print_json, show
+from motefit.cli.output import INTERRUPTED, examples, fail, print_json, show
 from motefit.spec.errors import RecipeError
 
 ProgressName = Literal["auto", "live", "plain", "json", "quiet"]
 
+EXAMPLES = examples(
+    "motefit fit quickstart",
+    "motefit fit up-down --data FOLDER --workers 4",
+    "motefit fit --resume runs/up-down",
+)
+
 
 def fit_command(
     recipe: Annotated[
-        str, typer.Argument(help="Name of a shipped recipe, or path of a .toml file.")
+        str,
+        typer.Argument(
+            autocompletion=complete_recipe,
+            help="Name of a shipped recipe, or path of a .toml file.",
+        ),
     ] = "",
     data: Annotated[
         Path | None,
@@ -26,7 +37,12 @@ def fit_command(
         Path | None, typer.Option("--out", help="Folder for the run. Default: runs/<recipe>.")
     ] = None,
     resume_dir: Annotated[
-        Path | None, typer.Option("--resume", help="Continue the interrupted run in this folder.")
+        Path | None,
+        typer.Option(
+            "--resume",
+            autocompletion=complete_run,
+            help="Continue the interrupted run in this folder.",
+        ),
     ] = None,
     workers: Annotated[
         int, typer.Option(min=0, help="Training processes; 0: one per usable core.")
@@ -100,4 +116,4 @@ def fit_command(
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("fit")(fit_command)
+    app.command("fit", epilog=EXAMPLES)(fit_command)

@@ -7,11 +7,22 @@ from typing import Annotated, Literal
 import typer
 
 import motefit
-from motefit.cli.output import out, print_json
+from motefit.cli.completion import complete_model
+from motefit.cli.output import examples, out, print_json
+
+EXAMPLES = examples(
+    "motefit forecast climate-6 today.csv",
+    "motefit forecast climate-6 today.csv --format csv",
+)
 
 
 def forecast_command(
-    model: Annotated[Path, typer.Argument(help="Bundle (.zip), or .tflite with its card.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            autocompletion=complete_model, help="Bundle (.zip), or .tflite with its card."
+        ),
+    ],
     series: Annotated[
         Path,
         typer.Argument(
@@ -83,4 +94,4 @@ def _quantiles(found: "motefit.Forecast", step: int) -> dict[str, object]:
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("forecast")(forecast_command)
+    app.command("forecast", epilog=EXAMPLES)(forecast_command)

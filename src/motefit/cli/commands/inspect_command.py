@@ -6,13 +6,21 @@ from typing import Annotated
 import typer
 
 import motefit
-from motefit.cli.output import encode, print_json, show
+from motefit.cli.completion import complete_model
+from motefit.cli.output import encode, examples, print_json, show
 
 DIFFERS = 1
 
+EXAMPLES = examples(
+    "motefit inspect up-down",
+    "motefit inspect any.tflite --parity random",
+)
+
 
 def inspect_command(
-    model: Annotated[Path, typer.Argument(help=".tflite file, or a zip of one.")],
+    model: Annotated[
+        Path, typer.Argument(autocompletion=complete_model, help=".tflite file, or a zip of one.")
+    ],
     parity: Annotated[
         str,
         typer.Option(
@@ -43,4 +51,4 @@ def inspect_command(
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("inspect")(inspect_command)
+    app.command("inspect", epilog=EXAMPLES)(inspect_command)

@@ -6,14 +6,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import motefit
-from motefit.cli.output import out, print_json
+from motefit.cli.completion import complete_model
+from motefit.cli.output import examples, out, print_json
+
+EXAMPLES = examples(
+    "motefit kws up-down clip.wav",
+    "motefit kws eight-words recordings --json",
+)
 
 if TYPE_CHECKING:
     from motefit.runtime.keyword_spotter import Classification
 
 
 def kws_command(
-    model: Annotated[Path, typer.Argument(help="Bundle (.zip), or .tflite with its card.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            autocompletion=complete_model, help="Bundle (.zip), or .tflite with its card."
+        ),
+    ],
     audio: Annotated[list[Path], typer.Argument(help="Audio files, or folders of them.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -37,4 +48,4 @@ def _shown(heard: "Classification") -> str:
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("kws")(kws_command)
+    app.command("kws", epilog=EXAMPLES)(kws_command)

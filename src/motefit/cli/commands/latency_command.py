@@ -6,15 +6,21 @@ from typing import Annotated, Literal
 import typer
 
 import motefit
-from motefit.cli.output import encode, out, print_json, tell
+from motefit.cli.completion import complete_model
+from motefit.cli.output import encode, examples, out, print_json, tell
+
+EXAMPLES = examples(
+    "motefit latency --model up-down --protocol 2024",
+)
 
 
 def latency_command(
     model: Annotated[
         Path | None,
         typer.Option(
+            autocompletion=complete_model,
             help="Bundle, .tflite, or zip whose first member is one. Default (2020 only): the "
-            "front end alone."
+            "front end alone.",
         ),
     ] = None,
     protocol: Annotated[
@@ -113,4 +119,4 @@ def latency_command(
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("latency")(latency_command)
+    app.command("latency", epilog=EXAMPLES)(latency_command)

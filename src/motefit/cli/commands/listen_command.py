@@ -8,11 +8,22 @@ from typing import Annotated
 import typer
 
 import motefit
-from motefit.cli.output import encode, given, listed, out, tell
+from motefit.cli.completion import complete_model
+from motefit.cli.output import encode, examples, given, listed, out, tell
+
+EXAMPLES = examples(
+    "motefit listen eight-words",
+    "arecord -q -f S16_LE -r 16000 | motefit listen up-down --input -",
+)
 
 
 def listen_command(
-    model: Annotated[Path, typer.Argument(help="Bundle (.zip), or .tflite with its card.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            autocompletion=complete_model, help="Bundle (.zip), or .tflite with its card."
+        ),
+    ],
     source: Annotated[
         str,
         typer.Option(
@@ -82,4 +93,4 @@ def listen_command(
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("listen")(listen_command)
+    app.command("listen", epilog=EXAMPLES)(listen_command)

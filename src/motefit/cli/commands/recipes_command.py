@@ -5,12 +5,21 @@ from typing import Annotated
 import typer
 
 import motefit
-from motefit.cli.output import out, print_json, show
+from motefit.cli.completion import complete_recipe
+from motefit.cli.output import examples, out, print_json, show
 from motefit.spec.tables import ResultTable
+
+EXAMPLES = examples(
+    "motefit recipes",
+    "motefit recipes up-down > mine.toml",
+)
 
 
 def recipes(
-    name: Annotated[str, typer.Argument(help="Print this recipe in full, as TOML.")] = "",
+    name: Annotated[
+        str,
+        typer.Argument(autocompletion=complete_recipe, help="Print this recipe in full, as TOML."),
+    ] = "",
     published: Annotated[
         bool, typer.Option("--published", help="List the published systems instead.")
     ] = False,
@@ -41,4 +50,4 @@ def recipes(
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command()(recipes)
+    app.command("recipes", epilog=EXAMPLES)(recipes)

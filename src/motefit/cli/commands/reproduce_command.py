@@ -6,8 +6,12 @@ from typing import Annotated
 import typer
 
 import motefit
-from motefit.cli.output import fail, print_json, show, tell
+from motefit.cli.output import examples, fail, print_json, show, tell
 from motefit.spec.errors import DataError
+
+EXAMPLES = examples(
+    "motefit reproduce --data DATA --only R4.final",
+)
 
 
 def reproduce_command(
@@ -81,4 +85,4 @@ def reproduce_command(
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("reproduce")(reproduce_command)
+    app.command("reproduce", epilog=EXAMPLES)(reproduce_command)

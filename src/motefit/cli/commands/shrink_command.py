@@ -6,11 +6,18 @@ from typing import Annotated
 import typer
 
 import motefit
-from motefit.cli.output import print_json, show
+from motefit.cli.completion import complete_model
+from motefit.cli.output import examples, print_json, show
+
+EXAMPLES = examples(
+    "motefit shrink any.tflite",
+)
 
 
 def shrink_command(
-    model: Annotated[Path, typer.Argument(help=".tflite file, or a zip of one.")],
+    model: Annotated[
+        Path, typer.Argument(autocompletion=complete_model, help=".tflite file, or a zip of one.")
+    ],
     out_file: Annotated[
         Path | None, typer.Option("--out", help="File to write. Default: MODEL.min.tflite.")
     ] = None,
@@ -61,4 +68,4 @@ def shrink_command(
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("shrink")(shrink_command)
+    app.command("shrink", epilog=EXAMPLES)(shrink_command)

@@ -6,13 +6,16 @@ from typing import Annotated
 import typer
 
 import motefit
+from motefit.cli.completion import complete_run
 from motefit.cli.output import encode, escape, out, print_json, show
 
 study_app = typer.Typer(no_args_is_help=True, help="Inspect the studies of runs and storages.")
 
 Sources = Annotated[
     list[str] | None,
-    typer.Argument(help="Folders of runs, or URLs of storages. Default: runs."),
+    typer.Argument(
+        autocompletion=complete_run, help="Folders of runs, or URLs of storages. Default: runs."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -29,7 +32,10 @@ def list_command(sources: Sources = None, as_json: AsJson = False) -> None:
 
 @study_app.command("show")
 def show_command(
-    source: Annotated[str, typer.Argument(help="Folder of a run, or URL of a storage.")],
+    source: Annotated[
+        str,
+        typer.Argument(autocompletion=complete_run, help="Folder of a run, or URL of a storage."),
+    ],
     name: Annotated[str, typer.Option(help="Name of the study, if there are several.")] = "",
     top: Annotated[int, typer.Option(min=1, help="Number of candidates to show.")] = 20,
     as_json: AsJson = False,
@@ -49,7 +55,10 @@ def show_command(
 
 @study_app.command()
 def compare(
-    sources: Annotated[list[str], typer.Argument(help="Folders of runs, or URLs of storages.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(autocompletion=complete_run, help="Folders of runs, or URLs of storages."),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Compare studies side by side: candidates, epochs, and the best file of each."""
@@ -62,7 +71,10 @@ def compare(
 
 @study_app.command()
 def export(
-    source: Annotated[str, typer.Argument(help="Folder of a run, or URL of a storage.")],
+    source: Annotated[
+        str,
+        typer.Argument(autocompletion=complete_run, help="Folder of a run, or URL of a storage."),
+    ],
     out_path: Annotated[Path, typer.Option("--out", help="File to write, .csv or .json.")],
     name: Annotated[str, typer.Option(help="Name of the study, if there are several.")] = "",
 ) -> None:

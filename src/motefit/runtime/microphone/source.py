@@ -162,7 +162,7 @@ class PipeSource(SoundSource):
             raise self._lost(
                 f"this is {COMPRESSED[self._rest[:4]]}, but listening needs 16-bit PCM or WAV: "
                 "sox FILE -t wav -b 16 - | motefit listen MODEL --input -; or, for whole clips, "
-                "motefit kws MODEL FILE with: pip install 'motefit[train]'"
+                "motefit kws MODEL FILE with: pip install 'motefit[audio]'"
             )
         if self._rest[:4] != b"RIFF" or self._rest[8:12] != b"WAVE":
             return
