@@ -13,9 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from motefit import __version__
+from motefit.api.shipped_models import shipped_models
 from motefit.cli.app import app
 from motefit.graph.families import families
 from motefit.recipes.catalog import recipe_names
+from motefit.spec.metrics import column_value
 from motefit.spec.signature import settings_type
 from motefit.train.compressors import compressors
 
@@ -192,9 +194,9 @@ def test_the_pages_know_no_place_of_one_machine(page):
     assert not re.search(r"/work/|shared/|/home/|/root/|/tmp/", page.read_text(encoding="utf-8"))
 
 
-def test_the_readme_has_the_measured_table():
+def test_the_page_of_results_has_the_measured_table():
     table = (ROOT / "benchmarks" / "recipes" / "results.md").read_text(encoding="utf-8")
-    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert table in _text("reproduce.md")
     results = json.loads((ROOT / "benchmarks" / "recipes" / "results.json").read_text("utf-8"))
     assert set(results) | {"quickstart"} == set(recipe_names())
     for name, result in results.items():
@@ -202,3 +204,41 @@ def test_the_readme_has_the_measured_table():
         assert f"| `{name}` |" in table
         assert found in table
         assert result["check_exit"] == (0 if result["certificate"]["met"] else 1)
+
+
+def _row(model):
+    """Cells of a shipped model in the README, from its card."""
+    facts, evidence = model.card.facts, model.card.evidence
+    if "accuracy" in facts:
+        result = f"{100 * facts['accuracy']:.2f} % of {evidence['accuracy']['n']} clips"
+        unseen = evidence["accuracy"]["unseen_speakers"]
+        strangers = f"{unseen['correct']} of {unseen['n']} clips"
+    else:
+        naive = evidence["baselines"]["least squares"]["mae"]["T (degC)"]
+        off = f"{facts['mae.T (degC)']:.3f} °C off over the next hour"
+        result, strangers = f"{off}; least squares {naive:.3f}", ""
+    sizes = [column_value(name, facts[name]) for name in ("size.tflite_bytes", "size.zip_bytes")]
+    return [result, strangers, *(f"{size} B" for size in sizes),
+            f"{facts['latency.total_ms']:.3f} ms"]  # fmt: skip
+
+
+def test_the_figures_of_the_readme_are_those_of_the_cards_and_benchmarks():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \|(.*)\|$", readme, re.MULTILINE)
+    models = {model.name: model for model in shipped_models().models}
+    assert {"up-down", "eight-words", "climate-6"} <= {name for name, _ in rows}
+    for name, cells in rows:
+        assert [cell.strip() for cell in cells.split("|")] == _row(models[name])
+    words = (ROOT / "benchmarks" / "streaming" / "words.md").read_text(encoding="utf-8")
+    said = dict(re.findall(r"^\| `([a-z-]+)` .* \| (\d+ of 780) \|$", words, re.MULTILINE))
+    eight, two = (said[name].split()[0] for name in ("eight-words", "up-down"))
+    assert f"\n| other words | **{eight} of 780** clips " in readme
+    assert f"; {two} by `up-down` |" in readme
+
+
+def test_the_pictures_of_the_readme_are_small():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pictures = [ROOT / name for name in re.findall(r"!\[[^]]+\]\(([^)]+)\)", readme)]
+    assert len(pictures) == 2
+    assert sum(picture.stat().st_size for picture in pictures) < 150_000
+    assert "url(http" not in pictures[1].read_text(encoding="utf-8")  # no font from elsewhere

@@ -1,10 +1,10 @@
 """Head of the page: the verdict in one sentence, and the key figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts
-from motefit.report.text import inside, metric_name, metric_unit
+from motefit.report.text import grouped, inside, metric_name, metric_unit
 from motefit.report.verdict import Tone, VerdictLine, verdict_lines
 from motefit.spec.certificate import Certificate
 from motefit.spec.metrics import MAE_PREFIX, format_value
@@ -32,7 +32,11 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Headline:
-    """Contents of the head of the page; ``reservations`` are the weaknesses, met or not."""
+    """Contents of the head of the page.
+
+    ``reservations`` are the weaknesses of the model, met or not; ``cautions`` are facts about its
+    data that flatter the figures, and what it was not trained for.
+    """
 
     name: str
     task: str
@@ -41,6 +45,7 @@ class Headline:
     tone: Tone
     sentence: str
     reservations: tuple[str, ...]
+    cautions: tuple[str, ...]
     figures: tuple[Figure, ...]
 
 
@@ -62,6 +67,7 @@ def headline(facts: ReportFacts) -> Headline:
         tone=tone,
         sentence=sentence,
         reservations=facts.certificate.reservations,
+        cautions=tuple(_cautions(facts)),
         figures=_figures(facts.card.facts),
     )
 
@@ -92,6 +98,30 @@ def _verdict(lines: Sequence[VerdictLine]) -> tuple[str, Tone, str]:
     else:
         sentences.insert(0, f"All {_lines(lines)} hold.")
     return "Budget met", "good", " ".join(sentences)
+
+
+def _cautions(facts: ReportFacts) -> Iterator[str]:
+    """List what weakens the figures, in a few words each.
+
+    Yields:
+        facts about the data, and a missing reject class.
+    """
+    data, io = facts.certificate.data, facts.card.io
+    if data.test_clips_shared and data.test_examples:
+        share = 100 * data.test_clips_shared / data.test_examples
+        yield f"{share:.0f} % of test clips share a speaker with training"
+    if data.unknown_speakers:
+        yield f"{_clips(data.unknown_speakers)} by unknown speakers"
+    if data.duplicates_across:
+        yield f"{_clips(data.duplicates_across)} also in another set"
+    if data.filled_inputs_percent:
+        yield f"{data.filled_inputs_percent:.2g} % of inputs were missing and are filled"
+    if hasattr(io, "labels") and not getattr(io, "rejects", ()):
+        yield "no reject class: answers to any sound"
+
+
+def _clips(count: int) -> str:
+    return f"{grouped(count)} clip{'s' if count > 1 else ''}"
 
 
 def _but(certificate: Certificate) -> str:

@@ -1,12 +1,15 @@
 """The certificate in words: one line per bound, with a tone that sets mark and color."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from motefit.report.text import grouped, metric_name, metric_unit, percent
 from motefit.spec.budget import Bound
 from motefit.spec.certificate import AccuracyEvidence, Certificate, Line
+from motefit.spec.metrics import metric
 
+_GAP = re.compile(r"(?<=\d) (?=\d)")
 Tone = Literal["good", "open", "bad"]
 
 
@@ -23,6 +26,8 @@ class VerdictLine:
             ``"bad"``: missed.
         word: the verdict.
         note: what the verdict rests on.
+        used: share of the bound that is used, in percent; of an accuracy, the errors made of the
+            errors allowed. None if it was not measured or has no such share.
     """
 
     metric: str
@@ -32,6 +37,7 @@ class VerdictLine:
     tone: Tone
     word: str
     note: str
+    used: float | None
 
 
 def verdict_lines(certificate: Certificate) -> tuple[VerdictLine, ...]:
@@ -63,7 +69,29 @@ def _line(line: Line, accuracy: AccuracyEvidence | None) -> VerdictLine:
         tone=tone,
         word=word,
         note="; ".join(filter(None, notes)),
+        used=None if line.value is None else used_percent(line.metric, line.bound, line.value),
     )
+
+
+def used_percent(name: str, bound: str, value: float) -> float | None:
+    """Return how much of a bound a value uses, in percent; None if that says nothing.
+
+    >>> (
+    ...     used_percent("size.zip_bytes", "<= 23.00 KB (23 552 B)", 5888),
+    ...     used_percent("macs", "< 0", 1),
+    ... )
+    (25.0, None)
+    >>> used_percent("accuracy", "> 92.00 %", 0.96)  # half of the errors that are allowed
+    50.0...
+    """
+    relation, _, shown = bound.partition(" ")
+    exact = shown.partition("(")[2].rstrip(")") or shown  # bytes, where kilobytes are rounded
+    limit = Bound.parse(name, f"{relation} {_GAP.sub('', exact)}").limit
+    if metric(name).unit == "fraction" and metric(name).higher_is_better:
+        limit, value = 1 - limit, 1 - value
+    elif metric(name).higher_is_better:
+        return None
+    return 100 * value / limit if limit > 0 else None
 
 
 def _interval(accuracy: AccuracyEvidence) -> str:

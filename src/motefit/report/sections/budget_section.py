@@ -13,12 +13,17 @@ class BudgetView:
 
     lines: tuple[VerdictLine, ...]
     has_notes: bool
+    has_used: bool
 
 
 def build(facts: ReportFacts) -> BudgetView:
     """Make the view."""
     lines = verdict_lines(facts.certificate)
-    return BudgetView(lines=lines, has_notes=any(line.note for line in lines))
+    return BudgetView(
+        lines=lines,
+        has_notes=any(line.note for line in lines),
+        has_used=any(line.used is not None for line in lines),
+    )
 
 
 register(Section(order=10, name="budget", title="Budget", build=build))
