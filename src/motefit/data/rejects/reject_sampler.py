@@ -82,7 +82,7 @@ class RejectSampler:
     def _counts(self, count: int) -> dict[str, int]:
         """Return the number of examples of each kind."""
         ratios = {UNKNOWN: self._spec.unknown, SILENCE: self._spec.silence}
-        counts = {}
+        counts: dict[str, int] = {}
         for label in self._pools:
             total = round(ratios[label] * count)
             halves = round(self._spec.half_words * total) if label == UNKNOWN else 0
