@@ -25,7 +25,7 @@ class Utterance:
     """One request to espeak-ng.
 
     Attributes:
-        text: what to say.
+        text: what to say; phonemes if in double square brackets, e.g. ``"[[l|'aI|t|s]]"``.
         voice: espeak-ng voice with an optional variant, e.g. ``"en-us+f3"``.
         pitch: 0..100.
         speed: words a minute, 80..450.
@@ -111,6 +111,18 @@ class SpeakerProcess:
         if "error" in header:
             raise DataError(str(header["error"]))
         return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
+
+    def transcribe(self, text: str, voice: str) -> str:
+        """Return espeak-ng's phonemes of a text, separated by ``_``, with blanks between words.
+
+        Raises:
+            DataError: if espeak-ng rejects the voice, dies or does not answer in time.
+        """
+        request = {"transcribe": text, "voice": voice}
+        header, _ = self._exchange(json.dumps(request).encode() + b"\n")
+        if "error" in header:
+            raise DataError(str(header["error"]))
+        return str(header["phonemes"])
 
     def close(self) -> None:
         """End the process and wait for it; safe to call twice."""

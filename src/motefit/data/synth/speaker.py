@@ -7,8 +7,10 @@ bytes. It needs the standard library and ``espeakng_loader`` only.
 A request is one JSON object on a line: ``text``, ``voice`` (``en-us+f3``), ``pitch`` (0..100),
 ``speed`` (words a minute, 80..450), ``range`` (0..100) and ``volume`` (0..200). The answer is one
 JSON line, ``{"rate_hz": ..., "bytes": n}`` followed by ``n`` bytes of 16 bit little-endian mono
-PCM, or ``{"error": text}``. The first line written is ``{"version": ..., "rate_hz": ...}``.
-The program ends when its input does.
+PCM, or ``{"error": text}``. A text in double square brackets is phonemes: ``[[l|'aI|t|s]]``.
+A request of ``transcribe`` and ``voice`` is answered with ``{"phonemes": ...}``, separated by
+``_``. The first line written is ``{"version": ..., "rate_hz": ...}``. The program ends when its
+input does.
 """
 
 import ctypes
@@ -23,6 +25,8 @@ import espeakng_loader
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _INITIALIZE_DONT_EXIT = 0x8000
 _CHARS_UTF8 = 1
+_PHONEMES = 0x100
+_SEPARATED = ord("_") << 8
 _PARAMETERS = {"speed": 1, "volume": 2, "pitch": 3, "range": 4}
 _CALLBACK = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
@@ -53,6 +57,7 @@ class EspeakEngine:
         # Initialization seeds the noise of breathy voices with the clock.
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self.version = self._library.espeak_Info(ctypes.byref(ctypes.c_char_p())).decode()
+        self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._pieces: list[bytes] = []
         self._callback = _CALLBACK(self._receive)
         self._library.espeak_SetSynthCallback(self._callback)
@@ -68,22 +73,41 @@ class EspeakEngine:
         Raises:
             ValueError: if espeak-ng has no such voice or rejects the text.
         """
-        voice = str(request["voice"])
         self._pieces.clear()
+        self._choose_voice(str(request["voice"]))
+        for name, number in _PARAMETERS.items():
+            self._library.espeak_SetParameter(number, int(str(request[name])), 0)
+        text = str(request["text"]).encode()
+        flags = _CHARS_UTF8 | (_PHONEMES if text.startswith(b"[[") else 0)
+        status = self._library.espeak_Synth(
+            text, ctypes.c_size_t(len(text) + 1), 0, 0, 0, flags, None, None
+        )
+        if status != 0 or self._library.espeak_Synchronize() != 0:
+            raise ValueError(f"espeak-ng rejected the text {request['text']!r} (status {status})")
+        return b"".join(self._pieces)
+
+    def transcribe(self, text: str, voice: str) -> str:
+        """Return espeak-ng's phonemes of a text, separated by ``_``, with blanks between words.
+
+        Raises:
+            ValueError: if espeak-ng has no such voice.
+        """
+        self._choose_voice(voice)
+        content = ctypes.create_string_buffer(text.encode())
+        rest, clauses = ctypes.c_void_p(ctypes.addressof(content)), []
+        while rest.value:  # one clause a call
+            phonemes = self._library.espeak_TextToPhonemes(
+                ctypes.byref(rest), _CHARS_UTF8, _SEPARATED
+            )
+            clauses.append(phonemes.decode())
+        return " ".join(clauses)
+
+    def _choose_voice(self, voice: str) -> None:
         if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise ValueError(
                 f"espeak-ng has no voice {voice!r}; accents are its voice files, "
                 "e.g. en-us, en, en-gb-scotland, de, fr, it, pt-br"
             )
-        for name, number in _PARAMETERS.items():
-            self._library.espeak_SetParameter(number, int(str(request[name])), 0)
-        text = str(request["text"]).encode()
-        status = self._library.espeak_Synth(
-            text, ctypes.c_size_t(len(text) + 1), 0, 0, 0, _CHARS_UTF8, None, None
-        )
-        if status != 0 or self._library.espeak_Synchronize() != 0:
-            raise ValueError(f"espeak-ng rejected the text {request['text']!r} (status {status})")
-        return b"".join(self._pieces)
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -96,8 +120,12 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     engine = EspeakEngine()
     answer({"version": engine.version, "rate_hz": engine.rate_hz})
     for line in requests:
+        request = json.loads(line)
         try:
-            pcm = engine.say(json.loads(line))
+            if "transcribe" in request:
+                answer({"phonemes": engine.transcribe(request["transcribe"], request["voice"])})
+                continue
+            pcm = engine.say(request)
         except ValueError as error:
             answer({"error": str(error)})
         else:
