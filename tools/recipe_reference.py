@@ -36,6 +36,8 @@ named here; an unknown key is an error that names the nearest one.
 
 At the top: `task`, one of {tasks}; `description`, one line (default `""`).
 """
+GIVEN = {"quickstart": "", "custom": " --words lights,coffee"}
+"""Arguments of recipes that need no folder of data."""
 MODEL = """
 ## `[model]`
 `family` names the network; the other keys are the family's own. Batch norms are folded into the
@@ -121,7 +123,7 @@ def recipes_page() -> str:
     for name in recipe_names():
         recipe = find_recipe(name)
         parts += [f"\n## `{name}`\n{recipe.description}.\n\n    motefit fit {name}"]
-        parts += ["\n" if name == "quickstart" else " --data DATA\n"]
+        parts += [GIVEN.get(name, " --data DATA") + "\n"]
     return "".join(parts)
 
 

@@ -33,12 +33,12 @@ def test_phonemes_are_written_as_they_are_read(symbols: list[str]) -> None:
     assert phonemes_of(spoken(read)) == read
 
 
-@pytest.mark.parametrize("word", ["up", "lights", "smart mirror"])
+@pytest.mark.parametrize("word", ["up", "smart mirror"])
 def test_near_words_are_near_and_not_the_word(word: str) -> None:
     found = near_words(word, 30, words=["cup"])
-    assert found == near_words(word, 40, words=["cup"])[:30]
+    assert found[:9] == near_words(word, 9, words=["cup"])
     assert len(set(found)) == 30
-    assert found != near_words(word, 30, seed=1)
+    assert found[:5] != near_words(word, 5, seed=1)
     with SpeakerProcess() as speaker:
         said = [parse(speaker.transcribe(word, accent)) for accent in ENGLISH_ACCENTS]
         cup = parse(speaker.transcribe("cup", "en-us"))
@@ -62,13 +62,13 @@ def test_other_languages_and_silence() -> None:
 
 
 def test_sentences_and_words_leave_out_the_words_however_spelled() -> None:
-    said = sentences(60, without=["buk", "no"])
-    assert len(set(said)) == 60
-    assert said == sentences(70, without=["buk", "no"])[:60]
+    said = sentences(80, without=["buk", "no"])
+    assert len(set(said)) == 80
+    assert said[:20] == sentences(20, without=["buk", "no"])
     assert not any("book" in text.split() for text in said)
     assert any("book" in text for text in sentences(300))
-    words = other_words(400, without=["layk"])
+    words = other_words(len(OTHER_WORDS) + 10, without=["layk"])
     assert "lake" in OTHER_WORDS
     assert "lake" not in words
-    assert len(set(words)) == 400
+    assert len(set(words)) == len(OTHER_WORDS) + 10
     assert all(text.replace(", ", "").isdigit() for text in sentences(3, accents=["de"]))

@@ -258,10 +258,10 @@ def test_joined_halves_are_parts_of_both_words_over_background():
     assert 0.3 < (last - first) / 16_000 < 0.55
 
 
-@given(st.lists(st.sampled_from(["up", "smart mirror", "go", "straße"]), min_size=1, unique=True))
-@settings(max_examples=20, deadline=None)
-def test_texts_do_not_contain_the_words(words):
-    texts = reject_texts(words, 20, rng=np.random.default_rng(0))
+def test_texts_do_not_contain_the_words():
+    words = ["up", "smart mirror", "go", "straße"]
+    texts = reject_texts(words, 20, seed=0)
+    assert texts == reject_texts(words, 20, seed=0)
     heard = [f" {text.replace(',', ' ')} ".replace("  ", " ") for text in texts]
     assert len(texts) == 20
     assert not any(f" {word} " in text for word in words for text in heard)

@@ -15,7 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motefit.data.synth.spoken_words import SynthReport, synthesize_speech
+from motefit.data.synth.spoken_words import (
+    NEAR_WORDS,
+    OTHER_SPEECH,
+    SynthReport,
+    synthesize_speech,
+)
 from motefit.data.synth.voices import ENGLISH_ACCENTS, cast
 from motefit.data.synth.words import checked_words
 from motefit.spec.errors import DataError, MotefitError, OutputError, RecipeError
@@ -32,6 +37,10 @@ def make(  # noqa: PLR0913  # the options of synthesize_speech
     workers: int = 1,
     rate_hz: int = 16000,
     accents: tuple[str, ...] = ENGLISH_ACCENTS,
+    seconds: float | None = None,
+    near_words: int = 0,
+    sentences: int = 0,
+    add: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> SynthReport:
     return synthesize_speech(
@@ -41,7 +50,11 @@ def make(  # noqa: PLR0913  # the options of synthesize_speech
         rng=np.random.default_rng(seed),
         rate_hz=rate_hz,
         accents=accents,
+        seconds=seconds,
+        near_word_clips=near_words,
+        sentence_clips=sentences,
         workers=workers,
+        add=add,
         progress=progress,
     )
 
@@ -148,7 +161,7 @@ def test_other_languages(tmp_path: Path) -> None:
         (["up", "Up"], "are the same"),
         (["u\u0308ber", "über"], "are the same"),
         (["a" * 101], "longer than 100 bytes"),
-        (["one two three four five six seven eight nine ten"], "s to say"),
+        (["777777777777777777 " * 4], "s to say"),
         (["—"], "is silent"),
     ],
 )
@@ -180,6 +193,90 @@ def test_accepted_words_name_a_folder_right_here(text: str) -> None:
 def test_numbers_out_of_range(tmp_path: Path, clips: int, rate_hz: int, workers: int) -> None:
     with pytest.raises(RecipeError, match="must be"):
         make(tmp_path / "out", clips=clips, rate_hz=rate_hz, workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "near_words", "message"),
+    [(0.1, 0, "seconds must be"), (3.1, 0, "seconds must be"), (1.0, -1, "must not be negative")],
+)
+def test_lengths_and_counts_out_of_range(
+    tmp_path: Path, seconds: float, near_words: int, message: str
+) -> None:
+    with pytest.raises(RecipeError, match=message):
+        synthesize_speech(
+            ["up"],
+            tmp_path / "out",
+            clips_per_word=1,
+            rng=np.random.default_rng(0),
+            seconds=seconds,
+            near_word_clips=near_words,
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_clips_are_as_long_as_a_phrase_takes(tmp_path: Path) -> None:
+    """A phrase is not squeezed into a second, and a given length is kept."""
+    phrase = "turn on the lights in the hall"
+    free = make(tmp_path / "free", ["up", phrase], clips=4)
+    assert 1.5 < free.seconds <= 3
+    short = make(tmp_path / "short", ["up", phrase], clips=4, seconds=1.2)
+    for report in (free, short):
+        for path in report.folder.rglob("*_nohash_*"):
+            rate, samples = read(path)
+            assert len(samples) == round(report.seconds * rate)
+    assert make(tmp_path / "word", ["computer"], clips=1).seconds == 1.0
+    again = make(tmp_path / "free", ["up", phrase], clips=4)
+    assert (again.reused, again.seconds) == (True, free.seconds)
+
+
+def test_what_must_be_rejected_lies_beside_the_words(tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    report = make(
+        tmp_path / "out",
+        ["up", "coffee"],
+        clips=2,
+        near_words=6,
+        sentences=5,
+        progress=lambda *counts: calls.append(counts),
+    )
+    folders = {name: list((report.folder / name).iterdir()) for name in (NEAR_WORDS, OTHER_SPEECH)}
+    assert {name: len(paths) for name, paths in folders.items()} == {NEAR_WORDS: 6, OTHER_SPEECH: 5}
+    assert (report.clips, report.rejects) == (4, 11)
+    lengths = {name: {len(read(p)[1]) for p in paths} for name, paths in folders.items()}
+    assert lengths[NEAR_WORDS] == {16000}
+    assert len(lengths[OTHER_SPEECH]) > 2
+    assert calls[0] == (0, 15)
+    assert calls[-1] == (15, 15)
+    assert calls == sorted(calls)
+
+
+def test_adding_leaves_what_is_there_as_it_is(tmp_path: Path) -> None:
+    """New words and clips join own recordings and an earlier synthesis; nothing else changes."""
+    out = tmp_path / "out"
+    (out / "up").mkdir(parents=True)
+    own = {out / "up" / "anna_nohash_0.wav": b"mine", out / "notes.txt": b"also mine"}
+    for path, content in own.items():
+        path.write_bytes(content)
+    first = make(out, ["up"], clips=2, add=True)
+    assert (first.clips, first.added) == (3, 2 + first.noises)
+    stamps = {path: path.stat().st_mtime_ns for path in out.rglob("*.*") if path.suffix != ".json"}
+    more = make(out, ["up", "down"], clips=3, add=True)
+    assert (more.clips, more.added) == (7, 4)
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+    assert {path: path.read_bytes() for path in own} == own
+    assert hashes(make(tmp_path / "new", clips=3).folder).items() <= hashes(out).items()
+    assert make(out, ["up", "down"], clips=3, add=True).added == 0
+
+
+def test_an_addition_that_fails_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path, add=True, progress=interrupt)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    assert not list(tmp_path.parent.glob(f".{tmp_path.name}*"))
 
 
 def test_identical_synthesis_is_recognized_and_others_are_refused(tmp_path: Path) -> None:

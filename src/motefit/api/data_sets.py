@@ -20,10 +20,14 @@ def synthesize(  # noqa: PLR0913 - the options of a command
     words: Sequence[str] = (),
     clips: int = 200,
     climate_days: int = 0,
+    seconds: float | None = None,
+    near_words: int = 0,
+    sentences: int = 0,
     rate_hz: int = 16_000,
     accents: Sequence[str] = (),
     seed: int = 0,
     workers: int = 1,
+    add: bool = False,
     progress: Progress = "auto",
 ) -> SynthReport | ClimateReport:
     """Synthesize spoken words (with espeak-ng, in a separate process) or a climate series.
@@ -38,10 +42,15 @@ def synthesize(  # noqa: PLR0913 - the options of a command
         words: words to speak; give either these or ``climate_days``.
         clips: number of clips per word.
         climate_days: length of a climate series in days, with a row every 10 minutes.
+        seconds: length of the clips, up to 3; None: 1 s, or more if a word takes longer.
+        near_words: number of clips of words that sound almost like one of ``words``, in
+            ``_unknown_/near-words``: what a model must reject.
+        sentences: number of sentences and other words, in ``_unknown_/sentences``.
         rate_hz: sampling rate of the clips.
         accents: espeak-ng voices, e.g. ``["de"]``; empty: English ones.
         seed: equal seeds give equal bytes.
         workers: number of espeak-ng processes.
+        add: whether ``out`` may contain anything; files that exist already stay as they are.
         progress: how progress is shown, see :func:`motefit.fit`.
 
     Raises:
@@ -62,8 +71,12 @@ def synthesize(  # noqa: PLR0913 - the options of a command
             out,
             clips_per_word=clips,
             rng=rng,
+            seconds=seconds,
+            near_word_clips=near_words,
+            sentence_clips=sentences,
             rate_hz=rate_hz,
             workers=workers,
+            add=add,
             accents=tuple(accents) or ENGLISH_ACCENTS,
             progress=listener.loading,
         )

@@ -1,7 +1,9 @@
 """``fit`` and ``resume``: train the smallest model that meets a recipe's budget, and certify it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from motefit.api.own_words import with_words
 from motefit.api.progress_display import Progress, open_progress
 from motefit.fitting.fit import FitOptions, FitResult
 from motefit.fitting.fit import fit as run_recipe
@@ -14,6 +16,7 @@ def fit(  # noqa: PLR0913 - the options of a command
     recipe: str | Path | Recipe,
     *,
     data: str | Path | None = None,
+    words: Sequence[str] = (),
     out: str | Path | None = None,
     workers: int = 0,
     device: str = "cpu",
@@ -38,6 +41,8 @@ def fit(  # noqa: PLR0913 - the options of a command
     Args:
         recipe: name of a shipped recipe, path of a .toml file, or a Recipe.
         data: folder of words, or CSV file; None synthesizes data by the recipe.
+        words: words in place of the recipe's own, e.g. for the recipe ``custom``, which needs no
+            recordings. Where their clips are synthesized, clips are as long as the words take.
         out: folder for the run; None: ``runs/<name of the recipe>``.
         workers: training processes; 0 takes one per usable core.
         device: device on which torch trains, ``"cpu"`` or ``"cuda"``.
@@ -64,6 +69,8 @@ def fit(  # noqa: PLR0913 - the options of a command
         NothingTrainedError: if no candidate finished its training.
     """
     found = find_recipe(recipe)
+    if words:
+        found = with_words(found, words, synthetic=data is None)
     if keep_names:
         found = found.with_values({"compress.keep_names": True})
     folder = Path("runs") / found.name if out is None else Path(out)

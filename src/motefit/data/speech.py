@@ -432,7 +432,7 @@ def exclude_overlap(wider: SpeechDataset, judged: SpeechDataset) -> SpeechDatase
     by_speaker = not set(judged.train.speakers) & set(judged.test.speakers)  # None in both: unknown
     train = _without(wider.train, held, speakers=by_speaker)
     validation = _without(wider.validation, test, speakers=by_speaker)
-    nothing = _chosen(wider.test, np.zeros(len(wider.test), bool))
+    nothing = _kept(wider.test, np.zeros(len(wider.test), bool))
     kept = json.dumps([wider.key, train.ids, validation.ids])
     key = hashlib.sha256(kept.encode()).hexdigest()
     return replace(wider, train=train, validation=validation, test=nothing, key=key)
@@ -444,13 +444,15 @@ def _without(clips: Clips, others: Collection[Clips], *, speakers: bool) -> Clip
     voices = {voice for other in others for voice in other.speakers} if speakers else set()
     rows = zip(clips.ids, clips.digests, clips.speakers, strict=True)
     keep = [i not in ids and d not in digests and v not in voices for i, d, v in rows]
-    return _chosen(clips, np.array(keep, bool))
+    return _kept(clips, np.array(keep, bool))
 
 
-def _chosen(clips: Clips, keep: NDArray[np.bool_]) -> Clips:
-    if keep.all():
-        return clips
-    rows = np.flatnonzero(keep)
+def _kept(clips: Clips, keep: NDArray[np.bool_]) -> Clips:
+    return clips if keep.all() else chosen_clips(clips, np.flatnonzero(keep))
+
+
+def chosen_clips(clips: Clips, rows: NDArray[np.int64]) -> Clips:
+    """Return the clips at some indices (m,), in that order; an index may be there repeatedly."""
     return Clips(
         pcm=clips.pcm[rows],
         label=clips.label[rows],

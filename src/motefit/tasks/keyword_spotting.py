@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
+from motefit.data.own_recordings import add_recordings, split_of_recordings, synthetic_only
 from motefit.data.quality import SpeechAudit, audit_speech
 from motefit.data.rejects.synthetic_rejects import spoken_words
 from motefit.data.speakers import unseen
@@ -25,7 +26,7 @@ from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalization import Normalization
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks import task_spec
-from motefit.spec.tasks.speech_spec import LISTED_SPLITS, NAME, SpeechIO
+from motefit.spec.tasks.speech_spec import LISTED_SPLITS, NAME, SpeechData, SpeechIO
 from motefit.tasks import Measurement, Part, Progress, Task, TeacherData, register
 from motefit.tflite.model import ModelFile
 
@@ -47,16 +48,18 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
     def load(
         self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None
     ) -> SpeechDataset:
-        """Decode the clips of a folder of words, or synthesize them."""
-        frontend = _frontend(recipe)
-        folder = data or self._synthesize(recipe, progress)
-        return load_speech(
-            folder,
-            recipe.data,
-            rate_hz=frontend.rate_hz,
-            seconds=frontend.seconds,
-            progress=progress,
-        )
+        """Decode the clips of a folder of words, synthesize them, or do both."""
+        always = recipe.data.synthetic == "always"
+        if data is not None and not always:
+            return _load_folder(data, recipe, recipe.data, progress)
+        folder = self._synthesize(recipe, progress)
+        synthetic = _load_folder(folder, recipe, recipe.data, progress)
+        if not always:
+            return synthetic
+        if data is None:
+            return synthetic_only(synthetic)
+        own = _load_folder(data, recipe, split_of_recordings(recipe.data), progress)
+        return add_recordings(synthetic, own, share_percent=recipe.data.recordings_percent)
 
     def data_settings(self, recipe: Recipe) -> str:
         """Return the words, and the rate and length of the clips, as text."""
@@ -66,14 +69,24 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
     def _synthesize(self, recipe: Recipe, progress: Progress | None) -> Path:
         words, clips, seed = recipe.data.words, recipe.data.synthetic_clips, recipe.data.seed
         if not words:
-            raise RecipeError("synthetic speech needs words = [...] in [data], or give --data")
+            raise RecipeError(
+                "synthetic speech needs words: give --words up,down, or words = [...] in [data], "
+                "or --data"
+            )
         if recipe.data.split in LISTED_SPLITS and not recipe.data.lists:
             raise RecipeError(
                 f'the recipe asks for split = "{recipe.data.split}", and synthetic speech has no '
                 'published lists: give --data, or use split = "stratified"'
             )
-        rate_hz = _frontend(recipe).rate_hz
-        return spoken_words(words, clips=clips, seed=seed, rate_hz=rate_hz, progress=progress)
+        frontend = _frontend(recipe)
+        return spoken_words(
+            words,
+            clips=clips,
+            seed=seed,
+            rate_hz=frontend.rate_hz,
+            seconds=frontend.seconds,
+            progress=progress,
+        )
 
     def broken(self, recipe: Recipe, data: Path) -> Sequence[BrokenFile]:
         """List every clip and noise file that cannot be decoded."""
@@ -283,6 +296,15 @@ def _reject_notes(dataset: SpeechDataset) -> list[str]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
         notes.append(f"reject recordings not used: {sum(dropped.values())} ({reasons})")
     return notes
+
+
+def _load_folder(
+    folder: Path, recipe: Recipe, data: SpeechData, progress: Progress | None
+) -> SpeechDataset:
+    frontend = _frontend(recipe)
+    return load_speech(
+        folder, data, rate_hz=frontend.rate_hz, seconds=frontend.seconds, progress=progress
+    )
 
 
 def _frontend(recipe: Recipe) -> FrontEnd:

@@ -11,8 +11,8 @@ from motefit.cli.output import escape, listed, out, print_json, show
 data_app = typer.Typer(no_args_is_help=True, help="Synthesize, fetch and audit data.")
 
 
-@data_app.command()
-def synth(
+@data_app.command("synth")
+def synth_command(
     out_path: Annotated[
         Path,
         typer.Option("--out", help="Folder for the words, or CSV file for the climate series."),
@@ -23,12 +23,27 @@ def synth(
         int,
         typer.Option(min=0, help="Instead of words: a climate series of this many days."),
     ] = 0,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="Length of the clips. Default: 1 s, or more if a word takes longer."),
+    ] = None,
+    near_words: Annotated[
+        int,
+        typer.Option(min=0, help="Clips of words that sound almost like yours, to be rejected."),
+    ] = 0,
+    sentences: Annotated[
+        int, typer.Option(min=0, help="Sentences and other words, to be rejected.")
+    ] = 0,
     rate_hz: Annotated[int, typer.Option(help="Sampling rate of the clips.")] = 16_000,
     accents: Annotated[
         str, typer.Option(help="Comma-separated espeak-ng voices, e.g. de; default: English ones.")
     ] = "",
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal bytes.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="espeak-ng processes.")] = 1,
+    add: Annotated[
+        bool,
+        typer.Option("--add", help="Add to a folder that is not empty; what is there stays."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Synthesize spoken words (with espeak-ng, in a separate process) or a climate series."""
@@ -37,10 +52,14 @@ def synth(
         words=listed(words),
         clips=clips,
         climate_days=climate_days,
+        seconds=seconds,
+        near_words=near_words,
+        sentences=sentences,
         rate_hz=rate_hz,
         accents=listed(accents),
         seed=seed,
         workers=workers,
+        add=add,
     )
     where = escape(str(out_path))
     if isinstance(made, motefit.ClimateReport):
@@ -49,18 +68,23 @@ def synth(
         else:
             out.print(f"{made.rows} rows with {made.gaps} gaps in {where}")
     elif as_json:
-        print_json(
-            {
-                "folder": str(made.folder),
-                "words": made.words,
-                "clips": made.clips,
-                "speakers": made.speakers,
-                "sha256": made.sha256,
-            }
-        )
+        print_json({**vars(made), "folder": str(made.folder)})
     else:
-        spoken = ", ".join(made.words)
-        out.print(f"{made.clips} clips of {spoken} by {made.speakers} voices in {where}")
+        _show_speech(made)
+
+
+def _show_speech(made: motefit.SynthReport) -> None:
+    """Print what was spoken, and how."""
+    where = escape(str(made.folder))
+    out.print(f"{made.clips} clips of {', '.join(made.words)} by {made.speakers} voices in {where}")
+    if made.rejects:
+        out.print(f"{made.rejects} clips to be rejected in {where}/_unknown_")
+    slow, fast = made.speeds
+    version = made.espeak_version
+    out.print(
+        f"espeak-ng {version}, {slow} to {fast} words a minute; {made.seconds:g} s at "
+        f"{made.rate_hz} Hz" + (f"; {made.added} files added" if made.added else "")
+    )
 
 
 @data_app.command("fetch")

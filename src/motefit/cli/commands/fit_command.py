@@ -9,7 +9,7 @@ import typer
 import motefit
 from motefit.cli.completion import complete_recipe, complete_run
 from motefit.cli.json_tables import fit_json
-from motefit.cli.output import INTERRUPTED, examples, fail, print_json, show
+from motefit.cli.output import INTERRUPTED, examples, fail, listed, print_json, show
 from motefit.spec.errors import RecipeError
 
 ProgressName = Literal["auto", "live", "plain", "json", "quiet"]
@@ -33,6 +33,10 @@ def fit_command(
         Path | None,
         typer.Option(help="Folder of words, or CSV file. Default: synthetic data are generated."),
     ] = None,
+    words: Annotated[
+        str,
+        typer.Option(help="Comma-separated words of your own in place of the recipe's."),
+    ] = "",
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Folder for the run. Default: runs/<recipe>.")
     ] = None,
@@ -95,11 +99,18 @@ def fit_command(
     folder = resume_dir or out_dir or Path("runs") / Path(recipe).name.removesuffix(".toml")
     try:
         if resume_dir is not None:
-            if recipe or data or out_dir or keep_names:
+            if recipe or data or words or out_dir or keep_names:
                 raise RecipeError("--resume takes recipe and data from the run; leave them out")
             result = motefit.resume(folder, **options)
         elif recipe:
-            result = motefit.fit(recipe, data=data, out=folder, keep_names=keep_names, **options)
+            result = motefit.fit(
+                recipe,
+                data=data,
+                words=listed(words),
+                out=folder,
+                keep_names=keep_names,
+                **options,
+            )
         else:
             raise RecipeError("give a recipe; motefit recipes lists the shipped ones")
     except KeyboardInterrupt:

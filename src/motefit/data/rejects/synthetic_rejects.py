@@ -15,9 +15,15 @@ Progress = Callable[[int, int], None]
 
 
 def spoken_words(
-    words: Sequence[str], *, clips: int, seed: int, rate_hz: int, progress: Progress | None = None
+    words: Sequence[str],
+    *,
+    clips: int,
+    seed: int,
+    rate_hz: int,
+    seconds: float = 1.0,
+    progress: Progress | None = None,
 ) -> Path:
-    """Return a folder with clips of each word.
+    """Return a folder with clips of each word, of a length in seconds.
 
     Raises:
         DataError: for a word that cannot be spoken in a second.
@@ -31,11 +37,12 @@ def spoken_words(
             folder,
             clips_per_word=clips,
             rng=np.random.default_rng(seed),
+            seconds=seconds,
             rate_hz=rate_hz,
             progress=progress,
         )
 
-    return synthetic_folder("speech", tuple(words), clips, seed, rate_hz, make=make)
+    return synthetic_folder("speech", tuple(words), clips, seed, rate_hz, seconds, make=make)
 
 
 def other_speech(
@@ -55,7 +62,7 @@ def other_speech(
 
     def make(folder: Path) -> None:
         rng = np.random.default_rng(seed)
-        texts = reject_texts(words, recordings, rng=rng)
+        texts = reject_texts(words, recordings, seed=seed)
         synthesize_texts(texts, folder, rng=rng, rate_hz=rate_hz, progress=progress)
 
     return synthetic_folder("unknown", tuple(words), recordings, seed, rate_hz, make=make)

@@ -107,6 +107,51 @@ def whole_folder(out: Path) -> Iterator[Path]:
         ) from error
 
 
+@contextmanager
+def added_files(out: Path) -> Iterator[Path]:
+    """Make a temporary folder whose files are moved into ``out`` at the end.
+
+    A file of ``out`` is never changed: where there is one already, the new one is dropped.
+
+    Args:
+        out: a folder, or absent.
+
+    Yields:
+        The temporary folder.
+
+    Raises:
+        OutputError: if something cannot be written; ``out`` is unchanged.
+    """
+    out = out.resolve()
+    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
+    moved: list[Path] = []
+    try:
+        part.mkdir(parents=True)
+        try:
+            yield part
+            for path in sorted(path for path in part.rglob("*") if path.is_file()):
+                target = out / path.relative_to(part)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if not target.exists():
+                    path.rename(target)
+                    moved.append(target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    except OSError as error:
+        for path in moved:
+            path.unlink(missing_ok=True)
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(
+            f"cannot add to {out}: {error.strerror or error}; it is as it was"
+        ) from error
+
+
+def read_manifest(folder: Path) -> dict[str, object]:
+    """Read the manifest of a folder; empty if there is none."""
+    return _read_manifest(folder / MANIFEST) or {}
+
+
 SEAL = "data.sha256"
 
 

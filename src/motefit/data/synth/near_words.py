@@ -113,7 +113,7 @@ def _edited(base: Phonemes, sounds: Phonemes, *, rng: np.random.Generator) -> Ph
         mark = symbol[: len(symbol) - len(symbol.lstrip(STRESS))]
         kind, known = is_vowel(symbol), sound_class(symbol)
         others = [s for s in sounds if is_vowel(s) == kind and sound_class(s) != known]
-        middle = (mark + str(rng.choice(others)),) if others else (symbol,)
+        middle: Phonemes = (mark + str(rng.choice(others)),) if others else (symbol,)
     elif edit < 0.8:
         middle = ()
     else:

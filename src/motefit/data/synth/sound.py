@@ -74,24 +74,27 @@ def _room(rate_hz: int, *, rng: np.random.Generator) -> Samples:
     return np.asarray(tail * np.sqrt(energy / np.sum(np.square(tail))), dtype=np.float32)
 
 
-def place(speech: Samples, rate_hz: int, bed: Samples, *, rng: np.random.Generator) -> Samples:
-    """Place speech in one second [rate_hz] at a random position, level and signal-to-noise ratio.
+def place(
+    speech: Samples, count: int, rate_hz: int, bed: Samples, *, rng: np.random.Generator
+) -> Samples:
+    """Place speech in a clip [count] at a random position, level and signal-to-noise ratio.
 
     Args:
-        speech: [n], n at most ``rate_hz``; silence trimmed.
-        rate_hz: samples per second and in the result.
-        bed: noise of unit power, longer than a second; a random second of it is mixed in at
+        speech: [n], n at most ``count``; silence trimmed.
+        count: samples in the result.
+        rate_hz: samples per second.
+        bed: noise of unit power, longer than the clip; a random piece of it is mixed in at
             5..45 dB below the speech.
         rng: source of all choices.
     """
-    start = int(rng.integers(rate_hz - len(speech) + 1))
-    clip = np.zeros(rate_hz, dtype=np.float32)
-    clip[start:] = color(speech, rate_hz - start, rate_hz, rng=rng)
+    start = int(rng.integers(count - len(speech) + 1))
+    clip = np.zeros(count, dtype=np.float32)
+    clip[start:] = color(speech, count - start, rate_hz, rng=rng)
     power = float(np.sum(np.square(clip, dtype=np.float64))) / len(speech)
     clip *= np.float32(1 / np.sqrt(power + 1e-20))
-    first = int(rng.integers(len(bed) - rate_hz))
+    first = int(rng.integers(len(bed) - count))
     snr_db = rng.uniform(5.0, 45.0)
-    clip += bed[first : first + rate_hz] * np.float32(10 ** (-snr_db / 20))
+    clip += bed[first : first + count] * np.float32(10 ** (-snr_db / 20))
     peak_db = rng.uniform(-24.0, -0.5)
     return clip * np.float32(10 ** (peak_db / 20) / np.max(np.abs(clip)))
 

@@ -1,31 +1,43 @@
 """Spoken words from espeak-ng: one folder per word, reproducible from a seed."""
 
-import wave
-import zlib
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from motefit.data.synth.folder import content_sha256, previous, whole_folder, write_manifest
+from motefit.data.synth.clip_length import LONGEST_S, choose_seconds
+from motefit.data.synth.clip_writer import (
+    ClipFolder,
+    ClipSettings,
+    Progress,
+    generator,
+    write_clips,
+)
+from motefit.data.synth.folder import (
+    added_files,
+    content_sha256,
+    previous,
+    read_manifest,
+    whole_folder,
+    write_manifest,
+)
+from motefit.data.synth.free_speech import other_words, sentences
+from motefit.data.synth.near_words import near_words
 from motefit.data.synth.noise import beds
-from motefit.data.synth.process import SpeakerProcess, Utterance, require_espeak
-from motefit.data.synth.sound import Samples, place, resample, trim, write_wav
-from motefit.data.synth.voices import ENGLISH_ACCENTS, Voice, cast
+from motefit.data.synth.process import require_espeak
+from motefit.data.synth.sound import Samples, write_wav
+from motefit.data.synth.voices import ENGLISH_ACCENTS, Voice, cast, speeds
 from motefit.data.synth.words import checked_words
-from motefit.spec.errors import DataError, RecipeError
+from motefit.spec.errors import OutputError, RecipeError
 
 BACKGROUND_NOISE = "_background_noise_"
+NEAR_WORDS, OTHER_SPEECH = "_unknown_/near-words", "_unknown_/sentences"
+"""Folders of what a model for the words must reject."""
 _NOISE_SECONDS = 10
-_LONGEST_S = 0.95
-_FASTEST = 450
-_BLOCK = 64
-"""Clips per espeak-ng process. Its output depends on its earlier output, so the blocks are fixed by
-word and number, and the clips do not depend on the number of workers or on other words."""
-
-Progress = Callable[[int, int], None]
+_SHORTEST_S = 0.2
+_SENTENCES_PERCENT = 60
+"""Share of sentences in free speech; the rest are single words and pairs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,35 +48,32 @@ class SynthReport:
         folder: the data set.
         words: one folder each.
         clips: over all words.
+        rejects: clips in the folders below ``_unknown_``.
         speakers: different synthetic speakers.
         noises: files in ``_background_noise_``.
+        seconds: length of the words' clips.
         rate_hz: of all files.
+        speeds: of the slowest and the fastest utterance, in words a minute, unless a word had to be
+            said faster to fit.
         sha256: of all names and bytes.
         espeak_version: of the library.
         reused: True if an identical data set already existed.
+        added: files that were added to an existing folder; 0 for a new one.
     """
 
     folder: Path
     words: tuple[str, ...]
     clips: int
+    rejects: int
     speakers: int
     noises: int
+    seconds: float
     rate_hz: int
+    speeds: tuple[int, int]
     sha256: str
     espeak_version: str
     reused: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    """Settings shared by all blocks."""
-
-    root: int
-    rate_hz: int
-    clips_per_word: int
-    cast: tuple[Voice, ...]
-    noises: tuple[Samples, ...]
-    folder: Path
+    added: int = 0
 
 
 def synthesize_speech(  # noqa: PLR0913  # the options of one command
@@ -73,173 +82,204 @@ def synthesize_speech(  # noqa: PLR0913  # the options of one command
     *,
     clips_per_word: int,
     rng: np.random.Generator,
+    seconds: float | None = None,
+    near_word_clips: int = 0,
+    sentence_clips: int = 0,
     rate_hz: int = 16000,
     accents: Sequence[str] = ENGLISH_ACCENTS,
     workers: int = 1,
+    add: bool = False,
     progress: Progress | None = None,
 ) -> SynthReport:
     """Write ``out/<word>/<speaker>_nohash_<n>.wav`` and ``out/_background_noise_/*.wav``.
 
-    Clips are 1 s, 16 bit, mono. ``<speaker>`` is one synthetic voice throughout all words. On one
+    Files are 16 bit, mono. ``<speaker>`` is one synthetic voice throughout all words. On one
     machine with one espeak-ng and numpy, the same seed gives the same bytes, whatever ``workers``;
-    more clips or other words do not change the clips of a word.
+    more clips or other words do not change the clips of a word of the same length.
 
     Args:
-        words: to say, one folder each; any text that espeak-ng speaks within a second.
+        words: to say, one folder each; any text that espeak-ng speaks.
         out: a folder that is absent or empty, or already contains the same synthesis.
         clips_per_word: 1 or more.
         rng: source of the seed.
+        seconds: length of the clips, 0.2 to 3; a longer word is said faster. None: 1 s, or what the
+            longest word takes at an ordinary speed.
+        near_word_clips: clips of words that sound like one of ``words``, in
+            ``out/_unknown_/near-words``, as long as those of the words.
+        sentence_clips: sentences and other words, in ``out/_unknown_/sentences``, of any length.
         rate_hz: 8000..48000.
         accents: espeak-ng language codes of the speakers, e.g. ``("de",)`` for German words.
         workers: espeak-ng processes at a time.
-        progress: called with clips done and clips in all, now and then.
+        add: whether ``out`` may contain anything. What is there stays as it is; files of the same
+            name are not written, nor noise where there is some.
+        progress: called with clips done and clips in all, several times a second.
 
     Raises:
-        DataError: for a word that cannot be a folder or cannot be spoken in a second, an unknown
-            accent, an ``out`` that contains something else, or a failing espeak-ng process.
+        DataError: for a word that cannot be a folder or cannot be spoken in its clip, an
+            unknown accent, an ``out`` that contains something else, or a failing espeak-ng process.
         MissingExtraError: without ``espeakng_loader``.
         OutputError: if ``out`` cannot be written; nothing is left behind.
         RecipeError: for a number out of range.
     """
-    words, speakers = checked_words(words), cast(accents)
-    _check_numbers(clips_per_word=clips_per_word, rate_hz=rate_hz, workers=workers)
     require_espeak()
-    root = int(rng.integers(2**63))
-    request: dict[str, object] = {"format": 1, "words": list(words), "accents": list(accents)}
-    request |= {"clips_per_word": clips_per_word, "rate_hz": rate_hz, "seed": root}
-    manifest = previous(out, request)
-    reused = manifest is not None
-    if manifest is None:
-        with whole_folder(out) as part:
-            job = _Job(
-                root=root,
-                rate_hz=rate_hz,
-                clips_per_word=clips_per_word,
-                cast=speakers,
-                noises=_write_noises(part / BACKGROUND_NOISE, speakers, rate_hz, root),
-                folder=part,
-            )
-            version = _write_words(words, job, workers=workers, progress=progress)
-            manifest = {"request": request, "espeak": version, "sha256": content_sha256(part)}
-            write_manifest(part, manifest)
-    return _report(out, words, manifest, reused=reused)
-
-
-def _report(
-    out: Path, words: tuple[str, ...], manifest: Mapping[str, object], *, reused: bool
-) -> SynthReport:
-    clips = [path.name for word in words for path in (out / word).iterdir()]
-    noises = list((out / BACKGROUND_NOISE).iterdir())
-    with wave.open(str(noises[0])) as file:
-        rate_hz = file.getframerate()
-    return SynthReport(
-        folder=out,
-        words=words,
-        clips=len(clips),
-        speakers=len({name.split("_nohash_")[0] for name in clips}),
-        noises=len(noises),
+    order = _Order(
+        words=checked_words(words),
+        clips=clips_per_word,
+        seconds=seconds,
+        near_words=near_word_clips,
+        sentences=sentence_clips,
         rate_hz=rate_hz,
-        sha256=str(manifest["sha256"]),
-        espeak_version=str(manifest["espeak"]),
-        reused=reused,
+        accents=tuple(accents),
+        root=int(rng.integers(2**63)),
     )
+    if not add and (manifest := previous(out, order.request)) is not None:
+        return order.report(out, manifest, reused=True)
+    return _synthesize(order, out, workers=workers, add=add, progress=progress)
 
 
-def _check_numbers(*, clips_per_word: int, rate_hz: int, workers: int) -> None:
-    if clips_per_word < 1 or workers < 1:
-        raise RecipeError(
-            f"clips_per_word and workers must be at least 1, got {clips_per_word} and {workers}"
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    """What is to be spoken: the options of a synthesis, checked, and its seed."""
+
+    words: tuple[str, ...]
+    clips: int
+    seconds: float | None
+    near_words: int
+    sentences: int
+    rate_hz: int
+    accents: tuple[str, ...]
+    root: int
+
+    def __post_init__(self) -> None:
+        cast(self.accents)  # refuses what is no accent
+        if self.clips < 1 or self.near_words < 0 or self.sentences < 0:
+            raise RecipeError(
+                "clips_per_word must be at least 1, near-words and sentences must not be negative, "
+                f"got {self.clips}, {self.near_words} and {self.sentences}"
+            )
+        if not 8000 <= self.rate_hz <= 48000:
+            raise RecipeError(f"rate_hz must be 8000..48000, got {self.rate_hz}")
+        if self.seconds is not None and not _SHORTEST_S <= self.seconds <= LONGEST_S:
+            raise RecipeError(
+                f"seconds must be {_SHORTEST_S:g}..{LONGEST_S:g}, got {self.seconds:g}"
+            )
+
+    @property
+    def speakers(self) -> tuple[Voice, ...]:
+        return cast(self.accents)
+
+    @property
+    def total(self) -> int:
+        return len(self.words) * self.clips + self.near_words + self.sentences
+
+    @property
+    def request(self) -> dict[str, object]:
+        """Everything that the files depend on, as the manifest has it."""
+        more = {"seconds": self.seconds, "near_words": self.near_words, "sentences": self.sentences}
+        return {
+            "format": 1,
+            "words": list(self.words),
+            "accents": list(self.accents),
+            "clips_per_word": self.clips,
+            "rate_hz": self.rate_hz,
+            "seed": self.root,
+        } | {name: value for name, value in more.items() if value}
+
+    def folders(self, seconds: float) -> list[ClipFolder]:
+        """List the folders: the words, and what a model for them must reject."""
+        words, accents, seed = self.words, self.accents, self.root % 2**32
+        folders = [
+            ClipFolder(name=word, texts=(word,), clips=self.clips, seconds=seconds)
+            for word in words
+        ]
+        if count := self.near_words:
+            share = -(-count // len(words))
+            found = [near_words(w, share, seed=seed, accents=accents, words=words) for w in words]
+            texts = tuple(text for turn in zip(*found, strict=False) for text in turn)
+            folders.append(ClipFolder(name=NEAR_WORDS, texts=texts, clips=count, seconds=seconds))
+        if count := self.sentences:
+            whole = -(-count * _SENTENCES_PERCENT // 100)
+            texts = sentences(whole, seed=seed, accents=accents, without=words)
+            texts += other_words(count - whole, seed=seed, accents=accents, without=words)
+            folders.append(ClipFolder(name=OTHER_SPEECH, texts=texts, clips=count, seconds=None))
+        return folders
+
+    def report(
+        self, out: Path, manifest: Mapping[str, object], *, reused: bool = False, added: int = 0
+    ) -> SynthReport:
+        """Count what is in a folder."""
+        clips = [path.name for word in self.words for path in (out / word).iterdir()]
+        return SynthReport(
+            folder=out,
+            words=self.words,
+            clips=len(clips),
+            rejects=sum(_files(out / folder) for folder in (NEAR_WORDS, OTHER_SPEECH)),
+            speakers=len({name.split("_nohash_")[0] for name in clips}),
+            noises=len(list((out / BACKGROUND_NOISE).iterdir())),
+            seconds=float(str(manifest.get("seconds", 1.0))),
+            rate_hz=self.rate_hz,
+            speeds=speeds(self.speakers),
+            sha256=str(manifest["sha256"]),
+            espeak_version=str(manifest["espeak"]),
+            reused=reused,
+            added=added,
         )
-    if not 8000 <= rate_hz <= 48000:
-        raise RecipeError(f"rate_hz must be 8000..48000, got {rate_hz}")
 
 
-def _generator(root: int, *key: int | str) -> np.random.Generator:
-    """Make a separate generator for each key, fixed by the root seed."""
-    numbers = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in key]
-    return np.random.default_rng(np.random.SeedSequence([root, *numbers]))
+def _synthesize(
+    order: _Order, out: Path, *, workers: int, add: bool, progress: Progress | None
+) -> SynthReport:
+    """Write all folders into a new folder, or add them to one."""
+    if workers < 1:
+        raise RecipeError(f"workers must be at least 1, got {workers}")
+    if progress is not None:
+        progress(0, order.total)
+    seconds = choose_seconds(order.words, order.accents) if order.seconds is None else order.seconds
+    folders, before = order.folders(seconds), _files(out) if add else 0
+    noisy = add and (out / BACKGROUND_NOISE).is_dir()
+    with added_files(out) if add else whole_folder(out) as part:
+        settings = ClipSettings(
+            root=order.root,
+            rate_hz=order.rate_hz,
+            cast=order.speakers,
+            noises=_noises(None if noisy else part, order),
+            folder=part,
+        )
+        version = write_clips(folders, settings, workers=workers, progress=progress)
+        manifest = {"request": order.request, "seconds": seconds, "espeak": version}
+        if not add:
+            manifest["sha256"] = content_sha256(part)
+            write_manifest(part, manifest)
+    if not add:
+        return order.report(out, manifest)
+    manifest["sha256"] = _record_addition(out, manifest)
+    return order.report(out, manifest, added=_files(out) - before)
 
 
-def _write_noises(
-    folder: Path, speakers: tuple[Voice, ...], rate_hz: int, root: int
-) -> tuple[Samples, ...]:
-    noises = beds(speakers, seconds=_NOISE_SECONDS, rate_hz=rate_hz, rng=_generator(root, "noise"))
-    folder.mkdir()
-    for name, samples in noises.items():
-        write_wav(folder / f"{name}.wav", samples * np.float32(0.1), rate_hz)
-    return tuple(noises.values())
-
-
-def _write_words(
-    words: tuple[str, ...], job: _Job, *, workers: int, progress: Progress | None
-) -> str:
-    """Write all clips; return the version of espeak-ng."""
-    for word in words:
-        (job.folder / word).mkdir()
-    blocks = [
-        (word, range(first, min(first + _BLOCK, job.clips_per_word)))
-        for word in words
-        for first in range(0, job.clips_per_word, _BLOCK)
-    ]
-    total, done, version = len(words) * job.clips_per_word, 0, ""
-    pool = ThreadPoolExecutor(workers)
+def _record_addition(out: Path, manifest: Mapping[str, object]) -> str:
+    """Append an addition to the manifest of a folder; return the hash of the whole folder."""
+    whole = read_manifest(out)
+    earlier = whole.get("added", [])
+    whole["added"] = [*(earlier if isinstance(earlier, list) else []), manifest]
+    whole["sha256"] = sha256 = content_sha256(out)
     try:
-        pending = [pool.submit(_write_block, word, numbers, job) for word, numbers in blocks]
-        for future, (_, numbers) in zip(pending, blocks, strict=True):
-            version = future.result()
-            done += len(numbers)
-            if progress is not None:
-                progress(done, total)
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return version
+        write_manifest(out, whole)
+    except OSError as error:
+        raise OutputError(f"cannot write the manifest of {out}: {error.strerror}") from error
+    return sha256
 
 
-def _write_block(word: str, numbers: range, job: _Job) -> str:
-    """Write some clips of one word from one fresh espeak-ng process; return its version."""
-    order = _generator(job.root, word, "cast").permutation(len(job.cast))
-    with SpeakerProcess() as speaker:
-        for number in numbers:
-            repeat, index = divmod(number, len(job.cast))
-            voice = job.cast[order[index]]
-            rng = _generator(job.root, word, number)
-            speech = _say(speaker, word, voice, job.rate_hz, rng=rng)
-            noise = job.noises[int(rng.integers(len(job.noises)))]
-            clip = place(speech, job.rate_hz, noise, rng=rng)
-            path = job.folder / word / f"{voice.name}_nohash_{repeat}.wav"
-            write_wav(path, clip, job.rate_hz)
-    return speaker.version
+def _files(folder: Path) -> int:
+    return sum(path.suffix == ".wav" for path in folder.rglob("*")) if folder.is_dir() else 0
 
 
-def _say(
-    speaker: SpeakerProcess, word: str, voice: Voice, rate_hz: int, *, rng: np.random.Generator
-) -> Samples:
-    """Speak the word once, trimmed, at ``rate_hz``; faster if it would not fit in a second."""
-    pitch = int(np.clip(voice.pitch + rng.integers(-10, 11), 0, 100))
-    pitch_range = int(rng.integers(20, 81))
-    speed = float(voice.speed * rng.uniform(0.85, 1.2))
-    stretch = voice.size * rate_hz / speaker.rate_hz
-    while True:
-        said = speaker.say(
-            Utterance(
-                text=word,
-                voice=voice.espeak,
-                pitch=pitch,
-                speed=round(min(speed, _FASTEST)),
-                range=pitch_range,
-            )
-        )
-        speech = trim(said, speaker.rate_hz)
-        count = round(len(speech) * stretch)
-        if count < 0.03 * rate_hz:
-            raise DataError(
-                f"espeak-ng is silent for {word!r}; choose a word that can be pronounced"
-            )
-        if count <= _LONGEST_S * rate_hz:
-            return resample(speech, count)
-        if speed >= _FASTEST:
-            raise DataError(
-                f"{word!r} takes {count / rate_hz:.1f} s to say at the fastest speed, and a clip "
-                "is 1 s long; choose something shorter"
-            )
-        speed *= max(1.1, count / (_LONGEST_S * rate_hz))
+def _noises(folder: Path | None, order: _Order) -> tuple[Samples, ...]:
+    """Make the noises to mix with speech, and write them if a folder is given."""
+    rng, rate_hz = generator(order.root, "noise"), order.rate_hz
+    noises = beds(order.speakers, seconds=_NOISE_SECONDS, rate_hz=rate_hz, rng=rng)
+    if folder is not None:
+        (folder / BACKGROUND_NOISE).mkdir()
+        for name, samples in noises.items():
+            path = folder / BACKGROUND_NOISE / f"{name}.wav"
+            write_wav(path, samples * np.float32(0.1), rate_hz)
+    return tuple(noises.values())

@@ -28,6 +28,12 @@ _RARE_VARIANTS = ("croak", "whisper", "whisperf")
 """One speaker each, with the first accent only: odd voices, sparingly."""
 
 
+SPEED_RANGE = (0.85, 1.2)
+"""Slowest and fastest utterance, as multiples of the speaker's own speed."""
+SLOWEST, FASTEST = 80, 450
+"""Words a minute that espeak-ng speaks."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Voice:
     """One synthetic speaker.
@@ -66,6 +72,13 @@ def cast(accents: Sequence[str]) -> tuple[Voice, ...]:
     pairs = [(accent, variant) for accent in accents for variant in _VARIANTS]
     pairs += [(accents[0], variant) for variant in _RARE_VARIANTS]
     return tuple(_voice(accent, variant) for accent, variant in pairs)
+
+
+def speeds(voices: Sequence[Voice]) -> tuple[int, int]:
+    """Return the slowest and fastest speed of some speakers, in words a minute."""
+    slow, fast = SPEED_RANGE
+    own = [voice.speed for voice in voices]
+    return round(min(own) * slow), round(max(own) * fast)
 
 
 def _voice(accent: str, variant: str) -> Voice:

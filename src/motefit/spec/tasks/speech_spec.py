@@ -60,8 +60,6 @@ class SpeechData:
             automatically.
         noise: folder of background noise, relative to the data folder; empty: found automatically,
             if there is one.
-        synthetic_clips: clips per word to synthesize if no data folder is given; also of the words
-            and of other speech for ``"synthetic"`` rejects.
         unknown: other speech, which the model learns to reject: folders of recordings of any
             length, searched with their sub-folders, absolute or relative to the data folder;
             ``"other-words"``, all word folders that are not in ``words``; ``"synthetic"``,
@@ -69,6 +67,14 @@ class SpeechData:
             class.
         silence: sound without speech, likewise: folders, or ``"synthetic"``, noise, hum, clicks,
             tones and digital zero. Empty: no such class.
+        synthetic_clips: clips per word to synthesize; also of the words and of other speech for
+            ``"synthetic"`` rejects.
+        synthetic: when clips are synthesized: ``"without-data"``, only if no data folder is given;
+            or ``"always"``: the folder then contains a few recordings of each word, at least 3,
+            which are added. Most of them train, some choose the model, and the others are the
+            test set, with no synthetic clip among them.
+        recordings_percent: share of recordings among the training clips (synthetic ``"always"``);
+            each is taken as often as this needs, and augmented differently every time.
     """
 
     words: tuple[str, ...] = ()
@@ -84,6 +90,8 @@ class SpeechData:
     synthetic_clips: int = 200
     unknown: tuple[str, ...] = ()
     silence: tuple[str, ...] = ()
+    synthetic: Literal["without-data", "always"] = "without-data"
+    recordings_percent: float = 30.0
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -112,6 +120,8 @@ class SpeechData:
             raise RecipeError(
                 f"synthetic_clips must be at least 10 per word, got {self.synthetic_clips}"
             )
+        if not 1 <= self.recordings_percent <= 99:
+            raise RecipeError(f"recordings_percent must be 1..99, got {self.recordings_percent:g}")
         _check_rejects(self)
 
     @property
