@@ -17,6 +17,7 @@ import numpy.typing as npt
 from motefit.signal.resample import resample
 from motefit.signal.wav import read_wav
 from motefit.spec.errors import DataError, MissingExtraError
+from motefit.spec.limits import require_rate
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 _SCALE = 32768.0
@@ -81,6 +82,7 @@ def decode_clip(path: Path, *, rate_hz: int) -> Decoded:
         raise DataError(f"{path}: the file is empty (0 bytes); replace or remove it")
     _check_complete(path, content)
     samples, file_rate_hz, encoding = _decode(path, content)
+    require_rate(file_rate_hz, what=f"{path}: the sampling rate")
     if not len(samples):
         raise DataError(f"{path}: the file contains no audio samples; replace or remove it")
     if not np.isfinite(samples).all():

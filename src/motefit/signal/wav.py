@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from motefit.spec.errors import DataError
+from motefit.spec.limits import require_rate
 
 COMPRESSED = {b"fLaC": "FLAC", b"OggS": "OGG"}
 """Common compressed formats, by the first bytes of a file."""
@@ -22,7 +23,8 @@ def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
         any other file gives float32 with full scale 1.0, channels averaged.
 
     Raises:
-        DataError: if the file is absent, not a PCM WAV file, truncated, or empty.
+        DataError: if the file is absent, not a PCM WAV file, truncated, empty, or has a rate
+            that no sound is recorded at.
     """
     path = Path(path)
     try:
@@ -40,6 +42,7 @@ def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
         )
     if not frames:
         raise DataError(f"{path} contains no samples")
+    require_rate(rate_hz, what=f"{path}: the sampling rate")
     samples = _samples(data, width).reshape(frames, channels)
     if samples.dtype == np.int16 and channels == 1:
         return samples[:, 0], rate_hz

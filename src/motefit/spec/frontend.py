@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from motefit.spec.codec import check_fields
 from motefit.spec.errors import RecipeError
+from motefit.spec.limits import HIGHEST_RATE_HZ
 from motefit.spec.registry import Registry
 
 if TYPE_CHECKING:
     from motefit.signal.feature_kinds import FeatureKind
 
-HIGHEST_RATE_HZ = 768_000
 LONGEST_CLIP_S = 60
 
 FEATURE_KINDS: "Registry[FeatureKind]" = Registry(

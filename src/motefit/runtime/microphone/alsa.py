@@ -12,10 +12,10 @@ from motefit.runtime.microphone.source import (
     WAIT_S,
     Int16Array,
     SoundSource,
-    checked_rate,
     mono,
 )
 from motefit.spec.errors import DataError
+from motefit.spec.limits import require_rate
 
 STOP_S = 2.0
 """Grace period after which an arecord that ignores SIGTERM is killed."""
@@ -98,7 +98,7 @@ class ArecordSource(SoundSource):
         """Take over the rate of a device that warns that it records at its own."""
         found = RATE_WARNING.search(self._said.decode(errors="replace"))
         if found and not self.received:
-            self.rate_hz = checked_rate(int(found[1]))
+            self.rate_hz = require_rate(int(found[1]))
 
     def _words(self) -> str:
         """End arecord and return its last messages."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from motefit.signal.wav import COMPRESSED
 from motefit.spec.errors import DataError
+from motefit.spec.limits import require_rate
 
 Int16Array = NDArray[np.int16]
 
@@ -21,7 +22,6 @@ WAIT_S = 5.0
 """Longest wait for sound; a working microphone delivers several times a second."""
 CHUNK_SECONDS = 0.1
 """Longest stretch of sound read at once."""
-LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1000, 768_000
 
 
 class SoundLostError(DataError):
@@ -41,7 +41,7 @@ class SoundSource(ABC):
     returns: ClassVar[bool] = True
 
     def __init__(self, name: str, rate_hz: int) -> None:
-        self.name, self.rate_hz, self.received = name, checked_rate(rate_hz), 0
+        self.name, self.rate_hz, self.received = name, require_rate(rate_hz), 0
 
     @abstractmethod
     def read(self) -> Int16Array | None:
@@ -66,19 +66,6 @@ class SoundSource(ABC):
         if not self.received:
             return DataError(f"{self.name}: {problem}")
         return SoundLostError(f"{self.name}, after {self.received / self.rate_hz:.1f} s: {problem}")
-
-
-def checked_rate(rate_hz: int) -> int:
-    """Return the rate if it is one that sound is recorded at.
-
-    Raises:
-        DataError: if it is outside that range.
-    """
-    if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
-        raise DataError(
-            f"the sampling rate must be {LOWEST_RATE_HZ}..{HIGHEST_RATE_HZ} Hz, got {rate_hz}"
-        )
-    return rate_hz
 
 
 class PipeSource(SoundSource):
@@ -189,7 +176,7 @@ class PipeSource(SoundSource):
                 f"{bits}-bit WAV (format {code}) cannot be streamed; send 16-bit PCM: "
                 "arecord -f S16_LE, or sox ... -b 16"
             )
-        self.rate_hz, self._channels = checked_rate(rate_hz), channels
+        self.rate_hz, self._channels = require_rate(rate_hz), channels
 
 
 def mono(data: bytes, channels: int) -> Int16Array:
