@@ -12,10 +12,10 @@ import soundfile
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from motefit.data.cache import alone, cache_folder, open_checked, read_entry, write_checked
+from motefit.data.cache import alone, open_checked, read_entry, write_checked
 from motefit.data.speech import load_speech
 from motefit.spec.errors import OutputError
-from motefit.spec.files import DamagedFileError
+from motefit.spec.files import DamagedFileError, cache_folder
 from motefit.spec.tasks.speech_spec import SpeechData
 
 BLOCKS = [np.arange(100, dtype=np.int16), np.array([-32768, 32767], np.int16)]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as official
 
 
@@ -38,3 +39,9 @@ def custom_operation(model: official.ModelT) -> None:
 def newer_operation(model: official.ModelT) -> None:
     """The first kind of operation is of a later version than any runtime has."""
     model.operatorCodes[0].version = 99
+
+
+def inputs_absent(model: official.ModelT) -> None:
+    """No operator has an input any more, which some kernels take for granted: LiteRT crashes."""
+    for operator in model.subgraphs[0].operators:
+        operator.inputs = np.full(len(operator.inputs), -1, np.int32)

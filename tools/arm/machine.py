@@ -19,8 +19,7 @@ from pathlib import Path
 
 from debian import unpacked
 
-from motefit.data.cache import cache_folder
-from motefit.spec.files import write_atomic
+from motefit.spec.files import cache_folder, write_atomic
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parent.parent / "src"

@@ -6,6 +6,7 @@ import numpy as np
 
 from motefit.measure.parity import Parity, measure_parity
 from motefit.runtime.bundle import Bundle
+from motefit.runtime.gate import admit
 from motefit.runtime.quiet import silence_litert
 from motefit.spec.card import Card
 from motefit.spec.errors import DataError, NoCardError, RecipeError
@@ -42,8 +43,9 @@ def parity(
         MissingExtraError: for a task's data without the extras of training.
         NoCardError: for a task's data if the model has no card.
     """
-    silence_litert()
     file = found if isinstance(found, ModelFile) else found.file
+    admit(file, path)
+    silence_litert()
     if inputs == RANDOM:
         size = next((tensor.size for tensor in file.inspection.inputs), 1)
         return measure_parity(file, np.random.default_rng(0).normal(0.0, 1.0, (examples, size)))

@@ -12,12 +12,13 @@ from motefit.runtime.streaming.listen import RETRIES, Chunk, Tell, chunks, conne
 from motefit.runtime.streaming.listen import listen as spot_words
 from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.runtime.zoo import find_model
+from motefit.spec.visible import visible
 
 DEFAULTS = StreamingSettings()
 
 
 def _tell(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{visible(text)}\n")
 
 
 def listen(  # noqa: PLR0913 - the options of a command

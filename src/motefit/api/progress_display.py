@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Self, get_args
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from motefit.api.board import Board, TrainingProgress, seconds_left
+from motefit.api.safe_console import SafeConsole
 from motefit.measure.machine import usable_cores
 from motefit.search.progress import InTraining, Listener
 from motefit.search.rounds import Proposal
@@ -20,6 +21,7 @@ from motefit.search.trial import Trial
 from motefit.spec.errors import RecipeError
 from motefit.spec.metrics import format_value
 from motefit.spec.recipe import Recipe
+from motefit.spec.visible import visible
 
 ROWS = 12
 """Number of trainings in the live table; the others are only counted."""
@@ -29,7 +31,7 @@ ProgressName = Literal["auto", "live", "plain", "json", "quiet"]
 """How progress is shown; ``auto`` is live in a terminal, and plain elsewhere, as in a notebook."""
 Progress = ProgressName | Listener
 
-err = Console(stderr=True, highlight=False, emoji=False)
+err = SafeConsole(stderr=True, highlight=False, emoji=False)
 
 
 class Shown(Listener):
@@ -262,7 +264,7 @@ def _by(rejected: Mapping[str, int]) -> str:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{visible(line)}\n")
     sys.stderr.flush()
 
 

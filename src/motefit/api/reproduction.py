@@ -6,10 +6,11 @@ from pathlib import Path
 
 from motefit.reproduce.reproduce import Reproduced, reproduce
 from motefit.reproduce.training import Tell
+from motefit.spec.visible import visible
 
 
 def _tell(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{visible(text)}\n")
 
 
 def reproduce_published(  # noqa: PLR0913 - the options of a command

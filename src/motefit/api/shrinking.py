@@ -2,21 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from motefit.runtime.gate import admit
 from motefit.runtime.zoo import find_model, output_path
 from motefit.spec.errors import ModelFileError
 from motefit.spec.files import write_atomic
 from motefit.spec.tables import Item, Printable, ResultTable
 from motefit.tflite.archive import zip_bytes
+from motefit.tflite.contained import contained
 from motefit.tflite.equivalence import EquivalenceReport, check_equivalence
 from motefit.tflite.model import ModelFile
 from motefit.tflite.shrink import needs_signatures
 from motefit.tflite.shrink import shrink as drop_unread
 
 SEED = 0
+COMPARISON_S = 120
+"""Processor seconds that the comparison of both files may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +113,11 @@ def shrink(
     target = output_path(path, ".min.tflite") if out is None else Path(out)
     proof = None
     if len(after) < len(before):
-        proof = check_equivalence(before, after, n=inputs, rng=np.random.default_rng(SEED))
+        admit(file, path)
+        comparison = partial(
+            check_equivalence, before, after, n=inputs, rng=np.random.default_rng(SEED)
+        )
+        proof = contained(comparison, seconds=COMPARISON_S)
         if proof.reason and not unrun:
             raise ModelFileError(
                 f"LiteRT cannot run this model here, so its outputs cannot be compared: "

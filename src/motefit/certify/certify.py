@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from motefit.certify.facts import Evaluation, Facts, measure_file
 from motefit.report.report_facts import ReportFacts
+from motefit.runtime.gate import vouch
 from motefit.spec.card import Card, Provenance
 from motefit.spec.certificate import Certificate, certify
 from motefit.spec.codec import encode
@@ -60,6 +61,7 @@ def certify_file(
         facts: facts on the test set, if they have been measured already.
     """
     facts = facts or measure_file(evaluation, model, "test")
+    vouch(model)
     recipe = evaluation.recipe
     card = Card(
         task=evaluation.task.name,

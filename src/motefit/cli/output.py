@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
+from motefit.api.safe_console import SafeConsole
 from motefit.spec.codec import dumps_json, encode
 from motefit.spec.tables import Item, Printable, ResultTable, Style, Styled, Text, parts
+from motefit.spec.visible import visible
 
 __all__ = [
     "INTERRUPTED", "MISTAKE", "encode", "err", "escape", "examples", "fail", "given", "listed",
@@ -39,7 +40,7 @@ def silence() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class Output(Console):
+class Output(SafeConsole):
     """Console on standard output that leaves a closed pipe to its caller."""
 
     def on_broken_pipe(self) -> None:
@@ -52,7 +53,7 @@ class Output(Console):
         raise BrokenPipeError
 
 
-err = Console(stderr=True, highlight=False, emoji=False)
+err = SafeConsole(stderr=True, highlight=False, emoji=False)
 out = Output(highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
 
 
@@ -70,11 +71,12 @@ def show(result: Printable | Iterable[Item]) -> None:
 
 
 def _rich_table(table: ResultTable) -> RichTable:
-    made = RichTable(box=None, pad_edge=False, title=table.title or None, title_justify="left")
-    for title, side in zip(table.titles, table.align, strict=True):
+    title = visible(table.title) or None
+    made = RichTable(box=None, pad_edge=False, title=title, title_justify="left")
+    for heading, side in zip(table.titles, table.align, strict=True):
         number = side == "r"  # never broken: texts give way in a narrow terminal
         made.add_column(
-            _rich_text(title),
+            _rich_text(heading),
             justify="right" if number else "left",
             overflow="fold",
             no_wrap=number,
@@ -87,7 +89,7 @@ def _rich_table(table: ResultTable) -> RichTable:
 def _rich_text(text: Text) -> RichText:
     made = RichText()
     for part in parts(text):
-        made.append(str(part), COLORS[part.style] if isinstance(part, Styled) else None)
+        made.append(visible(str(part)), COLORS[part.style] if isinstance(part, Styled) else None)
     return made
 
 

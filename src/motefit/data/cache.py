@@ -40,13 +40,6 @@ _REMEDY = "the environment variable MOTEFIT_CACHE names the folder of the cache"
 _log = logging.getLogger(__name__)
 
 
-def cache_folder(chosen: Path | None = None) -> Path:
-    """Return the chosen folder, else ``$MOTEFIT_CACHE``, else ``~/.cache/motefit``."""
-    if chosen is not None:
-        return chosen
-    return Path(os.environ.get("MOTEFIT_CACHE") or Path.home() / ".cache" / "motefit")
-
-
 def read_entry(path: Path) -> tuple[Array, dict[str, Any]] | None:
     """Open a cache entry; a damaged one is reported and treated as absent.
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from motefit.data.broken_files import broken_error
-from motefit.data.cache import SUFFIX, cache_folder, read_entry, write_checked
+from motefit.data.cache import SUFFIX, read_entry, write_checked
 from motefit.data.decode import decode_clip, file_bytes, fit_length, read_clip
 from motefit.data.recordings import Recording, describe, from_row
 from motefit.data.rejects.load_rejects import load_rejects
@@ -36,6 +36,7 @@ from motefit.data.splits import (
     word_of,
 )
 from motefit.spec.errors import DataError
+from motefit.spec.files import cache_folder
 from motefit.spec.tasks.speech_spec import SYNTHETIC, SpeechData
 
 Progress = Callable[[int, int], None]

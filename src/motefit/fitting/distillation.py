@@ -4,10 +4,11 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from motefit.data.cache import alone, cache_folder, read_entry
+from motefit.data.cache import alone, read_entry
 from motefit.fitting.jobs import untrained
 from motefit.graph.graph import Graph
 from motefit.spec.codec import dumps_json
+from motefit.spec.files import cache_folder
 from motefit.spec.recipe import ModelSpec, Recipe
 from motefit.spec.teacher import TeacherSpec
 from motefit.tasks import TeacherData

@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from motefit.runtime.gate import admit
 from motefit.spec.card import Card
 from motefit.spec.errors import ModelFileError, NoCardError
 from motefit.spec.files import write_atomic
@@ -99,10 +100,11 @@ def load_bundle(path: str | Path, *, task: str = "") -> Bundle:
 
 
 def open_model(path: str | Path) -> Bundle | ModelFile:
-    """Read a model file, and its card if it has one.
+    """Read a model file that is to be run, and its card if it has one.
 
     Raises:
-        ModelFileError: if the file is missing or damaged, or its bytes do not match the card.
+        ModelFileError: if the file is missing or damaged, its bytes do not match the card, or the
+            gate refuses it (:mod:`motefit.runtime.gate`).
     """
     path = Path(path)
     data = _read(path)
@@ -111,6 +113,7 @@ def open_model(path: str | Path) -> Bundle | ModelFile:
     if card_text is None:
         card_path = next((p for p in _card_paths(path) if p.is_file()), None)
         if card_path is None:
+            admit(file, path)
             return file
         card_text, where = _read(card_path), str(card_path)
         size += len(card_text)
@@ -119,6 +122,7 @@ def open_model(path: str | Path) -> Bundle | ModelFile:
     except UnicodeDecodeError as error:
         raise ModelFileError(f"{where}: not UTF-8 text: {error}") from None
     _require_match(file, card, where=str(path))
+    admit(file, path)
     return Bundle(file=file, card=card, bundle_bytes=size)
 
 

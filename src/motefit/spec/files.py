@@ -145,3 +145,10 @@ def make_writable(folder: Path) -> None:
         raise OutputError(
             f"cannot write to {folder}: {error.strerror}; choose another folder with --out"
         ) from None
+
+
+def cache_folder(chosen: Path | None = None) -> Path:
+    """Return the chosen folder, else ``$MOTEFIT_CACHE``, else ``~/.cache/motefit``."""
+    if chosen is not None:
+        return chosen
+    return Path(os.environ.get("MOTEFIT_CACHE") or Path.home() / ".cache" / "motefit")

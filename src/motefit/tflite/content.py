@@ -10,17 +10,17 @@ import numpy as np
 from motefit.graph.graph import Quantization
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.flatbuffer.element_types import DTYPES, stored_values
-from motefit.tflite.flatbuffer.reader import DecodedTable, damaged, operators, read_tables
+from motefit.tflite.flatbuffer.reader import DecodedTable, damaged, read_tables
 from motefit.tflite.flatbuffer.schema import (
     BufferSlot,
     ModelSlot,
-    OperatorCodeSlot,
     OperatorSlot,
     QuantizationSlot,
     SubGraphSlot,
     TensorSlot,
     TensorType,
 )
+from motefit.tflite.operator_rules import Code, operator_code
 
 MAX_RANK = 8
 TYPES = {int(kind): kind for kind in TensorType}
@@ -195,23 +195,9 @@ def read_subgraphs(data: bytes, model: DecodedTable) -> tuple[Subgraph, ...]:
         ModelFileError: if an index refers to nothing, a shape is absurd, or data are outside the
             file.
     """
-    codes = [_code(code) for code in model.records(ModelSlot.OPERATOR_CODES)]
+    codes = [operator_code(code) for code in model.records(ModelSlot.OPERATOR_CODES)]
     contents = [_content(data, buffer) for buffer in model.records(ModelSlot.BUFFERS)]
     return tuple(_subgraph(g, codes, contents) for g in model.records(ModelSlot.SUBGRAPHS))
-
-
-Code = tuple[str, int]
-"""Name and version of an operator."""
-
-
-def _code(code: DecodedTable) -> Code:
-    """Read an operator code: the greater of both fields (``GetBuiltinCode`` in LiteRT)."""
-    old = code.number(OperatorCodeSlot.DEPRECATED_BUILTIN_CODE)
-    number = int(max(old, code.number(OperatorCodeSlot.BUILTIN_CODE)))
-    names = operators()
-    name = names[number] if number < len(names) else f"OPERATOR_{number}"
-    custom = code.text(OperatorCodeSlot.CUSTOM_CODE)
-    return custom or name, int(code.number(OperatorCodeSlot.VERSION))
 
 
 def _content(data: bytes, buffer: DecodedTable) -> tuple[bytes, bool]:

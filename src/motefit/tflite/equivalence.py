@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from motefit.spec.errors import ModelFileError
+from motefit.tflite.contained import stage
 
 RESOLVERS = {"builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "xnnpack": "AUTO"}
 SIZES = (1, 2, 3)
@@ -81,7 +82,9 @@ def _runner(model: bytes, resolver: str) -> Any:  # noqa: ANN401 - LiteRT has no
     from ai_edge_litert.interpreter import Interpreter, OpResolverType  # noqa: PLC0415  (0.2 s)
 
     kind = getattr(OpResolverType, RESOLVERS[resolver])
+    stage("loading")
     runner = Interpreter(model_content=model, num_threads=1, experimental_op_resolver_type=kind)
+    stage("allocating")
     runner.allocate_tensors()
     return runner
 
@@ -136,6 +139,7 @@ def _outputs(model: bytes, resolver: str, feeds: Feeds) -> list[np.ndarray]:
         if tuple(tensor["shape"]) != array.shape:
             runner.resize_tensor_input(tensor["index"], array.shape)
     runner.allocate_tensors()
+    stage("running")
     outputs = []
     for feed in feeds:
         for tensor, array in zip(inputs, feed, strict=True):

@@ -9,11 +9,11 @@ import numpy as np
 from motefit.graph.mac_rules import CALLS, macs
 from motefit.graph.memory import peak_bytes
 from motefit.tflite.content import TYPES, FileOp, FileTensor, Subgraph, read_subgraphs
-from motefit.tflite.flatbuffer import schema
 from motefit.tflite.flatbuffer.byte_map import bytes_by_part
 from motefit.tflite.flatbuffer.element_types import BITS_BY_NAME, NONE, stored_values
-from motefit.tflite.flatbuffer.reader import DecodedTable, damaged, read_tables
+from motefit.tflite.flatbuffer.reader import DecodedTable, read_tables
 from motefit.tflite.flatbuffer.schema import MetadataSlot, ModelSlot, SignatureSlot
+from motefit.tflite.validate import check_structure
 
 CONVOLUTIONS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
 
@@ -130,16 +130,9 @@ def inspect(data: bytes, tables: DecodedTable | None = None) -> Inspection:
         ModelFileError: if the bytes are not a complete .tflite file.
     """
     model = read_tables(data) if tables is None else tables
-    version = model.number(ModelSlot.VERSION)
-    if version != schema.VERSION:
-        raise damaged(f"schema version {version:g}, only {schema.VERSION} is known")
-    entries, buffers = model.records(ModelSlot.METADATA), model.records(ModelSlot.BUFFERS)
-    for index in [entry.number(MetadataSlot.BUFFER) for entry in entries]:
-        if index >= len(buffers):
-            raise damaged(f"metadata refers to buffer {index:g} of {len(buffers)}")
+    check_structure(model)
+    entries = model.records(ModelSlot.METADATA)
     graphs = read_subgraphs(data, model)
-    if not graphs:
-        raise damaged("it has no subgraph")
     main, counter = graphs[0], _MacCounter(graphs)
     total = counter.graph(0)
     tensors = tuple(_tensor(tensor) for tensor in main.tensors)

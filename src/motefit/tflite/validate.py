@@ -1,8 +1,9 @@
 """Validation of a .tflite file: first its FlatBuffer, then the meaning of its tables.
 
-The first step is reading it (:mod:`motefit.tflite.flatbuffer.reader`). The second step checks what
-LiteRT takes for granted and no schema states: indices have targets, constants fill their shapes,
-scales are positive, floats are finite numbers.
+The first step is reading it (:mod:`motefit.tflite.flatbuffer.reader`). The second step checks the
+structure that LiteRT takes for granted and no schema states: indices have targets, operators have
+the tensors that their kernels read, no tensor is larger than any node's memory. The third step is
+about values: constants fill their shapes, scales are positive, floats are finite numbers.
 """
 
 import math
@@ -23,11 +24,39 @@ from motefit.tflite.flatbuffer.schema import (
     TensorSlot,
     TensorType,
 )
+from motefit.tflite.operator_rules import LEAST_INPUTS, least_outputs, operator_code
 
 ALIGNMENT = 16
 """Alignment of constants of at least this length; LiteRT reads shorter ones at multiples of 4."""
 LENGTH_BYTES = 4
 """Size of a vector's length, before its elements."""
+
+
+TENSOR_BYTES = 256 << 20
+"""Largest tensor of a model that is run."""
+
+
+def check_structure(model: DecodedTable) -> None:
+    """Check what LiteRT relies on when it loads a model.
+
+    Args:
+        model: root table of the file.
+
+    Raises:
+        ModelFileError: if an index has no target, an operator lacks tensors, or a tensor has
+            more than :data:`TENSOR_BYTES`; the message names the first defect.
+    """
+    if model.number(ModelSlot.VERSION) != schema.VERSION:
+        raise damaged(f"schema version {model.number(ModelSlot.VERSION):g}")
+    _require(model, ModelSlot.SUBGRAPHS, ModelSlot.OPERATOR_CODES, ModelSlot.BUFFERS)
+    buffers = model.records(ModelSlot.BUFFERS)
+    codes = model.records(ModelSlot.OPERATOR_CODES)
+    if not model.records(ModelSlot.SUBGRAPHS):
+        raise damaged("it has no subgraph")
+    for entry in model.records(ModelSlot.METADATA):
+        _check_index("metadata", entry.number(MetadataSlot.BUFFER), buffers)
+    for graph in model.records(ModelSlot.SUBGRAPHS):
+        _check_subgraph(graph, codes, buffers)
 
 
 def validate(data: bytes, tables: DecodedTable | None = None) -> None:
@@ -41,15 +70,11 @@ def validate(data: bytes, tables: DecodedTable | None = None) -> None:
         ModelFileError: if the file is invalid; the message names the first defect.
     """
     model = read_tables(data) if tables is None else tables
-    if model.number(ModelSlot.VERSION) != schema.VERSION:
-        raise damaged(f"schema version {model.number(ModelSlot.VERSION):g}")
-    _require(model, ModelSlot.SUBGRAPHS, ModelSlot.OPERATOR_CODES, ModelSlot.BUFFERS)
+    check_structure(model)
     buffers = model.records(ModelSlot.BUFFERS)
-    codes = model.records(ModelSlot.OPERATOR_CODES)
-    for entry in model.records(ModelSlot.METADATA):
-        _check_index("metadata", entry.number(MetadataSlot.BUFFER), buffers)
     for graph in model.records(ModelSlot.SUBGRAPHS):
-        _check_subgraph(graph, codes, buffers)
+        for number, tensor in enumerate(graph.records(SubGraphSlot.TENSORS)):
+            _check_values(number, tensor, buffers)
 
 
 def unaligned(model: DecodedTable) -> int:
@@ -89,30 +114,53 @@ def _check_subgraph(
         for index in graph.numbers(edge):
             _check_index("the graph's edge", index, tensors)
     for op in graph.records(SubGraphSlot.OPERATORS):
-        _require(op, OperatorSlot.INPUTS, OperatorSlot.OUTPUTS)
-        _check_index("an operator", op.number(OperatorSlot.OPCODE_INDEX), codes)
-        for index in op.numbers(OperatorSlot.INPUTS):
-            _check_index("an operator's input", index, tensors, least=-1)
-        for slot in (OperatorSlot.OUTPUTS, OperatorSlot.INTERMEDIATES):
-            for index in op.numbers(slot):
-                _check_index("an operator's output", index, tensors)
+        _check_operator(op, codes, tensors)
     for number, tensor in enumerate(tensors):
         _check_tensor(number, tensor, buffers)
+
+
+def _check_operator(
+    op: DecodedTable, codes: Sequence[DecodedTable], tensors: Sequence[DecodedTable]
+) -> None:
+    _check_index("an operator", op.number(OperatorSlot.OPCODE_INDEX), codes)
+    for index in op.numbers(OperatorSlot.INPUTS):
+        _check_index("an operator's input", index, tensors, least=-1)
+    for slot in (OperatorSlot.OUTPUTS, OperatorSlot.INTERMEDIATES):
+        for index in op.numbers(slot):
+            _check_index("an operator's output", index, tensors)
+    name = operator_code(codes[int(op.number(OperatorSlot.OPCODE_INDEX))])[0]
+    inputs, outputs = (len(op.numbers(s)) for s in (OperatorSlot.INPUTS, OperatorSlot.OUTPUTS))
+    for what, count, least in (
+        ("input", inputs, LEAST_INPUTS.get(name, 0)),
+        ("output", outputs, least_outputs(name)),
+    ):
+        if count < least:
+            raise damaged(f"an operator {name} needs {least} {what}s, has {count}")
 
 
 def _check_tensor(number: int, tensor: DecodedTable, buffers: Sequence[DecodedTable]) -> None:
     _check_index(f"tensor {number}", tensor.number(TensorSlot.BUFFER), buffers)
     shape = [int(n) for n in tensor.numbers(TensorSlot.SHAPE)]
-    if any(n < 0 for n in shape):
+    if any(n < -1 for n in shape):
         raise damaged(f"tensor {number} has the shape {shape}")
+    bits = BITS[TensorType(_type(tensor))] if _type(tensor) in BITS else 8
+    if math.prod(map(abs, shape)) * bits > 8 * TENSOR_BYTES:
+        raise damaged(f"tensor {number} has the shape {shape}, of more than {TENSOR_BYTES} bytes")
+
+
+def _type(tensor: DecodedTable) -> int:
+    return int(tensor.number(TensorSlot.TYPE))
+
+
+def _check_values(number: int, tensor: DecodedTable, buffers: Sequence[DecodedTable]) -> None:
+    shape = [int(n) for n in tensor.numbers(TensorSlot.SHAPE)]
     quantization = tensor.child(TensorSlot.QUANTIZATION)
     if quantization is not None:
         _check_quantization(number, quantization, shape)
     data = buffers[int(tensor.number(TensorSlot.BUFFER))].numbers(BufferSlot.DATA)
-    number_of_type = int(tensor.number(TensorSlot.TYPE))
-    if not data.size or number_of_type not in BITS:
+    if not data.size or _type(tensor) not in BITS or tensor.child(TensorSlot.SPARSITY) is not None:
         return
-    kind = TensorType(number_of_type)
+    kind = TensorType(_type(tensor))
     wanted = (math.prod(shape) * BITS[kind] + 7) // 8
     if len(data) != wanted:
         raise damaged(f"tensor {number} of shape {shape} needs {wanted} bytes, has {len(data)}")

@@ -8,13 +8,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from motefit.data.cache import SUFFIX, cache_folder, read_entry, write_checked
+from motefit.data.cache import SUFFIX, read_entry, write_checked
 from motefit.data.rejects.reject_sampler import RejectSampler
 from motefit.data.speech import SpeechDataset
 from motefit.signal.features import Features
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.codec import dumps_json
 from motefit.spec.errors import DataError, OutputError
+from motefit.spec.files import cache_folder
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalization import Normalization
 from motefit.spec.rejects import RejectSpec

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from motefit.data.cache import alone, cache_folder, report_damage
+from motefit.data.cache import alone, report_damage
 from motefit.spec.errors import DataError, OutputError
-from motefit.spec.files import write_atomic
+from motefit.spec.files import cache_folder, write_atomic
 
 MANIFEST = "synth.json"
 

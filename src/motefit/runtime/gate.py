@@ -1,0 +1,83 @@
+"""The gate: a model file reaches LiteRT in this process only if it has survived LiteRT in another.
+
+LiteRT trusts its files. One from a stranger is first read strictly, then tried in a process with
+limits on time and memory (:mod:`motefit.tflite.trial`). The proof is a line in the file
+:data:`PROVEN` of the cache folder: the model's SHA-256, and for which LiteRT it holds. Whatever was
+proven before, was measured here, or is shipped with motefit costs no second process: on a device,
+the first use at deployment is the proof for all later ones.
+
+The file holds no secret and no trust in others: whoever can write to a user's cache folder can run
+programs as that user anyway.
+"""
+
+import contextlib
+import platform
+from pathlib import Path
+
+import ai_edge_litert
+
+from motefit.runtime.zoo import is_shipped
+from motefit.spec.files import cache_folder, write_atomic
+from motefit.tflite.model import ModelFile
+
+PROVEN = "proven-models.txt"
+"""File of proofs in the cache folder, a line each."""
+MOST_PROOFS = 2000
+"""Proofs that are kept; older ones are dropped, and made again when they are needed."""
+
+
+def admit(model: ModelFile, path: Path | None = None) -> None:
+    """Let a model pass that does LiteRT no harm; what LiteRT refuses with a message also passes.
+
+    Args:
+        model: the file.
+        path: where it was read from, if it was.
+
+    Raises:
+        ModelFileError: if it is damaged, crashes LiteRT, does not finish, or takes too much memory.
+    """
+    if model.sha256 in _admitted or (path is not None and is_shipped(path)):
+        return
+    proof = _proof(model)
+    if proof not in _proofs():
+        from motefit.tflite.trial import try_model  # noqa: PLC0415  (not for a proven model)
+        from motefit.tflite.validate import check_structure  # noqa: PLC0415  (likewise)
+
+        check_structure(model.tables)
+        try_model(model.data)
+        _keep(proof)
+    _admitted.add(model.sha256)
+
+
+def vouch(model: ModelFile) -> None:
+    """Record that a model was run in LiteRT on this machine, without harm."""
+    if model.sha256 not in _admitted:
+        _admitted.add(model.sha256)
+        _keep(_proof(model))
+
+
+_admitted: set[str] = set()
+"""Hashes of the models that have passed, or were made, in this process."""
+
+
+def _proof(model: ModelFile) -> str:
+    return f"{model.sha256} LiteRT {ai_edge_litert.__version__} {platform.machine()}"
+
+
+def _proofs() -> list[str]:
+    try:
+        return (cache_folder() / PROVEN).read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return []
+
+
+def _keep(proof: str) -> None:
+    """Add a proof to the file; where it cannot be written, the model is tried again next time."""
+    path, known = cache_folder() / PROVEN, _proofs()
+    with contextlib.suppress(OSError):
+        if len(known) >= MOST_PROOFS:
+            write_atomic(path, "\n".join([*known[MOST_PROOFS // 2 :], proof, ""]))
+        elif proof not in known:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="ascii") as file:
+                file.write(proof + "\n")

@@ -1,0 +1,12 @@
+"""Server of :mod:`motefit.tflite.contained`: loads LiteRT once, and forks for each call."""
+
+import os
+import sys
+
+import motefit.tflite.trial  # noqa: F401 - loaded before the first fork, as the others
+from motefit.tflite.contained import serve
+
+if __name__ == "__main__":
+    with os.fdopen(os.dup(1), "wb") as answers:
+        os.dup2(2, 1)  # what LiteRT prints is no answer
+        serve(sys.stdin.buffer, answers)

@@ -1,0 +1,79 @@
+"""Trial of a model in LiteRT: what may crash, hang or fill the memory, done before it matters.
+
+It runs where that does no harm, see :mod:`motefit.tflite.contained`.
+"""
+
+import contextlib
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from motefit.spec.errors import ModelFileError
+from motefit.tflite.contained import contained, stage
+
+RESOLVERS = ("BUILTIN_WITHOUT_DEFAULT_DELEGATES", "AUTO")
+"""LiteRT's kernels without and with XNNPACK, in its own names."""
+LONG_S = 0.5
+"""A run that takes longer, of zeros, is not repeated with random numbers."""
+
+
+def try_model(model: bytes) -> None:
+    """Load, allocate and run a model in a process of its own.
+
+    A model that LiteRT refuses with a message passes: it refuses it again where it is used.
+
+    Raises:
+        ModelFileError: if it crashes LiteRT, does not finish, or takes too much memory.
+    """
+    contained(partial(try_here, model))
+
+
+def try_here(model: bytes) -> None:
+    """Load, allocate and run a model in this process, which may not survive it."""
+    for name in RESOLVERS:
+        stage("loading")
+        with contextlib.suppress(ValueError, RuntimeError, ModelFileError):
+            _run(model, name)
+
+
+def _run(model: bytes, resolver: str) -> None:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType  # noqa: PLC0415
+
+    rng = np.random.default_rng(0)
+    kind = getattr(OpResolverType, resolver)
+    litert = Interpreter(model_content=model, num_threads=1, experimental_op_resolver_type=kind)
+    try:
+        stage("allocating")
+        litert.allocate_tensors()
+        litert.reset_all_variables()
+        inputs = litert.get_input_details()
+        stage("running")
+        start = time.perf_counter()
+        for draw in (None, rng):
+            for tensor in inputs:
+                litert.set_tensor(tensor["index"], _values(tensor, draw))
+            litert.invoke()
+            for tensor in litert.get_output_details():
+                litert.get_tensor(tensor["index"])
+            if time.perf_counter() - start > LONG_S:
+                break
+    finally:
+        stage("unloading")
+        del litert
+
+
+def _values(tensor: Mapping[str, Any], rng: np.random.Generator | None) -> np.ndarray:
+    """Return values for an input: zeros, or random ones."""
+    dtype, shape = np.dtype(tensor["dtype"]), tuple(int(n) for n in tensor["shape"])
+    if dtype.kind not in "fiub":
+        raise ModelFileError(f"an input of type {dtype}")
+    if rng is None:
+        return np.zeros(shape, dtype)
+    if dtype.kind == "f":
+        return rng.standard_normal(shape).astype(dtype)
+    if dtype.itemsize == 1 and dtype.kind != "b":
+        return rng.integers(0, 256, shape, np.uint8).view(dtype)
+    return rng.integers(0, 2, shape).astype(dtype)

@@ -1,0 +1,95 @@
+"""The gate: what LiteRT does not survive stays out, and a proof is made once."""
+
+import os
+
+import pytest
+from model_edits import inputs_absent, rewritten
+
+from motefit.runtime import gate
+from motefit.runtime.gate import PROVEN, admit, vouch
+from motefit.runtime.zoo import find_model
+from motefit.spec.errors import ModelFileError
+from motefit.tflite import trial
+from motefit.tflite.model import ModelFile
+
+
+@pytest.fixture
+def alone(monkeypatch, tmp_path):
+    """A process that has seen no model, with an empty cache folder; counts the trials."""
+    monkeypatch.setenv("MOTEFIT_CACHE", str(tmp_path))
+    monkeypatch.setattr(gate, "_admitted", set())
+    tried, real = [], trial.try_model
+    monkeypatch.setattr(trial, "try_model", lambda model: (tried.append(model), real(model)))
+    return tried
+
+
+def test_a_model_is_tried_once_and_the_proof_outlives_the_process(
+    alone, int8_bundle, monkeypatch, tmp_path
+):
+    file = ModelFile(data=int8_bundle.model)
+    admit(file)
+    admit(file)
+    monkeypatch.setattr(gate, "_admitted", set())  # as another process
+    admit(file)
+    assert len(alone) == 1
+    assert file.sha256 in (tmp_path / PROVEN).read_text()
+
+
+def test_a_proof_for_another_litert_is_none(alone, int8_bundle, monkeypatch):
+    file = ModelFile(data=int8_bundle.model)
+    admit(file)
+    monkeypatch.setattr(gate, "_admitted", set())
+    monkeypatch.setattr(gate.ai_edge_litert, "__version__", "0.0")
+    admit(file)
+    assert len(alone) == 2
+
+
+def test_models_measured_here_and_shipped_ones_are_not_tried(alone, int8_bundle):
+    file = ModelFile(data=int8_bundle.model)
+    vouch(file)
+    admit(file)
+    shipped = find_model("climate-6")
+    admit(ModelFile.from_path(shipped), shipped)
+    assert not alone
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_without_a_place_for_proofs_each_process_tries_again(alone, int8_bundle, tmp_path):
+    tmp_path.chmod(0o500)
+    admit(ModelFile(data=int8_bundle.model))
+    assert len(alone) == 1
+
+
+def test_what_crashes_is_refused_every_time_and_never_proven(alone, tmp_path):
+    sound = ModelFile.from_path(find_model("climate-6"))
+    file = ModelFile(data=rewritten(sound.data, inputs_absent))
+    for _ in range(2):
+        with pytest.raises(ModelFileError, match=r"crashes LiteRT \(signal \d+ while allocating"):
+            admit(file)
+    assert len(alone) == 2
+    assert not (tmp_path / PROVEN).exists()
+
+
+def test_a_damaged_structure_is_refused_before_any_trial(alone, int8_bundle):
+    def lacking(model):
+        model.subgraphs[0].operators[0].inputs = model.subgraphs[0].operators[0].inputs[:0]
+
+    def huge(model):
+        model.subgraphs[0].tensors[0].shape = [1, 1 << 20, 1 << 10, 1]
+
+    for change, said in (
+        (lacking, "needs 2 inputs, has 0|needs 1 inputs, has 0"),
+        (huge, "of more than"),
+    ):
+        with pytest.raises(ModelFileError, match=said):
+            admit(ModelFile(data=rewritten(int8_bundle.model, change)))
+    assert not alone
+
+
+def test_old_proofs_are_dropped(alone, int8_bundle, monkeypatch, tmp_path):
+    monkeypatch.setattr(gate, "MOST_PROOFS", 4)
+    (tmp_path / PROVEN).write_text("".join(f"{n} old\n" for n in range(4)))
+    admit(ModelFile(data=int8_bundle.model))
+    lines = (tmp_path / PROVEN).read_text().splitlines()
+    assert lines[:2] == ["2 old", "3 old"]
+    assert len(lines) == 3
