@@ -15,7 +15,16 @@ from motefit.runtime.gate import admit
 from motefit.spec.card import Card
 from motefit.spec.errors import ModelFileError, NoCardError
 from motefit.spec.files import write_atomic
-from motefit.tflite.archive import NAME, is_zip, pack, require_tflite, unpack
+from motefit.spec.limits import CARD_BYTES, model_bytes
+from motefit.tflite.archive import (
+    NAME,
+    is_zip,
+    pack,
+    read_capped,
+    require_size,
+    require_tflite,
+    unpack,
+)
 from motefit.tflite.model import ModelFile
 
 CARD_NAME = "card.json"
@@ -107,7 +116,7 @@ def open_model(path: str | Path) -> Bundle | ModelFile:
             gate refuses it (:mod:`motefit.runtime.gate`).
     """
     path = Path(path)
-    data = _read(path)
+    data = read_capped(path, model_bytes() + CARD_BYTES)
     file, card_text, where = _split(data, path)
     size = len(data)
     if card_text is None:
@@ -115,7 +124,7 @@ def open_model(path: str | Path) -> Bundle | ModelFile:
         if card_path is None:
             admit(file, path)
             return file
-        card_text, where = _read(card_path), str(card_path)
+        card_text, where = read_capped(card_path, CARD_BYTES), str(card_path)
         size += len(card_text)
     try:
         card = Card.from_json(card_text.decode(), where=where)
@@ -126,18 +135,12 @@ def open_model(path: str | Path) -> Bundle | ModelFile:
     return Bundle(file=file, card=card, bundle_bytes=size)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"cannot read the model {path}: {error.strerror}") from None
-
-
 def _split(data: bytes, path: Path) -> tuple[ModelFile, bytes | None, str]:
     """Split a file into its model, the text of its card, and the card's location for errors."""
     where = f"{path}: {CARD_NAME}"
     if not is_zip(data):
         require_tflite(data, where=str(path))
+        require_size(len(data), model_bytes(), where=str(path))
         return ModelFile(data=data), None, where
     model, card = unpack(data, where=str(path), companion=CARD_NAME)
     require_tflite(model.content, where=str(path))

@@ -9,6 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from motefit.spec.errors import ModelFileError
+from motefit.spec.limits import (
+    CARD_BYTES,
+    MODEL_VARIABLE,
+    MOST_RATIO,
+    SMALL_BYTES,
+    model_bytes,
+)
 from motefit.tflite.deflate import deflate
 
 NAME = "model.tflite"
@@ -16,7 +23,6 @@ FIRST_DAY = 1 << 5 | 1
 """1980-01-01 in MS-DOS format: the earliest date a zip can store."""
 TEXT_ROUNDS = 15
 """Rounds of the search for a card's stream; more save less than 0.2 %."""
-MAX_MEMBER_BYTES = 1 << 30
 LOCAL_BYTES = 30
 """Length of a local header without name and extra field."""
 DAMAGE = (
@@ -29,6 +35,8 @@ DAMAGE = (
     struct.error,
 )
 """Exceptions that ``zipfile`` raises for invalid files."""
+POINTER = b"version https://git-lfs.github.com/spec/"
+"""Start of the text that Git LFS puts in the place of a large file."""
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 CONTAINER_BYTES = 122
 """Size of a zip beyond the stream of its only member, ``model.tflite``."""
@@ -130,14 +138,41 @@ def read_model(source: Path | bytes) -> bytes:
         data, where = source, "the given bytes"
     else:
         where = str(source)
-        try:
-            data = source.read_bytes()
-        except OSError as error:
-            raise ModelFileError(f"cannot read the model {where}: {error.strerror}") from error
+        data = read_capped(source, model_bytes() + CARD_BYTES)
     if is_zip(data):
         data = unpack(data, where=where)[0].content
     require_tflite(data, where=where)
+    require_size(len(data), model_bytes(), where=where)
     return data
+
+
+def read_capped(path: Path, most: int) -> bytes:
+    """Read a model, a bundle or a card; no more than its limit is read into memory.
+
+    Raises:
+        ModelFileError: if it cannot be read, or is larger.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ModelFileError(f"cannot read the model {path}: {reason}") from error
+    require_size(len(data), most, where=str(path))
+    return data
+
+
+def require_size(size: int, most: int, *, where: str) -> None:
+    """Refuse a file of more bytes than its limit.
+
+    Raises:
+        ModelFileError: naming the limit, and how to raise that of models.
+    """
+    if size > most:
+        raise ModelFileError(
+            f"{where} has more than {most} bytes, the limit of what is read; the environment "
+            f"variable {MODEL_VARIABLE} sets another one for models, in megabytes"
+        )
 
 
 def is_zip(data: bytes) -> bool:
@@ -151,6 +186,10 @@ def require_tflite(data: bytes, *, where: str) -> None:
     Raises:
         ModelFileError: if the identifier is missing; the message says what to give.
     """
+    if data.startswith(POINTER):
+        raise ModelFileError(
+            f"{where} is a pointer of Git LFS, not the model itself: fetch it with: git lfs pull"
+        )
     if data[4:8] != b"TFL3":
         raise ModelFileError(
             f"{where} is not a TensorFlow Lite model; give a .tflite file or a zip of one"
@@ -186,23 +225,31 @@ def unpack(data: bytes, *, where: str, companion: str = "") -> tuple[Member, Mem
                 named.setdefault(info.filename, info)
             if not members:
                 raise ModelFileError(f"the zip {where} is empty; a model must be its first member")
-            model = _member(archive, data, named.get(NAME, members[0]), where)
+            model = _member(archive, data, named.get(NAME, members[0]), where, model_bytes())
             if companion not in named:
                 return model, None
-            return model, _member(archive, data, named[companion], where)
+            return model, _member(archive, data, named[companion], where, CARD_BYTES)
     except DAMAGE as error:
         raise ModelFileError(f"the zip {where} is damaged: {error}; copy it again") from error
 
 
-def _member(archive: zipfile.ZipFile, data: bytes, info: zipfile.ZipInfo, where: str) -> Member:
-    if info.file_size > MAX_MEMBER_BYTES:
-        raise ModelFileError(f"{where}: {info.filename} of {info.file_size} bytes is too large")
+def _member(
+    archive: zipfile.ZipFile, data: bytes, info: zipfile.ZipInfo, where: str, most: int
+) -> Member:
+    """Unpack a member, of which nothing is kept in memory beyond its limit."""
+    require_size(info.file_size, most, where=f"{where}: {info.filename}")
+    if info.file_size > max(SMALL_BYTES, MOST_RATIO * info.compress_size):
+        raise ModelFileError(
+            f"{where}: {info.filename} unpacks to {info.file_size} bytes, more than {MOST_RATIO} "
+            "times its size in the zip, as no model does; it is not unpacked"
+        )
     if info.compress_type not in METHODS:
         raise ModelFileError(
             f"{where}: {info.filename} is compressed by method {info.compress_type}; pack it with "
             "deflate, as zip programs do by default"
         )
-    content = archive.read(info)
+    with archive.open(info) as file:
+        content = file.read(info.file_size + 1)
     if info.compress_type == zipfile.ZIP_STORED:
         return Member(content=content, stream_bytes=len(content))
     # Bytes after the stream's end mark are not part of it, whatever length the zip states.
