@@ -14,6 +14,7 @@ from motefit.runtime.zoo import find_model
 from motefit.spec.errors import ModelFileError
 from motefit.spec.metrics import format_value
 from motefit.spec.tables import Item, Printable, ResultTable, Styled
+from motefit.tflite.appended import appended_bytes, names_of_zip
 from motefit.tflite.inspect import Inspection
 from motefit.tflite.model import ModelFile
 from motefit.tflite.validate import ALIGNMENT, unaligned, validate
@@ -128,7 +129,9 @@ def _notes(file: ModelFile) -> Iterator[str]:
     if found.metadata:
         yield f"metadata: {', '.join(found.metadata)}"
     if found.bytes_by_part["appended"]:
-        yield f"{found.bytes_by_part['appended']} bytes are appended to the model"
+        names = names_of_zip(appended_bytes(file.data, file.tables))
+        what = f": a zip of {', '.join(names)}" if names else ""
+        yield f"{found.bytes_by_part['appended']} bytes are appended to the model{what}"
 
 
 def _shape(shape: Sequence[int]) -> str:

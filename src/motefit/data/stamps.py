@@ -93,6 +93,9 @@ def coarse(times: Times) -> Times:
     return times
 
 
+EARLIEST, LATEST = np.datetime64("0002-01-01"), np.datetime64("9998-12-31")
+
+
 def parse_time(text: str, time_format: str) -> datetime:
     """Read one time by a recipe's format, or as ISO 8601 if that is empty.
 
@@ -142,8 +145,23 @@ def read_stamps(
         the texts state no zone.
 
     Raises:
-        DataError: for the first text that is no time, or if only some have a zone.
+        DataError: for the first text that is no time, if only some have a zone, or for a time that
+            no clock of another zone can show.
     """
+    times, zones = _read_stamps(columns, rule, place)
+    far = np.flatnonzero((times < EARLIEST) | (times > LATEST))
+    if len(far):
+        row = int(far[0])
+        given = " ".join(texts[row] for texts in columns)
+        raise DataError(
+            f"{place(row)}: the time {given!r} is outside the years 2 to 9998; correct the line"
+        )
+    return times, zones
+
+
+def _read_stamps(
+    columns: Sequence[Sequence[str]], rule: TimeRule, place: Place
+) -> tuple[Times, Zones | None]:
     if rule.parts:
         return _from_parts(columns, rule, place), None
     texts = columns[0]

@@ -33,6 +33,7 @@ from motefit.search.urls import HIDDEN, without_password
 from motefit.spec.errors import OutputError, RecipeError
 from motefit.spec.files import (
     DamagedFileError,
+    is_file_name,
     make_writable,
     read_sealed,
     write_atomic,
@@ -263,6 +264,8 @@ class RunDir:
             return None
         if state is None or not {"name", "data", "data_sha256"} <= state.keys():
             return None
+        if not is_file_name(str(state["name"])):  # no run of ours has such a name
+            return None
         return {key: str(value) for key, value in state.items()}
 
     def _recipe_text(self) -> str:
@@ -274,7 +277,8 @@ class RunDir:
         with suppress(RecipeError):  # damaged, or of another version: removes its own bundle
             names = Recipe.loads(self._recipe_text(), name=state["name"]).all_budgets
         files = [self.path / "study.db", self.reads_path, self.measured_path]
-        for name in (f"{name}{form}" for name in names for form in ("", IN_GRAPH)):
+        own = filter(is_file_name, names)
+        for name in (f"{name}{form}" for name in own for form in ("", IN_GRAPH)):
             files += [self.certificate_path(name), self.report_path(name), self.bundle_path(name)]
         files += [self.recipe_path, self.state_path]
         try:

@@ -29,6 +29,9 @@ class DamagedFileError(ValueError):
 def replacing(path: Path, *, what: str = "", remedy: str = REMEDY) -> Iterator[BinaryIO]:
     """Open a temporary file that replaces ``path`` if the block succeeds, and is removed otherwise.
 
+    Only regular files are replaced, never a device, a pipe or a folder. A symbolic link is
+    followed: it stays, and the file that it leads to is replaced.
+
     Missing folders are created. The bytes are on the disk before the file is renamed, so a power
     cut leaves either the old file or the new one. The block should only write: an OSError in it is
     reported as a failure to write.
@@ -44,14 +47,16 @@ def replacing(path: Path, *, what: str = "", remedy: str = REMEDY) -> Iterator[B
     Raises:
         OutputError: if the file cannot be written, e.g. on a full disk; previous contents stay.
     """
-    beside = path.parent / f".{secrets.token_hex(8)}.part"
+    target = Path(os.path.realpath(path))
+    beside = target.parent / f".{secrets.token_hex(8)}.part"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _require_replaceable(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
+        beside.replace(target)
     except OutputError:
         raise
     except OSError as error:
@@ -63,6 +68,14 @@ def replacing(path: Path, *, what: str = "", remedy: str = REMEDY) -> Iterator[B
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def _require_replaceable(path: Path) -> None:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OutputError(
+            f"cannot write {path}: it is no regular file but a device, a pipe or a socket, which "
+            "would be replaced; choose another name"
+        )
 
 
 def write_atomic(path: Path, data: bytes | str, *, what: str = "", remedy: str = REMEDY) -> None:
@@ -129,6 +142,15 @@ def read_sealed(path: Path) -> dict[str, Any] | None:
 def _sealed_text(table: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(dumps_json(table).encode()).hexdigest()
     return dumps_json({**table, SEAL: digest})
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether a name is that of a file in a folder, and leads nowhere else.
+
+    >>> is_file_name("quickstart.zip"), is_file_name("../victim"), is_file_name("")
+    (True, False, False)
+    """
+    return name not in {"", ".", ".."} and not set(name) & {"/", "\\", "\0"}
 
 
 def make_writable(folder: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from motefit.spec.errors import ModelFileError
+from motefit.tflite.appended import appended_bytes, moved_zip, names_of_zip
 from motefit.tflite.flatbuffer import schema
 from motefit.tflite.flatbuffer.nodes import (
     edited,
@@ -63,20 +64,40 @@ def shrink(
         tables: its root table, if it has been read before.
         keep_signatures: keep the names by which signature runners call the model. They are kept
             anyway if a subgraph cannot be reached in any other way.
-        keep_metadata: keep the description and metadata, such as labels for the Task Library.
+        keep_metadata: keep the description and metadata, such as labels for the Task Library, and
+            what is appended to the model.
 
     Returns:
         The smaller file, or ``data`` itself if it cannot get smaller.
 
     Raises:
-        ModelFileError: if the file is damaged, or written with a newer schema.
+        ModelFileError: if the file is damaged, written with a newer schema, or followed by bytes
+            that its own operators may refer to.
     """
     if len(data) > MAX_BYTES:
         raise ModelFileError(f"{len(data)} bytes are not a .tflite file (2 GiB at most)")
     root = read_tables(data) if tables is None else tables
     model, signatures = read_model(data, root), keep_signatures or needs_signatures(root)
+    behind = appended_bytes(data, root)
+    labels = names_of_zip(behind)
+    if behind and not labels:
+        _require_no_custom_operator(model, len(behind))
     small = assemble(_slim(model, data, signatures, keep_metadata), schema.IDENTIFIER)
+    if keep_metadata and labels:
+        small += moved_zip(behind, by=len(data) - len(behind) - len(small))
+    elif keep_metadata:
+        small += behind
     return small if len(small) < len(data) else data
+
+
+def _require_no_custom_operator(model: Table, count: int) -> None:
+    """Refuse a file whose operators may hold the places of the bytes behind the model."""
+    for code in items(model, ModelSlot.OPERATOR_CODES):
+        if name := text_of(code, OperatorCodeSlot.CUSTOM_CODE):
+            raise ModelFileError(
+                f"{count} bytes are behind the model, and its operator {name} may refer to them by "
+                "their place, which would change: such a file cannot get smaller"
+            )
 
 
 def needs_signatures(model: DecodedTable) -> bool:
@@ -151,8 +172,8 @@ def _code(code: Table) -> Table:
 class _Buffers:
     """The buffers in use; equal ones are merged, and those without data are the first one.
 
-    A buffer with data of length 0 is a constant without elements, which is not the same
-    as no data; such buffers are kept.
+    Number 0 is no data, even if some are there. Any other buffer with data of length 0 is a
+    constant without elements, which is not the same as no data; such buffers are kept.
     """
 
     old: Sequence[Table]
@@ -175,6 +196,8 @@ class _Buffers:
     def _content(self, index: int) -> bytes | None:
         if index >= len(self.old):
             raise damaged(f"buffer {index} of {len(self.old)} is referred to")
+        if index == 0:  # by the schema, whatever is in it
+            return None
         fields = dict(self.old[index].fields)
         inside = fields.get(BufferSlot.DATA)
         start = number(self.old[index], BufferSlot.OFFSET)

@@ -60,7 +60,8 @@ class Host:
     timeout_s: float = 600.0
 
     def __post_init__(self) -> None:
-        if not self.address or self.address.startswith("-"):
+        plain = self.address.isprintable() and not set(self.address) & set(" \t\"'\\;&|<>`$")
+        if not plain or not self.address or self.address.startswith("-"):
             raise RecipeError(f"--host must be user@host, got {self.address!r}")
 
 
@@ -111,7 +112,7 @@ def _ssh(host: Host, command: str, given: bytes) -> str:
     program = shlex.split(host.ssh)
     try:
         done = subprocess.run(  # noqa: S603 - the user's own ssh, no shell on this side
-            [*program, *batch, "-T", host.address, command],
+            [*program, *batch, "-T", "--", host.address, command],
             input=given,
             capture_output=True,
             timeout=host.timeout_s,
