@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from ai_edge_litert import schema_py_generated as official
-from model_edits import custom_operation, inputs_absent, newer_operation, rewritten
+from model_edits import custom_operation, newer_operation, rewritten
 
 from motefit.runtime import load_bundle
 from motefit.runtime.bundle import sha256, write_bundle
@@ -37,10 +37,6 @@ def lacking_an_operation(path: Path) -> None:
 
 def of_a_newer_runtime(path: Path) -> None:
     altered(path, newer_operation)
-
-
-def crashing_litert(path: Path) -> None:
-    altered(path, inputs_absent)
 
 
 def truncated(path: Path) -> None:
@@ -87,7 +83,6 @@ LACKS = "lacks an operation of the model: update LiteRT"
 DAMAGES = {
     lacking_an_operation: f"FancyOp.*{LACKS}|operators that motefit does not support: FancyOp",
     of_a_newer_runtime: f"'CONV_2D' version '99'.*{LACKS}",
-    crashing_litert: r"this model crashes LiteRT \(signal \d+ while allocating\)",
     truncated: "model.zip is damaged: .*copy it again",
     with_a_truncated_model: "(not a valid Flatbuffer|damaged .tflite file).*copy or export",
     with_the_card_of_another: "model.zip: refused: .*changed after",
@@ -118,7 +113,6 @@ def test_a_keyword_model(refused, tones_run, tmp_path, damaged, name):
 
 FORECASTER = {
     of_a_newer_runtime: f"'FULLY_CONNECTED' version '99'.*{LACKS}",
-    crashing_litert: DAMAGES[crashing_litert],
     truncated: DAMAGES[truncated],
     with_the_card_of_another: DAMAGES[with_the_card_of_another],
     with_a_card_of_another_window: "this card is not this model's",

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from model_edits import inputs_absent, rewritten
+from model_edits import crashing, rewritten
 
 from motefit.runtime import gate
 from motefit.runtime.gate import PROVEN, admit, vouch
@@ -62,7 +62,7 @@ def test_without_a_place_for_proofs_each_process_tries_again(alone, int8_bundle,
 
 def test_what_crashes_is_refused_every_time_and_never_proven(alone, tmp_path):
     sound = ModelFile.from_path(find_model("climate-6"))
-    file = ModelFile(data=rewritten(sound.data, inputs_absent))
+    file = ModelFile(data=rewritten(sound.data, crashing))
     for _ in range(2):
         with pytest.raises(ModelFileError, match=r"crashes LiteRT \(signal \d+ while allocating"):
             admit(file)

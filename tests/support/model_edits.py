@@ -41,7 +41,12 @@ def newer_operation(model: official.ModelT) -> None:
     model.operatorCodes[0].version = 99
 
 
-def inputs_absent(model: official.ModelT) -> None:
-    """No operator has an input any more, which some kernels take for granted: LiteRT crashes."""
-    for operator in model.subgraphs[0].operators:
-        operator.inputs = np.full(len(operator.inputs), -1, np.int32)
+def crashing(model: official.ModelT) -> None:
+    """The first operator reads a tensor that is absent, which its kernel takes for granted."""
+    code = official.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = official.BuiltinOperator.DEQUANTIZE
+    model.operatorCodes.append(code)
+    operator = model.subgraphs[0].operators[0]
+    operator.opcodeIndex = len(model.operatorCodes) - 1
+    operator.inputs = np.array([-1], np.int32)
+    operator.builtinOptions, operator.builtinOptionsType = None, 0
