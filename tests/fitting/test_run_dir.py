@@ -7,6 +7,7 @@ import pytest
 
 from motefit.fitting.run_dir import RunDir
 from motefit.spec.errors import OutputError, RecipeError
+from motefit.spec.files import read_sealed, write_sealed
 from motefit.spec.recipe import Recipe
 
 TEXT = 'task = "forecasting"\n[model]\nfamily = "linear"\n'
@@ -118,3 +119,18 @@ def test_an_unwritable_log_is_reported(folder):
     folder.reads_path.mkdir()
     with pytest.raises(OutputError, match=r"reads\.jsonl"):
         folder.log_read("train", "training")
+
+
+@pytest.mark.parametrize("name", ["../victim", "/victim", "..", ""])
+def test_names_that_lead_out_of_the_folder_are_not_followed(folder, recipe, name):
+    victim = folder.path.parent / "victim.zip"
+    victim.write_text("precious")
+    state = read_sealed(folder.state_path)
+    assert state is not None
+    write_sealed(folder.state_path, {**state, "name": name})
+    assert not folder.started
+    with pytest.raises(RecipeError):
+        folder.stored()
+    with pytest.raises(RecipeError):
+        folder.claim(recipe, overwrite=True)
+    assert victim.read_text() == "precious"

@@ -123,3 +123,23 @@ def test_read_json_of_anything_else_is_none(tmp_path, content):
         path.write_bytes(content)
     assert read_json(path) is None
     assert read_json(tmp_path) is None
+
+
+def test_only_regular_files_are_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OutputError, match="no regular file but a device, a pipe or a socket"):
+        write_atomic(pipe, "x")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_link_stays_and_its_file_is_replaced(tmp_path):
+    (tmp_path / "away").mkdir()
+    file, link = tmp_path / "away" / "file", tmp_path / "link"
+    file.write_text("old")
+    link.symlink_to(file)
+    write_atomic(link, "new")
+    assert link.is_symlink()
+    assert file.read_text() == "new"
+    assert list((tmp_path / "away").iterdir()) == [file]

@@ -10,7 +10,7 @@ import struct
 import zipfile
 
 from motefit.tflite.flatbuffer.byte_map import bytes_by_part
-from motefit.tflite.flatbuffer.reader import DecodedTable
+from motefit.tflite.flatbuffer.reader import DecodedTable, damaged
 
 LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 PLACE, NAME_LENGTHS, ENTRY_BYTES = 42, 28, 46
@@ -47,11 +47,21 @@ def moved_zip(appended: bytes, *, by: int) -> bytes:
 
     Returns:
         the same bytes with other places; unchanged if the zip counts from its own start.
+
+    Raises:
+        ModelFileError: if the places in the zip lead out of the file.
     """
+    try:
+        return _moved(appended, by)
+    except struct.error:
+        raise damaged("the zip behind the model refers to places outside the file") from None
+
+
+def _moved(appended: bytes, by: int) -> bytes:
     end = appended.rfind(END)
     size, place = struct.unpack_from("<II", appended, end + SIZE_OF_DIRECTORY)
     at, moved = end - size, bytearray(appended)
-    if place < at:  # it counts from its own start
+    if place <= at:  # it counts from its own start
         return appended
     struct.pack_into("<I", moved, end + SIZE_OF_DIRECTORY + 4, place - by)
     while moved[at : at + 4] == CENTRAL:
