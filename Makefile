@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test proof lint bench arm docs dist lock clean
+.PHONY: demo test proof fuzz lint bench arm docs dist lock clean
 
 $(STAMP): requirements/lock.txt pyproject.toml
 	$(PYTHON) tools/check_python.py
@@ -31,6 +31,11 @@ proof: $(STAMP)
 	$(PYTEST) -n auto --dist worksteal -m "hypothesis and not proof" \
 	  --hypothesis-profile proof $(PYTEST_ARGS)
 	$(BIN)/python tools/equal_bytes.py --emulate Haswell-noTSX
+
+# damaged files for every loader; SECONDS each
+SECONDS ?= 20
+fuzz: $(STAMP)
+	$(BIN)/python tools/fuzz.py --seconds $(SECONDS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check src tests tools benchmarks

@@ -24,7 +24,12 @@ import numpy as np
 import numpy.typing as npt
 
 from motefit.spec.errors import OutputError
-from motefit.spec.files import DamagedFileError, replacing
+from motefit.spec.files import DamagedFileError, cache_folder, replacing
+
+__all__ = [
+    "SUFFIX", "Array", "alone", "cache_folder", "open_checked", "read_entry", "report_damage",
+    "write_checked",
+]  # fmt: skip
 
 Array = npt.NDArray[Any]
 
