@@ -34,7 +34,8 @@ A recipe is a TOML file with everything needed to turn data and a budget into a 
 start your own from, and `motefit fit my.toml` runs it. An omitted key takes the default
 named here; an unknown key is an error that names the nearest one.
 
-At the top: `task`, one of {tasks}; `description`, one line (default `""`).
+At the top: `task`, one of {tasks}; `description`, one line (default `""`); `name`, of bundle
+and run (default: the file's name).
 """
 GIVEN = {"quickstart": "", "custom": " --words lights,coffee"}
 """Arguments of recipes that need no folder of data."""

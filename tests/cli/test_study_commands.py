@@ -99,14 +99,23 @@ def test_list_names_the_study_and_its_best(study, invoke):
     (row,) = json.loads(invoke("study", "list", study, "--json").stdout)
     assert row["candidates"]["trained"] + row["candidates"]["stopped"] == 6
     assert row["best"]["status"] == "trained"
+    assert row["date"] in result.stdout
 
 
 def test_show_lists_every_candidate_best_first(study, invoke):
     found = json.loads(invoke("study", "show", study, "--json").stdout)
     assert found["records"][0] == found["best"]
     assert {r["status"] for r in found["records"]} >= {"trained", "stopped"}
+    trained = [r for r in found["records"] if r["status"] == "trained"]
+    assert found["records"][: len(trained)] == trained
+    errors = [r["facts"]["mae.rh (%)"] for r in trained if max(r["excess"].values()) <= 0]
+    assert errors == sorted(errors)  # the objective, of those within the bounds
     printed = invoke("study", "show", study, "--top", 2).stdout
     assert "more: --top" in printed
+    titles, first = printed.splitlines()[1:3]
+    assert titles.split()[:3] == ["candidate", "state", "epochs"]
+    assert "zip bytes" in titles
+    assert f"{found['best']['facts']['size.zip_bytes']:,.0f}".replace(",", " ") in first
 
 
 def test_a_storage_by_its_url(study, invoke):

@@ -325,3 +325,14 @@ def test_toml_keeps_what_a_person_wrote_readable():
         "budget",
         "search",
     ]
+
+
+def test_a_recipe_can_have_a_name():
+    text = 'task = "forecasting"\n[model]\nfamily = "linear"\n'
+    assert Recipe.loads(text, name="my file").name == "my file"
+    recipe = Recipe.loads(f'name = "attic-6"\n{text}', name="my file")
+    assert recipe.name == "attic-6"
+    assert Recipe.loads(recipe.to_toml(), name=recipe.name) == recipe
+    for wrong in ('"../up"', '""', '"a b"', "3", '["a"]'):
+        with pytest.raises(RecipeError, match="my file: name: may hold letters"):
+            Recipe.loads(f"name = {wrong}\n{text}", name="my file")

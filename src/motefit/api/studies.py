@@ -13,7 +13,7 @@ from motefit.spec.codec import dumps_json, encode
 from motefit.spec.errors import MotefitError, RecipeError
 from motefit.spec.extras import require
 from motefit.spec.files import write_atomic
-from motefit.spec.metrics import format_value
+from motefit.spec.metrics import column_title, column_value, format_value
 from motefit.spec.tables import ResultTable, Text
 
 if TYPE_CHECKING:
@@ -147,30 +147,51 @@ def open_dashboard(source: str | Path, *, host: str = "127.0.0.1", port: int = 8
 
 
 def studies_table(studies: Sequence["StoredStudy"]) -> ResultTable:
-    """Tabulate studies: the number of candidates in each state, and the best candidate."""
+    """Tabulate studies: their candidates in each state, and the file of the best one."""
+    facts = [{} if study.best is None else study.best.facts for study in studies]
+    metrics = _columns_of(facts)
     rows = []
-    for study in studies:
+    for study, values in zip(studies, facts, strict=True):
         counts = ", ".join(f"{count} {status}" for status, count in study.counts.items())
-        best = study.best
-        row = ("", "") if best is None else (_point(best), _facts(best.facts))
-        rows.append((study.name, counts, *row))
-    titles = ("study", "candidates", "best candidate", "its file")
-    return ResultTable(titles=titles, align="llll", rows=rows)
+        best = "" if study.best is None else _point(study.best)
+        rows.append((study.name, study.date, counts, *_values(values, metrics), best))
+    return ResultTable(
+        titles=("study", "date", "candidates", *map(column_title, metrics), "best candidate"),
+        align=f"lll{'r' * len(metrics)}l",
+        rows=rows,
+    )
 
 
 def candidates_table(study: "StoredStudy", *, top: int = 20) -> ResultTable:
-    """Tabulate the candidates of a study, best first, then by how far they got.
+    """Tabulate the candidates of a study: the farthest first, and of those, the best.
+
+    Qualities are those on the validation set.
 
     Args:
         study: study found by :func:`find_study`.
         top: maximum number of candidates.
     """
-    rows = [
-        (_point(r), r.status, str(r.epochs), _facts(r.facts), r.reason)
-        for r in ranked_candidates(study)[:top]
-    ]
-    titles = ("candidate", "status", "epochs", "file, on the validation set", "reason")
-    return ResultTable(titles=titles, align="lllll", rows=rows)
+    shown = ranked_candidates(study)[:top]
+    metrics = _columns_of([record.facts for record in shown])
+    return ResultTable(
+        titles=("candidate", "state", "epochs", *map(column_title, metrics), "reason"),
+        align=f"llr{'r' * len(metrics)}l",
+        rows=[
+            (_point(r), r.status, str(r.epochs), *_values(r.facts, metrics), r.reason)
+            for r in shown
+        ],
+    )
+
+
+def _columns_of(facts: Iterable[Mapping[str, float]]) -> list[str]:
+    """List the metrics of a table: the qualities that are known, then the known costs."""
+    known = {name for values in facts for name in values}
+    qualities = sorted(name for name in known if is_summary(name))
+    return [*qualities, *(name for name in SHOWN if name in known)]
+
+
+def _values(facts: Mapping[str, float], metrics: Iterable[str]) -> list[str]:
+    return [column_value(name, facts[name]) if name in facts else "" for name in metrics]
 
 
 def compare_studies(studies: Sequence["StoredStudy"]) -> ResultTable:
@@ -194,10 +215,8 @@ def compare_studies(studies: Sequence["StoredStudy"]) -> ResultTable:
 
 
 def ranked_candidates(study: "StoredStudy") -> Sequence["Trial"]:
-    """Sort the candidates of a study: best first, then by how far they got."""
-    best = study.best
-    order = ("trained", "stopped", "diverged", "lost", "rejected")
-    return sorted(study.records, key=lambda r: (r is not best, order.index(r.status), r.place))
+    """Sort the candidates of a study by how far they got; of those, the best first."""
+    return study.ranked
 
 
 def study_summary(study: "StoredStudy") -> Mapping[str, object]:
@@ -205,6 +224,7 @@ def study_summary(study: "StoredStudy") -> Mapping[str, object]:
     return {
         "study": study.name,
         "folder": study.folder,
+        "date": study.date,
         "candidates": study.counts,
         "epochs": sum(record.epochs for record in study.records),
         "best": encode(study.best),
@@ -219,10 +239,6 @@ def _point(record: "Trial") -> str:
 
 def _value(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _facts(facts: Mapping[str, float]) -> str:
-    return ", ".join(f"{k} {format_value(k, v)}" for k, v in sorted(facts.items()) if _is_shown(k))
 
 
 def _is_shown(name: str) -> bool:

@@ -19,6 +19,7 @@ PANELS = {
     "Make a model": ("recipes", "data", "fit", "study", "dashboard"),
     "Measure a model": ("check", "inspect", "latency", "bench"),
     "Convert a model": ("export", "shrink"),
+    "Run a node": ("monitor", "readings"),
 }
 """Groups of commands in the help, in the order they are needed; all others follow by name."""
 OTHERS = "More"

@@ -29,6 +29,16 @@ def choose(facts: Facts[Key], budget: Budget) -> Key:
     """
     if not facts:
         raise ValueError("no candidates to choose from")
+    return ranked(facts, budget)[0]
+
+
+def ranked(facts: Facts[Key], budget: Budget) -> list[Key]:
+    """Sort candidates, best first, by the rules of :func:`choose`.
+
+    Args:
+        facts: of each candidate, by metric name; may be empty.
+        budget: of the recipe.
+    """
     known = {name for values in facts.values() for name in values}
     bounded = [name for name in budget.metrics if name in known]
     ties = [name for name in bounded if not name.startswith(TIMING_PREFIX)]
@@ -38,7 +48,7 @@ def choose(facts: Facts[Key], budget: Budget) -> Key:
         costs = (cost(name, facts[key].get(name, math.nan)) for name in order)
         return (violation(facts[key], budget, bounded), *costs)
 
-    return min(facts, key=rank)
+    return sorted(facts, key=rank)
 
 
 def violation(facts: Mapping[str, float], budget: Budget, metrics: Iterable[str]) -> float:

@@ -14,10 +14,11 @@ from optuna.storages import RDBStorage
 from sqlalchemy.exc import SQLAlchemyError
 
 from motefit.search.optuna_adapter import OptunaAdapter, trial_of
-from motefit.search.ranking import choose
+from motefit.search.ranking import ranked
 from motefit.search.space import Space
-from motefit.search.trial import Trial
+from motefit.search.trial import STATUSES, Trial
 from motefit.search.urls import without_password
+from motefit.spec.budget import Budget
 from motefit.spec.errors import OutputError, RecipeError
 from motefit.spec.recipe import Recipe
 
@@ -145,12 +146,14 @@ class StoredStudy:
         folder: of the run.
         recipe: of the study; None if this version cannot read it.
         records: its candidates, in order.
+        date: of its last candidate, ISO 8601 to the minute by this machine's clock; empty without.
     """
 
     name: str
     folder: str
     recipe: Recipe | None
     records: tuple[Trial, ...]
+    date: str = ""
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -160,11 +163,21 @@ class StoredStudy:
     @property
     def best(self) -> Trial | None:
         """The best candidate for the recipe's own budget, of those trained to the end."""
-        trained = {r.place: r.facts for r in self.records if r.status == "trained"}
-        if not trained or self.recipe is None:
+        if self.recipe is None:
             return None
-        place = choose(trained, self.recipe.budget)
-        return next(record for record in self.records if record.place == place)
+        return next((r for r in self.ranked if r.status == "trained"), None)
+
+    @property
+    def ranked(self) -> tuple[Trial, ...]:
+        """Candidates by how far they got; of those that got as far, the best first."""
+        budget = Budget() if self.recipe is None else self.recipe.budget
+        order: list[Trial] = []
+        for status in STATUSES:
+            group = {r.place: r for r in self.records if r.status == status}
+            places = ranked({place: record.facts for place, record in group.items()}, budget)
+            found = [group[place] for place in places]
+            order += found if status == "trained" else sorted(found, key=lambda r: -r.epochs)
+        return tuple(order)
 
 
 def read_studies(url: str) -> tuple[StoredStudy, ...]:
@@ -195,10 +208,13 @@ def _read(study: optuna.Study) -> StoredStudy:
         recipe = Recipe.loads(str(attributes.get("recipe", "")), name=name)
     except RecipeError:
         pass
-    records = (trial_of(trial) for trial in study.get_trials(deepcopy=False))
+    trials = study.get_trials(deepcopy=False)
+    records = (trial_of(trial) for trial in trials)
+    ends = [trial.datetime_complete for trial in trials if trial.datetime_complete is not None]
     return StoredStudy(
         name=study.study_name,
         folder=folder,
         recipe=recipe,
         records=tuple(sorted((r for r in records if r is not None), key=lambda r: r.place)),
+        date=max(ends).isoformat(" ", "minutes") if ends else "",
     )

@@ -10,6 +10,8 @@ from motefit.spec.codec import check_fields
 
 Status = Literal["rejected", "diverged", "lost", "stopped", "trained"]
 """Rejected before training; loss not finite; its workers died; stopped at a rung; to the end."""
+STATUSES: tuple[Status, ...] = ("trained", "stopped", "diverged", "lost", "rejected")
+"""From the farthest to the one that never began."""
 WORST = 1e30
 """Replaces infinity where only finite numbers can be stored."""
 

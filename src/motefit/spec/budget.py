@@ -144,6 +144,10 @@ class Budget:
         return table
 
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""Names that can be part of a file name."""
+
+
 def check_names(budgets: Iterable[str]) -> None:
     """Reject budget names that cannot be part of a file name.
 
@@ -151,7 +155,7 @@ def check_names(budgets: Iterable[str]) -> None:
         RecipeError: naming it.
     """
     for name in budgets:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        if not NAME.fullmatch(name):
             raise RecipeError(
                 f"budgets: the name {name!r} may hold letters, digits, '.', '_' and '-' only"
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from motefit.spec.augment import AugmentSpec
-from motefit.spec.budget import Budget, check_names
+from motefit.spec.budget import NAME, Budget, check_names
 from motefit.spec.codec import check_fields, decode, dumps_toml, encode, flatten, nearest
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
@@ -23,8 +23,8 @@ Precision = Literal[
 Calibration = Literal["min-max", "percentile", "mse"]
 BiasScales = Literal["own", "borrowed", "none"]
 SECTIONS = (
-    "description", "task", "data", "frontend", "model", "train", "compress", "budget", "budgets",
-    "search",
+    "name", "description", "task", "data", "frontend", "model", "train", "compress", "budget",
+    "budgets", "search",
 )  # fmt: skip
 """The keys of a recipe file, in the order they are written."""
 
@@ -177,7 +177,7 @@ class Recipe:
     """One recipe file.
 
     Attributes:
-        name: file name without its extension.
+        name: of bundle and run: the key ``name``, or the file's name without its extension.
         description: one line for ``motefit recipes``.
         task: name of a registered task.
         data: the task's own section.
@@ -270,6 +270,7 @@ class Recipe:
         for key in ("task", "model"):
             if key not in table:
                 raise RecipeError(f"{name}: the key {key!r} is missing")
+        name = _name(table.get("name", name), where=name)
         try:
             task = task_spec(str(table["task"]))
         except RecipeError as error:
@@ -277,7 +278,7 @@ class Recipe:
         if not task.has_frontend and "frontend" in table:
             raise RecipeError(f"{name}: the task {task.name} has no [frontend] section")
 
-        wanted = [key for key in SECTIONS[2:] if task.has_frontend or key != "frontend"]
+        wanted = [key for key in SECTIONS[3:] if task.has_frontend or key != "frontend"]
         sections = _sections({key: table.get(key, {}) for key in wanted}, task=task, name=name)
         try:
             description = table.get("description", "")
@@ -314,7 +315,7 @@ class Recipe:
     def to_table(self) -> dict[str, Any]:
         """Return the plain table that :meth:`from_table` reads back to an equal recipe."""
         table = {"description": self.description, "task": self.task}
-        return table | self._tables(SECTIONS[2:])
+        return table | self._tables(SECTIONS[3:])
 
     def _tables(self, sections: Iterable[str]) -> dict[str, Any]:
         table = {name: _table(getattr(self, name)) for name in sections}
@@ -331,7 +332,7 @@ class Recipe:
             RecipeError: if a key or value is not allowed.
         """
         named = dict.fromkeys(dotted.split(".")[0] for dotted in values)
-        table = self._tables(key for key in named if key in SECTIONS[2:])
+        table = self._tables(key for key in named if key in SECTIONS[3:])
         for dotted, value in values.items():
             *path, last = dotted.split(".")
             target = table
@@ -341,7 +342,7 @@ class Recipe:
                     raise RecipeError(f"{self.name}: {dotted!r} does not name a recipe key")
             target[last] = dict(value) if isinstance(value, Mapping) else value
         for key in named:
-            if key not in SECTIONS[2:] or (key == "frontend" and self.frontend is None):
+            if key not in SECTIONS[3:] or (key == "frontend" and self.frontend is None):
                 raise RecipeError(f"{self.name}: unknown section {key!r}{nearest(key, SECTIONS)}")
         return replace(self, **_sections(table, task=task_spec(self.task), name=self.name))
 
@@ -381,6 +382,18 @@ def _sections(table: Mapping[str, Any], *, task: TaskSpec, name: str) -> dict[st
             shaped = _SHAPES.get(key, _mapping)(given, where=where)
             sections[key] = decode(specs[key], shaped, where=where)
     return sections
+
+
+def _name(given: object, *, where: str) -> str:
+    """Check the name of a recipe, which becomes that of files and folders."""
+    if given == where:
+        return where  # the file's own name: any
+    if not isinstance(given, str) or not NAME.fullmatch(given):
+        raise RecipeError(
+            f"{where}: name: may hold letters, digits, '.', '_' and '-' only, the first a letter "
+            f"or digit, got {given!r}"
+        )
+    return given
 
 
 def _mapping(given: object, *, where: str) -> Mapping[str, Any]:

@@ -96,13 +96,14 @@ def fit_command(
         "in_graph": frontend is not None,
         "progress": progress,
     }
-    folder = resume_dir or out_dir or Path("runs") / Path(recipe).name.removesuffix(".toml")
+    folder = resume_dir or out_dir or Path("runs")
     try:
         if resume_dir is not None:
             if recipe or data or words or out_dir or keep_names:
                 raise RecipeError("--resume takes recipe and data from the run; leave them out")
             result = motefit.resume(folder, **options)
         elif recipe:
+            folder = out_dir or Path("runs") / motefit.find_recipe(recipe).name
             result = motefit.fit(
                 recipe,
                 data=data,
