@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from motefit.graph.families import families
+from motefit.graph.families import FAMILIES
 from motefit.recipes.catalog import find_recipe, recipe_names
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.codec import dumps_toml, encode
@@ -22,9 +22,9 @@ from motefit.spec.frontend import FrontEnd
 from motefit.spec.metrics import METRIC_NAMES, PATTERNS, UNIT_FACTORS, metric
 from motefit.spec.recipe import CompressSpec, TrainSpec
 from motefit.spec.search import SearchSpec
-from motefit.spec.tasks import task_names, task_spec
+from motefit.spec.tasks import TASK_SPECS
 from motefit.spec.teacher import TeacherSpec
-from motefit.train.compressors import compressors
+from motefit.train.compressors import COMPRESSORS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 NOTE = "<!-- Written by tools/recipe_reference.py from the program; do not edit. -->\n\n"
@@ -82,14 +82,14 @@ METRIC_NOTES = """
 
 def recipe_page() -> str:
     """Render docs/recipe.md."""
-    names = task_names()
+    names = TASK_SPECS.names()
     parts = ["# Recipe reference\n\n", NOTE, HEAD.format(tasks=_listed(names))]
     for name in names:
-        parts += [f"\n## `[data]` of {name}\n", *_keys(task_spec(name).data)]
-    having = [name for name in names if task_spec(name).has_frontend]
+        parts += [f"\n## `[data]` of {name}\n", *_keys(TASK_SPECS.find(name).data)]
+    having = [name for name in names if TASK_SPECS.find(name).has_frontend]
     parts += [f"\n## `[frontend]`\nOf {_listed(having)}. See [front end](frontend.md).\n\n"]
     parts += [*_keys(FrontEnd), MODEL]
-    for name, family in families().items():
+    for name, family in FAMILIES.all().items():
         parts += [f"\n### `{name}`\n{_summary(family.build)} For {_listed(family.tasks)}.\n\n"]
         parts += _knobs(family.build)
     sections = {
@@ -101,7 +101,7 @@ def recipe_page() -> str:
     for name, spec in sections.items():
         parts += [f"\n## `[{name}]`\n", *_keys(spec)]
     parts += [STEPS]
-    for name, compressor in compressors().items():
+    for name, compressor in COMPRESSORS.all().items():
         parts += [f"\n### `{name}`\n{_summary(compressor.apply)}\n\n", *_knobs(compressor.apply)]
     parts += ["\n## `[search]`\n", *_keys(SearchSpec)]
     return "".join([*parts, BUDGET, *_metrics(), METRIC_NOTES])

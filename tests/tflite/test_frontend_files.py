@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from motefit.exporting.in_graph import in_graph_file
 from motefit.graph.counter import count
 from motefit.graph.execute import float32, int8
-from motefit.graph.families import Problem, build, families
+from motefit.graph.families import FAMILIES, Problem, build
 from motefit.graph.fold import fold
 from motefit.graph.frontend_graph import frontend_graph, with_frontend
 from motefit.graph.graph import INPUT, Graph
@@ -48,7 +48,7 @@ FRONT_ENDS = {
     "one-frame": FrontEnd(frame_length=16_000, frame_step=16_000, seconds=1.0),
     "8-khz": FrontEnd(rate_hz=8000, frame_length=320, frame_step=160),
 }
-SPEECH_FAMILIES = [n for n, f in sorted(families().items()) if "keyword-spotting" in f.tasks]
+SPEECH_FAMILIES = [n for n, f in sorted(FAMILIES.all().items()) if "keyword-spotting" in f.tasks]
 FORMS: dict[str, Callable[[Graph, np.ndarray], Graph]] = {
     "float32": lambda graph, _: graph,
     "weights": lambda graph, _: quantize_weights(graph, min_size=1),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_edits import packed, rewritten, unpacked
 
-from motefit.graph.families import families
+from motefit.graph.families import FAMILIES
 from motefit.graph.mac_rules import CALLS, FREE, RULES, UNCOUNTED
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.flatbuffer.reader import operators
@@ -36,7 +36,7 @@ def conventional(data: bytes) -> bytes:
     return packed(model)
 
 
-@pytest.mark.parametrize("family", sorted(families()))
+@pytest.mark.parametrize("family", FAMILIES.names())
 @pytest.mark.parametrize("form", FORMS)
 def test_every_byte_is_accounted_for(case, family, form):
     graph = case(family, form).graph

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_edits import packed, unpacked
 
-from motefit.graph.families import families
+from motefit.graph.families import FAMILIES
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.equivalence import check_equivalence
 from motefit.tflite.flatbuffer.reader import read_tables
@@ -79,7 +79,7 @@ def test_constants_are_aligned_for_kernels(name):
     assert all(place % 16 == 0 for place in places)
 
 
-@pytest.mark.parametrize("family", sorted(families()))
+@pytest.mark.parametrize("family", FAMILIES.names())
 @pytest.mark.parametrize("form", ["float32", "int8", "weights"])
 def test_our_own_files_are_already_small(case, family, form):
     data = write(case(family, form).graph)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_edits import rewritten
 
-from motefit.graph.families import families
+from motefit.graph.families import FAMILIES
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.flatbuffer.reader import read_tables
 from motefit.tflite.flatbuffer.schema import BufferSlot, ModelSlot
@@ -28,7 +28,7 @@ FORMS = (
 )
 
 
-@pytest.mark.parametrize("family", sorted(families()))
+@pytest.mark.parametrize("family", FAMILIES.names())
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("bias_quantization", ["own", "borrowed", "none"])
 def test_files_of_the_writer_are_valid(case, family, form, bias_quantization):

@@ -22,7 +22,7 @@ from motefit.spec.files import make_writable, write_atomic
 from motefit.spec.metrics import format_value, metric
 from motefit.spec.recipe import Recipe
 from motefit.spec.tables import Item, Printable, Styled, Text
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
 
 
@@ -125,7 +125,7 @@ def check(
     silence_litert()
     content, card = _open(model, recipe)
     recipe = recipe or recipe_of(card, model)
-    task = find_task(recipe.task)
+    task = TASKS.find(recipe.task)
     if card is not None and card.task != task.name:
         raise RecipeError(f"{model} is a model for {card.task}; the recipe is for {task.name}")
     folder = out or model.with_name(f"{model.stem}-check")
