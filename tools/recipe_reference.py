@@ -191,6 +191,7 @@ def _hanging(text: str) -> str:
 
 def _kind(hint: Any) -> str:  # noqa: ANN401 - a type annotation
     names = {int: "integer", float: "number", bool: "true or false", str: "text"}
+    counts = {2: "two", 3: "three", 4: "four"}
     if hint in names:
         return names[hint]
     if dataclasses.is_dataclass(hint):
@@ -199,14 +200,20 @@ def _kind(hint: Any) -> str:  # noqa: ANN401 - a type annotation
     if origin is typing.Literal:
         return " or ".join(f"`{dumps_toml({'x': a})[4:].strip()}`" for a in arguments)
     if origin is tuple and arguments[-1] is Ellipsis:
-        return "list" if arguments[0] is object else f"list of {_kind(arguments[0])}"
+        return "list" if arguments[0] is object else f"list of {_many(arguments[0])}"
+    if origin is tuple and len(set(arguments)) == 1:
+        return f"list of {counts[len(arguments)]} {_many(arguments[0])}"
     if origin is tuple:
         return f"list of {len(arguments)}: {', '.join(map(_kind, arguments))}"
     if origin in {typing.Union, types.UnionType}:
         return " or ".join(_kind(a) for a in arguments if a is not type(None))
     if origin is not None and issubclass(origin, Mapping):
-        return "table" if arguments[1] is object else f"table of {_kind(arguments[1])}"
+        return "table" if arguments[1] is object else f"table; each value: {_kind(arguments[1])}"
     raise TypeError(f"say in words what {hint} is")
+
+
+def _many(hint: object) -> str:
+    return f"{_kind(hint)}s" if hint in {int, float} else _kind(hint)
 
 
 def _metrics() -> list[str]:

@@ -185,7 +185,7 @@ def recipe_of(card: Card | None, model: Path) -> Recipe:
     table: dict[str, Any] = dict(card.recipe) if card is not None else {}
     name = str(table.pop("name", model.stem))
     if not table:
-        raise ModelFileError(f"the card of {model} has no recipe; give one with --recipe")
+        raise ModelFileError(f"the card of {model} has no recipe; give one as recipe (--recipe)")
     return Recipe.from_table(table, name=name)
 
 
