@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.exporting.in_graph import in_graph_file
@@ -207,7 +207,6 @@ def single_ops(draw: st.DrawFn) -> tuple[Op, tuple[int, ...], dict[str, tuple[in
     return Function(kind=draw(st.sampled_from(["square-root", "logarithm"])), **base), shape, {}
 
 
-@settings(max_examples=150)
 @given(case=single_ops(), seed=st.integers(0, 2**32 - 1), runtime=st.sampled_from(LITERT))
 def test_each_operation_equals_the_reference(run_model, case, seed, runtime):
     op, shape, constants = case

@@ -3,7 +3,7 @@ import copy
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as official
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from model_edits import packed, rewritten, unpacked
 
@@ -247,7 +247,6 @@ def outcome(data: bytes) -> Inspection | None:
     return found
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(["linear", "lstm", "dscnn"]),
     st.lists(st.tuples(st.floats(0, 0.9999), st.integers(0, 255)), min_size=1, max_size=8),

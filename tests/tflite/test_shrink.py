@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as official
 from ai_edge_litert.interpreter import Interpreter
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from model_edits import packed, unpacked
 
@@ -338,7 +338,6 @@ def test_no_model(data):
         shrink(data)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(["dscnn8.int8", "lstm-while.float32", "mlp.open-batch"]), st.data())
 def test_damaged_bytes_give_a_file_or_an_error(name, data):
     damaged = bytearray(golden(name))

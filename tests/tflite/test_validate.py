@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from model_edits import rewritten
 
@@ -50,7 +50,6 @@ def test_every_truncation_is_refused(case):
             validate(data[:length])
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     family=st.sampled_from(["linear", "lstm", "dscnn"]),
     form=st.sampled_from(FORMS),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.graph.execute import float32, int8
@@ -179,7 +179,6 @@ def test_every_truncation_is_an_error(case, base):
             read_graph(data[:end])
 
 
-@settings(max_examples=400, deadline=None)
 @given(st.sampled_from([*BASES, *OFFICIAL]), st.data())
 def test_damaged_bytes_give_a_graph_or_an_error(base, data):
     from_file = bytearray(MODELS[base])
