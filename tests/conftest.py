@@ -33,8 +33,10 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The cache goes to a folder of this session."""
-    folder = tmp_path_factory.mktemp("cache")
+    """The cache goes to a folder of this session, which all its processes share, as a user's do."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTEFIT_CACHE", str(folder))
         yield folder

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from motefit.graph.families import families
+from motefit.graph.families import FAMILIES
 from motefit.recipes.catalog import find_recipe, recipe_names
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.codec import dumps_toml, encode
@@ -22,9 +22,9 @@ from motefit.spec.frontend import FrontEnd
 from motefit.spec.metrics import METRIC_NAMES, PATTERNS, UNIT_FACTORS, metric
 from motefit.spec.recipe import CompressSpec, TrainSpec
 from motefit.spec.search import SearchSpec
-from motefit.spec.tasks import task_names, task_spec
+from motefit.spec.tasks import TASK_SPECS
 from motefit.spec.teacher import TeacherSpec
-from motefit.train.compressors import compressors
+from motefit.train.compressors import COMPRESSORS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 NOTE = "<!-- Written by tools/recipe_reference.py from the program; do not edit. -->\n\n"
@@ -83,14 +83,14 @@ METRIC_NOTES = """
 
 def recipe_page() -> str:
     """Render docs/recipe.md."""
-    names = task_names()
+    names = TASK_SPECS.names()
     parts = ["# Recipe reference\n\n", NOTE, HEAD.format(tasks=_listed(names))]
     for name in names:
-        parts += [f"\n## `[data]` of {name}\n", *_keys(task_spec(name).data)]
-    having = [name for name in names if task_spec(name).has_frontend]
+        parts += [f"\n## `[data]` of {name}\n", *_keys(TASK_SPECS.find(name).data)]
+    having = [name for name in names if TASK_SPECS.find(name).has_frontend]
     parts += [f"\n## `[frontend]`\nOf {_listed(having)}. See [front end](frontend.md).\n\n"]
     parts += [*_keys(FrontEnd), MODEL]
-    for name, family in families().items():
+    for name, family in FAMILIES.all().items():
         parts += [f"\n### `{name}`\n{_summary(family.build)} For {_listed(family.tasks)}.\n\n"]
         parts += _knobs(family.build)
     sections = {
@@ -102,7 +102,7 @@ def recipe_page() -> str:
     for name, spec in sections.items():
         parts += [f"\n## `[{name}]`\n", *_keys(spec)]
     parts += [STEPS]
-    for name, compressor in compressors().items():
+    for name, compressor in COMPRESSORS.all().items():
         parts += [f"\n### `{name}`\n{_summary(compressor.apply)}\n\n", *_knobs(compressor.apply)]
     parts += ["\n## `[search]`\n", *_keys(SearchSpec)]
     return "".join([*parts, BUDGET, *_metrics(), METRIC_NOTES])
@@ -192,6 +192,7 @@ def _hanging(text: str) -> str:
 
 def _kind(hint: Any) -> str:  # noqa: ANN401 - a type annotation
     names = {int: "integer", float: "number", bool: "true or false", str: "text"}
+    counts = {2: "two", 3: "three", 4: "four"}
     if hint in names:
         return names[hint]
     if dataclasses.is_dataclass(hint):
@@ -200,14 +201,20 @@ def _kind(hint: Any) -> str:  # noqa: ANN401 - a type annotation
     if origin is typing.Literal:
         return " or ".join(f"`{dumps_toml({'x': a})[4:].strip()}`" for a in arguments)
     if origin is tuple and arguments[-1] is Ellipsis:
-        return "list" if arguments[0] is object else f"list of {_kind(arguments[0])}"
+        return "list" if arguments[0] is object else f"list of {_many(arguments[0])}"
+    if origin is tuple and len(set(arguments)) == 1:
+        return f"list of {counts[len(arguments)]} {_many(arguments[0])}"
     if origin is tuple:
         return f"list of {len(arguments)}: {', '.join(map(_kind, arguments))}"
     if origin in {typing.Union, types.UnionType}:
         return " or ".join(_kind(a) for a in arguments if a is not type(None))
     if origin is not None and issubclass(origin, Mapping):
-        return "table" if arguments[1] is object else f"table of {_kind(arguments[1])}"
+        return "table" if arguments[1] is object else f"table; each value: {_kind(arguments[1])}"
     raise TypeError(f"say in words what {hint} is")
+
+
+def _many(hint: object) -> str:
+    return f"{_kind(hint)}s" if hint in {int, float} else _kind(hint)
 
 
 def _metrics() -> list[str]:

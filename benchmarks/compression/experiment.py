@@ -22,7 +22,7 @@ from motefit.search.space import Candidate
 from motefit.spec.errors import MotefitError
 from motefit.spec.files import write_atomic, write_json
 from motefit.spec.recipe import Recipe
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 from motefit.tflite.archive import zip_bytes
 from motefit.tflite.model import ModelFile
 from motefit.train.compressors import compress
@@ -93,7 +93,7 @@ def _measured(job: Job) -> dict[str, Any]:
     values = job.half if job.trial.half else {}
     recipe = Recipe.from_table(job.table, name=job.net).with_values(values)
     recipe = replace(recipe, compress=replace(recipe.compress, **job.trial.compress))
-    task = find_task(recipe.task)
+    task = TASKS.find(recipe.task)
     dataset, source, examples = _data(json.dumps(job.table), job.net, job.data)
     problem = task.problem(recipe, dataset)
     plain = _plain(job, recipe, problem, source)
@@ -124,7 +124,7 @@ def _measured(job: Job) -> dict[str, Any]:
 def _data(table: str, net: str, data: Path | None) -> tuple[Any, Any, np.ndarray]:
     """Load dataset, training source and calibration examples, kept for trials in one process."""
     recipe = Recipe.from_table(json.loads(table), name=net)
-    task = find_task(recipe.task)
+    task = TASKS.find(recipe.task)
     dataset = task.load(recipe, data)
     source = task.source(recipe, dataset)
     inputs = source.part("train")[0]
@@ -135,7 +135,7 @@ def _data(table: str, net: str, data: Path | None) -> tuple[Any, Any, np.ndarray
 
 def _plain(job: Job, recipe: Recipe, problem: Problem, source: Source) -> Graph:
     """Train the float network; its checkpoint is kept, so that only the first trial trains."""
-    task = find_task(recipe.task)
+    task = TASKS.find(recipe.task)
     told = json.dumps([job.table, job.seed, job.trial.half, job.half, str(job.data)], default=dict)
     name = hashlib.sha256(told.encode()).hexdigest()[:16]
     candidate = Candidate(values={}, seed=job.seed, recipe=recipe)

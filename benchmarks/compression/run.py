@@ -24,7 +24,7 @@ from motefit.recipes.catalog import find_recipe
 from motefit.spec.files import write_atomic
 from motefit.spec.recipe import Recipe
 from motefit.spec.worker_environment import worker_environment
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 
 HERE = Path(__file__).parent
 DSCNN = {"family": "dscnn", "width": 24, "blocks": 3, "first_stride": [2, 2]}
@@ -140,7 +140,7 @@ def provenance_of(options: argparse.Namespace) -> dict[str, Any]:
     examples = {}
     for network in networks(options.data, short=options.short):
         recipe = Recipe.from_table(network["table"], name=network["net"])
-        dataset = find_task(recipe.task).load(recipe, network["data"])
+        dataset = TASKS.find(recipe.task).load(recipe, network["data"])
         examples[network["net"]] = {part: len(found) for part, found in dataset.parts.items()}
     command = "python benchmarks/compression/run.py"
     made = provenance(seed=0, data_sha256="")

@@ -28,7 +28,7 @@ from motefit.spec.codec import dumps_json
 from motefit.spec.files import write_atomic
 from motefit.spec.recipe import Recipe
 from motefit.spec.worker_environment import MEMORY, worker_environment
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 
 HERE = Path(__file__).parent
 RECIPE = HERE.parent / "keywords" / "eight-words-25k.toml"
@@ -148,7 +148,7 @@ def preparation(data: Path, rounds: int) -> dict[str, float]:
     from motefit.train.spectral_augmentation import color_features  # noqa: PLC0415
 
     recipe = Recipe.load(RECIPE)
-    task = find_task(recipe.task)
+    task = TASKS.find(recipe.task)
     dataset = load_dataset(task, recipe, data)
     features, spec = task.source(recipe, dataset)._features, recipe.train.augment
     rng = np.random.default_rng(0)

@@ -33,7 +33,7 @@ from motefit.spec.files import write_atomic, write_json
 from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
 from motefit.spec.normalization import Normalization
 from motefit.spec.tasks.speech_spec import SpeechIO
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
 from motefit.tflite.write.precision import export
 from motefit.tflite.write.write import write
@@ -104,7 +104,7 @@ def files(frontend: FrontEnd) -> tuple[tuple[bytes, SpeechIO], tuple[bytes, Spee
 
 def measure(frontend: FrontEnd, pcm: np.ndarray, rounds: int) -> dict[str, Any]:
     """Measure one setting."""
-    task = find_task(RECIPE.task)
+    task = TASKS.find(RECIPE.task)
     plain, inside = files(frontend)
     latency = measure_latency(
         {
@@ -133,7 +133,7 @@ def clips(data: Path | None, frontend: FrontEnd) -> np.ndarray:
     """Return the clips on which features are compared."""
     if data is None or frontend.rate_hz != RECIPE.frontend.rate_hz:
         return sounds(frontend, SOUNDS, rng=np.random.default_rng(1))
-    return find_task(RECIPE.task).load(RECIPE, data).test.pcm
+    return TASKS.find(RECIPE.task).load(RECIPE, data).test.pcm
 
 
 def markdown(facts: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from motefit.runtime.quiet import silence_litert
 from motefit.search.untrained_file import LEAST_BITS, Untrained, write_untrained
 from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import CompressSpec, Recipe
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 from motefit.tflite.archive import zip_bytes
 from motefit.tflite.write.precision import export
 from motefit.train.loop import train
@@ -59,7 +59,7 @@ def rows(data: Path, epochs: int) -> list[dict[str, Any]]:
             train=replace(recipe.train, epochs=epochs),
             compress=CompressSpec(),
         )
-        task = find_task(recipe.task)
+        task = TASKS.find(recipe.task)
         dataset = task.load(recipe, data / folder)
         source = task.source(recipe, dataset)
         problem = task.problem(recipe, dataset)

@@ -46,7 +46,7 @@ from motefit.spec.codec import dumps_json
 from motefit.spec.files import write_atomic
 from motefit.spec.metrics import metric
 from motefit.spec.recipe import Recipe
-from motefit.tasks import find_task, load_dataset
+from motefit.tasks import TASKS, load_dataset
 
 HERE = Path(__file__).resolve().parent
 CAP = 8
@@ -116,7 +116,7 @@ def spent(run: Path) -> tuple[float, int]:
 
 def with_motefit(recipe: Recipe, data: Path, run: Path) -> dict[str, Any]:
     """Search with screening and rungs, one worker; return what it found and spent."""
-    task, space = find_task(recipe.task), Space(recipe)
+    task, space = TASKS.find(recipe.task), Space(recipe)
     dataset = load_dataset(task, recipe, data)
     screener = Screener(task, dataset, Timing())
     rounds, listener = Rounds(run), Listener()

@@ -27,7 +27,7 @@ from motefit.recipes.catalog import find_recipe
 from motefit.spec.codec import dumps_json
 from motefit.spec.files import write_atomic
 from motefit.spec.recipe import TrainSpec
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 from motefit.train.loop import DivergedError, Source, train
 from motefit.train.stacked.train import train_stacked, worth_stacking
 
@@ -73,7 +73,7 @@ def cases(data: Path) -> list[Case]:
     """List the cases: climate nets on real windows, word nets on noise."""
     plain = {"data.form": "rows", "data.predict": "value", "train.batch_size": 256}
     recipe = find_recipe("climate-6-linear").with_values({**plain, "train.optimizer": "adamw"})
-    task = find_task(recipe.task)
+    task = TASKS.find(recipe.task)
     dataset = task.load(recipe, next((data / "climate").glob("*.csv")))
     climate = {
         "source": task.source(recipe, dataset),

@@ -32,7 +32,7 @@ from motefit.spec.errors import RecipeError
 from motefit.spec.files import write_atomic
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks.speech_spec import SpeechIO
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 from motefit.tflite.archive import NAME, pack
 
 HERE = Path(__file__).parent
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE, help="folder of padding.json and .md")
     options = parser.parse_args()
     plain = find_recipe(options.recipe)
-    data = find_task(plain.task).load(plain, options.data)
+    data = TASKS.find(plain.task).load(plain, options.data)
     rows = []
     for form, knobs in FORMS.items():
         model = replace(plain.model, options={**plain.model.options, **knobs})

@@ -11,7 +11,7 @@ import pytest
 from motefit.certify.check import recipe_of
 from motefit.exporting.in_graph import compare, in_graph_file
 from motefit.runtime import load_bundle
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 
 FORM = "tiny-tones.in-graph"
 
@@ -46,7 +46,7 @@ def test_both_forms_are_delivered_and_proven_equal(delivered, tones_run):
     assert set(form["latency"]) == {"plain", "in-graph", "in-graph, builtin kernels"}
     assert inside.card.evidence["in_graph"]["sound"] == "validation set"
     recipe = recipe_of(plain.card, folder)
-    clips = find_task(recipe.task).load(recipe, tones_run.data).validation.pcm
+    clips = TASKS.find(recipe.task).load(recipe, tones_run.data).validation.pcm
     again = compare(plain.model, inside.model, plain.card.io, clips)
     assert form["agreement"]["clips"] == again.clips == len(clips) > 0
     assert again.proven
@@ -142,7 +142,7 @@ def test_the_zoo_agrees_on_real_clips(real_data):
     path = Path(__file__).parents[2] / "zoo" / "up-down.zip"
     plain = load_bundle(path)
     recipe = recipe_of(plain.card, path)
-    clips = find_task(recipe.task).load(recipe, real_data / "speech").validation.pcm
+    clips = TASKS.find(recipe.task).load(recipe, real_data / "speech").validation.pcm
     model, _ = in_graph_file(plain.model, plain.card.io)
     found = compare(plain.model, model, plain.card.io, clips)
     assert found.proven

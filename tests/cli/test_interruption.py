@@ -29,13 +29,13 @@ class Long:
 
 
 @pytest.fixture(scope="module")
-def long(tmp_path_factory, climate_run, motefit_process) -> Long:
+def long(tmp_path_factory, climate_run, invoke) -> Long:
     folder = tmp_path_factory.mktemp("long")
     recipe = folder / "long.toml"
     text = climate_run.recipe.read_text().replace("epochs = 3", f"epochs = {EPOCHS}")
     recipe.write_text(text)
-    done = motefit_process("fit", recipe, "--data", climate_run.data, "--out", folder / "whole")
-    assert done.returncode == 0, done.stderr
+    done = invoke("fit", recipe, "--data", climate_run.data, "--out", folder / "whole")
+    assert done.exit_code == 0, done.output
     model = load_bundle(folder / "whole" / "long.zip").model
     return Long(recipe=recipe, data=climate_run.data, model=model)
 
@@ -74,15 +74,15 @@ def workers_of(process: subprocess.Popen[str]) -> list[int]:
     return list(children_of(server))
 
 
-def resumed(motefit_process, folder: Path) -> bytes:
-    done = motefit_process("fit", "--resume", folder)
-    assert done.returncode == 0, done.stderr
+def resumed(invoke, folder: Path) -> bytes:
+    done = invoke("fit", "--resume", folder)
+    assert done.exit_code == 0, done.output
     assert not [p for p in folder.rglob(".*") if p.name != "."]
     return load_bundle(folder / "long.zip").model
 
 
 @pytest.mark.slow
-def test_a_run_resumed_after_ctrl_c_gives_the_same_bytes(training, long, motefit_process, tmp_path):
+def test_a_run_resumed_after_ctrl_c_gives_the_same_bytes(training, long, invoke, tmp_path):
     (worker,) = workers_of(training)
     os.killpg(training.pid, signal.SIGINT)
     printed, said = training.communicate(timeout=PATIENCE_S)
@@ -92,18 +92,18 @@ def test_a_run_resumed_after_ctrl_c_gives_the_same_bytes(training, long, motefit
     assert printed == ""
     assert not alive(worker)
     assert not (tmp_path / "run" / "long.zip").exists()
-    assert resumed(motefit_process, tmp_path / "run") == long.model
+    assert resumed(invoke, tmp_path / "run") == long.model
 
 
 @pytest.mark.proof
 @pytest.mark.slow
-def test_a_run_resumed_after_kill_9_gives_the_same_bytes(training, long, motefit_process, tmp_path):
+def test_a_run_resumed_after_kill_9_gives_the_same_bytes(training, long, invoke, tmp_path):
     (worker,) = workers_of(training)
     training.kill()
     training.communicate(timeout=PATIENCE_S)
     wait_for(lambda: not alive(worker))  # an orphan would continue training
     assert not list(tmp_path.glob("run/candidates/*/result.json"))
-    assert resumed(motefit_process, tmp_path / "run") == long.model
+    assert resumed(invoke, tmp_path / "run") == long.model
 
 
 @pytest.mark.proof

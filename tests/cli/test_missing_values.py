@@ -49,17 +49,17 @@ def lines(rng: np.random.Generator) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory, motefit_process):
+def walk(tmp_path_factory, invoke):
     """The folder of the files, and the output of ``fit`` as JSON and as text."""
     folder = tmp_path_factory.mktemp("walk")
     (folder / "walk.toml").write_text(RECIPE)
     rows = lines(np.random.default_rng(0))
     (folder / "walk.csv").write_text("\n".join(["time,x", *rows]) + "\n")
-    done = motefit_process(
+    done = invoke(
         "fit", folder / "walk.toml", "--data", folder / "walk.csv", "--out", folder / "run",
         "--workers", 1, "--json",
     )  # fmt: skip
-    assert done.returncode == 1, done.stderr  # no forecast can meet this budget
+    assert done.exit_code == 1, done.output  # no forecast can meet this budget
     return folder, json.loads(done.stdout)
 
 

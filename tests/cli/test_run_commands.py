@@ -164,7 +164,7 @@ def test_a_forecast_from_a_row_equals_that_of_a_file_ending_there(invoke, climat
     ("at", "said"),
     [
         ("2009-01-20 00:05:00", "no row has the time '2009-01-20 00:05:00'; the rows go from 2009"),
-        ("yesterday", "--at 'yesterday' is not a time in ISO 8601 nor in '%d.%m.%Y %H:%M:%S'"),
+        ("yesterday", "at (--at) 'yesterday' is not a time in ISO 8601 nor in '%d.%m.%Y %H:%M:%S'"),
         ("2009-01-20T00:00:00+01:00", "has a zone, but the times of"),
         ("2009-01-01 00:20:00", "has 2 such rows up to there"),
     ],
@@ -303,7 +303,7 @@ def test_a_forecast_for_a_station_of_several(invoke, refused, climate_run, tmp_p
     rows = [f"{line},{name}" for line in lines[1:] for name in ("roof", "yard")]
     path.write_text("\n".join([f"{lines[0]},station", *rows]))
     said = refused("forecast", bundle, path)
-    assert "name one with --group: roof, yard" in said
+    assert "name one as group (--group): roof, yard" in said
     assert "no group 'yrad' (did you mean 'yard'?)" in refused(
         "forecast", bundle, path, "--group", "yrad"
     )

@@ -49,15 +49,15 @@ repeats = 2
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory, motefit_process, climate_run) -> Path:
+def study(tmp_path_factory, invoke, climate_run) -> Path:
     folder = tmp_path_factory.mktemp("study")
     recipe = folder / "searched.toml"
     recipe.write_text(STUDY)
-    done = motefit_process(
+    done = invoke(
         "fit", recipe, "--data", climate_run.data, "--out", folder / "runs" / "one",
         "--workers", 1, "--progress", "json",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     events = [json.loads(line)["event"] for line in done.stderr.splitlines()]
     assert events.count("screened") == 2
     return folder / "runs" / "one"

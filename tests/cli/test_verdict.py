@@ -103,20 +103,21 @@ def test_a_forecaster_that_is_worse_than_persistence(invoke, climate_csv, tmp_pa
     report = (tmp_path / "run" / "report.html").read_text()
     assert "Budget met, but no better than persistence" in report
     assert "<li>No better than persistence (T (degC) " in report
-    checked = invoke("check", tmp_path / "run" / "poor.zip", "--data", climate_csv, "--json")
+    bundle = tmp_path / "run" / "poor.zip"
+    checked = invoke("check", bundle, "--data", climate_csv, "--json")
     assert checked.exit_code == 0, checked.output
     assert json.loads(checked.stdout)["certificate"]["weaknesses"] == found
-
-
-def test_it_misses_a_bound_on_skill(invoke, climate_csv, tmp_path):
     more = 'skill."T (degC)" = "> 5 %"\nobjective = "skill.T (degC)"'
-    recipe = write_recipe(tmp_path / "poor.toml", POOR.format(more=more))
-    result, certificate = fitted(invoke, recipe, climate_csv, tmp_path / "run", code=1)
+    strict = write_recipe(tmp_path / "strict.toml", POOR.format(more=more))
+    out = tmp_path / "checked"
+    checked = invoke("check", bundle, "--data", climate_csv, "--recipe", strict, "--out", out)
+    assert checked.exit_code == 1, checked.output
+    certificate = json.loads((out / "certificate.json").read_text())
     line = next(line for line in certificate["lines"] if line["metric"] == "skill.T (degC)")
     assert (line["verdict"], line["bound"]) == ("fail", "> 5.00 %")
     assert line["value"] < 0
     assert certificate["objective_value"] == line["value"]
-    assert "budget not met, and no better than persistence" in result.stdout
+    assert "budget not met, and no better than persistence" in checked.stdout
 
 
 def test_a_word_that_is_never_recognized_is_named(invoke, rare, tmp_path):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from motefit.data.fetch.datasets import Dataset, dataset, dataset_names
+from motefit.data.fetch.datasets import DATASETS, Dataset, dataset_names
 from motefit.data.fetch.download import Patience
 from motefit.data.fetch.fetch import fetch, fetch_dataset
 from motefit.spec.errors import DataError, OutputError, RecipeError
@@ -141,7 +141,7 @@ def test_an_output_folder_that_is_a_file(site: tuple[Path, str], tmp_path: Path)
 def test_every_registered_data_set_is_complete() -> None:
     assert dataset_names() == ("jena-climate", "mini-speech-commands")
     for name in dataset_names():
-        known = dataset(name)
+        known = DATASETS.find(name)
         assert known.name == name
         assert known.url.startswith(("http://", "https://"))
         assert known.sha256 is None or len(bytes.fromhex(known.sha256)) == 32

@@ -154,6 +154,7 @@ def test_audits_are_json(speech):
     assert json.loads(dumps_json(audit_speech(speech)))["unlisted"] == 1
 
 
+@pytest.mark.proof
 @pytest.mark.data
 @pytest.mark.slow
 def test_published_split_of_the_real_data_shares_speakers(real_data, tmp_path):

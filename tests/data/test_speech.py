@@ -337,13 +337,12 @@ def test_two_lists_for_one_part(words, load):
 
 
 @pytest.mark.data
-def test_real_mini_speech_commands(real_data, tmp_path):
+def test_real_mini_speech_commands(real_data):
     dataset = load_speech(
         real_data / "speech",
         SpeechData(words=("up", "down"), split="published"),
         rate_hz=16_000,
         seconds=1.0,
-        cache=tmp_path,
     )
     assert dataset.labels == ("down", "up")
     assert [c.pcm.shape for c in dataset.parts.values()] == [

@@ -10,7 +10,7 @@ from motefit.fitting.distillation import distilled
 from motefit.fitting.fit import FitOptions, fit
 from motefit.spec.errors import OutputError, RecipeError
 from motefit.spec.recipe import Recipe
-from motefit.tasks import find_task, load_dataset
+from motefit.tasks import TASKS, load_dataset
 
 TEXT = """
 task = "keyword-spotting"
@@ -46,7 +46,7 @@ def recipe() -> Recipe:
 
 @pytest.fixture(scope="module")
 def parts(recipe):
-    task = find_task(recipe.task)
+    task = TASKS.find(recipe.task)
     dataset = load_dataset(task, recipe, None)
     return task, dataset, task.source(recipe, dataset)
 

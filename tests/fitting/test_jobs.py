@@ -31,7 +31,7 @@ from motefit.search.trial import Trial
 from motefit.spec.errors import ModelFileError
 from motefit.spec.files import write_sealed
 from motefit.spec.recipe import Recipe
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
 
 RECIPE = Recipe.loads(CLIMATE.format(epochs=3), name="tiny")
@@ -153,7 +153,7 @@ def test_a_quality_that_one_seed_lacks_has_no_spread():
 def maker(*finished) -> FinalistMaker:
     """A maker that has some files already; nothing is trained."""
     made = FinalistMaker(
-        recipe=RECIPE, task=find_task(RECIPE.task), trainer=None, listener=Listener()
+        recipe=RECIPE, task=TASKS.find(RECIPE.task), trainer=None, listener=Listener()
     )
     made.finished = {f.candidate.key: f for f in finished}
     return made

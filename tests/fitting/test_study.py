@@ -24,7 +24,7 @@ from motefit.search.timing import Timing
 from motefit.search.trial import Trial
 from motefit.spec.errors import OutputError
 from motefit.spec.recipe import Recipe
-from motefit.tasks import find_task, load_dataset
+from motefit.tasks import TASKS, load_dataset
 
 TEXT = """
 task = "forecasting"
@@ -73,12 +73,12 @@ def recipe_of(text: str = TEXT) -> Recipe:
 
 
 def screener_of(recipe: Recipe, data: Path) -> Screener:
-    task = find_task(recipe.task)
+    task = TASKS.find(recipe.task)
     return Screener(partial(task.problem, dataset=load_dataset(task, recipe, data)), Timing())
 
 
 def trainer_of(recipe: Recipe, data: Path, folder: Path, engine: Engine) -> Scheduler:
-    task = find_task(recipe.task)
+    task = TASKS.find(recipe.task)
     return Scheduler(
         problem_of=partial(task.problem, dataset=load_dataset(task, recipe, data)),
         engine=engine,
@@ -235,7 +235,7 @@ def test_finalists_are_made_in_all_variants_and_the_winner_is_repeated(data, tmp
     trained, _ = studied(recipe, data, tmp_path, engine)
     finish = FinalistMaker(
         recipe=recipe,
-        task=find_task(recipe.task),
+        task=TASKS.find(recipe.task),
         trainer=trainer_of(recipe, data, tmp_path, engine),
         listener=Listener(),
     )

@@ -10,11 +10,11 @@ from motefit.graph import families as package
 from motefit.graph.builder import per_layer, scaled
 from motefit.graph.counter import count
 from motefit.graph.execute import float32
-from motefit.graph.families import Problem, build, families
+from motefit.graph.families import FAMILIES, Problem, build
 from motefit.graph.fold import fold
 from motefit.graph.ops import Activation, BatchNorm, Dropout
 from motefit.spec.errors import RecipeError
-from motefit.spec.tasks import task_names
+from motefit.spec.tasks import TASK_SPECS
 
 SPEECH = Problem(input_shape=(49, 20), outputs=8)
 SERIES = Problem(input_shape=(6, 2), outputs=12, naive=(10, 11) * 6)
@@ -22,10 +22,10 @@ PROBLEMS = {"keyword-spotting": SPEECH, "forecasting": SERIES}
 
 
 def knob_names(name):
-    return [field.name for field in dataclasses.fields(families()[name].knobs)]
+    return [field.name for field in dataclasses.fields(FAMILIES.all()[name].knobs)]
 
 
-CASES = [(name, task) for name, one in families().items() for task in one.tasks]
+CASES = [(name, task) for name, one in FAMILIES.all().items() for task in one.tasks]
 
 
 def make(name, task, options=None, seed=0):
@@ -35,7 +35,7 @@ def make(name, task, options=None, seed=0):
 
 def test_every_file_registers_one_family():
     files = {m.name for m in pkgutil.iter_modules(package.__path__)}
-    assert files == {name.replace("-", "_") for name in families()}
+    assert files == {name.replace("-", "_") for name in FAMILIES.all()}
     assert len(files) == 9
 
 
@@ -79,7 +79,7 @@ def test_every_family_folds_to_the_same_function(name, task, randomize):
 
 @pytest.mark.parametrize(("name", "task"), CASES)
 def test_every_family_is_meant_for_a_task_there_is(name, task):
-    assert task in task_names()
+    assert task in TASK_SPECS.names()
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)
@@ -89,7 +89,7 @@ def test_every_knob_refuses_another_type(name, task):
             make(name, task, {knob: object()})
 
 
-@pytest.mark.parametrize("name", [n for n in families() if "softmax" in knob_names(n)])
+@pytest.mark.parametrize("name", [n for n in FAMILIES.all() if "softmax" in knob_names(n)])
 def test_softmax_knob(name):
     graph = make(name, "keyword-spotting", {"softmax": True})
     x = np.random.default_rng(1).normal(size=(3, *graph.input_shape)).astype(np.float32)
@@ -133,9 +133,9 @@ def test_linear_begins_at_zero_where_there_is_no_naive_forecast():
     assert np.abs(float32.run(graph, x)).max() < 0.1
 
 
-@pytest.mark.parametrize("name", [n for n, f in families().items() if "forecasting" in f.tasks])
+@pytest.mark.parametrize("name", [n for n, f in FAMILIES.all().items() if "forecasting" in f.tasks])
 def test_a_forecaster_takes_a_calendar_with_its_window(name):
-    shape = (6, 4) if families()[name].sequence else (14,)
+    shape = (6, 4) if FAMILIES.all()[name].sequence else (14,)
     problem = Problem(input_shape=shape, outputs=12)
     graph = build(name, {}, problem=problem, rng=np.random.default_rng(0))
     x = np.random.default_rng(1).normal(size=(3, *graph.input_shape)).astype(np.float32)

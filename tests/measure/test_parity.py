@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from motefit.graph.execute import int8
-from motefit.graph.families import Problem, build, families
+from motefit.graph.families import FAMILIES, Problem, build
 from motefit.graph.fold import fold
 from motefit.graph.ops import Conv2D, DepthwiseConv2D
 from motefit.graph.quantize.calibration import calibrate
@@ -23,14 +23,14 @@ def rng() -> np.random.Generator:
 
 
 def net(name, rng):
-    speech = "keyword-spotting" in families()[name].tasks and name != "mlp"
+    speech = "keyword-spotting" in FAMILIES.all()[name].tasks and name != "mlp"
     shape = (25, 10) if speech else (6, 2)
     problem = Problem(input_shape=shape, outputs=6, naive=(10, 11) * 3)
     graph = fold(build(name, NETS.get(name, {}), problem=problem, rng=rng))
     return graph, rng.normal(size=(16, *graph.input_shape)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", sorted(families()))
+@pytest.mark.parametrize("name", FAMILIES.names())
 @pytest.mark.parametrize("io", ["int8", "float32"])
 def test_every_layer_of_an_int8_file_is_exact(name, io, rng):
     graph, examples = net(name, rng)
@@ -44,7 +44,7 @@ def test_every_layer_of_an_int8_file_is_exact(name, io, rng):
     assert all(layer.numbers == 16 * np.prod(layer.shape) for layer in layers)
 
 
-@pytest.mark.parametrize("name", sorted(families()))
+@pytest.mark.parametrize("name", FAMILIES.names())
 def test_layers_of_a_float_file_agree_to_the_tolerance(name, rng):
     graph, examples = net(name, rng)
     found = measure_parity(ModelFile(data=write(graph)), examples)

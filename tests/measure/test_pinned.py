@@ -18,7 +18,7 @@ from motefit.spec.budget import Budget
 from motefit.spec.certificate import certify
 from motefit.spec.codec import encode
 from motefit.spec.errors import DataError, ModelFileError, RecipeError
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 
 ZOO = Path(__file__).resolve().parents[2] / "zoo"
 
@@ -27,7 +27,7 @@ def openers(name: str = "up-down", **options: object) -> dict:
     bundle = load_bundle(ZOO / f"{name}.zip")
     return {
         name: partial(
-            find_task(bundle.card.task).benchmark_case, bundle.model, bundle.card.io, **options
+            TASKS.find(bundle.card.task).benchmark_case, bundle.model, bundle.card.io, **options
         )
     }
 
@@ -50,7 +50,7 @@ def test_what_a_function_raises_is_raised_here_and_the_worker_goes_on():
     with pytest.raises(DataError, match="at least 4 rounds"):
         pinned_latency(openers(), rounds=3)
     bundle = load_bundle(ZOO / "up-down.zip")
-    broken = partial(find_task(bundle.card.task).benchmark_case, b"no model", bundle.card.io)
+    broken = partial(TASKS.find(bundle.card.task).benchmark_case, b"no model", bundle.card.io)
     with pytest.raises(ModelFileError, match=r"not a \.tflite model"):
         pinned_latency({"broken": broken})
     assert call_pinned(os.getpid) == first

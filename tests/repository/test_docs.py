@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 from motefit import __version__
 from motefit.api.shipped_models import shipped_models
 from motefit.cli.app import app
-from motefit.graph.families import families
+from motefit.graph.families import FAMILIES
 from motefit.recipes.catalog import recipe_names
 from motefit.spec.metrics import column_value
 from motefit.spec.signature import settings_type
-from motefit.train.compressors import compressors
+from motefit.train.compressors import COMPRESSORS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -120,10 +120,10 @@ def test_the_page_says_what_an_option_takes(command, option):
     assert f"\n| `{cell}` |" in section
 
 
-@pytest.mark.parametrize("name", sorted({*families(), *compressors()}))
+@pytest.mark.parametrize("name", sorted({*FAMILIES.all(), *COMPRESSORS.all()}))
 def test_every_family_and_compressor_has_its_knobs_listed(name):
     section = _section("recipe.md", f"### `{name}`")
-    made = families()[name].build if name in families() else compressors()[name].apply
+    made = FAMILIES.all()[name].build if name in FAMILIES.all() else COMPRESSORS.all()[name].apply
     knobs = dataclasses.fields(settings_type(made, without=("rng",)))
     assert knobs
     for knob in knobs:

@@ -14,22 +14,22 @@ import pytest
 
 from motefit.data.fetch.datasets import dataset_names
 from motefit.data.tables import FORMS
-from motefit.graph.families import families
+from motefit.graph.families import FAMILIES
 from motefit.report.sections import sections
 from motefit.spec.frontend import FEATURE_KINDS
-from motefit.spec.tasks import task_names
-from motefit.tasks import find_task
-from motefit.train.compressors import compressors
+from motefit.spec.tasks import TASK_SPECS
+from motefit.tasks import TASKS
+from motefit.train.compressors import COMPRESSORS
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 600
 LONGEST_FUNCTION = 60
 
 REGISTRIES: dict[str, tuple[Callable[[], Sized], str]] = {
-    "tasks": (task_names, "motefit.spec.tasks"),
+    "tasks": (TASK_SPECS.names, "motefit.spec.tasks"),
     "kinds of features": (FEATURE_KINDS.names, "motefit.signal.feature_kinds"),
-    "compressors": (compressors, "motefit.train.compressors"),
-    "families": (families, "motefit.graph.families"),
+    "compressors": (COMPRESSORS.names, "motefit.train.compressors"),
+    "families": (FAMILIES.names, "motefit.graph.families"),
     "report sections": (sections, "motefit.report.sections"),
     "forms of tables": (FORMS.names, "motefit.data.tables"),
     "data sets": (dataset_names, "motefit.data.fetch.datasets"),
@@ -101,11 +101,11 @@ def test_every_file_of_a_registry_registers_one_thing(name):
 
 
 def test_what_a_recipe_can_name_can_be_run():
-    for name in task_names():
-        assert find_task(name).name == name
-    for family in families().values():
+    for name in TASK_SPECS.names():
+        assert TASKS.find(name).name == name
+    for family in FAMILIES.all().values():
         assert family.tasks
-        assert set(family.tasks) <= set(task_names())
+        assert set(family.tasks) <= set(TASK_SPECS.names())
 
 
 def test_no_rule_of_the_linter_is_lifted_for_a_whole_package():

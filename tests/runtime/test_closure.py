@@ -91,7 +91,7 @@ def _quickest(codes, *, runs):
 
 
 def test_the_import_costs_little_compared_with_numpy_and_litert():
-    bare, ours = _quickest([BARE, BARE + "; import motefit.runtime"], runs=12)
+    bare, ours = _quickest([BARE, BARE + "; import motefit.runtime"], runs=6)
     assert ours < IMPORT_RATIO * bare
 
 

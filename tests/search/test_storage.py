@@ -144,7 +144,7 @@ space = Space(Recipe.loads(text, name="mine"))
 trial_store = TrialStore(url, name, space, about={"recipe": text, "folder": "", "motefit": "0"})
 print("ready", flush=True)
 sys.stdin.readline()
-for index in range(20):
+for index in range(8):
     point = {"model.units": (2,), "train.learning_rate": 0.01, "compress.per_channel": True}
     point["seed"] = 0
     record = Trial(round=0, index=index, point=point, key=name, status="trained", epochs=1,
@@ -172,7 +172,7 @@ def test_two_processes_at_once_do_not_disturb_each_other(url, space):
         process.communicate(timeout=1200)
         assert process.returncode == 0
     for study in read_studies(url):
-        assert [r.index for r in study.records] == list(range(20))
+        assert [r.index for r in study.records] == list(range(8))
         assert {r.key for r in study.records} == {study.name}
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.signal.features import Features, features_of
@@ -56,7 +56,6 @@ def front_ends(draw: st.DrawFn) -> FrontEnd:
     )
 
 
-@settings(max_examples=150, deadline=None)
 @given(frontend=front_ends(), data=st.data())
 def test_any_front_end_gives_its_shape_and_streams_what_it_batches(
     frontend: FrontEnd, data: st.DataObject

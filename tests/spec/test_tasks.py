@@ -5,7 +5,7 @@ import pytest
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalization import Normalization
-from motefit.spec.tasks import task_names, task_spec
+from motefit.spec.tasks import TASK_SPECS
 from motefit.spec.tasks.series_spec import SeriesData, SeriesIO
 from motefit.spec.tasks.speech_spec import SpeechData, SpeechIO
 
@@ -20,20 +20,20 @@ IO = {
 
 
 def test_tasks_by_name():
-    assert task_names() == ("forecasting", "keyword-spotting")
-    assert [task_spec(name).name for name in task_names()] == list(task_names())
+    assert TASK_SPECS.names() == ("forecasting", "keyword-spotting")
+    assert [TASK_SPECS.find(name).name for name in TASK_SPECS.names()] == list(TASK_SPECS.names())
     whole = ("accuracy", "balanced_accuracy", "recall.min")
-    metrics = task_spec("keyword-spotting").metrics
+    metrics = TASK_SPECS.find("keyword-spotting").metrics
     assert metrics(SpeechData()) == (*whole, "recall.<word>")
     assert metrics(SpeechData(words=("up", "no"))) == (*whole, "recall.up", "recall.no")
     columns = ("T (degC)", "rh (%)")
-    assert task_spec("forecasting").metrics(SeriesData()) == tuple(
+    assert TASK_SPECS.find("forecasting").metrics(SeriesData()) == tuple(
         f"{kind}.{column}" for kind in ("mae", "skill") for column in columns
     )
     with pytest.raises(
         RecipeError, match=r"unknown task 'forcasting' \(did you mean 'forecasting'"
     ):
-        task_spec("forcasting")
+        TASK_SPECS.find("forcasting")
 
 
 @pytest.mark.parametrize(

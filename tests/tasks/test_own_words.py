@@ -12,7 +12,7 @@ from motefit.data.synth.spoken_words import synthesize_speech
 from motefit.recipes.catalog import find_recipe
 from motefit.spec.errors import DataError, RecipeError
 from motefit.spec.recipe import Recipe
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 
 SMALL = {
     "data.synthetic_clips": 12,
@@ -53,7 +53,7 @@ def test_clips_are_as_long_as_the_words() -> None:
 
 
 def test_without_recordings_synthetic_voices_are_measured_and_that_is_said() -> None:
-    dataset = find_task("keyword-spotting").load(small("up", "down"), None)
+    dataset = TASKS.find("keyword-spotting").load(small("up", "down"), None)
     speakers = {name: set(clips.speakers) for name, clips in dataset.parts.items()}
     assert all(name.startswith(SPEAKER) for names in speakers.values() for name in names)
     assert not speakers["train"] & speakers["test"]
@@ -61,7 +61,7 @@ def test_without_recordings_synthetic_voices_are_measured_and_that_is_said() -> 
 
 
 def test_recordings_train_with_weight_and_only_they_are_measured(recordings: Path) -> None:
-    task = find_task("keyword-spotting")
+    task = TASKS.find("keyword-spotting")
     alone = task.load(small("up", "down"), None)
     dataset = task.load(small("up", "down"), recordings)
     assert not any(str(name).startswith(SPEAKER) for name in dataset.test.speakers)
@@ -81,9 +81,9 @@ def test_recordings_train_with_weight_and_only_they_are_measured(recordings: Pat
 
 def test_every_word_needs_recordings(recordings: Path) -> None:
     with pytest.raises(DataError, match="left"):
-        find_task("keyword-spotting").load(small("left", "up"), recordings)
+        TASKS.find("keyword-spotting").load(small("left", "up"), recordings)
     with pytest.raises(RecipeError, match="needs words: give --words"):
-        find_task("keyword-spotting").load(find_recipe("custom"), recordings)
+        TASKS.find("keyword-spotting").load(find_recipe("custom"), recordings)
 
 
 @pytest.mark.proof

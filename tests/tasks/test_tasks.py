@@ -14,8 +14,8 @@ from motefit.search.space import Candidate
 from motefit.spec.budget import Budget
 from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
-from motefit.spec.tasks import task_names, task_spec
-from motefit.tasks import Task, find_task
+from motefit.spec.tasks import TASK_SPECS
+from motefit.tasks import TASKS, Task
 from motefit.tflite.model import ModelFile
 from motefit.tflite.write.precision import export
 
@@ -41,7 +41,7 @@ SMALL = {
 
 
 def test_the_registry_is_not_empty():
-    assert set(task_names()) == set(SMALL)
+    assert set(TASK_SPECS.names()) == set(SMALL)
 
 
 @pytest.fixture(scope="module", params=sorted(SMALL))
@@ -51,13 +51,13 @@ def small(request) -> Recipe:
 
 @pytest.fixture(scope="module")
 def loaded(small):
-    return find_task(small.task).load(small, None)
+    return TASKS.find(small.task).load(small, None)
 
 
 @pytest.fixture(scope="module")
 def made(small, loaded):
     """Task, model bytes and card section of an untrained candidate."""
-    task = find_task(small.task)
+    task = TASKS.find(small.task)
     candidate = Candidate(values={}, seed=0, recipe=small)
     source = task.source(small, loaded)
     rng = np.random.default_rng(0)
@@ -68,15 +68,15 @@ def made(small, loaded):
     return task, export(graph, small.compress, examples=examples), task.io(small, loaded, source)
 
 
-@pytest.mark.parametrize("name", task_names())
+@pytest.mark.parametrize("name", TASK_SPECS.names())
 def test_every_task_of_a_recipe_is_registered(name):
-    task = find_task(name)
+    task = TASKS.find(name)
     assert isinstance(task, Task)
     assert task.name == name
 
 
 def test_a_recipe_loads_equal_data_without_a_download(small, loaded):
-    task = find_task(small.task)
+    task = TASKS.find(small.task)
     again = task.load(small, None)
     assert task.data_key(again) == task.data_key(loaded)
     assert set(loaded.parts) == {"train", "validation", "test"}
@@ -84,7 +84,7 @@ def test_a_recipe_loads_equal_data_without_a_download(small, loaded):
 
 
 def test_source_and_problem_have_the_same_shapes(small, loaded):
-    task = find_task(small.task)
+    task = TASKS.find(small.task)
     problem, source = task.problem(small, loaded), task.source(small, loaded)
     for part in ("train", "validation"):
         inputs, targets = source.part(part)
@@ -96,7 +96,7 @@ def test_source_and_problem_have_the_same_shapes(small, loaded):
 
 def test_the_card_section_is_what_the_spec_declares(small, loaded, made):
     task, _, io = made
-    assert type(io) is task_spec(small.task).io
+    assert type(io) is TASK_SPECS.find(small.task).io
     task.require_fit(io, loaded)
 
 
@@ -139,11 +139,11 @@ def test_a_card_of_other_data_does_not_fit(small, loaded, made):
 
 def quality(recipe: Recipe) -> set[str]:
     """Return the metrics of the specification."""
-    return set(task_spec(recipe.task).metrics(recipe.data))
+    return set(TASK_SPECS.find(recipe.task).metrics(recipe.data))
 
 
 def test_a_bound_on_a_word_that_the_data_lack_is_refused_once_they_are_loaded(small, loaded):
-    task = find_task(small.task)
+    task = TASKS.find(small.task)
     task.require_measured(small, loaded)
     if task.name != "keyword-spotting":
         return
@@ -165,14 +165,14 @@ def test_the_example_for_latency_runs(made):
 
 
 def test_audit_has_notes_for_people(small, loaded):
-    notes = find_task(small.task).audit(loaded)["notes"]
+    notes = TASKS.find(small.task).audit(loaded)["notes"]
     assert notes
     assert all(isinstance(note, str) for note in notes)
 
 
 def test_the_candidate_is_screened(small, loaded):
     candidate = Candidate(values={}, seed=0, recipe=small)
-    task = find_task(small.task)
+    task = TASKS.find(small.task)
     rng = np.random.default_rng(0)
     model = candidate.recipe.model
     graph = build(model.family, model.options, problem=task.problem(small, loaded), rng=rng)
@@ -185,14 +185,14 @@ def test_a_loss_of_the_other_task_is_refused(small):
     other = {"keyword-spotting": "mae", "forecasting": "cross-entropy"}[small.task]
     wrong = dataclasses.replace(small, train=dataclasses.replace(small.train, loss=other))
     with pytest.raises(RecipeError, match="trains on"):
-        find_task(small.task).loss(wrong)
-    assert find_task(small.task).loss(small) in {"cross-entropy", "mae"}
+        TASKS.find(small.task).loss(wrong)
+    assert TASKS.find(small.task).loss(small) in {"cross-entropy", "mae"}
 
 
 def test_synthetic_speech_needs_words():
     recipe = Recipe.loads('task = "keyword-spotting"\n[model]\nfamily = "cnn"\n', name="r")
     with pytest.raises(RecipeError, match="words"):
-        find_task(recipe.task).load(recipe, None)
+        TASKS.find(recipe.task).load(recipe, None)
 
 
 def test_synthetic_speech_has_no_published_lists():
@@ -202,7 +202,7 @@ def test_synthetic_speech_has_no_published_lists():
         name="r",
     )
     with pytest.raises(RecipeError, match="no published lists: give --data"):
-        find_task("keyword-spotting").load(recipe, None)
+        TASKS.find("keyword-spotting").load(recipe, None)
 
 
 def test_only_speech_lists_broken_files(tmp_path: Path):
@@ -210,7 +210,7 @@ def test_only_speech_lists_broken_files(tmp_path: Path):
     for word in ("no", "yes"):
         (tmp_path / word).mkdir()
         (tmp_path / word / "a.wav").write_bytes(b"")
-    broken = find_task("keyword-spotting").broken(recipe, tmp_path)
+    broken = TASKS.find("keyword-spotting").broken(recipe, tmp_path)
     assert sorted(item.path.parent.name for item in broken) == ["no", "yes"]
     forecasting = Recipe.loads(SMALL["forecasting"], name="r")
-    assert find_task("forecasting").broken(forecasting, tmp_path) == ()
+    assert TASKS.find("forecasting").broken(forecasting, tmp_path) == ()

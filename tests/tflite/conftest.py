@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from motefit.graph.families import Problem, build, families
+from motefit.graph.families import FAMILIES, Problem, build
 from motefit.graph.fold import fold
 from motefit.graph.graph import Graph
 from motefit.graph.quantize.calibration import calibrate
@@ -74,7 +74,7 @@ def lively(graph: Graph, rng: np.random.Generator) -> Graph:
 @cache
 def make(family: str, form: str) -> Case:
     rng = np.random.default_rng(7)
-    problem = SPEECH if "keyword-spotting" in families()[family].tasks else SERIES
+    problem = SPEECH if "keyword-spotting" in FAMILIES.all()[family].tasks else SERIES
     if family == "mlp":
         problem = SERIES
     trained = build(family, SMALL.get(family, {}), problem=problem, rng=rng)

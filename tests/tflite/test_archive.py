@@ -13,7 +13,6 @@ from motefit.tflite.write.write import write
 MODEL = st.binary(max_size=300).map(lambda data: b"\x10\0\0\0TFL3" + data)
 
 
-@settings(deadline=None, max_examples=300)
 @given(text=st.text("ab", max_size=40) | st.text("abcdefgh", max_size=60), level=st.integers(0, 9))
 @example(text="bbbbaabbbaaab", level=9)
 def test_the_stream_of_a_member_is_measured_whatever_program_packed_it(text, level):

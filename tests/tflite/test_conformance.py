@@ -5,14 +5,14 @@ import pytest
 
 from motefit.graph.counter import count
 from motefit.graph.execute import float32, int8
-from motefit.graph.families import families
+from motefit.graph.families import FAMILIES
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.inspect import inspect
 from motefit.tflite.micro import arena_bytes
 from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
 
-FAMILIES = sorted(families())
+NAMES = FAMILIES.names()
 RUNTIMES = ("xnnpack", "builtin", "micro")
 INT8_FORMS = ("int8", "int8-tensor", "int8-float-edges")
 # Float sums in another order, relative to the largest output.
@@ -31,7 +31,7 @@ BROADCAST_MICRO_STEPS = 2
 LSTM_MICRO_STEPS = 3
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", NAMES)
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_float32_equals_the_reference(case, run_model, family, runtime):
     it = case(family, "float32")
@@ -41,7 +41,7 @@ def test_float32_equals_the_reference(case, run_model, family, runtime):
     np.testing.assert_allclose(got, expected, rtol=0, atol=FLOAT_TOLERANCE * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", NAMES)
 @pytest.mark.parametrize("form", ["weights", "weights-tensor"])
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_int8_weights_equal_the_reference(case, run_model, family, form, runtime):
@@ -56,7 +56,7 @@ def test_int8_weights_equal_the_reference(case, run_model, family, form, runtime
         assert error < FLOAT_TOLERANCE
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", NAMES)
 @pytest.mark.parametrize("form", ["float16", "weights4", "weights4-tensor"])
 @pytest.mark.parametrize("runtime", ["xnnpack", "builtin"])
 def test_small_weights_equal_the_reference(case, run_model, family, form, runtime):
@@ -66,7 +66,7 @@ def test_small_weights_equal_the_reference(case, run_model, family, form, runtim
     np.testing.assert_allclose(got, expected, rtol=0, atol=FLOAT_TOLERANCE * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", NAMES)
 @pytest.mark.parametrize("form", ["dynamic", "dynamic-tensor"])
 @pytest.mark.parametrize("runtime", ["xnnpack", "builtin"])
 def test_dynamic_range_equals_the_reference(case, run_model, family, form, runtime):
@@ -85,7 +85,7 @@ def test_micro_refuses(case, form):
         arena_bytes(ModelFile(data=write(case("dscnn", form).graph)))
 
 
-@pytest.mark.parametrize("family", [f for f in FAMILIES if f != "lstm"])
+@pytest.mark.parametrize("family", [f for f in NAMES if f != "lstm"])
 @pytest.mark.parametrize("form", ["int4", "int4-tensor"])
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_int4_is_within_steps_of_the_integer_executor(case, run_model, family, form, runtime):
@@ -101,7 +101,7 @@ def test_int4_is_within_steps_of_the_integer_executor(case, run_model, family, f
     assert np.abs(got - int8.run(it.graph, it.examples)).max() <= allowed
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", NAMES)
 @pytest.mark.parametrize("form", INT8_FORMS)
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_int8_is_within_steps_of_the_integer_executor(case, run_model, family, form, runtime):
@@ -117,7 +117,7 @@ def test_int8_is_within_steps_of_the_integer_executor(case, run_model, family, f
     assert off <= allowed + 1e-3
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", NAMES)
 @pytest.mark.parametrize("bias_quantization", ["borrowed", "none"])
 @pytest.mark.parametrize("runtime", ["builtin", "micro"])
 def test_bias_scales_change_no_output(case, run_model, family, bias_quantization, runtime):
@@ -130,7 +130,7 @@ def test_bias_scales_change_no_output(case, run_model, family, bias_quantization
     )
 
 
-@pytest.mark.parametrize("family", [f for f in FAMILIES if f != "lstm"])
+@pytest.mark.parametrize("family", [f for f in NAMES if f != "lstm"])
 def test_borrowed_bias_scales_change_nothing_for_xnnpack(case, run_model, operators, family):
     it = case(family, "int8")
     own = write(it.graph)
@@ -148,7 +148,7 @@ def test_xnnpack_does_not_take_over_layers_whose_bias_has_no_scales(case, operat
     assert "DELEGATE" not in operators(write(graph, bias_quantization="none"))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", NAMES)
 @pytest.mark.parametrize("form", ["float32", "int8", "int8-float-edges", "weights4", "dynamic"])
 def test_the_file_counts_as_the_graph_does(case, family, form):
     """Of constants that are equal, byte for byte, the file holds one."""

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.exporting.in_graph import in_graph_file
 from motefit.graph.counter import count
 from motefit.graph.execute import float32, int8
-from motefit.graph.families import Problem, build, families
+from motefit.graph.families import FAMILIES, Problem, build
 from motefit.graph.fold import fold
 from motefit.graph.frontend_graph import frontend_graph, with_frontend
 from motefit.graph.graph import INPUT, Graph
@@ -48,7 +48,7 @@ FRONT_ENDS = {
     "one-frame": FrontEnd(frame_length=16_000, frame_step=16_000, seconds=1.0),
     "8-khz": FrontEnd(rate_hz=8000, frame_length=320, frame_step=160),
 }
-SPEECH_FAMILIES = [n for n, f in sorted(families().items()) if "keyword-spotting" in f.tasks]
+SPEECH_FAMILIES = [n for n, f in sorted(FAMILIES.all().items()) if "keyword-spotting" in f.tasks]
 FORMS: dict[str, Callable[[Graph, np.ndarray], Graph]] = {
     "float32": lambda graph, _: graph,
     "weights": lambda graph, _: quantize_weights(graph, min_size=1),
@@ -207,7 +207,6 @@ def single_ops(draw: st.DrawFn) -> tuple[Op, tuple[int, ...], dict[str, tuple[in
     return Function(kind=draw(st.sampled_from(["square-root", "logarithm"])), **base), shape, {}
 
 
-@settings(max_examples=150)
 @given(case=single_ops(), seed=st.integers(0, 2**32 - 1), runtime=st.sampled_from(LITERT))
 def test_each_operation_equals_the_reference(run_model, case, seed, runtime):
     op, shape, constants = case

@@ -3,11 +3,11 @@ import copy
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as official
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from model_edits import packed, rewritten, unpacked
 
-from motefit.graph.families import families
+from motefit.graph.families import FAMILIES
 from motefit.graph.mac_rules import CALLS, FREE, RULES, UNCOUNTED
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.flatbuffer.reader import operators
@@ -36,7 +36,7 @@ def conventional(data: bytes) -> bytes:
     return packed(model)
 
 
-@pytest.mark.parametrize("family", sorted(families()))
+@pytest.mark.parametrize("family", FAMILIES.names())
 @pytest.mark.parametrize("form", FORMS)
 def test_every_byte_is_accounted_for(case, family, form):
     graph = case(family, form).graph
@@ -247,7 +247,6 @@ def outcome(data: bytes) -> Inspection | None:
     return found
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(["linear", "lstm", "dscnn"]),
     st.lists(st.tuples(st.floats(0, 0.9999), st.integers(0, 255)), min_size=1, max_size=8),

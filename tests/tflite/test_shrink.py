@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as official
 from ai_edge_litert.interpreter import Interpreter
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from model_edits import packed, unpacked
 
-from motefit.graph.families import families
+from motefit.graph.families import FAMILIES
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.equivalence import check_equivalence
 from motefit.tflite.flatbuffer.reader import read_tables
@@ -79,7 +79,7 @@ def test_constants_are_aligned_for_kernels(name):
     assert all(place % 16 == 0 for place in places)
 
 
-@pytest.mark.parametrize("family", sorted(families()))
+@pytest.mark.parametrize("family", FAMILIES.names())
 @pytest.mark.parametrize("form", ["float32", "int8", "weights"])
 def test_our_own_files_are_already_small(case, family, form):
     data = write(case(family, form).graph)
@@ -338,7 +338,6 @@ def test_no_model(data):
         shrink(data)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(["dscnn8.int8", "lstm-while.float32", "mlp.open-batch"]), st.data())
 def test_damaged_bytes_give_a_file_or_an_error(name, data):
     damaged = bytearray(golden(name))

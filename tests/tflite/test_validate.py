@@ -5,11 +5,11 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from model_edits import rewritten
 
-from motefit.graph.families import families
+from motefit.graph.families import FAMILIES
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.flatbuffer.reader import read_tables
 from motefit.tflite.flatbuffer.schema import BufferSlot, ModelSlot
@@ -28,7 +28,7 @@ FORMS = (
 )
 
 
-@pytest.mark.parametrize("family", sorted(families()))
+@pytest.mark.parametrize("family", FAMILIES.names())
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("bias_quantization", ["own", "borrowed", "none"])
 def test_files_of_the_writer_are_valid(case, family, form, bias_quantization):
@@ -50,7 +50,6 @@ def test_every_truncation_is_refused(case):
             validate(data[:length])
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     family=st.sampled_from(["linear", "lstm", "dscnn"]),
     form=st.sampled_from(FORMS),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from motefit.graph.builder import Builder
 from motefit.graph.execute import float32
-from motefit.graph.families import Problem, build, families
+from motefit.graph.families import FAMILIES, Problem, build
 from motefit.graph.fold import fold
 from motefit.graph.graph import Graph
 from motefit.graph.ops import (
@@ -42,7 +42,7 @@ PUBLISHED: Mapping[str, object] = {
     "dropout": 0.1,
 }
 VARIANTS = [
-    *((name, SMALL.get(name, {})) for name in families()),
+    *((name, SMALL.get(name, {})) for name in FAMILIES.all()),
     ("cnn", {"filters": (8, 6), "strides": (3, 2), "first_padding": "same", "softmax": True}),
     ("dscnn", {"width": 6, "first_kernel": (4, 2), "strides": (2, 1), "norm_between": False}),
     ("bcresnet", {**PUBLISHED, "bands": 5}),
@@ -68,7 +68,7 @@ def randomized(graph: Graph, seed: int) -> Graph:
 
 
 def family_graph(name: str, options: Mapping[str, object], seed: int = 0) -> Graph:
-    problem = SPEECH if "keyword-spotting" in families()[name].tasks else SERIES
+    problem = SPEECH if "keyword-spotting" in FAMILIES.all()[name].tasks else SERIES
     graph = randomized(build(name, options, problem=problem, rng=np.random.default_rng(seed)), seed)
     settled = GraphModule(graph, seed=0, norm_momentum=0.0).train()
     settled(torch.from_numpy(batch_for(graph, 32, seed=2)))

@@ -289,7 +289,7 @@ except ImportError as error:
 @pytest.mark.data
 def test_real_words_become_features(real_data: Path, tmp_path: Path) -> None:
     data = SpeechData(words=("up", "down"), split="published")
-    dataset = load_speech(real_data / "speech", data, rate_hz=16_000, seconds=1.0, cache=tmp_path)
+    dataset = load_speech(real_data / "speech", data, rate_hz=16_000, seconds=1.0)
     source = SpeechSource(
         dataset, FrontEnd(), augment=AugmentSpec(noise_probability=1.0), cache=tmp_path
     )

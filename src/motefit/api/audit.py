@@ -13,7 +13,7 @@ from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import ModelSpec, Recipe
 from motefit.spec.tables import Item, Printable, Styled
 from motefit.spec.tasks import series_spec, speech_spec
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 
 _SENTENCES = {"notes": "note", "warnings": Styled("warning", "doubtful")}
 """Facts that are sentences, and the word printed before each."""
@@ -61,7 +61,7 @@ def audit(
     """
     data = Path(data)
     recipe = _default_recipe(data) if recipe is None else find_recipe(recipe)
-    task = find_task(recipe.task)
+    task = TASKS.find(recipe.task)
     broken = task.broken(recipe, data)
     if broken:
         return AuditResult(broken=broken, facts={})

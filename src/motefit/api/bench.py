@@ -17,7 +17,7 @@ from motefit.runtime.bundle import bundle_bytes, open_model
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.quiet import silence_litert
 from motefit.runtime.zoo import find_model
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
 
 
@@ -101,7 +101,7 @@ def _open(path: Path, name: str) -> BenchmarkEntry:
             benchmark_case=lambda threads, kind: _bare(found.data, threads, kind),
             has_frontend=False,
         )
-    task, io = find_task(found.card.task), found.card.io
+    task, io = TASKS.find(found.card.task), found.card.io
 
     def benchmark_case(threads: int, kind: Resolver) -> BenchmarkCase:
         return task.benchmark_case(found.model, io, threads=threads, xnnpack=kind == "xnnpack")
@@ -117,7 +117,7 @@ def _packed(path: Path) -> bytes:
     if isinstance(found, ModelFile):
         Interpreter(found.data)
         return found.data
-    find_task(found.card.task).benchmark_case(found.model, found.card.io)
+    TASKS.find(found.card.task).benchmark_case(found.model, found.card.io)
     return bundle_bytes(found.model, found.card)
 
 

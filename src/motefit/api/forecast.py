@@ -172,8 +172,8 @@ def _of_group(series: Series, group: str) -> Series:
     """
     if not group and len(series.group_names) > 1:
         raise DataError(
-            f"{series.path}: the file has {len(series.group_names)} groups; name one with --group: "
-            f"{', '.join(series.group_names)}"
+            f"{series.path}: the file has {len(series.group_names)} groups; name one as group "
+            f"(--group): {', '.join(series.group_names)}"
         )
     return series.of_group(group) if group else series
 
@@ -220,7 +220,7 @@ def _window_end(series: Series, asked: int, io: SeriesIO, *, stale_ok: bool) -> 
         last = _text(series, int(usable[-1]))
         remedy = (
             f"the last usable row is {last}: give newer rows, or forecast from that one with "
-            f'--at "{last}" or --stale-ok'
+            f'at (--at "{last}") or stale_ok (--stale-ok)'
         )
     raise DataError(f"{series.path}: {which} is {_text(series, asked)}: {reason}; {remedy}")
 
@@ -239,14 +239,14 @@ def _row_at(series: Series, at: str, time_format: str) -> int:
         rows = np.flatnonzero(series.file_times + ahead == clock)
     elif series.file_zones is None:
         raise DataError(
-            f"--at {at!r} has a zone, but the times of {series.path} have none; leave it out"
+            f"at (--at) {at!r} has a zone, but the times of {series.path} have none; leave it out"
         )
     else:
         rows = np.flatnonzero(series.file_times == clock - _seconds(offset.total_seconds()))
     if len(rows) > 1:
         raise DataError(
             f"{series.path}: {len(rows)} rows have the time {at!r} by their own zones; give it "
-            f'with a zone: --at "{_text(series, int(rows[0]))}"'
+            f'with a zone, as at (--at): "{_text(series, int(rows[0]))}"'
         )
     if not len(rows):
         raise DataError(
@@ -263,7 +263,7 @@ def _parsed(at: str, time_format: str) -> datetime:
         except ValueError:
             continue
     known = f"ISO 8601 nor in {time_format!r}" if time_format else "ISO 8601"
-    raise DataError(f"--at {at!r} is not a time in {known}; example: 2024-03-25 13:50:00")
+    raise DataError(f"at (--at) {at!r} is not a time in {known}; example: 2024-03-25 13:50:00")
 
 
 def _text(series: Series, row: int) -> str:

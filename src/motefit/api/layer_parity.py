@@ -12,7 +12,7 @@ from motefit.spec.card import Card
 from motefit.spec.errors import DataError, NoCardError, RecipeError
 from motefit.spec.extras import require_training
 from motefit.spec.recipe import Recipe
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
 
 RANDOM = "random"
@@ -79,7 +79,7 @@ def _of_task(card: Card, model: Path, data: Path, examples: int) -> np.ndarray:
         raise RecipeError(f"the card of {model} has no recipe; give a .npy file of inputs")
     require_training()
     recipe = Recipe.from_table(table, name=model.stem)
-    task = find_task(card.task)
+    task = TASKS.find(card.task)
     dataset = task.load(recipe, data)
     task.require_fit(card.io, dataset)
     inputs: np.ndarray = task.source(recipe, dataset).part("validation")[0]

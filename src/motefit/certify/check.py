@@ -22,7 +22,7 @@ from motefit.spec.files import make_writable, write_atomic
 from motefit.spec.metrics import format_value, metric
 from motefit.spec.recipe import Recipe
 from motefit.spec.tables import Item, Printable, Styled, Text
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
 
 
@@ -125,7 +125,7 @@ def check(
     silence_litert()
     content, card = _open(model, recipe)
     recipe = recipe or recipe_of(card, model)
-    task = find_task(recipe.task)
+    task = TASKS.find(recipe.task)
     if card is not None and card.task != task.name:
         raise RecipeError(f"{model} is a model for {card.task}; the recipe is for {task.name}")
     folder = out or model.with_name(f"{model.stem}-check")
@@ -185,7 +185,7 @@ def recipe_of(card: Card | None, model: Path) -> Recipe:
     table: dict[str, Any] = dict(card.recipe) if card is not None else {}
     name = str(table.pop("name", model.stem))
     if not table:
-        raise ModelFileError(f"the card of {model} has no recipe; give one with --recipe")
+        raise ModelFileError(f"the card of {model} has no recipe; give one as recipe (--recipe)")
     return Recipe.from_table(table, name=name)
 
 

@@ -13,7 +13,7 @@ from motefit.spec.errors import RecipeError
 from motefit.spec.normalization import Normalization
 from motefit.spec.recipe import CompressSpec
 from motefit.spec.tasks.speech_spec import SpeechIO
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 from motefit.tflite.write.precision import export
 
 
@@ -24,7 +24,7 @@ def reference_subject(name: str) -> BenchmarkCase:
         RecipeError: as in :func:`reference_model`.
     """
     model, io = reference_model(name)
-    return find_task(find_recipe(name).task).benchmark_case(model, io)
+    return TASKS.find(find_recipe(name).task).benchmark_case(model, io)
 
 
 def reference_model(name: str) -> tuple[bytes, SpeechIO]:

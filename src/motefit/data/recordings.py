@@ -4,9 +4,9 @@ Collected once, when a file is decoded. If words differ in any of these, a model
 recordings instead of the words.
 """
 
-import itertools
 import math
 from dataclasses import astuple, dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -88,9 +88,18 @@ def _decibels(power: float) -> float:
 
 
 def _bandwidth_hz(wave: npt.NDArray[np.float64], rate_hz: int) -> float:
-    power = np.abs(np.fft.rfft(wave * np.hanning(len(wave)))) ** 2
+    spectrum = np.fft.rfft(wave * _window(len(wave)))
+    power = spectrum.real**2 + spectrum.imag**2
     power[: max(1, len(power) // BANDS)] = 0  # rumble and offset do not count as sound
     edges = np.linspace(0, len(power), BANDS + 1).astype(int)
-    bands = np.array([power[a:b].sum() for a, b in itertools.pairwise(edges)])
+    bands = np.add.reduceat(power, edges[:-1])
+    bands[edges[:-1] == edges[1:]] = 0  # a very short clip has fewer bins than bands
     held = np.flatnonzero(bands > bands.max() * 10 ** (-BAND_FLOOR_DB / 10))
     return float((held[-1] + 1) * rate_hz / 2 / BANDS) if len(held) else 0.0
+
+
+@lru_cache(maxsize=8)
+def _window(samples: int) -> npt.NDArray[np.float64]:
+    window = np.hanning(samples)
+    window.flags.writeable = False
+    return window

@@ -21,7 +21,7 @@ from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import Recipe
 from motefit.spec.tables import Item, Printable, ResultTable, Styled
 from motefit.spec.tasks.speech_spec import NAME, SpeechIO
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
 
 SOUNDS = 64
@@ -112,7 +112,7 @@ def remeasured(
     Raises:
         RecipeError: if the data do not match the model.
     """
-    task, seed = find_task(NAME), plain.card.provenance.seed
+    task, seed = TASKS.find(NAME), plain.card.provenance.seed
     if dataset is not None:
         task.require_fit(io, dataset)
         made = provenance(seed=seed, data_sha256=task.data_key(dataset))

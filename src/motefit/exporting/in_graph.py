@@ -28,7 +28,7 @@ from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks.speech_spec import NAME, SpeechIO
-from motefit.tasks import Part, find_task
+from motefit.tasks import TASKS, Part
 from motefit.tflite.importer.read import read_graph
 from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
@@ -189,7 +189,7 @@ def export_in_graph(
     recipe = recipe_of(plain.card, model)
     form = InGraphForm.of(plain, recipe)
     if data is not None:
-        dataset = find_task(NAME).load(recipe, data, progress=listener.loading)
+        dataset = TASKS.find(NAME).load(recipe, data, progress=listener.loading)
         listener.measuring("the file on the test set")
         return form.measured(dataset, out, part="test")
     listener.measuring("the file; no accuracy without data")
@@ -241,7 +241,7 @@ class InGraphForm:
         self, out: Path, card: Card, certificate: Certificate | None, pcm: np.ndarray, *, sound: str
     ) -> InGraphExport:
         """Compare and time both forms, and write the bundle."""
-        task, plain = find_task(NAME), self.plain
+        task, plain = TASKS.find(NAME), self.plain
         agreement = compare(plain.model, self.model.data, plain.card.io, pcm)
         form = partial(task.benchmark_case, self.model.data, self.io)
         latency = pinned_latency(

@@ -25,7 +25,7 @@ from motefit.search.progress import Listener
 from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError
 from motefit.spec.tasks.speech_spec import NAME, SpeechIO
-from motefit.tasks import find_task, load_dataset
+from motefit.tasks import TASKS, load_dataset
 from motefit.tflite.importer.read import read_graph
 from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
@@ -197,7 +197,7 @@ def export_streaming(
     """
     listener = listener or Listener()
     silence_litert()
-    plain, task = load_bundle(model, task=NAME), find_task(NAME)
+    plain, task = load_bundle(model, task=NAME), TASKS.find(NAME)
     recipe, rng = recipe_of(plain.card, model), np.random.default_rng(0)
     file, io = streaming_file(plain.model, plain.card.io, keep_names=recipe.compress.keep_names)
     if data is None:

@@ -15,7 +15,7 @@ from motefit.search.ranking import choose, survivors
 from motefit.search.space import Candidate, variants_of
 from motefit.spec.codec import decode
 from motefit.spec.recipe import Recipe
-from motefit.spec.tasks import task_spec
+from motefit.spec.tasks import TASK_SPECS
 from motefit.tasks import AnyTask
 
 
@@ -37,7 +37,7 @@ class Finalist:
     @property
     def io(self) -> object:
         """The task's section of the card."""
-        section: type[Any] = task_spec(self.candidate.recipe.task).io
+        section: type[Any] = TASK_SPECS.find(self.candidate.recipe.task).io
         return decode(section, self.outcome.io, where="result.json: io")
 
 

@@ -35,7 +35,7 @@ from motefit.spec.errors import MotefitError
 from motefit.spec.extras import require_report, require_training
 from motefit.spec.recipe import Recipe
 from motefit.spec.tables import Item, Printable, Styled
-from motefit.tasks import AnyTask, find_task, load_dataset
+from motefit.tasks import TASKS, AnyTask, load_dataset
 
 if TYPE_CHECKING:
     from motefit.search.storage import TrialStore
@@ -179,7 +179,7 @@ def fit(
     listener = listener or Listener()
     _require(recipe, options)
     silence_litert()
-    task, space, folder = find_task(recipe.task), Space(recipe), RunDir(out)
+    task, space, folder = TASKS.find(recipe.task), Space(recipe), RunDir(out)
     folder.claim(recipe, overwrite=options.overwrite)
     listener.began(recipe)
     dataset = load_dataset(task, recipe, data, progress=listener.loading)

@@ -15,7 +15,7 @@ from motefit.spec.codec import decode
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.files import write_atomic
 from motefit.spec.tasks.speech_spec import NAME
-from motefit.tasks import find_task, load_dataset
+from motefit.tasks import TASKS, load_dataset
 
 
 def release_in_graph(folder: RunDir, name: str, data: Path | None) -> InGraphExport:
@@ -39,7 +39,7 @@ def release_in_graph(folder: RunDir, name: str, data: Path | None) -> InGraphExp
     form = InGraphForm.of(plain, recipe)
     folder.log_read("validation", f"agreement of {own} with {name}")
     folder.log_read("test", f"final measurement of {own}")
-    dataset = load_dataset(find_task(NAME), recipe, data)
+    dataset = load_dataset(TASKS.find(NAME), recipe, data)
     done = form.measured(dataset, folder.bundle_path(own), part="validation")
     if done.certificate is not None:
         shipped = CertifiedModel(

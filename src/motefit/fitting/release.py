@@ -13,7 +13,7 @@ from motefit.fitting.measured_run import MeasuredRelease, Release, write_outputs
 from motefit.fitting.run_dir import RunDir
 from motefit.search.trial import Trial, rejected_by
 from motefit.spec.recipe import Recipe
-from motefit.tasks import AnyTask, find_task, load_dataset
+from motefit.tasks import TASKS, AnyTask, load_dataset
 
 MOST_ROWS = 300
 """Number of candidates in a report; rejected ones come last."""
@@ -41,7 +41,7 @@ def release(
     Raises:
         OutputError: if something cannot be written.
     """
-    task = find_task(recipe.task)
+    task = TASKS.find(recipe.task)
     keys = tuple(dict.fromkeys(chosen.values()))
     repeats = {key: maker.seeds(key) for key in keys}
     folder.log_read("test", "final measurement of the chosen files and their repeats on all seeds")

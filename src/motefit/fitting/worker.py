@@ -34,7 +34,7 @@ from motefit.spec.codec import encode
 from motefit.spec.errors import OutputError
 from motefit.spec.files import write_atomic, write_sealed
 from motefit.spec.recipe import Recipe, TrainSpec
-from motefit.tasks import AnyTask, Parts, find_task, load_dataset
+from motefit.tasks import TASKS, AnyTask, Parts, load_dataset
 from motefit.tflite.model import ModelFile
 from motefit.tflite.write.precision import export
 from motefit.train.compressors import compress
@@ -108,7 +108,7 @@ def run_job(job: TrainJob) -> None:
 
 def _context_of(job: TrainJob, work: CandidateJob) -> _JobContext:
     recipe = work.recipe()
-    task = find_task(recipe.task)
+    task = TASKS.find(recipe.task)
     dataset = load_dataset(task, recipe, job.data)
     if work.refit:
         dataset = task.refitting(recipe, dataset)

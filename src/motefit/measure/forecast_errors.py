@@ -10,6 +10,9 @@ from motefit.runtime.forecaster import Forecaster
 from motefit.spec.errors import DataError
 from motefit.spec.metrics import COVERAGE_PREFIX, MAE_PREFIX, SKILL_PREFIX
 
+BLOCK = 1 << 15
+"""Windows copied at a time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ForecastErrors:
@@ -102,8 +105,12 @@ def measure_errors(forecaster: Forecaster, windows: Windows) -> tuple[ForecastEr
     Raises:
         DataError: for no windows, mismatched shapes, NaN or infinite values.
     """
+    if not len(windows):
+        raise DataError("errors need at least one window")
     io, targets = forecaster.io, windows.targets
-    values = forecaster.quantiles_batch(windows.inputs, windows.times)
+    values = np.concatenate(
+        [forecaster.quantiles_batch(block.inputs, block.times) for block in windows.blocks(BLOCK)]
+    )
     errors = score_forecast(io.targets, forecaster.answer(values), targets)
     return errors, score_coverage(io.targets, io.quantiles, values, targets)
 
@@ -154,16 +161,19 @@ def score_forecast(
         )
     if not targets.size:
         raise DataError("errors need at least one window")
-    errors = predictions.astype(np.float64) - targets.astype(np.float64)
+    errors = np.subtract(predictions, targets, dtype=np.float64)
     if not np.isfinite(errors).all():
         raise DataError("predictions and targets must be finite, got NaN or infinity")
-    absolute = np.abs(errors)
+    np.abs(errors, out=errors)
+    mae = errors.mean(axis=(0, 1))
+    per_step = errors.mean(axis=0).T
+    np.square(errors, out=errors)
     return ForecastErrors(
         columns=columns,
         n=len(targets),
-        mae=_floats(absolute.mean(axis=(0, 1))),
-        rmse=_floats(np.sqrt((errors**2).mean(axis=(0, 1)))),
-        mae_per_step=tuple(_floats(row) for row in absolute.mean(axis=0).T),
+        mae=_floats(mae),
+        rmse=_floats(np.sqrt(errors.mean(axis=(0, 1)))),
+        mae_per_step=tuple(_floats(row) for row in per_step),
     )
 
 

@@ -36,7 +36,7 @@ from motefit.spec.certificate import certify
 from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError
 from motefit.spec.metrics import TIMING_PREFIX
-from motefit.tasks import find_task
+from motefit.tasks import TASKS
 
 Table = dict[str, Any]
 SIDES = ("rebuilt", "answer")
@@ -224,7 +224,7 @@ def timed_together(bundles: Mapping[str, Bundle]) -> Table:
         bundles: bundles by name.
     """
     subjects = {
-        side: partial(find_task(bundle.card.task).benchmark_case, bundle.model, bundle.card.io)
+        side: partial(TASKS.find(bundle.card.task).benchmark_case, bundle.model, bundle.card.io)
         for side, bundle in bundles.items()
     }
     return {side: dict(latency.facts) for side, latency in pinned_latency(subjects).items()}

@@ -157,8 +157,9 @@ def _card_paths(path: Path) -> tuple[Path, Path]:
 def _no_card(path: Path) -> NoCardError:
     return NoCardError(
         f"{path} is a model without a card, so its labels, front end and normalization are "
-        f"unknown; put {_card_paths(path)[0].name} or {CARD_NAME} beside it, or give a recipe: "
-        f"motefit check {path.name} --recipe RECIPE takes the front end from its [frontend]"
+        f"unknown; put {_card_paths(path)[0].name} or {CARD_NAME} beside it, or give a recipe "
+        f"(motefit check {path.name} --recipe RECIPE; in Python, recipe=), whose [frontend] is "
+        "then the front end"
     )
 
 

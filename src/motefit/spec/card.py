@@ -7,7 +7,7 @@ from typing import Any
 
 from motefit.spec.codec import check_fields, decode, dumps_json
 from motefit.spec.errors import ModelFileError, RecipeError
-from motefit.spec.tasks import task_spec
+from motefit.spec.tasks import TASK_SPECS
 
 SCHEMA_VERSION = 1
 
@@ -62,7 +62,7 @@ class Card:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        wanted = task_spec(self.task).io
+        wanted = TASK_SPECS.find(self.task).io
         if not isinstance(self.io, wanted):
             raise RecipeError(
                 f"io: the task {self.task} needs a {wanted.__name__}, got {self.io!r}"
@@ -91,7 +91,7 @@ class Card:
                 f"motefit reads version {SCHEMA_VERSION}: use the motefit that wrote the card"
             )
         try:
-            task = task_spec(str(table.get("task")))
+            task = TASK_SPECS.find(str(table.get("task")))
         except RecipeError as error:
             raise ModelFileError(f"{where}: {error}") from None
         try:

@@ -14,7 +14,7 @@ from motefit.spec.frontend import FrontEnd
 from motefit.spec.metrics import is_among, metric
 from motefit.spec.rejects import RejectSpec
 from motefit.spec.search import SearchSpec
-from motefit.spec.tasks import TaskSpec, task_spec
+from motefit.spec.tasks import TASK_SPECS, TaskSpec
 from motefit.spec.teacher import TeacherSpec
 
 Precision = Literal[
@@ -204,7 +204,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        task = task_spec(self.task)
+        task = TASK_SPECS.find(self.task)
         if not isinstance(self.data, task.data):
             raise RecipeError(
                 f"data: the task {task.name} needs a {task.data.__name__}, got {self.data!r}"
@@ -272,7 +272,7 @@ class Recipe:
                 raise RecipeError(f"{name}: the key {key!r} is missing")
         name = _name(table.get("name", name), where=name)
         try:
-            task = task_spec(str(table["task"]))
+            task = TASK_SPECS.find(str(table["task"]))
         except RecipeError as error:
             raise RecipeError(f"{name}: {error}") from None
         if not task.has_frontend and "frontend" in table:
@@ -344,7 +344,7 @@ class Recipe:
         for key in named:
             if key not in SECTIONS[3:] or (key == "frontend" and self.frontend is None):
                 raise RecipeError(f"{self.name}: unknown section {key!r}{nearest(key, SECTIONS)}")
-        return replace(self, **_sections(table, task=task_spec(self.task), name=self.name))
+        return replace(self, **_sections(table, task=TASK_SPECS.find(self.task), name=self.name))
 
 
 def _table(section: Any) -> Any:  # noqa: ANN401 - each section has its own type

@@ -210,22 +210,8 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
 AnyTask = Task[Any, Any, Any]
 ProblemOf = Callable[[Recipe], Problem]
 """Returns the input and output shapes of a recipe's network, given the data."""
-_TASKS: Registry[AnyTask] = Registry(__name__, "task")
-
-
-def register(task: AnyTask) -> None:
-    """Register a task; called once by each file in this folder."""
-    _TASKS.register(task.name, task)
-
-
-def find_task(name: str) -> AnyTask:
-    """Find the registered task of that name.
-
-    Raises:
-        RecipeError: if no file in this folder registers it.
-    """
-    return _TASKS.find(name)
-
+TASKS: Registry[AnyTask] = Registry(__name__, "task")
+"""Every task by name; each file of this folder adds one."""
 
 KEPT = 2
 """Number of data sets in memory; searches over sampling rates alternate between two."""

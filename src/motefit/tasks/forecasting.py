@@ -23,7 +23,7 @@ from motefit.spec.codec import encode
 from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks.series_spec import NAME, SeriesIO, pinball_name
-from motefit.tasks import Measurement, Part, Progress, Task, register
+from motefit.tasks import TASKS, Measurement, Part, Progress, Task
 from motefit.tflite.model import ModelFile
 
 if TYPE_CHECKING:
@@ -281,4 +281,4 @@ def _measurement(errors: ForecastErrors) -> Measurement:
     return Measurement(facts=errors.facts, evidence={"errors": named})
 
 
-register(Forecasting())
+TASKS.register(NAME, Forecasting())

@@ -25,9 +25,9 @@ from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalization import Normalization
 from motefit.spec.recipe import Recipe
-from motefit.spec.tasks import task_spec
+from motefit.spec.tasks import TASK_SPECS
 from motefit.spec.tasks.speech_spec import LISTED_SPLITS, NAME, SpeechData, SpeechIO
-from motefit.tasks import Measurement, Part, Progress, Task, TeacherData, register
+from motefit.tasks import TASKS, Measurement, Part, Progress, Task, TeacherData
 from motefit.tflite.model import ModelFile
 
 SPEAKERS_UNKNOWN = "speakers unknown"
@@ -204,7 +204,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
     def require_measured(self, recipe: Recipe, dataset: SpeechDataset) -> None:
         """Require the word of each recall that the budget bounds."""
         words = replace(recipe.data, words=dataset.words)
-        recipe.require_measured(task_spec(NAME).metrics(words))
+        recipe.require_measured(TASK_SPECS.find(NAME).metrics(words))
 
     def measure(
         self, model: bytes, io: SpeechIO, dataset: SpeechDataset, part: Part
@@ -323,4 +323,4 @@ def _measurement(result: Accuracy, **more: object) -> Measurement:
     return Measurement(facts=result.facts, evidence={"accuracy": table})
 
 
-register(KeywordSpotting())
+TASKS.register(NAME, KeywordSpotting())

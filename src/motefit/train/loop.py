@@ -293,22 +293,26 @@ class Run:
         x, y = self.tensors(*self._source.epoch(index, rng=rng), part="training")
         rate, train_loss = self._pass(index, x, y)
         if self._average is None:
-            judged = self._evaluate(inputs, targets)
-            return self.record(train_loss, judged, rate=rate, seconds=time.perf_counter() - begin)
+            validation = self._evaluate(inputs, targets)
+            return self.record(
+                train_loss, validation, rate=rate, seconds=time.perf_counter() - begin
+            )
         with self._average.shown(self.module):
             some = self._order(index, len(x))[:ESTIMATION_EXAMPLES]
             self.module.estimate_norms(torch.split(x[some], EVALUATION_BATCH))
-            judged = self._evaluate(inputs, targets)
-            return self.record(train_loss, judged, rate=rate, seconds=time.perf_counter() - begin)
+            validation = self._evaluate(inputs, targets)
+            return self.record(
+                train_loss, validation, rate=rate, seconds=time.perf_counter() - begin
+            )
 
     def record(
-        self, train_loss: float, judged: tuple[float, float], *, rate: float, seconds: float
+        self, train_loss: float, validation: tuple[float, float], *, rate: float, seconds: float
     ) -> EpochReport:
         """Record an epoch that the module has just completed.
 
         Args:
             train_loss: mean over the epoch.
-            judged: as from :meth:`judge`.
+            validation: loss and score on the validation set.
             rate: last learning rate.
             seconds: that it took.
 
@@ -316,7 +320,7 @@ class Run:
             DivergedError: if a loss is NaN or infinite; nothing is recorded.
         """
         index = self.done
-        validation_loss, value = judged
+        validation_loss, value = validation
         if not math.isfinite(train_loss) or not math.isfinite(validation_loss):
             raise DivergedError(
                 f"the loss became {train_loss} (validation: {validation_loss}) in epoch "

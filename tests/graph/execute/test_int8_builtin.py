@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from motefit.graph.execute import int8
-from motefit.graph.families import Problem, build, families
+from motefit.graph.families import FAMILIES, Problem, build
 from motefit.graph.fold import fold
 from motefit.graph.graph import Graph, Quantization
 from motefit.graph.ops import (
@@ -53,13 +53,13 @@ EXACT = settings(
 
 def small_net(name, rng, randomize):
     family = name.partition(" ")[0]
-    problem = SPEECH if "keyword-spotting" in families()[family].tasks else SERIES
+    problem = SPEECH if "keyword-spotting" in FAMILIES.all()[family].tasks else SERIES
     graph = build(family, NETS[name], problem=problem, rng=rng)
     return fold(randomize(graph, rng))
 
 
 def test_every_family_has_a_net():
-    assert {name.partition(" ")[0] for name in NETS} == set(families())
+    assert {name.partition(" ")[0] for name in NETS} == set(FAMILIES.names())
 
 
 @pytest.mark.parametrize("per_channel", [True, False])

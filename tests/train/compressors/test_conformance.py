@@ -11,7 +11,7 @@ from motefit.graph.fold import fold
 from motefit.runtime.interpreter import Interpreter
 from motefit.spec.errors import RecipeError
 from motefit.train import loop
-from motefit.train.compressors import check_steps, compress, compressors
+from motefit.train.compressors import COMPRESSORS, check_steps, compress
 from motefit.train.finetune.trained_model import chosen_weights, weight_names
 
 FAMILIES = ("dscnn", "tcnet", "bcresnet", "mlp", "conv1d", "lstm", "residual-mlp")
@@ -40,8 +40,8 @@ def half_pruned(case):
 
 
 def test_every_compressor_is_here() -> None:
-    assert set(compressors()) == set(QUICK)
-    assert all(registered.apply.__doc__ for registered in compressors().values())
+    assert set(COMPRESSORS.all()) == set(QUICK)
+    assert all(registered.apply.__doc__ for registered in COMPRESSORS.all().values())
 
 
 SLOW = {("zip-aware", family) for family in ("tcnet", "bcresnet", "lstm")}

@@ -10,7 +10,7 @@ import torch
 from motefit.graph.builder import Builder
 from motefit.graph.execute import float32
 from motefit.graph.execute import int8 as integer
-from motefit.graph.families import Problem, build, families
+from motefit.graph.families import FAMILIES, Problem, build
 from motefit.graph.fold import fold
 from motefit.graph.graph import Graph
 from motefit.graph.ops import Add, Op
@@ -34,7 +34,7 @@ SMALL: Mapping[str, Mapping[str, object]] = {
 
 def shipped(name: str, seed: int = 0) -> Graph:
     """A folded graph of sensible scale: its norms have the statistics of random inputs."""
-    problem = SPEECH if "keyword-spotting" in families()[name].tasks else SERIES
+    problem = SPEECH if "keyword-spotting" in FAMILIES.all()[name].tasks else SERIES
     graph = build(name, SMALL.get(name, {}), problem=problem, rng=np.random.default_rng(seed))
     settled = GraphModule(graph, seed=0, norm_momentum=0.0).train()
     settled(torch.from_numpy(batch_for(graph, 32)))
@@ -53,7 +53,7 @@ def rounded(graph: Graph, batch: np.ndarray, rounding: FakeQuantization) -> np.n
 
 
 @pytest.mark.parametrize("per_channel", [True, False])
-@pytest.mark.parametrize("name", families())
+@pytest.mark.parametrize("name", FAMILIES.all())
 def test_rounded_weights_are_those_of_the_shipped_file(name, per_channel) -> None:
     graph = shipped(name)
     batch = batch_for(graph, 8)
@@ -75,7 +75,7 @@ def alone(op: Op, graph: Graph) -> Graph:
 
 
 @pytest.mark.parametrize("per_channel", [True, False])
-@pytest.mark.parametrize("name", [n for n in families() if n != "lstm"])
+@pytest.mark.parametrize("name", [n for n in FAMILIES.all() if n != "lstm"])
 def test_rounded_activations_are_those_of_the_shipped_file(name, per_channel) -> None:
     """Each operation by itself gives the file's integers, but for what float32 sums do to ties."""
     graph = shipped(name)
@@ -164,7 +164,7 @@ def test_ranges_follow_the_activations_in_training_only() -> None:
     assert rounding.ranges()["input"] == pytest.approx(moved)
 
 
-@pytest.mark.parametrize("name", [n for n in families() if n != "lstm"])
+@pytest.mark.parametrize("name", [n for n in FAMILIES.all() if n != "lstm"])
 def test_the_trained_network_is_the_shipped_one(name) -> None:
     """Through whole nets the fake-quantized outputs are those of the exact integer executor."""
     graph = shipped(name)
@@ -179,7 +179,7 @@ def test_the_trained_network_is_the_shipped_one(name) -> None:
 
 
 @pytest.mark.parametrize("per_channel", [True, False])
-@pytest.mark.parametrize("name", families())
+@pytest.mark.parametrize("name", FAMILIES.all())
 def test_rounded_weights_stay_as_they_are_when_rounded_again(name, per_channel) -> None:
     graph = shipped(name)
     form = quantize_weights(graph, per_channel=per_channel)

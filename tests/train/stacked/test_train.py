@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motefit.graph.families import Problem, build, families
+from motefit.graph.families import FAMILIES, Problem, build
 from motefit.graph.graph import Graph
 from motefit.graph.ops import LSTM, Activation, Add, AveragePool2D, Conv2D, Softmax
 from motefit.spec.augment import AugmentSpec
@@ -75,7 +75,9 @@ class Toy:
 
 
 def graph(family: str, seed: int, **knobs: object) -> Graph:
-    problem = WORDS if "keyword-spotting" in families()[family.partition(" ")[0]].tasks else SERIES
+    problem = (
+        WORDS if "keyword-spotting" in FAMILIES.all()[family.partition(" ")[0]].tasks else SERIES
+    )
     options = {**FORMS[family], **knobs}
     return build(
         family.partition(" ")[0], options, problem=problem, rng=np.random.default_rng(seed)
@@ -83,7 +85,7 @@ def graph(family: str, seed: int, **knobs: object) -> Graph:
 
 
 def toy(family: str) -> Toy:
-    return Toy(words="keyword-spotting" in families()[family.partition(" ")[0]].tasks)
+    return Toy(words="keyword-spotting" in FAMILIES.all()[family.partition(" ")[0]].tasks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,11 +170,11 @@ def assert_close(one: Trained, other: Trained) -> None:
 
 def test_every_family_without_a_recurrence_can_be_stacked() -> None:
     rng = np.random.default_rng(0)
-    for name, family in families().items():
+    for name, family in FAMILIES.all().items():
         problem = WORDS if "keyword-spotting" in family.tasks else SERIES
         net = build(name, FORMS.get(name, {}), problem=problem, rng=rng)
         assert can_stack(net) != any(isinstance(op, LSTM) for op in net.ops)
-    assert {name for name in families() if name != "lstm"} == {
+    assert {name for name in FAMILIES.all() if name != "lstm"} == {
         form.partition(" ")[0] for form in FORMS
     }
 

@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from motefit.data.fetch.datasets import Dataset, dataset
+from motefit.data.fetch.datasets import DATASETS, Dataset
 from motefit.data.fetch.download import Patience, Progress, download
 from motefit.data.fetch.unpack import remove, unpack
 from motefit.spec.errors import DataError, OutputError
@@ -65,7 +65,7 @@ def fetch(
             something else under the data's name.
         OutputError: if ``out`` cannot be written.
     """
-    return fetch_dataset(dataset(name), out, progress=progress, url=url, patience=patience)
+    return fetch_dataset(DATASETS.find(name), out, progress=progress, url=url, patience=patience)
 
 
 def fetch_dataset(

@@ -57,7 +57,8 @@ class Family:
     sequence: bool = False
 
 
-_FAMILIES: Registry[Family] = Registry(__name__, "family")
+FAMILIES: Registry[Family] = Registry(__name__, "family")
+"""Every family by name; each file of this folder adds one."""
 
 
 def family(
@@ -68,15 +69,10 @@ def family(
     def wrap(build: Build) -> Build:
         knobs = settings_type(build, without=("rng",))
         made = Family(name=name, build=build, tasks=tasks, knobs=knobs, sequence=sequence)
-        _FAMILIES.register(name, made)
+        FAMILIES.register(name, made)
         return build
 
     return wrap
-
-
-def families() -> Mapping[str, Family]:
-    """Return all registered families by name."""
-    return _FAMILIES.all()
 
 
 def reads_sequence(name: str) -> bool:
@@ -85,7 +81,7 @@ def reads_sequence(name: str) -> bool:
     Raises:
         RecipeError: for an unknown family.
     """
-    return _FAMILIES.find(name).sequence
+    return FAMILIES.find(name).sequence
 
 
 def build(
@@ -107,7 +103,7 @@ def build(
         RecipeError: for an unknown family or setting, a value of the wrong type or range, or a
             network that does not fit the input.
     """
-    chosen = _FAMILIES.find(name)
+    chosen = FAMILIES.find(name)
     knobs = checked_settings(chosen.knobs, options, where=f"[model] family {name}")
     for key, value in knobs.items():
         numbers = value if isinstance(value, tuple) else (value,)

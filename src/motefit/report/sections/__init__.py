@@ -1,6 +1,6 @@
 """Sections of a report; one file per section, each registers itself.
 
-A file in this folder turns facts into what its template shows, and calls :func:`register`.
+A file in this folder turns facts into what its template shows, and registers in SECTIONS.
 The template is in ``report/templates`` and sees the result as ``view``. A section asks for
 topics of evidence, not for a task, so a new task that measures a known topic gets its section
 without a line here.
@@ -19,7 +19,7 @@ class Section:
 
     Attributes:
         order: place on the page; smaller comes first.
-        name: of its anchor, and of its template ``<name>.html``.
+        name: of its anchor, and of its template ``<name>.html``; as registered.
         title: its heading.
         build: facts to what the template shows; None where there is nothing to show.
     """
@@ -30,14 +30,10 @@ class Section:
     build: Callable[[ReportFacts], object | None]
 
 
-_SECTIONS: Registry[Section] = Registry(__name__, "section")
-
-
-def register(section: Section) -> None:
-    """Add a section; called once by each file of this folder."""
-    _SECTIONS.register(section.name, section)
+SECTIONS: Registry[Section] = Registry(__name__, "section")
+"""Every section by name; each file of this folder adds one."""
 
 
 def sections() -> tuple[Section, ...]:
     """Return all sections, in the order of the page."""
-    return tuple(sorted(_SECTIONS.all().values(), key=lambda section: section.order))
+    return tuple(sorted(SECTIONS.all().values(), key=lambda section: section.order))

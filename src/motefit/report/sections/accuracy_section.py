@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from motefit.report.charts import Tick, tick_text, ticks
 from motefit.report.report_facts import ReportFacts, number, numbers, table
-from motefit.report.sections import Section, register
+from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import grouped, percent
 from motefit.report.verdict import accuracy_bound
 from motefit.spec.certificate import AccuracyEvidence
@@ -164,4 +164,4 @@ def _share(count: float, total: float) -> int:
     return round(100 * count / total) if total else 0
 
 
-register(Section(order=20, name="accuracy", title="Accuracy", build=build))
+SECTIONS.register("accuracy", Section(order=20, name="accuracy", title="Accuracy", build=build))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts
-from motefit.report.sections import Section, register
+from motefit.report.sections import SECTIONS, Section
 from motefit.report.verdict import VerdictLine, verdict_lines
 
 
@@ -26,4 +26,4 @@ def build(facts: ReportFacts) -> BudgetView:
     )
 
 
-register(Section(order=10, name="budget", title="Budget", build=build))
+SECTIONS.register("budget", Section(order=10, name="budget", title="Budget", build=build))

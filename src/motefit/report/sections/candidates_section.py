@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts, number, table
-from motefit.report.sections import Section, register
+from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import grouped, metric_name, metric_unit, plain
 from motefit.spec.metrics import format_value
 
@@ -93,4 +93,6 @@ def _candidate(
     )
 
 
-register(Section(order=80, name="candidates", title="Candidates", build=build))
+SECTIONS.register(
+    "candidates", Section(order=80, name="candidates", title="Candidates", build=build)
+)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts, number, table
-from motefit.report.sections import Section, register
+from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import grouped
 
 _COLUMNS = ("Operation", "Form", "Shape", "Channels", "Bits", "Scales", "Zero", "Distinct")
@@ -53,4 +53,4 @@ def _row(weight: object) -> tuple[str, ...]:
     )
 
 
-register(Section(order=45, name="claims", title="Compression", build=build))
+SECTIONS.register("claims", Section(order=45, name="claims", title="Compression", build=build))

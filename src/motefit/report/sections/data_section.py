@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts, number, table
-from motefit.report.sections import Section, register
+from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import Row, grouped, phrase, plain, rows
 
 PARTS = ("train", "validation", "test")
@@ -137,4 +137,4 @@ def _row(name: str, parts: Mapping[str, object], *, inner: bool = False) -> Part
     )
 
 
-register(Section(order=90, name="data", title="Data", build=build))
+SECTIONS.register("data", Section(order=90, name="data", title="Data", build=build))

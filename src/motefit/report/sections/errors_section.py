@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from motefit.report.charts import ChartSeries, LineChart, line_chart
 from motefit.report.report_facts import ReportFacts, number, numbers, table
-from motefit.report.sections import Section, register
+from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import percent, split_column
 
 MODEL = "this model"
@@ -130,4 +130,4 @@ def _text(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-register(Section(order=30, name="errors", title="Errors", build=build))
+SECTIONS.register("errors", Section(order=30, name="errors", title="Errors", build=build))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts, table
-from motefit.report.sections import Section, register
+from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import Row, phrase, rows
 from motefit.spec.metrics import format_value
 
@@ -32,4 +32,6 @@ def build(facts: ReportFacts) -> InGraphView | None:
     return InGraphView(sound=str(topic.get("sound", "")), rows=found)
 
 
-register(Section(order=55, name="in_graph", title="Front end inside the model", build=build))
+SECTIONS.register(
+    "in_graph", Section(order=55, name="in_graph", title="Front end inside the model", build=build)
+)

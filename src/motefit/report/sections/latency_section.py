@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from motefit.report.charts import Part, stack
 from motefit.report.report_facts import ReportFacts, number, table
-from motefit.report.sections import Section, register
+from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import Row, metric_name, phrase, plain, rows, with_unit
 from motefit.spec.metrics import format_value
 
@@ -90,4 +90,4 @@ def _ms(value: float) -> str:
     return format_value("latency.total_ms", value)
 
 
-register(Section(order=50, name="latency", title="Latency", build=build))
+SECTIONS.register("latency", Section(order=50, name="latency", title="Latency", build=build))

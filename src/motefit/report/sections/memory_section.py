@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts
-from motefit.report.sections import Section, register
+from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import Row, metric_name, rows, with_unit
 
 _METRICS = ("macs", "ram.arena_bytes")
@@ -29,4 +29,4 @@ def build(facts: ReportFacts) -> MemoryView | None:
     return MemoryView(rows=found) if found else None
 
 
-register(Section(order=60, name="memory", title="Work and memory", build=build))
+SECTIONS.register("memory", Section(order=60, name="memory", title="Work and memory", build=build))

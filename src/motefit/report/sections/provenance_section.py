@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts
-from motefit.report.sections import Section, register
+from motefit.report.sections import SECTIONS, Section
 from motefit.spec.codec import dumps_toml
 
 
@@ -42,4 +42,6 @@ def build(facts: ReportFacts) -> ProvenanceView:
     )
 
 
-register(Section(order=100, name="provenance", title="Provenance", build=build))
+SECTIONS.register(
+    "provenance", Section(order=100, name="provenance", title="Provenance", build=build)
+)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts, number, table
-from motefit.report.sections import Section, register
+from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import grouped, percent
 
 
@@ -60,4 +60,4 @@ def _row(name: str, counts: object, *, inner: bool = False) -> RejectRow | None:
     )
 
 
-register(Section(order=21, name="rejects", title="Other sound", build=build))
+SECTIONS.register("rejects", Section(order=21, name="rejects", title="Other sound", build=build))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts, number, table
-from motefit.report.sections import Section, register
+from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import metric_name
 from motefit.spec.metrics import format_value
 
@@ -59,4 +59,4 @@ def _spread(name: str, part: str, moments: dict[str, float | None]) -> Spread:
     )
 
 
-register(Section(order=75, name="seeds", title="Seeds", build=build))
+SECTIONS.register("seeds", Section(order=75, name="seeds", title="Seeds", build=build))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from motefit.report.charts import Part, stack
 from motefit.report.report_facts import ReportFacts, number, table
-from motefit.report.sections import Section, register
+from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import grouped, phrase, plain
 from motefit.spec.metrics import format_value
 
@@ -63,4 +63,4 @@ def _cell(value: object) -> str:
     return plain(value)
 
 
-register(Section(order=40, name="size", title="Size", build=build))
+SECTIONS.register("size", Section(order=40, name="size", title="Size", build=build))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from motefit.report.charts import ChartSeries, LineChart, line_chart
 from motefit.report.report_facts import ReportFacts, number
-from motefit.report.sections import Section, register
+from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import Row, grouped, rows
 
 
@@ -67,4 +67,4 @@ def _curve(facts: ReportFacts, key: str) -> tuple[tuple[float, float], ...]:
     )
 
 
-register(Section(order=70, name="training", title="Training", build=build))
+SECTIONS.register("training", Section(order=70, name="training", title="Training", build=build))

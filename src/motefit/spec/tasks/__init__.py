@@ -31,23 +31,5 @@ class TaskSpec:
     metrics: Callable[[Any], tuple[str, ...]]
 
 
-_TASKS: Registry[TaskSpec] = Registry(__name__, "task")
-
-
-def register(task: TaskSpec) -> None:
-    """Add a task; called once by each file of this folder."""
-    _TASKS.register(task.name, task)
-
-
-def task_spec(name: str) -> TaskSpec:
-    """Look up a task by name.
-
-    Raises:
-        RecipeError: for a name that no file of this folder registers.
-    """
-    return _TASKS.find(name)
-
-
-def task_names() -> tuple[str, ...]:
-    """Return the names of all registered tasks, sorted."""
-    return tuple(_TASKS.all())
+TASK_SPECS: Registry[TaskSpec] = Registry(__name__, "task")
+"""What a recipe and a card say of every task, by its name; each file of this folder adds one."""

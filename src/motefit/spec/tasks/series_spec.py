@@ -9,7 +9,7 @@ from motefit.spec.codec import check_fields, nearest
 from motefit.spec.errors import RecipeError
 from motefit.spec.metrics import COVERAGE_PREFIX, MAE_PREFIX, SKILL_PREFIX
 from motefit.spec.normalization import Normalization
-from motefit.spec.tasks import TaskSpec, register
+from motefit.spec.tasks import TASK_SPECS, TaskSpec
 from motefit.spec.time_formats import check_time_format
 
 NAME = "forecasting"
@@ -346,4 +346,7 @@ def _metrics(data: SeriesData) -> tuple[str, ...]:
     return tuple(f"{prefix}{name}" for prefix in prefixes for name in data.targets)
 
 
-register(TaskSpec(name=NAME, data=SeriesData, io=SeriesIO, has_frontend=False, metrics=_metrics))
+TASK_SPECS.register(
+    NAME,
+    TaskSpec(name=NAME, data=SeriesData, io=SeriesIO, has_frontend=False, metrics=_metrics),
+)

@@ -16,7 +16,7 @@ from motefit.spec.metrics import (
     WORDS_REJECTED,
 )
 from motefit.spec.normalization import Normalization
-from motefit.spec.tasks import TaskSpec, register
+from motefit.spec.tasks import TASK_SPECS, TaskSpec
 
 NAME = "keyword-spotting"
 SPEAKER_FOLDERS = "folder"
@@ -231,12 +231,13 @@ def _metrics(data: SpeechData) -> tuple[str, ...]:
     )
 
 
-register(
+TASK_SPECS.register(
+    NAME,
     TaskSpec(
         name=NAME,
         data=SpeechData,
         io=SpeechIO,
         has_frontend=True,
         metrics=_metrics,
-    )
+    ),
 )

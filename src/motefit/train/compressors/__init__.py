@@ -62,7 +62,8 @@ class RegisteredCompressor:
 
 FORMERLY = {"quantisation-aware": "quantization-aware"}
 """Names that earlier versions wrote into recipes, and their current names."""
-_COMPRESSORS: Registry[RegisteredCompressor] = Registry(__name__, "compressor")
+COMPRESSORS: Registry[RegisteredCompressor] = Registry(__name__, "compressor")
+"""Every compressor by name; each file of this folder adds one."""
 Apply = TypeVar("Apply", bound=Callable[..., Model])
 
 
@@ -71,17 +72,12 @@ def compressor(name: str, *, shrinks: bool = False) -> Callable[[Apply], Apply]:
 
     def wrap(apply: Apply) -> Apply:
         options = settings_type(apply)
-        _COMPRESSORS.register(
+        COMPRESSORS.register(
             name, RegisteredCompressor(name=name, apply=apply, options=options, shrinks=shrinks)
         )
         return apply
 
     return wrap
-
-
-def compressors() -> Mapping[str, RegisteredCompressor]:
-    """Return all registered compressors by name."""
-    return _COMPRESSORS.all()
 
 
 def check_steps(
@@ -100,7 +96,7 @@ def check_steps(
         where = f"[[compress.steps]] {index + 1}"
         try:
             name = str(step.get("name", ""))
-            chosen = _COMPRESSORS.find(FORMERLY.get(name, name))
+            chosen = COMPRESSORS.find(FORMERLY.get(name, name))
         except RecipeError as error:
             raise RecipeError(f"{where}: {error}") from None
         table = {key: value for key, value in step.items() if key != "name"}

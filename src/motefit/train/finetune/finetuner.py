@@ -166,7 +166,7 @@ class FineTuner:
         self.source, self.settings, self.compress = source, settings, compress
         self.loss, self.examples, self.seed = loss, np.asarray(examples, np.float32), seed
         self._folder, self._progress, self._device = folder, progress, device
-        self._lessons = 0
+        self._tunings = 0
         self._history: list[EpochReport] = []
 
     @property
@@ -177,7 +177,7 @@ class FineTuner:
     @property
     def rng(self) -> np.random.Generator:
         """Random numbers that depend on the seed and on the fine-tunings done so far."""
-        return np.random.default_rng([self.seed, self._lessons, 2])
+        return np.random.default_rng([self.seed, self._tunings, 2])
 
     def fit(self, model: Model, tuning: FineTuneSpec) -> Model:
         """Fine-tune a model under its constraints; the returned weights satisfy them.
@@ -192,7 +192,7 @@ class FineTuner:
         rounding = RoundingChain([Ties(model), *extra, *([] if shipped is None else [shipped])])
         module = GraphModule(model.graph, seed=self.seed, rounding=rounding)
         module.to(select_device(self._device))
-        self._lessons += 1
+        self._tunings += 1
         if tuning.epochs == 0:
             return replace(model, graph=module.to_graph())
         run = Run(
@@ -201,7 +201,7 @@ class FineTuner:
             self._settings(tuning),
             loss=self.loss,
             seed=self.seed,
-            variant=dumps_json([self._lessons, repr(model.ranges), tuning.counted_from]),
+            variant=dumps_json([self._tunings, repr(model.ranges), tuning.counted_from]),
             counted_from=tuning.counted_from,
         )
         before = run.validate()
@@ -287,7 +287,7 @@ class FineTuner:
         )
 
     def _checkpoint(self) -> Path | None:
-        return None if self._folder is None else self._folder / f"tuning-{self._lessons}{SUFFIX}"
+        return None if self._folder is None else self._folder / f"tuning-{self._tunings}{SUFFIX}"
 
     def _reporter(self, done: int) -> Callable[[EpochReport], None] | None:
         progress = self._progress

@@ -319,10 +319,10 @@ class _Training:
         module = StackedModule(runs if len(runs) > 1 else runs * 2)
         rates, train_losses = self._pass(module)
         module.store()
-        judged = self._evaluate(module)
+        validation = self._evaluate(module)
         seconds = (time.perf_counter() - begin) / len(members)
         reports = []
-        for member, rate, loss, own in zip(members, rates, train_losses, judged, strict=False):
+        for member, rate, loss, own in zip(members, rates, train_losses, validation, strict=False):
             try:
                 report = member.run.record(loss, own, rate=rate, seconds=seconds)
             except DivergedError as error:

@@ -1,7 +1,7 @@
 """Data sets that motefit can fetch; one file each.
 
-A file in this folder describes one archive and calls :func:`register`. No other import is needed: a
-lookup imports every such file.
+A file in this folder describes one archive and registers it in DATASETS. No other import is needed:
+a lookup imports every such file.
 """
 
 from dataclasses import dataclass
@@ -35,23 +35,10 @@ class Dataset:
     unpacked_limit_bytes: int
 
 
-_DATASETS: Registry[Dataset] = Registry(__name__, "data set")
-
-
-def register(entry: Dataset) -> None:
-    """Add a data set; called once by each file of this folder."""
-    _DATASETS.register(entry.name, entry)
-
-
-def dataset(name: str) -> Dataset:
-    """Look up a data set by name.
-
-    Raises:
-        RecipeError: for a name that no file of this folder registers.
-    """
-    return _DATASETS.find(name)
+DATASETS: Registry[Dataset] = Registry(__name__, "data set")
+"""Every data set by name; each file of this folder adds one."""
 
 
 def dataset_names() -> tuple[str, ...]:
     """Return the names of all registered data sets, sorted."""
-    return tuple(_DATASETS.all())
+    return DATASETS.names()

@@ -4,9 +4,10 @@ The size is what ``keras.utils.get_file`` reports in public tutorials' output. N
 of the archive's hash was found, so there is none here.
 """
 
-from motefit.data.fetch.datasets import Dataset, register
+from motefit.data.fetch.datasets import DATASETS, Dataset
 
-register(
+DATASETS.register(
+    "jena-climate",
     Dataset(
         name="jena-climate",
         description="weather station, 14 quantities every 10 minutes, 2009-2016, 420 551 rows",
@@ -17,5 +18,5 @@ register(
         sha256=None,
         contents="jena_climate_2009_2016.csv",
         unpacked_limit_bytes=100_000_000,
-    )
+    ),
 )

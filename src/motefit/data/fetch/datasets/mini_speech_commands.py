@@ -4,9 +4,10 @@ Size and hash as stated by several public projects that verify this archive (for
 ``file_hash`` given to ``keras.utils.get_file``); they were not computed here.
 """
 
-from motefit.data.fetch.datasets import Dataset, register
+from motefit.data.fetch.datasets import DATASETS, Dataset
 
-register(
+DATASETS.register(
+    "mini-speech-commands",
     Dataset(
         name="mini-speech-commands",
         description="8 spoken words, 1000 one-second clips each, 16 kHz",
@@ -16,5 +17,5 @@ register(
         sha256="49650f2341b26d886b46b3f4fb8fed59e30300b17550f1ee4a768b3106cf93a0",
         contents="mini_speech_commands",
         unpacked_limit_bytes=400_000_000,
-    )
+    ),
 )
