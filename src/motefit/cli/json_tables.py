@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         Card,
         Certificate,
         CheckResult,
+        CSource,
         FitResult,
         InGraphExport,
         Release,
@@ -35,6 +36,7 @@ def check_json(result: "CheckResult") -> dict[str, Any]:
         "differences": None if result.differences is None else encode(result.differences),
         "same_data": result.same_data,
         "scope": result.scope,
+        **({} if result.c_source is None else {"c_source": encode(result.c_source)}),
         "report": None if result.report is None else str(result.report),
     }
 
@@ -54,6 +56,12 @@ def form_json(done: "InGraphExport | StreamingExport") -> dict[str, Any]:
         "latency": encode(done.latency),
         **({} if step_ms is None else {"step_ms": step_ms}),
     }
+
+
+def c_source_json(source: "CSource") -> dict[str, Any]:
+    """Return generated C source as a table: its folder, memory and files."""
+    table = encode(source)
+    return {**table, "folder": str(source.folder), "files": list(source.files)}
 
 
 def fit_json(result: "FitResult") -> dict[str, object]:
