@@ -60,8 +60,14 @@ def form_json(done: "InGraphExport | StreamingExport") -> dict[str, Any]:
 
 def c_source_json(source: "CSource") -> dict[str, Any]:
     """Return generated C source as a table: its folder, memory and files."""
-    table = encode(source)
-    return {**table, "folder": str(source.folder), "files": list(source.files)}
+    return {
+        "name": source.name,
+        "folder": str(source.folder),
+        "arena_bytes": source.arena_bytes,
+        "arena_optimal": source.arena_optimal,
+        "table_bytes": source.table_bytes,
+        "files": list(source.files),
+    }
 
 
 def fit_json(result: "FitResult") -> dict[str, object]:

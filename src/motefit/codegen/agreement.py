@@ -15,7 +15,6 @@ from motefit.runtime.forecaster import Forecaster
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.spec.tables import Styled, Text
-from motefit.tflite.importer.read import read_graph
 
 CHUNK = 256
 """Examples compared at a time."""
@@ -80,7 +79,7 @@ def compiled_bundle(bundle: Bundle, name: str) -> Iterator[CompiledModel]:
     """
     with tempfile.TemporaryDirectory(prefix="motefit-c-") as folder:
         source = write_c_source(bundle, Path(folder), name=name)
-        yield compile_source(source, read_graph(bundle.model))
+        yield compile_source(source)
 
 
 def compare_speech(compiled: CompiledModel, bundle: Bundle, pcm: np.ndarray) -> CAgreement:

@@ -43,12 +43,15 @@ class CompiledModel:
     Attributes:
         source: the folder.
         library: path of the shared library.
-        graph: the network.
     """
 
     source: CSource
     library: Path
-    graph: Graph
+
+    @property
+    def graph(self) -> Graph:
+        """The network."""
+        return self.source.graph
 
     @cached_property
     def _functions(self) -> ctypes.CDLL:
@@ -142,7 +145,7 @@ def _address(array: np.ndarray) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
 
-def compile_source(source: CSource, graph: Graph, *, optimize: str = "-O2") -> CompiledModel:
+def compile_source(source: CSource, *, optimize: str = "-O2") -> CompiledModel:
     """Compile C source for this machine; the library is written into its folder.
 
     Raises:
@@ -150,7 +153,7 @@ def compile_source(source: CSource, graph: Graph, *, optimize: str = "-O2") -> C
     """
     library = source.folder / f"lib{source.name}.so"
     build_library([source.folder / file for file in source.files], library, optimize=optimize)
-    return CompiledModel(source=source, library=library, graph=graph)
+    return CompiledModel(source=source, library=library)
 
 
 def build_library(files: Sequence[Path], library: Path, *, optimize: str = "-O2") -> None:

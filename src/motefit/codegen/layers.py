@@ -70,12 +70,14 @@ class Lowering:
         constants: receives its tables and records.
         weights: constants in place of a dequantized weight, by its name.
         views: activations that are others under another shape, by name.
+        operands: tables of constants that kernels read like activations, by name.
     """
 
     graph: Graph
     constants: Constants
     weights: dict[str, str]
     views: dict[str, str]
+    operands: dict[str, Name]
 
     def is_int8(self, name: str) -> bool:
         """Return whether an activation holds int8, not float32."""
@@ -109,7 +111,7 @@ def lower(graph: Graph, constants: Constants) -> tuple[Lowering, tuple[Call, ...
             "this model is one step of a stream; generate C from its plain form, the bundle that "
             "motefit export --streaming read"
         )
-    state = Lowering(graph=graph, constants=constants, weights={}, views={})
+    state = Lowering(graph=graph, constants=constants, weights={}, views={}, operands={})
     calls: list[Call] = []
     for op in graph.ops:
         rule = _RULES.get(type(op))
@@ -317,9 +319,12 @@ def _binary(op: Add | Multiply, state: Lowering, fields: Mapping[str, Any]) -> C
         "low": low,
         "high": high,
     }
+    for name in set(op.inputs) & set(graph.constants):
+        state.operands[name] = state.table(op, graph.constants[name], "operand")
     record = state.record("mf_binary_layer", op, {**common, **fields})
     kernel = "mf_add" if isinstance(op, Add) else "mf_product"
-    same = [n for n, shape in zip(op.inputs, shapes, strict=True) if shape == whole]
+    kept = {n for n, shape in zip(op.inputs, shapes, strict=True) if shape != whole}
+    same = [name for name in op.inputs if name not in kept | set(state.operands)]
     return Call(
         kernel=kernel, record=record, reads=op.inputs, writes=op.output, in_place=tuple(same)
     )

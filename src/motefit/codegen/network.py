@@ -24,6 +24,7 @@ class NetworkSource:
         calls: of the kernels, in order.
         plan: where activations and work memory are.
         buffers: name of the buffer of each activation: its own, or one that it overwrites.
+        operands: tables of constants that kernels read like activations, by name.
     """
 
     graph: Graph
@@ -31,13 +32,16 @@ class NetworkSource:
     calls: tuple[Call, ...]
     plan: MemoryPlan
     buffers: Mapping[str, str]
+    operands: Mapping[str, Name]
 
     def is_int8(self, name: str) -> bool:
         """Return whether an activation holds int8, not float32."""
         return name in self.graph.quantization
 
     def place(self, name: str) -> Name:
-        """Write the address of an activation."""
+        """Write the address of an activation, or of a constant in its place."""
+        if name in self.operands:
+            return self.operands[name]
         return self._address(self.buffers[name], 1 if self.is_int8(name) else 4)
 
     def work(self) -> Name:
@@ -93,6 +97,7 @@ def write_network(graph: Graph, *, work_bytes: int = 0) -> NetworkSource:
         calls=calls,
         plan=plan_memory(sized),
         buffers=buffers,
+        operands=state.operands,
     )
 
 
@@ -134,7 +139,7 @@ def _buffers(calls: Sequence[Call], state: Lowering, shared: Mapping[str, str]) 
     first, last, size = {INPUT: 0}, {INPUT: 0}, {INPUT: state.bytes_of(INPUT)}
     scratch = []
     for step, call in enumerate(calls, 1):
-        for name in (*call.reads, call.writes):
+        for name in (n for n in (*call.reads, call.writes) if n not in state.operands):
             buffer = shared[name]
             first.setdefault(buffer, step)
             last[buffer] = step

@@ -54,6 +54,7 @@ class CSource(Printable):
         arena_optimal: whether no smaller memory holds them.
         table_bytes: constants: weights, and tables of the front end.
         files: names of the files.
+        graph: the network.
     """
 
     folder: Path
@@ -62,6 +63,7 @@ class CSource(Printable):
     arena_optimal: bool
     table_bytes: int
     files: tuple[str, ...]
+    graph: Graph
 
     def content(self) -> list[Item]:
         """List memory, constants and the files."""
@@ -108,6 +110,7 @@ def write_c_source(bundle: Bundle, folder: Path, *, name: str) -> CSource:
         arena_optimal=plan.optimal,
         table_bytes=pipeline.network.constants.table_bytes,
         files=tuple(sorted(named)),
+        graph=graph,
     )
 
 
