@@ -28,7 +28,7 @@ def compiled(compiler, tmp_path_factory) -> Callable[..., Mapping[str, CompiledM
         sources = {name: write_c_source(it, folder, name=name) for name, it in bundles.items()}
         files = {folder / file for source in sources.values() for file in source.files}
         library = folder / "models.so"
-        build_library(sorted(files), library, optimize="-O1")
+        build_library(sorted(files), library, optimize="-O0")
         return {
             name: CompiledModel(source=source, library=library) for name, source in sources.items()
         }
