@@ -37,10 +37,15 @@ TIMEOUT_S = 300
 
 @dataclass(frozen=True, kw_only=True)
 class Core:
-    """A processor, the board that qemu emulates with it, and its memory map."""
+    """A processor, the board that qemu emulates with it, its clock and its memory map.
+
+    With ``-icount shift=0`` an instruction takes a nanosecond, so the clock of the system timer
+    says how many instructions a tick is.
+    """
 
     flags: tuple[str, ...]
     board: str
+    clock_mhz: int = 25
     code: int = 0
     ram: int = 0x20000000
 
@@ -54,11 +59,11 @@ CORES = {
     ),
     "M33": Core(
         flags=("-mcpu=cortex-m33", "-mfloat-abi=hard"),
-        board="mps2-an505", code=0x10000000, ram=0x38000000,
+        board="mps2-an505", clock_mhz=20, code=0x10000000, ram=0x38000000,
     ),
     "M55": Core(
         flags=("-mcpu=cortex-m55", "-mfloat-abi=hard"),
-        board="mps3-an547", code=0x00000000, ram=0x20000000,
+        board="mps3-an547", clock_mhz=32,
     ),
 }  # fmt: skip
 
@@ -102,8 +107,9 @@ def link(source: CSource, core: Core, optimize: str) -> Path:
 def emulate(program: Path, core: Core) -> dict[str, int]:
     """Run a program; return the numbers that it prints, by name."""
     done = subprocess.run(
-        ["qemu-system-arm", "-M", core.board, "-icount", "shift=0", "-nographic", "-monitor", "none",
-         "-serial", "none", "-semihosting-config", "enable=on,target=native", "-kernel", program],
+        ["qemu-system-arm", "-M", core.board, "-icount", "shift=0", "-nographic", "-monitor",
+         "none", "-serial", "none", "-semihosting-config", "enable=on,target=native", "-kernel",
+         program],
         capture_output=True, text=True, check=False, timeout=TIMEOUT_S,
     )  # fmt: skip
     lines = [line.split() for line in (done.stdout + done.stderr).splitlines()]
@@ -141,8 +147,9 @@ def main() -> None:
                 found = emulate(program, CORES[core])
                 flash, _ = flash_and_ram(program)
                 wrong += found.get("wrong", 1)
-                ran = found.get("inference", 0)
-                each = f"{found.get('frontend', 0) // frames:,}" if frames else ""
+                per_tick = 1000 / CORES[core].clock_mhz
+                ran = round(found.get("inference", 0) * per_tick)
+                each = f"{found.get('frontend', 0) * per_tick / frames:,.0f}" if frames else ""
                 print(
                     f"| {Path(name).stem} | {core} | {ran:,} | {ran / macs:.2f} | {each} "
                     f"| {source.arena_bytes:,} | {flash:,} | {found.get('wrong', 'no answer')} |",

@@ -14,7 +14,7 @@ import numpy as np
 from motefit.codegen.constants import Constants, Name
 from motefit.graph.execute import int8
 from motefit.graph.execute.integer_mean import mean_form, mean_terms, same_parameters
-from motefit.graph.fixed_point import INT32, Multiplier, multiplier
+from motefit.graph.fixed_point import Multiplier, multiplier
 from motefit.graph.graph import Graph
 from motefit.graph.ops import (
     LSTM,
@@ -36,6 +36,8 @@ from motefit.graph.scales import CELL, HIDDEN
 from motefit.spec.errors import ModelFileError
 
 RANK = 3
+LARGEST_SUM = 2**30
+"""Bound of int32 sums, which are doubled."""
 VECTOR = 8
 """Numbers that LiteRT's vector code converts at once."""
 
@@ -49,7 +51,7 @@ class Call:
         record: address of its constants.
         reads: activations it reads, in the order of its arguments.
         writes: activation it writes, its last argument.
-        scratch: bytes of memory that it needs for itself; None: it has no such argument.
+        scratch: bytes of memory for itself; None: it has no such argument.
         in_place: those of ``reads`` that it may overwrite, number by number.
     """
 
@@ -174,8 +176,8 @@ def _output(
     if len(op.inputs) == 3:
         bias += graph.constants[op.inputs[2]]
     sizes = np.abs(weight).sum(axis=others)
-    if (np.abs(bias) + 2 * 256 * sizes).max() > INT32[1]:
-        raise ModelFileError(f"{op.output}: its sums may exceed int32")
+    if (np.abs(bias) + 2 * 256 * sizes).max() >= LARGEST_SUM:
+        raise ModelFileError(f"{op.output}: its sums may exceed {LARGEST_SUM}")
     if folded:
         bias -= graph.quantization[op.inputs[0]].zero_point * weight.sum(axis=others)
     by = int8.output_multiplier(op, graph)
@@ -210,9 +212,14 @@ def _conv2d(op: Conv2D, state: Lowering) -> list[Call]:
             record=state.record("mf_conv2d_layer", op, fields),
             reads=op.inputs[:1],
             writes=op.output,
-            scratch=0 if _always_contiguous(op, state) else 2 * math.prod(shape[1:]),
+            scratch=_columns(math.prod(shape[1:]), gathers=not _always_contiguous(op, state)),
         )
     ]
+
+
+def _columns(depth: int, *, gathers: bool) -> int:
+    """Compute the bytes of two columns as int16 pairs, and of two gathered ones of int8."""
+    return 16 * (depth // 4) + 8 * (depth % 4) + (2 * depth if gathers else 0)
 
 
 def _always_contiguous(op: Conv2D, state: Lowering) -> bool:
@@ -229,7 +236,8 @@ def _depthwise(op: DepthwiseConv2D, state: Lowering) -> list[Call]:
     weight = _weight(op, state)
     fields = {"window": window, "weight": weight, "output": _output(op, state, folded=False)}
     record = state.record("mf_depthwise_layer", op, fields)
-    return [Call(kernel="mf_depthwise", record=record, reads=op.inputs[:1], writes=op.output)]
+    made = Call(kernel="mf_depthwise", record=record, reads=op.inputs[:1], writes=op.output)
+    return [replace(made, scratch=8 * shape[1] * shape[2])]
 
 
 def _dense(op: Dense, state: Lowering) -> list[Call]:

@@ -10,8 +10,17 @@ from motefit.graph.graph import INPUT, Graph
 
 SCRATCH = "scratch of call "
 WORK = "work of the front end"
-UNITS = {1: "bytes", 2: "halves", 4: "reals"}
-"""Member of the block for elements of so many bytes."""
+UNITS = {"bytes": 1, "halves": 2, "words": 4, "reals": 4, "taps": 8}
+"""Members of the block of memory, and bytes of their elements."""
+TYPES = {
+    "bytes": "int8_t",
+    "halves": "int16_t",
+    "words": "uint32_t",
+    "reals": "float",
+    "taps": "mf_tap",
+}
+SCRATCH_AS = {"mf_conv2d": "words", "mf_depthwise": "taps", "mf_lstm": "halves"}
+"""Member that a kernel uses for itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,23 +51,20 @@ class NetworkSource:
         """Write the address of an activation, or of a constant in its place."""
         if name in self.operands:
             return self.operands[name]
-        return self._address(self.buffers[name], 1 if self.is_int8(name) else 4)
+        return self._address(self.buffers[name], "bytes" if self.is_int8(name) else "reals")
 
     def work(self) -> Name:
         """Write the address of the front end's work memory."""
-        return self._address(WORK, 4)
+        return self._address(WORK, "reals")
 
-    def _address(self, buffer: str, width: int) -> Name:
-        offset = self.plan.offsets[buffer]
-        return Name(f"memory.{UNITS[width]} + {offset // width}")
+    def _address(self, buffer: str, member: str) -> Name:
+        return Name(f"memory.{member} + {self.plan.offsets[buffer] // UNITS[member]}")
 
     def block(self) -> str:
         """Write the definition of the memory."""
         size = self.plan.size
-        return (
-            f"static union {{\n    int8_t bytes[{size}];\n    int16_t halves[{size // 2}];\n"
-            f"    float reals[{size // 4}];\n    int64_t alignment;\n}} memory;\n"
-        )
+        members = (f"    {TYPES[m]} {m}[{size // width}];\n" for m, width in UNITS.items())
+        return f"static union {{\n{''.join(members)}    int64_t alignment;\n}} memory;\n"
 
     def function(self) -> str:
         """Write the function that runs the network."""
@@ -68,9 +74,7 @@ class NetworkSource:
     def _call(self, index: int, call: Call) -> str:
         arguments = [str(call.record), *(self.place(name) for name in call.reads)]
         if call.scratch is not None:
-            width = 2 if call.kernel == "mf_lstm" else 1
-            scratch = self._address(f"{SCRATCH}{index}", width) if call.scratch else "NULL"
-            arguments.append(scratch)
+            arguments.append(self._address(f"{SCRATCH}{index}", SCRATCH_AS[call.kernel]))
         return f"{call.kernel}({', '.join([*arguments, self.place(call.writes)])})"
 
 

@@ -1,6 +1,6 @@
 /* Sums of products of int8 numbers, the inner loops of all matrix kernels.
  *
- * The compiler's macros choose one of three files with the same three functions: Helium (Cortex-M55
+ * The compiler's macros choose one of three files with the same functions: Helium (Cortex-M55
  * and M85), the DSP extension (Cortex-M4, M7, M33), or portable C.
  */
 #ifndef MOTEFIT_DOT_H

@@ -78,33 +78,58 @@ static inline int32_t mf_dot(const int8_t *x, const int8_t *w, int32_t n)
     return sum;
 }
 
-/* Sums of two columns with two rows: x0 w0, x0 w1, x1 w0, x1 w1. */
-static inline void mf_dot_2x2(const int8_t *x0, const int8_t *x1, const int8_t *w0,
-                              const int8_t *w1, int32_t n, int32_t sums[4])
+/* Two columns as pairs of int16: bytes 0 and 2, then 1 and 3, of four numbers of the first column,
+ * then of the second one; what is left of both columns follows, one number in a word. */
+typedef const uint32_t *mf_columns;
+
+static inline mf_columns mf_pack(const int8_t *x0, const int8_t *x1, int32_t n, uint32_t *packed)
 {
-    int32_t a = 0, b = 0, c = 0, d = 0;
+    uint32_t *to = packed;
     for (; n >= 4; n -= 4) {
-        const uint32_t x0_all = mf_load_4(x0), x1_all = mf_load_4(x1);
-        const uint32_t w0_all = mf_load_4(w0), w1_all = mf_load_4(w1);
-        const uint32_t x0_even = mf_even(x0_all), x0_odd = mf_odd(x0_all);
-        const uint32_t x1_even = mf_even(x1_all), x1_odd = mf_odd(x1_all);
-        uint32_t even = mf_even(w0_all), odd = mf_odd(w0_all);
-        a = mf_smlad(x0_odd, odd, mf_smlad(x0_even, even, a));
-        c = mf_smlad(x1_odd, odd, mf_smlad(x1_even, even, c));
-        even = mf_even(w1_all);
-        odd = mf_odd(w1_all);
-        b = mf_smlad(x0_odd, odd, mf_smlad(x0_even, even, b));
-        d = mf_smlad(x1_odd, odd, mf_smlad(x1_even, even, d));
+        const uint32_t first = mf_load_4(x0), second = mf_load_4(x1);
+        to[0] = mf_even(first);
+        to[1] = mf_odd(first);
+        to[2] = mf_even(second);
+        to[3] = mf_odd(second);
         x0 += 4;
         x1 += 4;
+        to += 4;
+    }
+    for (; n > 0; n--) {
+        *to++ = (uint32_t)*x0++;
+        *to++ = (uint32_t)*x1++;
+    }
+    return packed;
+}
+
+/* Sums of two columns with two rows: x0 w0, x0 w1, x1 w0, x1 w1. */
+static inline void mf_dot_2x2(mf_columns x, const int8_t *w0, const int8_t *w1, int32_t n,
+                              int32_t sums[4])
+{
+    int32_t a = 0, b = 0, c = 0, d = 0;
+    const mf_columns end = x + n / 4 * 4;
+    while (x != end) {
+        const uint32_t even0 = x[0], odd0 = x[1], even1 = x[2], odd1 = x[3];
+        uint32_t weights = mf_load_4(w0);
+        uint32_t even = mf_even(weights), odd = mf_odd(weights);
+        a = mf_smlad(odd0, odd, mf_smlad(even0, even, a));
+        c = mf_smlad(odd1, odd, mf_smlad(even1, even, c));
+        weights = mf_load_4(w1);
+        even = mf_even(weights);
+        odd = mf_odd(weights);
+        b = mf_smlad(odd0, odd, mf_smlad(even0, even, b));
+        d = mf_smlad(odd1, odd, mf_smlad(even1, even, d));
+        x += 4;
         w0 += 4;
         w1 += 4;
     }
-    for (; n > 0; n--) {
-        a += *x0 * *w0;
-        b += *x0++ * *w1;
-        c += *x1 * *w0++;
-        d += *x1++ * *w1++;
+    for (n %= 4; n > 0; n--) {
+        const int32_t first = (int32_t)x[0], second = (int32_t)x[1];
+        a += first * *w0;
+        b += first * *w1;
+        c += second * *w0++;
+        d += second * *w1++;
+        x += 2;
     }
     sums[0] = a;
     sums[1] = b;

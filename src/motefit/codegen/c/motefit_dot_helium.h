@@ -17,21 +17,34 @@ static inline int32_t mf_dot(const int8_t *x, const int8_t *w, int32_t n)
     return sum;
 }
 
+/* Two columns, as mf_dot_2x2 reads them. */
+typedef struct {
+    const int8_t *x0, *x1;
+} mf_columns;
+
+static inline mf_columns mf_pack(const int8_t *x0, const int8_t *x1, int32_t n, uint32_t *packed)
+{
+    const mf_columns columns = {x0, x1};
+    (void)n;
+    (void)packed;
+    return columns;
+}
+
 /* Sums of two columns with two rows: x0 w0, x0 w1, x1 w0, x1 w1. */
-static inline void mf_dot_2x2(const int8_t *x0, const int8_t *x1, const int8_t *w0,
-                              const int8_t *w1, int32_t n, int32_t sums[4])
+static inline void mf_dot_2x2(mf_columns x, const int8_t *w0, const int8_t *w1, int32_t n,
+                              int32_t sums[4])
 {
     int32_t a = 0, b = 0, c = 0, d = 0;
     for (; n > 0; n -= 16) {
         const mve_pred16_t left = vctp8q((uint32_t)n);
-        const int8x16_t first = vldrbq_z_s8(x0, left), second = vldrbq_z_s8(x1, left);
+        const int8x16_t first = vldrbq_z_s8(x.x0, left), second = vldrbq_z_s8(x.x1, left);
         const int8x16_t row0 = vldrbq_z_s8(w0, left), row1 = vldrbq_z_s8(w1, left);
         a = vmladavaq_p_s8(a, first, row0, left);
         b = vmladavaq_p_s8(b, first, row1, left);
         c = vmladavaq_p_s8(c, second, row0, left);
         d = vmladavaq_p_s8(d, second, row1, left);
-        x0 += 16;
-        x1 += 16;
+        x.x0 += 16;
+        x.x1 += 16;
         w0 += 16;
         w1 += 16;
     }

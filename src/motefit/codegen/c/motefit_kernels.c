@@ -5,16 +5,28 @@
 
 #include "motefit_dot.h"
 
-static int8_t finish_up(const mf_output *to, int32_t sum, int32_t channel)
+/* A sum at the output's scale, halves up. */
+static inline int32_t scaled_up(int32_t sum, mf_multiplier by)
 {
-    const int32_t scaled = mf_multiply_up(sum, to->scale[channel * to->scale_step]);
+    if (by.exponent >= 0) { /* rare: the output's scale is finer than the products' */
+        return mf_multiply_up(sum, by);
+    }
+    return ((mf_high_multiply_sum(sum, by.mantissa) >> (-1 - by.exponent)) + 1) >> 1;
+}
+
+static inline int8_t limited(const mf_output *to, int32_t scaled)
+{
     return (int8_t)mf_clamp(scaled + to->zero_point, to->low, to->high);
 }
 
-static int8_t finish_away(const mf_output *to, int32_t sum, int32_t channel)
+static inline int8_t finish_up(const mf_output *to, int32_t sum, int32_t channel)
 {
-    const int32_t scaled = mf_multiply_away(sum, to->scale[channel * to->scale_step]);
-    return (int8_t)mf_clamp(scaled + to->zero_point, to->low, to->high);
+    return limited(to, scaled_up(sum, to->scale[channel * to->scale_step]));
+}
+
+static inline int8_t finish_away(const mf_output *to, int32_t sum, int32_t channel)
+{
+    return limited(to, mf_multiply_away(sum, to->scale[channel * to->scale_step]));
 }
 
 /* Whether the input under a whole window is one run of bytes. */
@@ -51,32 +63,43 @@ static const int8_t *column(const mf_window *w, const int8_t *x, int32_t pixel, 
     return scratch;
 }
 
-void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, int8_t *columns, int8_t *out)
+/* Outputs of two pixels in one channel. */
+static inline void finish_pair(const mf_output *to, const int32_t sums[2], int32_t channel,
+                               int8_t *out0, int8_t *out1)
+{
+    const mf_multiplier by = to->scale[channel * to->scale_step];
+    const int32_t bias = to->bias[channel];
+    out1[channel] = limited(to, scaled_up(bias + sums[1], by));
+    out0[channel] = limited(to, scaled_up(bias + sums[0], by));
+}
+
+void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, uint32_t *scratch, int8_t *out)
 {
     const mf_window *w = &layer->window;
-    const mf_output *to = &layer->output;
+    const mf_output to = layer->output;
     const int32_t depth = w->kernel_height * w->kernel_width * w->in_channels;
     const int32_t channels = w->out_channels, pixels = w->out_height * w->out_width;
+    int8_t *gathered = (int8_t *)(scratch + depth / 4 * 4 + depth % 4 * 2);
     for (int32_t pixel = 0; pixel < pixels; pixel += 2) {
         const int both = pixel + 1 < pixels;
-        const int8_t *x0 = column(w, x, pixel, columns);
-        const int8_t *x1 = both ? column(w, x, pixel + 1, columns + depth) : x0;
+        const int8_t *x0 = column(w, x, pixel, gathered);
+        const int8_t *x1 = both ? column(w, x, pixel + 1, gathered + depth) : x0;
+        const mf_columns pair = mf_pack(x0, x1, depth, scratch);
         int8_t *out0 = out + pixel * channels;
         int8_t *out1 = both ? out0 + channels : out0;
+        const int8_t *row = layer->weight;
         int32_t sums[4];
         int32_t c = 0;
         for (; c + 1 < channels; c += 2) {
-            const int8_t *rows = layer->weight + c * depth;
-            mf_dot_2x2(x0, x1, rows, rows + depth, depth, sums);
-            out1[c] = finish_up(to, to->bias[c] + sums[2], c);
-            out1[c + 1] = finish_up(to, to->bias[c + 1] + sums[3], c + 1);
-            out0[c] = finish_up(to, to->bias[c] + sums[0], c);
-            out0[c + 1] = finish_up(to, to->bias[c + 1] + sums[1], c + 1);
+            mf_dot_2x2(pair, row, row + depth, depth, sums);
+            const int32_t first[2] = {sums[0], sums[2]}, second[2] = {sums[1], sums[3]};
+            finish_pair(&to, first, c, out0, out1);
+            finish_pair(&to, second, c + 1, out0, out1);
+            row += 2 * depth;
         }
         if (c < channels) {
-            const int8_t *row = layer->weight + c * depth;
-            out1[c] = finish_up(to, to->bias[c] + mf_dot(x1, row, depth), c);
-            out0[c] = finish_up(to, to->bias[c] + mf_dot(x0, row, depth), c);
+            const int32_t last[2] = {mf_dot(x0, row, depth), mf_dot(x1, row, depth)};
+            finish_pair(&to, last, c, out0, out1);
         }
     }
 }
@@ -88,45 +111,54 @@ static void inside(int32_t start, int32_t size, int32_t taps, int32_t dilation, 
     bounds[1] = start >= size ? 0 : mf_min(taps, (size - start + dilation - 1) / dilation);
 }
 
-void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, int8_t *out)
+/* Lists the taps under a window that lie inside the input: from the first channel of each. */
+static int32_t list_taps(const mf_depthwise_layer *layer, int32_t pixel, mf_tap *list)
 {
     const mf_window *w = &layer->window;
-    const mf_output *to = &layer->output;
+    const int32_t top = pixel / w->out_width * w->stride_height - w->pad_top;
+    const int32_t left = pixel % w->out_width * w->stride_width - w->pad_left;
+    int32_t high[2], wide[2], count = 0;
+    inside(top, w->in_height, w->kernel_height, w->dilation_height, high);
+    inside(left, w->in_width, w->kernel_width, w->dilation_width, wide);
+    for (int32_t i = high[0]; i < high[1]; i++) {
+        const int32_t line = (top + i * w->dilation_height) * w->in_width + left;
+        for (int32_t j = wide[0]; j < wide[1]; j++) {
+            list[count].x = (line + j * w->dilation_width) * w->in_channels;
+            list[count].weight = (i * w->kernel_width + j) * w->in_channels;
+            count++;
+        }
+    }
+    return count;
+}
+
+void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, mf_tap *list, int8_t *out)
+{
+    const mf_window *w = &layer->window;
+    const mf_output to = layer->output;
     const int32_t channels = w->in_channels, offset = -w->in_zero_point;
     const int32_t vector = channels / 8 * 8; /* the others are rounded by LiteRT's scalar code */
-    for (int32_t row = 0; row < w->out_height; row++) {
-        const int32_t top = row * w->stride_height - w->pad_top;
-        int32_t high[2];
-        inside(top, w->in_height, w->kernel_height, w->dilation_height, high);
-        for (int32_t place = 0; place < w->out_width; place++) {
-            const int32_t left = place * w->stride_width - w->pad_left;
-            int32_t wide[2];
-            inside(left, w->in_width, w->kernel_width, w->dilation_width, wide);
-            for (int32_t c = 0; c < channels; c += 4) {
-                const int32_t count = mf_min(4, channels - c);
-                int32_t sums[4] = {0, 0, 0, 0};
-                for (int32_t k = 0; k < count; k++) {
-                    sums[k] = to->bias[c + k];
-                }
-                for (int32_t i = high[0]; i < high[1]; i++) {
-                    const int32_t start = (top + i * w->dilation_height) * w->in_width + left;
-                    for (int32_t j = wide[0]; j < wide[1]; j++) {
-                        const int8_t *from = x + (start + j * w->dilation_width) * channels + c;
-                        const int8_t *by = layer->weight + (i * w->kernel_width + j) * channels + c;
-                        if (count == 4) {
-                            mf_multiply_4(from, by, offset, sums);
-                        } else {
-                            for (int32_t k = 0; k < count; k++) {
-                                sums[k] += (from[k] + offset) * by[k];
-                            }
-                        }
-                    }
-                }
-                for (int32_t k = 0; k < count; k++) {
-                    *out++ = c < vector ? finish_up(to, sums[k], c + k)
-                                        : finish_away(to, sums[k], c + k);
-                }
+    for (int32_t pixel = 0; pixel < w->out_height * w->out_width; pixel++) {
+        const mf_tap *end = list + list_taps(layer, pixel, list);
+        int32_t c = 0;
+        for (; c < vector; c += 4) {
+            const int8_t *from = x + c, *weight = layer->weight + c;
+            const int32_t *bias = to.bias + c;
+            int32_t sums[4] = {bias[0], bias[1], bias[2], bias[3]};
+            for (const mf_tap *tap = list; tap != end; tap++) {
+                mf_multiply_4(from + tap->x, weight + tap->weight, offset, sums);
             }
+            out[0] = finish_up(&to, sums[0], c);
+            out[1] = finish_up(&to, sums[1], c + 1);
+            out[2] = finish_up(&to, sums[2], c + 2);
+            out[3] = finish_up(&to, sums[3], c + 3);
+            out += 4;
+        }
+        for (; c < channels; c++) {
+            int32_t sum = to.bias[c];
+            for (const mf_tap *tap = list; tap != end; tap++) {
+                sum += (x[tap->x + c] + offset) * layer->weight[tap->weight + c];
+            }
+            *out++ = finish_away(&to, sum, c);
         }
     }
 }

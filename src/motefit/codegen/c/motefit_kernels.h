@@ -42,6 +42,11 @@ typedef struct {
     mf_output output;     /* bias without zero point: padding varies */
 } mf_depthwise_layer;
 
+/* Where one weight of a depthwise kernel, and what it multiplies, start. */
+typedef struct {
+    int32_t x, weight;
+} mf_tap;
+
 typedef struct {
     int32_t inputs, outputs;
     const int8_t *weight; /* (outputs, inputs) */
@@ -115,9 +120,10 @@ typedef struct {
     float low, high;
 } mf_real_add_layer;
 
-/* Bytes of scratch memory are in the names: columns, sums. */
-void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, int8_t *columns, int8_t *out);
-void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, int8_t *out);
+/* Scratch memory of a convolution: two columns of int16, and two of int8 if it has padding; of a
+ * depthwise one: a tap for each weight of a channel. */
+void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, uint32_t *scratch, int8_t *out);
+void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, mf_tap *list, int8_t *out);
 void mf_dense(const mf_dense_layer *layer, const int8_t *x, int8_t *out);
 void mf_average_pool(const mf_window *window, const int8_t *x, int8_t *out);
 void mf_mean(const mf_mean_layer *layer, const int8_t *x, int8_t *out);
