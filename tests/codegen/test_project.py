@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +19,6 @@ from motefit.runtime.bundle import load_bundle
 from motefit.spec.errors import ModelFileError
 from motefit.spec.frontend import FrontEnd
 
-ZOO = Path(__file__).parents[2] / "zoo"
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
 
 
@@ -33,10 +31,10 @@ def folders(tmp_path_factory):
     """A spotter with an LSTM, and a forecaster with a calendar, each in a folder."""
     top = tmp_path_factory.mktemp("projects")
     spotter = bundle_of(make("lstm", "int8").graph)
-    forecaster = load_bundle(ZOO / "climate-6-clock.zip")
+    forecaster = load_bundle(motefit.find_model("climate-6-clock"))
     write_c_source(spotter, top / "lstm", name="lstm")
     write_c_source(forecaster, top / "climate", name="climate-6-clock")
-    write_c_source(load_bundle(ZOO / "yes-no.zip"), top / "yes-no", name="yes-no")
+    write_c_source(load_bundle(motefit.find_model("yes-no")), top / "yes-no", name="yes-no")
     return sorted(top.iterdir())
 
 
@@ -59,7 +57,7 @@ def test_there_is_no_heap(folders):
 
 def test_the_command_writes_a_folder_whose_self_test_passes(compiler, tmp_path):
     done = CliRunner().invoke(
-        app, ["codegen", str(ZOO / "yes-no.zip"), "--out", str(tmp_path / "c"), "--json"]
+        app, ["codegen", str(motefit.find_model("yes-no")), "--out", str(tmp_path / "c"), "--json"]
     )
     assert done.exit_code == 0, done.output
     table = json.loads(done.stdout)
@@ -75,7 +73,7 @@ def test_the_command_writes_a_folder_whose_self_test_passes(compiler, tmp_path):
 
 
 def test_a_wrong_golden_vector_fails_the_self_test(compiler, tmp_path):
-    write_c_source(load_bundle(ZOO / "climate-3.zip"), tmp_path, name="climate-3")
+    write_c_source(load_bundle(motefit.find_model("climate-3")), tmp_path, name="climate-3")
     golden = tmp_path / "climate_3_golden.h"
     text = golden.read_text(encoding="utf-8")
     start = text.index("golden_answers[")
@@ -86,7 +84,7 @@ def test_a_wrong_golden_vector_fails_the_self_test(compiler, tmp_path):
 
 
 def test_equal_models_give_equal_source(tmp_path):
-    bundle = load_bundle(ZOO / "climate-9.zip")
+    bundle = load_bundle(motefit.find_model("climate-9"))
     texts = []
     for folder in (tmp_path / "a", tmp_path / "b"):
         source = write_c_source(bundle, folder, name="climate-9")
@@ -149,11 +147,11 @@ def test_a_machine_without_a_compiler_is_told_so(monkeypatch, tmp_path):
 
 @pytest.mark.proof
 @pytest.mark.data
-@pytest.mark.parametrize("path", sorted(ZOO.glob("*.zip")), ids=lambda path: path.stem)
-def test_the_zoo_in_c_answers_like_python_on_whole_test_sets(path, compiler, real_data, tmp_path):
+@pytest.mark.parametrize("name", motefit.model_names())
+def test_the_zoo_in_c_answers_like_python_on_whole_test_sets(name, compiler, real_data, tmp_path):
     del compiler
-    data = real_data / ("climate" if path.stem.startswith("climate") else "speech")
-    found = motefit.check(path, data=data, c_source=True, out=tmp_path).c_source
+    data = real_data / ("climate" if name.startswith("climate") else "speech")
+    found = motefit.check(name, data=data, c_source=True, out=tmp_path).c_source
     assert found.equal_outputs == found.equal_answers == found.examples
     assert found.feature_error < 1e-3
 

@@ -1,6 +1,6 @@
 """Models in C on emulated Cortex-M processors: golden vectors, instructions, RAM and flash.
 
-``python tools/cortex_m/run.py zoo/*.zip`` writes the C source of each bundle, links it with
+``python tools/cortex_m/run.py yes-no`` writes the C source of each bundle, links it with
 startup.c and measure.c and runs it in qemu-system-arm; ``mlperf`` is the untrained DS-CNN of the
 shape of MLPerf Tiny. Figures are instructions, not cycles or times. Needs the Debian packages
 gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm.
@@ -23,6 +23,7 @@ from motefit.graph.fold import fold
 from motefit.graph.quantize.calibration import calibrate
 from motefit.graph.quantize.quantize import quantize
 from motefit.runtime.bundle import Bundle, load_bundle
+from motefit.runtime.zoo import find_model
 from motefit.spec.card import Card
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalization import Normalization
@@ -128,7 +129,7 @@ def flash_and_ram(program: Path) -> tuple[int, int]:
 def main() -> None:
     """Measure the given models on all cores."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="+", help="bundles, or mlperf")
+    parser.add_argument("models", nargs="+", help="bundles, names of shipped models, or mlperf")
     parser.add_argument("--cores", default=",".join(CORES))
     parser.add_argument("--optimize", default="-O2")
     arguments = parser.parse_args()
@@ -136,7 +137,7 @@ def main() -> None:
     print("| model | core | instructions | per MAC | per frame | arena B | flash B | wrong |")
     print("|---|---|---|---|---|---|---|---|")
     for name in arguments.models:
-        bundle = mlperf() if name == "mlperf" else load_bundle(name)
+        bundle = mlperf() if name == "mlperf" else load_bundle(find_model(name))
         with tempfile.TemporaryDirectory() as folder:
             stem = identifier(Path(name).stem)
             source = write_c_source(bundle, Path(folder), name=stem)

@@ -6,12 +6,22 @@ from typing import Annotated, Literal
 import typer
 
 import motefit
+from motefit.cli.completion import complete_model
 from motefit.cli.json_tables import c_source_json
-from motefit.cli.output import print_json, show
+from motefit.cli.output import examples, print_json, show
+
+EXAMPLES = examples(
+    "motefit codegen yes-no --out yes-no-c && make -C yes-no-c",
+)
 
 
 def codegen_command(
-    model: Annotated[Path, typer.Argument(help="Bundle (.zip), or .tflite with its card.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            autocompletion=complete_model, help="Bundle (.zip), or .tflite with its card."
+        ),
+    ],
     target: Annotated[
         Literal["c99"], typer.Option(help="c99: any processor with a C99 compiler.")
     ] = "c99",
@@ -34,4 +44,4 @@ def codegen_command(
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("codegen")(codegen_command)
+    app.command("codegen", epilog=EXAMPLES)(codegen_command)
