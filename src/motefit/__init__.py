@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # type checkers take it for true; typing itself would be 
 if TYPE_CHECKING:
     from motefit.api.audit import AuditResult, audit
     from motefit.api.bench import bench, bench_on_host
+    from motefit.api.c_source import generate_c
     from motefit.api.checking import check
     from motefit.api.data_sets import fetch, synthesize
     from motefit.api.export import export
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
         study_summary,
     )
     from motefit.certify.check import CheckResult
+    from motefit.codegen.agreement import CAgreement
+    from motefit.codegen.compiled import NoCompilerError
+    from motefit.codegen.project import CSource
     from motefit.data.fetch.datasets import dataset_names
     from motefit.data.synth.climate import ClimateReport
     from motefit.data.synth.spoken_words import SynthReport
@@ -83,6 +87,7 @@ _HOMES = {
         "bench",
         "bench_on_host",
     ),
+    "api.c_source": ("generate_c",),
     "api.checking": ("check",),
     "api.data_sets": (
         "fetch",
@@ -134,6 +139,9 @@ _HOMES = {
         "study_summary",
     ),
     "certify.check": ("CheckResult",),
+    "codegen.agreement": ("CAgreement",),
+    "codegen.compiled": ("NoCompilerError",),
+    "codegen.project": ("CSource",),
     "data.fetch.datasets": ("dataset_names",),
     "data.synth.climate": ("ClimateReport",),
     "data.synth.spoken_words": ("SynthReport",),
@@ -188,6 +196,8 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "AuditResult",
     "Bench",
+    "CAgreement",
+    "CSource",
     "Card",
     "Certificate",
     "CheckResult",
@@ -211,6 +221,7 @@ __all__ = [
     "ModelReport",
     "MotefitError",
     "NoCardError",
+    "NoCompilerError",
     "NoStudyError",
     "NodeResult",
     "NothingTrainedError",
@@ -245,6 +256,7 @@ __all__ = [
     "find_study",
     "fit",
     "forecast",
+    "generate_c",
     "inspect",
     "latency",
     "listen",

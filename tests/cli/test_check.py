@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from motefit.certify.check import check
+from motefit.codegen.compiled import find_compiler
 from motefit.runtime import load_bundle, write_bundle
 from motefit.spec.card import Card
 
@@ -52,6 +53,18 @@ def test_a_check_reads_the_file_once_opens_the_zip_once_and_parses_the_model_onc
         found = check(bundle, climate_run.data, out=tmp_path / "out")
     assert found.differences == ()
     assert (reads.files[bundle], reads.zips, list(reads.models.values())) == (1, 1, [1])
+
+
+def test_the_c_source_is_compared_and_recorded(invoke, bundle, climate_run, tmp_path):
+    if find_compiler() is None:
+        pytest.skip("no C compiler (tools/system_packages.sh installs gcc)")
+    done = invoke("check", bundle, "--data", climate_run.data, "--c", "--out", tmp_path, "--json")
+    assert done.exit_code == 0, done.output
+    table = json.loads(done.stdout)
+    compared = table["c_source"]
+    assert compared["examples"] > 100
+    assert compared["equal_outputs"] == compared["equal_answers"] == compared["examples"]
+    assert table["evidence"]["c_source"] == compared
 
 
 def test_a_check_needs_no_zopfli(bundle, climate_run, tmp_path, monkeypatch):

@@ -10,13 +10,14 @@ from motefit.runtime.zoo import find_model, output_path
 from motefit.spec.recipe import Recipe
 
 
-def check(
+def check(  # noqa: PLR0913 - the options of a command
     model: str | Path,
     *,
     data: str | Path | None = None,
     recipe: str | Path | Recipe | None = None,
     out: str | Path | None = None,
     whole: bool = False,
+    c_source: bool = False,
     progress: Progress = "auto",
 ) -> CheckResult:
     """Measure a model file on the test set of the data, from its bytes alone.
@@ -36,6 +37,8 @@ def check(
         out: folder for certificate and report; None: ``<model>-check`` beside the model, or
             here for a shipped model.
         whole: score all windows of a file, not only its last part; for forecasters.
+        c_source: also generate the model's C source, compile it for this machine, and compare it
+            with LiteRT's builtin kernels and the Python runtime on the same data.
         progress: how progress is shown, see :func:`motefit.fit`.
 
     Returns:
@@ -54,5 +57,6 @@ def check(
             recipe=None if recipe is None else find_recipe(recipe),
             out=output_path(path, "-check") if out is None else Path(out),
             whole=whole,
+            c_source=c_source,
             listener=listener,
         )

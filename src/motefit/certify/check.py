@@ -2,20 +2,22 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from motefit.certify.certify import CertifiedModel, certify_file, notes_of
-from motefit.certify.facts import Evaluation, is_quality, is_timing
+from motefit.certify.facts import Evaluation, is_quality, is_timing, measure_file
 from motefit.certify.provenance import provenance
 from motefit.certify.verdict_table import verdict_content
+from motefit.codegen.agreement import CAgreement, compiled_bundle
 from motefit.report.render import write_report
-from motefit.runtime.bundle import load_bundle, open_model
+from motefit.runtime.bundle import Bundle, load_bundle, open_model
 from motefit.runtime.quiet import silence_litert
 from motefit.search.progress import Listener
 from motefit.spec.card import Card, Provenance
 from motefit.spec.certificate import Certificate
+from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.extras import can_report
 from motefit.spec.files import make_writable, write_atomic
@@ -59,6 +61,7 @@ class CheckResult(Printable):
             errors are not compared.
         report: path of the report; None if the extra ``report`` is not installed.
         scope: which of the data were scored, in words; empty if they are the card's.
+        c_source: comparison of the model's C source with it; None if not requested.
     """
 
     card: Card
@@ -68,11 +71,13 @@ class CheckResult(Printable):
     same_data: bool
     report: Path | None
     scope: str = ""
+    c_source: CAgreement | None = None
 
     @property
     def met(self) -> bool:
-        """Whether the budget is met and the card's figures are confirmed."""
-        return self.certificate.met and not self.differences
+        """Whether the budget is met, the card's figures are confirmed and the C source agrees."""
+        agrees = self.c_source is None or self.c_source.proven
+        return self.certificate.met and not self.differences and agrees
 
     def content(self) -> list[Item]:
         """List facts and verdicts, whether the card is confirmed, and the report's path."""
@@ -82,6 +87,8 @@ class CheckResult(Printable):
 
     def _confirmation(self) -> list[Item]:
         found: list[Item] = [f"scored on {self.scope}"] if self.scope else []
+        if self.c_source is not None:
+            found.append(self.c_source.line)
         if self.differences is None:
             return [*found, "no card to compare with"]
         if not self.same_data:
@@ -97,13 +104,14 @@ class CheckResult(Printable):
         return [*found, *(item.line for item in self.differences)]
 
 
-def check(
+def check(  # noqa: PLR0913 - the options of a command
     model: Path,
     data: Path | None,
     *,
     recipe: Recipe | None = None,
     out: Path | None = None,
     whole: bool = False,
+    c_source: bool = False,
     listener: Listener | None = None,
 ) -> CheckResult:
     """Measure a bundle, or a .tflite file of any origin, on the test set of the data.
@@ -115,6 +123,8 @@ def check(
             card its front end is used too.
         out: folder for certificate and report; default: ``<model>-check`` beside the model.
         whole: score all the data, not only their test set.
+        c_source: also generate the model's C source, compile it for this machine and compare it on
+            the same data; the card's evidence records it.
         listener: receives progress.
 
     Raises:
@@ -139,10 +149,18 @@ def check(
     listener.measuring("the file on the test set")
     made = card.provenance if card is not None else Provenance()
     data_sha256 = task.data_key(dataset)
+    evaluation = Evaluation(task=task, recipe=recipe, io=io, dataset=dataset)
+    facts = measure_file(evaluation, content, "test")
+    compared = None
+    if c_source:
+        listener.measuring("its C source on the test set")
+        compared = compare_c(evaluation, content, model.stem)
+        facts = replace(facts, evidence={**facts.evidence, "c_source": encode(compared)})
     shipped = certify_file(
-        Evaluation(task=task, recipe=recipe, io=io, dataset=dataset),
+        evaluation,
         content,
         provenance=provenance(seed=made.seed, data_sha256=data_sha256),
+        facts=facts,
     )
     same_data = made.data_sha256 == data_sha256
     return CheckResult(
@@ -155,7 +173,22 @@ def check(
         same_data=same_data,
         report=_write(folder, shipped),
         scope="" if same_data else task.scope(recipe, dataset),
+        c_source=compared,
     )
+
+
+def compare_c(evaluation: Evaluation, file: ModelFile, name: str) -> CAgreement:
+    """Generate and compile the C source of a model, and compare it on the test set.
+
+    Raises:
+        ModelFileError: for a form or an operation without C source.
+        NoCompilerError: without a C compiler.
+    """
+    task, io = evaluation.task, evaluation.io
+    card = Card(task=task.name, io=io, model_sha256=file.sha256)
+    bundle = Bundle(file=file, card=card, bundle_bytes=0)
+    with compiled_bundle(bundle, name) as compiled:
+        return task.compare_c(compiled, bundle, evaluation.dataset, "test")
 
 
 def _write(folder: Path, shipped: CertifiedModel) -> Path | None:

@@ -18,7 +18,7 @@ PANELS = {
     "Use a model": ("zoo", "kws", "listen", "forecast"),
     "Make a model": ("recipes", "data", "fit", "study", "dashboard"),
     "Measure a model": ("check", "inspect", "latency", "bench"),
-    "Convert a model": ("export", "shrink"),
+    "Convert a model": ("export", "shrink", "codegen"),
     "Run a node": ("monitor", "readings"),
 }
 """Groups of commands in the help, in the order they are needed; all others follow by name."""

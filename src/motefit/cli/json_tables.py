@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         Card,
         Certificate,
         CheckResult,
+        CSource,
         FitResult,
         InGraphExport,
         Release,
@@ -35,6 +36,7 @@ def check_json(result: "CheckResult") -> dict[str, Any]:
         "differences": None if result.differences is None else encode(result.differences),
         "same_data": result.same_data,
         "scope": result.scope,
+        **({} if result.c_source is None else {"c_source": encode(result.c_source)}),
         "report": None if result.report is None else str(result.report),
     }
 
@@ -53,6 +55,18 @@ def form_json(done: "InGraphExport | StreamingExport") -> dict[str, Any]:
         "plain_tflite_bytes": done.plain_bytes,
         "latency": encode(done.latency),
         **({} if step_ms is None else {"step_ms": step_ms}),
+    }
+
+
+def c_source_json(source: "CSource") -> dict[str, Any]:
+    """Return generated C source as a table: its folder, memory and files."""
+    return {
+        "name": source.name,
+        "folder": str(source.folder),
+        "arena_bytes": source.arena_bytes,
+        "arena_optimal": source.arena_optimal,
+        "table_bytes": source.table_bytes,
+        "files": list(source.files),
     }
 
 

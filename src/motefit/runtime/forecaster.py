@@ -184,6 +184,11 @@ class Forecaster:
         windows = np.asarray(windows)
         return self._quantiles(self.inputs(windows, times), windows)
 
+    @property
+    def answer_scale(self) -> Float64Array:
+        """Standard deviations of the answers: (output_steps, targets, 1)."""
+        return self._codec.answer_statistics[1][..., np.newaxis]
+
     def answer(self, quantiles: Float64Array) -> Float64Array:
         """Pick the answer of :meth:`quantiles_batch`: (n, output_steps, targets), the medians."""
         return self._codec.answer(quantiles)

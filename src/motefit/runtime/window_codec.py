@@ -58,6 +58,11 @@ class WindowCodec:
         mean, std = np.array(io.normalization.mean), np.array(io.normalization.std)
         return np.tile(mean[columns], io.output_steps), np.tile(std[columns], io.output_steps)
 
+    @property
+    def answer_statistics(self) -> tuple[Float64Array, Float64Array]:
+        """Mean and standard deviation of the answers, each (output_steps, targets)."""
+        return self._mean, self._std
+
     def encode(self, windows: np.ndarray, times: Times | None = None) -> Float32Array:
         """Encode windows as the model reads them.
 

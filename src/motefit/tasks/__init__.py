@@ -16,9 +16,12 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
+from motefit.codegen.agreement import CAgreement
+from motefit.codegen.compiled import CompiledModel
 from motefit.data.speech import BrokenFile
 from motefit.graph.families import Problem
 from motefit.measure.latency.paired import BenchmarkCase
+from motefit.runtime.bundle import Bundle
 from motefit.spec.codec import dumps_json
 from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
@@ -199,6 +202,12 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
     @abstractmethod
     def audit(self, dataset: Dataset) -> Mapping[str, object]:
         """Collect facts that qualify a result: counts, shared speakers, duplicates."""
+
+    @abstractmethod
+    def compare_c(
+        self, compiled: CompiledModel, bundle: Bundle, dataset: Dataset, part: Part
+    ) -> CAgreement:
+        """Compare a model's C source with the Python runtime on one subset of the data."""
 
     @abstractmethod
     def benchmark_case(

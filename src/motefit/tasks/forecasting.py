@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
+from motefit.codegen.agreement import CAgreement, compare_series
+from motefit.codegen.compiled import CompiledModel
 from motefit.data.quality import SeriesAudit, audit_series
 from motefit.data.series import SeriesDataset, load_series
 from motefit.data.synth.climate import synthesize_climate
@@ -17,6 +19,7 @@ from motefit.graph.families import Problem, reads_sequence
 from motefit.measure.baselines import forecast_baselines, persistence
 from motefit.measure.forecast_errors import ForecastErrors, measure_errors, score_forecast
 from motefit.measure.latency.paired import BenchmarkCase
+from motefit.runtime.bundle import Bundle
 from motefit.runtime.forecaster import Forecaster
 from motefit.runtime.interpreter import Interpreter
 from motefit.spec.codec import encode
@@ -155,6 +158,13 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         facts = encode(audit)
         del facts["oddities"], facts["reading"]  # the notes say what matters
         return {**facts, "notes": _notes(audit)}
+
+    def compare_c(
+        self, compiled: CompiledModel, bundle: Bundle, dataset: SeriesDataset, part: Part
+    ) -> CAgreement:
+        """Compare on the windows of one set."""
+        windows = dataset.parts[part]
+        return compare_series(compiled, bundle, windows.inputs, windows.times)
 
     def benchmark_case(
         self, model: bytes, io: SeriesIO, *, threads: int = 1, xnnpack: bool = True

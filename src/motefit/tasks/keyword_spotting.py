@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
+from motefit.codegen.agreement import CAgreement, compare_speech
+from motefit.codegen.compiled import CompiledModel
 from motefit.data.own_recordings import add_recordings, split_of_recordings, synthetic_only
 from motefit.data.quality import SpeechAudit, audit_speech
 from motefit.data.rejects.synthetic_rejects import spoken_words
@@ -19,6 +21,7 @@ from motefit.measure.baselines import majority_class
 from motefit.measure.hard_negatives import find_hard_negatives
 from motefit.measure.latency.paired import BenchmarkCase
 from motefit.measure.rejections import measure_rejections
+from motefit.runtime.bundle import Bundle
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.spec.codec import dumps_json, encode
 from motefit.spec.errors import RecipeError
@@ -267,6 +270,12 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
                 '[train] balance = "sampling" trains on as many clips of each'
             )
         return notes
+
+    def compare_c(
+        self, compiled: CompiledModel, bundle: Bundle, dataset: SpeechDataset, part: Part
+    ) -> CAgreement:
+        """Compare on the clips of one subset."""
+        return compare_speech(compiled, bundle, dataset.parts[part].pcm)
 
     def benchmark_case(
         self, model: bytes, io: SpeechIO, *, threads: int = 1, xnnpack: bool = True

@@ -43,14 +43,23 @@ def check_command(
         bool,
         typer.Option("--all", help="Score a forecaster on the whole file, not on its last part."),
     ] = False,
+    c_source: Annotated[
+        bool,
+        typer.Option(
+            "--c",
+            help="Also generate its C source, compile it here, and compare it on the same data.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a model file on the test set of the data, from its bytes alone.
 
-    Exit code 0: the budget is met and the card's figures are confirmed; 1: they are not, or the
-    machine is too busy to measure a latency; 2: a mistake to fix.
+    Exit code 0: the budget is met, the card's figures are confirmed and the C source agrees; 1:
+    not, or the machine is too busy to measure a latency; 2: a mistake to fix.
     """
-    result = motefit.check(model, data=data, recipe=recipe or None, out=out_dir, whole=whole)
+    result = motefit.check(
+        model, data=data, recipe=recipe or None, out=out_dir, whole=whole, c_source=c_source
+    )
     if as_json:
         print_json(check_json(result))
     else:

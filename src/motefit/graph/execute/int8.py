@@ -55,11 +55,10 @@ def run_lstm(
     scale = graph.quantization[f"{op.output}{CELL}"].scale[0]
     power = int(np.log2(scale))
     x = tensors[op.inputs[0]].astype(np.int64) - source.zero_point
-    to_gate = _gate_multiplier(graph.quantization[op.inputs[1]], source)
-    back_to_gate = _gate_multiplier(graph.quantization[op.inputs[2]], out)
+    to_gate = gate_multiplier(graph.quantization[op.inputs[1]], source)
+    back_to_gate = gate_multiplier(graph.quantization[op.inputs[2]], out)
     inner_parameters = graph.quantization[f"{op.output}{HIDDEN}"]
-    hidden_scale = np.float64(inner_parameters.scale[0])
-    to_hidden = fixed_point.multiplier(float(np.float32(2.0**-15 / hidden_scale * 2.0**-15)))
+    to_hidden = hidden_multiplier(inner_parameters)
     tanh_gate, tanh_cell, logistic = tanh_table(3), tanh_table(15 + power), logistic_table()
 
     cell = np.zeros((len(x), weight.shape[1]), np.int64)
@@ -81,10 +80,16 @@ def run_lstm(
     return np.stack(outputs, axis=1).astype(np.int8), np.stack(cells, axis=1).astype(np.int16)
 
 
-def _gate_multiplier(weight: Quantization, source: Quantization) -> Multiplier:
+def gate_multiplier(weight: Quantization, source: Quantization) -> Multiplier:
     """Compute multipliers from weight x source scale to a gate's scale; (4, 1), in float32."""
     real = weight.scale * source.scale[0] / GATE_SCALE
     return fixed_point.multiplier(real.reshape(4, 1))
+
+
+def hidden_multiplier(inner: Quantization) -> Multiplier:
+    """Compute the multiplier from a product of two int16 fractions to the hidden state's scale."""
+    scale = np.float64(inner.scale[0])
+    return fixed_point.multiplier(float(np.float32(2.0**-15 / scale * 2.0**-15)))
 
 
 def _product(
@@ -203,7 +208,7 @@ def _parameters(graph: Graph, name: str) -> Quantization:
     return graph.quantization[name]
 
 
-def _limits(quantization: Quantization, kind: ActivationKind) -> tuple[int, int]:
+def limits(quantization: Quantization, kind: ActivationKind) -> tuple[int, int]:
     """Return the least and greatest int8 that a fused rectifier passes."""
     low, high = fixed_point.INT8
     scale, zero = quantization.scale[0], quantization.zero_point
@@ -230,24 +235,29 @@ def _finish(
     accumulator = np.rint(sums).astype(np.int64)
     if len(op.inputs) == 3:
         accumulator += graph.constants[op.inputs[2]]
-    source, weight = (_parameters(graph, name).scale for name in op.inputs[:2])
-    out = _parameters(graph, op.output)
-    if isinstance(op, Dense) and len(weight) == 1:  # this kernel multiplies scales in float32
-        real = (source * weight).astype(np.float64) / np.float64(out.scale[0])
-    else:
-        real = source.astype(np.float64) * weight.astype(np.float64) / np.float64(out.scale[0])
-    by = fixed_point.multiplier(real)
+    by = output_multiplier(op, graph)
     accumulator = fixed_point.wrap32(accumulator)
     scaled = (
         fixed_point.multiply_once(accumulator, by)
         if once
         else fixed_point.multiply(accumulator, by, away=away)
     )
-    return _clamp(scaled, out, op.activation)
+    return _clamp(scaled, _parameters(graph, op.output), op.activation)
+
+
+def output_multiplier(op: Conv2D | DepthwiseConv2D | Dense, graph: Graph) -> Multiplier:
+    """Compute the multipliers (channels,) or (1,) from sums of products to the output's scale."""
+    source, weight = (_parameters(graph, name).scale for name in op.inputs[:2])
+    out = _parameters(graph, op.output)
+    if isinstance(op, Dense) and len(weight) == 1:  # this kernel multiplies scales in float32
+        real = (source * weight).astype(np.float64) / np.float64(out.scale[0])
+    else:
+        real = source.astype(np.float64) * weight.astype(np.float64) / np.float64(out.scale[0])
+    return fixed_point.multiplier(real)
 
 
 def _clamp(values: np.ndarray, out: Quantization, kind: ActivationKind = "none") -> np.ndarray:
-    return np.asarray(np.clip(values + out.zero_point, *_limits(out, kind)), np.int8)
+    return np.asarray(np.clip(values + out.zero_point, *limits(out, kind)), np.int8)
 
 
 def _products(op: Conv2D | Dense, graph: Graph, tensors: Tensors) -> np.ndarray:
@@ -336,7 +346,14 @@ def _multiply(op: Multiply, graph: Graph, tensors: Tensors) -> np.ndarray:
 
 
 def _add_blocks(a: Shape, b: Shape) -> tuple[np.ndarray, bool]:
-    """Find where an addition runs vector code, and whether one operand is a scalar.
+    """Find where an addition runs vector code, and whether one operand is a scalar."""
+    shape = tuple(max(m, n) for m, n in zip(a, b, strict=True))
+    length, block, scalar_side = addition_run(a, b)
+    return _full_blocks(shape, length, block), scalar_side
+
+
+def addition_run(a: Shape, b: Shape) -> tuple[int, int, bool]:
+    """Find how an addition proceeds: numbers in a run and in a block, whether one side is a scalar.
 
     The kernel walks runs of trailing dimensions in which both shapes agree, 16 numbers at a time;
     if that run is one number, it adds a scalar to the preceding run, 8 at a time.
@@ -352,7 +369,7 @@ def _add_blocks(a: Shape, b: Shape) -> tuple[np.ndarray, bool]:
         while axis > 0 and narrow[axis - 1] == 1:
             axis -= 1
             length *= shape[axis]
-    return _full_blocks(shape, length, 8 if scalar_side else 16), scalar_side
+    return length, 8 if scalar_side else 16, scalar_side
 
 
 def _full_blocks(shape: Shape, run: int, block: int) -> np.ndarray:

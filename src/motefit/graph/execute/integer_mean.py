@@ -43,14 +43,24 @@ def integer_mean(
         out: of the output.
         image: whether the kernel that keeps height and width runs.
     """
+    by, before, after = mean_terms(count, source, out, image=image)
+    return np.asarray(fixed_point.multiply(total + before, by, away=True) + after)
+
+
+def mean_terms(
+    count: int, source: Quantization, out: Quantization, *, image: bool
+) -> tuple[fixed_point.Multiplier, int, int]:
+    """Compute how a sum becomes a mean: the factor, and what is added before and after it.
+
+    Arguments as in :func:`integer_mean`.
+    """
     if image:  # this kernel divides in single precision
         by = fixed_point.multiplier(float(source.scale[0] / (np.float32(count) * out.scale[0])))
         offset = np.float32(source.zero_point) * source.scale[0] / out.scale[0]
         bias = out.zero_point - int(np.trunc(offset + np.copysign(np.float32(0.5), offset)))
-        return np.asarray(fixed_point.multiply(total, by, away=True) + bias)
+        return by, 0, bias
     by = fixed_point.multiplier(float(source.scale[0]) / float(out.scale[0]))
     shift = min(count.bit_length() - 1, 32, 31 + int(by.exponent))
     mantissa = (by.mantissa << shift) // count
     by = fixed_point.Multiplier(mantissa=mantissa, exponent=by.exponent - shift)
-    centered = total - source.zero_point * count
-    return np.asarray(fixed_point.multiply(centered, by, away=True) + out.zero_point)
+    return by, -source.zero_point * count, out.zero_point

@@ -1,0 +1,79 @@
+/* Fixed-point arithmetic of TensorFlow Lite's builtin kernels: int32 times a real multiplier.
+ *
+ * A multiplier is mantissa * 2^(exponent - 31), with the mantissa in [2^30, 2^31). The result is
+ * rounded twice; halves of the second rounding go up, or away from zero, as the kernel in question
+ * does. Right shifts of negative numbers are arithmetic in every compiler this is meant for.
+ */
+#ifndef MOTEFIT_FIXED_H
+#define MOTEFIT_FIXED_H
+
+#include <stdint.h>
+
+typedef struct {
+    int32_t mantissa;
+    int32_t exponent; /* positive: shifts left before the product; negative: right after it */
+} mf_multiplier;
+
+static inline int32_t mf_min(int32_t a, int32_t b) { return a < b ? a : b; }
+
+static inline int32_t mf_max(int32_t a, int32_t b) { return a > b ? a : b; }
+
+static inline int32_t mf_clamp(int32_t x, int32_t low, int32_t high)
+{
+    return mf_min(mf_max(x, low), high);
+}
+
+/* Wraps around, as the kernels do. */
+static inline int32_t mf_shift_left(int32_t x, int32_t bits)
+{
+    return (int32_t)((uint32_t)x << bits);
+}
+
+/* x * mantissa / 2^31 to nearest, halves up. */
+static inline int32_t mf_high_multiply(int32_t x, int32_t mantissa)
+{
+    return (int32_t)(((int64_t)x * mantissa + ((int64_t)1 << 30)) >> 31);
+}
+
+/* x / 2^bits to nearest, halves up; bits 0 to 31. */
+static inline int32_t mf_halves_up(int32_t x, int32_t bits)
+{
+    return bits == 0 ? x : ((x >> (bits - 1)) + 1) >> 1;
+}
+
+/* x / 2^bits to nearest, halves away from zero; bits 0 to 31. */
+static inline int32_t mf_halves_away(int32_t x, int32_t bits)
+{
+    return bits == 0 ? x : (((x - (x < 0)) >> (bits - 1)) + 1) >> 1;
+}
+
+/* The same for sums, whose size is below 2^30. */
+static inline int32_t mf_high_multiply_sum(int32_t sum, int32_t mantissa)
+{
+#if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP && defined(__ARM_ARCH_PROFILE) && \
+    __ARM_ARCH_PROFILE == 'M'
+    int32_t high;
+    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(sum * 2), "r"(mantissa));
+    return high;
+#else
+    return mf_high_multiply(sum, mantissa);
+#endif
+}
+
+static inline int32_t mf_multiply_up(int32_t x, mf_multiplier by)
+{
+    if (by.exponent > 0) {
+        return mf_high_multiply(mf_shift_left(x, by.exponent), by.mantissa);
+    }
+    return mf_halves_up(mf_high_multiply(x, by.mantissa), -by.exponent);
+}
+
+static inline int32_t mf_multiply_away(int32_t x, mf_multiplier by)
+{
+    if (by.exponent > 0) {
+        return mf_high_multiply(mf_shift_left(x, by.exponent), by.mantissa);
+    }
+    return mf_halves_away(mf_high_multiply(x, by.mantissa), -by.exponent);
+}
+
+#endif

@@ -1,0 +1,170 @@
+"""Placement of activations in one static block of memory, by exact search.
+
+Two buffers that are needed at the same time must not overlap. The least block is at least the
+largest sum of buffers alive at once (:func:`motefit.graph.memory.peak_bytes`); a plan of that size
+is optimal, and so is the best plan of a search that was not cut short.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from motefit.graph.memory import peak_bytes
+
+ALIGNMENT_BYTES = 8
+"""Of every buffer: floats and words of the kernels need no more."""
+LIMIT = 200_000
+"""Placements that a search tries before it returns the best plan found so far."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buffer:
+    """Memory that is needed for some steps.
+
+    Attributes:
+        name: of the buffer.
+        size: bytes.
+        first: first step that needs it.
+        last: last step that needs it.
+    """
+
+    name: str
+    size: int
+    first: int
+    last: int
+
+    @property
+    def room(self) -> int:
+        """Bytes including what aligns the next buffer."""
+        return -(-self.size // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+
+    def meets(self, other: "Buffer") -> bool:
+        """Return whether both are needed in some step."""
+        return self.first <= other.last and other.first <= self.last
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryPlan:
+    """Offsets of buffers in one block.
+
+    Attributes:
+        offsets: bytes from the start of the block, by name.
+        size: of the block, in bytes.
+        bound: bytes alive at once, below which no plan exists.
+        optimal: whether no smaller plan exists, as proven by the bound or by the whole search.
+    """
+
+    offsets: Mapping[str, int]
+    size: int
+    bound: int
+    optimal: bool
+
+
+def plan_memory(buffers: Sequence[Buffer], *, limit: int = LIMIT) -> MemoryPlan:
+    """Find the smallest block for some buffers.
+
+    Any plan can be pushed down until each buffer lies at 0 or on another one, and is then the
+    result of placing the buffers by rising offset, each on top of those it meets. The search tries
+    these orders, and leaves an order once its block is not smaller than the best one known.
+
+    >>> chain = [Buffer(name=n, size=8, first=i, last=i + 1) for i, n in enumerate("abc")]
+    >>> plan = plan_memory(chain)
+    >>> plan.size, plan.optimal, dict(plan.offsets)
+    (16, True, {'a': 0, 'b': 8, 'c': 0})
+
+    Args:
+        buffers: with distinct names.
+        limit: placements to try; if they do not suffice, the plan is not called optimal.
+    """
+    bound = _bound(buffers)
+    best = _greedy(buffers)
+    size = _size(buffers, best)
+    finished = True
+    if size > bound:
+        for offsets in _search(buffers, size, limit):
+            if offsets is None:
+                finished = False
+                break
+            best, size = offsets, _size(buffers, offsets)
+            if size == bound:
+                break
+    named = {buffer.name: best[i] for i, buffer in enumerate(buffers)}
+    return MemoryPlan(offsets=named, size=size, bound=bound, optimal=finished or size == bound)
+
+
+def _bound(buffers: Sequence[Buffer]) -> int:
+    if not buffers:
+        return 0
+    alive = range(max(buffer.last for buffer in buffers) + 1)
+    steps = [([b.name for b in buffers if b.first <= step <= b.last], ()) for step in alive]
+    sizes = {buffer.name: buffer.room for buffer in buffers}
+    starts = [b.name for b in buffers if b.first == 0]
+    return peak_bytes([((), read) for read, _ in steps], sizes, first=starts, last=())
+
+
+def _size(buffers: Sequence[Buffer], offsets: Mapping[int, int]) -> int:
+    return max((offsets[i] + buffer.room for i, buffer in enumerate(buffers)), default=0)
+
+
+def _lowest(buffer: Buffer, placed: Sequence[tuple[int, int, Buffer]]) -> int:
+    """Return the lowest offset at which a buffer fits between those placed before."""
+    offset = 0
+    for start, end, other in sorted(placed, key=lambda item: item[:2]):
+        if buffer.meets(other) and start < offset + buffer.room and offset < end:
+            offset = end
+    return offset
+
+
+def _greedy(buffers: Sequence[Buffer]) -> Mapping[int, int]:
+    """Place buffers by falling size, by time, and by lifetime; return the best of the three."""
+    found: list[dict[int, int]] = []
+    for key in (_by_size, _by_start, _by_lifetime):
+        placed: list[tuple[int, int, Buffer]] = []
+        offsets = {}
+        for i in sorted(range(len(buffers)), key=lambda i: key(buffers[i])):
+            offsets[i] = _lowest(buffers[i], placed)
+            placed.append((offsets[i], offsets[i] + buffers[i].room, buffers[i]))
+        found.append(offsets)
+    return min(found, key=lambda offsets: _size(buffers, offsets))
+
+
+def _by_size(buffer: Buffer) -> tuple[int, int]:
+    return -buffer.room, buffer.first
+
+
+def _by_start(buffer: Buffer) -> tuple[int, int]:
+    return buffer.first, -buffer.room
+
+
+def _by_lifetime(buffer: Buffer) -> tuple[int, int]:
+    return buffer.first - buffer.last, -buffer.room
+
+
+def _search(buffers: Sequence[Buffer], best: int, limit: int) -> Iterator[Mapping[int, int] | None]:
+    """Yield ever smaller plans; None where the limit ends the search."""
+    count = len(buffers)
+    tried = 0
+    stack: list[tuple[tuple[int, ...], tuple[int, ...]]] = [((), ())]
+    while stack:
+        order, tops = stack.pop()
+        if len(order) == count:
+            offsets = dict(zip(order, tops, strict=True))
+            size = _size(buffers, offsets)
+            if size < best:
+                best = size
+                yield offsets
+            continue
+        tried += 1
+        if tried > limit:
+            yield None
+            return
+        for i in range(count):
+            if i in order:
+                continue
+            offset = max(
+                (top + buffers[k].room for k, top in zip(order, tops, strict=True)
+                 if buffers[k].meets(buffers[i])),
+                default=0,
+            )  # fmt: skip
+            rises = not tops or (offset, i) > (tops[-1], order[-1])
+            if rises and offset + buffers[i].room < best:
+                stack.append(((*order, i), (*tops, offset)))

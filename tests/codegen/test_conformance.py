@@ -1,0 +1,105 @@
+"""C computes what the integer executor and LiteRT's builtin kernels compute, bit for bit."""
+
+import numpy as np
+from c_bundles import bundle_of, speech_io
+from family_cases import make, run_litert
+
+from motefit.graph.builder import Builder
+from motefit.graph.execute import int8
+from motefit.graph.families import Problem, build, families
+from motefit.graph.fold import fold
+from motefit.graph.quantize.calibration import calibrate
+from motefit.graph.quantize.quantize import quantize
+from motefit.signal.features import features_of
+from motefit.spec.frontend import FrontEnd
+from motefit.tflite.write.write import write
+
+FAMILIES = sorted(families())
+OTHERS = [
+    ("mlp", "int8-tensor"),
+    ("dscnn", "int8-tensor"),
+    ("lstm", "int8-tensor"),
+    ("cnn", "int4"),
+]
+FRONTENDS = {
+    "mfcc": FrontEnd(),
+    "odd": FrontEnd(rate_hz=4000, frame_length=63, frame_step=50, mel_bins=8, upper_hz=2000.0,
+                    coefficients=0),
+    "prime": FrontEnd(rate_hz=4000, frame_length=2 * 3 * 7 * 11, frame_step=100, mel_bins=12,
+                      upper_hz=1900.0, coefficients=12),
+    "magnitudes": FrontEnd(kind="spectrogram", rate_hz=8000, frame_length=256, frame_step=200,
+                           mel_bins=0, lower_hz=0.0, upper_hz=4000.0, coefficients=0),
+}  # fmt: skip
+
+
+def quantized(graph, rng):
+    graph = fold(graph)
+    examples = rng.normal(0, 1, (8, *graph.input_shape)).astype(np.float32)
+    return quantize(graph, calibrate(graph, examples), io="int8")
+
+
+def odd_layers(kernel, stride, dilation, padding, channels, rng):
+    """Return a network with a convolution and a depthwise one of this form, and a pool."""
+    built = Builder((9, 7, channels), rng=rng)
+    built.conv(channels + 2, kernel, stride=stride, dilation=dilation, padding=padding)
+    built.relu()
+    built.depthwise(kernel, stride=stride, padding=padding if padding == "causal" else "same")
+    height, width, _ = built.shape
+    built.average_pool((min(height, 2), min(width, 2)), stride=(2, 1))
+    return quantized(built.classify(4), rng)
+
+
+def examples_of(graph, rng, count=20):
+    shape = (count, *graph.input_shape)
+    if "input" in graph.quantization:
+        return rng.integers(-128, 128, shape).astype(np.int8)
+    return rng.normal(0, 1.5, shape).astype(np.float32)
+
+
+def test_int8_networks_are_equal_to_litert_in_every_bit(compiled, subtests):
+    rng = np.random.default_rng(3)
+    forms = [(name, form) for name in FAMILIES for form in ("int8", "int8-float-edges")]
+    graphs = {f"{name} {form}": make(name, form).graph for name, form in (*forms, *OTHERS)}
+    shapes = [((3, 3), (1, 1), (1, 1), "same", 3), ((2, 4), (2, 3), (1, 1), "same", 1),
+              ((3, 2), (1, 1), (2, 3), "same", 5), ((3, 3), (2, 1), (1, 1), "valid", 8),
+              ((4, 7), (1, 1), (1, 1), "valid", 2), ((1, 1), (2, 2), (1, 1), "valid", 9),
+              ((3, 1), (1, 1), (2, 1), "causal", 4)]  # fmt: skip
+    graphs |= {f"layers {i}": odd_layers(*shape, rng) for i, shape in enumerate(shapes)}
+    models = compiled({name: bundle_of(graph) for name, graph in graphs.items()})
+    for name, graph in graphs.items():
+        with subtests.test(name):
+            examples = examples_of(graph, rng)
+            found = models[name].infer(examples)
+            np.testing.assert_array_equal(found, int8.run(graph, examples))
+            litert = run_litert(write(graph), examples, xnnpack=False)
+            np.testing.assert_array_equal(found, litert.reshape(found.shape))
+            assert len(np.unique(found)) > 3
+
+
+def spotter(frontend, rng):
+    """Return a bundle with a small network that reads a front end's features."""
+    problem = Problem(input_shape=frontend.shape, outputs=3)
+    graph = build("dscnn", {"width": 4, "blocks": 1}, problem=problem, rng=rng)
+    return bundle_of(quantized(graph, rng), speech_io(frontend, labels=3))
+
+
+def test_the_front_end_equals_numpys(compiled, subtests):
+    """Of quiet bands beside loud ones, numpy's own float32 is off by a few 1e-4."""
+    rng = np.random.default_rng(4)
+    models = compiled({name: spotter(frontend, rng) for name, frontend in FRONTENDS.items()})
+    for name, frontend in FRONTENDS.items():
+        with subtests.test(name):
+            size = frontend.clip_samples
+            loud = rng.normal(0, 1, (6, 1)) * rng.normal(0, 5000, (6, size))
+            pcm = np.clip(loud, -32768, 32767).astype(np.int16)
+            pcm[0], pcm[1, size // 3 :] = 0, 0
+            io = speech_io(frontend, labels=3)
+            plain = features_of(frontend).batch(pcm)
+            expected = (plain - np.float32(io.normalization.mean)) / np.float32(
+                io.normalization.std
+            )
+            found = models[name].features(pcm, frontend.shape)
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+            short = models[name].features(pcm[:, : size // 3], frontend.shape)
+            pcm[:, size // 3 :] = 0
+            np.testing.assert_array_equal(short, models[name].features(pcm, frontend.shape))

@@ -1,0 +1,59 @@
+"""Cards for networks of any origin, so that they can be written as C."""
+
+import math
+from typing import Any
+
+from family_cases import SPEECH
+
+from motefit.graph.graph import Graph
+from motefit.runtime.bundle import Bundle
+from motefit.spec.card import Card
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.series_spec import NAME as SERIES_TASK
+from motefit.spec.tasks.series_spec import SeriesIO
+from motefit.spec.tasks.speech_spec import NAME as SPEECH_TASK
+from motefit.spec.tasks.speech_spec import SpeechIO
+from motefit.tflite.model import ModelFile
+from motefit.tflite.write.write import write
+
+SHORT = FrontEnd(
+    rate_hz=1600, seconds=0.52, frame_length=64, frame_step=32,
+    mel_bins=10, lower_hz=20.0, upper_hz=800.0, coefficients=0,
+)  # fmt: skip
+"""As many frames and features as the small networks of speech take."""
+
+
+def speech_io(frontend: FrontEnd = SHORT, labels: int = 4, **more: Any) -> SpeechIO:
+    """Make the section of a spotter."""
+    normalization = Normalization(
+        mean=tuple(0.1 * i - 2 for i in range(frontend.features)),
+        std=tuple(1.5 + 0.1 * i for i in range(frontend.features)),
+    )
+    names = tuple(f"word {i}" for i in range(labels))
+    return SpeechIO(labels=names, frontend=frontend, normalization=normalization, **more)
+
+
+def series_io(inputs: int, outputs: int) -> SeriesIO:
+    """Make the section of a forecaster of one column."""
+    return SeriesIO(
+        inputs=("T",),
+        targets=("T",),
+        input_steps=inputs,
+        output_steps=outputs,
+        step_minutes=10.0,
+        normalization=Normalization(mean=(12.0,), std=(7.0,)),
+        limits={"T": (-10.0, 30.0)},
+    )
+
+
+def bundle_of(graph: Graph, io: SpeechIO | SeriesIO | None = None) -> Bundle:
+    """Pack a network; by default as a spotter if it reads as many features, else a forecaster."""
+    if io is None:
+        inputs, outputs = math.prod(graph.input_shape), math.prod(graph.output_shape)
+        spots = inputs == math.prod(SPEECH.input_shape)
+        io = speech_io(labels=outputs) if spots else series_io(inputs, outputs)
+    file = ModelFile(data=write(graph))
+    task = SPEECH_TASK if isinstance(io, SpeechIO) else SERIES_TASK
+    card = Card(task=task, io=io, model_sha256=file.sha256)
+    return Bundle(file=file, card=card, bundle_bytes=len(file.data))
