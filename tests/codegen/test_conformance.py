@@ -6,7 +6,7 @@ from family_cases import make, run_litert
 
 from motefit.graph.builder import Builder
 from motefit.graph.execute import int8
-from motefit.graph.families import Problem, build, families
+from motefit.graph.families import FAMILIES, Problem, build
 from motefit.graph.fold import fold
 from motefit.graph.quantize.calibration import calibrate
 from motefit.graph.quantize.quantize import quantize
@@ -14,7 +14,7 @@ from motefit.signal.features import features_of
 from motefit.spec.frontend import FrontEnd
 from motefit.tflite.write.write import write
 
-FAMILIES = sorted(families())
+NAMES = sorted(FAMILIES.all())
 OTHERS = [
     ("mlp", "int8-tensor"),
     ("dscnn", "int8-tensor"),
@@ -58,7 +58,7 @@ def examples_of(graph, rng, count=20):
 
 def test_int8_networks_are_equal_to_litert_in_every_bit(compiled, subtests):
     rng = np.random.default_rng(3)
-    forms = [(name, form) for name in FAMILIES for form in ("int8", "int8-float-edges")]
+    forms = [(name, form) for name in NAMES for form in ("int8", "int8-float-edges")]
     graphs = {f"{name} {form}": make(name, form).graph for name, form in (*forms, *OTHERS)}
     shapes = [((3, 3), (1, 1), (1, 1), "same", 3), ((2, 4), (2, 3), (1, 1), "same", 1),
               ((3, 2), (1, 1), (2, 3), "same", 5), ((3, 3), (2, 1), (1, 1), "valid", 8),
