@@ -36,6 +36,8 @@ FENCE = re.compile(
 )
 COMMAND = re.compile(r"^\$ (?P<typed>(?:.*\\\n)*.*)\n(?P<shown>(?:(?!\$ ).*\n)*)", re.MULTILINE)
 MEASURED = re.compile(r"\d+(?:\.\d+)?(?=(?: \+/- [\d.]+)? ?m?s\b)")
+SLOW = re.compile(r"data: \d+ of \d+(, about .* left)?$")
+"""What a program says of data that take longer than usual, as on a busy machine."""
 EXIT = re.compile(r"^\[\d+\]\n\Z", re.MULTILINE)
 LIMIT_S = 300.0
 """A command that takes longer is killed."""
@@ -148,7 +150,7 @@ def _run(typed: str, shown: str, folder: Path, environment: dict[str, str]) -> s
                 break
     printed += process.communicate()[0]
     limit.cancel()
-    lines = [line.rstrip() for line in printed.splitlines()]
+    lines = [line.rstrip() for line in printed.splitlines() if not SLOW.match(line)]
     if process.returncode:
         killed = 128 - process.returncode  # as a shell says it
         lines.append(f"[{process.returncode if process.returncode > 0 else killed}]")

@@ -153,3 +153,18 @@ def test_the_live_table_shows_counts_bounds_and_trainings(monkeypatch, tmp_path)
     assert "rejected by size.tflite_bytes 2, macs 1" in printed
     assert "validation 75.0 %" in printed
     assert "1 diverged" in printed
+
+
+def test_a_log_says_how_long_the_data_take(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress_display.time, "perf_counter", lambda: now[0])
+    listener, text = shown(monkeypatch, "plain")
+    with listener:
+        for second in range(31):
+            now[0] = float(second)
+            listener.loading(second, 30)
+    assert text.getvalue().splitlines() == [
+        "data: 3 of 30, about 27 s left",
+        "data: 14 of 30, about 16 s left",
+        "data: 25 of 30, about 5 s left",
+    ]

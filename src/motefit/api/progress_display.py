@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Self, get_args
@@ -23,6 +24,8 @@ from motefit.spec.metrics import format_value
 from motefit.spec.recipe import Recipe
 from motefit.spec.visible import visible
 
+LONG_S, OFTEN_S = 2.0, 10.0
+"""Seconds after which a log says how far the data are, and between two such lines."""
 ROWS = 12
 """Number of trainings in the live table; the others are only counted."""
 
@@ -65,15 +68,45 @@ def open_progress(
         progress = "live" if err.is_terminal else "plain"
     if progress == "live":
         return LiveTable(workers or usable_cores())
-    shown = {"plain": PlainLines, "json": JsonLines, "quiet": Shown}
+    shown: dict[str, type[Shown]] = {"plain": PlainLines, "json": JsonLines, "quiet": Shown}
     if progress not in shown:
         names = ", ".join(get_args(ProgressName))
         raise RecipeError(f"progress must be one of {names}, or a Listener, got {progress!r}")
     return shown[progress]()
 
 
+class Loading:
+    """Words about data that are decoded, spoken or downloaded, with the time left."""
+
+    def __init__(self) -> None:
+        self._started = self._told = time.perf_counter()
+
+    def words(self, done: int, total: int) -> str:
+        """Say how far it is, and about how long it takes at the same pace."""
+        words = f"data: {done} of {total}"
+        seconds = time.perf_counter() - self._started
+        if not 0 < done < total or seconds < LONG_S:
+            return words
+        return f"{words}, about {_time(seconds / done * (total - done))} left"
+
+    def is_due(self) -> bool:
+        """Return whether a line for a log is due: after two seconds, then every ten."""
+        now = time.perf_counter()
+        due = now - self._told > (LONG_S if self._told == self._started else OFTEN_S)
+        self._told = now if due else self._told
+        return due
+
+
 class PlainLines(Shown):
     """Display of one line per step, for logs."""
+
+    def __init__(self) -> None:
+        self._loading = Loading()
+
+    def loading(self, done: int, total: int) -> None:
+        """Print how far the data are, if they take long."""
+        if self._loading.is_due():
+            _say(self._loading.words(done, total))
 
     def screened(self, number: int, entries: Sequence[Proposal]) -> None:
         """Print how many candidates are trained and rejected, and by which bounds."""
@@ -141,16 +174,18 @@ class LiveTable(Shown):
     def __init__(self, workers: int) -> None:
         self._workers = workers
         self._board = Board()
-        self._doing = ""
+        self._doing = "starting"
+        self._loading = Loading()
         self._live = Live(console=err, auto_refresh=False, transient=True)
 
     def began(self, recipe: Recipe) -> None:
-        """Note the budget for the table."""
+        """Note the budget for the table, and show that something happens."""
         self._board.budget = recipe.budget
+        self._draw()
 
     def loading(self, done: int, total: int) -> None:
         """Show the clips decoded or spoken, or the bytes downloaded."""
-        self._doing = f"data: {done} of {total}"
+        self._doing = self._loading.words(done, total)
         self._draw()
 
     def loaded(self, notes: Sequence[str]) -> None:
