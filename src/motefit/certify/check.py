@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from motefit.certify.certify import CertifiedModel, certify_file, notes_of
-from motefit.certify.facts import Evaluation, is_quality, is_timing, measure_file
+from motefit.certify.facts import Evaluation, Facts, is_quality, is_timing, measure_file
 from motefit.certify.provenance import provenance
 from motefit.certify.verdict_table import verdict_content
 from motefit.codegen.agreement import CAgreement, compiled_bundle
@@ -151,16 +151,12 @@ def check(  # noqa: PLR0913 - the options of a command
     data_sha256 = task.data_key(dataset)
     evaluation = Evaluation(task=task, recipe=recipe, io=io, dataset=dataset)
     facts = measure_file(evaluation, content, "test")
-    compared = None
-    if c_source:
-        listener.measuring("its C source on the test set")
-        compared = compare_c(evaluation, content, model.stem)
-        facts = replace(facts, evidence={**facts.evidence, "c_source": encode(compared)})
+    compared = compare_c(evaluation, content, model.stem, listener) if c_source else None
     shipped = certify_file(
         evaluation,
         content,
         provenance=provenance(seed=made.seed, data_sha256=data_sha256),
-        facts=facts,
+        facts=facts if compared is None else _with_c(facts, compared),
     )
     same_data = made.data_sha256 == data_sha256
     return CheckResult(
@@ -177,13 +173,19 @@ def check(  # noqa: PLR0913 - the options of a command
     )
 
 
-def compare_c(evaluation: Evaluation, file: ModelFile, name: str) -> CAgreement:
+def _with_c(facts: Facts, compared: CAgreement) -> Facts:
+    """Record a comparison among the evidence."""
+    return replace(facts, evidence={**facts.evidence, "c_source": encode(compared)})
+
+
+def compare_c(evaluation: Evaluation, file: ModelFile, name: str, listener: Listener) -> CAgreement:
     """Generate and compile the C source of a model, and compare it on the test set.
 
     Raises:
         ModelFileError: for a form or an operation without C source.
         NoCompilerError: without a C compiler.
     """
+    listener.measuring("its C source on the test set")
     task, io = evaluation.task, evaluation.io
     card = Card(task=task.name, io=io, model_sha256=file.sha256)
     bundle = Bundle(file=file, card=card, bundle_bytes=0)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from motefit.codegen.constants import Constants, Name
-from motefit.codegen.layers import Call, Lowering, lower
+from motefit.codegen.lowering import Call, Lowering, lower
 from motefit.codegen.memory_plan import Buffer, MemoryPlan, plan_memory
 from motefit.graph.graph import INPUT, Graph
 
