@@ -39,8 +39,8 @@ from motefit.spec.tasks.series_spec import SeriesData
 from motefit.tflite.archive import unpack
 from motefit.tflite.inspect import inspect
 from motefit.tflite.model import ModelFile
+from motefit.tflite.model_trial import try_model
 from motefit.tflite.shrink import shrink
-from motefit.tflite.trial import try_model
 from motefit.tflite.validate import check_structure, validate
 
 KEPT = Path("build/fuzz")

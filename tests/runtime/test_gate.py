@@ -9,7 +9,7 @@ from motefit.runtime import gate
 from motefit.runtime.gate import PROVEN, admit, vouch
 from motefit.runtime.zoo import find_model
 from motefit.spec.errors import ModelFileError
-from motefit.tflite import trial
+from motefit.tflite import model_trial
 from motefit.tflite.model import ModelFile
 
 
@@ -18,8 +18,8 @@ def alone(monkeypatch, tmp_path):
     """A process that has seen no model, with an empty cache folder; counts the trials."""
     monkeypatch.setenv("MOTEFIT_CACHE", str(tmp_path))
     monkeypatch.setattr(gate, "_admitted", set())
-    tried, real = [], trial.try_model
-    monkeypatch.setattr(trial, "try_model", lambda model: (tried.append(model), real(model)))
+    tried, real = [], model_trial.try_model
+    monkeypatch.setattr(model_trial, "try_model", lambda model: (tried.append(model), real(model)))
     return tried
 
 

@@ -1,7 +1,7 @@
 """The gate: a model file reaches LiteRT in this process only if it has survived LiteRT in another.
 
 LiteRT trusts its files. One from a stranger is first read strictly, then tried in a process with
-limits on time and memory (:mod:`motefit.tflite.trial`). The proof is a line in the file
+limits on time and memory (:mod:`motefit.tflite.model_trial`). The proof is a line in the file
 :data:`PROVEN` of the cache folder: the model's SHA-256, and for which LiteRT it holds. Whatever was
 proven before, was measured here, or is shipped with motefit costs no second process: on a device,
 the first use at deployment is the proof for all later ones.
@@ -40,7 +40,7 @@ def admit(model: ModelFile, path: Path | None = None) -> None:
         return
     proof = _proof(model)
     if proof not in _proofs():
-        from motefit.tflite.trial import try_model  # noqa: PLC0415  (not for a proven model)
+        from motefit.tflite.model_trial import try_model  # noqa: PLC0415  (not for a proven model)
         from motefit.tflite.validate import check_structure  # noqa: PLC0415  (likewise)
 
         check_structure(model.tables)

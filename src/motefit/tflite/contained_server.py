@@ -3,7 +3,7 @@
 import os
 import sys
 
-import motefit.tflite.trial  # noqa: F401 - loaded before the first fork, as the others
+import motefit.tflite.model_trial  # noqa: F401 - loaded before the first fork, as the others
 from motefit.tflite.contained import serve
 
 if __name__ == "__main__":
