@@ -198,7 +198,7 @@ def test_the_page_of_results_has_the_measured_table():
     table = (ROOT / "benchmarks" / "recipes" / "results.md").read_text(encoding="utf-8")
     assert table in _text("reproduce.md")
     results = json.loads((ROOT / "benchmarks" / "recipes" / "results.json").read_text("utf-8"))
-    assert set(results) | {"quickstart"} == set(recipe_names())
+    assert set(results) | {"quickstart", "custom"} == set(recipe_names())
     for name, result in results.items():
         found = f"{result['facts']['size.zip_bytes']:,.0f}"
         assert f"| `{name}` |" in table
