@@ -23,7 +23,7 @@ from motefit.data.recordings import Recording, describe, from_row
 from motefit.data.rejects.load_rejects import load_rejects
 from motefit.data.rejects.reject_folders import find_rejects, real_path
 from motefit.data.rejects.reject_plan import plan_rejects
-from motefit.data.rejects.reject_sounds import RejectData
+from motefit.data.rejects.reject_sounds import RejectData, RejectSounds
 from motefit.data.speakers import describe_speakers, speaker_finder
 from motefit.data.speech_folder import SpeechFolder, find_speech
 from motefit.data.splits import (
@@ -428,18 +428,32 @@ def exclude_overlap(wider: SpeechDataset, judged: SpeechDataset) -> SpeechDatase
         a data set whose key depends on the wider one and on the clips kept, and not on ``judged``:
         results from it can be reused for other choices of words.
     """
-    test = (wider.test, judged.test)
-    held = (wider.validation, judged.validation, *test)
+    test = (wider.test, judged.test, *_held_sounds(judged, "test"))
+    held = (wider.validation, judged.validation, *_held_sounds(judged, "validation"), *test)
     by_speaker = not set(judged.train.speakers) & set(judged.test.speakers)  # None in both: unknown
     train = _without(wider.train, held, speakers=by_speaker)
     validation = _without(wider.validation, test, speakers=by_speaker)
     nothing = _kept(wider.test, np.zeros(len(wider.test), bool))
     kept = json.dumps([wider.key, train.ids, validation.ids])
     key = hashlib.sha256(kept.encode()).hexdigest()
-    return replace(wider, train=train, validation=validation, test=nothing, key=key)
+    sounds = wider.sounds
+    if sounds is not None:
+        sounds = sounds.without([s for p in PARTS[1:] for s in _held_sounds(judged, p)])
+        key = _hash_json([key, sounds.key])
+    return replace(
+        wider, train=train, validation=validation, test=nothing, sounds=sounds, key=key
+    )
 
 
-def _without(clips: Clips, others: Collection[Clips], *, speakers: bool) -> Clips:
+def _held_sounds(dataset: SpeechDataset, part: str) -> list[RejectSounds]:
+    """List the recordings of reject classes in one of the sets."""
+    classes = dataset.sounds.classes.values() if dataset.sounds is not None else ()
+    return [parts[part] for parts in classes]
+
+
+def _without(
+    clips: Clips, others: Collection[Clips | RejectSounds], *, speakers: bool
+) -> Clips:
     ids = {name for other in others for name in other.ids}
     digests = {digest for other in others for digest in other.digests}
     voices = {voice for other in others for voice in other.speakers} if speakers else set()
