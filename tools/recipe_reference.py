@@ -74,10 +74,10 @@ METRIC_NOTES = """
 - `recall.<word>` is the share of a word's clips that are recognized, `recall.min` the lowest of all
   words, `balanced_accuracy` their mean. A word without test clips has no recall, and then
   `recall.min` is not measured either; the mean is that of the words with clips.
-- Of recipes with reject classes: `words_rejected` is the share of word clips whose likeliest label is
-  a reject class, `unknown_answered` and `silence_answered` the share of windows of other speech and
-  of other sound whose likeliest label is a word, without a threshold. `accuracy` and recalls are
-  those among the words, with the outputs of the reject classes set aside.
+- Of recipes with reject classes: `words_rejected` is the share of word clips whose likeliest label
+  is a reject class, `unknown_answered` and `silence_answered` the share of windows of other speech
+  and of other sound whose likeliest label is a word, without a threshold. `accuracy` and recalls
+  are those among the words, with the outputs of the reject classes set aside.
 - `size.tflite_bytes` is the .tflite file; `size.zip_bytes` a zip that holds this file alone,
   without its [card](card.md).
 - `latency.*_ms` are medians for one example, on one thread of the machine that measures.

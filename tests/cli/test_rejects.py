@@ -31,8 +31,8 @@ family = "dscnn"
 width = 8
 blocks = 1
 [train]
-epochs = 6
-batch_size = 16
+epochs = 20
+batch_size = 8
 learning_rate = 0.03
 [train.rejects]
 unknown = 2.0

@@ -428,7 +428,9 @@ def exclude_overlap(wider: SpeechDataset, judged: SpeechDataset) -> SpeechDatase
         a data set whose key depends on the wider one and on the clips kept, and not on ``judged``:
         results from it can be reused for other choices of words.
     """
+    test: tuple[Clips | RejectSounds, ...]
     test = (wider.test, judged.test, *_held_sounds(judged, "test"))
+    held: tuple[Clips | RejectSounds, ...]
     held = (wider.validation, judged.validation, *_held_sounds(judged, "validation"), *test)
     by_speaker = not set(judged.train.speakers) & set(judged.test.speakers)  # None in both: unknown
     train = _without(wider.train, held, speakers=by_speaker)
@@ -440,9 +442,7 @@ def exclude_overlap(wider: SpeechDataset, judged: SpeechDataset) -> SpeechDatase
     if sounds is not None:
         sounds = sounds.without([s for p in PARTS[1:] for s in _held_sounds(judged, p)])
         key = _hash_json([key, sounds.key])
-    return replace(
-        wider, train=train, validation=validation, test=nothing, sounds=sounds, key=key
-    )
+    return replace(wider, train=train, validation=validation, test=nothing, sounds=sounds, key=key)
 
 
 def _held_sounds(dataset: SpeechDataset, part: str) -> list[RejectSounds]:
@@ -451,9 +451,7 @@ def _held_sounds(dataset: SpeechDataset, part: str) -> list[RejectSounds]:
     return [parts[part] for parts in classes]
 
 
-def _without(
-    clips: Clips, others: Collection[Clips | RejectSounds], *, speakers: bool
-) -> Clips:
+def _without(clips: Clips, others: Collection[Clips | RejectSounds], *, speakers: bool) -> Clips:
     ids = {name for other in others for name in other.ids}
     digests = {digest for other in others for digest in other.digests}
     voices = {voice for other in others for voice in other.speakers} if speakers else set()
