@@ -172,7 +172,15 @@ def load_speech(
     split = _split(found, data, speakers)
     plan = None
     if data.rejects:
-        plan = plan_rejects(data, found, split, folder=folder, speakers=speakers, rate_hz=rate_hz)
+        plan = plan_rejects(
+            data,
+            found,
+            split,
+            folder=folder,
+            speakers=speakers,
+            rate_hz=rate_hz,
+            seconds=seconds,
+        )
         held = plan.held_out
         found = replace(found, noise=tuple(p for p in found.noise if real_path(p) not in held))
     sources = [(name, files[name]) for names in split.parts.values() for name in names]
