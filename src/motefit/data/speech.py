@@ -22,7 +22,7 @@ from motefit.data.decode import decode_clip, file_bytes, fit_length, read_clip
 from motefit.data.recordings import Recording, describe, from_row
 from motefit.data.rejects.load_rejects import load_rejects
 from motefit.data.rejects.reject_folders import find_rejects, real_path
-from motefit.data.rejects.reject_plan import plan_rejects
+from motefit.data.rejects.reject_plan import RejectPlan, plan_rejects
 from motefit.data.rejects.reject_sounds import RejectData, RejectSounds
 from motefit.data.speakers import describe_speakers, speaker_finder
 from motefit.data.speech_folder import SpeechFolder, find_speech
@@ -166,25 +166,45 @@ def load_speech(
         MissingExtraError: for FLAC or OGG files without soundfile.
     """
     found = find_speech(folder, data)
-    files = found.files
     find = speaker_finder(data.speaker)
-    speakers = {name: find(name) for name in files}
+    speakers = {name: find(name) for name in found.files}
     split = _split(found, data, speakers)
-    plan = None
-    if data.rejects:
-        plan = plan_rejects(
-            data,
-            found,
-            split,
-            folder=folder,
-            speakers=speakers,
-            rate_hz=rate_hz,
-            seconds=seconds,
-        )
-        held = plan.held_out
-        found = replace(found, noise=tuple(p for p in found.noise if real_path(p) not in held))
-    sources = [(name, files[name]) for names in split.parts.values() for name in names]
+    plan, found = _plan(data, found, split, folder, speakers, rate_hz=rate_hz, seconds=seconds)
     samples = round(rate_hz * seconds)
+    dataset = _load_words(
+        found, split, speakers, rate_hz=rate_hz, samples=samples, cache=cache, progress=progress
+    )
+    dataset = replace(
+        dataset, taken=_taken(dataset, found, data, speakers), unused=_unused(found, split)
+    )
+    if plan is None:
+        return dataset
+    sounds = load_rejects(
+        plan,
+        data,
+        root=found.root,
+        words={digest for clips in dataset.parts.values() for digest in clips.digests},
+        rate_hz=rate_hz,
+        samples=samples,
+        cache=cache,
+        progress=progress,
+    )
+    return _with_rejects(dataset, sounds)
+
+
+def _load_words(  # noqa: PLR0913 - what load_speech knows
+    found: SpeechFolder,
+    split: Split,
+    speakers: Mapping[str, str | None],
+    *,
+    rate_hz: int,
+    samples: int,
+    cache: Path | None,
+    progress: Progress | None,
+) -> SpeechDataset:
+    """Open the clips of the words and the noise, after decoding them into the cache if needed."""
+    files = found.files
+    sources = [(name, files[name]) for names in split.parts.values() for name in names]
     content = {
         "format": _FORMAT,
         "rate_hz": rate_hz,
@@ -201,22 +221,30 @@ def load_speech(
         opened = read_entry(entry)
         if opened is None:
             raise DataError(f"{entry}: was written, but cannot be read back; is the disk failing?")
-    dataset = _dataset(*opened, split=split, speakers=speakers, rate_hz=rate_hz, samples=samples)
-    dataset = replace(
-        dataset, taken=_taken(dataset, found, data, speakers), unused=_unused(found, split)
+    return _dataset(*opened, split=split, speakers=speakers, rate_hz=rate_hz, samples=samples)
+
+
+def _plan(  # noqa: PLR0913 - what load_speech knows
+    data: SpeechData,
+    found: SpeechFolder,
+    split: Split,
+    folder: Path,
+    speakers: Mapping[str, str | None],
+    *,
+    rate_hz: int,
+    seconds: float,
+) -> tuple[RejectPlan | None, SpeechFolder]:
+    """Plan the reject classes, if there are any; what they measure is then no noise."""
+    if not data.rejects:
+        return None, found
+    plan = plan_rejects(
+        data, found, split, folder=folder, speakers=speakers, rate_hz=rate_hz, seconds=seconds
     )
-    if plan is None:
-        return dataset
-    sounds = load_rejects(
-        plan,
-        data,
-        root=found.root,
-        words={digest for clips in dataset.parts.values() for digest in clips.digests},
-        rate_hz=rate_hz,
-        samples=samples,
-        cache=cache,
-        progress=progress,
-    )
+    held = plan.held_out
+    return plan, replace(found, noise=tuple(p for p in found.noise if real_path(p) not in held))
+
+
+def _with_rejects(dataset: SpeechDataset, sounds: RejectData) -> SpeechDataset:
     return replace(
         dataset,
         labels=(*dataset.labels, *sounds.classes),
