@@ -7,6 +7,8 @@ import pytest
 import soundfile
 
 import motefit
+from motefit.data.rejects.reject_sounds import RejectSounds
+from motefit.measure.hard_negatives import find_hard_negatives
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.spec.tasks.speech_spec import SILENCE, UNKNOWN
@@ -31,8 +33,8 @@ family = "dscnn"
 width = 8
 blocks = 1
 [train]
-epochs = 6
-batch_size = 16
+epochs = 20
+batch_size = 8
 learning_rate = 0.03
 [train.rejects]
 unknown = 2.0
@@ -110,3 +112,27 @@ def test_kws_and_listen_do_not_report_a_reject_class_as_a_word(live, invoke, tmp
     write(tmp_path / "stream.wav", talk)
     heard = invoke("listen", bundle, "--input", tmp_path / "stream.wav", "--json").stdout
     assert heard == ""
+
+
+def test_hard_negatives_are_the_windows_taken_for_a_word(live):
+    _, bundle = live
+    rng = np.random.default_rng(5)
+    pcm = np.concatenate([tone(2800, 2.0, rng), tone(400, 2.0, rng)])
+    sounds = RejectSounds(
+        pcm=pcm,
+        starts=np.array([0]),
+        lengths=np.array([len(pcm)]),
+        names=("talk/x",),
+        sources=("talk",),
+        speakers=(None,),
+        digests=("",),
+    )
+    spotter = KeywordSpotter.load(bundle)
+    found = find_hard_negatives(spotter, [sounds], known={"talk/y": (8,)})
+    places = np.arange(31) * RATE_HZ // 10
+    windows = sounds.cut(np.zeros_like(places), places, RATE_HZ, continued=False)
+    words = [spotter.classify(window, RATE_HZ).word for window in windows]
+    assert words[0] is None
+    assert words[-1] == "low"
+    wanted = [int(place) for place, word in zip(places, words, strict=True) if word]
+    assert found == {"talk/x": tuple(wanted), "talk/y": (8,)}

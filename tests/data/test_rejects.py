@@ -1,5 +1,6 @@
 """Reject recordings: found, split without sharing, decoded once, and cut into windows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from motefit.data.rejects.reject_sampler import RejectSampler
 from motefit.data.rejects.reject_sounds import RejectSounds
 from motefit.data.rejects.reject_split import split_rejects
 from motefit.data.rejects.reject_texts import reject_texts
-from motefit.data.speech import find_broken, load_speech
+from motefit.data.speech import exclude_overlap, find_broken, load_speech
 from motefit.data.splits import PARTS
 from motefit.spec.errors import DataError, RecipeError
 from motefit.spec.rejects import RejectSpec
@@ -265,3 +266,19 @@ def test_texts_do_not_contain_the_words():
     heard = [f" {text.replace(',', ' ')} ".replace("  ", " ") for text in texts]
     assert len(texts) == 20
     assert not any(f" {word} " in text for word in words for text in heard)
+
+
+def test_a_teacher_of_more_words_hears_nothing_that_evaluates_the_model(folder):
+    judged = load(folder)
+    more = replace(DATA, words=(*WORDS, "left"), unknown=("talk",))
+    wider = exclude_overlap(load(folder, more), judged)
+    held = {
+        name
+        for parts in judged.sounds.classes.values()
+        for part in PARTS[1:]
+        for name in parts[part].names
+    }
+    assert held & {f"left/s{clip}_nohash_0" for clip in range(8)}
+    assert not held & set(wider.train.ids)
+    for parts in wider.sounds.classes.values():
+        assert not held & set(parts["train"].names)

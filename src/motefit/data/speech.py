@@ -22,8 +22,8 @@ from motefit.data.decode import decode_clip, file_bytes, fit_length, read_clip
 from motefit.data.recordings import Recording, describe, from_row
 from motefit.data.rejects.load_rejects import load_rejects
 from motefit.data.rejects.reject_folders import find_rejects, real_path
-from motefit.data.rejects.reject_plan import plan_rejects
-from motefit.data.rejects.reject_sounds import RejectData
+from motefit.data.rejects.reject_plan import RejectPlan, plan_rejects
+from motefit.data.rejects.reject_sounds import RejectData, RejectSounds
 from motefit.data.speakers import describe_speakers, speaker_finder
 from motefit.data.speech_folder import SpeechFolder, find_speech
 from motefit.data.splits import (
@@ -166,17 +166,45 @@ def load_speech(
         MissingExtraError: for FLAC or OGG files without soundfile.
     """
     found = find_speech(folder, data)
-    files = found.files
     find = speaker_finder(data.speaker)
-    speakers = {name: find(name) for name in files}
+    speakers = {name: find(name) for name in found.files}
     split = _split(found, data, speakers)
-    plan = None
-    if data.rejects:
-        plan = plan_rejects(data, found, split, folder=folder, speakers=speakers, rate_hz=rate_hz)
-        held = plan.held_out
-        found = replace(found, noise=tuple(p for p in found.noise if real_path(p) not in held))
-    sources = [(name, files[name]) for names in split.parts.values() for name in names]
+    plan, found = _plan(data, found, split, folder, speakers, rate_hz=rate_hz, seconds=seconds)
     samples = round(rate_hz * seconds)
+    dataset = _load_words(
+        found, split, speakers, rate_hz=rate_hz, samples=samples, cache=cache, progress=progress
+    )
+    dataset = replace(
+        dataset, taken=_taken(dataset, found, data, speakers), unused=_unused(found, split)
+    )
+    if plan is None:
+        return dataset
+    sounds = load_rejects(
+        plan,
+        data,
+        root=found.root,
+        words={digest for clips in dataset.parts.values() for digest in clips.digests},
+        rate_hz=rate_hz,
+        samples=samples,
+        cache=cache,
+        progress=progress,
+    )
+    return _with_rejects(dataset, sounds)
+
+
+def _load_words(  # noqa: PLR0913 - what load_speech knows
+    found: SpeechFolder,
+    split: Split,
+    speakers: Mapping[str, str | None],
+    *,
+    rate_hz: int,
+    samples: int,
+    cache: Path | None,
+    progress: Progress | None,
+) -> SpeechDataset:
+    """Open the clips of the words and the noise, after decoding them into the cache if needed."""
+    files = found.files
+    sources = [(name, files[name]) for names in split.parts.values() for name in names]
     content = {
         "format": _FORMAT,
         "rate_hz": rate_hz,
@@ -193,22 +221,30 @@ def load_speech(
         opened = read_entry(entry)
         if opened is None:
             raise DataError(f"{entry}: was written, but cannot be read back; is the disk failing?")
-    dataset = _dataset(*opened, split=split, speakers=speakers, rate_hz=rate_hz, samples=samples)
-    dataset = replace(
-        dataset, taken=_taken(dataset, found, data, speakers), unused=_unused(found, split)
+    return _dataset(*opened, split=split, speakers=speakers, rate_hz=rate_hz, samples=samples)
+
+
+def _plan(  # noqa: PLR0913 - what load_speech knows
+    data: SpeechData,
+    found: SpeechFolder,
+    split: Split,
+    folder: Path,
+    speakers: Mapping[str, str | None],
+    *,
+    rate_hz: int,
+    seconds: float,
+) -> tuple[RejectPlan | None, SpeechFolder]:
+    """Plan the reject classes, if there are any; what they measure is then no noise."""
+    if not data.rejects:
+        return None, found
+    plan = plan_rejects(
+        data, found, split, folder=folder, speakers=speakers, rate_hz=rate_hz, seconds=seconds
     )
-    if plan is None:
-        return dataset
-    sounds = load_rejects(
-        plan,
-        data,
-        root=found.root,
-        words={digest for clips in dataset.parts.values() for digest in clips.digests},
-        rate_hz=rate_hz,
-        samples=samples,
-        cache=cache,
-        progress=progress,
-    )
+    held = plan.held_out
+    return plan, replace(found, noise=tuple(p for p in found.noise if real_path(p) not in held))
+
+
+def _with_rejects(dataset: SpeechDataset, sounds: RejectData) -> SpeechDataset:
     return replace(
         dataset,
         labels=(*dataset.labels, *sounds.classes),
@@ -428,18 +464,30 @@ def exclude_overlap(wider: SpeechDataset, judged: SpeechDataset) -> SpeechDatase
         a data set whose key depends on the wider one and on the clips kept, and not on ``judged``:
         results from it can be reused for other choices of words.
     """
-    test = (wider.test, judged.test)
-    held = (wider.validation, judged.validation, *test)
+    test: tuple[Clips | RejectSounds, ...]
+    test = (wider.test, judged.test, *_held_sounds(judged, "test"))
+    held: tuple[Clips | RejectSounds, ...]
+    held = (wider.validation, judged.validation, *_held_sounds(judged, "validation"), *test)
     by_speaker = not set(judged.train.speakers) & set(judged.test.speakers)  # None in both: unknown
     train = _without(wider.train, held, speakers=by_speaker)
     validation = _without(wider.validation, test, speakers=by_speaker)
     nothing = _kept(wider.test, np.zeros(len(wider.test), bool))
     kept = json.dumps([wider.key, train.ids, validation.ids])
     key = hashlib.sha256(kept.encode()).hexdigest()
-    return replace(wider, train=train, validation=validation, test=nothing, key=key)
+    sounds = wider.sounds
+    if sounds is not None:
+        sounds = sounds.without([s for p in PARTS[1:] for s in _held_sounds(judged, p)])
+        key = _hash_json([key, sounds.key])
+    return replace(wider, train=train, validation=validation, test=nothing, sounds=sounds, key=key)
 
 
-def _without(clips: Clips, others: Collection[Clips], *, speakers: bool) -> Clips:
+def _held_sounds(dataset: SpeechDataset, part: str) -> list[RejectSounds]:
+    """List the recordings of reject classes in one of the sets."""
+    classes = dataset.sounds.classes.values() if dataset.sounds is not None else ()
+    return [parts[part] for parts in classes]
+
+
+def _without(clips: Clips, others: Collection[Clips | RejectSounds], *, speakers: bool) -> Clips:
     ids = {name for other in others for name in other.ids}
     digests = {digest for other in others for digest in other.digests}
     voices = {voice for other in others for voice in other.speakers} if speakers else set()

@@ -76,10 +76,9 @@ def load_rejects(  # noqa: PLR0913 - one keyword per thing a caller decides
         for label in data.rejects
     }
     _require_all(classes, data, root)
-    chosen = [(files[i].label, part, files[i].name, i) for part in PARTS for i in kept[part]]
     spoken = range(len(plan.files), len(files))
-    chosen += [(files[i].label, "", files[i].name, i) for i in spoken]
-    content = [[*names, facts["wholes"][i]] for *names, i in chosen]
+    rows = [*((part, i) for part in PARTS for i in kept[part]), *(("", i) for i in spoken)]
+    content = [[files[i].label, part, files[i].name, facts["wholes"][i]] for part, i in rows]
     return RejectData(
         classes=classes,
         spoken=sounds(spoken) if plan.spoken else None,

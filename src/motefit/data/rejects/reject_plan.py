@@ -42,7 +42,7 @@ class RejectPlan:
         return {real_path(file.path) for file, part in pairs if part != "train"}
 
 
-def plan_rejects(
+def plan_rejects(  # noqa: PLR0913 - one keyword per thing a caller decides
     data: SpeechData,
     found: SpeechFolder,
     split: Split,
@@ -50,6 +50,7 @@ def plan_rejects(
     folder: Path,
     speakers: Mapping[str, str | None],
     rate_hz: int,
+    seconds: float,
 ) -> RejectPlan:
     """Find the recordings, synthesize what is to be synthesized, and assign them to sets.
 
@@ -60,6 +61,7 @@ def plan_rejects(
         folder: of the data.
         speakers: of the words' clips, by id.
         rate_hz: of what is synthesized.
+        seconds: length of a clip.
 
     Raises:
         DataError: for a folder that does not exist or has no audio files.
@@ -84,7 +86,7 @@ def plan_rejects(
     if UNKNOWN not in synthetic or (found.root / MANIFEST).exists():
         return plan  # no synthetic voices, or no others
     held = {f.speaker for f, p in zip(files, parts, strict=True) if p != "train"} - {None}
-    return replace(plan, spoken=_spoken(data, found, rate_hz, without=held))
+    return replace(plan, spoken=_spoken(data, found, rate_hz, seconds, without=held))
 
 
 def _synthesized(data: SpeechData, words: tuple[str, ...], rate_hz: int) -> dict[str, Path]:
@@ -99,10 +101,12 @@ def _synthesized(data: SpeechData, words: tuple[str, ...], rate_hz: int) -> dict
 
 
 def _spoken(
-    data: SpeechData, found: SpeechFolder, rate_hz: int, *, without: set[str | None]
+    data: SpeechData, found: SpeechFolder, rate_hz: int, seconds: float, *, without: set[str | None]
 ) -> tuple[RejectFile, ...]:
     words, speaker = tuple(found.clips), speaker_finder("")
-    folder = spoken_words(words, clips=data.synthetic_clips, seed=data.seed, rate_hz=rate_hz)
+    folder = spoken_words(
+        words, clips=data.synthetic_clips, seed=data.seed, rate_hz=rate_hz, seconds=seconds
+    )
     clips = [(word, path) for word in words for path in sorted((folder / word).iterdir())]
     files = (
         RejectFile(

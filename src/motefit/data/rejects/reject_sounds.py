@@ -1,7 +1,9 @@
 """Decoded reject recordings of one set, and windows cut out of them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +41,24 @@ class RejectSounds:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The names; those of clips of other words are clip ids."""
+        return self.names
+
+    def kept(self, keep: npt.NDArray[np.bool_]) -> "RejectSounds":
+        """Return the recordings for which ``keep`` (n,) is true."""
+        rows = np.flatnonzero(keep).tolist()
+        return replace(
+            self,
+            starts=self.starts[rows],
+            lengths=self.lengths[rows],
+            names=tuple(self.names[i] for i in rows),
+            sources=tuple(self.sources[i] for i in rows),
+            speakers=tuple(self.speakers[i] for i in rows),
+            digests=tuple(self.digests[i] for i in rows),
+        )
 
     def windows(self, samples: int) -> tuple[Int64s, Int64s]:
         """List the windows that are measured: one after the other, without overlap.
@@ -125,3 +145,20 @@ class RejectData:
     def __post_init__(self) -> None:
         if any(tuple(parts) != PARTS for parts in self.classes.values()):
             raise ValueError(f"each class needs the sets {', '.join(PARTS)}")
+
+    def without(self, others: Collection[RejectSounds]) -> "RejectData":
+        """Return the same without the training recordings that others contain."""
+        names = {name for other in others for name in other.names}
+        digests = {digest for other in others for digest in other.digests}
+
+        def outside(sounds: RejectSounds) -> RejectSounds:
+            pairs = zip(sounds.names, sounds.digests, strict=True)
+            return sounds.kept(np.array([n not in names and d not in digests for n, d in pairs]))
+
+        classes = {
+            label: {**parts, "train": outside(parts["train"])}
+            for label, parts in self.classes.items()
+        }
+        kept = [list(parts["train"].names) for parts in classes.values()]
+        key = hashlib.sha256(json.dumps([self.key, kept]).encode()).hexdigest()
+        return replace(self, classes=classes, key=key)
