@@ -52,7 +52,7 @@ class VoiceSwitch:
 
 
 @dataclass(kw_only=True)
-class Counts:
+class NodeCounts:
     """What has happened since the monitor was started.
 
     Attributes:
@@ -115,7 +115,7 @@ class Monitor:
             for _, sensor in sensors
             for quantity in sensor.quantities
         }
-        self.counts = Counts()
+        self.counts = NodeCounts()
 
     def hear(self, word: Detection) -> None:
         """Switch logging if the word says so, and tell."""

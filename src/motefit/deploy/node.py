@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from motefit.deploy.forwarder import Forwarder
-from motefit.deploy.monitor import Counts, Monitor, VoiceSwitch
+from motefit.deploy.monitor import Monitor, NodeCounts, VoiceSwitch
 from motefit.deploy.node_settings import NodeSettings
 from motefit.deploy.outbox import Outbox
 from motefit.deploy.sensors import open_sensor
@@ -40,7 +40,7 @@ class NodeResult(Printable):
     """
 
     seconds: float
-    counts: Counts
+    counts: NodeCounts
     sent: int
     waiting: int
     given_up: int
