@@ -25,7 +25,7 @@ def test_classes_and_their_entries_are_rows(words: ReportFacts) -> None:
     assert view.rejected is not None
     assert view.rejected.counted == "3 of 200"
     assert [(row.name, row.inner) for row in view.rows] == [("unknown", False), ("talk", True)]
-    assert view.rows[0].share == "1.5 %"
+    assert view.rows[0].share == "1.50 %"
 
 
 def test_nothing_is_shown_without_reject_classes(words: ReportFacts) -> None:
