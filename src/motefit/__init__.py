@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from motefit.api.bench import bench, bench_on_host
     from motefit.api.c_source import generate_c
     from motefit.api.checking import check
+    from motefit.api.cutting import cut, list_cuts
     from motefit.api.data_sets import fetch, synthesize
     from motefit.api.export import export
     from motefit.api.forecast import Forecast, forecast
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from motefit.data.fetch.datasets import dataset_names
     from motefit.data.synth.climate import ClimateReport
     from motefit.data.synth.spoken_words import SynthReport
+    from motefit.data.word_finder import CutReport
     from motefit.deploy.node import NodeResult
     from motefit.deploy.reading import Reading
     from motefit.exporting.exported_form import ExportedForm
@@ -89,6 +91,10 @@ _HOMES = {
     ),
     "api.c_source": ("generate_c",),
     "api.checking": ("check",),
+    "api.cutting": (
+        "cut",
+        "list_cuts",
+    ),
     "api.data_sets": (
         "fetch",
         "synthesize",
@@ -145,6 +151,7 @@ _HOMES = {
     "data.fetch.datasets": ("dataset_names",),
     "data.synth.climate": ("ClimateReport",),
     "data.synth.spoken_words": ("SynthReport",),
+    "data.word_finder": ("CutReport",),
     "deploy.node": ("NodeResult",),
     "deploy.reading": ("Reading",),
     "exporting.exported_form": ("ExportedForm",),
@@ -203,6 +210,7 @@ __all__ = [
     "CheckResult",
     "Classification",
     "ClimateReport",
+    "CutReport",
     "DataError",
     "Detection",
     "ExportedForm",
@@ -246,6 +254,7 @@ __all__ = [
     "check",
     "classify_files",
     "compare_studies",
+    "cut",
     "dataset_names",
     "export",
     "export_study",
@@ -259,6 +268,7 @@ __all__ = [
     "generate_c",
     "inspect",
     "latency",
+    "list_cuts",
     "listen",
     "load",
     "model_names",

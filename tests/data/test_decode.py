@@ -159,7 +159,7 @@ def test_flac_without_soundfile_names_the_extra(tmp_path, monkeypatch):
     path = tmp_path / "a.flac"
     path.write_bytes(encoded(noise(), fmt="FLAC"))
     monkeypatch.setitem(sys.modules, "soundfile", None)
-    with pytest.raises(MissingExtraError, match=r"'soundfile'.*motefit\[train\]"):
+    with pytest.raises(MissingExtraError, match=r"'soundfile'.*motefit\[audio\]"):
         read_clip(path, rate_hz=RATE)
 
 

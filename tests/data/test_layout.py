@@ -55,11 +55,11 @@ def test_what_was_taken_is_said(tmp_path, load):
     ("names", "said"),
     [
         (("training", "testing"), "testing, training each look like part of a split"),
-        (("train", "test", "validation"), r"each look like part.*sets from lists"),
+        (("train", "test", "validation"), r"each look like part.*split = .given"),
         (("Train", "Dev", "up"), "Dev, Train each look like part"),
         (("test_set", "up"), "test_set looks like part"),
         (("fold1", "fold2", "fold3"), "look like part of a split"),
-        (("spk1", "spk2", "spk3"), r"look like a speaker.*speaker = .folder"),
+        (("spk1", "spk2", "spk3"), r"look like a speaker.*layout = .speaker/word"),
         (("0132a06d", "0135f3f2"), "look like a speaker"),
         (("01", "02", "12"), "look like a speaker"),
     ],
@@ -117,7 +117,7 @@ def test_an_unlabeled_test_folder_beside_the_training_words_is_seen(tmp_path, lo
 def test_folders_of_speakers_that_hold_the_words_are_refused(tmp_path, load):
     for speaker in ("ann", "bob", "cy"):
         write(tmp_path / "d" / speaker, "up", "down")
-    with pytest.raises(DataError, match=r"ann \(2: down, up\); bob .* sort the files into"):
+    with pytest.raises(DataError, match=r"ann \(2: down, up\); bob .*layout = .speaker/word"):
         load(tmp_path / "d")
 
 

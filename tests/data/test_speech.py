@@ -240,11 +240,23 @@ def damage(words, number):
 def test_one_broken_file_is_named_and_counted(words, load):
     damage(words, 1)
     with pytest.raises(DataError) as caught:
-        load(words)
+        load(words, SpeechData(damaged_percent=4))
     text = str(caught.value)
     assert "1 of 20 audio files" in text
     assert "s0_nohash_0.wav: the file is empty" in text
     assert "motefit data audit" in text
+
+
+def test_a_few_broken_files_are_left_out_named_and_counted(words, load, caplog):
+    damage(words, 1)
+    for _ in range(2):  # decoded, then from the cache
+        caplog.clear()
+        dataset = load(words)
+        assert sum(map(len, dataset.parts.values())) == 19
+        assert [file.path.name for file in dataset.damaged] == ["s0_nohash_0.wav"]
+        assert "1 of 20 audio files are damaged and left out" in dataset.taken[-1]
+        assert "s0_nohash_0.wav: the file is empty" in caplog.text
+        assert dataset.unused == {"damaged": {dataset.damaged[0].path.parent.name: 1}}
 
 
 def test_many_broken_files_are_counted_and_the_first_shown(words, load, tmp_path):
@@ -287,8 +299,8 @@ def test_path_is_a_file(words, load):
 
 def test_word_without_clips(words, load):
     (words / "left").mkdir()
-    (words / "left" / "a.mp3").write_bytes(b"x")
-    with pytest.raises(DataError, match=r"'left' has no clips .*found: a\.mp3.*\[data\] words"):
+    (words / "left" / "a.m4a").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"'left' has no clips .*found: a\.m4a.*\[data\] words"):
         load(words)
     assert load(words, SpeechData(words=("up", "down"), seed=2)).labels == ("down", "up")
 

@@ -132,7 +132,7 @@ def test_files_that_are_left_out_are_counted_by_word(tmp_path, facts, up, down, 
     for word, lost in {"up": up, "down": down}.items():
         write(tmp_path / "d", word)
         for i in range(lost):
-            (tmp_path / "d" / word / f"{i}.mp3").write_bytes(b"x")
+            (tmp_path / "d" / word / f"{i}.m4a").write_bytes(b"x")
     found = facts()
     assert (found["up"].unused, found["down"].unused) == (up, down)
     told = word_warnings(found)

@@ -88,12 +88,13 @@ class TestPipes:
         read, send = pipe
         stereo = np.stack([PCM, -PCM], axis=1)
         send(wav(stereo))
-        assert not all_of(PipeSource(read, rate_hz=16_000)).any()
+        assert not all_of(PipeSource(read, rate_hz=16_000, channel="mean")).any()
 
     def test_channels_without_a_header(self, pipe):
         read, send = pipe
         send(np.stack([PCM, PCM, PCM], axis=1).tobytes())
-        np.testing.assert_array_equal(all_of(PipeSource(read, rate_hz=16_000, channels=3)), PCM)
+        source = PipeSource(read, rate_hz=16_000, channels=3, channel="mean")
+        np.testing.assert_array_equal(all_of(source), PCM)
 
     def test_an_odd_byte_at_the_end_is_counted(self, pipe):
         read, send = pipe
@@ -106,14 +107,7 @@ class TestPipes:
     def test_nothing_at_all_is_an_error(self, pipe, data):
         read, send = pipe
         send(data)
-        with pytest.raises(DataError, match=r"without a sample|header is incomplete"):
-            PipeSource(read, rate_hz=16_000).read()
-
-    @pytest.mark.parametrize(("width", "bits"), [(1, 8), (3, 24), (4, 32)])
-    def test_other_wav_formats_are_refused_with_advice(self, pipe, width, bits):
-        read, send = pipe
-        send(wav(np.zeros(12 * width, np.uint8), width=width))
-        with pytest.raises(DataError, match=rf"{bits}-bit WAV .* send 16-bit PCM"):
+        with pytest.raises(DataError, match=r"without a sample|truncated"):
             PipeSource(read, rate_hz=16_000).read()
 
     def test_a_stalled_writer_is_an_error_before_and_after_sound(self, pipe):

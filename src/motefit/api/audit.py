@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from motefit.api.progress_display import Progress, open_progress
-from motefit.data.speech import BrokenFile
+from motefit.data.damage import BrokenFile
+from motefit.data.layouts import gives_sets
 from motefit.data.tables import is_table
 from motefit.recipes.catalog import find_recipe
+from motefit.spec.errors import DataError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import ModelSpec, Recipe
 from motefit.spec.tables import Item, Printable, Styled
@@ -24,7 +26,7 @@ class AuditResult(Printable):
     """Result of an audit.
 
     Attributes:
-        broken: files that cannot be used; if there are any, nothing else is counted.
+        broken: files that cannot be used; if there are too many, nothing else is counted.
         facts: counts by name, as they go into a card.
     """
 
@@ -42,7 +44,7 @@ class AuditResult(Printable):
 def audit(
     data: str | Path, *, recipe: str | Path | Recipe | None = None, progress: Progress = "auto"
 ) -> AuditResult:
-    """Find unusable files; if there are none, count what qualifies a score.
+    """Find unusable files; if they are few enough to be left out, count what qualifies a score.
 
     >>> import motefit, pathlib, tempfile
     >>> csv = pathlib.Path(tempfile.mkdtemp(), "climate.csv")
@@ -62,12 +64,15 @@ def audit(
     data = Path(data)
     recipe = _default_recipe(data) if recipe is None else find_recipe(recipe)
     task = TASKS.find(recipe.task)
-    broken = task.broken(recipe, data)
-    if broken:
+    try:
+        with open_progress(progress) as listener:
+            dataset = task.load(recipe, data, progress=listener.loading)
+    except DataError:
+        broken = task.broken(recipe, data)
+        if not broken:
+            raise
         return AuditResult(broken=broken, facts={})
-    with open_progress(progress) as listener:
-        dataset = task.load(recipe, data, progress=listener.loading)
-    return AuditResult(broken=(), facts=task.audit(dataset))
+    return AuditResult(broken=task.damaged(dataset), facts=task.audit(dataset))
 
 
 def _default_recipe(data: Path) -> Recipe:
@@ -78,7 +83,7 @@ def _default_recipe(data: Path) -> Recipe:
     return Recipe(
         name="audit",
         task=speech_spec.NAME,
-        data=speech_spec.SpeechData(),
+        data=speech_spec.SpeechData(split="given" if gives_sets(data) else "stratified"),
         frontend=FrontEnd(),
         model=model,
     )

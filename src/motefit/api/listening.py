@@ -12,6 +12,7 @@ from motefit.runtime.streaming.listen import RETRIES, Chunk, Tell, chunks, conne
 from motefit.runtime.streaming.listen import listen as spot_words
 from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.runtime.zoo import find_model
+from motefit.signal.mixing import Channel
 from motefit.spec.visible import visible
 
 DEFAULTS = StreamingSettings()
@@ -27,6 +28,7 @@ def listen(  # noqa: PLR0913 - the options of a command
     source: str = "",
     rate_hz: int = 0,
     channels: int = 1,
+    channel: Channel = "auto",
     seconds: float = 0,
     threshold: float = DEFAULTS.threshold,
     hop_ms: float = DEFAULTS.hop_ms,
@@ -47,7 +49,9 @@ def listen(  # noqa: PLR0913 - the options of a command
             ``"-"`` for 16-bit PCM or WAV on standard input; or a WAV file. Empty: the default
             microphone.
         rate_hz: sampling rate of a microphone, or of PCM without a header; 0: the model's own.
-        channels: number of channels of PCM without a header, which are averaged.
+        channels: number of channels of PCM without a header.
+        channel: which of several channels to take, from 1; ``"mean"``: their average; ``"auto"``:
+            the average of two, unless they cancel each other.
         seconds: length of sound after which to stop; 0: never.
         threshold: evidence needed to report a word: the network's certainty, from chance (0) to 1,
             plus the prominence of the sound.
@@ -68,7 +72,11 @@ def listen(  # noqa: PLR0913 - the options of a command
     settings = StreamingSettings(hop_ms=hop_ms, threshold=threshold, ignored=tuple(ignore))
     spotter = StreamingSpotter(KeywordSpotter.load(find_model(model)), settings=settings)
     connect = connector(
-        source, rate_hz=rate_hz or spotter.rate_hz, channels=channels, wait_s=wait_s
+        source,
+        rate_hz=rate_hz or spotter.rate_hz,
+        channels=channels,
+        channel=channel,
+        wait_s=wait_s,
     )
     sound = chunks(connect, tell=tell, retries=retries)
     yield from spot_words(spotter, _until(sound, seconds) if seconds else sound)

@@ -1,22 +1,25 @@
 """``classify_files``: run a bundle on audio files; WAV needs no extra, and nothing needs torch."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from motefit.data.cropping import crop_start
 from motefit.data.decode import AUDIO_SUFFIXES, read_clip
 from motefit.runtime.keyword_spotter import Classification, KeywordSpotter
 from motefit.runtime.quiet import silence_litert
 from motefit.runtime.zoo import find_model
-from motefit.signal.wav import read_wav
+from motefit.signal.mixing import Channel
 from motefit.spec.errors import DataError
 
 
 def classify_files(
-    model: str | Path, paths: Sequence[str | Path]
+    model: str | Path, paths: Sequence[str | Path], *, channel: Channel = "auto"
 ) -> Iterator[tuple[Path, Classification]]:
     """Classify audio files one by one.
 
-    WAV files are read as the device reads them; FLAC and OGG need the extra ``train``.
+    Files are read as in training; other formats than WAV need the extra ``audio``. Of a recording
+    that is longer than the model's clip, the loudest stretch is classified.
 
     >>> import motefit
     >>> for path, found in motefit.classify_files("yes-no", ["clips"]):  # doctest: +SKIP
@@ -25,23 +28,27 @@ def classify_files(
     Args:
         model: bundle, .tflite with its card, or name of a shipped model.
         paths: files, and folders whose audio files are used, including subfolders.
+        channel: which of several channels to take, from 1; ``"mean"``: their average; ``"auto"``:
+            the average of two, unless they cancel each other.
 
     Yields:
         Each file, in the order given (sorted within a folder), and its classification.
 
     Raises:
         DataError: if a file cannot be used, or a folder has no audio files.
-        MissingExtraError: for FLAC or OGG without soundfile.
+        MissingExtraError: for other formats than WAV without soundfile.
         ModelFileError: if the model cannot be used.
     """
     silence_litert()
     spotter = KeywordSpotter.load(find_model(model))
+    rate_hz, samples = spotter.io.frontend.rate_hz, spotter.io.frontend.clip_samples
     for path in _audio_files(list(map(Path, paths))):
-        if path.suffix.lower() in AUDIO_SUFFIXES[1:]:
-            rate_hz = spotter.io.frontend.rate_hz
-            yield path, spotter.classify(read_clip(path, rate_hz=rate_hz), rate_hz)
-        else:
-            yield path, spotter.classify(*read_wav(path))
+        pcm = read_clip(path, rate_hz=rate_hz, channel=channel)
+        start = crop_start(pcm, samples, "loudest")
+        found = spotter.classify(pcm[start : start + samples], rate_hz)
+        if len(pcm) > samples:
+            found = replace(found, start_s=start / rate_hz, length_s=len(pcm) / rate_hz)
+        yield path, found
 
 
 def _audio_files(paths: Sequence[Path]) -> list[Path]:

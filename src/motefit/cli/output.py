@@ -16,12 +16,17 @@ from motefit.spec.tables import Item, Printable, ResultTable, Style, Styled, Tex
 from motefit.spec.visible import visible
 
 __all__ = [
-    "INTERRUPTED", "MISTAKE", "encode", "err", "escape", "examples", "fail", "given", "listed",
-    "out", "print_json", "show", "silence", "tell",
+    "CHANNEL_HELP", "INTERRUPTED", "MISTAKE", "encode", "err", "escape", "examples", "fail",
+    "given", "listed", "out", "print_json", "show", "silence", "tell",
 ]  # fmt: skip
 
 MISTAKE, INTERRUPTED = 2, 130
 """Exit codes besides 0 and 1; 130 is what the shell itself reports for Ctrl-C."""
+
+CHANNEL_HELP = (
+    "Which of several channels to take: 1, 2, ...; mean: their average; auto: the average of two, "
+    "unless they cancel each other."
+)
 
 WIDE = 160
 """Columns without a terminal, so that tables in a log or pipe do not wrap words."""

@@ -22,5 +22,6 @@ def broken_error(root: Path, problems: Sequence[str], total: int) -> DataError:
     lines = "\n  ".join(shown)
     return DataError(
         f"{root}: {len(problems)} of {total} audio files cannot be used:\n  {lines}\n"
-        f"'motefit data audit {root}' lists all of them"
+        f"'motefit data audit {root}' lists all of them; [data] damaged_percent is the share that "
+        "may be left out"
     )

@@ -1,29 +1,34 @@
 """One audio file -> mono 16-bit samples at the wanted rate; broken files are errors, never read.
 
-With the extra ``train`` libsndfile decodes; without it PCM WAV files are read by the standard
-library, to the same samples. Other rates go through the resampler that the device uses.
+WAV files are read by :mod:`motefit.signal.wav` alone, on every machine to the same samples. Other
+formats need the extra ``audio``: libsndfile decodes them. Other rates go through the resampler that
+the device uses.
 """
 
 import io
-import struct
-import wave
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from motefit.signal.mixing import Channel, Mixer
+from motefit.signal.other_sound import START_BYTES, other_format
 from motefit.signal.resample import resample
-from motefit.signal.wav import read_wav
+from motefit.signal.wav import parse_wav
+from motefit.signal.wav_header import OtherEncodingError, starts_wav
 from motefit.spec.errors import DataError, MissingExtraError
 from motefit.spec.limits import require_rate
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
+AUDIO_SUFFIXES = (
+    ".wav", ".flac", ".ogg", ".aif", ".aifc", ".aiff", ".au", ".caf", ".mp3", ".oga", ".opus",
+    ".rf64", ".snd", ".w64", ".wave",
+)  # fmt: skip
 _SCALE = 32768.0
 _BLOCK = 1 << 16
-_STREAMED_BYTES = 0x7FFFF000
-"""A WAV header written to a pipe states at least this many bytes: the length is unknown."""
+_UNKNOWN_FRAMES = 0x7FFFF000
+"""Lengths from here on mean that the header does not know the length."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,48 +60,45 @@ def file_bytes(path: Path) -> bytes:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def read_clip(path: Path, *, rate_hz: int) -> npt.NDArray[np.int16]:
-    """Decode one WAV, FLAC or OGG file as :func:`decode_clip`, but return only the samples."""
-    return decode_clip(path, rate_hz=rate_hz).pcm
+def read_clip(path: Path, *, rate_hz: int, channel: Channel = "auto") -> npt.NDArray[np.int16]:
+    """Decode one audio file as :func:`decode_clip`, but return only the samples."""
+    return decode_clip(path, rate_hz=rate_hz, channel=channel).pcm
 
 
-def decode_clip(path: Path, *, rate_hz: int) -> Decoded:
-    """Decode one WAV, FLAC or OGG file.
+def decode_clip(path: Path, *, rate_hz: int, channel: Channel = "auto") -> Decoded:
+    """Decode one audio file, whatever its extension says.
 
-    Channels are averaged; another rate is resampled by :func:`motefit.signal.resample.resample`.
-    16-bit mono files at ``rate_hz`` come back bit for bit.
+    Another rate is resampled by :func:`motefit.signal.resample.resample`. 16-bit mono files at
+    ``rate_hz`` come back bit for bit.
 
     Args:
         path: the file; names it in errors.
         rate_hz: rate of the result.
+        channel: which channel to take; see :data:`motefit.signal.mixing.Channel`.
 
     Returns:
         at least one sample, and how the clip was recorded.
 
     Raises:
-        DataError: for an empty, truncated or undecodable file, one without samples, or NaN samples.
-        MissingExtraError: for FLAC and OGG, if soundfile is not installed.
+        DataError: for an empty, truncated or undecodable file, one without samples, NaN samples, or
+            channels that cannot be averaged.
+        MissingExtraError: for other formats than WAV, if soundfile is not installed.
     """
     content = file_bytes(path)
     if not content:
         raise DataError(f"{path}: the file is empty (0 bytes); replace or remove it")
-    _check_complete(path, content)
-    samples, file_rate_hz, encoding = _decode(path, content)
-    require_rate(file_rate_hz, what=f"{path}: the sampling rate")
-    if not len(samples):
-        raise DataError(f"{path}: the file contains no audio samples; replace or remove it")
-    if not np.isfinite(samples).all():
-        raise DataError(f"{path}: the file contains NaN or infinite samples; replace or remove it")
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
-    if file_rate_hz != rate_hz:
-        mono = resample(mono, file_rate_hz, rate_hz)
-    scaled = np.clip(np.rint(mono * np.float32(_SCALE)), -_SCALE, _SCALE - 1)
-    return Decoded(
-        pcm=np.asarray(scaled, np.int16),
-        rate_hz=file_rate_hz,
-        channels=_wav_channels(content) or samples.shape[1],
-        encoding=encoding,
-    )
+    try:
+        decoded = _decode(path, content, channel)
+    except MissingExtraError:
+        raise
+    except DataError as error:
+        remedy = "" if ";" in str(error) or "--channel" in str(error) else "; replace or remove it"
+        raise DataError(f"{error}{remedy}") from None
+    if decoded.rate_hz == rate_hz:
+        return decoded
+    resampled = resample(decoded.pcm, decoded.rate_hz, rate_hz)
+    scaled = np.clip(np.rint(resampled * np.float32(_SCALE)), -_SCALE, _SCALE - 1)
+    return replace(decoded, pcm=np.asarray(scaled, np.int16))
 
 
 def fit_length(clip: npt.NDArray[np.int16], samples: int) -> npt.NDArray[np.int16]:
@@ -106,56 +108,80 @@ def fit_length(clip: npt.NDArray[np.int16], samples: int) -> npt.NDArray[np.int1
     return fitted
 
 
-def _decode(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int, str]:
-    """Decode to float32 samples (n, channels), the file's rate, container and encoding.
+def _decode(path: Path, content: bytes, channel: Channel) -> Decoded:
+    """Decode at the file's own rate."""
+    if starts_wav(content[:40]):
+        try:
+            stream, pcm = parse_wav(content, name=str(path), channel=channel)
+        except OtherEncodingError:
+            if _import_soundfile() is None:
+                raise
+        else:
+            return Decoded(
+                pcm=pcm,
+                rate_hz=stream.rate_hz,
+                channels=stream.header.channels,
+                encoding=stream.encoding,
+            )
+    else:
+        _refuse(path, content)
+    return _decode_by_library(path, content, channel)
 
-    Always float: libsndfile reads a float file as int16 without scaling, that is, as silence;
+
+def _refuse(path: Path, content: bytes) -> None:
+    """Reject what libsndfile cannot read, or reads only in part without saying so."""
+    other = other_format(content[:START_BYTES])
+    if other is None or other.use == "none":
+        kind = path.suffix[1:].upper() or "sound"
+        what = f", {other.name}" if other else ""
+        raise DataError(
+            f"{path}: not a readable {kind} file (starts with {content[:12]!r}{what}); replace or "
+            "remove it"
+        )
+    if other.use == "convert":
+        raise DataError(f"{path}: this is {other.name}; {other.advice(str(path))}")
+    if _import_soundfile() is None:
+        raise MissingExtraError("soundfile", "audio", f"reading {path.name}, {other.name},")
+    if other.name == "OGG" and (problem := _ogg_problem(content)):
+        raise DataError(f"{path}: the file is truncated: {problem}; replace or remove it")
+
+
+def _decode_by_library(path: Path, content: bytes, channel: Channel) -> Decoded:
+    """Decode with libsndfile.
+
+    Always to float: libsndfile reads a float file as int16 without scaling, that is, as silence;
     16-bit values survive the conversion to float32 exactly. In blocks: a header may promise more
     samples than fit in memory.
     """
     soundfile = _import_soundfile()
-    if soundfile is None:
-        return _decode_wav(path, content)
+    blocks = []
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
-            promised = int(file.frames)
-            rate_hz, blocks = int(file.samplerate), []
+            promised, channels = int(file.frames), int(file.channels)
+            rate_hz = require_rate(int(file.samplerate), what=f"{path}: the sampling rate")
             encoding = f"{file.format.replace('WAVEX', 'WAV')} {file.subtype}"
+            mixer = Mixer(channels, channel, rate_hz=rate_hz, name=str(path))
             while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
-                blocks.append(block)
-            samples = np.concatenate(blocks) if blocks else np.empty((0, 1), np.float32)
+                if not np.isfinite(block).all():
+                    raise DataError(f"{path}: it contains NaN or infinite samples")
+                blocks.append(mixer.mix(block.reshape(-1) * np.float32(_SCALE)))
+            mixer.finish()
     except soundfile.SoundFileRuntimeError as error:
-        start = content[:12]
         raise DataError(
-            f"{path}: not a readable {path.suffix[1:].upper()} file (starts with {start!r}: "
+            f"{path}: not a readable {path.suffix[1:].upper()} file (starts with {content[:12]!r}: "
             f"{str(error).rstrip('.')}); replace or remove it"
         ) from None
-    if len(samples) < promised < _STREAMED_BYTES:
+    decoded = sum(map(len, blocks))
+    if decoded < promised < _UNKNOWN_FRAMES:
         raise DataError(
             f"{path}: the file is truncated: its header promises {promised} samples, "
-            f"{len(samples)} could be read; replace or remove it"
+            f"{decoded} could be read; replace or remove it"
         )
-    return samples, rate_hz, encoding
-
-
-def _decode_wav(path: Path, content: bytes) -> tuple[npt.NDArray[np.float32], int, str]:
-    """Decode as :func:`_decode`, with the standard library."""
-    if content[:4] != b"RIFF":
-        raise MissingExtraError(
-            "soundfile", "audio", f"reading {path.name}, which is not a WAV file,"
-        )
-    samples, rate_hz = read_wav(path)
-    if samples.dtype == np.int16:
-        samples = samples * np.float32(1 / _SCALE)
-    with wave.open(io.BytesIO(content)) as file:
-        encoding = f"WAV PCM_{'U8' if file.getsampwidth() == 1 else 8 * file.getsampwidth()}"
-    return np.asarray(samples, np.float32)[:, np.newaxis], rate_hz, encoding
-
-
-def _wav_channels(content: bytes) -> int:
-    """Read the number of channels from a WAV file's header; 0 for other files."""
-    at = content.find(b"fmt ", 12) if content[:4] == b"RIFF" else -1
-    return int(struct.unpack_from("<H", content, at + 10)[0]) if 0 < at < len(content) - 12 else 0
+    if not decoded:
+        raise DataError(f"{path}: the file contains no audio samples; replace or remove it")
+    return Decoded(
+        pcm=np.concatenate(blocks), rate_hz=rate_hz, channels=channels, encoding=encoding
+    )
 
 
 def _import_soundfile() -> Any:  # noqa: ANN401 - a module without types, None where it is absent
@@ -164,31 +190,6 @@ def _import_soundfile() -> Any:  # noqa: ANN401 - a module without types, None w
     except ImportError:
         return None
     return soundfile
-
-
-def _check_complete(path: Path, content: bytes) -> None:
-    """Reject a truncated WAV or OGG file: libsndfile would silently read the rest."""
-    if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
-        problem = _wav_problem(content)
-    elif content[:4] == b"OggS":
-        problem = _ogg_problem(content)
-    else:
-        return
-    if problem:
-        raise DataError(f"{path}: the file is truncated: {problem}; replace or remove it")
-
-
-def _wav_problem(content: bytes) -> str:
-    position = 12
-    while position + 8 <= len(content):
-        name, length = struct.unpack_from("<4sI", content, position)
-        position += 8
-        if name == b"data":
-            held = len(content) - position
-            cut = held < length < _STREAMED_BYTES
-            return f"its header promises {length} bytes of audio, it has {held}" if cut else ""
-        position += length + length % 2
-    return "it ends before its audio data"
 
 
 def _ogg_problem(content: bytes) -> str:

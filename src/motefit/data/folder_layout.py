@@ -12,9 +12,11 @@ from motefit.data.decode import AUDIO_SUFFIXES
 from motefit.data.tree import Tree, hidden_name
 from motefit.spec.codec import nearest
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.speech_spec import SPEAKER_FOLDERS, SpeechData
+from motefit.spec.tasks.speech_spec import SILENCE, SPEAKER_FOLDERS, UNKNOWN, SpeechData
 
-NOISE_NAMES = ("background_noise", "_background_noise_")
+NOISE_NAMES = ("background_noise", "_background_noise_", "noise", "_noise_", "background")
+OTHER_SOUND = {"_unknown_": UNKNOWN, "unknown": UNKNOWN, "_silence_": SILENCE, "silence": SILENCE}
+"""Folders of sound that is no word, and its label; like noise, they are words only if named."""
 LIST_FOLDER_NAMES = ("splits", "split", "lists")
 _SPLIT_NAME = re.compile(
     r"(train|training|trn|test|testing|tst|val|valid|validate|validation|dev|development|eval"
@@ -75,13 +77,19 @@ def _is_rival(path: Path, names: Sequence[str], tree: Tree, best: Sequence[str])
 
 def word_folders(tree: Tree, data: SpeechData) -> dict[str, Tree]:
     """Return the sub-folders that may be words: not hidden, and not noise, lists or rejects."""
-    named = {name.strip("/") for name in (data.noise, data.lists, *data.unknown, *data.silence)}
-    reserved = {*NOISE_NAMES, *LIST_FOLDER_NAMES, *named}
+    reserved = reserved_names(data)
     return {
         name: folder
         for name, folder in tree.folders.items()
         if name not in reserved and not hidden_name(name)
     }
+
+
+def reserved_names(data: SpeechData) -> frozenset[str]:
+    """Return the names of folders that are no words, unless the recipe says so."""
+    named = {name.strip("/") for name in (data.noise, data.lists, *data.unknown, *data.silence)}
+    known = {*NOISE_NAMES, *LIST_FOLDER_NAMES, *OTHER_SOUND} - set(data.words)
+    return frozenset(known | (named - {""}))
 
 
 def require_words(root: Tree, data: SpeechData) -> None:
@@ -96,18 +104,18 @@ def require_words(root: Tree, data: SpeechData) -> None:
     if parts := [name for name in present if is_split_name(name)]:
         raise DataError(
             f"{root.path}: {_shown(parts)} {_looks(parts)} like part of a split, not like a word "
-            f"(folders there: {_shown(present)}). motefit takes one folder per word, and the sets "
-            'from lists of files (split = "published") or a seeded split: sort the files into '
-            f"folders named by word{_dotted_hint(present.values())}; if these are the words, "
-            f"name them: [data] words = {_toml(present)}"
+            f"(folders there: {_shown(present)}){_dotted_hint(present.values())}. To take the sets "
+            'as they are, give [data] split = "given"; to draw others from all clips, give '
+            'layout = "*/word"; if these are the words, name them: [data] words = '
+            f"{_toml(present)}"
         )
     speakers = [name for name in present if _SPEAKER_NAME.fullmatch(name)]
     if 2 * len(speakers) >= len(present):
         raise DataError(
             f"{root.path}: {_shown(speakers)} {_looks(speakers)} like a speaker, not like a word "
-            f"(folders there: {_shown(present)}). Sort the files into folders word/speaker and "
-            f'give [data] speaker = "{SPEAKER_FOLDERS}"; if these are the words, name them: '
-            f"[data] words = {_toml(present)}"
+            f"(folders there: {_shown(present)}). If the words are in them, give [data] layout = "
+            '"speaker/word"; if the file names start with the word, "speaker/word_*"; if these are '
+            f"the words, name them: [data] words = {_toml(present)}"
         )
     _require_flat(root, present, data)
 
@@ -206,18 +214,20 @@ def _several(tree: Tree, found: Mapping[str, Sequence[str]]) -> DataError:
     counts = [set(held) for held in found.values()]
     if any(map(is_split_name, found)):
         advice = (
-            "some look like the sets of a split, which motefit takes from lists of files "
-            '(split = "published") or draws: join the folders of each word and list the files, or '
-            "give one of the folders"
+            'some look like the sets of a split: give [data] split = "given" to take them as they '
+            'are, layout = "*/word" to draw others from all clips, or one of the folders'
         )
     elif any(first & second for i, first in enumerate(counts) for second in counts[:i]):
         advice = (
             f"give one of them; if {_shown(found)} are words and the folders in them speakers, "
-            f'give [data] speaker = "{SPEAKER_FOLDERS}"; if they are speakers, sort the files into '
-            "folders word/speaker"
+            f'give [data] speaker = "{SPEAKER_FOLDERS}"; if they are speakers, give layout = '
+            '"speaker/word"; to join them, layout = "*/word"'
         )
     else:
-        advice = "give one of them, or name the words in [data] words"
+        advice = (
+            "give one of them, name the words in [data] words, or join them: [data] layout = "
+            '"*/word"'
+        )
     return DataError(f"{tree.path}: several folders contain words: {places}; {advice}")
 
 

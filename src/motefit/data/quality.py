@@ -31,6 +31,7 @@ class SpeechAudit:
         duplicates_within: per set, clips that repeat the samples of another clip of the set.
         conflicting: clips whose samples also occur under another word, in any set.
         short: per set, clips that were shorter than the data set's length and are zero-padded.
+        long: per set, clips longer than the model's input, which are cropped.
         silent: per set, clips without a sample above -60 dB of full scale.
         clipped: per set, clips with at least ten samples at full scale.
         listed_missing: ids in a published list that are missing from the folder.
@@ -54,6 +55,7 @@ class SpeechAudit:
     duplicates_within: Mapping[str, int]
     conflicting: int
     short: Mapping[str, int]
+    long: Mapping[str, int]
     silent: Mapping[str, int]
     clipped: Mapping[str, int]
     listed_missing: tuple[str, ...]
@@ -133,6 +135,7 @@ def audit_speech(dataset: SpeechDataset) -> SpeechAudit:
         duplicates_within={p: len(c) - len(set(c.digests)) for p, c in parts.items()},
         conflicting=_conflicting(dataset),
         short={p: int((c.lengths < c.pcm.shape[1]).sum()) for p, c in parts.items()},
+        long={p: int((c.lengths > c.pcm.shape[1]).sum()) for p, c in parts.items()},
         silent={part: sum(r.silent for r in rows) for part, rows in recordings.items()},
         clipped={part: sum(r.clipped for r in rows) for part, rows in recordings.items()},
         listed_missing=dataset.listed_missing,

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from motefit.data.cropping import misses_loudest
 from motefit.data.decode import Decoded
 
 SILENT_PEAK = 32
@@ -39,6 +40,7 @@ class Recording:
         bandwidth_hz: upper edge of the highest band within :data:`BAND_FLOOR_DB` of the strongest.
         silent: no sample above -60 dB of full scale.
         clipped: at least ten samples at full scale.
+        missed: most of the sound is in a part of the recording that is cropped away.
     """
 
     encoding: str
@@ -48,21 +50,23 @@ class Recording:
     bandwidth_hz: float
     silent: bool
     clipped: bool
+    missed: bool = False
 
     def row(self) -> list[object]:
         """Return the values in the order of the fields, as JSON."""
         return list(astuple(self))
 
 
-def describe(decoded: Decoded, *, rate_hz: int, samples: int) -> Recording:
+def describe(decoded: Decoded, *, rate_hz: int, samples: int, start: int = 0) -> Recording:
     """Measure one clip.
 
     Args:
         decoded: the file.
         rate_hz: of ``decoded.pcm``.
-        samples: of the clip that is used; anything after is ignored.
+        samples: of the clip that is used; anything else is ignored.
+        start: first sample of that clip.
     """
-    pcm = decoded.pcm[:samples]
+    pcm = decoded.pcm[start : start + samples]
     peak = max(int(pcm.max()), -int(pcm.min()))
     full = int(((pcm == 32767) | (pcm == -32768)).sum())
     wave = pcm.astype(np.float64)
@@ -74,6 +78,7 @@ def describe(decoded: Decoded, *, rate_hz: int, samples: int) -> Recording:
         bandwidth_hz=_bandwidth_hz(wave, rate_hz),
         silent=int(pcm.max()) < SILENT_PEAK and int(pcm.min()) > -SILENT_PEAK,
         clipped=peak > 0 and full >= CLIPPED_SAMPLES,
+        missed=misses_loudest(decoded.pcm, samples, start),
     )
 
 

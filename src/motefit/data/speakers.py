@@ -60,12 +60,20 @@ def _from_folder(clip_id: str) -> str | None:
     return pieces[1] if len(pieces) == 3 else None
 
 
-def describe_speakers(speakers: Mapping[str, str | None], rule: str) -> str:
-    """Describe in one line where speakers are named and how many are known or unknown."""
+def describe_speakers(speakers: Mapping[str, str | None], rule: str, *, named: bool = False) -> str:
+    """Describe in one line where speakers are named and how many are known or unknown.
+
+    Args:
+        speakers: of each clip id.
+        rule: as ``[data] speaker``.
+        named: whether a layout or manifest names them.
+    """
     unknown = [name for name, speaker in speakers.items() if speaker is None]
     source = {"": "from the file names", SPEAKER_FOLDERS: "from the folders"}.get(
         rule, f"by speaker = {rule!r}"
     )
+    if named:
+        source = "from the layout or manifest"
     known = len(set(speakers.values()) - {None})
     if not unknown:
         return f"speakers: {source}, {known}"

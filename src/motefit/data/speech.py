@@ -6,8 +6,9 @@ in validation or test.
 
 import hashlib
 import json
+import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,15 @@ from numpy.typing import NDArray
 
 from motefit.data.broken_files import broken_error
 from motefit.data.cache import SUFFIX, read_entry, write_checked
+from motefit.data.cropping import crop_start
+from motefit.data.damage import (
+    BrokenFile,
+    damage_note,
+    damaged_files,
+    damaged_words,
+    path_free,
+    without_damaged,
+)
 from motefit.data.decode import decode_clip, file_bytes, fit_length, read_clip
 from motefit.data.recordings import Recording, describe, from_row
 from motefit.data.rejects.load_rejects import load_rejects
@@ -30,6 +40,7 @@ from motefit.data.splits import (
     PARTS,
     Split,
     fold_split,
+    given_split,
     published_split,
     speaker_split,
     stratified_split,
@@ -40,7 +51,8 @@ from motefit.spec.files import cache_folder
 from motefit.spec.tasks.speech_spec import SYNTHETIC, SpeechData
 
 Progress = Callable[[int, int], None]
-_FORMAT = 3
+_FORMAT = 4
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,6 +102,7 @@ class SpeechDataset:
             word is empty for those outside the word folders.
         sounds: recordings of the reject classes; None without such classes. The three sets contain
             words only.
+        damaged: files that were left out because they cannot be decoded.
     """
 
     labels: tuple[str, ...]
@@ -104,6 +117,7 @@ class SpeechDataset:
     taken: tuple[str, ...] = ()
     unused: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     sounds: RejectData | None = None
+    damaged: tuple[BrokenFile, ...] = ()
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -121,19 +135,6 @@ class SpeechDataset:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
-@dataclass(frozen=True, kw_only=True)
-class BrokenFile:
-    """A file that cannot be used.
-
-    Attributes:
-        path: of the file.
-        problem: message that says what was found and what to do.
-    """
-
-    path: Path
-    problem: str
-
-
 def load_speech(
     folder: Path,
     data: SpeechData,
@@ -143,7 +144,7 @@ def load_speech(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> SpeechDataset:
-    """Load a folder of words (WAV, FLAC or OGG; any rate; mono or not).
+    """Load a folder of recorded words; any rate, mono or not.
 
     The first call decodes every file into the cache; later calls, wherever the folder is, read and
     hash the files and map the cache (0.4 s for 8,000 clips). An entry is tied to the files' bytes,
@@ -154,29 +155,27 @@ def load_speech(
         folder: contains the word folders, or their parent next to lists and noise.
         data: words, split, lists and noise; see :class:`SpeechData`.
         rate_hz: rate of the result; other rates are resampled.
-        seconds: length of every clip; shorter ones are zero-padded, longer ones cropped, both at
-            the end.
+        seconds: length of every clip; shorter ones are zero-padded at the end, longer ones cropped
+            as ``data.crop`` says.
         cache: folder of the cache; default ``$MOTEFIT_CACHE`` or ``~/.cache/motefit``.
         progress: called with (files decoded, files) while decoding; not called on a cache hit.
 
     Raises:
-        DataError: for a missing folder or word, unusable lists, broken files (all are counted, some
-            shown), or a split that leaves a set empty.
+        DataError: for a missing folder or word, unusable lists, more broken files than
+            ``data.damaged_percent`` (all are counted, some shown), or a split that leaves a set
+            empty.
         OutputError: if the cache cannot be written.
-        MissingExtraError: for FLAC or OGG files without soundfile.
+        MissingExtraError: for other files than WAV without soundfile.
     """
     found = find_speech(folder, data)
     find = speaker_finder(data.speaker)
-    speakers = {name: find(name) for name in found.files}
+    speakers = {name: found.speakers.get(name) or find(name) for name in found.files}
     split = _split(found, data, speakers)
     plan, found = _plan(data, found, split, folder, speakers, rate_hz=rate_hz, seconds=seconds)
     samples = round(rate_hz * seconds)
-    dataset = _load_words(
-        found, split, speakers, rate_hz=rate_hz, samples=samples, cache=cache, progress=progress
-    )
-    dataset = replace(
-        dataset, taken=_taken(dataset, found, data, speakers), unused=_unused(found, split)
-    )
+    builder = _Builder(found, data, split, rate_hz, samples, progress)
+    dataset = _load_words(builder, found, split, speakers, cache)
+    dataset = replace(dataset, taken=_taken(dataset, found, data, speakers))
     if plan is None:
         return dataset
     sounds = load_rejects(
@@ -192,36 +191,31 @@ def load_speech(
     return _with_rejects(dataset, sounds)
 
 
-def _load_words(  # noqa: PLR0913 - what load_speech knows
+def _load_words(
+    builder: "_Builder",
     found: SpeechFolder,
     split: Split,
     speakers: Mapping[str, str | None],
-    *,
-    rate_hz: int,
-    samples: int,
     cache: Path | None,
-    progress: Progress | None,
 ) -> SpeechDataset:
     """Open the clips of the words and the noise, after decoding them into the cache if needed."""
-    files = found.files
-    sources = [(name, files[name]) for names in split.parts.values() for name in names]
-    content = {
-        "format": _FORMAT,
-        "rate_hz": rate_hz,
-        "samples": samples,
-        "parts": {part: len(names) for part, names in split.parts.items()},
-        "clips": [[name, _file_digest(path)] for name, path in sources],
-        "noise": [_file_digest(path) for path in found.noise],
-    }
-    entry = cache_folder(cache) / "speech" / f"{_hash_json(content)[:32]}{SUFFIX}"
-    opened = read_entry(entry)
-    if opened is None:
-        builder = _Builder(found, [path for _, path in sources], rate_hz, samples, progress)
-        write_checked(entry, builder.blocks(), builder.facts)
-        opened = read_entry(entry)
-        if opened is None:
-            raise DataError(f"{entry}: was written, but cannot be read back; is the disk failing?")
-    return _dataset(*opened, split=split, speakers=speakers, rate_hz=rate_hz, samples=samples)
+    payload, facts = builder.entry(cache_folder(cache))
+    dataset = _dataset(
+        payload,
+        facts,
+        split=without_damaged(split, builder.names, facts),
+        speakers=speakers,
+        rate_hz=builder.rate_hz,
+        samples=builder.samples,
+    )
+    dataset = replace(
+        dataset,
+        damaged=damaged_files(facts, builder.files),
+        unused={**_unused(found, split), **damaged_words(builder.names, facts)},
+    )
+    if dataset.damaged:
+        _log.warning("%s: %s", found.root, damage_note(dataset.damaged, len(builder.files)))
+    return dataset
 
 
 def _plan(  # noqa: PLR0913 - what load_speech knows
@@ -264,7 +258,7 @@ def find_broken(folder: Path, data: SpeechData) -> tuple[BrokenFile, ...]:
     broken = []
     for path in (*found.files.values(), *found.noise, *_reject_paths(folder, found, data)):
         try:
-            read_clip(path, rate_hz=16_000)
+            read_clip(path, rate_hz=16_000, channel=data.channel)
         except DataError as error:
             broken.append(BrokenFile(path=path, problem=str(error)))
     return tuple(broken)
@@ -291,6 +285,10 @@ def _split(found: SpeechFolder, data: SpeechData, speakers: Mapping[str, str | N
             return fold_split(
                 speakers, found.lists["test"], folds=data.folds, fold=data.fold, seed=data.seed
             )
+        if data.split == "given":
+            return given_split(
+                found.parts, speakers, validation_percent=data.validation_percent, seed=data.seed
+            )
         draw = stratified_split if data.split == "stratified" else speaker_split
         return draw(
             speakers,
@@ -315,14 +313,25 @@ def _taken(
     elif data.split == "folds":
         how = f"fold {data.fold} of {data.folds} by speaker, seed {data.seed}, without "
         how += f"the clips of {found.lists['test'].name}"
+    elif data.split == "given":
+        drawn = "" if "validation" in found.parts.values() else ", validation drawn from training"
+        how = f"as given{drawn}"
     elif data.split == "stratified":
         how = f"drawn clip by clip within each word, seed {data.seed}"
     counts = ", ".join(f"{part} {len(clips)}" for part, clips in dataset.parts.items())
-    return (
-        f"words: {', '.join(dataset.labels)} (folder names)",
+    notes = [
+        f"words: {', '.join(dataset.labels)}{'' if found.labeled else ' (folder names)'}",
         f"split: {how}: {counts}",
-        describe_speakers(speakers, data.speaker),
-    )
+        describe_speakers(speakers, data.speaker, named=bool(found.speakers)),
+        *found.how,
+    ]
+    for label, folders in found.other_sound.items():
+        shown = ", ".join(folder.name for folder in folders)
+        notes.append(f"folders of other sound that are no words: {shown} ({label})")
+    if dataset.damaged:
+        total = len(found.files) + len(found.noise)
+        notes.append(damage_note(dataset.damaged, total))
+    return tuple(notes)
 
 
 def _unused(found: SpeechFolder, split: Split) -> Mapping[str, Mapping[str, int]]:
@@ -340,55 +349,91 @@ def _hash_json(value: object) -> str:
 
 
 class _Builder:
-    """Decodes all files in order and collects facts per clip."""
+    """Decodes all files in order and collects facts per clip.
+
+    Attributes:
+        names: ids of the clips, in the order of the sets.
+        files: of the clips, then of the noise.
+        rate_hz: of the samples.
+        samples: of a clip.
+    """
 
     def __init__(
         self,
         found: SpeechFolder,
-        clips: Sequence[Path],
+        data: SpeechData,
+        split: Split,
         rate_hz: int,
         samples: int,
         progress: Progress | None,
     ) -> None:
         self._root = found.root
-        self._clips = clips
-        self._noise = found.noise
-        self._rate_hz = rate_hz
-        self._samples = samples
+        self._data = data
+        self._split = split
+        files = found.files
+        self.names = tuple(name for names in split.parts.values() for name in names)
+        self.files = (*(files[name] for name in self.names), *found.noise)
+        self.rate_hz = rate_hz
+        self.samples = samples
         self._progress = progress
+        self._damaged: list[list[object]] = []
         self._lengths: list[int] = []
         self._digests: list[str] = []
         self._recordings: list[list[object]] = []
         self._noise_digest = hashlib.sha256()
 
+    def entry(self, cache: Path) -> tuple[npt.NDArray[np.int16], Mapping[str, Any]]:
+        """Return samples and facts from the cache, after writing them if they are not there."""
+        clips, noise = self.files[: len(self.names)], self.files[len(self.names) :]
+        content = {
+            "format": _FORMAT,
+            "rate_hz": self.rate_hz,
+            "samples": self.samples,
+            "decoding": [self._data.channel, self._data.crop, self._data.damaged_percent],
+            "parts": {part: len(names) for part, names in self._split.parts.items()},
+            "clips": [[n, _file_digest(p)] for n, p in zip(self.names, clips, strict=True)],
+            "noise": [_file_digest(path) for path in noise],
+        }
+        entry = cache / "speech" / f"{_hash_json(content)[:32]}{SUFFIX}"
+        opened = read_entry(entry)
+        if opened is None:
+            write_checked(entry, self.blocks(), self.facts)
+            opened = read_entry(entry)
+        if opened is None:
+            raise DataError(f"{entry}: was written, but cannot be read back; is the disk failing?")
+        return opened
+
     def blocks(self) -> Iterator[npt.NDArray[np.int16]]:
-        """Decode all clips, then the noise; find every broken file before raising.
+        """Decode all clips, then the noise; find every broken file before any is too many.
 
         Yields:
             int16 samples: of one clip, padded or cropped; then of one whole noise file.
         """
         problems: list[str] = []
-        total = len(self._clips) + len(self._noise)
-        for done, path in enumerate((*self._clips, *self._noise)):
+        total = len(self.files)
+        for done, path in enumerate(self.files):
             if self._progress and done % 50 == 0:
                 self._progress(done, total)
             try:
-                decoded = decode_clip(path, rate_hz=self._rate_hz)
+                decoded = decode_clip(path, rate_hz=self.rate_hz, channel=self._data.channel)
             except DataError as error:
                 problems.append(str(error))
+                self._damaged.append([done, path_free(str(error), path)])
                 continue
             pcm = decoded.pcm
-            if done < len(self._clips):
+            if done < len(self.names):
                 self._lengths.append(len(pcm))
-                recording = describe(decoded, rate_hz=self._rate_hz, samples=self._samples)
+                start = crop_start(pcm, self.samples, self._data.crop)
+                recording = describe(
+                    decoded, rate_hz=self.rate_hz, samples=self.samples, start=start
+                )
                 self._recordings.append(recording.row())
-                pcm = fit_length(pcm, self._samples)
+                pcm = fit_length(pcm[start:], self.samples)
                 self._digests.append(hashlib.sha256(pcm.astype("<i2").tobytes()).hexdigest())
             else:
                 self._noise_digest.update(pcm.astype("<i2").tobytes())
-            if not problems:
-                yield pcm
-        if problems:
+            yield pcm
+        if len(problems) > self._data.damaged_percent / 100 * total:
             raise broken_error(self._root, problems, total)
         if self._progress:
             self._progress(total, total)
@@ -399,6 +444,7 @@ class _Builder:
             "digests": self._digests,
             "recordings": self._recordings,
             "noise_digest": self._noise_digest.hexdigest(),
+            "damaged": self._damaged,
         }
 
 

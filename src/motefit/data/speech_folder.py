@@ -9,12 +9,17 @@ from motefit.data.decode import AUDIO_SUFFIXES
 from motefit.data.folder_layout import (
     LIST_FOLDER_NAMES,
     NOISE_NAMES,
+    OTHER_SOUND,
     choose_root,
     listing,
     require_word,
     require_words,
+    reserved_names,
     word_folders,
 )
+from motefit.data.labeled_files import Labeled, case_hints, part_of
+from motefit.data.layouts import find_layout, read_layout
+from motefit.data.manifest import find_manifests, read_manifests
 from motefit.data.splits import read_list, word_of
 from motefit.data.tree import Tree, composed, hidden_name, is_hidden, is_readable, read_tree
 from motefit.spec.errors import DataError
@@ -43,6 +48,11 @@ class SpeechFolder:
         noise: background noise recordings, sorted by name; may be empty.
         unused: number of audio files below the given folder that are neither clips nor noise, by
             reason and by word (:data:`ELSEWHERE` for those outside the word folders).
+        speakers: by clip id, if a layout or manifest names them.
+        parts: set of each clip id, if folders or a manifest give it.
+        how: sentences on how words were determined, if not by folder names.
+        labeled: whether a layout or a manifest names the words, instead of their folders.
+        other_sound: per reject class, the folders that look like it and are not used as words.
     """
 
     root: Path
@@ -50,6 +60,11 @@ class SpeechFolder:
     lists: dict[str, Path]
     noise: tuple[Path, ...]
     unused: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    speakers: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
+    how: tuple[str, ...] = ()
+    labeled: bool = False
+    other_sound: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
 
     @property
     def files(self) -> dict[str, Path]:
@@ -82,12 +97,15 @@ def find_speech(folder: Path, data: SpeechData) -> SpeechFolder:
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """List the WAV, FLAC and OGG files directly in a folder, without hidden ones, sorted."""
+    """List the audio files that are read directly in a folder, without hidden ones, sorted."""
     return sorted(filter(is_readable, folder.iterdir()))
 
 
 def _find(folder: Path, data: SpeechData) -> SpeechFolder:
     tree = read_tree(folder)
+    labeled = _find_labeled(tree, data)
+    if labeled is not None:
+        return _labeled_folder(tree, data, labeled)
     root = choose_root(tree, data, listed=lambda: _listed_words(folder, data))
     require_words(root, data)
     present = word_folders(root, data)
@@ -105,6 +123,8 @@ def _find(folder: Path, data: SpeechData) -> SpeechFolder:
         lists=_find_lists(folder, places, data) if data.split in LISTED_SPLITS else {},
         noise=noise,
         unused=_count_unused(tree, root, folders, used | _rejected(tree, root, data, places)),
+        how=tuple(case_hints(words)),
+        other_sound=_other_sound(root, data),
     )
 
 
@@ -116,6 +136,59 @@ def _rejected(tree: Tree, root: Tree, data: SpeechData, places: list[Path]) -> s
         below += [others[word].path for word in others.keys() - set(data.words)]
     starts = tuple(f"{folder}/" for folder in below)
     return {p for p in tree.below() if is_readable(p) and str(p).startswith(starts)}
+
+
+def _find_labeled(tree: Tree, data: SpeechData) -> Labeled | None:
+    """Read a manifest or a layout; None for one folder per word."""
+    reserved = reserved_names(data)
+    if data.manifest:
+        return read_manifests(tree.path, find_manifests(tree.path, data), data)
+    if not data.layout and data.split not in LISTED_SPLITS:
+        folders = [f for n, f in tree.folders.items() if n not in reserved and not hidden_name(n)]
+        words = sum(bool(f.clips) or (bool(data.speaker) and f.holds_sound()) for f in folders)
+        given = data.split == "given" and not any(part_of(f.path.name) for f in folders)
+        if (words < 2 or given) and (tables := find_manifests(tree.path, data)):
+            return read_manifests(tree.path, tables, data)
+    layout = find_layout(tree, data, reserved)
+    return read_layout(tree, data, layout, reserved) if layout else None
+
+
+def _labeled_folder(tree: Tree, data: SpeechData, labeled: Labeled) -> SpeechFolder:
+    noise = _find_noise(tree.path, [tree.path], data)
+    used = {path for found in labeled.clips.values() for path in found.values()} | set(noise)
+    used |= _rejected(tree, tree, data, [tree.path])
+    counts: dict[str, Counter[str]] = {}
+    for path in tree.below():
+        if path in used:
+            continue
+        reason = labeled.skipped.get(path, "without a label")
+        if is_hidden(path, tree.path):
+            reason = HIDDEN
+        elif path.suffix.lower() not in AUDIO_SUFFIXES:
+            reason = f"{path.suffix.lower()} is not read"
+        counts.setdefault(reason, Counter())[ELSEWHERE] += 1
+    return SpeechFolder(
+        root=tree.path,
+        clips=labeled.clips,
+        lists={},
+        noise=noise,
+        unused={reason: dict(counts[reason]) for reason in sorted(counts)},
+        speakers=labeled.speakers,
+        parts=labeled.parts,
+        how=labeled.how,
+        labeled=True,
+        other_sound=_other_sound(tree, data),
+    )
+
+
+def _other_sound(root: Tree, data: SpeechData) -> dict[str, tuple[Path, ...]]:
+    """Find folders of unknown words and silence that are not words of the recipe."""
+    found: dict[str, tuple[Path, ...]] = {}
+    taken = {*data.words, *(entry.strip("/") for entry in (*data.unknown, *data.silence))}
+    for name, label in OTHER_SOUND.items():
+        if name in root.folders and name not in taken and root.folders[name].holds_sound():
+            found[label] = (*found.get(label, ()), root.folders[name].path)
+    return found
 
 
 def _clips_of(word: str, folder: Tree, data: SpeechData) -> dict[str, Path]:
@@ -160,6 +233,8 @@ def _count_unused(
             reason = f"{path.suffix.lower()} is not read"
         elif home in words:
             reason = "in a folder inside the word's"
+        elif home in OTHER_SOUND:
+            reason = "of other sound"
         elif home and home not in NOISE_NAMES:
             reason = "of other words"
         else:
@@ -180,7 +255,8 @@ def _find_noise(folder: Path, places: list[Path], data: SpeechData) -> tuple[Pat
             raise DataError(f"{chosen}: the noise folder contains no audio files")
         return tuple(files)
     for place in places:
-        for name in NOISE_NAMES:
+        names = NOISE_NAMES if place.is_relative_to(folder) else NOISE_NAMES[:2]
+        for name in (name for name in names if name not in data.words):
             if (place / name).is_dir() and (found := audio_files(place / name)):
                 return tuple(found)
     return ()

@@ -151,6 +151,56 @@ def speaker_split(
     return _checked({part: sorted(names) for part, names in parts.items()})
 
 
+def given_split(
+    parts: Mapping[str, str],
+    speakers: Mapping[str, str | None],
+    *,
+    validation_percent: float,
+    seed: int,
+) -> Split:
+    """Take the sets that folders or a manifest give.
+
+    Without a validation set, some of the training clips become one: whole speakers if those of all
+    training clips are known, otherwise clips of each word at random.
+
+    Args:
+        parts: the set of each clip id.
+        speakers: the speaker of each clip id; None where it is not known.
+        validation_percent: of the training clips, if no validation set is given.
+        seed: of that choice.
+
+    Raises:
+        DataError: if no training or test set is given, or a word has no training clip.
+    """
+    found = {part: sorted(name for name in parts if parts[name] == part) for part in PARTS}
+    if not found["train"] or not found["test"]:
+        given = ", ".join(part for part in PARTS if found[part]) or "none"
+        raise DataError(
+            f'split = "given" needs a training and a test set, and only these are given: {given}; '
+            'to draw sets from all clips, use split = "stratified" or "speaker"'
+        )
+    if not found["validation"]:
+        rng = np.random.default_rng(seed % 2**63)
+        own = {name: speakers[name] for name in found["train"]}
+        chosen = _drawn(own, validation_percent / 100, rng)
+        found["validation"] = sorted(chosen)
+        found["train"] = [name for name in found["train"] if name not in chosen]
+    return _checked(found)
+
+
+def _drawn(speakers: Mapping[str, str | None], share: float, rng: np.random.Generator) -> set[str]:
+    """Draw a share of clips: of whole speakers if all are known, else of each word."""
+    if None not in speakers.values() and len(set(speakers.values())) >= len(PARTS):
+        groups, counts = _by_speaker(speakers)
+        homes = _assign(counts, np.array([1 - share, share]), rng=rng)
+        return {n for home, g in zip(homes, groups.values(), strict=True) if home for n in g}
+    chosen: set[str] = set()
+    for names in _by_word(speakers).values():
+        count = min(max(round(len(names) * share), 1), len(names) - 1)
+        chosen |= {names[i] for i in rng.permutation(len(names))[:count]}
+    return chosen
+
+
 def fold_split(
     speakers: Mapping[str, str | None], closed: Path, *, folds: int, fold: int, seed: int
 ) -> Split:

@@ -41,6 +41,7 @@ class WordFacts:
         clipped: clips with at least ten samples at full scale.
         bandwidth_hz: median of the frequencies above which clips are empty.
         unused: audio files in the word's folder that are not used, without hidden ones.
+        missed: longer clips whose loudest part is cropped away.
     """
 
     clips: int
@@ -56,6 +57,7 @@ class WordFacts:
     clipped: int
     bandwidth_hz: float
     unused: int
+    missed: int = 0
 
 
 def word_facts(dataset: SpeechDataset) -> dict[str, WordFacts]:
@@ -81,6 +83,7 @@ def word_facts(dataset: SpeechDataset) -> dict[str, WordFacts]:
             max_ms=round(float(ms.max())),
             shorter=int((lengths[rows] < samples).sum()),
             longer=int((lengths[rows] > samples).sum()),
+            missed=sum(r.missed for r in held),
             level_dbfs=round(float(np.median([r.level_dbfs for r in held])), 1),
             clipped=sum(r.clipped for r in held),
             bandwidth_hz=round(float(np.median([r.bandwidth_hz for r in held]))),
@@ -94,7 +97,7 @@ def word_facts(dataset: SpeechDataset) -> dict[str, WordFacts]:
 def word_warnings(facts: Mapping[str, WordFacts]) -> tuple[str, ...]:
     """Describe what a model may distinguish instead of the words."""
     if len(facts) < 2:
-        return ()
+        return tuple(_cropped(facts))
     clips = {word: f.clips for word, f in facts.items()}
     warnings = [
         *_by_kind("native sampling rate", {w: f.rates_hz for w, f in facts.items()}, " Hz"),
@@ -115,7 +118,21 @@ def word_warnings(facts: Mapping[str, WordFacts]) -> tuple[str, ...]:
             f"words differ in bandwidth (median): {low} {facts[low].bandwidth_hz:.0f} Hz, "
             f"{high} {facts[high].bandwidth_hz:.0f} Hz"
         )
-    return (*warnings, *_losses(facts))
+    return (*warnings, *_cropped(facts), *_losses(facts))
+
+
+def _cropped(facts: Mapping[str, WordFacts]) -> list[str]:
+    """Warn if cropping takes away the loudest part of clips."""
+    missed = {word: f for word, f in facts.items() if f.missed}
+    if not missed:
+        return []
+    words = "; ".join(f"{word} {f.missed} of {f.clips}" for word, f in missed.items())
+    return [
+        (
+            f"cropping takes the loudest part of long clips away: {words}; "
+            '[data] crop = "loudest" keeps it, and motefit data cut makes clips of long recordings'
+        )
+    ]
 
 
 def _losses(facts: Mapping[str, WordFacts]) -> list[str]:

@@ -30,12 +30,16 @@ class Classification:
         probability: probability of that label, 0..1.
         probabilities: probability of every label, in their order.
         rejected: whether the label is a reject class: the clip is none of the words.
+        start_s: where in a longer recording the clip is, in seconds.
+        length_s: length of that recording; None if it is not longer than a clip.
     """
 
     label: str
     probability: float
     probabilities: Mapping[str, float]
     rejected: bool = False
+    start_s: float = 0.0
+    length_s: float | None = None
 
     @property
     def word(self) -> str | None:

@@ -26,7 +26,11 @@ ATTENUATION_DB = 75.0
 ROW = 16
 """Long rows of outputs are multiples of this, for fast matrix products."""
 LARGEST_MATRIX = 1 << 22
-"""Entries of the matrix; ratios of large coprime numbers are computed output by output."""
+"""Entries of the matrix; for ratios of large coprime numbers, filters are interpolated."""
+PHASES = 512
+"""Filters between which others are interpolated linearly: errors are 100 dB down. A filter that
+lowers the rate is smoother, and needs fewer."""
+FEWEST_PHASES = 16
 BLOCK_SAMPLES = 1 << 16
 """Window samples copied at a time, so that memory stays bounded."""
 
@@ -74,7 +78,7 @@ class Resampler:
         """Discard all samples; the next push starts a new signal."""
         lead = self._filter.lead if self._filter else 0
         self._rest = np.zeros(lead, np.float32)
-        self._given = self._made = 0
+        self._given = self._made = self._dropped = 0
 
     def push(self, pcm: np.ndarray) -> Float32Array:
         """Add samples and return those that are complete.
@@ -94,6 +98,10 @@ class Resampler:
             self._made += len(chunk)
             return chunk.copy()
         signal = np.concatenate((self._rest, chunk))
+        if self._filter.matrix is None:
+            whole = self._dropped + len(signal) - self._filter.window
+            known = -(-(whole + 1) * self._up // self._down) if whole >= 0 else 0
+            return self._interpolated(signal, known - self._made)
         rows = framed(signal, self._filter.window, self._filter.advance)
         self._rest = signal[len(rows) * self._filter.advance :].copy()
         out = self._filter.apply(rows)
@@ -104,7 +112,12 @@ class Resampler:
         """Return the last samples, assuming silence after the input, and :meth:`reset`."""
         missing = -(-self._given * self._up // self._down) - self._made
         out = np.zeros(0, np.float32)
-        if missing and self._filter is not None:
+        if missing and self._filter is not None and self._filter.matrix is None:
+            last = (self._made + missing - 1) * self._down // self._up - self._dropped
+            signal = np.zeros(last + self._filter.window, np.float32)
+            signal[: len(self._rest)] = self._rest[: len(signal)]
+            out = self._interpolated(signal, missing)
+        elif missing and self._filter is not None:
             rows = -(-missing // self._filter.outputs)
             needed = (rows - 1) * self._filter.advance + self._filter.window
             signal = np.zeros(needed, np.float32)
@@ -114,6 +127,17 @@ class Resampler:
         self.reset()
         return out
 
+    def _interpolated(self, signal: Float32Array, count: int) -> Float32Array:
+        """Compute the next outputs, and keep the inputs that later ones need."""
+        assert self._filter is not None  # noqa: S101 - the caller looked
+        numbers = np.arange(self._made, self._made + max(count, 0) + 1) * self._down
+        places, phases = np.divmod(numbers, self._up)
+        places -= self._dropped
+        self._made += len(numbers) - 1
+        self._dropped += int(places[-1])
+        self._rest = signal[places[-1] :].copy()
+        return self._filter.interpolate(signal, places[:-1], phases[:-1] / self._up)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Filter:
@@ -121,36 +145,48 @@ class _Filter:
 
     Attributes:
         lead: zeros before the first input.
-        window: inputs that a row of outputs depends on.
+        window: inputs that a row of outputs, or one interpolated output, depends on.
         advance: inputs between two rows.
         outputs: outputs in a row.
-        starts: (outputs,) first input of each output.
-        taps: (outputs, taps) float32, the weights of its inputs.
-        matrix: (window, outputs) float32, the same as a matrix; None where it would be too large.
+        taps: (phases + 1, window) float32, the weights of the inputs of an output at each
+            phase; empty if there is a matrix.
+        matrix: (window, outputs) float32, the weights of all outputs of a row; None where it would
+            be too large.
     """
 
     lead: int
     window: int
     advance: int
     outputs: int
-    starts: NDArray[np.intp]
     taps: Float32Array
     matrix: Float32Array | None
 
     def apply(self, windows: Float32Array) -> Float32Array:
         """Compute the outputs (rows * outputs,) of windows (rows, window)."""
         out = np.empty((len(windows), self.outputs), np.float32)
-        if self.matrix is None:
-            columns = self.starts[:, None] + np.arange(self.taps.shape[1])
-            for row, inputs in zip(out, windows, strict=True):
-                np.einsum("ok,ok->o", inputs[columns], self.taps, out=row)
-            return out.reshape(-1)
+        assert self.matrix is not None  # noqa: S101 - the caller looked
         block = max(BLOCK_SAMPLES // self.window, 1)
         with ONE_THREAD:
             for first in range(0, len(windows), block):
                 part = np.ascontiguousarray(windows[first : first + block])
                 np.matmul(part, self.matrix, out=out[first : first + block])
         return out.reshape(-1)
+
+    def interpolate(
+        self, signal: Float32Array, places: NDArray[np.intp], phases: NDArray[np.float64]
+    ) -> Float32Array:
+        """Compute the outputs (n,) whose windows start at places (n,), at phases (n,) in 0..1."""
+        out = np.empty(len(places), np.float32)
+        lower, weight = np.divmod(phases * (len(self.taps) - 1), 1)
+        index, weight = lower.astype(np.intp), weight.astype(np.float32)[:, None]
+        columns = np.arange(self.window)
+        block = max(BLOCK_SAMPLES // self.window, 1)
+        for first in range(0, len(places), block):
+            part = slice(first, first + block)
+            low, high = self.taps[index[part]], self.taps[index[part] + 1]
+            inputs = signal[places[part, None] + columns]
+            np.einsum("ok,ok->o", inputs, low + (high - low) * weight[part], out=out[part])
+        return out
 
 
 @functools.lru_cache(maxsize=16)
@@ -165,23 +201,25 @@ def _filter(up: int, down: int) -> _Filter:
     periods = -(-periods // ROW) * ROW if periods > ROW else periods
     outputs = periods * up
     position, phase = np.divmod(np.arange(outputs) * down, up)
-    distance = np.arange(-half + 1, half + 1) - (phase / up)[:, None]
+    window = int(position[-1]) + 2 * half
+    exact = window * outputs <= LARGEST_MATRIX
+    phases = max(FEWEST_PHASES, round(PHASES * edge))
+    fractions = phase / up if exact else np.arange(phases + 1) / phases
+    distance = np.arange(-half + 1, half + 1) - fractions[:, None]
     cutoff = edge * (1 + PASS_BAND) / 2
     shape = np.i0(beta * np.sqrt(np.clip(1 - (distance / half) ** 2, 0, None))) / np.i0(beta)
     taps = cutoff * np.sinc(cutoff * distance) * shape
     taps /= taps.sum(axis=1, keepdims=True)  # every phase passes a constant unchanged
-    window = int(position[-1]) + 2 * half
     matrix = None
-    if window * outputs <= LARGEST_MATRIX:
+    if exact:
         matrix = np.zeros((window, outputs), np.float32)
         rows = position + np.arange(2 * half)[:, None]
         matrix[rows, np.arange(outputs)] = taps.T
     return _Filter(
         lead=half - 1,
-        window=window,
+        window=window if exact else 2 * half,
         advance=periods * down,
         outputs=outputs,
-        starts=position,
-        taps=taps.astype(np.float32),
+        taps=np.zeros((0, 0), np.float32) if exact else taps.astype(np.float32),
         matrix=matrix,
     )

@@ -1,71 +1,149 @@
-"""WAV files with only the standard library, for a device that has nothing else."""
+"""WAV files and streams with numpy alone: one reader for devices and for training."""
 
-import wave
+import io
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from motefit.signal.mixing import Channel, Mixer
+from motefit.signal.other_sound import START_BYTES, other_format
+from motefit.signal.wav_header import Read, WavHeader, read_header, starts_wav
 from motefit.spec.errors import DataError
 from motefit.spec.limits import require_rate
 
-COMPRESSED = {b"fLaC": "FLAC", b"OggS": "OGG"}
-"""Common compressed formats, by the first bytes of a file."""
+_BLOCK_BYTES = 1 << 18
 
 
-def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
-    """Read a PCM WAV file as one channel.
+class WavStream:
+    """The sound of a WAV, RF64 or Wave64 file, read in order as one channel of 16-bit samples.
+
+    It ends where the header says that the sound ends, whatever follows; if the header does not
+    know, at the end of the file.
 
     Args:
-        path: a WAV file of 8, 16, 24 or 32 bit integers, any rate and number of channels.
-
-    Returns:
-        The samples (n,) and the rate in Hz. A 16-bit mono file gives its int16 samples unchanged;
-        any other file gives float32 with full scale 1.0, channels averaged.
+        read: returns the next bytes.
+        name: of the file or stream, for errors.
+        channel: which channel to take.
 
     Raises:
-        DataError: if the file is absent, not a PCM WAV file, truncated, empty, or has a rate
-            that no sound is recorded at.
+        DataError: for a header that cannot be used, naming what was found.
+        OtherEncodingError: for an encoding that is not read.
+    """
+
+    def __init__(self, read: Read, *, name: str, channel: Channel = "auto") -> None:
+        self.name = name
+        self._read = read
+        try:
+            self.header: WavHeader = read_header(read)
+        except DataError as error:
+            raise type(error)(f"{name}: {error}") from None
+        self.rate_hz = require_rate(self.header.rate_hz, what=f"{name}: the sampling rate")
+        self._mixer = Mixer(self.header.channels, channel, rate_hz=self.rate_hz, name=name)
+        self._rest = self.header.start[: self.header.data_bytes]
+        self._given = len(self._rest)
+
+    @property
+    def encoding(self) -> str:
+        """Container and encoding by libsndfile's names, e.g. ``"WAV PCM_16"``."""
+        return f"{self.header.container} {self.header.samples.name}"
+
+    def samples(self, most_bytes: int = _BLOCK_BYTES) -> NDArray[np.int16]:
+        """Return the next samples (n,); none at the end of the sound.
+
+        Args:
+            most_bytes: to read at once.
+
+        Raises:
+            DataError: if the file ends before its sound, or the samples cannot be used.
+        """
+        promised, size = self.header.data_bytes, self.header.frame_bytes
+        ended = False
+        while not ended and len(self._rest) < size:
+            wanted = max(most_bytes, size)
+            if promised is not None:
+                wanted = min(wanted, promised - self._given)
+            data = self._read(wanted) if wanted > 0 else b""
+            ended = not data
+            self._rest += data
+            self._given += len(data)
+        if ended and promised is not None and self._given < promised:
+            raise DataError(
+                f"{self.name}: the file is truncated: its header promises {promised} bytes of "
+                f"audio, it has {self._given}"
+            )
+        whole = len(self._rest) - len(self._rest) % size
+        data, self._rest = self._rest[:whole], self._rest[whole:]
+        try:
+            return self._mixed(data)
+        except DataError as error:
+            said = str(error)
+            raise DataError(
+                said if said.startswith(self.name) else f"{self.name}: {said}"
+            ) from None
+
+    def _mixed(self, data: bytes) -> NDArray[np.int16]:
+        if not data:
+            self._mixer.finish()
+            return np.zeros(0, np.int16)
+        return self._mixer.mix(self.header.samples.decode(data))
+
+    @property
+    def leftover_bytes(self) -> int:
+        """Bytes at the end that do not make up a sample."""
+        return len(self._rest)
+
+
+def read_wav(path: str | Path, *, channel: Channel = "auto") -> tuple[NDArray[np.int16], int]:
+    """Read a WAV, RF64 or Wave64 file as one channel.
+
+    Integers of 8 to 32 bits, floats of 32 or 64, mu-law and A-law are read, at any rate.
+
+    Args:
+        path: of the file.
+        channel: which channel to take; see :data:`motefit.signal.mixing.Channel`.
+
+    Returns:
+        The samples (n,), rounded to 16 bits, and the rate in Hz. A 16-bit mono file gives its
+        samples unchanged.
+
+    Raises:
+        DataError: if the file is absent, no WAV file, truncated, damaged or empty.
     """
     path = Path(path)
     try:
-        with wave.open(str(path), "rb") as file:
-            width, channels, frames = file.getsampwidth(), file.getnchannels(), file.getnframes()
-            rate_hz, data = file.getframerate(), file.readframes(frames)
+        content = path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
-    except (wave.Error, EOFError) as error:
-        raise DataError(_not_wav(path, str(error) or "the file ends early")) from None
-    if len(data) != frames * width * channels:
-        raise DataError(
-            f"{path} is truncated: its header promises {frames} samples, "
-            f"{len(data) // (width * channels)} are present; record or copy it again"
-        )
-    if not frames:
-        raise DataError(f"{path} contains no samples")
-    require_rate(rate_hz, what=f"{path}: the sampling rate")
-    samples = _samples(data, width).reshape(frames, channels)
-    if samples.dtype == np.int16 and channels == 1:
-        return samples[:, 0], rate_hz
-    scale = 1 / (1 << 8 * samples.dtype.itemsize - 1)
-    return (samples.mean(axis=1) * scale).astype(np.float32), rate_hz
+    stream, samples = parse_wav(content, name=str(path), channel=channel)
+    return samples, stream.rate_hz
 
 
-def _samples(data: bytes, width: int) -> np.ndarray:
-    if width == 1:
-        return (np.frombuffer(data, np.uint8).astype(np.int16) - 128).astype(np.int8)
-    if width == 3:
-        padded = np.zeros((len(data) // 3, 4), np.uint8)
-        padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-        return padded.view("<i4")[:, 0]
-    return np.frombuffer(data, f"<i{width}")
+def parse_wav(
+    content: bytes, *, name: str, channel: Channel = "auto"
+) -> tuple[WavStream, NDArray[np.int16]]:
+    """Decode a whole file.
 
+    Args:
+        content: all bytes of the file.
+        name: of the file, for errors.
+        channel: which channel to take.
 
-def _not_wav(path: Path, reason: str) -> str:
-    with path.open("rb") as file:
-        mark = file.read(4)
-    if mark in COMPRESSED:
-        return (
-            f"{path} is {COMPRESSED[mark]}; the device runtime reads PCM WAV "
-            "only: convert it, or install the extra: pip install 'motefit[audio]'"
-        )
-    return f"{path} is not a PCM WAV file: {reason}"
+    Returns:
+        How it is encoded, and at least one sample (n,).
+
+    Raises:
+        DataError: if it is no WAV file, truncated, damaged or empty.
+    """
+    if not starts_wav(content[:40]):
+        other = other_format(content[:START_BYTES])
+        if other is not None:
+            raise DataError(f"{name}: this is {other.name}; {other.advice(name)}")
+        raise DataError(f"{name}: not a readable WAV file (starts with {content[:12]!r})")
+    stream = WavStream(io.BytesIO(content).read, name=name, channel=channel)
+    blocks = []
+    while len(block := stream.samples()):
+        blocks.append(block)
+    if not blocks:
+        raise DataError(f"{name}: the file contains no audio samples")
+    return stream, np.concatenate(blocks)

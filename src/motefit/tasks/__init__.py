@@ -18,7 +18,7 @@ import numpy as np
 
 from motefit.codegen.agreement import CAgreement
 from motefit.codegen.compiled import CompiledModel
-from motefit.data.speech import BrokenFile
+from motefit.data.damage import BrokenFile
 from motefit.graph.families import Problem
 from motefit.measure.latency.paired import BenchmarkCase
 from motefit.runtime.bundle import Bundle
@@ -107,6 +107,11 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
     def broken(self, recipe: Recipe, data: Path) -> Sequence[BrokenFile]:
         """List every unusable file of the data; only for data of many files."""
         del recipe, data
+        return ()
+
+    def damaged(self, dataset: Dataset) -> Sequence[BrokenFile]:
+        """List the files that were left out because they are unusable."""
+        del dataset
         return ()
 
     def refitting(self, recipe: Recipe, dataset: Dataset) -> Dataset:

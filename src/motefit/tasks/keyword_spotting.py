@@ -9,11 +9,12 @@ import numpy as np
 
 from motefit.codegen.agreement import CAgreement, compare_speech
 from motefit.codegen.compiled import CompiledModel
+from motefit.data.damage import BrokenFile
 from motefit.data.own_recordings import add_recordings, split_of_recordings, synthetic_only
 from motefit.data.quality import SpeechAudit, audit_speech
 from motefit.data.rejects.synthetic_rejects import spoken_words
 from motefit.data.speakers import unseen
-from motefit.data.speech import BrokenFile, SpeechDataset, exclude_overlap, find_broken, load_speech
+from motefit.data.speech import SpeechDataset, exclude_overlap, find_broken, load_speech
 from motefit.data.tree import composed
 from motefit.graph.families import Problem
 from motefit.measure.accuracy import Accuracy, probabilities_of, score_words
@@ -94,6 +95,10 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
     def broken(self, recipe: Recipe, data: Path) -> Sequence[BrokenFile]:
         """List every clip and noise file that cannot be decoded."""
         return find_broken(data, recipe.data)
+
+    def damaged(self, dataset: SpeechDataset) -> Sequence[BrokenFile]:
+        """List the clips and noise files that cannot be decoded and were left out."""
+        return dataset.damaged
 
     def data_key(self, dataset: SpeechDataset) -> str:
         """Return the content hash of clips, labels and split."""

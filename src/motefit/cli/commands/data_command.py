@@ -1,4 +1,4 @@
-"""``motefit data``: synthesize, fetch and audit data."""
+"""``motefit data``: synthesize, fetch, cut and audit data."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 import motefit
-from motefit.cli.output import escape, listed, out, print_json, show
+from motefit.cli.output import CHANNEL_HELP, escape, listed, out, print_json, show
+from motefit.signal.mixing import parse_channel
+from motefit.spec.errors import RecipeError
 
-data_app = typer.Typer(no_args_is_help=True, help="Synthesize, fetch and audit data.")
+data_app = typer.Typer(no_args_is_help=True, help="Synthesize, fetch, cut and audit data.")
 
 
 @data_app.command("synth")
@@ -127,6 +129,62 @@ def audit_command(
     else:
         show(found)
     raise typer.Exit(1 if found.broken else 0)
+
+
+@data_app.command("cut")
+def cut_command(
+    recordings: Annotated[
+        list[Path] | None, typer.Argument(help="Long recordings, with --list.")
+    ] = None,
+    list_path: Annotated[
+        Path | None,
+        typer.Option("--list", help="CSV file to write the words that were found into."),
+    ] = None,
+    words: Annotated[
+        str, typer.Option(help="With --list: comma-separated words as they are said, in turn.")
+    ] = "",
+    table: Annotated[
+        Path | None, typer.Option("--apply", help="CSV file that you have checked and completed.")
+    ] = None,
+    out_path: Annotated[
+        Path | None, typer.Option("--out", help="With --apply: folder for the word folders.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Length of a clip.")] = 1.0,
+    speaker: Annotated[
+        str, typer.Option(help="Who speaks; clips are named SPEAKER_nohash_NUMBER.")
+    ] = "",
+    channel: Annotated[str, typer.Option(help=CHANNEL_HELP)] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Find the words in long recordings, list them for you to confirm, and write clips.
+
+    First: motefit data cut RECORDING --list cuts.csv. Then fill in the column word, write no into
+    keep where it is none, and: motefit data cut --apply cuts.csv --out words.
+    """
+    chosen = parse_channel(channel)
+    if list_path is not None and recordings and table is None:
+        count = motefit.list_cuts(recordings, list_path, words=listed(words), channel=chosen)
+        if as_json:
+            print_json({"path": str(list_path), "stretches": count})
+            return
+        name = escape(str(list_path))
+        out.print(
+            f"{count} stretches of sound in {name}; check them, and fill in their words, then:"
+        )
+        out.print(f"motefit data cut --apply {name} --out FOLDER", soft_wrap=True)
+    elif table is not None and out_path is not None and not recordings:
+        made = motefit.cut(table, out_path, seconds=seconds, speaker=speaker, channel=chosen)
+        if as_json:
+            print_json({"folder": str(made.folder), "clips": made.clips, "longer": made.longer})
+            return
+        counts = ", ".join(f"{count} of {word}" for word, count in made.clips.items())
+        out.print(f"clips: {escape(counts)} in {escape(str(made.folder))}")
+        if made.longer:
+            out.print(f"{made.longer} are longer than {seconds:g} s, because their words are")
+    else:
+        raise RecipeError(
+            "give either recordings and --list cuts.csv, or --apply cuts.csv and --out FOLDER"
+        )
 
 
 def add_to(app: typer.Typer) -> None:

@@ -7,7 +7,8 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import examples, out, print_json
+from motefit.cli.output import CHANNEL_HELP, examples, out, print_json
+from motefit.signal.mixing import parse_channel
 
 EXAMPLES = examples(
     "motefit kws up-down clip.wav",
@@ -26,15 +27,24 @@ def kws_command(
         ),
     ],
     audio: Annotated[list[Path], typer.Argument(help="Audio files, or folders of them.")],
+    channel: Annotated[str, typer.Option(help=CHANNEL_HELP)] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print the keyword in each audio file."""
+    """Print the keyword in each audio file; in a long one, that of its loudest stretch.
+
+    `motefit listen MODEL --input FILE` finds every word of a long WAV file.
+    """
     rows = []
-    for path, heard in motefit.classify_files(model, audio):
+    for path, heard in motefit.classify_files(model, audio, channel=parse_channel(channel)):
         row = {"file": str(path), "label": heard.label, "probability": heard.probability}
-        rows.append({**row, "rejected": heard.rejected})
+        row["rejected"] = heard.rejected
+        place = ""
+        if heard.length_s is not None:
+            row |= {"start_s": heard.start_s, "length_s": heard.length_s}
+            place = f" (the loudest part, from {heard.start_s:.2f} s, of {heard.length_s:.2f} s)"
+        rows.append(row)
         if not as_json:
-            out.out(f"{_shown(heard)}  {path}")
+            out.out(f"{_shown(heard)}  {path}{place}")
     if as_json:
         print_json(rows)
 

@@ -9,7 +9,8 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import encode, examples, given, listed, out, tell
+from motefit.cli.output import CHANNEL_HELP, encode, examples, given, listed, out, tell
+from motefit.signal.mixing import parse_channel
 
 EXAMPLES = examples(
     "motefit listen eight-words",
@@ -40,9 +41,8 @@ def listen_command(
             "0: the model's own.",
         ),
     ] = 0,
-    channels: Annotated[
-        int, typer.Option(min=1, help="Channels of PCM without a header; averaged.")
-    ] = 1,
+    channels: Annotated[int, typer.Option(min=1, help="Channels of PCM without a header.")] = 1,
+    channel: Annotated[str, typer.Option(help=CHANNEL_HELP)] = "auto",
     seconds: Annotated[
         float, typer.Option(min=0, help="Stop after this many seconds of sound; 0: never.")
     ] = 0,
@@ -78,6 +78,7 @@ def listen_command(
         source=source,
         rate_hz=rate,
         channels=channels,
+        channel=parse_channel(channel),
         seconds=seconds,
         ignore=listed(ignore),
         tell=tell,

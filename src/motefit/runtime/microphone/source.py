@@ -5,14 +5,16 @@ A source waits for sound for a limited time and explains why it ends; none can h
 
 import os
 import select
-import struct
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motefit.signal.wav import COMPRESSED
+from motefit.signal.mixing import Channel, Mixer
+from motefit.signal.other_sound import START_BYTES, other_format, telling_bytes
+from motefit.signal.wav import WavStream
+from motefit.signal.wav_header import starts_wav
 from motefit.spec.errors import DataError
 from motefit.spec.limits import require_rate
 
@@ -69,114 +71,128 @@ class SoundSource(ABC):
 
 
 class PipeSource(SoundSource):
-    """16-bit little-endian PCM from a file descriptor, with or without a WAV header.
+    """WAV, RF64 or Wave64, or 16-bit little-endian PCM, from a file descriptor.
 
     Args:
         descriptor: file descriptor to read from; it is left open.
         rate_hz: sampling rate of raw PCM; a WAV header overrides it.
-        channels: number of channels of raw PCM, which are averaged; a WAV header overrides it.
+        channels: number of channels of raw PCM; a WAV header overrides it.
+        channel: which of several channels to take.
         name: name used in messages.
         wait_s: longest wait for sound.
+        raw: whether PCM without a header is allowed.
     """
 
     returns: ClassVar[bool] = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options of a command
         self,
         descriptor: int,
         *,
         rate_hz: int,
         channels: int = 1,
+        channel: Channel = "auto",
         name: str = "standard input",
         wait_s: float = WAIT_S,
+        raw: bool = True,
     ) -> None:
         super().__init__(name, rate_hz)
         if channels < 1:
             raise DataError(f"at least 1 channel is needed, got {channels}")
         self._descriptor, self._channels, self._wait_s = descriptor, channels, wait_s
-        self._rest, self._started = b"", False
+        self._channel, self._raw, self._started = channel, raw, False
+        self._rest = b""
+        self._wav: WavStream | None = None
+        self._mixer: Mixer | None = None
         self.leftover_bytes = 0
 
     def read(self) -> Int16Array | None:
-        """Return the next samples; None at the end of the file or pipe.
+        """Return the next samples; None at the end of the sound.
 
         Bytes at the end that do not make up a whole sample are counted in ``leftover_bytes``.
 
         Raises:
-            DataError: if nothing arrives at all or in time, or for a WAV file in another format.
+            DataError: if nothing arrives at all or in time, for a file that ends before its sound,
+                or in a format that is not read.
         """
         if not self._started:
+            self._start()
             self._started = True
-            self._read_header()
-        while True:
-            size = 2 * self._channels
-            if len(self._rest) >= size:
-                whole = len(self._rest) - len(self._rest) % size
-                samples = mono(self._rest[:whole], self._channels)
-                self._rest = self._rest[whole:]
-                self.received += len(samples)
-                return samples
-            if not self._more():
-                self.leftover_bytes, self._rest = len(self._rest), b""
-                if not self.received:
-                    raise self._lost(
-                        "ended without a sample; is the program that feeds it running?"
-                    )
-                return None
+        samples = self._wav_samples() if self._wav else self._raw_samples()
+        self.received += len(samples)
+        if len(samples):
+            return samples
+        if not self.received:
+            raise self._lost("ended without a sample; is the program that feeds it running?")
+        return None
 
     def close(self) -> None:
         """Do nothing: the descriptor belongs to the caller."""
 
-    def _more(self) -> bool:
+    def _start(self) -> None:
+        """Read the WAV header, if there is one."""
+        while len(self._rest) < telling_bytes(self._rest) and (data := self._more(START_BYTES)):
+            self._rest += data
+        start = self._rest
+        if starts_wav(start):
+            self._wav = WavStream(self._bytes, name=self.name, channel=self._channel)
+            self.rate_hz = self._wav.rate_hz
+            return
+        other = other_format(start)
+        if other is not None:
+            raise self._lost(
+                f"this is {other.name}, but listening needs WAV or 16-bit PCM: "
+                "ffmpeg -i FILE -f wav - | motefit listen MODEL --input -; or, for whole clips, "
+                "motefit kws MODEL FILE with: pip install 'motefit[audio]'"
+            )
+        if not self._raw:
+            raise self._lost(
+                f"no sound file that is known (starts with {start[:12]!r}); if it contains 16-bit "
+                "PCM without a header, send it to standard input: motefit listen MODEL --input - "
+                "< FILE"
+            )
+        self._mixer = Mixer(
+            self._channels, self._channel, rate_hz=self.rate_hz, name=f"{self.name} (raw PCM)"
+        )
+
+    def _wav_samples(self) -> Int16Array:
+        assert self._wav is not None  # noqa: S101 - the caller looked
+        size = self._wav.header.frame_bytes
+        samples = self._wav.samples(max(round(self.rate_hz * CHUNK_SECONDS), 1) * size)
+        self.leftover_bytes = 0 if len(samples) else self._wav.leftover_bytes
+        return samples
+
+    def _raw_samples(self) -> Int16Array:
+        assert self._mixer is not None  # noqa: S101 - no header was found
+        size, data = 2 * self._channels, b""
+        while len(data) < size:
+            more = self._bytes(max(round(self.rate_hz * CHUNK_SECONDS), 1) * size)
+            data += more
+            if not more:
+                self.leftover_bytes = len(data)
+                self._mixer.finish()
+                return np.zeros(0, np.int16)
+        whole = len(data) - len(data) % size
+        self._rest = data[whole:] + self._rest
+        return self._mixer.mix(np.frombuffer(data[:whole], "<i2").astype(np.int16, copy=False))
+
+    def _bytes(self, most: int) -> bytes:
+        """Return the next bytes, waiting for them; none at the end."""
+        if self._rest:
+            taken, self._rest = self._rest[:most], self._rest[most:]
+            return taken
+        return self._more(most)
+
+    def _more(self, most: int) -> bytes:
         ready, _, _ = select.select([self._descriptor], [], [], self._wait_s)
         if not ready:
             raise self._lost(
                 f"no sound for {self._wait_s:g} s; the program that should send it has stalled"
             )
-        wanted = max(round(self.rate_hz * CHUNK_SECONDS), 1) * 2 * self._channels
         try:
-            data = os.read(self._descriptor, wanted)
+            return os.read(self._descriptor, most)
         except OSError as error:
             raise self._lost(f"cannot be read: {error.strerror}") from None
-        self._rest += data
-        return bool(data)
-
-    def _read_header(self) -> None:
-        """Read the WAV header, if there is one."""
-        while len(self._rest) < 12 and self._more():
-            pass
-        if self._rest[:4] in COMPRESSED:
-            raise self._lost(
-                f"this is {COMPRESSED[self._rest[:4]]}, but listening needs 16-bit PCM or WAV: "
-                "sox FILE -t wav -b 16 - | motefit listen MODEL --input -; or, for whole clips, "
-                "motefit kws MODEL FILE with: pip install 'motefit[audio]'"
-            )
-        if self._rest[:4] != b"RIFF" or self._rest[8:12] != b"WAVE":
-            return
-        self._take(12)
-        while True:
-            name, length = struct.unpack("<4sI", self._take(8))
-            if name == b"data":
-                return
-            chunk = self._take(length + length % 2)
-            if name == b"fmt ":
-                self._format(chunk)
-
-    def _take(self, count: int) -> bytes:
-        while len(self._rest) < count:
-            if not self._more():
-                raise self._lost("the WAV header is incomplete")
-        taken, self._rest = self._rest[:count], self._rest[count:]
-        return taken
-
-    def _format(self, chunk: bytes) -> None:
-        code, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", chunk.ljust(16, b"\0"))
-        if code not in {1, 0xFFFE} or bits != 16 or channels < 1:
-            raise self._lost(
-                f"{bits}-bit WAV (format {code}) cannot be streamed; send 16-bit PCM: "
-                "arecord -f S16_LE, or sox ... -b 16"
-            )
-        self.rate_hz, self._channels = require_rate(rate_hz), channels
 
 
 def mono(data: bytes, channels: int) -> Int16Array:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,12 +15,15 @@ from motefit.runtime.microphone.sounddevice import SoundDeviceSource
 from motefit.runtime.microphone.source import WAIT_S, Int16Array, PipeSource, SoundSource
 from motefit.runtime.streaming.detector import Detection
 from motefit.runtime.streaming.spotter import StreamingSpotter
+from motefit.signal.mixing import Channel
 from motefit.spec.errors import DataError
 
 Tell = Callable[[str], None]
 
 RETRIES = 5
 PAUSE_S = 1.0
+RAW_SUFFIXES = (".pcm", ".raw", ".s16", ".s16le")
+"""Files with such a name may contain 16-bit PCM without a header."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,16 +42,23 @@ class Chunk:
 
 
 def connector(
-    text: str, *, rate_hz: int, channels: int = 1, wait_s: float = WAIT_S
+    text: str,
+    *,
+    rate_hz: int,
+    channels: int = 1,
+    channel: Channel = "auto",
+    wait_s: float = WAIT_S,
 ) -> Callable[[], SoundSource]:
     """Return a function that opens the input a user names.
 
     Args:
         text: ``"-"``, standard input; ``"arecord"`` or ``"arecord:DEVICE"``; ``"sounddevice"`` or
-            ``"sounddevice:DEVICE"``; otherwise the path of a WAV file, raw PCM or a named pipe.
+            ``"sounddevice:DEVICE"``; otherwise the path of a WAV file, a named pipe or, if its name
+            ends in one of :data:`RAW_SUFFIXES`, raw PCM.
             Empty: arecord if it is installed, else sounddevice if that is.
         rate_hz: rate requested from a microphone; the rate of raw PCM.
         channels: number of channels of raw PCM.
+        channel: which of several channels to take.
         wait_s: longest wait for sound.
 
     Raises:
@@ -66,7 +77,7 @@ def connector(
         )
 
     def pipe() -> SoundSource:
-        return _FileSource(text, rate_hz=rate_hz, channels=channels, wait_s=wait_s)
+        return _FileSource(text, rate_hz=rate_hz, channels=channels, channel=channel, wait_s=wait_s)
 
     return pipe
 
@@ -86,14 +97,25 @@ def _default() -> str:
 class _FileSource(PipeSource):
     """Standard input, or a file or named pipe that this class opens and closes."""
 
-    def __init__(self, text: str, *, rate_hz: int, channels: int, wait_s: float) -> None:
+    def __init__(
+        self, text: str, *, rate_hz: int, channels: int, channel: Channel, wait_s: float
+    ) -> None:
         self._opened = None
         descriptor = sys.stdin.fileno() if text == "-" else None
         if descriptor is None:
             # O_NONBLOCK does not wait for a writer: the timeout of reading covers that
             descriptor = self._opened = _open(text)
         name = "standard input" if text == "-" else text
-        super().__init__(descriptor, rate_hz=rate_hz, channels=channels, name=name, wait_s=wait_s)
+        regular = text != "-" and stat.S_ISREG(os.fstat(descriptor).st_mode)
+        super().__init__(
+            descriptor,
+            rate_hz=rate_hz,
+            channels=channels,
+            channel=channel,
+            name=name,
+            wait_s=wait_s,
+            raw=not regular or text.lower().endswith(RAW_SUFFIXES),
+        )
 
     def close(self) -> None:
         """Close the file or pipe if this source opened it."""

@@ -2,12 +2,14 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from motefit.spec.codec import check_fields
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
+from motefit.spec.layout_pattern import parse_layout
 from motefit.spec.metrics import (
     RECALL_MIN,
     RECALL_PREFIX,
@@ -31,6 +33,8 @@ SYNTHETIC = "synthetic"
 """Entry of ``unknown`` and ``silence``: sound that motefit synthesizes."""
 OTHER_WORDS = "other-words"
 """Entry of ``unknown``: the folders next to the words that are not words of the recipe."""
+MANIFEST_COLUMNS = ("path", "label", "speaker", "split")
+"""What a manifest says about a clip."""
 LISTED_SPLITS = ("published", "folds")
 """Splits that read published lists."""
 
@@ -47,6 +51,8 @@ class SpeechData:
             which requires the speaker of every clip to be known. ``"folds"`` is for choosing by
             strangers: it leaves the published test list out, cuts the other clips into folds that
             share no speaker, validates on one, tests on the next and trains on the rest.
+            ``"given"`` takes the sets that folders (``train/``, ``dev/``, ``testing/``, ...) or a
+            manifest name; a validation set that is not given is drawn from the training set.
         speaker: where the name of a clip's speaker is found. Empty: in file names
             ``<speaker>_nohash_<number>``, as in Speech Commands. ``"folder"``: files are in
             word/speaker/file. Otherwise a regular expression with one group, the speaker, searched
@@ -75,10 +81,25 @@ class SpeechData:
             test set, with no synthetic clip among them.
         recordings_percent: share of recordings among the training clips (synthetic ``"always"``);
             each is taken as often as this needs, and augmented differently every time.
+        layout: meaning of folders and file names, if they are not one folder per word: folders
+            named ``word``, ``speaker``, ``split`` or ``*`` (any), joined by ``/``, e.g.
+            ``"speaker/word"``; at the end there may be a file name that contains them, e.g.
+            ``"split/word.*"`` or ``"word_speaker_*"``. Empty: found automatically.
+        manifest: tables of the clips, relative to the data folder: CSV, TSV or JSON lines with the
+            path and the label of each clip, and maybe its speaker and its set. Without a column of
+            sets, the names of the tables (``train.tsv``, ``dev.tsv``) name them.
+        columns: names of the manifest's columns ``path``, ``label``, ``speaker`` and ``split``, if
+            they are not usual ones.
+        channel: which of several channels to take, from 1; ``"mean"`` averages them; ``"auto"``
+            averages two, unless they cancel each other, and refuses more.
+        crop: where a clip is taken from a longer recording: at its ``"start"``, in its
+            ``"center"``, or where it is ``"loudest"``.
+        damaged_percent: largest percentage of files that may be damaged; they are left out and
+            counted.
     """
 
     words: tuple[str, ...] = ()
-    split: Literal["published", "stratified", "speaker", "folds"] = "stratified"
+    split: Literal["published", "stratified", "speaker", "folds", "given"] = "stratified"
     speaker: str = ""
     train_percent: float = 80.0
     validation_percent: float = 10.0
@@ -92,6 +113,12 @@ class SpeechData:
     silence: tuple[str, ...] = ()
     synthetic: Literal["without-data", "always"] = "without-data"
     recordings_percent: float = 30.0
+    layout: str = ""
+    manifest: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    channel: int | Literal["auto", "mean"] = "auto"
+    crop: Literal["start", "center", "loudest"] = "start"
+    damaged_percent: float = 5.0
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -116,6 +143,11 @@ class SpeechData:
                 "folds must be at least 3 and fold 0 to folds - 1, "
                 f"got folds = {self.folds} and fold = {self.fold}"
             )
+        _check_layout(self)
+        if isinstance(self.channel, int) and self.channel < 1:
+            raise RecipeError(f"channel counts from 1, got {self.channel}")
+        if not 0 <= self.damaged_percent <= 100:
+            raise RecipeError(f"damaged_percent must be 0 to 100, got {self.damaged_percent:g}")
         if self.synthetic_clips < 10:
             raise RecipeError(
                 f"synthetic_clips must be at least 10 per word, got {self.synthetic_clips}"
@@ -148,6 +180,31 @@ def _check_rejects(data: SpeechData) -> None:
         )
     if clash := sorted(set(data.words) & set(data.rejects)):
         raise RecipeError(f"{clash[0]} is the label of a reject class and cannot be a word")
+
+
+def _check_layout(data: SpeechData) -> None:
+    """Check the keys that say where words, speakers and sets are named."""
+    if data.layout and data.manifest:
+        raise RecipeError("layout and manifest both say where the words are named; give one")
+    if (data.layout or data.manifest) and data.split in LISTED_SPLITS:
+        raise RecipeError(
+            f'split = "{data.split}" reads lists that name clips as word/file; with a layout or a '
+            'manifest use split = "given", "speaker" or "stratified"'
+        )
+    if unknown := sorted(set(data.columns) - set(MANIFEST_COLUMNS)):
+        raise RecipeError(
+            f"columns: unknown key {unknown[0]!r}; allowed: {', '.join(MANIFEST_COLUMNS)}"
+        )
+    if not data.layout:
+        return
+    named = parse_layout(data.layout).names
+    if ("split" in named) != (data.split == "given"):
+        raise RecipeError(
+            f'layout = "{data.layout}" and split = "{data.split}" do not fit: a layout with split '
+            'needs split = "given"; * in its place draws sets from all clips'
+        )
+    if "speaker" in named and data.speaker:
+        raise RecipeError("layout and speaker both say where the speaker is named; give one")
 
 
 def _check_speaker(speaker: str, split: str) -> None:

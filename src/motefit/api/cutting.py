@@ -1,0 +1,70 @@
+"""``list_cuts`` and ``cut``: clips of words from long recordings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from motefit.data.word_finder import CutReport, cut_clips, list_stretches
+from motefit.signal.mixing import Channel
+from motefit.spec.errors import RecipeError
+
+
+def list_cuts(
+    recordings: Sequence[str | Path],
+    out: str | Path,
+    *,
+    words: Sequence[str] = (),
+    channel: Channel = "auto",
+) -> int:
+    """Find the words in long recordings, and list them in a CSV file to check and complete.
+
+    Words are stretches that are louder than the room. Before :func:`motefit.cut`, a person fills in
+    the column ``word``, and writes ``no`` into ``keep`` for what is none.
+
+    >>> import motefit
+    >>> motefit.list_cuts(["monday.wav"], "cuts.csv", words=["up", "down"])  # doctest: +SKIP
+    40
+
+    Args:
+        recordings: sound files.
+        out: CSV file to write; must not exist.
+        words: words as they are said, in turn, e.g. one word for all; empty: to be filled in.
+        channel: which of several channels to take, from 1; ``"mean"``: their average; ``"auto"``:
+            the average of two, unless they cancel each other.
+
+    Returns:
+        Number of stretches found.
+
+    Raises:
+        DataError: if a recording cannot be read, or contains nothing louder than the room.
+        OutputError: if the table exists or cannot be written.
+    """
+    return list_stretches(list(map(Path, recordings)), Path(out), words=words, channel=channel)
+
+
+def cut(
+    table: str | Path,
+    out: str | Path,
+    *,
+    seconds: float = 1.0,
+    speaker: str = "",
+    channel: Channel = "auto",
+) -> CutReport:
+    """Write a clip for each row of a table of :func:`motefit.list_cuts` that is to be kept.
+
+    Args:
+        table: the CSV file, checked by a person.
+        out: folder; each word gets a folder in it.
+        seconds: length of a clip, centered on its word.
+        speaker: who speaks; clips are then named ``<speaker>_nohash_<number>``.
+        channel: as in :func:`motefit.list_cuts`.
+
+    Raises:
+        RecipeError: for a length that is not positive, or a speaker that is no file name.
+        DataError: for a table that cannot be used, naming the line, or an unreadable recording.
+        OutputError: if a clip exists or cannot be written.
+    """
+    if not 0 < seconds <= 60:
+        raise RecipeError(f"seconds must be above 0 and at most 60, got {seconds:g}")
+    if "/" in speaker or speaker.startswith("."):
+        raise RecipeError(f"speaker must be usable in a file name, got {speaker!r}")
+    return cut_clips(Path(table), Path(out), seconds=seconds, speaker=speaker, channel=channel)

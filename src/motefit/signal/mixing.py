@@ -1,0 +1,114 @@
+"""One channel from several: one of them, or their average where that loses no sound."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motefit.spec.errors import DataError
+
+Channel = int | Literal["auto", "mean"]
+"""A channel, counted from 1; ``"mean"``: the average; ``"auto"``: the average of two, if that loses
+no sound."""
+CANCELED = 0.1
+"""Two channels cancel each other if their average has less than this share of their mean power:
+equal channels give 1, independent ones 0.5, opposite ones 0."""
+_JUDGED_S = 3.0
+"""A stream is judged after so many seconds."""
+_AUDIBLE = 25.0
+"""Mean squared difference between neighboring samples below which nothing is judged."""
+
+
+def parse_channel(text: str) -> Channel:
+    """Read a channel as options spell it.
+
+    >>> parse_channel("2"), parse_channel("mean")
+    (2, 'mean')
+
+    Raises:
+        DataError: for anything else than a number from 1, ``mean`` or ``auto``.
+    """
+    if text in {"auto", "mean"}:
+        return "mean" if text == "mean" else "auto"
+    if text.isascii() and text.isdigit() and 0 < int(text[:9]) <= 65535:
+        return int(text)
+    raise DataError(f"channel must be 1, 2, ..., mean or auto, got {text!r}")
+
+
+class Mixer:
+    """Makes one channel of int16 samples from the frames of one recording.
+
+    Args:
+        channels: of the recording.
+        channel: which one to take.
+        rate_hz: sampling rate.
+        name: of the recording, for errors.
+
+    Raises:
+        DataError: for a channel that does not exist, or more than two channels and none chosen.
+    """
+
+    def __init__(self, channels: int, channel: Channel, *, rate_hz: int, name: str) -> None:
+        if isinstance(channel, int) and not 1 <= channel <= channels:
+            has = "has one channel" if channels == 1 else f"has {channels} channels"
+            raise DataError(f"{name} {has}, so channel {channel} cannot be used; allowed: 1" +
+                            (f" to {channels}" if channels > 1 else ""))  # fmt: skip
+        if channel == "auto" and channels > 2:
+            raise DataError(
+                f"{name} has {channels} channels, like the recording of an array of microphones, "
+                f"whose average may lose sound: choose one of them, 1 to {channels}, or mean: "
+                "--channel 1, or [data] channel = 1 in a recipe"
+            )
+        self._channels, self._channel, self._name = channels, channel, name
+        self._judged = channel == "auto" and channels == 2
+        self._wait = round(_JUDGED_S * rate_hz)
+        self._seen, self._mixed, self._single = 0, 0.0, 0.0
+
+    def mix(self, samples: NDArray[np.floating] | NDArray[np.int16]) -> NDArray[np.int16]:
+        """Convert interleaved samples to one channel.
+
+        Args:
+            samples: (n * channels,), full scale 32768.
+
+        Returns:
+            (n,) rounded, and clipped at full scale.
+
+        Raises:
+            DataError: if two channels cancel each other in the first seconds.
+        """
+        frames = samples.reshape(-1, self._channels)
+        if isinstance(self._channel, int) or self._channels == 1:
+            chosen = self._channel if isinstance(self._channel, int) else 1
+            mono = frames[:, chosen - 1]
+            if mono.dtype == np.int16:
+                return np.ascontiguousarray(mono)
+        else:
+            mono = frames.mean(axis=1, dtype=np.float64)
+            if self._judged:
+                self._judge(frames, mono)
+        return np.clip(np.rint(mono), -32768, 32767).astype(np.int16)
+
+    def finish(self) -> None:
+        """Check the channels at the end of the recording.
+
+        Raises:
+            DataError: if two channels cancel each other.
+        """
+        if self._judged and self._seen and self._single / self._seen > _AUDIBLE:
+            if self._mixed < CANCELED * self._single:
+                lost = -10 * np.log10(max(self._mixed / self._single, 1e-9))
+                raise DataError(
+                    f"{self._name}: its two channels cancel each other (their average is "
+                    f"{lost:.0f} dB below them), as with one of them wired in reverse: choose one: "
+                    "--channel 1, or [data] channel = 1 in a recipe"
+                )
+            self._judged = self._seen < self._wait
+
+    def _judge(self, frames: np.ndarray, mono: NDArray[np.float64]) -> None:
+        """Sum the powers of differences, in which an offset does not count."""
+        steps = np.diff(frames.astype(np.float64), axis=0)
+        self._single += float(np.square(steps).mean(axis=1).sum())
+        self._mixed += float(np.square(np.diff(mono)).sum())
+        self._seen += len(mono)
+        if self._seen >= self._wait:
+            self.finish()

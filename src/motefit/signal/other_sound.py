@@ -1,0 +1,123 @@
+"""Names of files that are no WAV file, by their first bytes, and the command that converts them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Use = Literal["library", "convert", "none"]
+"""What can be done: libsndfile may read it, a program converts it, or there is no sound in it."""
+
+_MARKS: tuple[tuple[int, bytes, str, Use], ...] = (
+    (0, b"fLaC", "FLAC", "library"),
+    (0, b"OggS", "OGG", "library"),
+    (0, b"FORM", "AIFF", "library"),
+    (0, b".snd", "AU", "library"),
+    (0, b"caff", "CAF", "library"),
+    (0, b"RIFX", "RIFX (a big-endian WAV file)", "library"),
+    (0, b"ID3", "MP3", "library"),
+    (4, b"ftyp", "MP4 or M4A", "convert"),
+    (0, b"\x1a\x45\xdf\xa3", "WebM or Matroska", "convert"),
+    (0, b"#!AMR", "AMR", "convert"),
+    (0, b"wvpk", "WavPack", "convert"),
+    (0, b"MAC ", "Monkey's Audio", "convert"),
+    (0, b"\x30\x26\xb2\x75", "Windows Media", "convert"),
+    (0, b"RIFF", "a RIFF file that is no WAV file", "none"),
+    (0, b"PK\x03\x04", "a zip archive", "none"),
+    (0, b"\x1f\x8b", "a gzip archive", "none"),
+    (0, b"%PDF", "a PDF", "none"),
+    (0, b"\x89PNG", "a PNG image", "none"),
+    (0, b"\xff\xd8\xff\xe0", "a JPEG image", "none"),
+    (0, b"\x7fELF", "a program", "none"),
+)
+"""Place and bytes of a mark, the format, and what can be done with it."""
+START_BYTES = 4096
+"""So many first bytes recognize every format."""
+_LEAST_BYTES = 12
+_TEXT_BYTES = 64
+"""So many printable characters are text."""
+_BITRATES = {
+    3: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    2: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+"""Kilobits a second of MPEG 1 and 2, layer 3."""
+_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherFormat:
+    """A format of files that are no WAV files.
+
+    Attributes:
+        name: of the format.
+        use: what can be done with the file.
+    """
+
+    name: str
+    use: Use
+
+    def advice(self, path: str) -> str:
+        """Say how a file of this format can be used.
+
+        Args:
+            path: of the file.
+        """
+        if self.use == "none":
+            return "give a file with sound: WAV, or with the extra audio FLAC, OGG, MP3 or AIFF"
+        target = path.rpartition("/")[2].rpartition(".")[0] or "sound"
+        command = f"ffmpeg -i {path} -ac 1 -c:a pcm_s16le {target}.wav"
+        if self.use == "library":
+            return f"to read more than WAV: pip install 'motefit[audio]'; to convert it: {command}"
+        return f"this format is not read; convert it: {command}"
+
+
+def other_format(start: bytes) -> OtherFormat | None:
+    """Recognize the format of a file that is not a WAV file.
+
+    Args:
+        start: its first :data:`START_BYTES`.
+
+    Returns:
+        The format; None for bytes that nothing is known about, such as samples without a header.
+    """
+    for place, mark, name, use in _MARKS:
+        if start[place : place + len(mark)] == mark:
+            return OtherFormat(name=name, use=use)
+    if _is_mp3(start):
+        return OtherFormat(name="MP3", use="library")
+    if len(start) >= _TEXT_BYTES and _is_text(start[:512]):
+        return OtherFormat(name="text", use="none")
+    return None
+
+
+def telling_bytes(start: bytes) -> int:
+    """Return how many first bytes of a stream tell its format, after those received so far."""
+    if len(start) < _LEAST_BYTES:
+        return _LEAST_BYTES
+    if _frame_bytes(start):
+        return START_BYTES
+    return _TEXT_BYTES if start[:4].isalnum() or _is_text(start) else _LEAST_BYTES
+
+
+def _is_text(data: bytes) -> bool:
+    return all(32 <= byte < 127 or byte in b"\t\r\n" for byte in data)
+
+
+def _is_mp3(start: bytes) -> bool:
+    """Return whether two frames of MPEG layer 3 follow each other."""
+    length = _frame_bytes(start)
+    return length > 0 and _frame_bytes(start[length:]) > 0 and start[1] == start[length + 1]
+
+
+def _frame_bytes(data: bytes) -> int:
+    """Return the length of the frame that starts here; 0 if none does."""
+    if len(data) < 4:
+        return 0
+    word = int.from_bytes(data[:4], "big")
+    version, layer = word >> 19 & 3, word >> 17 & 3
+    rate_code, bits_code = word >> 10 & 3, word >> 12 & 15
+    if word >> 21 != 0x7FF or layer != 1 or version == 1 or rate_code == 3:
+        return 0
+    if not 0 < bits_code < 15:
+        return 0
+    kilobits = _BITRATES[3 if version == 3 else 2][bits_code - 1]
+    factor = 144_000 if version == 3 else 72_000
+    return factor * kilobits // _RATES_HZ[version][rate_code] + (word >> 9 & 1)
