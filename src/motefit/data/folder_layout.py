@@ -74,8 +74,9 @@ def _is_rival(path: Path, names: Sequence[str], tree: Tree, best: Sequence[str])
 
 
 def word_folders(tree: Tree, data: SpeechData) -> dict[str, Tree]:
-    """Return the sub-folders that may be words: not hidden, and not noise, lists or rejects."""
-    named = {name.strip("/") for name in (data.noise, data.lists, *data.unknown, *data.silence)}
+    """Return the sub-folders that may be words: not hidden, noise, lists, rejects or a stream."""
+    places = (data.noise, data.lists, data.stream, *data.unknown, *data.silence)
+    named = {name.strip("/") for name in places}
     reserved = {*NOISE_NAMES, *LIST_FOLDER_NAMES, *named}
     return {
         name: folder

@@ -35,6 +35,7 @@ from motefit.data.splits import (
     stratified_split,
     word_of,
 )
+from motefit.data.stream_folder import StreamFolder
 from motefit.spec.errors import DataError
 from motefit.spec.files import cache_folder
 from motefit.spec.tasks.speech_spec import SYNTHETIC, SpeechData
@@ -90,6 +91,7 @@ class SpeechDataset:
             word is empty for those outside the word folders.
         sounds: recordings of the reject classes; None without such classes. The three sets contain
             words only.
+        stream: long recordings, if the recipe names some; None: nothing is measured in a stream.
     """
 
     labels: tuple[str, ...]
@@ -104,6 +106,7 @@ class SpeechDataset:
     taken: tuple[str, ...] = ()
     unused: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     sounds: RejectData | None = None
+    stream: StreamFolder | None = None
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ EXAMPLES = examples(
 if TYPE_CHECKING:
     from motefit.runtime.keyword_spotter import Classification
 
+NO_WORD = "no word"
+
 
 def kws_command(
     model: Annotated[
@@ -28,7 +30,7 @@ def kws_command(
     audio: Annotated[list[Path], typer.Argument(help="Audio files, or folders of them.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print the keyword in each audio file."""
+    """Print the keyword in each audio file, or "no word" if the model is not certain enough."""
     rows = []
     for path, heard in motefit.classify_files(model, audio):
         row = {"file": str(path), "label": heard.label, "probability": heard.probability}

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from motefit.spec.codec import check_fields
+from motefit.spec.decision import Decision
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.metrics import (
     RECALL_MIN,
     RECALL_PREFIX,
     SILENCE_ANSWERED,
+    STREAM_METRICS,
     UNKNOWN_ANSWERED,
     WORDS_REJECTED,
 )
@@ -75,6 +77,10 @@ class SpeechData:
             test set, with no synthetic clip among them.
         recordings_percent: share of recordings among the training clips (synthetic ``"always"``);
             each is taken as often as this needs, and augmented differently every time.
+        stream: long recordings for the ``stream`` metrics: a folder, absolute or relative to the
+            data folder. Those in its sub-folder ``test``, or all, judge the model; the decision is
+            chosen on those in ``validation``. ``"scripted"``: no folder, only clips laid into
+            background noise. Empty: nothing is measured in a stream.
     """
 
     words: tuple[str, ...] = ()
@@ -92,6 +98,7 @@ class SpeechData:
     silence: tuple[str, ...] = ()
     synthetic: Literal["without-data", "always"] = "without-data"
     recordings_percent: float = 30.0
+    stream: str = ""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -187,6 +194,7 @@ class SpeechIO:
             earlier ones.
         rejects: labels of other sound, :data:`UNKNOWN` and :data:`SILENCE`, never reported as a
             word.
+        decision: which sounds in a stream are words; None: the default.
     """
 
     labels: tuple[str, ...]
@@ -195,6 +203,7 @@ class SpeechIO:
     output: Literal["logits", "probabilities"] = "logits"
     input: Literal["features", "audio", "stream"] = "features"
     rejects: tuple[str, ...] = ()
+    decision: Decision | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -228,6 +237,7 @@ def _metrics(data: SpeechData) -> tuple[str, ...]:
         *(f"{RECALL_PREFIX}{w}" for w in words),
         *((WORDS_REJECTED,) if rejects else ()),
         *(ANSWERED[label] for label in rejects),
+        *(STREAM_METRICS if data.stream else ()),
     )
 
 
