@@ -47,6 +47,7 @@ from motefit.runtime.streaming.detector import StreamingSettings
 from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.runtime.streaming.window import window_of
 from motefit.signal.pcm import as_float32
+from motefit.spec.decision import Decision
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.files import write_atomic
 from motefit.spec.normalization import Normalization
@@ -63,7 +64,7 @@ CYCLE_S = 2
 CYCLES = 10
 STEPS = 10
 """Short cycles: the 25th percentile leaves out a cycle that a pause of the machine distorts."""
-OPEN = StreamingSettings(prominence=-1)
+OPEN = StreamingSettings(decision=Decision(prominence=-1))
 PROMISED = ("words", "states")
 
 

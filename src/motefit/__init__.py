@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from motefit.api.audit import AuditResult, audit
     from motefit.api.bench import bench, bench_on_host
     from motefit.api.c_source import generate_c
-    from motefit.api.checking import check
+    from motefit.api.checking import check, check_stream
     from motefit.api.cutting import cut, list_cuts
     from motefit.api.data_sets import fetch, synthesize
     from motefit.api.export import export
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         study_summary,
     )
     from motefit.certify.check import CheckResult
+    from motefit.certify.check_stream import StreamCheck
     from motefit.codegen.agreement import CAgreement
     from motefit.codegen.compiled import NoCompilerError
     from motefit.codegen.project import CSource
@@ -90,7 +91,10 @@ _HOMES = {
         "bench_on_host",
     ),
     "api.c_source": ("generate_c",),
-    "api.checking": ("check",),
+    "api.checking": (
+        "check",
+        "check_stream",
+    ),
     "api.cutting": (
         "cut",
         "list_cuts",
@@ -145,6 +149,7 @@ _HOMES = {
         "study_summary",
     ),
     "certify.check": ("CheckResult",),
+    "certify.check_stream": ("StreamCheck",),
     "codegen.agreement": ("CAgreement",),
     "codegen.compiled": ("NoCompilerError",),
     "codegen.project": ("CSource",),
@@ -243,6 +248,7 @@ __all__ = [
     "ShippedModel",
     "ShippedModels",
     "ShrinkResult",
+    "StreamCheck",
     "StreamingExport",
     "SynthReport",
     "UnsupportedPlatformError",
@@ -252,6 +258,7 @@ __all__ = [
     "can_resume",
     "candidates_table",
     "check",
+    "check_stream",
     "classify_files",
     "compare_studies",
     "cut",

@@ -18,6 +18,7 @@ from motefit.runtime.state_interpreter import StateInterpreter
 from motefit.runtime.streaming.detector import StreamingSettings
 from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.runtime.streaming.window import window_of
+from motefit.spec.decision import Decision
 from motefit.spec.errors import DataError, ModelFileError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalization import Normalization
@@ -31,7 +32,9 @@ FRONT_END = FrontEnd(
     upper_hz=3800.0, coefficients=0,
 )  # fmt: skip
 WORDS = ("high", "low", "none")
-EVERY = StreamingSettings(hop_ms=20, prominence=-1, threshold=0)
+EVERY = StreamingSettings(
+    hop_ms=20, decision=Decision(prominence=-1, threshold=0, shortest_ms=0, agreement=0)
+)
 """Evaluates every step, and reports whatever is likelier than chance."""
 
 

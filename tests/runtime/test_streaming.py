@@ -1,6 +1,7 @@
 """The streaming spotter, with a real model that distinguishes two tones."""
 
 import tracemalloc
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from motefit.runtime import KeywordSpotter
 from motefit.runtime.streaming.detector import Detection, StreamingSettings
 from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.runtime.streaming.window import window_of
+from motefit.spec.decision import Decision
 from motefit.spec.errors import DataError, RecipeError
 from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
 from motefit.spec.normalization import Normalization
@@ -208,15 +210,16 @@ def test_a_sustained_sound_is_not_a_word(spotter):
     ("given", "words", "noises"),
     [
         ({}, True, False),
-        ({"prominence": -1.0, "threshold": 0.0}, True, True),
-        ({"threshold": 5.0}, False, False),
+        ({"prominence": -1.0, "threshold": 0.0, "shortest_ms": 0}, True, True),
+        ({"threshold": 1.0}, False, False),
         ({"prominence": 4.0}, False, False),
+        ({"shortest_ms": 700.0}, False, False),
     ],
     ids=str,
 )
 def test_threshold_and_prominence(spotter, given, words, noises):
     noise = np.random.default_rng(1).normal(0, 0.1, 9 * RATE_HZ).astype(np.float32)
-    chosen = StreamingSettings(**given)
+    chosen = StreamingSettings(decision=Decision(**given))
     for pcm, expected in ((sound(SAID, 9), words), (noise, noises)):
         assert bool(detect(StreamingSpotter(spotter, settings=chosen), [pcm])) == expected
 
@@ -250,17 +253,65 @@ def test_bad_chunks_leave_the_stream_as_it_was(spotter):
     [
         ({"hop_ms": 0.0}, "hop_ms must be above 0"),
         ({"hop_ms": float("inf")}, "inf"),
-        ({"prominence": -1.5}, "prominence must be at least -1"),
-        ({"threshold": -0.1}, "threshold at least 0"),
-        ({"threshold": float("nan")}, "nan"),
-        ({"quietest_dbfs": 3.0}, "quietest_dbfs must be at most 0"),
-        ({"threshold": "high"}, "threshold"),
+        ({"decision": {"prominence": -1.5}}, "prominence must be at least -1"),
+        ({"decision": {"threshold": -0.1}}, "threshold is a probability, 0 to 1"),
+        ({"decision": {"threshold": float("nan")}}, "nan"),
+        ({"decision": {"quietest_dbfs": 3.0}}, "quietest_dbfs must be at most 0"),
+        ({"decision": {"threshold": "high"}}, "threshold"),
+        ({"decision": {"agreement": 2}}, "agreement is a share"),
+        ({"decision": {"shortest_ms": -1}}, "shortest_ms must be at least 0"),
     ],
     ids=str,
 )
 def test_settings_are_checked(wrong, said):
     with pytest.raises(RecipeError, match=said):
         StreamingSettings(**wrong)
+
+
+def test_clicks_are_not_words(spotter):
+    """However loud they are: they are too short. The network alone would take them for a word."""
+    rng, pcm = np.random.default_rng(0), sound([], 12)
+    for at in range(1, 11):
+        pcm[at * RATE_HZ : at * RATE_HZ + 40] += rng.uniform(-0.9, 0.9, 40).astype(np.float32)
+    open_ear = Decision(shortest_ms=0, threshold=0, agreement=0)
+    found = [
+        detect(StreamingSpotter(spotter, settings=StreamingSettings(decision=one)), [pcm])
+        for one in (open_ear, replace(open_ear, shortest_ms=80))
+    ]
+    assert len(found[0]) >= 5
+    assert found[1] == []
+
+
+def test_loudness_does_not_buy_certainty(spotter):
+    """A sound between both words is not reported at any level, however prominent it is."""
+    between = sound([(2.0, "low"), (4.0, "low")], 6) + sound([(2.0, "high"), (4.0, "high")], 6)
+    certain = StreamingSettings(decision=Decision(threshold=0.9))
+    unsure = StreamingSettings(decision=Decision(threshold=0))
+    for gain in (0.1, 1.0, 2.0):
+        pcm = np.float32(gain) * between
+        assert detect(StreamingSpotter(spotter, settings=certain), [pcm]) == []
+        assert len(detect(StreamingSpotter(spotter, settings=unsure), [pcm])) == 2
+
+
+def test_the_card_decides_and_rejects(spotter):
+    """Settings come before the card; reject classes are never reported."""
+    pcm = sound(SAID, 9)
+    cards = (({"decision": Decision(prominence=4)}, []), ({"rejects": ("low",)}, ["high"]))
+    for card, words in cards:
+        own = copy(spotter)
+        own.io = replace(spotter.io, **card)
+        assert sorted({one.word for one in detect(StreamingSpotter(own), [pcm])}) == words
+    settings = StreamingSettings(decision=Decision())
+    own.io = replace(spotter.io, decision=Decision(prominence=4))
+    assert_detected(detect(StreamingSpotter(own, settings=settings), [pcm]), SAID)
+
+
+def test_nothing_follows_a_word_within_the_refractory_time(spotter):
+    pcm = sound(SAID, 9)
+    for refractory_ms, count in ((0, 5), (1000, 4), (2000, 3), (60_000, 1)):
+        chosen = StreamingSettings(decision=Decision(refractory_ms=refractory_ms))
+        found = detect(StreamingSpotter(spotter, settings=chosen), [pcm])
+        assert len(found) == count
 
 
 def test_a_hop_longer_than_the_clip_is_refused(spotter):

@@ -5,6 +5,8 @@ from pathlib import Path
 from motefit.api.progress_display import Progress, open_progress
 from motefit.certify.check import CheckResult
 from motefit.certify.check import check as measure_again
+from motefit.certify.check_stream import StreamCheck
+from motefit.certify.check_stream import check_stream as listen_again
 from motefit.recipes.catalog import find_recipe
 from motefit.runtime.zoo import find_model, output_path
 from motefit.spec.recipe import Recipe
@@ -14,6 +16,7 @@ def check(  # noqa: PLR0913 - the options of a command
     model: str | Path,
     *,
     data: str | Path | None = None,
+    stream: str | Path | None = None,
     recipe: str | Path | Recipe | None = None,
     out: str | Path | None = None,
     whole: bool = False,
@@ -32,6 +35,8 @@ def check(  # noqa: PLR0913 - the options of a command
             .tflite file or zip of one.
         data: folder of words; or a table, a folder of tables or a pattern; None synthesizes data by
             the recipe.
+        stream: folder of long recordings in place of the recipe's ``[data] stream``, for keyword
+            spotters; :func:`check_stream` measures them alone.
         recipe: recipe whose budget and [data] section replace the card's, by name, path or as a
             Recipe; for a file without a card its front end is used too.
         out: folder for certificate and report; None: ``<model>-check`` beside the model, or
@@ -54,9 +59,49 @@ def check(  # noqa: PLR0913 - the options of a command
         return measure_again(
             path,
             None if data is None else Path(data),
+            stream=None if stream is None else str(stream),
             recipe=None if recipe is None else find_recipe(recipe),
             out=output_path(path, "-check") if out is None else Path(out),
             whole=whole,
             c_source=c_source,
+            listener=listener,
+        )
+
+
+def check_stream(
+    model: str | Path,
+    stream: str | Path,
+    *,
+    recipe: str | Path | Recipe | None = None,
+    progress: Progress = "auto",
+) -> StreamCheck:
+    """Measure false accepts, misses and latency of a keyword spotter in long recordings.
+
+    >>> import motefit
+    >>> found = motefit.check_stream("up-down", "an-evening-of-radio")  # doctest: +SKIP
+    >>> found.facts["stream.false_accepts_per_hour"]  # doctest: +SKIP
+    371.2
+
+    Args:
+        model: bundle, .tflite with its card, or name of a shipped model.
+        stream: folder of recordings of any length, with sub-folders. Beside a recording may be a
+            list of the words in it: a label track of Audacity (``.txt``), or a ``.csv`` with
+            ``start_s,end_s,word``. If there is a sub-folder ``test``, only its recordings are used.
+        recipe: recipe whose budget replaces the card's, by name, path or as a Recipe.
+        progress: how progress is shown, see :func:`motefit.fit`.
+
+    Returns:
+        Values with their exact limits, the curve over thresholds, and the verdict on the ``stream``
+        lines of the budget.
+
+    Raises:
+        ModelFileError: if the model is damaged, or not a keyword spotter.
+        DataError: if the recordings cannot be used.
+    """
+    with open_progress(progress) as listener:
+        return listen_again(
+            find_model(model),
+            Path(stream),
+            recipe=None if recipe is None else find_recipe(recipe),
             listener=listener,
         )

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from motefit.runtime.keyword_spotter import KeywordSpotter
@@ -13,6 +14,7 @@ from motefit.runtime.streaming.listen import listen as spot_words
 from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.runtime.zoo import find_model
 from motefit.signal.mixing import Channel
+from motefit.spec.decision import Decision
 from motefit.spec.visible import visible
 
 DEFAULTS = StreamingSettings()
@@ -30,7 +32,7 @@ def listen(  # noqa: PLR0913 - the options of a command
     channels: int = 1,
     channel: Channel = "auto",
     seconds: float = 0,
-    threshold: float = DEFAULTS.threshold,
+    threshold: float | None = None,
     hop_ms: float = DEFAULTS.hop_ms,
     ignore: Sequence[str] = (),
     wait_s: float = WAIT_S,
@@ -53,8 +55,7 @@ def listen(  # noqa: PLR0913 - the options of a command
         channel: which of several channels to take, from 1; ``"mean"``: their average; ``"auto"``:
             the average of two, unless they cancel each other.
         seconds: length of sound after which to stop; 0: never.
-        threshold: evidence needed to report a word: the network's certainty, from chance (0) to 1,
-            plus the prominence of the sound.
+        threshold: least probability of a word to report it, 0 to 1; None: as the model's card says.
         hop_ms: milliseconds between two evaluated windows.
         ignore: labels that are not reported.
         wait_s: seconds without sound after which to fail.
@@ -69,8 +70,12 @@ def listen(  # noqa: PLR0913 - the options of a command
         ModelFileError: if the model cannot be used.
     """
     silence_litert()
-    settings = StreamingSettings(hop_ms=hop_ms, threshold=threshold, ignored=tuple(ignore))
-    spotter = StreamingSpotter(KeywordSpotter.load(find_model(model)), settings=settings)
+    model_spotter = KeywordSpotter.load(find_model(model))
+    decision = model_spotter.io.decision
+    if threshold is not None:
+        decision = replace(decision or Decision(), threshold=threshold)
+    settings = StreamingSettings(hop_ms=hop_ms, decision=decision, ignored=tuple(ignore))
+    spotter = StreamingSpotter(model_spotter, settings=settings)
     connect = connector(
         source,
         rate_hz=rate_hz or spotter.rate_hz,

@@ -224,6 +224,12 @@ class LiveTable(Shown):
         self._board.entered(records)
         self._draw()
 
+    def listening(self, done: int, recordings: int, seconds: float) -> None:
+        """Show how much sound was heard."""
+        self._doing = f"listening: recording {min(done + 1, recordings)} of {recordings}, "
+        self._doing += f"{_time(seconds)} heard"
+        self._draw()
+
     def measuring(self, what: str) -> None:
         """Show what is measured."""
         self._doing = f"measuring {what}"

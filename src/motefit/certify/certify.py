@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from motefit.certify.facts import Evaluation, Facts, measure_file
+from motefit.measure.stream_measurement import Heard
 from motefit.report.report_facts import ReportFacts
 from motefit.runtime.gate import vouch
 from motefit.spec.card import Card, Provenance
@@ -51,6 +52,7 @@ def certify_file(
     *,
     provenance: Provenance,
     facts: Facts | None = None,
+    progress: Heard | None = None,
 ) -> CertifiedModel:
     """Measure a model file on the test set and certify it against the recipe's budget.
 
@@ -59,8 +61,9 @@ def certify_file(
         model: the .tflite file.
         provenance: provenance of this measurement.
         facts: facts on the test set, if they have been measured already.
+        progress: receives the progress in long recordings.
     """
-    facts = facts or measure_file(evaluation, model, "test")
+    facts = facts or measure_file(evaluation, model, "test", progress=progress)
     vouch(model)
     recipe = evaluation.recipe
     card = Card(

@@ -19,11 +19,14 @@ from motefit.spec.card import Card, Provenance
 from motefit.spec.certificate import Certificate
 from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError, RecipeError
+from motefit.spec.evidence import table
 from motefit.spec.extras import can_report
 from motefit.spec.files import make_writable, write_atomic
-from motefit.spec.metrics import format_value, metric
+from motefit.spec.metrics import STREAM_PREFIX, format_value, metric
 from motefit.spec.recipe import Recipe
+from motefit.spec.stream_evidence import SCRIPTED
 from motefit.spec.tables import Item, Printable, Styled, Text
+from motefit.spec.tasks.speech_spec import SpeechData
 from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
 
@@ -108,6 +111,7 @@ def check(  # noqa: PLR0913 - the options of a command
     model: Path,
     data: Path | None,
     *,
+    stream: str | None = None,
     recipe: Recipe | None = None,
     out: Path | None = None,
     whole: bool = False,
@@ -119,6 +123,7 @@ def check(  # noqa: PLR0913 - the options of a command
     Args:
         model: bundle, or .tflite with its card; with ``recipe`` any .tflite file or zip of one.
         data: folder or file; None synthesizes data by the recipe.
+        stream: in place of the recipe's ``[data] stream``; relative to the working directory.
         recipe: recipe whose budget and [data] section replace the card's; for a file without a
             card its front end is used too.
         out: folder for certificate and report; default: ``<model>-check`` beside the model.
@@ -134,7 +139,7 @@ def check(  # noqa: PLR0913 - the options of a command
     listener = listener or Listener()
     silence_litert()
     content, card = _open(model, recipe)
-    recipe = recipe or recipe_of(card, model)
+    recipe = _with_stream(recipe or recipe_of(card, model), stream)
     task = TASKS.find(recipe.task)
     if card is not None and card.task != task.name:
         raise RecipeError(f"{model} is a model for {card.task}; the recipe is for {task.name}")
@@ -157,14 +162,13 @@ def check(  # noqa: PLR0913 - the options of a command
         content,
         provenance=provenance(seed=made.seed, data_sha256=data_sha256),
         facts=facts if compared is None else _with_c(facts, compared),
+        progress=listener.listening,
     )
     same_data = made.data_sha256 == data_sha256
     return CheckResult(
         card=shipped.card,
         certificate=shipped.certificate,
-        differences=None
-        if card is None
-        else _differences(card.facts, shipped, same_data=same_data),
+        differences=_compared(card, shipped, same_data=same_data),
         rounded=card is not None and _rounded(card.facts, shipped, same_data=same_data),
         same_data=same_data,
         report=_write(folder, shipped),
@@ -191,6 +195,15 @@ def compare_c(evaluation: Evaluation, file: ModelFile, name: str, listener: List
     bundle = Bundle(file=file, card=card, bundle_bytes=0)
     with compiled_bundle(bundle, name) as compiled:
         return task.compare_c(compiled, bundle, evaluation.dataset, "test")
+
+
+def _with_stream(recipe: Recipe, stream: str | None) -> Recipe:
+    if stream is None:
+        return recipe
+    if not isinstance(recipe.data, SpeechData):
+        raise RecipeError(f"long recordings are for keyword spotters, not for {recipe.task}")
+    given = stream if stream == SCRIPTED else str(Path(stream).absolute())
+    return replace(recipe, data=replace(recipe.data, stream=given))
 
 
 def _write(folder: Path, shipped: CertifiedModel) -> Path | None:
@@ -222,6 +235,23 @@ def recipe_of(card: Card | None, model: Path) -> Recipe:
     if not table:
         raise ModelFileError(f"the card of {model} has no recipe; give one as recipe (--recipe)")
     return Recipe.from_table(table, name=name)
+
+
+def _compared(
+    card: Card | None, shipped: CertifiedModel, *, same_data: bool
+) -> tuple[Difference, ...] | None:
+    """Compare a card with a measurement; None without a card."""
+    if card is None:
+        return None
+    return _differences(_stated(card, shipped), shipped, same_data=same_data)
+
+
+def _stated(card: Card, shipped: CertifiedModel) -> Mapping[str, float]:
+    """Return the facts of a card, without those of another stream than the one measured."""
+    streams = [table(found.evidence, "stream").get("sha256") for found in (card, shipped.card)]
+    if None not in streams and len(set(streams)) == 1:
+        return card.facts
+    return {name: v for name, v in card.facts.items() if not name.startswith(STREAM_PREFIX)}
 
 
 def _differences(

@@ -10,6 +10,7 @@ from motefit.measure.claims import read_claims
 from motefit.measure.latency.paired import saving_percent
 from motefit.measure.ram import measure_ram
 from motefit.measure.size import measure_size
+from motefit.measure.stream_measurement import Heard
 from motefit.measure.workers.pinned import Opener, pinned_latency
 from motefit.spec.codec import encode
 from motefit.spec.metrics import (
@@ -27,7 +28,7 @@ from motefit.tflite.model import ModelFile
 
 def is_quality(name: str) -> bool:
     """Return whether a metric measures how good a model is, as opposed to its costs."""
-    return metric(name).unit in {"fraction", "column"}
+    return metric(name).quality
 
 
 def is_summary(name: str) -> bool:
@@ -69,23 +70,28 @@ class Evaluation:
     dataset: Any
 
 
-def measure_file(evaluation: Evaluation, model: ModelFile, part: Part) -> Facts:
+def measure_file(
+    evaluation: Evaluation, model: ModelFile, part: Part, *, progress: Heard | None = None
+) -> Facts:
     """Measure a model file: quality on one subset, sizes, latency, memory, operations.
 
     Args:
         evaluation: what it is measured with.
         model: the .tflite file.
         part: subset on which the quality is measured.
+        progress: receives the progress in long recordings.
     """
     task, io, dataset = evaluation.task, evaluation.io, evaluation.dataset
     quality = task.measure(model.data, io, dataset, part)
+    stream = task.measure_stream(model.data, io, dataset, part, progress)
     baselines = task.baselines(dataset, part)
     cost = measure_cost(task, evaluation.recipe, model, io)
     return Facts(
-        values={**cost.values, **quality.facts},
+        values={**cost.values, **quality.facts, **stream.facts},
         evidence={
             **cost.evidence,
             **quality.evidence,
+            **stream.evidence,
             "baselines": {
                 name: next(iter(row.evidence.values())) for name, row in baselines.items()
             },

@@ -26,6 +26,7 @@ def verdict_content(card: Card, certificate: Certificate) -> list[Item]:
     if certificate.accuracy is not None:
         found.append(f"accuracy: {_accuracy(certificate.accuracy)}")
         found += _unseen(card, certificate.accuracy)
+    found += certificate.stream.sentences if certificate.stream is not None else ()
     found += [*_spread(card), *_about_data(card)]
     return [*found, Styled(verdict_words(certificate), _style(certificate))]
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         FitResult,
         InGraphExport,
         Release,
+        StreamCheck,
         StreamingExport,
     )
 
@@ -38,6 +39,17 @@ def check_json(result: "CheckResult") -> dict[str, Any]:
         "scope": result.scope,
         **({} if result.c_source is None else {"c_source": encode(result.c_source)}),
         "report": None if result.report is None else str(result.report),
+    }
+
+
+def stream_json(result: "StreamCheck") -> dict[str, Any]:
+    """Return a check of long recordings as a table."""
+    return {
+        "met": result.met,
+        "certificate": encode(result.certificate),
+        "facts": dict(result.facts),
+        "evidence": encode(result.evidence),
+        "decision": encode(result.decision),
     }
 
 

@@ -76,7 +76,7 @@ def _is_rival(path: Path, names: Sequence[str], tree: Tree, best: Sequence[str])
 
 
 def word_folders(tree: Tree, data: SpeechData) -> dict[str, Tree]:
-    """Return the sub-folders that may be words: not hidden, and not noise, lists or rejects."""
+    """Return the sub-folders that may be words: not hidden, noise, lists, rejects or a stream."""
     reserved = reserved_names(data)
     return {
         name: folder
@@ -87,7 +87,8 @@ def word_folders(tree: Tree, data: SpeechData) -> dict[str, Tree]:
 
 def reserved_names(data: SpeechData) -> frozenset[str]:
     """Return the names of folders that are no words, unless the recipe says so."""
-    named = {name.strip("/") for name in (data.noise, data.lists, *data.unknown, *data.silence)}
+    places = (data.noise, data.lists, data.stream, *data.unknown, *data.silence)
+    named = {name.strip("/") for name in places}
     known = {*NOISE_NAMES, *LIST_FOLDER_NAMES, *OTHER_SOUND} - set(data.words)
     return frozenset(known | (named - {""}))
 

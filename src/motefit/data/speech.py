@@ -46,6 +46,7 @@ from motefit.data.splits import (
     stratified_split,
     word_of,
 )
+from motefit.data.stream_folder import StreamFolder
 from motefit.spec.errors import DataError
 from motefit.spec.files import cache_folder
 from motefit.spec.tasks.speech_spec import SYNTHETIC, SpeechData
@@ -103,6 +104,7 @@ class SpeechDataset:
         sounds: recordings of the reject classes; None without such classes. The three sets contain
             words only.
         damaged: files that were left out because they cannot be decoded.
+        stream: long recordings, if the recipe names some; None: nothing is measured in a stream.
     """
 
     labels: tuple[str, ...]
@@ -118,6 +120,7 @@ class SpeechDataset:
     unused: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     sounds: RejectData | None = None
     damaged: tuple[BrokenFile, ...] = ()
+    stream: StreamFolder | None = None
 
     @property
     def words(self) -> tuple[str, ...]:

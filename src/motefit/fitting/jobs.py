@@ -11,7 +11,7 @@ again.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,7 @@ class TrainedFile:
         facts: validation facts by metric name.
         history: one mapping per epoch.
         seconds: duration of training and of making the file.
+        evidence: of what was chosen on validation, by topic of the card.
     """
 
     file: ModelFile
@@ -121,6 +122,7 @@ class TrainedFile:
     facts: Mapping[str, float]
     history: tuple[Mapping[str, float], ...]
     seconds: float
+    evidence: Mapping[str, object] = field(default_factory=dict)
 
 
 def training_folder(run: Path, training_key: str) -> Path:
@@ -182,6 +184,7 @@ def outcome_of(run: Path, key: str) -> TrainedFile | None:
             facts=result["facts"],
             history=tuple(result["history"]),
             seconds=result["seconds"],
+            evidence=result.get("evidence", {}),
         )
     except (OSError, KeyError, TypeError):
         return None

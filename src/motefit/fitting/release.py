@@ -52,7 +52,11 @@ def release(
     searched = _searched(recipe, records)
     measured = {}
     for name, key in chosen.items():
-        evidence = {"search": searched, "seeds": spread(repeats[key], quality)}
+        evidence = {
+            **maker.finished[key].outcome.evidence,
+            "search": searched,
+            "seeds": spread(repeats[key], quality),
+        }
         shipped = _shipped(
             replace(recipe, budget=recipe.all_budgets[name], name=name),
             task,

@@ -244,7 +244,13 @@ def _finish(job: TrainJob, work: CandidateJob) -> None:
         raise trained
     context, trained = _with_hard_negatives(job, context, trained)
     model, tuning = _to_file(job, context, trained)
-    io = context.task.io(context.recipe, context.dataset, context.source)
+    io, decided = context.task.decide(
+        model,
+        context.task.io(context.recipe, context.dataset, context.source),
+        context.dataset,
+        context.recipe,
+    )
+    measured = context.task.measure(model, io, context.dataset, "validation")
     training = sum(report.seconds for report in trained.history)
     write_atomic(folder / MODEL, model)
     write_sealed(
@@ -252,7 +258,8 @@ def _finish(job: TrainJob, work: CandidateJob) -> None:
         {
             "io": encode(io),
             "model_sha256": sha256(model),
-            "facts": context.task.measure(model, io, context.dataset, "validation").facts,
+            "facts": {**measured.facts, **decided.facts},
+            "evidence": decided.evidence,
             "history": [encode(report) for report in (*trained.history, *tuning)],
             "seconds": training + time.perf_counter() - start,
         },

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 from motefit.spec.metrics import (
     COVERAGE_PREFIX,
+    FALSE_ACCEPTS,
     MAE_PREFIX,
+    MISS_RATE,
     RECALL_MIN,
     RECALL_PREFIX,
     SILENCE_ANSWERED,
     SKILL_PREFIX,
+    STREAM_LATENCY,
     UNKNOWN_ANSWERED,
     WORDS_REJECTED,
     format_value,
@@ -35,6 +38,9 @@ _NAMES = {
     "latency.saving_percent": "Latency saved",
     "ram.arena_bytes": "RAM, tensor arena",
     "macs": "Multiply-accumulates",
+    FALSE_ACCEPTS: "False accepts",
+    MISS_RATE: "Missed words",
+    STREAM_LATENCY: "From a word's end to its report",
 }
 _WORDS = {
     "frontend": "front end",

@@ -15,6 +15,7 @@ from motefit.runtime.state_interpreter import StateInterpreter
 from motefit.signal.features import features_of
 from motefit.signal.pcm import as_float32, require_samples
 from motefit.signal.resample import resample
+from motefit.spec.decision import Decision
 from motefit.spec.errors import DataError, ModelFileError
 from motefit.spec.tasks.speech_spec import NAME, SpeechIO
 
@@ -29,7 +30,8 @@ class Classification:
         label: the most probable word or reject class.
         probability: probability of that label, 0..1.
         probabilities: probability of every label, in their order.
-        rejected: whether the label is a reject class: the clip is none of the words.
+        rejected: whether the clip is none of the words: its label is a reject class, its
+            probability is below the threshold of the model's decision, or it is as good as silent.
         start_s: where in a longer recording the clip is, in seconds.
         length_s: length of that recording; None if it is not longer than a clip.
     """
@@ -138,11 +140,14 @@ class KeywordSpotter:
         require_samples(pcm, dimensions=1)
         (row,) = self.classify_batch(pcm[np.newaxis], rate_hz)
         best = int(row.argmax())
+        label, probability = self.io.labels[best], float(row[best])
+        decision = self.io.decision or Decision()
+        reported = label not in self.io.rejects and probability >= decision.threshold
         return Classification(
-            label=self.io.labels[best],
-            probability=float(row[best]),
+            label=label,
+            probability=probability,
             probabilities=dict(zip(self.io.labels, map(float, row), strict=True)),
-            rejected=best >= len(self.io.words),
+            rejected=not reported or level_dbfs(pcm) < decision.quietest_dbfs,
         )
 
     def classify_batch(self, pcm: np.ndarray, rate_hz: int | None = None) -> Float32Array:
@@ -168,6 +173,12 @@ class KeywordSpotter:
             clips = [resample(clip, rate_hz, wanted) for clip in pcm]
             pcm = np.stack(clips) if clips else pcm
         return self.infer(self.inputs(pcm))
+
+
+def level_dbfs(pcm: np.ndarray) -> float:
+    """Return the level of a clip (samples,) without its offset, in dB of full scale."""
+    power = float(np.var(as_float32(pcm)))
+    return 10 * math.log10(power) if power > 0 else -math.inf
 
 
 def clips_of(pcm: np.ndarray, samples: int) -> Float32Array:

@@ -54,5 +54,8 @@ class Listener:
     def entered(self, records: Sequence[Trial]) -> None:
         """Handle the end of a round, with the records of its candidates."""
 
+    def listening(self, done: int, recordings: int, seconds: float) -> None:
+        """Handle progress in long recordings: those done, their number, and seconds heard."""
+
     def measuring(self, what: str) -> None:
         """Handle the start of a measurement."""

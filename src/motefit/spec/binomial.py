@@ -3,10 +3,13 @@
 import bisect
 import math
 from collections.abc import Callable
+from typing import Literal
 
 from motefit.spec.errors import DataError
 
 CONFIDENCE = 0.95
+Confidence = Literal["shown", "met, not shown at 95 %", "missed"]
+"""How sure it is that a bound holds: the limits, only the value, or neither is inside it."""
 MOST_CLIPS = 10_000_000
 
 

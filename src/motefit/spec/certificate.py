@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from motefit.spec.binomial import clips_to_show, interval, shows
+from motefit.spec.binomial import Confidence, clips_to_show, interval, shows
 from motefit.spec.budget import Bound, Budget
 from motefit.spec.card import Card
 from motefit.spec.codec import decode, dumps_json
 from motefit.spec.errors import ModelFileError, RecipeError
-from motefit.spec.evidence import agrees, implied, why_absent
+from motefit.spec.evidence import agrees, implied, table, why_absent
 from motefit.spec.metrics import format_value
+from motefit.spec.stream_evidence import StreamEvidence
 from motefit.spec.weakness import Weakness, statements, weaknesses
 
 Verdict = Literal["pass", "fail", "not measured", "not judged"]
-Confidence = Literal["shown", "met, not shown at 95 %", "missed"]
 
 
 BUSY = 3.0
@@ -131,6 +131,7 @@ class Certificate:
         objective: metric that was optimized.
         objective_value: its value; None if it was not measured.
         accuracy: of a classifier with counted test clips.
+        stream: false accepts and misses in a stream, with their limits; None if not measured.
         data: facts about the data behind the figures.
         weaknesses: of the model, whether the budget is met or not: naive baselines that it does not
             beat, and words that it never recognizes. They do not affect ``met``.
@@ -142,6 +143,7 @@ class Certificate:
     objective: str
     objective_value: float | None = None
     accuracy: AccuracyEvidence | None = None
+    stream: StreamEvidence | None = None
     data: DataFacts = DataFacts()
     weaknesses: tuple[Weakness, ...] = ()
     model_sha256: str = ""
@@ -189,9 +191,9 @@ def certify(
         facts: value by metric name, in the metrics' base units.
         budget: the bounds.
         evidence: of the card: ``"accuracy"`` with ``n``, ``correct`` and ``recall``, ``"errors"``
-            with ``mae``, ``"baselines"`` with the same of each naive baseline, ``"data"`` with the
-            facts of an audit (:class:`DataFacts`, and clips by set and word); other topics are
-            ignored.
+            with ``mae``, ``"baselines"`` with the same of each naive baseline, ``"stream"`` with
+            the counts of recordings, ``"data"`` with the facts of an audit (:class:`DataFacts`,
+            and clips by set and word); other topics are ignored.
         model_sha256: of the model file the facts belong to.
     """
     evidence = evidence or {}
@@ -204,6 +206,7 @@ def certify(
         objective=budget.objective,
         objective_value=_finite(facts.get(budget.objective)),
         accuracy=_accuracy(counts, budget, evidence) if counts else None,
+        stream=StreamEvidence.read(table(evidence, "stream"), budget),
         data=_data_facts(evidence, counts),
         weaknesses=weaknesses(facts, evidence, counts),
         model_sha256=model_sha256,

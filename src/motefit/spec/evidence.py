@@ -10,9 +10,11 @@ from motefit.spec.metrics import (
     RECALL_PREFIX,
     SILENCE_ANSWERED,
     SKILL_PREFIX,
+    STREAM_PREFIX,
     UNKNOWN_ANSWERED,
     WORDS_REJECTED,
 )
+from motefit.spec.stream_evidence import StreamEvidence
 
 PERSISTENCE, MAJORITY = "persistence", "majority class"
 """Names of naive baselines among the evidence."""
@@ -62,6 +64,9 @@ def implied(metric: str, evidence: Evidence) -> float | None:
     if metric in REJECTED:
         counts = numbers(evidence, *REJECTED[metric])
         return counts.get("count", 0) / counts["n"] if counts.get("n") else None
+    if metric.startswith(STREAM_PREFIX):
+        stream = StreamEvidence.read(table(evidence, "stream"))
+        return None if stream is None else stream.facts.get(metric)
     if metric.startswith(COVERAGE_PREFIX):
         return numbers(evidence, "quantiles", "inside").get(metric.removeprefix(COVERAGE_PREFIX))
     if metric.startswith(SKILL_PREFIX):

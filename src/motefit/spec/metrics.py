@@ -14,7 +14,7 @@ UNKNOWN_ANSWERED = "unknown_answered"
 SILENCE_ANSWERED = "silence_answered"
 """Share of the windows of sound without speech whose likeliest label is a word."""
 
-Unit = Literal["fraction", "percent", "bytes", "ms", "count", "column"]
+Unit = Literal["fraction", "percent", "bytes", "ms", "count", "column", "per hour"]
 
 UNIT_FACTORS: dict[str, dict[str, float]] = {
     "fraction": {"": 1.0, "%": 0.01},
@@ -23,6 +23,7 @@ UNIT_FACTORS: dict[str, dict[str, float]] = {
     "ms": {"": 1.0, "ms": 1.0, "us": 0.001, "s": 1000.0},
     "count": {"": 1.0, "k": 1e3, "M": 1e6},
     "column": {"": 1.0},
+    "per hour": {"": 1.0},
 }
 
 
@@ -45,6 +46,13 @@ class Metric:
     quality: bool = False
 
 
+STREAM_PREFIX = "stream."
+"""Metrics of a model that listens to long recordings."""
+FALSE_ACCEPTS = f"{STREAM_PREFIX}false_accepts_per_hour"
+MISS_RATE = f"{STREAM_PREFIX}miss_rate"
+STREAM_LATENCY = f"{STREAM_PREFIX}latency_ms"
+"""From the end of a word to its report, in time of the sound: it is the same on every machine."""
+STREAM_METRICS = (FALSE_ACCEPTS, MISS_RATE, STREAM_LATENCY)
 _METRICS = {
     m.name: m
     for m in (
@@ -61,6 +69,9 @@ _METRICS = {
         Metric(name="latency.saving_percent", unit="percent", higher_is_better=True),
         Metric(name="ram.arena_bytes", unit="bytes", before_training=True),
         Metric(name="macs", unit="count", before_training=True),
+        Metric(name=FALSE_ACCEPTS, unit="per hour", quality=True),
+        Metric(name=MISS_RATE, unit="fraction", quality=True),
+        Metric(name=STREAM_LATENCY, unit="ms", quality=True),
     )
 }
 METRIC_NAMES = tuple(_METRICS)
@@ -132,6 +143,8 @@ def format_value(name: str, value: float) -> str:
         return f"{value:.1f} %"
     if unit == "count":
         return f"{round(value):,}".replace(",", " ")
+    if unit == "per hour":
+        return f"{value:.2f} per hour"
     return f"{value:.4g}"
 
 

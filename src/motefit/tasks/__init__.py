@@ -21,6 +21,7 @@ from motefit.codegen.compiled import CompiledModel
 from motefit.data.damage import BrokenFile
 from motefit.graph.families import Problem
 from motefit.measure.latency.paired import BenchmarkCase
+from motefit.measure.stream_measurement import Heard
 from motefit.runtime.bundle import Bundle
 from motefit.spec.codec import dumps_json
 from motefit.spec.errors import RecipeError
@@ -199,6 +200,25 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
     @abstractmethod
     def measure(self, model: bytes, io: IO, dataset: Dataset, part: Part) -> Measurement:
         """Measure the shipped bytes on one subset of the data."""
+
+    def measure_stream(
+        self, model: bytes, io: IO, dataset: Dataset, part: Part, progress: Heard | None = None
+    ) -> Measurement:
+        """Measure the shipped bytes on the long recordings of one subset; nothing by default."""
+        del model, io, dataset, part, progress
+        return Measurement(facts={})
+
+    def decide(
+        self, model: bytes, io: IO, dataset: Dataset, recipe: Recipe
+    ) -> tuple[IO, Measurement]:
+        """Choose on validation how a model decides in a stream; by default it has no choice.
+
+        Returns:
+            The card's section with the decision; and what was measured: facts on validation, and
+            evidence of the choice.
+        """
+        del model, dataset, recipe
+        return io, Measurement(facts={})
 
     @abstractmethod
     def baselines(self, dataset: Dataset, part: Part) -> Mapping[str, Measurement]:

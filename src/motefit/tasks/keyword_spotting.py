@@ -13,15 +13,26 @@ from motefit.data.damage import BrokenFile
 from motefit.data.own_recordings import add_recordings, split_of_recordings, synthetic_only
 from motefit.data.quality import SpeechAudit, audit_speech
 from motefit.data.rejects.synthetic_rejects import spoken_words
+from motefit.data.scripted_stream import script_stream
 from motefit.data.speakers import unseen
 from motefit.data.speech import SpeechDataset, exclude_overlap, find_broken, load_speech
+from motefit.data.stream_folder import StreamFolder, find_stream, recordings_key
 from motefit.data.tree import composed
 from motefit.graph.families import Problem
 from motefit.measure.accuracy import Accuracy, probabilities_of, score_words
 from motefit.measure.baselines import majority_class
+from motefit.measure.decision_rule import choose_decision
 from motefit.measure.hard_negatives import find_hard_negatives
 from motefit.measure.latency.paired import BenchmarkCase
 from motefit.measure.rejections import measure_rejections
+from motefit.measure.stream_measurement import (
+    Heard,
+    HeardSounds,
+    Sound,
+    hear,
+    stream_evidence,
+    stream_facts,
+)
 from motefit.runtime.bundle import Bundle
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.spec.codec import dumps_json, encode
@@ -29,11 +40,14 @@ from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalization import Normalization
 from motefit.spec.recipe import Recipe
+from motefit.spec.stream_evidence import RECORDINGS, SCRIPTED
 from motefit.spec.tasks import TASK_SPECS
 from motefit.spec.tasks.speech_spec import LISTED_SPLITS, NAME, SpeechData, SpeechIO
 from motefit.tasks import TASKS, Measurement, Part, Progress, Task, TeacherData
 from motefit.tflite.model import ModelFile
 
+STREAM_SEED = 0
+"""Seed of the scripted stream: order, gaps and noise."""
 SPEAKERS_UNKNOWN = "speakers unknown"
 """Entry of a card in place of an accuracy on unseen speakers."""
 
@@ -52,7 +66,17 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
     def load(
         self, recipe: Recipe, data: Path | None, *, progress: Progress | None = None
     ) -> SpeechDataset:
-        """Decode the clips of a folder of words, synthesize them, or do both."""
+        """Decode the clips of a folder of words, synthesize them, or do both; find the stream."""
+        dataset = self._load_clips(recipe, data, progress)
+        stream = recipe.data.stream
+        if not stream:
+            return dataset
+        found = StreamFolder() if stream == SCRIPTED else find_stream((data or Path()) / stream)
+        return replace(dataset, stream=found)
+
+    def _load_clips(
+        self, recipe: Recipe, data: Path | None, progress: Progress | None
+    ) -> SpeechDataset:
         always = recipe.data.synthetic == "always"
         if data is not None and not always:
             return _load_folder(data, recipe, recipe.data, progress)
@@ -236,6 +260,39 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
             evidence={**measured.evidence, "rejects": table},
         )
 
+    def measure_stream(
+        self,
+        model: bytes,
+        io: SpeechIO,
+        dataset: SpeechDataset,
+        part: Part,
+        progress: Heard | None = None,
+    ) -> Measurement:
+        """Measure false accepts, misses and latency, if the recipe names a stream."""
+        if dataset.stream is None:
+            return Measurement(facts={})
+        heard = hear_stream(KeywordSpotter(model, io), dataset, part, progress)
+        evidence = stream_evidence(heard)
+        key = recordings_key(dataset.stream.parts[part])
+        return Measurement(
+            facts=stream_facts(evidence), evidence={"stream": {**evidence, "sha256": key}}
+        )
+
+    def decide(
+        self, model: bytes, io: SpeechIO, dataset: SpeechDataset, recipe: Recipe
+    ) -> tuple[SpeechIO, Measurement]:
+        """Choose the threshold on validation, if the recipe names a stream."""
+        if dataset.stream is None:
+            return io, Measurement(facts={})
+        heard = hear_stream(KeywordSpotter(model, io), dataset, "validation")
+        chosen = choose_decision(heard, recipe.all_budgets.values())
+        decided = {
+            kind: replace(sounds, decision=chosen.decision) for kind, sounds in heard.items()
+        }
+        return replace(io, decision=chosen.decision), Measurement(
+            facts=stream_facts(stream_evidence(decided)), evidence={"decision": chosen.evidence}
+        )
+
     def baselines(self, dataset: SpeechDataset, part: Part) -> Mapping[str, Measurement]:
         """Measure the baseline that always predicts the most frequent word."""
         result = majority_class(
@@ -325,6 +382,34 @@ def _frontend(recipe: Recipe) -> FrontEnd:
     if recipe.frontend is None:
         raise RecipeError(f"{recipe.name}: keyword spotting needs a [frontend] section")
     return recipe.frontend
+
+
+def hear_stream(
+    spotter: KeywordSpotter, dataset: SpeechDataset, part: Part, progress: Heard | None = None
+) -> Mapping[str, HeardSounds]:
+    """Listen to the long recordings of one subset, and to its clips in a scripted stream.
+
+    The recordings of reject classes are among the clips of the scripted stream.
+    """
+    classes = dataset.sounds.classes.values() if dataset.sounds is not None else ()
+    others = [
+        parts[part].pcm[start : start + length]
+        for parts in classes
+        for start, length in zip(parts[part].starts, parts[part].lengths, strict=True)
+    ]
+    scripted = script_stream(
+        dataset.parts[part],
+        dataset.labels,
+        dataset.noise,
+        rate_hz=dataset.rate_hz,
+        others=others,
+        rng=np.random.default_rng(STREAM_SEED),
+    )
+    recordings = dataset.stream.parts[part] if dataset.stream is not None else ()
+    kinds: dict[str, Sequence[Sound]] = {RECORDINGS: recordings, SCRIPTED: (scripted,)}
+    return {
+        kind: hear(spotter, sounds, progress=progress) for kind, sounds in kinds.items() if sounds
+    }
 
 
 def _with_words(recipe: Recipe, words: tuple[str, ...]) -> Recipe:

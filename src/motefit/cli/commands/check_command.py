@@ -1,17 +1,18 @@
 """``motefit check``: measure a model file again and compare it with its card and budget."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.json_tables import check_json
+from motefit.cli.json_tables import check_json, stream_json
 from motefit.cli.output import examples, print_json, show
 
 EXAMPLES = examples(
     "motefit check up-down --data FOLDER --out checked",
+    "motefit check up-down --stream an-evening-of-radio",
     "motefit check any.tflite --recipe mine.toml --data FOLDER",
 )
 
@@ -27,6 +28,13 @@ def check_command(
     data: Annotated[
         Path | None,
         typer.Option(help="Folder of words, or CSV file. Default: synthetic data are generated."),
+    ] = None,
+    stream: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of long recordings, with or without lists of the words in them: measures "
+            "false accepts, misses and latency of a keyword spotter. Without --data, only these."
+        ),
     ] = None,
     recipe: Annotated[
         str,
@@ -57,11 +65,28 @@ def check_command(
     Exit code 0: the budget is met, the card's figures are confirmed and the C source agrees; 1:
     not, or the machine is too busy to measure a latency; 2: a mistake to fix.
     """
+    if stream is not None and data is None:
+        _check_stream(model, stream, recipe=recipe, as_json=as_json)
     result = motefit.check(
-        model, data=data, recipe=recipe or None, out=out_dir, whole=whole, c_source=c_source
+        model,
+        data=data,
+        stream=stream,
+        recipe=recipe or None,
+        out=out_dir,
+        whole=whole,
+        c_source=c_source,
     )
     if as_json:
         print_json(check_json(result))
+    else:
+        show(result)
+    raise typer.Exit(0 if result.met else 1)
+
+
+def _check_stream(model: Path, stream: Path, *, recipe: str, as_json: bool) -> NoReturn:
+    result = motefit.check_stream(model, stream, recipe=recipe or None)
+    if as_json:
+        print_json(stream_json(result))
     else:
         show(result)
     raise typer.Exit(0 if result.met else 1)

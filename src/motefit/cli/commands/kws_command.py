@@ -18,6 +18,8 @@ EXAMPLES = examples(
 if TYPE_CHECKING:
     from motefit.runtime.keyword_spotter import Classification
 
+NO_WORD = "no word"
+
 
 def kws_command(
     model: Annotated[
@@ -30,9 +32,10 @@ def kws_command(
     channel: Annotated[str, typer.Option(help=CHANNEL_HELP)] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print the keyword in each audio file; in a long one, that of its loudest stretch.
+    """Print the keyword in each audio file, or "no word" if the model is not certain enough.
 
-    `motefit listen MODEL --input FILE` finds every word of a long WAV file.
+    Of a long file, that is the keyword of its loudest stretch: `motefit listen MODEL --input FILE`
+    finds every word of a long WAV file.
     """
     rows = []
     for path, heard in motefit.classify_files(model, audio, channel=parse_channel(channel)):

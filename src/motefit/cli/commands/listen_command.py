@@ -50,8 +50,8 @@ def listen_command(
         float | None,
         typer.Option(
             min=0,
-            help="Evidence needed to report a word: the network's certainty, from chance (0) to 1, "
-            "plus the prominence of the sound. Default: 0.98.",
+            max=1,
+            help="Least probability of a word to report it. Default: as the model's card says.",
         ),
     ] = None,
     hop_ms: Annotated[

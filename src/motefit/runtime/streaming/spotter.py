@@ -1,32 +1,13 @@
-"""Word detection in an unbounded audio stream: only new frames are computed, memory is constant.
-
-Audio of any rate, in chunks of any length, is resampled and cut into hops. Each hop adds its frames
-to those of the last second. If there is a loudness peak in the middle of that window, the network
-evaluates it, and its results for overlapping windows are combined into one report
-(:mod:`motefit.runtime.streaming.detector`). A network in streaming form processes each frame as it
-arrives instead, and computes none twice. The result does not depend on how the audio is cut into
-chunks.
-"""
-
-from dataclasses import replace
+"""Word detection in an unbounded audio stream: the words among its candidates."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from motefit.runtime.keyword_spotter import KeywordSpotter
-from motefit.runtime.streaming.detector import (
-    Detection,
-    DetectionPostprocessor,
-    SegmentDetector,
-    StreamingSettings,
-)
+from motefit.runtime.streaming.candidates import CandidateStream
+from motefit.runtime.streaming.detector import Detection, StreamingSettings
 from motefit.runtime.streaming.window import Window, window_of
-from motefit.signal.resample import Resampler
-from motefit.spec.errors import RecipeError
 
 __all__ = ["Detection", "StreamingSettings", "StreamingSpotter", "Window", "window_of"]
-
-Float32Array = NDArray[np.float32]
 
 
 class StreamingSpotter:
@@ -49,50 +30,33 @@ class StreamingSpotter:
         rate_hz: int | None = None,
         settings: StreamingSettings | None = None,
     ) -> None:
-        frontend = spotter.io.frontend
-        self.spotter, self.settings = spotter, settings or StreamingSettings()
-        self.rate_hz = frontend.rate_hz if rate_hz is None else rate_hz
-        self._window = window_of(spotter)
-        step = self._window.step_frames * frontend.frame_step
-        hop = self.settings.hop_ms / 1000 * frontend.rate_hz
-        self._hop_samples = max(round(hop / step), 1) * step
-        if self._hop_samples > frontend.clip_samples:
-            raise RecipeError(
-                f"hop_ms is {self.settings.hop_ms:g}, but the model's window is only "
-                f"{1000 * frontend.seconds:g} ms long: choose a shorter hop"
-            )
-        unknown = set(self.settings.ignored) - set(spotter.io.labels)
-        if unknown:
-            raise RecipeError(
-                f"ignored: {', '.join(sorted(unknown))}: not a label of this model; "
-                f"its labels are {', '.join(spotter.io.labels)}"
-            )
-        self._resampler = Resampler(self.rate_hz, frontend.rate_hz)
-        self._segments = SegmentDetector(
-            self.settings,
-            hop_samples=self._hop_samples,
-            clip_samples=frontend.clip_samples,
-            rate_hz=frontend.rate_hz,
-        )
-        ignored = (*self.settings.ignored, *spotter.io.rejects)
-        self._postprocessor = DetectionPostprocessor(
-            spotter.io.labels,
-            replace(self.settings, ignored=ignored),
-            hop_s=self.hop_s,
-            clip_s=frontend.seconds,
-        )
-        self._pieces: list[Float32Array] = []
-        self._waiting = self._hops = 0
+        self.candidates = CandidateStream(spotter, rate_hz=rate_hz, settings=settings)
+        self._decider = self.candidates.decider()
+
+    @property
+    def spotter(self) -> KeywordSpotter:
+        """The model."""
+        return self.candidates.spotter
+
+    @property
+    def settings(self) -> StreamingSettings:
+        """The settings of the detection."""
+        return self.candidates.settings
+
+    @property
+    def rate_hz(self) -> int:
+        """Sampling rate of the audio."""
+        return self.candidates.rate_hz
 
     @property
     def hop_s(self) -> float:
         """Seconds between two evaluations of the window."""
-        return self._hop_samples / self.spotter.io.frontend.rate_hz
+        return self.candidates.hop_s
 
     @property
     def received_s(self) -> float:
         """Seconds of sound processed, exact however long the stream."""
-        return self._hops * self._hop_samples / self.spotter.io.frontend.rate_hz
+        return self.candidates.received_s
 
     def push(self, pcm: np.ndarray) -> list[Detection]:
         """Add audio; return the words that are now certain, oldest first.
@@ -104,7 +68,7 @@ class StreamingSpotter:
             DataError: for another shape or dtype, NaN or infinite samples; the stream stays
                 unchanged.
         """
-        return self._advance(self._resampler.push(pcm))
+        return self._decider.decide(self.candidates.push(pcm))
 
     def finish(self) -> list[Detection]:
         """Return the words at the end of the audio, and :meth:`reset`.
@@ -112,15 +76,8 @@ class StreamingSpotter:
         The audio is continued with the quietest recent hop, so that its last word passes through
         the middle of the window, too.
         """
-        found = self._advance(self._resampler.finish())
-        received = self._hops
-        if received:
-            room = self._segments.room()
-            lead = room[: self._hop_samples - self._waiting]
-            hops = -(-self.spotter.io.frontend.clip_samples // self._hop_samples) + 1
-            found += self._advance(np.concatenate((lead, np.tile(room, hops))))
-        self.reset()
-        self._hops = received
+        found = self._decider.decide(self.candidates.finish())
+        self._decider.reset()
         return found
 
     def reset(self, *, rate_hz: int | None = None) -> None:
@@ -129,29 +86,5 @@ class StreamingSpotter:
         Args:
             rate_hz: sampling rate of the audio to come; None: unchanged.
         """
-        if rate_hz is not None and rate_hz != self.rate_hz:
-            self._resampler = Resampler(rate_hz, self.spotter.io.frontend.rate_hz)
-            self.rate_hz = rate_hz
-        self._resampler.reset()
-        self._window.reset()
-        self._segments.reset()
-        self._postprocessor.reset()
-        self._pieces, self._waiting = [], 0
-
-    def _advance(self, samples: Float32Array) -> list[Detection]:
-        self._pieces.append(samples)
-        self._waiting += len(samples)
-        if self._waiting < self._hop_samples:
-            return []
-        sound = np.concatenate(self._pieces)
-        whole = len(sound) - len(sound) % self._hop_samples
-        self._pieces, self._waiting = [sound[whole:].copy()], len(sound) - whole
-        hops = sound[:whole].reshape(-1, self._hop_samples)
-        return [found for hop in hops for found in self._hop(hop.copy())]
-
-    def _hop(self, hop: Float32Array) -> list[Detection]:
-        self._hops += 1
-        self._window.push(hop)
-        near, peaks = self._segments.push(hop)
-        probabilities = self._window.probabilities() if near else None
-        return self._postprocessor.push(probabilities, peaks, now_s=self.received_s)
+        self.candidates.reset(rate_hz=rate_hz)
+        self._decider.reset()

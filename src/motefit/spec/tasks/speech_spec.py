@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from motefit.spec.codec import check_fields
+from motefit.spec.decision import Decision
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.layout_pattern import parse_layout
@@ -14,6 +15,7 @@ from motefit.spec.metrics import (
     RECALL_MIN,
     RECALL_PREFIX,
     SILENCE_ANSWERED,
+    STREAM_METRICS,
     UNKNOWN_ANSWERED,
     WORDS_REJECTED,
 )
@@ -96,6 +98,10 @@ class SpeechData:
             ``"center"``, or where it is ``"loudest"``.
         damaged_percent: largest percentage of files that may be damaged; they are left out and
             counted.
+        stream: long recordings for the ``stream`` metrics: a folder, absolute or relative to the
+            data folder. Those in its sub-folder ``test``, or all, judge the model; the decision is
+            chosen on those in ``validation``. ``"scripted"``: no folder, only clips laid into
+            background noise. Empty: nothing is measured in a stream.
     """
 
     words: tuple[str, ...] = ()
@@ -119,6 +125,7 @@ class SpeechData:
     channel: int | Literal["auto", "mean"] = "auto"
     crop: Literal["start", "center", "loudest"] = "start"
     damaged_percent: float = 5.0
+    stream: str = ""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -244,6 +251,7 @@ class SpeechIO:
             earlier ones.
         rejects: labels of other sound, :data:`UNKNOWN` and :data:`SILENCE`, never reported as a
             word.
+        decision: which sounds in a stream are words; None: the default.
     """
 
     labels: tuple[str, ...]
@@ -252,6 +260,7 @@ class SpeechIO:
     output: Literal["logits", "probabilities"] = "logits"
     input: Literal["features", "audio", "stream"] = "features"
     rejects: tuple[str, ...] = ()
+    decision: Decision | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -285,6 +294,7 @@ def _metrics(data: SpeechData) -> tuple[str, ...]:
         *(f"{RECALL_PREFIX}{w}" for w in words),
         *((WORDS_REJECTED,) if rejects else ()),
         *(ANSWERED[label] for label in rejects),
+        *(STREAM_METRICS if data.stream else ()),
     )
 
 
