@@ -10,7 +10,7 @@ from motefit.spec.errors import RecipeError
 class RejectSpec:
     """The ``[train.rejects]`` section, for keyword recipes with reject classes.
 
-    Windows of the reject recordings (``unknown`` and ``silence`` in ``[data]``) are drawn anew in
+    Windows of the reject recordings (``unknown`` and ``silence`` in ``[data]``) are drawn again in
     every epoch, at any place, and augmented as the clips of words are.
 
     Attributes:

@@ -114,7 +114,7 @@ def write_clips(
 
 
 class _Counter:
-    """Clips written by all threads, and whether they shall stop."""
+    """Clips written by all threads, and whether they must stop."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,7 +1,7 @@
 """Phonemes of espeak-ng: read from its transcriptions, compared, and written as its input.
 
 A symbol is espeak-ng's own, with its stress mark: ``k_@_m_p_j_'u:_t_3`` is "computer". They differ
-by language; what is said of them here holds for all languages that espeak-ng speaks.
+by language; what follows holds for all languages that espeak-ng speaks.
 """
 
 import re

@@ -41,11 +41,11 @@ def _zero(count: int, _rate_hz: int, _rng: np.random.Generator) -> Samples:
 
 
 def _noise(count: int, rate_hz: int, rng: np.random.Generator) -> Samples:
-    """Draw noise that falls by 0 to 8 dB an octave, and swells slowly."""
+    """Draw noise that falls by 0 to 8 dB an octave, with slow changes of level."""
     hz = np.maximum(np.fft.rfftfreq(count, 1 / rate_hz), 20.0)
     spectrum = np.fft.rfft(rng.standard_normal(count)) * hz ** -rng.uniform(0.0, 1.3)
-    swell = np.interp(np.arange(count), np.linspace(0, count, 7), rng.uniform(0.2, 1.0, 7))
-    return np.asarray(np.fft.irfft(spectrum, count) * swell, np.float32)
+    level = np.interp(np.arange(count), np.linspace(0, count, 7), rng.uniform(0.2, 1.0, 7))
+    return np.asarray(np.fft.irfft(spectrum, count) * level, np.float32)
 
 
 def _hum(count: int, rate_hz: int, rng: np.random.Generator) -> Samples:
