@@ -33,7 +33,7 @@ MEMORY_BYTES = 512 << 20
 """Memory that a call may take, beyond four times what it is given."""
 SECONDS = 5
 """Processor seconds that a call may take."""
-WAITING = 2
+WAITING = 8
 """A call that waits instead of computing may take this many times as long."""
 IDLE_S = 5.0
 STAGE_BYTES = 64
