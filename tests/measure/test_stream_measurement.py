@@ -19,7 +19,7 @@ from motefit.measure.stream_measurement import (
     stream_evidence,
 )
 from motefit.runtime import KeywordSpotter
-from motefit.runtime.streaming.detector import Candidate, Decider, StreamingSettings
+from motefit.runtime.streaming.detector import Decider, StreamingSettings, WordCandidate
 from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.spec.budget import Budget
 from motefit.spec.decision import Decision
@@ -121,7 +121,7 @@ def heards(draw):
     words = spoken(*((5.0 * i, "up") for i in range(draw(st.integers(1, 6)))))
     times = sorted(draw(st.lists(st.floats(0, 30), max_size=30)))
     candidates = tuple(
-        Candidate(
+        WordCandidate(
             label=draw(st.sampled_from(["up", "down", "_unknown_"])),
             probability=draw(st.sampled_from([0.4, 0.6, 0.8, 0.9, 0.99])),
             agreement=1.0,

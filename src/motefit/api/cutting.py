@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from motefit.data.word_finder import CutReport, cut_clips, list_stretches
-from motefit.signal.mixing import Channel
+from motefit.signal.mixing import parse_channel
 from motefit.spec.errors import RecipeError
 
 
@@ -13,7 +13,7 @@ def list_cuts(
     out: str | Path,
     *,
     words: Sequence[str] = (),
-    channel: Channel = "auto",
+    channel: int | str = "auto",
 ) -> int:
     """Find the words in long recordings, and list them in a CSV file to check and complete.
 
@@ -38,7 +38,9 @@ def list_cuts(
         DataError: if a recording cannot be read, or contains nothing louder than the room.
         OutputError: if the table exists or cannot be written.
     """
-    return list_stretches(list(map(Path, recordings)), Path(out), words=words, channel=channel)
+    return list_stretches(
+        list(map(Path, recordings)), Path(out), words=words, channel=parse_channel(str(channel))
+    )
 
 
 def cut(
@@ -47,7 +49,7 @@ def cut(
     *,
     seconds: float = 1.0,
     speaker: str = "",
-    channel: Channel = "auto",
+    channel: int | str = "auto",
 ) -> CutReport:
     """Write a clip for each row of a table of :func:`motefit.list_cuts` that is to be kept.
 
@@ -67,4 +69,10 @@ def cut(
         raise RecipeError(f"seconds must be above 0 and at most 60, got {seconds:g}")
     if "/" in speaker or speaker.startswith("."):
         raise RecipeError(f"speaker must be usable in a file name, got {speaker!r}")
-    return cut_clips(Path(table), Path(out), seconds=seconds, speaker=speaker, channel=channel)
+    return cut_clips(
+        Path(table),
+        Path(out),
+        seconds=seconds,
+        speaker=speaker,
+        channel=parse_channel(str(channel)),
+    )

@@ -13,7 +13,7 @@ from motefit.runtime.streaming.listen import RETRIES, Chunk, Tell, chunks, conne
 from motefit.runtime.streaming.listen import listen as spot_words
 from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.runtime.zoo import find_model
-from motefit.signal.mixing import Channel
+from motefit.signal.mixing import parse_channel
 from motefit.spec.decision import Decision
 from motefit.spec.visible import visible
 
@@ -30,7 +30,7 @@ def listen(  # noqa: PLR0913 - the options of a command
     source: str = "",
     rate_hz: int = 0,
     channels: int = 1,
-    channel: Channel = "auto",
+    channel: int | str = "auto",
     seconds: float = 0,
     threshold: float | None = None,
     hop_ms: float = DEFAULTS.hop_ms,
@@ -80,7 +80,7 @@ def listen(  # noqa: PLR0913 - the options of a command
         source,
         rate_hz=rate_hz or spotter.rate_hz,
         channels=channels,
-        channel=channel,
+        channel=parse_channel(str(channel)),
         wait_s=wait_s,
     )
     sound = chunks(connect, tell=tell, retries=retries)

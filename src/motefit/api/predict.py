@@ -9,12 +9,12 @@ from motefit.data.decode import AUDIO_SUFFIXES, read_clip
 from motefit.runtime.keyword_spotter import Classification, KeywordSpotter
 from motefit.runtime.quiet import silence_litert
 from motefit.runtime.zoo import find_model
-from motefit.signal.mixing import Channel
+from motefit.signal.mixing import parse_channel
 from motefit.spec.errors import DataError
 
 
 def classify_files(
-    model: str | Path, paths: Sequence[str | Path], *, channel: Channel = "auto"
+    model: str | Path, paths: Sequence[str | Path], *, channel: int | str = "auto"
 ) -> Iterator[tuple[Path, Classification]]:
     """Classify audio files one by one.
 
@@ -40,10 +40,11 @@ def classify_files(
         ModelFileError: if the model cannot be used.
     """
     silence_litert()
+    chosen = parse_channel(str(channel))
     spotter = KeywordSpotter.load(find_model(model))
     rate_hz, samples = spotter.io.frontend.rate_hz, spotter.io.frontend.clip_samples
     for path in _audio_files(list(map(Path, paths))):
-        pcm = read_clip(path, rate_hz=rate_hz, channel=channel)
+        pcm = read_clip(path, rate_hz=rate_hz, channel=chosen)
         start = crop_start(pcm, samples, "loudest")
         found = spotter.classify(pcm[start : start + samples], rate_hz)
         if len(pcm) > samples:

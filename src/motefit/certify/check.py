@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from motefit.certify.certify import CertifiedModel, certify_file, notes_of
-from motefit.certify.facts import Evaluation, Facts, is_quality, is_timing, measure_file
+from motefit.certify.facts import Evaluation, is_quality, is_timing, measure_file
 from motefit.certify.provenance import provenance
 from motefit.certify.verdict_table import verdict_content
 from motefit.codegen.agreement import CAgreement, compiled_bundle
@@ -155,15 +155,9 @@ def check(  # noqa: PLR0913 - the options of a command
     made = card.provenance if card is not None else Provenance()
     data_sha256 = task.data_key(dataset)
     evaluation = Evaluation(task=task, recipe=recipe, io=io, dataset=dataset)
-    facts = measure_file(evaluation, content, "test")
-    compared = compare_c(evaluation, content, model.stem, listener) if c_source else None
-    shipped = certify_file(
-        evaluation,
-        content,
-        provenance=provenance(seed=made.seed, data_sha256=data_sha256),
-        facts=facts if compared is None else _with_c(facts, compared),
-        progress=listener.listening,
-    )
+    now = provenance(seed=made.seed, data_sha256=data_sha256)
+    name = model.stem if c_source else ""
+    shipped, compared = _certified(evaluation, content, now, listener, c_source=name)
     same_data = made.data_sha256 == data_sha256
     return CheckResult(
         card=shipped.card,
@@ -177,9 +171,23 @@ def check(  # noqa: PLR0913 - the options of a command
     )
 
 
-def _with_c(facts: Facts, compared: CAgreement) -> Facts:
-    """Record a comparison among the evidence."""
-    return replace(facts, evidence={**facts.evidence, "c_source": encode(compared)})
+def _certified(
+    evaluation: Evaluation,
+    content: ModelFile,
+    made: Provenance,
+    listener: Listener,
+    *,
+    c_source: str,
+) -> tuple[CertifiedModel, CAgreement | None]:
+    """Measure a file, and its C source if that has a name, and judge what was measured."""
+    facts = measure_file(evaluation, content, "test")
+    compared = compare_c(evaluation, content, c_source, listener) if c_source else None
+    if compared is not None:
+        facts = replace(facts, evidence={**facts.evidence, "c_source": encode(compared)})
+    shipped = certify_file(
+        evaluation, content, provenance=made, facts=facts, progress=listener.listening
+    )
+    return shipped, compared
 
 
 def compare_c(evaluation: Evaluation, file: ModelFile, name: str, listener: Listener) -> CAgreement:

@@ -17,7 +17,7 @@ from motefit.spec.visible import visible
 
 __all__ = [
     "CHANNEL_HELP", "INTERRUPTED", "MISTAKE", "encode", "err", "escape", "examples", "fail",
-    "given", "listed", "out", "print_json", "show", "silence", "tell",
+    "given", "listed", "out", "print_json", "show", "silence", "tell", "write",
 ]  # fmt: skip
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -132,6 +132,11 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - whatever dumps_json takes
         sys.stdout.flush()
     except BrokenPipeError:
         silence()
+
+
+def write(text: str) -> None:
+    """Write text that may come from a file to standard output, with control characters shown."""
+    sys.stdout.write(visible(text))
 
 
 def fail(text: str) -> None:

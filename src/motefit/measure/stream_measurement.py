@@ -15,7 +15,7 @@ import numpy.typing as npt
 from motefit.data.stream_folder import SpokenWord
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.runtime.streaming.candidates import CandidateStream
-from motefit.runtime.streaming.detector import Candidate, Decider, Detection, StreamingSettings
+from motefit.runtime.streaming.detector import Decider, Detection, StreamingSettings, WordCandidate
 from motefit.spec.codec import encode
 from motefit.spec.decision import Decision
 from motefit.spec.stream_evidence import StreamEvidence
@@ -58,7 +58,7 @@ class HeardSound:
 
     seconds: float
     words: tuple[SpokenWord, ...]
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[WordCandidate, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +135,7 @@ def hear(
         if progress:
             progress(done, len(sounds), before_s)
         pcm = sound.pcm(stream.rate_hz)
-        found: list[Candidate] = []
+        found: list[WordCandidate] = []
         chunk = round(CHUNK_S * stream.rate_hz)
         start_s = stream.received_s
         for first in range(0, len(pcm), chunk):
@@ -157,7 +157,7 @@ def hear(
     return HeardSounds(sounds=tuple(heard), decision=stream.decision, decider=stream.decider)
 
 
-def _from_start(candidate: Candidate, start_s: float) -> Candidate:
+def _from_start(candidate: WordCandidate, start_s: float) -> WordCandidate:
     """Count time from the start of a recording, not of all of them."""
     return replace(
         candidate,

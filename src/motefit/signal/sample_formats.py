@@ -82,14 +82,14 @@ def _floats(values: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def _mu_law() -> NDArray[np.int16]:
-    """Table of ITU-T G.711 mu-law, 14 bits, scaled to 16."""
+    """Return the table of ITU-T G.711 mu-law, 14 bits, scaled to 16."""
     code = ~np.arange(256, dtype=np.uint8)
     steps = (((code & 0x0F).astype(np.int32) << 3) + 0x84) << ((code & 0x70) >> 4).astype(np.int32)
     return np.where(code & 0x80, 0x84 - steps, steps - 0x84).astype(np.int16)
 
 
 def _a_law() -> NDArray[np.int16]:
-    """Table of ITU-T G.711 A-law, 13 bits, scaled to 16."""
+    """Return the table of ITU-T G.711 A-law, 13 bits, scaled to 16."""
     code = np.arange(256, dtype=np.uint8) ^ 0x55
     segment = ((code & 0x70) >> 4).astype(np.int32)
     steps = ((code & 0x0F).astype(np.int32) << 4) + np.where(segment > 0, 0x108, 8)

@@ -7,7 +7,6 @@ import typer
 
 import motefit
 from motefit.cli.output import CHANNEL_HELP, escape, listed, out, print_json, show
-from motefit.signal.mixing import parse_channel
 from motefit.spec.errors import RecipeError
 
 data_app = typer.Typer(no_args_is_help=True, help="Synthesize, fetch, cut and audit data.")
@@ -161,9 +160,8 @@ def cut_command(
     First: motefit data cut RECORDING --list cuts.csv. Then fill in the column word, write no into
     keep where it is none, and: motefit data cut --apply cuts.csv --out words.
     """
-    chosen = parse_channel(channel)
     if list_path is not None and recordings and table is None:
-        count = motefit.list_cuts(recordings, list_path, words=listed(words), channel=chosen)
+        count = motefit.list_cuts(recordings, list_path, words=listed(words), channel=channel)
         if as_json:
             print_json({"path": str(list_path), "stretches": count})
             return
@@ -173,7 +171,7 @@ def cut_command(
         )
         out.print(f"motefit data cut --apply {name} --out FOLDER", soft_wrap=True)
     elif table is not None and out_path is not None and not recordings:
-        made = motefit.cut(table, out_path, seconds=seconds, speaker=speaker, channel=chosen)
+        made = motefit.cut(table, out_path, seconds=seconds, speaker=speaker, channel=channel)
         if as_json:
             print_json({"folder": str(made.folder), "clips": made.clips, "longer": made.longer})
             return

@@ -1,6 +1,5 @@
 """``motefit forecast``: forecasts from the newest row of a table."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,8 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import examples, out, print_json
-from motefit.spec.visible import visible
+from motefit.cli.output import examples, out, print_json, write
 
 EXAMPLES = examples(
     "motefit forecast climate-6 today.csv",
@@ -58,7 +56,7 @@ def forecast_command(
     """Forecast the steps that follow the newest row of a table."""
     found = motefit.forecast(model, series, at=at, group=group, stale_ok=stale_ok)
     if form == "csv" and not as_json:
-        sys.stdout.write(visible(found.to_csv()))
+        write(found.to_csv())
         return
     if form == "text" and not as_json:
         out.out(str(found))

@@ -8,7 +8,6 @@ import typer
 import motefit
 from motefit.cli.completion import complete_model
 from motefit.cli.output import CHANNEL_HELP, examples, out, print_json
-from motefit.signal.mixing import parse_channel
 
 EXAMPLES = examples(
     "motefit kws up-down clip.wav",
@@ -38,7 +37,7 @@ def kws_command(
     finds every word of a long WAV file.
     """
     rows = []
-    for path, heard in motefit.classify_files(model, audio, channel=parse_channel(channel)):
+    for path, heard in motefit.classify_files(model, audio, channel=channel):
         row = {"file": str(path), "label": heard.label, "probability": heard.probability}
         row["rejected"] = heard.rejected
         place = ""

@@ -10,7 +10,6 @@ import typer
 import motefit
 from motefit.cli.completion import complete_model
 from motefit.cli.output import CHANNEL_HELP, encode, examples, given, listed, out, tell
-from motefit.signal.mixing import parse_channel
 
 EXAMPLES = examples(
     "motefit listen eight-words",
@@ -78,7 +77,7 @@ def listen_command(
         source=source,
         rate_hz=rate,
         channels=channels,
-        channel=parse_channel(channel),
+        channel=channel,
         seconds=seconds,
         ignore=listed(ignore),
         tell=tell,

@@ -48,7 +48,7 @@ def monitor_command(
     mic: Annotated[
         str | None,
         typer.Option(
-            help="As --input of motefit listen; a WAV file is processed as fast as possible. "
+            help="As the input of motefit listen; a WAV file is processed as fast as possible. "
             "Default: the default microphone."
         ),
     ] = None,

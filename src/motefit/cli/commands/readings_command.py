@@ -1,12 +1,11 @@
 """``motefit readings``: what a node has stored."""
 
-import sys
 from typing import Annotated, Literal
 
 import typer
 
 import motefit
-from motefit.cli.output import print_json, show
+from motefit.cli.output import print_json, show, write
 
 
 def readings_command(
@@ -27,7 +26,7 @@ def readings_command(
     if as_json:
         print_json(found)
     elif form == "csv":
-        sys.stdout.write(found.csv())
+        write(found.csv())
     else:
         show(found.plot() if form == "plot" else found)
 

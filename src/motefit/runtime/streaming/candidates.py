@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.runtime.streaming.detector import (
-    Candidate,
     CandidateFinder,
     Decider,
     StreamingSettings,
+    WordCandidate,
 )
 from motefit.runtime.streaming.peaks import SegmentDetector
 from motefit.runtime.streaming.window import window_of
@@ -94,7 +94,7 @@ class CandidateStream:
         """Seconds of sound processed, exact however long the stream."""
         return self._hops * self._hop_samples / self.spotter.io.frontend.rate_hz
 
-    def push(self, pcm: np.ndarray) -> list[Candidate]:
+    def push(self, pcm: np.ndarray) -> list[WordCandidate]:
         """Add audio; return the candidates that are now complete, oldest first.
 
         Args:
@@ -106,7 +106,7 @@ class CandidateStream:
         """
         return self._advance(self._resampler.push(pcm))
 
-    def finish(self) -> list[Candidate]:
+    def finish(self) -> list[WordCandidate]:
         """Return the candidates at the end of the audio, and :meth:`reset`.
 
         The audio is continued with the quietest recent hop, so that its last word passes through
@@ -138,7 +138,7 @@ class CandidateStream:
         self._finder.reset()
         self._pieces, self._waiting = [], 0
 
-    def _advance(self, samples: Float32Array) -> list[Candidate]:
+    def _advance(self, samples: Float32Array) -> list[WordCandidate]:
         self._pieces.append(samples)
         self._waiting += len(samples)
         if self._waiting < self._hop_samples:
@@ -149,7 +149,7 @@ class CandidateStream:
         hops = sound[:whole].reshape(-1, self._hop_samples)
         return [found for hop in hops for found in self._hop(hop.copy())]
 
-    def _hop(self, hop: Float32Array) -> list[Candidate]:
+    def _hop(self, hop: Float32Array) -> list[WordCandidate]:
         self._hops += 1
         self._window.push(hop)
         near, peaks = self._segments.push(hop)

@@ -60,7 +60,7 @@ class Detection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class WordCandidate:
     """A sound that stands out, and the network's answer; whether it is a word is yet to be decided.
 
     Attributes:
@@ -94,7 +94,7 @@ class CandidateFinder:
 
     def push(
         self, probabilities: Float32Array | None, peaks: Sequence[LoudnessPeak], *, now_s: float
-    ) -> list[Candidate]:
+    ) -> list[WordCandidate]:
         """Add the result of one hop.
 
         Args:
@@ -109,7 +109,7 @@ class CandidateFinder:
         self._recent.appendleft(probabilities)
         return [found for peak in peaks if (found := self._at(peak, now_s)) is not None]
 
-    def _at(self, peak: LoudnessPeak, now_s: float) -> Candidate | None:
+    def _at(self, peak: LoudnessPeak, now_s: float) -> WordCandidate | None:
         reach_s = max(REACH * self._clip_s, self._hop_s / 2) + 1e-9
         near = [
             probabilities
@@ -121,7 +121,7 @@ class CandidateFinder:
             return None
         mean = np.mean(near, axis=0)
         best = int(mean.argmax())
-        return Candidate(
+        return WordCandidate(
             label=self._labels[best],
             probability=float(mean[best]),
             agreement=sum(int(one.argmax()) == best for one in near) / len(near),
@@ -146,11 +146,11 @@ class Decider:
         self._decision, self.unreported = decision, frozenset(unreported)
         self._last_s = -math.inf
 
-    def decide(self, candidates: Iterable[Candidate]) -> list[Detection]:
+    def decide(self, candidates: Iterable[WordCandidate]) -> list[Detection]:
         """Return the words among the next candidates of the stream, in their order."""
         return [self._report(found) for found in candidates if self._is_word(found)]
 
-    def _is_word(self, found: Candidate) -> bool:
+    def _is_word(self, found: WordCandidate) -> bool:
         return (
             found.label not in self.unreported
             and found.probability >= self._decision.threshold
@@ -158,7 +158,7 @@ class Decider:
             and found.time_s - self._last_s >= self._decision.refractory_ms / 1000
         )
 
-    def _report(self, found: Candidate) -> Detection:
+    def _report(self, found: WordCandidate) -> Detection:
         self._last_s = found.time_s
         return Detection(
             word=found.label,
