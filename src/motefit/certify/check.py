@@ -128,8 +128,7 @@ def check(  # noqa: PLR0913 - the options of a command
             card its front end is used too.
         out: folder for certificate and report; default: ``<model>-check`` beside the model.
         whole: score all the data, not only their test set.
-        c_source: also generate the model's C source, compile it for this machine and compare it on
-            the same data; the card's evidence records it.
+        c_source: also compile the model's C source and compare it on the same data.
         listener: receives progress.
 
     Raises:
@@ -143,8 +142,7 @@ def check(  # noqa: PLR0913 - the options of a command
     task = TASKS.find(recipe.task)
     if card is not None and card.task != task.name:
         raise RecipeError(f"{model} is a model for {card.task}; the recipe is for {task.name}")
-    folder = out or model.with_name(f"{model.stem}-check")
-    make_writable(folder)
+    make_writable(folder := out or model.with_name(f"{model.stem}-check"))
     load = task.load_whole if whole else task.load
     dataset = load(recipe, data, progress=listener.loading)
     task.require_measured(recipe, dataset)
@@ -152,12 +150,12 @@ def check(  # noqa: PLR0913 - the options of a command
     io = card.io if card is not None else task.foreign_io(recipe, dataset, content)
     task.require_fit(io, dataset)
     listener.measuring("the file on the test set")
-    made = card.provenance if card is not None else Provenance()
+    made = Provenance() if card is None else card.provenance
     data_sha256 = task.data_key(dataset)
     evaluation = Evaluation(task=task, recipe=recipe, io=io, dataset=dataset)
     now = provenance(seed=made.seed, data_sha256=data_sha256)
-    name = model.stem if c_source else ""
-    shipped, compared = _certified(evaluation, content, now, listener, c_source=name)
+    c_name = model.stem if c_source else ""
+    shipped, compared = _certified(evaluation, content, now, listener, c_name)
     same_data = made.data_sha256 == data_sha256
     return CheckResult(
         card=shipped.card,
@@ -176,12 +174,11 @@ def _certified(
     content: ModelFile,
     made: Provenance,
     listener: Listener,
-    *,
-    c_source: str,
+    c_name: str,
 ) -> tuple[CertifiedModel, CAgreement | None]:
     """Measure a file, and its C source if that has a name, and judge what was measured."""
     facts = measure_file(evaluation, content, "test")
-    compared = compare_c(evaluation, content, c_source, listener) if c_source else None
+    compared = compare_c(evaluation, content, c_name, listener) if c_name else None
     if compared is not None:
         facts = replace(facts, evidence={**facts.evidence, "c_source": encode(compared)})
     shipped = certify_file(

@@ -74,7 +74,7 @@ def synth_command(
         _show_speech(made)
 
 
-def _show_speech(made: motefit.SynthReport) -> None:
+def _show_speech(made: "motefit.SynthReport") -> None:
     """Print what was spoken, and how."""
     where = escape(str(made.folder))
     out.print(f"{made.clips} clips of {', '.join(made.words)} by {made.speakers} voices in {where}")

@@ -1,7 +1,7 @@
 """``motefit kws``: classification of audio files."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,9 +13,6 @@ EXAMPLES = examples(
     "motefit kws up-down clip.wav",
     "motefit kws eight-words recordings --json",
 )
-
-if TYPE_CHECKING:
-    from motefit.runtime.keyword_spotter import Classification
 
 NO_WORD = "no word"
 
@@ -51,7 +48,7 @@ def kws_command(
         print_json(rows)
 
 
-def _shown(heard: "Classification") -> str:
+def _shown(heard: "motefit.Classification") -> str:
     """Format the word, or that there is none: ``no word (unknown 93 %)``."""
     if heard.rejected:
         return f"no word ({heard.label.strip('_')} {100 * heard.probability:.0f} %)"
