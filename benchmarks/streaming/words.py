@@ -152,7 +152,7 @@ def markdown(results: dict[str, dict], *, part: str) -> str:
     return "\n".join([
         "# Words in a long recording",
         "",
-        f"Made by `python benchmarks/streaming/words.py`: every clip of the {part} part, in random",
+        f"Made by `python benchmarks/streaming/words.py`: every clip of the {part} set, in random",
         f"order, 0 to {LONGEST_GAP_S:g} s apart, over background noise {-BED_DB:g} dB below the",
         "clips; one recording a seed. A report belongs to the word whose loudest half second has",
         f"its middle within {REACH_S:g} s. *Wrong*: a report of another word there, too or only;",
