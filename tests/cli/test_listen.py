@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from motefit.graph.builder import Builder
-from motefit.runtime.bundle import sha256, write_bundle
+from motefit.runtime.bundle import load_bundle, sha256, write_bundle
 from motefit.spec.card import Card
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalization import Normalization
@@ -212,5 +212,7 @@ def test_damaged_and_foreign_models(listen, model, tmp_path):
     cut.write_bytes(model.read_bytes()[:-100])
     assert str(cut) in refusal(listen("--input", "-", model=cut))
     bare = tmp_path / "bare.tflite"
-    bare.write_bytes(b"\0\0\0\0TFL3")
+    bare.write_bytes(load_bundle(model).model)
     assert "without a card" in refusal(listen("--input", "-", model=bare))
+    bare.write_bytes(b"\0\0\0\0TFL3")
+    assert "damaged .tflite file" in refusal(listen("--input", "-", model=bare))

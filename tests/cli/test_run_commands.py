@@ -144,9 +144,9 @@ def test_stale_rows_are_refused_and_the_last_usable_one_is_named(refused, climat
     said = refused("forecast", climate_run.bundle, marked)
     assert "a value is missing there (empty, NaN or a sentinel)" in said
     assert (
-        f'the last usable row is {last}: give newer rows, or forecast from that one with --at "'
-        in said
-    )
+        f"the last usable row is {last}: give newer rows, or forecast from that one with "
+        f'at (--at "{last}") or stale_ok (--stale-ok)'
+    ) in said
 
 
 def test_a_forecast_from_a_row_equals_that_of_a_file_ending_there(invoke, climate_run, stale):
@@ -199,7 +199,7 @@ def test_a_forecast_keeps_the_zone_of_the_row_it_starts_from(
     assert {row["zone"] for row in rows} == {"+01:00"}
     said = refused("forecast", bundle, path, "--at", "2024-10-27 02:50:00")
     assert "2 rows have the time" in said
-    assert '--at "2024-10-27 02:50:00+02:00"' in said
+    assert 'as at (--at): "2024-10-27 02:50:00+02:00"' in said
     for at in ("2024-10-27 02:50:00+02:00", "2024-10-27T00:50:00Z"):
         first = invoke("forecast", bundle, path, "--at", at).stdout.splitlines()
         assert first[0] == (

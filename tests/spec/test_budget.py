@@ -16,6 +16,7 @@ NAMES = (
     "accuracy", "size.tflite_bytes", "size.zip_bytes", "latency.frontend_ms", "latency.total_ms",
     "latency.inference_ms", "latency.saving_percent", "ram.arena_bytes", "macs", "mae.T (degC)",
     "balanced_accuracy", "recall.min", "recall.up", "skill.T (degC)",
+    "stream.false_accepts_per_hour", "stream.miss_rate",
 )  # fmt: skip
 
 
@@ -43,6 +44,8 @@ NAMES = (
         ("recall.up", ">= 90 %", ">=", 0.9),
         ("recall.min", "> 0.5", ">", 0.5),
         ("balanced_accuracy", ">= 95 %", ">=", 0.95),
+        ("stream.false_accepts_per_hour", "<= 0.5", "<=", 0.5),
+        ("stream.false_accepts_per_hour", "<= 0.50 per hour", "<=", 0.5),
     ],
 )
 def test_units(name, text, relation, limit):
@@ -58,6 +61,7 @@ def test_units(name, text, relation, limit):
         ("size.zip_bytes", "< 25 ms", "cannot read the bound '< 25 ms'.*e.g. < 1 B"),
         ("latency.total_ms", "< 8 KB", "allowed: 'ms', 'us', 's'"),
         ("mae.T", "< 0.3 degC", "allowed: none"),
+        ("stream.false_accepts_per_hour", "< 2 per day", "allowed: 'per hour'"),
         ("accuracy", "98 %", r"write a relation \(<, <=, >, >=\).*e.g. > 1 %"),
         ("accuracy", "> ", "cannot read"),
         ("accuracy", "> 9 8 %", "cannot read"),

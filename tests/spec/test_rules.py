@@ -14,10 +14,12 @@ from motefit.spec.budget import Bound
 from motefit.spec.card import Card
 from motefit.spec.errors import MissingExtraError, MotefitError, RecipeError
 from motefit.spec.frontend import FrontEnd
+from motefit.spec.layout_pattern import LayoutPattern, Place, parse_layout
 from motefit.spec.metrics import Metric
 from motefit.spec.normalization import Normalization
 from motefit.spec.recipe import ModelSpec, Recipe
 from motefit.spec.search import Range
+from motefit.spec.stream_evidence import FalseAcceptEvidence, MissEvidence
 from motefit.spec.tasks import TaskSpec
 from motefit.spec.tasks.series_spec import SeriesIO
 from motefit.spec.tasks.speech_spec import SpeechIO
@@ -41,7 +43,13 @@ def _specifications():
 
 EXAMPLES = {
     Bound: lambda: Bound(metric="macs", relation="<", limit=1.0),
+    FalseAcceptEvidence: lambda: FalseAcceptEvidence(
+        count=0, hours=1.0, low=0.0, high=3.7, highest=3.0, kind="recordings"
+    ),
+    LayoutPattern: lambda: parse_layout("word/speaker"),
+    MissEvidence: lambda: MissEvidence(missed=0, words=1, low=0.0, high=1.0, kind="recordings"),
     ModelSpec: lambda: ModelSpec(family="linear"),
+    Place: lambda: Place(word="up", speaker=None, split=None, rest=()),
     Range: lambda: Range(low=1, high=2),
     Recipe: lambda: Recipe.loads('task = "forecasting"\n[model]\nfamily = "linear"', name="r"),
     SpeechIO: lambda: SpeechIO(

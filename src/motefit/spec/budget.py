@@ -12,7 +12,7 @@ from motefit.spec.metrics import UNIT_FACTORS, Metric, format_value, metric
 
 Relation = Literal["<", "<=", ">", ">="]
 _BOUND = re.compile(
-    r"\s*(<=|>=|<|>)\s*([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z%]*)\s*"
+    r"\s*(<=|>=|<|>)\s*([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z%]*|per hour)\s*"
 )
 
 

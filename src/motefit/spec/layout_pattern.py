@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from motefit.spec.codec import check_fields
 from motefit.spec.errors import RecipeError
 
 NAMES = ("word", "speaker", "split")
@@ -26,6 +27,9 @@ class Place:
     split: str | None
     rest: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayoutPattern:
@@ -37,13 +41,16 @@ class LayoutPattern:
 
     Attributes:
         folders: meaning of each folder.
-        file: pattern of file names without their extension.
-        names: meanings that occur.
+        file: regular expression of file names without their extension.
+        names: meanings that occur, folders first.
     """
 
     folders: tuple[str, ...]
-    file: re.Pattern[str]
-    names: frozenset[str]
+    file: str
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def place(self, folders: tuple[str, ...], stem: str) -> Place | None:
         """Read a path.
@@ -60,7 +67,7 @@ class LayoutPattern:
         >>> parse_layout("split/word.*").place(("training",), "up.3.wav").word
         'up'
         """
-        match = self.file.fullmatch(stem)
+        match = re.fullmatch(self.file, stem, re.DOTALL)
         if len(folders) != len(self.folders) or match is None:
             return None
         found = match.groupdict()
@@ -102,9 +109,7 @@ def parse_layout(text: str) -> LayoutPattern:
     pattern = "".join(
         _piece(token, last[i + 1] if i + 1 < len(last) else "") for i, token in enumerate(last)
     )
-    return LayoutPattern(
-        folders=tuple(folders), file=re.compile(pattern or ".*", re.DOTALL), names=frozenset(names)
-    )
+    return LayoutPattern(folders=tuple(folders), file=pattern or ".*", names=tuple(names))
 
 
 def _piece(kind: str, separator: str) -> str:

@@ -23,7 +23,7 @@ UNIT_FACTORS: dict[str, dict[str, float]] = {
     "ms": {"": 1.0, "ms": 1.0, "us": 0.001, "s": 1000.0},
     "count": {"": 1.0, "k": 1e3, "M": 1e6},
     "column": {"": 1.0},
-    "per hour": {"": 1.0},
+    "per hour": {"": 1.0, "per hour": 1.0},
 }
 
 

@@ -1,19 +1,21 @@
 """What a card's evidence says about false accepts, misses and latency in a stream."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from motefit.spec.binomial import Confidence, interval, shows
 from motefit.spec.budget import Bound, Budget
+from motefit.spec.codec import LARGEST_INTEGER, check_fields
 from motefit.spec.metrics import FALSE_ACCEPTS, MISS_RATE, STREAM_LATENCY
 from motefit.spec.poisson import highest_rate, hours_to_show, rate_interval
 
 RECORDINGS, SCRIPTED = "recordings", "scripted"
 """Kinds of streams in the evidence: recordings of the user, and words laid into noise by script."""
 
-LONGEST_S = 1e12
-"""Evidence of a longer stream is not believed."""
+SHORTEST_S, LONGEST_S = 1e-6, 1e12
+"""Evidence of a shorter or longer stream is not believed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,9 @@ class FalseAcceptEvidence:
     confidence: Confidence | None = None
     hours_to_show: float | None = None
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True, kw_only=True)
 class MissEvidence:
@@ -62,6 +67,9 @@ class MissEvidence:
     kind: str
     confidence: Confidence | None = None
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StreamEvidence:
@@ -76,6 +84,9 @@ class StreamEvidence:
     false_accepts: FalseAcceptEvidence | None = None
     misses: MissEvidence | None = None
     latency_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @classmethod
     def read(
@@ -146,7 +157,7 @@ def _false_accepts(
     table: Mapping[str, Any], kind: str, bound: Bound | None
 ) -> FalseAcceptEvidence | None:
     count, seconds = _count(table, "false_accepts"), table.get("seconds")
-    if count is None or not isinstance(seconds, int | float) or not 0 < seconds < LONGEST_S:
+    if count is None or not isinstance(seconds, int | float) or not SHORTEST_S < seconds < LONGEST_S:
         return None
     hours = seconds / 3600
     low, high = rate_interval(count, hours)
@@ -163,8 +174,13 @@ def _false_accepts(
         highest=highest,
         kind=kind,
         confidence=confidence,
-        hours_to_show=hours_to_show(count, bound.limit) if bound and bound.limit > 0 else None,
+        hours_to_show=None if bound is None else _hours_to_show(count, bound.limit),
     )
+
+
+def _hours_to_show(count: int, limit: float) -> float | None:
+    hours = hours_to_show(count, limit) if limit > 0 else math.inf
+    return hours if math.isfinite(hours) else None
 
 
 def _misses(table: Mapping[str, Any], kind: str, bound: Bound | None) -> MissEvidence | None:
@@ -184,7 +200,8 @@ def _misses(table: Mapping[str, Any], kind: str, bound: Bound | None) -> MissEvi
 def _latency(table: Mapping[str, Any]) -> float | None:
     times = table.get("latency_ms")
     median = times.get("median") if isinstance(times, Mapping) else None
-    return float(median) if isinstance(median, int | float) else None
+    known = isinstance(median, int | float) and math.isfinite(median)
+    return float(median) if known else None
 
 
 def _confidence(*, met: bool, shown: bool) -> Confidence:
@@ -195,5 +212,5 @@ def _confidence(*, met: bool, shown: bool) -> Confidence:
 
 def _count(table: Mapping[str, Any], name: str) -> int | None:
     value = table.get(name)
-    valid = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return value if valid else None
+    valid = isinstance(value, int) and not isinstance(value, bool)
+    return value if valid and 0 <= value <= LARGEST_INTEGER else None
