@@ -1,5 +1,6 @@
 """What is counted in long recordings is what the streaming spotter reports."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -113,6 +114,28 @@ def test_the_evidence_says_what_was_counted(spotter):
     assert evidence[RECORDINGS]["curve"][0][1:] == [0, 1]
     budget = Budget.from_table({"stream": {"miss_rate": "<= 5 %"}}, where="test")
     assert StreamEvidence.read(evidence, budget).misses.confidence == "met, not shown at 95 %"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"false_accepts": 10**18, "seconds": 3600.0, "words": 10**18, "found": 0},
+        {"false_accepts": 1, "seconds": 5e-324},
+        {"false_accepts": 0, "seconds": math.nan, "words": 0, "found": 0},
+        {"false_accepts": True, "seconds": 3600.0, "words": 1, "found": 2},
+    ],
+    ids=["events", "no time", "not a number", "more than all"],
+)
+def test_evidence_that_cannot_be_is_not_believed(table):
+    assert StreamEvidence.read({RECORDINGS: table}) is None
+
+
+def test_limits_without_a_finite_figure_have_none():
+    table = {"false_accepts": 0, "seconds": 3600.0, "words": 1, "found": 1}
+    table["latency_ms"] = {"median": math.inf}
+    budget = Budget.from_table({"stream": {"false_accepts_per_hour": "< 1e-320"}}, where="test")
+    found = StreamEvidence.read({RECORDINGS: table}, budget)
+    assert (found.latency_ms, found.false_accepts.hours_to_show) == (None, None)
 
 
 @st.composite

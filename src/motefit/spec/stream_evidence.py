@@ -7,7 +7,7 @@ from typing import Any
 
 from motefit.spec.binomial import Confidence, interval, shows
 from motefit.spec.budget import Bound, Budget
-from motefit.spec.codec import LARGEST_INTEGER, check_fields
+from motefit.spec.codec import check_fields
 from motefit.spec.metrics import FALSE_ACCEPTS, MISS_RATE, STREAM_LATENCY
 from motefit.spec.poisson import highest_rate, hours_to_show, rate_interval
 
@@ -16,6 +16,8 @@ RECORDINGS, SCRIPTED = "recordings", "scripted"
 
 SHORTEST_S, LONGEST_S = 1e-6, 1e12
 """Evidence of a shorter or longer stream is not believed."""
+MOST = 10_000_000
+"""Evidence of more events is not believed; their limits would take long to compute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +159,9 @@ def _false_accepts(
     table: Mapping[str, Any], kind: str, bound: Bound | None
 ) -> FalseAcceptEvidence | None:
     count, seconds = _count(table, "false_accepts"), table.get("seconds")
-    if count is None or not isinstance(seconds, int | float) or not SHORTEST_S < seconds < LONGEST_S:
+    if count is None or not isinstance(seconds, int | float):
+        return None
+    if not SHORTEST_S < seconds < LONGEST_S:
         return None
     hours = seconds / 3600
     low, high = rate_interval(count, hours)
@@ -200,8 +204,9 @@ def _misses(table: Mapping[str, Any], kind: str, bound: Bound | None) -> MissEvi
 def _latency(table: Mapping[str, Any]) -> float | None:
     times = table.get("latency_ms")
     median = times.get("median") if isinstance(times, Mapping) else None
-    known = isinstance(median, int | float) and math.isfinite(median)
-    return float(median) if known else None
+    if not isinstance(median, int | float) or not math.isfinite(median):
+        return None
+    return float(median)
 
 
 def _confidence(*, met: bool, shown: bool) -> Confidence:
@@ -212,5 +217,6 @@ def _confidence(*, met: bool, shown: bool) -> Confidence:
 
 def _count(table: Mapping[str, Any], name: str) -> int | None:
     value = table.get(name)
-    valid = isinstance(value, int) and not isinstance(value, bool)
-    return value if valid and 0 <= value <= LARGEST_INTEGER else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= MOST else None
