@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from motefit.spec.errors import DataError, ModelFileError, UnsupportedPlatformError
 
 try:
+    from ai_edge_litert import __version__ as LITERT_VERSION
     from ai_edge_litert.interpreter import Interpreter as LiteRT
     from ai_edge_litert.interpreter import OpResolverType
 except ImportError as error:
