@@ -1,6 +1,7 @@
 """User mistakes: exit code 2, and a message with what was found and what to do; no training."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -66,15 +67,40 @@ def test_a_missing_word(fit_tones, tones):
     ids=["text", "truncated", "empty", "header only"],
 )
 def test_broken_audio_is_named_by_fit_and_listed_by_audit(fit_tones, invoke, tones, content, said):
-    clip = a_clip(tones)
-    clip.write_bytes(content(clip.read_bytes()))
+    """Two of 32 files are more than the 5 % that may be left out."""
+    broken = sorted((tones / "low").iterdir())[3:5]
+    for clip in broken:
+        clip.write_bytes(content(clip.read_bytes()))
     told = fit_tones()
-    assert str(clip) in told
-    assert said in told
-    assert "1 of 32 audio files" in told
+    assert [str(clip) in told for clip in broken] == [True, True]
+    assert told.count(said) == 2
+    assert "2 of 32 audio files cannot be used" in told
+    assert "damaged_percent" in told
     listed = invoke("data", "audit", tones)
     assert listed.exit_code == 1
-    assert f"broken {clip}" in listed.stdout
+    assert [f"broken {clip}: " in listed.stdout for clip in broken] == [True, True]
+
+
+def test_few_broken_files_are_left_out_named_and_counted(
+    fit_tones, invoke, tones, tones_recipe, tmp_path, caplog
+):
+    """One of 32 is within the 5 % that may be left out, and beyond the 3 % of another recipe."""
+    clip = a_clip(tones)
+    clip.write_bytes(b"")
+    note = f"1 of 32 audio files are damaged and left out: {clip}: "
+    done = invoke("fit", tones_recipe, "--data", tones, "--out", tmp_path / "run", "--json")
+    assert done.exit_code in {0, 1}, done.output
+    assert note in caplog.text
+    notes = json.loads(done.stdout)["evidence"]["data"]["notes"]
+    assert [text.startswith(note) for text in notes].count(True) == 1
+    assert "audio files not used: 1 (1 damaged)" in notes
+    shutil.rmtree(tmp_path / "run")
+    listed = invoke("data", "audit", tones)
+    assert listed.exit_code == 1
+    assert f"broken {clip}: " in listed.stdout
+    text = tones_recipe.read_text().replace("[frontend]", "damaged_percent = 3\n[frontend]")
+    tones_recipe.write_text(text)
+    assert "1 of 32 audio files cannot be used" in fit_tones()
 
 
 def test_audit_lists_every_broken_file(invoke, tones):

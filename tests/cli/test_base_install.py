@@ -1,6 +1,7 @@
 """Commands that work without the extras, in a process that cannot import them."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -38,7 +39,7 @@ def test_a_model_is_inspected(base, climate_run):
 def run_all(run, tones_run, climate_run, folder) -> None:
     """Run every command that a device needs, on models of both tasks."""
     clip = next((tones_run.data / "low").iterdir())
-    assert printed(run("kws", tones_run.bundle, clip)).startswith("low")
+    assert re.match(r"low|no word \(low", printed(run("kws", tones_run.bundle, clip)))
     forecast = printed(run("forecast", climate_run.bundle, climate_run.data))
     assert len(forecast.splitlines()) == 2 + 2
     bench = run("bench", tones_run.bundle, climate_run.bundle, "--rounds", 4, "--json")
@@ -98,10 +99,10 @@ def test_data_are_audited_and_a_series_synthesized(base, climate_csv, tones_run,
     [
         (["fit", "{climate.recipe}", "--data", "{climate.data}", "--out", "{tmp}/run"], "train"),
         (["data", "synth", "--words", "a,b", "--out", "{tmp}/words"], "synth"),
-        (["kws", "{tones.bundle}", "{tmp}/clip.flac"], "train"),
-        (["kws", "{tones.bundle}", "{tmp}/clip.ogg"], "train"),
-        (["listen", "{tones.bundle}", "--input", "{tmp}/clip.flac"], "train"),
-        (["check", "{tones.bundle}", "--data", "{tmp}/words"], "train"),
+        (["kws", "{tones.bundle}", "{tmp}/clip.flac"], "audio"),
+        (["kws", "{tones.bundle}", "{tmp}/clip.ogg"], "audio"),
+        (["listen", "{tones.bundle}", "--input", "{tmp}/clip.flac"], "audio"),
+        (["check", "{tones.bundle}", "--data", "{tmp}/words"], "audio"),
     ],
     ids=["fit", "synth", "flac", "ogg", "listen", "check"],
 )

@@ -19,18 +19,27 @@ def sound(seed):
 
 
 def test_the_audit_reports_the_words_used_and_how_each_was_recorded(invoke, tones):
-    (tones / "low" / "x.mp3").write_bytes(b"x")
+    (tones / "low" / "x.m4a").write_bytes(b"x")
     lines = invoke("data", "audit", tones).stdout.splitlines()
     assert "note: words: high, low (folder names)" in lines
     assert "note: speakers: from the file names, 16" in lines
     assert any(re.match(r"note: split: drawn clip by clip.*: train 2\d,", line) for line in lines)
-    assert "note: audio files not used: 1 (1 .mp3 is not read)" in lines
+    assert "note: audio files not used: 1 (1 .m4a is not read)" in lines
     (word,) = [line for line in lines if line.startswith("word low: ")]
     assert "16 clips; 8000 Hz; 1 channel; WAV PCM_16; 1.00 s" in word
     assert "1 files not used" in word
     warnings = [line for line in lines if line.startswith("warning: ")]
     shares = "high 0 of 16 (0 %); low 1 of 17 (6 %)"
     assert warnings == [f"warning: words lose unequal shares of their audio files: {shares}"]
+
+
+def test_a_damaged_file_is_no_clip_whose_speaker_is_unknown(invoke, tones):
+    damaged = tones / "low" / "x.mp3"
+    damaged.write_bytes(b"x")
+    lines = invoke("data", "audit", tones).stdout.splitlines()
+    assert any(line.startswith(f"broken {damaged}: not a readable MP3 file") for line in lines)
+    assert "note: speakers: from the file names, 16" in lines
+    assert "note: audio files not used: 1 (1 damaged)" in lines
 
 
 def test_two_folders_of_one_word_at_two_rates_cause_a_warning(invoke, tmp_path):

@@ -27,7 +27,9 @@ LEAST_CONTRAST = 4.5  # WCAG 2.2, level AA, text of any size
 # Judged from outside the page, in a frame of each width: what sticks out, what is too faint.
 PROBE = """
 const within = (e, s) => e.closest(s) !== null;
-const parse = t => [...t.match(/[\\d.]+/g).map(Number), 1].slice(0, 4);
+// "rgb(125, 87, 0)", or of a mixed color "color(srgb 0.9 0.9 0.8 / 0.5)", whose parts are up to 1
+const parse = t => { const n = [...t.match(/[\\d.]+/g).map(Number), 1].slice(0, 4);
+  return t.startsWith('color(srgb ') ? [...n.slice(0, 3).map(v => 255 * v), n[3]] : n; };
 const over = (a, b) => [0, 1, 2].map(i => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
 const light = c => { const [r, g, b] = c.slice(0, 3).map(v => { v /= 255;
   return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });

@@ -119,7 +119,13 @@ CODE = official.BuiltinOperator
 COUNTED = {
     "batch-matmul": (CODE.BATCH_MATMUL, [(4, 2, 7), (4, 7, 3)], (4, 2, 3), None, 4 * 2 * 7 * 3),
     "adjoint": (CODE.BATCH_MATMUL, [(7, 2), (7, 3)], (2, 3), adjoint(), 2 * 7 * 3),
-    "svdf": (CODE.SVDF, [(2, 5), (8, 5), (8, 10)], (2, 8), None, 2 * (8 * 5 + 8 * 10)),
+    "svdf": (
+        CODE.SVDF,
+        [(2, 5), (8, 5), (8, 10), (8,), (2, 80)],
+        (2, 8),
+        None,
+        2 * (8 * 5 + 8 * 10),
+    ),
     "transposed": (
         CODE.TRANSPOSE_CONV,
         [(4,), (3, 2, 2, 5), (1, 4, 4, 5)],
@@ -149,10 +155,15 @@ def test_multiply_accumulates_of_operators_that_motefit_does_not_write(name):
 
 @pytest.mark.parametrize("code", [CODE.WHILE, CODE.STABLEHLO_DOT_GENERAL, CODE.SVDF])
 def test_an_operator_with_unknown_multiply_accumulates_is_named(code):
-    """One is an SVDF without its required inputs."""
-    found = inspect(single(code, [(1, 4)], (1, 4)))
+    """One is an SVDF whose weights are no matrices."""
+    found = inspect(single(code, [(4,)] * 5, (1, 4)))
     names = {value: name for name, value in vars(CODE).items()}
     assert (found.macs, found.ops[0].macs, found.not_counted) == (0, None, (names[code],))
+
+
+def test_an_operator_without_its_required_inputs_is_refused():
+    with pytest.raises(ModelFileError, match="SVDF needs 5 inputs, has 1"):
+        inspect(single(CODE.SVDF, [(1, 4)], (1, 4)))
 
 
 def test_the_body_of_a_composite_counts_where_it_is_called():

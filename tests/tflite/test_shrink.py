@@ -243,10 +243,14 @@ def test_sparsity_quantization_details_and_wide_numbers_stay():
         detailsType=1,
         details=official.CustomQuantizationT(custom=np.arange(20, dtype=np.uint8)),
     )
+    number = official.BuiltinOperator.RANDOM_UNIFORM
+    model.operatorCodes[2] = official.OperatorCodeT(
+        deprecatedBuiltinCode=min(number, 127), builtinCode=number, version=1
+    )
     model.subgraphs[0].operators.append(
         official.OperatorT(
             opcodeIndex=2,
-            inputs=[],
+            inputs=[1],
             outputs=[2],
             builtinOptionsType=official.BuiltinOptions.RandomOptions,
             builtinOptions=official.RandomOptionsT(seed=2**40 + 1, seed2=-5),

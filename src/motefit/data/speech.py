@@ -322,6 +322,8 @@ def _taken(
     elif data.split == "stratified":
         how = f"drawn clip by clip within each word, seed {data.seed}"
     counts = ", ".join(f"{part} {len(clips)}" for part, clips in dataset.parts.items())
+    files, lost = found.files, {file.path for file in dataset.damaged}
+    speakers = {name: who for name, who in speakers.items() if files[name] not in lost}
     notes = [
         f"words: {', '.join(dataset.labels)}{'' if found.labeled else ' (folder names)'}",
         f"split: {how}: {counts}",

@@ -14,8 +14,7 @@ import contextlib
 import platform
 from pathlib import Path
 
-import ai_edge_litert
-
+from motefit.runtime.interpreter import LITERT_VERSION
 from motefit.runtime.zoo import is_shipped
 from motefit.spec.files import cache_folder, write_atomic
 from motefit.tflite.model import ModelFile
@@ -61,7 +60,7 @@ _admitted: set[str] = set()
 
 
 def _proof(model: ModelFile) -> str:
-    return f"{model.sha256} LiteRT {ai_edge_litert.__version__} {platform.machine()}"
+    return f"{model.sha256} LiteRT {LITERT_VERSION} {platform.machine()}"
 
 
 def _proofs() -> list[str]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from motefit.spec.errors import DataError, ModelFileError, UnsupportedPlatformError
 
 try:
+    import ai_edge_litert
     from ai_edge_litert.interpreter import Interpreter as LiteRT
     from ai_edge_litert.interpreter import OpResolverType
 except ImportError as error:
@@ -32,6 +33,7 @@ except ImportError as error:
         )
     ) from error
 
+LITERT_VERSION: str = ai_edge_litert.__version__
 Float32Array = NDArray[np.float32]
 Details = Sequence[Mapping[str, Any]]
 """LiteRT's descriptions of tensors."""

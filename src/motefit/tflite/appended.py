@@ -31,9 +31,11 @@ def appended_bytes(data: bytes, model: DecodedTable) -> bytes:
 def names_of_zip(appended: bytes) -> tuple[str, ...]:
     """List the files of an appended zip; empty if it is none."""
     start = appended.find(LOCAL)
+    if start < 0:
+        return ()
     try:
-        with zipfile.ZipFile(io.BytesIO(appended[max(start, 0) :])) as archive:
-            return tuple(archive.namelist()) if start >= 0 else ()
+        with zipfile.ZipFile(io.BytesIO(appended[start:])) as archive:
+            return tuple(archive.namelist())
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, UnicodeError):
         return ()
 

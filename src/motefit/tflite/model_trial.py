@@ -65,7 +65,7 @@ def _run(model: bytes, resolver: str) -> None:
         del litert
 
 
-def _values(tensor: Mapping[str, Any], rng: np.random.Generator | None) -> np.ndarray:
+def _values(tensor: Mapping[str, Any], rng: "np.random.Generator | None") -> np.ndarray:
     """Return values for an input: zeros, or random ones."""
     dtype, shape = np.dtype(tensor["dtype"]), tuple(int(n) for n in tensor["shape"])
     if dtype.kind not in "fiub":

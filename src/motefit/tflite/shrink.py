@@ -34,6 +34,7 @@ from motefit.tflite.flatbuffer.schema import (
     TensorType,
 )
 from motefit.tflite.flatbuffer.writer import Blob, Node, Scalar, Table, Vector, assemble
+from motefit.tflite.validate import check_structure
 
 RUNTIME_METADATA = frozenset(
     {"reduced_precision_support", "model_control_dependencies", "OfflineMemoryAllocation"}
@@ -77,6 +78,7 @@ def shrink(
     if len(data) > MAX_BYTES:
         raise ModelFileError(f"{len(data)} bytes are not a .tflite file (2 GiB at most)")
     root = read_tables(data) if tables is None else tables
+    check_structure(root)
     model, signatures = read_model(data, root), keep_signatures or needs_signatures(root)
     behind = appended_bytes(data, root)
     labels = names_of_zip(behind)
