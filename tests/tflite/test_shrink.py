@@ -269,6 +269,13 @@ def test_sparsity_quantization_details_and_wide_numbers_stay():
     assert (random.seed, random.seed2) == (2**40 + 1, -5)
 
 
+def test_metadata_that_refers_to_no_buffer_is_damage():
+    model = two_inputs()
+    model.metadata = [official.MetadataT(name=b"labels", buffer=99)]
+    with pytest.raises(ModelFileError, match="metadata refers to number 99 of 5"):
+        shrink(packed(model))
+
+
 def test_a_constant_without_elements_is_not_the_same_as_no_data():
     model = two_inputs()
     model.buffers[3] = official.BufferT(data=np.zeros(0, np.uint8))
