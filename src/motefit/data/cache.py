@@ -27,8 +27,8 @@ from motefit.spec.errors import OutputError
 from motefit.spec.files import DamagedFileError, cache_folder, replacing
 
 __all__ = [
-    "SUFFIX", "Array", "alone", "cache_folder", "open_checked", "read_entry", "report_damage",
-    "write_checked",
+    "SUFFIX", "Array", "alone", "cache_folder", "made_entry", "open_checked", "read_entry",
+    "report_damage", "write_checked",
 ]  # fmt: skip
 
 Array = npt.NDArray[Any]
@@ -58,6 +58,30 @@ def read_entry(path: Path) -> tuple[Array, dict[str, Any]] | None:
     except (OSError, DamagedFileError):
         report_damage(path)
         return None
+
+
+def made_entry(
+    path: Path,
+    blocks: Callable[[], Iterable[Array]],
+    facts: Callable[[], Mapping[str, object]] = dict,
+) -> tuple[Array, dict[str, Any]]:
+    """Open a cache entry, after making it if it is absent or damaged.
+
+    Args:
+        path: of the entry.
+        blocks: called to make the array, as :func:`write_checked` takes it.
+        facts: called after the last block, likewise.
+
+    Raises:
+        OutputError: if it cannot be written, or not be read back.
+    """
+    opened = read_entry(path)
+    if opened is None:
+        write_checked(path, blocks(), facts)
+        opened = read_entry(path)
+    if opened is None:
+        raise OutputError(f"{path}: was written, but cannot be read back; is the disk failing?")
+    return opened
 
 
 def report_damage(path: Path) -> None:

@@ -5,6 +5,7 @@ formats need the extra ``audio``: libsndfile decodes them. Other rates go throug
 the device uses.
 """
 
+import hashlib
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,6 +59,20 @@ def file_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file's bytes.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    return hashlib.sha256(file_bytes(path)).hexdigest()
+
+
+def pcm_digest(pcm: npt.NDArray[np.int16]) -> str:
+    """Return the SHA-256 (hex) of samples, the same on every machine."""
+    return hashlib.sha256(pcm.astype("<i2").tobytes()).hexdigest()
 
 
 def read_clip(path: Path, *, rate_hz: int, channel: Channel = "auto") -> npt.NDArray[np.int16]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from motefit.data.broken_files import broken_error
-from motefit.data.cache import SUFFIX, read_entry, write_checked
+from motefit.data.cache import SUFFIX, made_entry
 from motefit.data.cropping import crop_start
 from motefit.data.damage import (
     BrokenFile,
@@ -28,11 +28,11 @@ from motefit.data.damage import (
     path_free,
     without_damaged,
 )
-from motefit.data.decode import decode_clip, file_bytes, fit_length, read_clip
+from motefit.data.decode import decode_clip, file_digest, fit_length, pcm_digest, read_clip
 from motefit.data.recordings import Recording, describe, from_row
 from motefit.data.rejects.load_rejects import load_rejects
 from motefit.data.rejects.reject_folders import find_rejects, real_path
-from motefit.data.rejects.reject_plan import RejectPlan, plan_rejects
+from motefit.data.rejects.reject_plan import plan_rejects
 from motefit.data.rejects.reject_sounds import RejectData, RejectSounds
 from motefit.data.speakers import describe_speakers, speaker_finder
 from motefit.data.speech_folder import SpeechFolder, find_speech
@@ -174,7 +174,13 @@ def load_speech(
     find = speaker_finder(data.speaker)
     speakers = {name: found.speakers.get(name) or find(name) for name in found.files}
     split = _split(found, data, speakers)
-    plan, found = _plan(data, found, split, folder, speakers, rate_hz=rate_hz, seconds=seconds)
+    plan = None
+    if data.rejects:
+        plan = plan_rejects(
+            data, found, split, folder=folder, speakers=speakers, rate_hz=rate_hz, seconds=seconds
+        )
+        held = plan.held_out  # what it measures is no noise
+        found = replace(found, noise=tuple(p for p in found.noise if real_path(p) not in held))
     samples = round(rate_hz * seconds)
     builder = _Builder(found, data, split, rate_hz, samples, progress)
     dataset = _load_words(builder, found, split, speakers, cache)
@@ -219,26 +225,6 @@ def _load_words(
     if dataset.damaged:
         _log.warning("%s: %s", found.root, damage_note(dataset.damaged, len(builder.files)))
     return dataset
-
-
-def _plan(  # noqa: PLR0913 - what load_speech knows
-    data: SpeechData,
-    found: SpeechFolder,
-    split: Split,
-    folder: Path,
-    speakers: Mapping[str, str | None],
-    *,
-    rate_hz: int,
-    seconds: float,
-) -> tuple[RejectPlan | None, SpeechFolder]:
-    """Plan the reject classes, if there are any; what they measure is then no noise."""
-    if not data.rejects:
-        return None, found
-    plan = plan_rejects(
-        data, found, split, folder=folder, speakers=speakers, rate_hz=rate_hz, seconds=seconds
-    )
-    held = plan.held_out
-    return plan, replace(found, noise=tuple(p for p in found.noise if real_path(p) not in held))
 
 
 def _with_rejects(dataset: SpeechDataset, sounds: RejectData) -> SpeechDataset:
@@ -345,10 +331,6 @@ def _unused(found: SpeechFolder, split: Split) -> Mapping[str, Mapping[str, int]
     return {**found.unused, **({"in no list": dict(unlisted)} if unlisted else {})}
 
 
-def _file_digest(path: Path) -> str:
-    return hashlib.sha256(file_bytes(path)).hexdigest()
-
-
 def _hash_json(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
@@ -396,17 +378,11 @@ class _Builder:
             "samples": self.samples,
             "decoding": [self._data.channel, self._data.crop, self._data.damaged_percent],
             "parts": {part: len(names) for part, names in self._split.parts.items()},
-            "clips": [[n, _file_digest(p)] for n, p in zip(self.names, clips, strict=True)],
-            "noise": [_file_digest(path) for path in noise],
+            "clips": [[n, file_digest(p)] for n, p in zip(self.names, clips, strict=True)],
+            "noise": [file_digest(path) for path in noise],
         }
         entry = cache / "speech" / f"{_hash_json(content)[:32]}{SUFFIX}"
-        opened = read_entry(entry)
-        if opened is None:
-            write_checked(entry, self.blocks(), self.facts)
-            opened = read_entry(entry)
-        if opened is None:
-            raise DataError(f"{entry}: was written, but cannot be read back; is the disk failing?")
-        return opened
+        return made_entry(entry, self.blocks, self.facts)
 
     def blocks(self) -> Iterator[npt.NDArray[np.int16]]:
         """Decode all clips, then the noise; find every broken file before any is too many.
@@ -434,7 +410,7 @@ class _Builder:
                 )
                 self._recordings.append(recording.row())
                 pcm = fit_length(pcm[start:], self.samples)
-                self._digests.append(hashlib.sha256(pcm.astype("<i2").tobytes()).hexdigest())
+                self._digests.append(pcm_digest(pcm))
             else:
                 self._noise_digest.update(pcm.astype("<i2").tobytes())
             yield pcm

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.decode import AUDIO_SUFFIXES, file_bytes, read_clip
+from motefit.data.decode import AUDIO_SUFFIXES, file_bytes, file_digest, read_clip
 from motefit.data.tree import composed, is_hidden, is_readable, read_tree
 from motefit.spec.errors import DataError
 
@@ -104,7 +104,7 @@ def recordings_key(recordings: Sequence[LongRecording]) -> str:
     total = hashlib.sha256()
     for recording in recordings:
         words = [(w.word, w.start_s, w.end_s) for w in recording.words]
-        total.update(hashlib.sha256(file_bytes(recording.path)).digest())
+        total.update(bytes.fromhex(file_digest(recording.path)))
         total.update(repr(words).encode())
     return total.hexdigest()
 

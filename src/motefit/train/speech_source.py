@@ -8,13 +8,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from motefit.data.cache import SUFFIX, read_entry, write_checked
+from motefit.data.cache import SUFFIX, made_entry
 from motefit.data.rejects.reject_sampler import RejectSampler
 from motefit.data.speech import SpeechDataset
 from motefit.signal.features import Features
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.codec import dumps_json
-from motefit.spec.errors import DataError, OutputError
+from motefit.spec.errors import DataError
 from motefit.spec.files import cache_folder
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.normalization import Normalization
@@ -162,13 +162,7 @@ class SpeechSource:
     def _cached(self, what: str, clips: Iterable[NDArray[np.int16]]) -> Floats:
         """Compute the features of clips, in blocks, unless the cache has them."""
         path = self._cache / "features" / f"{self._digest(what)}{SUFFIX}"
-        cached = read_entry(path)
-        if cached is None:
-            write_checked(path, map(self._features.batch, clips))
-            cached = read_entry(path)
-        if cached is None:
-            raise OutputError(f"{path}: was written, but cannot be read back; is the disk failing?")
-        return cached[0]
+        return made_entry(path, lambda: map(self._features.batch, clips))[0]
 
     def _digest(self, part: str) -> str:
         """Name the features by a hash of their inputs.

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from motefit.data.broken_files import broken_error
-from motefit.data.cache import SUFFIX, cache_folder, read_entry, write_checked
-from motefit.data.decode import decode_clip, file_bytes, fit_length
+from motefit.data.cache import SUFFIX, cache_folder, made_entry
+from motefit.data.decode import decode_clip, file_digest, fit_length, pcm_digest
 from motefit.data.rejects.reject_folders import RejectFile
 from motefit.data.rejects.reject_plan import LEFT_OUT, RejectPlan
 from motefit.data.rejects.reject_sounds import RejectData, RejectSounds
@@ -162,18 +162,12 @@ def _decoded(
     cache: Path | None,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[npt.NDArray[np.int16], Mapping[str, Any]]:
-    digests = [hashlib.sha256(file_bytes(file.path)).hexdigest() for file in files]
+    digests = [file_digest(file.path) for file in files]
     content = json.dumps(["rejects", _FORMAT, rate_hz, samples, digests])
     key = hashlib.sha256(content.encode()).hexdigest()[:32]
     entry = cache_folder(cache) / "speech" / f"{key}{SUFFIX}"
-    opened = read_entry(entry)
-    if opened is None:
-        builder = _SoundBuilder([file.path for file in files], root, rate_hz, samples, progress)
-        write_checked(entry, builder.blocks(), builder.facts)
-        opened = read_entry(entry)
-    if opened is None:
-        raise DataError(f"{entry}: was written, but cannot be read back; is the disk failing?")
-    return opened
+    builder = _SoundBuilder([file.path for file in files], root, rate_hz, samples, progress)
+    return made_entry(entry, builder.blocks, builder.facts)
 
 
 class _SoundBuilder:
@@ -210,8 +204,8 @@ class _SoundBuilder:
                 continue
             start = fit_length(pcm, self._samples)
             self._facts["lengths"].append(len(pcm))
-            self._facts["digests"].append(_digest(start))
-            self._facts["wholes"].append(_digest(pcm if len(pcm) > self._samples else start))
+            self._facts["digests"].append(pcm_digest(start))
+            self._facts["wholes"].append(pcm_digest(pcm if len(pcm) > self._samples else start))
             self._facts["zero"].append(not pcm.any())
             if not problems:
                 yield pcm
@@ -220,7 +214,3 @@ class _SoundBuilder:
 
     def facts(self) -> Mapping[str, object]:
         return self._facts
-
-
-def _digest(pcm: npt.NDArray[np.int16]) -> str:
-    return hashlib.sha256(pcm.astype("<i2").tobytes()).hexdigest()

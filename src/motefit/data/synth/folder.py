@@ -89,22 +89,33 @@ def whole_folder(out: Path) -> Iterator[Path]:
         OutputError: if something cannot be written; ``out`` is unchanged.
     """
     out = out.resolve()
-    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
     try:
-        part.mkdir(parents=True)
-        try:
+        with _temporary_beside(out) as part:
             yield part
             if out.exists():
                 out.rmdir()
             part.replace(out)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
     except OutputError:
         raise
     except OSError as error:
         raise OutputError(
             f"cannot write {out}: {error.strerror or error}; nothing was left behind"
         ) from error
+
+
+@contextmanager
+def _temporary_beside(out: Path) -> Iterator[Path]:
+    """Make a hidden folder beside another, for the length of a block.
+
+    Yields:
+        The temporary folder.
+    """
+    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
+    part.mkdir(parents=True)
+    try:
+        yield part
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 @contextmanager
@@ -123,11 +134,9 @@ def added_files(out: Path) -> Iterator[Path]:
         OutputError: if something cannot be written; ``out`` is unchanged.
     """
     out = out.resolve()
-    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
     moved: list[Path] = []
     try:
-        part.mkdir(parents=True)
-        try:
+        with _temporary_beside(out) as part:
             yield part
             for path in sorted(path for path in part.rglob("*") if path.is_file()):
                 target = out / path.relative_to(part)
@@ -135,8 +144,6 @@ def added_files(out: Path) -> Iterator[Path]:
                 if not target.exists():
                     path.rename(target)
                     moved.append(target)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         for path in moved:
             path.unlink(missing_ok=True)
