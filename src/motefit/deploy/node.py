@@ -125,8 +125,10 @@ class Node:
         with self._opened:
             try:
                 file = self.settings.microphone
-                replay = self._spotter is not None and file != "-" and Path(file).is_file()
-                passed = self._replay(seconds) if replay else self._live(seconds)
+                if self._spotter is not None and file != "-" and Path(file).is_file():
+                    passed = self._replay(self._spotter, seconds)
+                else:
+                    passed = self._live(seconds)
             finally:
                 self.forwarder.stop(patience_s=DRAIN_S)
             return NodeResult(
@@ -139,7 +141,8 @@ class Node:
 
     def _live(self, seconds: float) -> float:
         if self._spotter is not None:
-            threading.Thread(target=self._listen, name="ears", daemon=True).start()
+            ears = threading.Thread(target=self._listen, args=(self._spotter,), daemon=True)
+            ears.start()
         start = now = time.monotonic()
         while not self._stop.is_set() and not (seconds and now - start >= seconds):
             self._poll(now, datetime.now(UTC).timestamp())
@@ -158,41 +161,35 @@ class Node:
         if self.monitor.poll(now_s, wall_s=wall_s):
             self.forwarder.notify()
 
-    def _listen(self) -> None:
+    def _listen(self, spotter: StreamingSpotter) -> None:
         """Hear words until the sound ends, and end the node with it; a thread of its own."""
         try:
-            for word in listen(self._known_spotter, self._sound()):
+            for word in listen(spotter, self._sound(spotter)):
                 self.monitor.hear(word)
         except MotefitError as error:
             self._deaf = error
         self.stop()
 
-    def _replay(self, seconds: float) -> float:
+    def _replay(self, spotter: StreamingSpotter, seconds: float) -> float:
         """Process a recording as fast as possible; its time is the time of the readings."""
         passed = 0.0
         start_s = datetime.now(UTC).timestamp()
 
         def timed() -> Iterator[Chunk]:
             nonlocal passed
-            for chunk in self._sound():
+            for chunk in self._sound(spotter):
                 yield chunk  # returns when its words have been heard
                 passed += len(chunk.samples) / chunk.rate_hz
                 self._poll(passed, start_s + passed)
                 if self._stop.is_set() or (seconds and passed >= seconds):
                     return
 
-        for word in listen(self._known_spotter, timed()):
+        for word in listen(spotter, timed()):
             self.monitor.hear(word)
         return passed
 
-    @property
-    def _known_spotter(self) -> StreamingSpotter:
-        if self._spotter is None:
-            raise RecipeError("this node has no model")
-        return self._spotter
-
-    def _sound(self) -> Iterator[Chunk]:
-        connect = connector(self.settings.microphone, rate_hz=self._known_spotter.rate_hz)
+    def _sound(self, spotter: StreamingSpotter) -> Iterator[Chunk]:
+        connect = connector(self.settings.microphone, rate_hz=spotter.rate_hz)
         return chunks(connect, tell=self._tell, retries=sys.maxsize)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from motefit.deploy.reading import Reading
-from motefit.deploy.sinks import TIMEOUT_S, SinkAddress, password_of, sink_address
+from motefit.deploy.sinks import TIMEOUT_S, SinkAddress, sink_address
+from motefit.deploy.sinks.redis_sink import redis_client
 from motefit.spec.errors import DataError
-from motefit.spec.extras import require
 
 READABLE = ("sqlite", "csv", "redis", "rediss")
 
@@ -86,22 +86,9 @@ def _milliseconds(where: str, text: str) -> int:
 
 
 def _redis(address: SinkAddress) -> Iterator[Reading]:
-    require("redis", extra="monitor", purpose="reading from Redis")
-    from redis import Redis  # noqa: PLC0415 - of an extra
+    redis = redis_client(address, tls=address.kind == "rediss", decode_responses=True)
     from redis.exceptions import RedisError  # noqa: PLC0415 - of an extra
 
-    redis = Redis(
-        host=address.host,
-        port=address.port or 6379,
-        db=int(address.path.strip("/") or 0),
-        username=address.user or None,
-        password=password_of(address),
-        ssl=address.kind == "rediss",
-        ssl_ca_certs=address.options.get("ca"),
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-        decode_responses=True,
-    )
     try:
         yield from _series(redis)
         yield from _sets(redis)

@@ -123,7 +123,7 @@ def sink_address(url: str) -> SinkAddress:
             f"it out and set the environment variable {PASSWORD}"
         )
     if rest.startswith("//") and "#" in rest:
-        raise DataError(f"the sink's URL contains #, which stands for nothing here: {url}")
+        raise DataError(f"the sink's URL contains #, which such a URL cannot have: {url}")
     return SinkAddress(
         kind=kind,
         host=parts.hostname or "",

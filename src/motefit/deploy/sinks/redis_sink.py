@@ -33,6 +33,46 @@ def retention_days(memory_bytes: float, *, keys: int, every_s: float) -> float:
     return memory_bytes / BYTES_PER_VALUE / keys * every_s / 86_400
 
 
+def redis_client(
+    address: SinkAddress, *, tls: bool, timeout_s: float = TIMEOUT_S, decode_responses: bool = False
+) -> Any:  # noqa: ANN401 - its stubs differ by version
+    """Make a client of one Redis database; it connects when it is first used, and never retries.
+
+    Args:
+        address: server, user and database; option ``ca``: file of certificates to trust.
+        tls: encrypt, and verify the server's certificate.
+        timeout_s: longest wait for the server.
+        decode_responses: give text, not bytes.
+
+    Raises:
+        DataError: for a wrong database.
+        MissingExtraError: without the redis package.
+    """
+    require("redis", extra="monitor", purpose="readings in Redis")
+    from redis import Redis  # noqa: PLC0415 - of an extra
+    from redis.backoff import NoBackoff  # noqa: PLC0415 - of an extra
+    from redis.retry import Retry  # noqa: PLC0415 - of an extra
+
+    database = address.path.strip("/") or "0"
+    if not database.isdecimal():
+        raise DataError(f"the database of Redis is a number, as in redis://host/0: {database}")
+    settings: dict[str, Any] = {
+        "host": address.host,
+        "port": address.port or 6379,
+        "db": int(database),
+        "username": address.user or None,
+        "password": password_of(address),
+        "ssl": tls,
+        "ssl_ca_certs": address.options.get("ca"),
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+        "client_name": "motefit",
+        "decode_responses": decode_responses,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    return Redis(**settings)
+
+
 class RedisSink:
     """Time series, or sorted sets, of one Redis database.
 
@@ -48,37 +88,12 @@ class RedisSink:
     """
 
     def __init__(self, address: SinkAddress, *, tls: bool, timeout_s: float = TIMEOUT_S) -> None:
-        require("redis", extra="monitor", purpose="sending readings to Redis")
-        from redis import Redis  # noqa: PLC0415 - of an extra
-        from redis.backoff import NoBackoff  # noqa: PLC0415 - of an extra
-        from redis.retry import Retry  # noqa: PLC0415 - of an extra
-
-        database = address.path.strip("/") or "0"
-        if not database.isdecimal():
-            raise DataError(f"the database of Redis is a number, as in redis://host/0: {database}")
         self._where = f"{address.host}:{address.port or 6379}"
         self._retention_ms = round(address.number("retention_days", 0.0) * DAY_MS)
         self._average_ms = round(address.number("average_minutes", 0.0) * 60_000)
         self._series: bool | None = None
         self._created: set[str] = set()
-        self._redis: Any = Redis(
-            host=address.host,
-            port=address.port or 6379,
-            db=int(database),
-            username=address.user or None,
-            password=password_of(address),
-            ssl=tls,
-            ssl_ca_certs=address.options.get("ca"),
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            client_name="motefit",
-            retry=Retry(NoBackoff(), 0),  # the forwarder repeats
-        )
-
-    @property
-    def has_time_series(self) -> bool | None:
-        """Whether the server has RedisTimeSeries; None before the first write."""
-        return self._series
+        self._redis = redis_client(address, tls=tls, timeout_s=timeout_s)
 
     def write(self, readings: Sequence[Reading]) -> None:
         """Add readings in one round trip, and keep what the retention allows."""
