@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 
-from servers import wait_until
+from servers import HANG_S, wait_until
 
 
 def test_a_node_logs_until_it_is_stopped(tmp_path, command, environment, invoke):
@@ -22,7 +22,7 @@ def test_a_node_logs_until_it_is_stopped(tmp_path, command, environment, invoke)
 
     wait_until(lambda: stored() > 20, "readings are stored")
     node.send_signal(signal.SIGTERM)
-    out, err = node.communicate(timeout=60)
+    out, err = node.communicate(timeout=HANG_S)
     assert node.returncode == 0, err
     assert b"node attic: logging on" in err
     result = json.loads(out)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from paho.mqtt.client import CallbackAPIVersion, Client
-from servers import TIME_SERIES, Server, find, mosquitto, redis, running
+from servers import HANG_S, TIME_SERIES, Server, find, mosquitto, redis, running
 
 from motefit.deploy.stored_readings import stored_readings
 
@@ -43,7 +43,7 @@ class Subscriber:
         self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        assert self._subscribed.wait(60)
+        assert self._subscribed.wait(HANG_S)
 
     def _take(self, _client: object, _userdata: object, message: object) -> None:
         for record in json.loads(message.payload):

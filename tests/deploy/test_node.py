@@ -9,7 +9,7 @@ import wave
 
 import numpy as np
 import pytest
-from servers import wait_until
+from servers import HANG_S, wait_until
 
 import motefit
 from motefit.data.decode import read_clip
@@ -40,7 +40,7 @@ def test_readings_of_a_node_survive_a_sink_that_fails(place, tmp_path):
             place.server.start()
     wait_until(lambda: node.forwarder.sent > 20 and len(node.outbox) < 20, "the sink has caught up")
     node.stop()
-    thread.join(60)
+    thread.join(HANG_S)
     rest = open_rest(tmp_path, place)
     wait_until(lambda: len(place.stored()) >= node.monitor.counts.readings, "all have arrived")
     stored = place.stored()
@@ -55,7 +55,7 @@ def open_rest(folder, place):
     thread.start()
     wait_until(lambda: not len(node.outbox), "the outbox is empty")
     node.stop()
-    thread.join(60)
+    thread.join(HANG_S)
     return len(stored_outbox(folder))
 
 

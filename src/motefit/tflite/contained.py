@@ -2,8 +2,9 @@
 
 LiteRT trusts the files it is given: a wrong number in one can crash its process, keep it busy
 forever or fill the memory. What tries a file therefore runs here. The first call starts a server,
-which loads numpy and LiteRT (as long as the import takes) and forks itself for each call (some
-milliseconds); it ends with this process, or after :data:`IDLE_S` seconds without a call.
+which loads numpy (as long as the import takes) and forks itself for each call, where LiteRT is
+loaded (some 50 milliseconds); it ends with this process, or after :data:`IDLE_S` seconds without a
+call.
 
 This contains accidents. It is no sandbox for programs that want to break out.
 """

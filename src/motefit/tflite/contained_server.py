@@ -1,4 +1,4 @@
-"""Server of :mod:`motefit.tflite.contained`: loads LiteRT once, and forks for each call."""
+"""Server of :mod:`motefit.tflite.contained`: loads numpy once, and forks for each call."""
 
 import os
 import sys
