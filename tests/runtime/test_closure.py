@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ print(json.dumps({"third": sorted(third), "ours": sorted(ours)}))
 """
 BARE = "import numpy, ai_edge_litert.interpreter"
 ALONE = BARE + REPORT
-IMPORT_RATIO = 2.0
+ADDED = "; import json; print(json.dumps(sorted(set(sys.modules) - bare)))"
 DEVICE = (
     """
 import sys
@@ -76,23 +75,14 @@ def test_loading_and_running_imports_numpy_and_litert_only(bundles):
     _assert_closed(loaded, _loaded(sys.executable, ALONE, [], path=path))
 
 
-def _quickest(codes, *, runs):
-    """Time the fastest run of each, alternating so that all have the same load; seconds."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    found = []
-    for _ in range(runs):
-        row = []
-        for code in codes:
-            start = time.perf_counter()
-            subprocess.run([sys.executable, "-c", code], env=environment, check=True)
-            row.append(time.perf_counter() - start)
-        found.append(row)
-    return [min(column) for column in zip(*found, strict=True)]
-
-
-def test_the_import_costs_little_compared_with_numpy_and_litert():
-    bare, ours = _quickest([BARE, BARE + "; import motefit.runtime"], runs=6)
-    assert ours < IMPORT_RATIO * bare
+def test_the_import_adds_few_modules_to_those_of_numpy_and_litert():
+    """Modules are counted, not seconds: the cost of one depends on the machine and its disk."""
+    path = str(ROOT / "src")
+    code = f"{BARE}; import sys; bare = set(sys.modules); import motefit.runtime"
+    added = set(_loaded(sys.executable, code + ADDED, [], path=path))
+    assert "motefit.runtime.keyword_spotter" in added
+    assert len(added) < 100
+    assert not added & {"asyncio", "multiprocessing", "subprocess", "unittest"}
 
 
 @pytest.mark.slow
