@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 import motefit
-from motefit.cli.app import command_names
+from motefit.cli.app import app, command_names
 
 COMMANDS = Path(motefit.__file__).parent / "cli" / "commands"
 FILES = sorted(COMMANDS.glob("*_command.py"))
@@ -73,3 +74,16 @@ def test_a_command_loads_no_other(environment):
     commands = {name for name in found if name.startswith("motefit.cli.commands.")}
     assert commands == {"motefit.cli.commands.kws_command"}
     assert len([name for name in found if name.partition(".")[0] == "motefit"]) < 20
+
+
+def test_no_help_has_brackets_which_typer_takes_for_markup_and_drops():
+    def texts(command):
+        yield command.help or ""
+        yield from (getattr(param, "help", None) or "" for param in command.params)
+        for child in getattr(command, "commands", {}).values():
+            yield from texts(child)
+
+    group = typer.main.get_group(app)
+    found = [text for name in command_names() for text in texts(group.get_command(None, name))]
+    assert len(found) > 100
+    assert [text for text in found if "[" in text.split("Examples:")[0]] == []

@@ -39,7 +39,7 @@ def check_command(
     recipe: Annotated[
         str,
         typer.Option(
-            help="Recipe whose budget and [data] section replace the card's; without a card, its "
+            help="Recipe whose budget and data section replace the card's; without a card, its "
             "front end is used too."
         ),
     ] = "",

@@ -111,7 +111,7 @@ def audit_command(
     recipe: Annotated[
         str,
         typer.Option(
-            help="Recipe whose [data] section says how to read and split. Default: all words of a "
+            help="Recipe whose data section says how to read and split. Default: all words of a "
             "folder, or the default columns of a CSV file."
         ),
     ] = "",

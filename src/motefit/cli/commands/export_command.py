@@ -32,7 +32,7 @@ def export_command(
         typer.Option(
             "--streaming",
             help="The network as one step of a stream: new frames and past states in. It must not "
-            'look ahead in time: padding = "valid" or "causal" in [model].',
+            'look ahead in time: padding = "valid" or "causal" in its model section.',
         ),
     ] = False,
     out_file: Annotated[
