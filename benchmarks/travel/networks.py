@@ -124,7 +124,7 @@ def _years(name: str, ahead: int, paths: Mapping[int, tuple[Path, Path]]) -> dic
     for year, (rest, left_out) in paths.items():
         dataset = load_series(rest, recipe.data).refitting()
         windows = all_windows(left_out, recipe.data)
-        mae = errors(dataset, windows, recipe, matrix=matrix, hidden=hidden)
+        mae = errors(dataset, windows, recipe, matrix=matrix, hidden=hidden, seed=0)
         rows = dataset.train
         linear = LeastSquares.fit(rows.inputs, rows.targets).predict(windows.inputs)
         least = list(score_forecast(COLUMNS, linear, windows.targets).mae)
