@@ -11,8 +11,10 @@ from motefit.measure.forecast_errors import score_forecast
 from motefit.spec.budget import Budget
 from motefit.spec.card import Card
 from motefit.spec.certificate import Certificate, certify, recheck
+from motefit.spec.evidence import IN_HINDSIGHT
 from motefit.spec.normalization import Normalization
 from motefit.spec.tasks.series_spec import SeriesIO
+from motefit.spec.weakness import weaknesses
 
 SKILLED = Budget.from_table({"skill": {"T": "> 10 %"}}, where="test")
 errors = st.floats(0, 1e3)
@@ -200,6 +202,7 @@ def test_weaknesses_are_recomputed_from_a_stored_card():
     )
     certificate = recheck(card)
     assert len(certificate.weaknesses) == 2
+    assert not weaknesses({"mae.T": 0.4}, {"baselines": {IN_HINDSIGHT: {"mae": {"T": 0.3}}}}, None)
     assert recheck(Card.from_json(card.to_json())) == certificate
     stored = json.loads(certificate.to_json())["weaknesses"][0]
     assert stored == {

@@ -9,6 +9,7 @@ from motefit.data.windows import Windows
 from motefit.measure.accuracy import Accuracy, score
 from motefit.measure.forecast_errors import ForecastErrors, score_forecast
 from motefit.spec.errors import DataError
+from motefit.spec.evidence import LEAST_SQUARES, PERSISTENCE
 
 BLOCK = 1 << 17
 """Windows that least squares copies at a time."""
@@ -119,8 +120,8 @@ def forecast_baselines(
     """
     targets = test.targets
     predictions = {
-        "persistence": persistence(test.last_values, output_steps=targets.shape[1]),
-        "least squares": LeastSquares.fit_windows(train).predict(test.inputs),
+        PERSISTENCE: persistence(test.last_values, output_steps=targets.shape[1]),
+        LEAST_SQUARES: LeastSquares.fit_windows(train).predict(test.inputs),
     }
     return {name: score_forecast(names, guess, targets) for name, guess in predictions.items()}
 

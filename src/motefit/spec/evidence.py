@@ -17,6 +17,10 @@ from motefit.spec.metrics import (
 from motefit.spec.stream_evidence import StreamEvidence
 
 PERSISTENCE, MAJORITY = "persistence", "majority class"
+LEAST_SQUARES = "least squares"
+IN_HINDSIGHT = "least squares in hindsight"
+"""Least squares fitted to the test windows themselves: it bounds every matrix, and nobody has it
+before the fact, so no model is called worse for it."""
 """Names of naive baselines among the evidence."""
 REJECTED = {
     WORDS_REJECTED: ("rejects", "words"),

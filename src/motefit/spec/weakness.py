@@ -7,6 +7,7 @@ from typing import Literal
 from motefit.spec.binomial import interval
 from motefit.spec.codec import check_fields
 from motefit.spec.evidence import (
+    IN_HINDSIGHT,
     MAJORITY,
     PERSISTENCE,
     Evidence,
@@ -177,7 +178,8 @@ def _weak_words(evidence: Evidence) -> tuple[Weakness, ...]:
 
 def _baselines(evidence: Evidence) -> list[str]:
     """Return the names of the naive baselines: persistence first, then sorted by name."""
-    return sorted(table(evidence, "baselines"), key=lambda name: (name != PERSISTENCE, name))
+    names = (name for name in table(evidence, "baselines") if name != IN_HINDSIGHT)
+    return sorted(names, key=lambda name: (name != PERSISTENCE, name))
 
 
 def _rounded(error: float) -> float:
