@@ -112,6 +112,26 @@ def test_kws_and_listen_do_not_report_a_reject_class_as_a_word(live, invoke, tmp
     assert heard == ""
 
 
+def test_a_single_word_is_told_from_all_other_sound(live, invoke, tmp_path):
+    data, _ = live
+    recipe = tmp_path / "wake.toml"
+    text = RECIPE.replace('["low", "high"]', '["low"]').replace("mining_rounds = 1", "")
+    recipe.write_text(text)
+    done = invoke("fit", recipe, "--data", data, "--out", tmp_path / "run", "--json")
+    card = load_bundle(tmp_path / "run" / "wake.zip").card
+    assert card.io.labels == ("low", UNKNOWN, SILENCE), done.output
+    counts, rejected = card.evidence["accuracy"], card.evidence["rejects"]["words"]["count"]
+    assert counts["correct"] == counts["n"] - rejected
+    assert card.facts["recall.low"] == card.facts["accuracy"] >= 0.5
+    assert "baselines" not in card.evidence or not card.evidence["baselines"]
+    assert not json.loads(done.stdout).get("weaknesses")
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert UNKNOWN in page
+    files = [data / "low" / "s00_nohash_0.wav", data / "high" / "s00_nohash_0.wav"]
+    low, high = json.loads(invoke("kws", tmp_path / "run" / "wake.zip", *files, "--json").stdout)
+    assert (low["label"], high["label"]) == ("low", UNKNOWN)
+
+
 def test_hard_negatives_are_the_windows_taken_for_a_word(live):
     _, bundle = live
     rng = np.random.default_rng(5)

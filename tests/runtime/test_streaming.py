@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from motefit.graph.builder import Builder
 from motefit.runtime import KeywordSpotter
+from motefit.runtime.streaming.candidates import CandidateStream
 from motefit.runtime.streaming.detector import Detection, StreamingSettings
 from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.runtime.streaming.window import window_of
@@ -344,3 +345,12 @@ def test_a_long_stream_in_constant_memory_without_drift(spotter, seconds):
     assert found == periods
     assert stream.received_s == pytest.approx(seconds, abs=stream.hop_s)
     assert after - before < 4 * rate_hz
+
+
+def test_a_recording_shorter_than_a_hop_may_follow_another(spotter: KeywordSpotter) -> None:
+    stream = CandidateStream(spotter)
+    assert stream.push(sound([], 1.0)) + stream.finish() == []
+    for samples in (0, 1, 200):
+        before = stream.received_s
+        assert stream.push(np.zeros(samples, np.int16)) + stream.finish() == []
+        assert stream.received_s == before

@@ -49,7 +49,7 @@ def test_clips_are_as_long_as_the_words() -> None:
     with pytest.raises(RecipeError, match="words are for keyword spotting"):
         with_words(find_recipe("climate-6"), ["up", "down"], synthetic=True)
     with pytest.raises(RecipeError, match="at least two words"):
-        with_words(find_recipe("custom"), ["up"], synthetic=True)
+        with_words(find_recipe("up-down"), ["up"], synthetic=True)
 
 
 def test_without_recordings_synthetic_voices_are_measured_and_that_is_said() -> None:

@@ -109,8 +109,11 @@ def arrange(
         raise DataError(
             f"{where}: there are no clips of {', '.join(missing)}; found: {_counted(found)}"
         )
-    if len(clips) < 2:
-        raise DataError(f"{where}: at least two words are needed; found: {_counted(found)}")
+    if len(clips) < 2 and not data.unknown:
+        raise DataError(
+            f"{where}: at least two words are needed; found: {_counted(found)}; a single one needs "
+            "other speech to be told from: set unknown in [data]"
+        )
     return Labeled(
         clips={word: dict(sorted(clips[word].items())) for word in sorted(clips)},
         speakers=speakers,

@@ -112,8 +112,11 @@ def _find(folder: Path, data: SpeechData) -> SpeechFolder:
     words = sorted(data.words or present)
     folders = {word: require_word(word, root, present) for word in words}
     clips = {word: _clips_of(word, found, data) for word, found in folders.items()}
-    if len(words) < 2:
-        raise DataError(f"{root.path}: only one word ({', '.join(words)}); at least two are needed")
+    if len(words) < 2 and not data.unknown:
+        raise DataError(
+            f"{root.path}: only one word ({', '.join(words)}); at least two are needed, or other "
+            "speech to tell it from: set unknown in [data]"
+        )
     places = list(dict.fromkeys((folder, root.path, root.path.parent)))
     noise = _find_noise(folder, places, data)
     used = {path for found in clips.values() for path in found.values()} | set(noise)

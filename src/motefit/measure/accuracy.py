@@ -12,6 +12,8 @@ from motefit.spec.metrics import RECALL_MIN, RECALL_PREFIX
 from motefit.spec.tasks.speech_spec import SpeechIO
 
 CHUNK_CLIPS = 256
+NO_WORD = -1
+"""Guess of a model that rejects a clip."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +119,8 @@ def score_words(
 ) -> Accuracy:
     """Count right and wrong answers among the words; reject classes are set aside.
 
+    A model of a single word answers right unless it rejects the clip.
+
     Args:
         io: of the model.
         probabilities: (n, labels) of each clip.
@@ -126,7 +130,10 @@ def score_words(
     Raises:
         DataError: as in :func:`score`.
     """
-    guesses = probabilities[:, : len(io.words)].argmax(axis=1)
+    if len(io.words) == 1:
+        guesses = np.where(probabilities.argmax(axis=1) == 0, 0, NO_WORD)
+    else:
+        guesses = probabilities[:, : len(io.words)].argmax(axis=1)
     return score(io.words, guesses, labels, unseen=unseen)
 
 
@@ -141,7 +148,7 @@ def score(
 
     Args:
         names: of the labels.
-        guesses: (n,) index of the predicted label.
+        guesses: (n,) index of the predicted label; :data:`NO_WORD` for none of them.
         labels: (n,) index of the true label.
         unseen: bool (n,), clips of speakers who are not in training; None: not known.
 
@@ -160,10 +167,12 @@ def score(
             f"got {labels.min()}..{labels.max()}"
         )
     confusion = np.zeros((len(names), len(names)), np.int64)
-    np.add.at(confusion, (labels, guesses), 1)
+    answered = guesses != NO_WORD
+    np.add.at(confusion, (labels[answered], guesses[answered]), 1)
     correct, n = int(confusion.trace()), len(labels)
     low, high = interval(correct, n)
-    rows = [(int(confusion[i, i]), int(confusion[i].sum())) for i in range(len(names))]
+    clips = np.bincount(labels, minlength=len(names))
+    rows = [(int(confusion[i, i]), int(clips[i])) for i in range(len(names))]
     return Accuracy(
         labels=names,
         n=n,

@@ -190,8 +190,8 @@ class RejectSampler:
             rows = rng.integers(0, len(pcm), min(BLOCK, count - start))
             out = np.empty((len(rows), self._samples), np.int16)
             for number, row in enumerate(rows.tolist()):
-                if number % 2:
-                    others = np.flatnonzero(label != label[row])
+                others = np.flatnonzero(label != label[row])
+                if number % 2 and len(others):
                     other = pcm[int(rng.choice(others))]
                     out[number] = joined_window(pcm[row], other, rate_hz=self._rate_hz, rng=rng)
                 else:

@@ -114,7 +114,7 @@ class CandidateStream:
         """
         found = self._advance(self._resampler.finish())
         received = self._hops
-        if received:
+        if self._segments.heard:
             room = self._segments.room()
             lead = room[: self._hop_samples - self._waiting]
             hops = -(-self.spotter.io.frontend.clip_samples // self._hop_samples) + 1

@@ -161,6 +161,11 @@ class SegmentDetector:
         """Return the loudness around a block, as far as received."""
         return self._loudness[max(block - self._half_around, 0) : block + self._half_around + 1]
 
+    @property
+    def heard(self) -> bool:
+        """Whether a whole hop was received since the last reset."""
+        return bool(self._hops)
+
     def room(self) -> Float32Array:
         """Return the quietest recent hop: the background when nobody speaks."""
         return min(self._hops, key=lambda kept: kept[0])[1]

@@ -47,7 +47,8 @@ class SpeechData:
 
     Attributes:
         words: folders to use, in any order (labels are always sorted); empty means all folders.
-            Kept and compared in Unicode NFC.
+            Kept and compared in Unicode NFC. A single word, to wake a device, needs ``unknown``;
+            its accuracy is the share of its clips that are not rejected.
         split: ``"published"`` reads lists of files, ``"stratified"`` draws a seeded split within
             each word, ``"speaker"`` a seeded split in which no speaker is in more than one set,
             which requires the speaker of every clip to be known. ``"folds"`` is for choosing by
@@ -134,8 +135,11 @@ class SpeechData:
         _check_speaker(self.speaker, self.split)
         if len(set(self.words)) != len(self.words):
             raise RecipeError(f"words contains a word twice: {', '.join(self.words)}")
-        if len(self.words) == 1:
-            raise RecipeError(f"at least two words are needed, got {self.words[0]}")
+        if len(self.words) == 1 and not self.unknown:
+            raise RecipeError(
+                f"at least two words are needed, got {self.words[0]}; a single one needs other "
+                'speech to be told from: set unknown in [data], e.g. unknown = ["synthetic"]'
+            )
         if not (
             self.train_percent > 0
             and self.validation_percent > 0
