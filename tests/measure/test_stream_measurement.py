@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motefit.data.stream_folder import SpokenWord
+from motefit.data.stream_folder import LongRecording, SpokenWord
 from motefit.graph.builder import Builder
 from motefit.measure.decision_rule import choose_decision
 from motefit.measure.stream_measurement import (
@@ -102,6 +102,19 @@ def test_counts_are_those_of_the_stream(spotter):
             decided = heard.decider(chosen).decide(found.candidates)
             assert [d.word for d in decided] == [r.word for r in reports]
             assert [d.time_s for d in decided] == pytest.approx([r.time_s for r in reports])
+
+
+def test_a_recording_that_cannot_be_read_is_left_out_and_counted(spotter, tmp_path):
+    (tmp_path / "cut.wav").write_bytes(b"RIFF")
+    damaged = LongRecording(path=tmp_path / "cut.wav")
+    heard = hear(spotter, [damaged, Tones(said=((1, "low"),), words=spoken((1, "low")))])
+    assert count(heard).found == 1
+    evidence = stream_evidence({RECORDINGS: heard})
+    assert "cut.wav" in evidence[RECORDINGS]["unread_example"]
+    sentences = StreamEvidence.read(evidence).sentences
+    assert "1 recordings could not be read and are left out" in sentences[0]
+    with pytest.raises(DataError, match=r"none of 1 recordings can be read; .*cut\.wav"):
+        hear(spotter, [damaged])
 
 
 def test_the_evidence_says_what_was_counted(spotter):

@@ -208,11 +208,14 @@ def _import_soundfile() -> Any:  # noqa: ANN401 - a module without types, None w
 
 
 def _ogg_problem(content: bytes) -> str:
-    """Walk the pages (RFC 3533): the last one must be complete and marked as the last."""
+    """Walk the pages (RFC 3533): the last one must be complete.
+
+    Some encoders do not mark it as the last; then the file must end with it.
+    """
     position, last = 0, False
     while content[position : position + 4] == b"OggS" and position + 27 <= len(content):
         last = bool(content[position + 5] & 4)
         segments = content[position + 27 : position + 27 + content[position + 26]]
         position += 27 + content[position + 26] + sum(segments)
-    whole = last and position <= len(content)
+    whole = position <= len(content) if last else position == len(content)
     return "" if whole else "it ends before its last page"

@@ -18,6 +18,7 @@ from motefit.runtime.streaming.candidates import CandidateStream
 from motefit.runtime.streaming.detector import Decider, Detection, StreamingSettings, WordCandidate
 from motefit.spec.codec import encode
 from motefit.spec.decision import Decision
+from motefit.spec.errors import DataError
 from motefit.spec.stream_evidence import StreamEvidence
 
 CHUNK_S = 2.0
@@ -69,11 +70,13 @@ class HeardSounds:
         sounds: each of them.
         decision: the conditions, whose threshold was left open.
         decider: returns what decides about one recording by a decision.
+        unread: why the recordings that are left out could not be read.
     """
 
     sounds: tuple[HeardSound, ...]
     decision: Decision
     decider: Callable[[Decision], Decider]
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +123,8 @@ def hear(
 ) -> HeardSounds:
     """Listen to recordings, each from its beginning, as a device would; keep every candidate.
 
+    Damaged recordings are left out and counted: they must not end a run of hours.
+
     Args:
         spotter: the model.
         sounds: recordings.
@@ -127,14 +132,18 @@ def hear(
         progress: called at least once for every :data:`CHUNK_S` of sound.
 
     Raises:
-        DataError: if a recording cannot be read.
+        DataError: if no recording can be read.
     """
     stream = CandidateStream(spotter, settings=settings)
-    heard, before_s = [], 0.0
+    heard, unread, before_s = [], [], 0.0
     for done, sound in enumerate(sounds):
         if progress:
             progress(done, len(sounds), before_s)
-        pcm = sound.pcm(stream.rate_hz)
+        try:
+            pcm = sound.pcm(stream.rate_hz)
+        except DataError as error:
+            unread.append(str(error))
+            continue
         found: list[WordCandidate] = []
         chunk = round(CHUNK_S * stream.rate_hz)
         start_s = stream.received_s
@@ -154,7 +163,14 @@ def hear(
         before_s += seconds
     if progress:
         progress(len(sounds), len(sounds), before_s)
-    return HeardSounds(sounds=tuple(heard), decision=stream.decision, decider=stream.decider)
+    if unread and not heard:
+        raise DataError(f"none of {len(sounds)} recordings can be read; the first: {unread[0]}")
+    return HeardSounds(
+        sounds=tuple(heard),
+        decision=stream.decision,
+        decider=stream.decider,
+        unread=tuple(unread),
+    )
 
 
 def _from_start(candidate: WordCandidate, start_s: float) -> WordCandidate:
@@ -261,6 +277,8 @@ def _table(heard: HeardSounds) -> dict[str, object]:
         median, late = np.percentile(latencies, (50, 95))
         table["latency_ms"] = {"median": float(median), "p95": float(late)}
     points = [[one.threshold, one.missed, one.false_accepts] for one in curve(heard)]
+    if heard.unread:
+        table |= {"unread": len(heard.unread), "unread_example": heard.unread[0]}
     return {
         **table,
         "recordings": len(heard.sounds),

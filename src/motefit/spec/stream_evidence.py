@@ -34,6 +34,7 @@ class FalseAcceptEvidence:
         confidence: ``"shown"`` when ``highest`` is inside the bound; ``"met, not shown at 95 %"``
             when only the value is; ``"missed"``; None without a bound.
         hours_to_show: hours that would show the bound with as many false accepts; None without one.
+        unread: recordings that are left out, because they could not be read.
     """
 
     count: int
@@ -44,6 +45,7 @@ class FalseAcceptEvidence:
     kind: str
     confidence: Confidence | None = None
     hours_to_show: float | None = None
+    unread: int = 0
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -138,6 +140,8 @@ class StreamEvidence:
             bound = "" if rate.confidence is None else f"; the bound is {rate.confidence}"
             if rate.confidence == "met, not shown at 95 %" and rate.hours_to_show is not None:
                 bound += f" ({rate.hours_to_show:.1f} h with as many would show it)"
+            if rate.unread:
+                bound += f"; {rate.unread} recordings could not be read and are left out"
             found.append(
                 f"false accepts: {rate.count} in {rate.hours:.2f} h of {_NAMES[rate.kind]}; 95 % "
                 f"interval {rate.low:.2f}..{rate.high:.2f} per hour, at most {rate.highest:.2f} "
@@ -179,6 +183,7 @@ def _false_accepts(
         kind=kind,
         confidence=confidence,
         hours_to_show=None if bound is None else _hours_to_show(count, bound.limit),
+        unread=_count(table, "unread") or 0,
     )
 
 
