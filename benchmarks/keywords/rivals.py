@@ -17,6 +17,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from motefit.runtime.streaming.candidates import CandidateStream
 from motefit.runtime.streaming.detector import Detection
 from motefit.spec.binomial import interval
 from motefit.spec.codec import dumps_json
+from motefit.spec.errors import DataError
 from motefit.spec.files import write_atomic
 from motefit.spec.poisson import rate_interval
 
@@ -115,7 +117,8 @@ def blocks_of_recordings(folder: Path) -> list[Block]:
     blocks: list[Block] = []
     pieces: list[np.ndarray] = []
     for recording in find_stream(folder).test:
-        pieces += [recording.pcm(RATE), np.zeros(RATE // 2, np.int16)]
+        with suppress(DataError):  # a few are empty
+            pieces += [recording.pcm(RATE), np.zeros(RATE // 2, np.int16)]
         if sum(map(len, pieces)) > BLOCK_S * RATE:
             blocks.append(Block(pcm=np.concatenate(pieces)))
             pieces = []
