@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,14 +101,17 @@ def record(  # noqa: PLR0913 - the options of a command
             channel=parse_channel(str(channel)),
             wait_s=wait_s,
         )
-        ear = _Ear(chunks(connect, tell=tell))
-        session = _Session(ear, seconds=seconds, countdown=countdown, attempts=attempts, tell=tell)
-        for number, (word, path) in enumerate(places, 1):
-            take = session.take(f"{word} ({number} of {len(places)})")
-            if take is None:
-                break
-            write_clip(path, take.clip, ear.rate_hz)
-            made += 1
+        with closing(chunks(connect, tell=tell)) as sound:
+            ear = _Ear(sound)
+            session = _Session(
+                ear, seconds=seconds, countdown=countdown, attempts=attempts, tell=tell
+            )
+            for number, (word, path) in enumerate(places, 1):
+                take = session.take(f"{word} ({number} of {len(places)})")
+                if take is None:
+                    break
+                write_clip(path, take.clip, ear.rate_hz)
+                made += 1
         repeated = session.repeated
     held = {word: sum(path.is_file() for path in _paths(folder, word, speaker, clips))
             for word in names}  # fmt: skip

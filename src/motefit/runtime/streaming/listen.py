@@ -5,7 +5,7 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -150,7 +150,7 @@ def chunks(
     tell: Tell,
     retries: int = RETRIES,
     pause_s: float = PAUSE_S,
-) -> Iterator[Chunk]:
+) -> Generator[Chunk, None, None]:
     """Read sound from a source, and reopen a microphone that is lost.
 
     Args:
