@@ -2,8 +2,8 @@
 
     python tools/sound_on_pythons.py .venv312/bin/python .venv313/bin/python
 
-Each Python needs numpy; motefit is taken from this clone. Exit code 1 if one reads a file in another
-way than this Python, or refuses it with other words.
+Each Python needs numpy; motefit is taken from this clone. Exit code 1 if one reads a file
+differently from this Python, or refuses it with other words.
 """
 
 import hashlib

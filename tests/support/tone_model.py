@@ -1,5 +1,6 @@
 """A keyword spotter for two tones, of one dense layer, that needs no training."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +34,12 @@ def bundle_of(path: Path, task: str, io: SpeechIO | SeriesIO, weight: np.ndarray
     return write_bundle(path, model, Card(task=task, io=io, model_sha256=sha256(model)))
 
 
-def tone_model(path: Path) -> Path:
+def tone_model(path: Path, *, frontend: FrontEnd = FRONT_END) -> Path:
     """Write a model that says "high" if the upper half of the spectrum is louder, else "low"."""
     frames, features = FRONT_END.shape
     row = np.tile(np.where(np.arange(features) < features // 2, -1.0, 1.0), frames) / frames
-    return bundle_of(path, "keyword-spotting", SPEECH, np.stack([row, -row]))
+    io = replace(SPEECH, frontend=frontend)
+    return bundle_of(path, "keyword-spotting", io, np.stack([row, -row]))
 
 
 def tones(*words: tuple[float, str], seconds: float, level: float = 9000) -> np.ndarray:
