@@ -161,8 +161,7 @@ def load_speech(
         seconds: length of every clip; shorter ones are zero-padded at the end, longer ones cropped
             as ``data.crop`` says.
         cache: folder of the cache; default ``$MOTEFIT_CACHE`` or ``~/.cache/motefit``.
-        progress: called with (files done, files) while decoding, and for every 1,000 files while
-            reading.
+        progress: called with (files done, files) while decoding; after every 1,000 files read, too.
 
     Raises:
         DataError: for a missing folder or word, unusable lists, more broken files than

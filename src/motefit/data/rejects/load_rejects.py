@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motefit.data.cache import SUFFIX, cache_folder, made_entry
-from motefit.data.damage import damage_note, damaged_files
+from motefit.data.damage import BrokenFile, damage_note, damaged_files
 from motefit.data.decode import file_digest, fit_length, pcm_digest
 from motefit.data.file_decoder import FileDecoder
 from motefit.data.rejects.reject_folders import RejectFile
@@ -61,21 +61,10 @@ def load_rejects(  # noqa: PLR0913 - one keyword per thing a caller decides
     paths = [file.path for file in files]
     decoder = FileDecoder(paths, data, root=root, rate_hz=rate_hz, progress=progress)
     pcm, facts = _decoded(decoder, files, data, rate_hz=rate_hz, samples=samples, cache=cache)
-    damaged = damaged_files(facts, paths)
     lengths = np.array(facts["lengths"], np.int64)
-    starts = np.cumsum(lengths) - lengths
 
     def sounds(rows: Sequence[int]) -> RejectSounds:
-        chosen = np.array(rows, np.int64)
-        return RejectSounds(
-            pcm=pcm,
-            starts=starts[chosen],
-            lengths=lengths[chosen],
-            names=tuple(files[i].name for i in rows),
-            sources=tuple(files[i].source for i in rows),
-            speakers=tuple(files[i].speaker for i in rows),
-            digests=tuple(facts["digests"][i] for i in rows),
-        )
+        return _sounds(rows, files, pcm, lengths, facts["digests"])
 
     kept, dropped = _kept(plan, facts, words)
     classes = {
@@ -86,19 +75,44 @@ def load_rejects(  # noqa: PLR0913 - one keyword per thing a caller decides
     spoken = [i for i in range(len(plan.files), len(files)) if lengths[i]]
     rows = [*((part, i) for part in PARTS for i in kept[part]), *(("", i) for i in spoken)]
     content = [[files[i].label, part, files[i].name, facts["wholes"][i]] for part, i in rows]
-    taken = _taken(classes, plan.listed, rate_hz)
-    if damaged:
-        note = damage_note(damaged, len(files))
-        _log.warning("%s: %s", root, note)
-        taken = (*taken, f"reject classes: {note}")
+    damaged = damaged_files(facts, paths)
     return RejectData(
         classes=classes,
         spoken=sounds(spoken) if plan.spoken else None,
         key=hashlib.sha256(json.dumps(content).encode()).hexdigest(),
-        taken=taken,
+        taken=(*_taken(classes, plan.listed, rate_hz), *_damage_notes(damaged, len(files), root)),
         dropped=dropped,
         damaged=damaged,
     )
+
+
+def _sounds(
+    rows: Sequence[int],
+    files: Sequence[RejectFile],
+    pcm: npt.NDArray[np.int16],
+    lengths: npt.NDArray[np.int64],
+    digests: Sequence[str],
+) -> RejectSounds:
+    """Return the recordings at some rows of all that were decoded."""
+    chosen = np.array(rows, np.int64)
+    return RejectSounds(
+        pcm=pcm,
+        starts=(np.cumsum(lengths) - lengths)[chosen],
+        lengths=lengths[chosen],
+        names=tuple(files[i].name for i in rows),
+        sources=tuple(files[i].source for i in rows),
+        speakers=tuple(files[i].speaker for i in rows),
+        digests=tuple(digests[i] for i in rows),
+    )
+
+
+def _damage_notes(damaged: Sequence[BrokenFile], total: int, root: Path) -> tuple[str, ...]:
+    """Log what was left out, and return it as a sentence; none without damaged files."""
+    if not damaged:
+        return ()
+    note = damage_note(damaged, total)
+    _log.warning("%s: %s", root, note)
+    return (f"reject classes: {note}",)
 
 
 def _kept(
