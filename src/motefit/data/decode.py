@@ -144,11 +144,8 @@ def _decode(path: Path, content: bytes, channel: Channel) -> Decoded:
     other = other_format(content[:START_BYTES])
     if other is None or other.name != "MP3":
         return _decode_by_library(path, content, channel)
-    with caught_messages() as errors:
-        decoded = _decode_by_library(path, content, channel)
-    if errors:
-        raise DataError(f"{path}: the MP3 file is damaged: its decoder says {errors[0]!r}")
-    return decoded
+    with caught_messages():
+        return _decode_by_library(path, content, channel)
 
 
 def _refuse(path: Path, content: bytes) -> None:
