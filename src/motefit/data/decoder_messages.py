@@ -1,8 +1,8 @@
 """What libmpg123 writes to standard error past Python, caught while an MP3 file is decoded.
 
 No setting of soundfile silences it, and its lines name no file. They tell nothing about damage: an
-MP3 cut out of a longer one starts with the same errors, and is sound. Whatever else is written in that
-time, e.g. by other threads, is written on afterwards.
+MP3 cut out of a longer one starts with the same errors, and is sound. Whatever else is written in
+that time, e.g. by other threads, is written on afterwards.
 """
 
 import contextlib
