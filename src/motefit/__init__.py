@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from motefit.api.latency import Flags, Measured, latency
     from motefit.api.listening import listen
     from motefit.api.load import load
+    from motefit.api.microphone_check import check_microphone
     from motefit.api.monitoring import Readings, monitor, readings
     from motefit.api.predict import classify_files
+    from motefit.api.recording import RecordReport, record
     from motefit.api.reproduction import reproduce_published
     from motefit.api.runs import can_resume, fit, resume
     from motefit.api.shipped_models import ShippedModel, ShippedModels, shipped_models
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from motefit.reproduce.reproduce import Reproduced
     from motefit.runtime.forecaster import Forecaster
     from motefit.runtime.keyword_spotter import Classification, KeywordSpotter
+    from motefit.runtime.microphone.levels import MicrophoneCheck
     from motefit.runtime.streaming.detector import Detection
     from motefit.runtime.zoo import find_model, model_names
     from motefit.search.progress import Listener
@@ -119,8 +122,13 @@ _HOMES = {
     ),
     "api.listening": ("listen",),
     "api.load": ("load",),
+    "api.microphone_check": ("check_microphone",),
     "api.monitoring": ("Readings", "monitor", "readings"),
     "api.predict": ("classify_files",),
+    "api.recording": (
+        "RecordReport",
+        "record",
+    ),
     "api.reproduction": ("reproduce_published",),
     "api.runs": (
         "can_resume",
@@ -181,6 +189,7 @@ _HOMES = {
         "Classification",
         "KeywordSpotter",
     ),
+    "runtime.microphone.levels": ("MicrophoneCheck",),
     "runtime.streaming.detector": ("Detection",),
     "runtime.zoo": (
         "find_model",
@@ -229,6 +238,7 @@ __all__ = [
     "KeywordSpotter",
     "Listener",
     "Measured",
+    "MicrophoneCheck",
     "MissingExtraError",
     "ModelFileError",
     "ModelReport",
@@ -243,6 +253,7 @@ __all__ = [
     "Readings",
     "Recipe",
     "RecipeError",
+    "RecordReport",
     "Release",
     "Reproduced",
     "ShippedModel",
@@ -258,6 +269,7 @@ __all__ = [
     "can_resume",
     "candidates_table",
     "check",
+    "check_microphone",
     "check_stream",
     "classify_files",
     "compare_studies",
@@ -286,6 +298,7 @@ __all__ = [
     "readings",
     "recipe_names",
     "recipe_text",
+    "record",
     "reproduce_published",
     "resume",
     "shipped_models",

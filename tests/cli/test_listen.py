@@ -10,63 +10,31 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tone_model import ONE, RATE_HZ, SPEECH, bundle_of, tone_model, tones
 
-from motefit.graph.builder import Builder
-from motefit.runtime.bundle import load_bundle, sha256, write_bundle
-from motefit.spec.card import Card
-from motefit.spec.frontend import FrontEnd
-from motefit.spec.normalization import Normalization
+from motefit.runtime.bundle import load_bundle
 from motefit.spec.tasks.series_spec import SeriesIO
-from motefit.spec.tasks.speech_spec import SpeechIO
-from motefit.tflite.write.write import write
 
-RATE_HZ = 8000
 PATIENCE_S = 1200
 """Far beyond what these tests wait for, on a busy machine too: beyond it, something hangs."""
-HERTZ = {"high": 2800.0, "low": 500.0}
 SAID = ("low", "high", "high", "low")
 PERIOD_S = 2
-FRONT_END = FrontEnd(
-    kind="spectrogram", rate_hz=RATE_HZ, frame_length=256, frame_step=160, mel_bins=0,
-    lower_hz=100.0, upper_hz=3800.0, coefficients=0,
-)  # fmt: skip
-ONE = Normalization(mean=(0.0,), std=(1.0,))
-SPEECH = SpeechIO(labels=tuple(HERTZ), frontend=FRONT_END, normalization=ONE)
 SERIES = SeriesIO(
     inputs=("T",), targets=("T",), input_steps=3, output_steps=1, step_minutes=10.0,
     normalization=ONE,
 )  # fmt: skip
 
 
-def bundle_of(path: Path, task: str, io: SpeechIO | SeriesIO, weight: np.ndarray) -> Path:
-    """Write a bundle with one dense layer of these weights."""
-    net = Builder((weight.shape[1],), rng=np.random.default_rng(0))
-    net.dense(len(weight), bias=False)
-    graph = net.build()
-    (name,) = graph.constants
-    model = write(graph.with_constants({name: weight.astype(np.float32)}))
-    return write_bundle(path, model, Card(task=task, io=io, model_sha256=sha256(model)))
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    """A model that says "high" if the upper half of the spectrum is louder, else "low"."""
-    frames, features = FRONT_END.shape
-    row = np.tile(np.where(np.arange(features) < features // 2, -1.0, 1.0), frames) / frames
-    path = tmp_path_factory.mktemp("tones") / "tones.zip"
-    return bundle_of(path, "keyword-spotting", SPEECH, np.stack([row, -row]))
+    return tone_model(tmp_path_factory.mktemp("tones") / "tones.zip")
 
 
 @pytest.fixture(scope="module")
 def speech() -> np.ndarray:
-    """Synthesize tones of 0.4 s over faint noise, at 1.5 s, 3.5 s ...; int16."""
-    sound = np.random.default_rng(0).normal(0, 50, (len(SAID) * PERIOD_S + 1) * RATE_HZ)
-    length = round(0.4 * RATE_HZ)
-    for place, word in enumerate(SAID):
-        tone = np.sin(2 * np.pi * HERTZ[word] / RATE_HZ * np.arange(length))
-        first = round((place * PERIOD_S + 1.3) * RATE_HZ)
-        sound[first : first + length] += 9000 * np.hanning(length) * tone
-    return np.asarray(np.rint(sound), np.int16)
+    """Synthesize tones of 0.4 s over faint noise, at 1.3 s, 3.3 s ...; int16."""
+    starts = [(place * PERIOD_S + 1.3, word) for place, word in enumerate(SAID)]
+    return tones(*starts, seconds=len(SAID) * PERIOD_S + 1)
 
 
 @pytest.fixture(scope="module")

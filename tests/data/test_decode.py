@@ -1,6 +1,7 @@
 """One audio file: formats, rates, channels, and every kind of damage."""
 
 import io
+import os
 import struct
 import sys
 
@@ -11,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from motefit.data.decode import decode_clip, fit_length, read_clip
+from motefit.data.decoder_messages import caught_messages
 from motefit.signal.resample import Resampler
 from motefit.spec.errors import DataError, MissingExtraError
 
@@ -245,3 +247,17 @@ def test_other_containers_are_named(tmp_path, fmt, subtype, named):
     soundfile.write(path, sound, 22_050, subtype=subtype, format=fmt)
     found = decode_clip(path, rate_hz=RATE)
     assert (found.encoding, found.rate_hz, found.channels) == (named, 22_050, 2)
+
+
+def test_the_decoder_of_mp3_is_silent(tmp_path, capfd):
+    path = tmp_path / "a.mp3"
+    tone = 0.3 * np.sin(np.arange(48_000) * 2 * np.pi * 440 / 16_000)
+    soundfile.write(path, tone, 16_000, format="MP3", subtype="MPEG_LAYER_III")
+    content = bytearray(path.read_bytes())
+    content[1452:1492] = np.random.default_rng(1).bytes(40)
+    (tmp_path / "bad.mp3").write_bytes(content)
+    assert len(decode_clip(tmp_path / "bad.mp3", rate_hz=16_000).pcm) == 48_000
+    with caught_messages():
+        os.write(2, b"another thread's line\n[src/libmpg123/a.c] error: odd\n")
+    assert capfd.readouterr().err == "another thread's line\n"
+    assert len(decode_clip(path, rate_hz=16_000).pcm) == 48_000

@@ -130,11 +130,30 @@ def test_unusable_folders_are_named(folder, data, message):
         load(folder, SpeechData(words=WORDS, **data))
 
 
+def test_recordings_follow_the_channel_and_the_share_of_damaged_files(folder, caplog):
+    (folder / "talk" / "long0.wav").write_bytes(b"no sound")
+    sound = np.random.default_rng(5).uniform(-0.5, 0.5, 3000)
+    soundfile.write(folder / "talk" / "long1.wav", np.stack([sound, -sound], axis=1), RATE)
+    with pytest.raises(DataError, match=r"(?s)2 of \d+ audio files.*channels cancel each other"):
+        load(folder, replace(DATA, damaged_percent=4))
+    dataset = load(folder, replace(DATA, channel=1))
+    assert [file.path.name for file in dataset.damaged] == ["long0.wav"]
+    assert dataset.sounds.dropped == {"damaged": 1}
+    assert "long0.wav" in caplog.text
+    (second,) = [
+        sounds.pcm[start : start + length]
+        for sounds in dataset.sounds.classes[UNKNOWN].values()
+        for name, start, length in zip(sounds.names, sounds.starts, sounds.lengths, strict=True)
+        if name.endswith("long1")
+    ]
+    np.testing.assert_allclose(second, sound * 32768, atol=1)
+
+
 def test_broken_recordings_are_listed(folder):
     (folder / "talk" / "bad.wav").write_bytes(b"RIFF")
     assert [file.path.name for file in find_broken(folder, DATA)] == ["bad.wav"]
     with pytest.raises(DataError, match="1 of"):
-        load(folder)
+        load(folder, replace(DATA, damaged_percent=2))
 
 
 @pytest.mark.parametrize(

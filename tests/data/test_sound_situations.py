@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import wav_files
+from sound_folders import RATE, clip, clips, manifest
 
 from motefit.data.decode import AUDIO_SUFFIXES, decode_clip
 from motefit.data.speech import load_speech
@@ -15,26 +16,6 @@ from motefit.data.speech_folder import find_speech
 from motefit.spec.errors import DataError, MissingExtraError, RecipeError
 from motefit.spec.layout_pattern import parse_layout
 from motefit.spec.tasks.speech_spec import SpeechData
-
-RATE = 8000
-count = itertools.count()
-
-
-def clip(path, *, samples=400, fmt=None):
-    """A file that differs from all others."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pcm = np.random.default_rng(next(count)).integers(-9000, 9000, samples).astype("<i2")
-    if fmt:
-        soundfile.write(path, pcm, RATE, format=fmt[0], subtype=fmt[1])
-    else:
-        path.write_bytes(wav_files.wav(pcm.tobytes(), wav_files.format_chunk(rate_hz=RATE)))
-
-
-def clips(folder, *patterns, words=("up", "down"), number=6):
-    """``number`` files of each word for each pattern of its path."""
-    for pattern, word, i in itertools.product(patterns, words, range(number)):
-        clip(folder / (pattern.format(word=word, i=i) + ".wav"))
-    return folder
 
 
 @pytest.fixture
@@ -123,17 +104,6 @@ def test_names_that_start_with_the_label_are_read(tmp_path, load):
     dataset = load()
     assert dataset.labels == ("down", "up")
     assert 'layout: paths, as "word.*"' in dataset.taken
-
-
-def manifest(folder, name, rows, *, bom=False):
-    suffix = name.rpartition(".")[2]
-    if suffix == "jsonl":
-        text = "\n".join(json.dumps(row) for row in rows)
-    else:
-        separator = "\t" if suffix == "tsv" else ","
-        lines = [separator.join(rows[0]), *(separator.join(row.values()) for row in rows)]
-        text = "\r\n".join(lines)
-    (folder / name).write_text(text + "\n", encoding="utf-8-sig" if bom else "utf-8")
 
 
 @pytest.mark.parametrize("name", ["clips.csv", "clips.tsv", "clips.jsonl"])

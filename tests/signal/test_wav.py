@@ -1,9 +1,11 @@
 """WAV files as devices, editors and killed recorders write them: one reader, file or stream."""
 
+import contextlib
 import io
 import os
 import struct
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -222,7 +224,9 @@ def played(content: bytes) -> bool:
 @pytest.mark.parametrize("count", [150, pytest.param(25_000, marks=pytest.mark.proof)])
 def test_mutated_headers_are_read_or_refused(count, tmp_path):
     rng, path = np.random.default_rng(count), tmp_path / "a.wav"
-    read = 0
+    read, before = 0, memory_mb("VmRSS")
+    with contextlib.suppress(OSError):  # Linux: the peak is counted from here
+        Path("/proc/self/clear_refs").write_text("5")
     for _ in range(count):
         content = mutated(rng)
         heard = played(content)
@@ -234,3 +238,13 @@ def test_mutated_headers_are_read_or_refused(count, tmp_path):
             continue
         assert heard
     assert 0 < read < count
+    assert memory_mb("VmHWM") - before < 100
+
+
+def memory_mb(what: str) -> float:
+    """Memory of this process; 0 where the system does not say."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 0.0
+    line = next(line for line in status.read_text().splitlines() if line.startswith(what))
+    return int(line.split()[1]) / 1024

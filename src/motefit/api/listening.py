@@ -20,7 +20,8 @@ from motefit.spec.visible import visible
 DEFAULTS = StreamingSettings()
 
 
-def _tell(text: str) -> None:
+def show_line(text: str) -> None:
+    """Write a line to standard error."""
     sys.stderr.write(f"{visible(text)}\n")
 
 
@@ -37,7 +38,7 @@ def listen(  # noqa: PLR0913 - the options of a command
     ignore: Sequence[str] = (),
     wait_s: float = WAIT_S,
     retries: int = RETRIES,
-    tell: Tell = _tell,
+    tell: Tell = show_line,
 ) -> Iterator[Detection]:
     """Listen, and report each keyword once, with its time.
 
@@ -51,7 +52,7 @@ def listen(  # noqa: PLR0913 - the options of a command
             ``"-"`` for 16-bit PCM or WAV on standard input; or a WAV file. Empty: the default
             microphone.
         rate_hz: sampling rate of a microphone, or of PCM without a header; 0: the model's own.
-        channels: number of channels of PCM without a header.
+        channels: number of channels of PCM without a header, or to record.
         channel: which of several channels to take, from 1; ``"mean"``: their average; ``"auto"``:
             the average of two, unless they cancel each other.
         seconds: length of sound after which to stop; 0: never.
@@ -96,6 +97,6 @@ def _until(sound: Iterator[Chunk], seconds: float) -> Iterator[Chunk]:
     received_s = 0.0
     for chunk in sound:
         yield chunk
-        received_s += len(chunk.samples) / chunk.rate_hz
+        received_s += chunk.seconds
         if received_s >= seconds:
             return

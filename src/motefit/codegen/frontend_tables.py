@@ -83,7 +83,9 @@ def frontend_tables(frontend: FrontEnd) -> FrontEndTables:
 
     Raises:
         ModelFileError: for a frame length with a large prime factor.
+        RecipeError: for automatic gain.
     """
+    frontend.require_no_gain("C source")
     kind = FEATURE_KINDS.find(frontend.kind)
     length = frontend.frame_length
     factors = radices(length if length % 2 else length // 2)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from motefit.data.decoder_messages import caught_messages
 from motefit.signal.mixing import Channel, Mixer
 from motefit.signal.other_sound import START_BYTES, other_format
 from motefit.signal.resample import resample
@@ -140,7 +141,11 @@ def _decode(path: Path, content: bytes, channel: Channel) -> Decoded:
             )
     else:
         _refuse(path, content)
-    return _decode_by_library(path, content, channel)
+    other = other_format(content[:START_BYTES])
+    if other is None or other.name != "MP3":
+        return _decode_by_library(path, content, channel)
+    with caught_messages():
+        return _decode_by_library(path, content, channel)
 
 
 def _refuse(path: Path, content: bytes) -> None:

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
-from motefit.data.broken_files import broken_error
 from motefit.data.cache import SUFFIX, made_entry
 from motefit.data.cropping import crop_start
 from motefit.data.damage import (
@@ -25,10 +24,10 @@ from motefit.data.damage import (
     damage_note,
     damaged_files,
     damaged_words,
-    path_free,
     without_damaged,
 )
-from motefit.data.decode import decode_clip, file_digest, fit_length, pcm_digest, read_clip
+from motefit.data.decode import file_digest, fit_length, pcm_digest, read_clip
+from motefit.data.file_decoder import FileDecoder
 from motefit.data.recordings import Recording, describe, from_row
 from motefit.data.rejects.load_rejects import load_rejects
 from motefit.data.rejects.reject_folders import find_rejects, real_path
@@ -53,6 +52,7 @@ from motefit.spec.tasks.speech_spec import SYNTHETIC, SpeechData
 
 Progress = Callable[[int, int], None]
 _FORMAT = 4
+_MANY = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -161,7 +161,7 @@ def load_speech(
         seconds: length of every clip; shorter ones are zero-padded at the end, longer ones cropped
             as ``data.crop`` says.
         cache: folder of the cache; default ``$MOTEFIT_CACHE`` or ``~/.cache/motefit``.
-        progress: called with (files decoded, files) while decoding; not called on a cache hit.
+        progress: called with (files done, files) while decoding; after every 1,000 files read, too.
 
     Raises:
         DataError: for a missing folder or word, unusable lists, more broken files than
@@ -234,6 +234,7 @@ def _with_rejects(dataset: SpeechDataset, sounds: RejectData) -> SpeechDataset:
         sounds=sounds,
         key=_hash_json([dataset.key, sounds.key]),
         taken=(*dataset.taken, *sounds.taken),
+        damaged=(*dataset.damaged, *sounds.damaged),
     )
 
 
@@ -354,7 +355,6 @@ class _Builder:
         samples: int,
         progress: Progress | None,
     ) -> None:
-        self._root = found.root
         self._data = data
         self._split = split
         files = found.files
@@ -363,7 +363,9 @@ class _Builder:
         self.rate_hz = rate_hz
         self.samples = samples
         self._progress = progress
-        self._damaged: list[list[object]] = []
+        self._decoder = FileDecoder(
+            self.files, data, root=found.root, rate_hz=rate_hz, progress=progress
+        )
         self._lengths: list[int] = []
         self._digests: list[str] = []
         self._recordings: list[list[object]] = []
@@ -371,18 +373,28 @@ class _Builder:
 
     def entry(self, cache: Path) -> tuple[npt.NDArray[np.int16], Mapping[str, Any]]:
         """Return samples and facts from the cache, after writing them if they are not there."""
-        clips, noise = self.files[: len(self.names)], self.files[len(self.names) :]
+        digests = self._file_digests()
+        clips, noise = digests[: len(self.names)], digests[len(self.names) :]
         content = {
             "format": _FORMAT,
             "rate_hz": self.rate_hz,
             "samples": self.samples,
             "decoding": [self._data.channel, self._data.crop, self._data.damaged_percent],
             "parts": {part: len(names) for part, names in self._split.parts.items()},
-            "clips": [[n, file_digest(p)] for n, p in zip(self.names, clips, strict=True)],
-            "noise": [file_digest(path) for path in noise],
+            "clips": [[n, digest] for n, digest in zip(self.names, clips, strict=True)],
+            "noise": noise,
         }
         entry = cache / "speech" / f"{_hash_json(content)[:32]}{SUFFIX}"
         return made_entry(entry, self.blocks, self.facts)
+
+    def _file_digests(self) -> list[str]:
+        """Read all files; of many, this alone takes long enough to show how far it is."""
+        digests = []
+        for index, path in enumerate(self.files):
+            digests.append(file_digest(path))
+            if self._progress and index % _MANY == _MANY - 1:
+                self._progress(index, len(self.files))
+        return digests
 
     def blocks(self) -> Iterator[npt.NDArray[np.int16]]:
         """Decode all clips, then the noise; find every broken file before any is too many.
@@ -390,19 +402,9 @@ class _Builder:
         Yields:
             int16 samples: of one clip, padded or cropped; then of one whole noise file.
         """
-        problems: list[str] = []
-        total = len(self.files)
-        for done, path in enumerate(self.files):
-            if self._progress and done % 50 == 0:
-                self._progress(done, total)
-            try:
-                decoded = decode_clip(path, rate_hz=self.rate_hz, channel=self._data.channel)
-            except DataError as error:
-                problems.append(str(error))
-                self._damaged.append([done, path_free(str(error), path)])
-                continue
+        for index, decoded in self._decoder.decoded():
             pcm = decoded.pcm
-            if done < len(self.names):
+            if index < len(self.names):
                 self._lengths.append(len(pcm))
                 start = crop_start(pcm, self.samples, self._data.crop)
                 recording = describe(
@@ -414,10 +416,6 @@ class _Builder:
             else:
                 self._noise_digest.update(pcm.astype("<i2").tobytes())
             yield pcm
-        if len(problems) > self._data.damaged_percent / 100 * total:
-            raise broken_error(self._root, problems, total)
-        if self._progress:
-            self._progress(total, total)
 
     def facts(self) -> Mapping[str, object]:
         return {
@@ -425,7 +423,7 @@ class _Builder:
             "digests": self._digests,
             "recordings": self._recordings,
             "noise_digest": self._noise_digest.hexdigest(),
-            "damaged": self._damaged,
+            "damaged": self._decoder.damaged,
         }
 
 

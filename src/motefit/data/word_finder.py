@@ -169,7 +169,7 @@ def cut_clips(
             longer += row.end_s - row.start_s > seconds
             stem = f"{speaker}_nohash_" if speaker else f"{composed(recording.stem)}."
             place = out / row.word / f"{stem}{counts[row.word]}.wav"
-            _write(place, pcm[round(start * RATE_HZ) : round(end * RATE_HZ)])
+            write_clip(place, pcm[round(start * RATE_HZ) : round(end * RATE_HZ)], RATE_HZ)
             counts[row.word] += 1
     return CutReport(folder=out, clips=dict(sorted(counts.items())), longer=longer)
 
@@ -226,11 +226,16 @@ def _row(row: Mapping[str, str | None], where: str) -> _Row:
     return _Row(start_s=start_s, end_s=end_s, word=word, keep=kept)
 
 
-def _write(path: Path, pcm: npt.NDArray[np.int16]) -> None:
+def write_clip(path: Path, pcm: npt.NDArray[np.int16], rate_hz: int) -> None:
+    """Write samples (n,) as a WAV file; its folder is made.
+
+    Raises:
+        OutputError: if the file exists or cannot be written.
+    """
     if path.exists():
         raise OutputError(f"{path} exists; choose another folder, or another speaker")
     with replacing(path, what="the clip") as file, wave.open(file, "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
-        sound.setframerate(RATE_HZ)
+        sound.setframerate(rate_hz)
         sound.writeframes(pcm.astype("<i2").tobytes())

@@ -179,7 +179,7 @@ class Node:
             nonlocal passed
             for chunk in self._sound(spotter):
                 yield chunk  # returns when its words have been heard
-                passed += len(chunk.samples) / chunk.rate_hz
+                passed += chunk.seconds
                 self._poll(passed, start_s + passed)
                 if self._stop.is_set() or (seconds and passed >= seconds):
                     return

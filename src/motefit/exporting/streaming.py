@@ -45,12 +45,13 @@ def streaming_file(
 
     Raises:
         ModelFileError: if the model does not take features, or the file cannot be read.
-        RecipeError: if the network looks ahead in time.
+        RecipeError: if the network looks ahead in time, or its front end has automatic gain.
     """
     if io.input != "features":
         raise ModelFileError(
             f"only a model that takes features has a streaming form; this one takes {io.input}"
         )
+    io.frontend.require_no_gain("the streaming form")
     return write(streaming_form(read_graph(model)), keep_names=keep_names), replace(
         io, input="stream"
     )

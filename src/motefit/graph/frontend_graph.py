@@ -166,8 +166,9 @@ def choose_layout(frontend: FrontEnd) -> SplitTransform:
     """Choose the cheapest split of a frame.
 
     Raises:
-        RecipeError: for a frame length that is a prime number.
+        RecipeError: for a frame length that is a prime number, or automatic gain.
     """
+    frontend.require_no_gain("a front end inside the model")
     length, bins = frontend.frame_length, range(*FEATURE_KINDS.find(frontend.kind).bins(frontend))
     divisors = [n for n in range(2, length // 2 + 1) if length % n == 0]
     if not divisors:

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
+from motefit.signal.gain import apply_gain
 from motefit.signal.pcm import as_float32, require_samples
 from motefit.signal.spectrum import Spectrum, framed
 from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
@@ -51,7 +52,10 @@ class Features:
         Raises:
             DataError: for another shape or dtype, NaN or infinite samples.
         """
-        return self._finish(self._spectrum(self._clip.frames(as_float32(pcm))))
+        frames = self._clip.frames(as_float32(pcm))
+        if self.frontend.gain_dbfs is not None:
+            apply_gain(self._clip.samples, frames, self.frontend.gain_dbfs)
+        return self._finish(self._spectrum(frames))
 
     def batch(self, pcm: np.ndarray) -> Float32Array:
         """Compute the features of many clips, bit-identical to :meth:`clip` on each.
@@ -82,11 +86,13 @@ class Features:
 
         Raises:
             DataError: for another shape or dtype, NaN or infinite samples.
+            RecipeError: for a front end with automatic gain.
         """
         return self.frames(as_float32(signal))
 
     def frames(self, signal: Float32Array) -> Float32Array:
         """Compute as :meth:`whole`, for float32 samples that are already checked."""
+        self.frontend.require_no_gain("a stream of frames")
         frontend, rows = self.frontend, self._spectrum.rows
         frames = framed(signal, frontend.frame_length, frontend.frame_step)
         if len(frames) <= rows:
@@ -105,14 +111,14 @@ class _Clip(threading.local):
     """One clip's samples and the view of them as frames, made once per thread."""
 
     def __init__(self, frontend: FrontEnd) -> None:
-        self._samples = np.zeros(frontend.clip_samples, np.float32)
-        self._frames = framed(self._samples, frontend.frame_length, frontend.frame_step)
+        self.samples = np.zeros(frontend.clip_samples, np.float32)
+        self._frames = framed(self.samples, frontend.frame_length, frontend.frame_step)
 
     def frames(self, signal: Float32Array) -> Float32Array:
         """Split a signal, cropped or zero-padded at the end, into (frames, frame_length)."""
-        count = min(len(signal), len(self._samples))
-        self._samples[:count] = signal[:count]
-        self._samples[count:] = 0
+        count = min(len(signal), len(self.samples))
+        self.samples[:count] = signal[:count]
+        self.samples[count:] = 0
         return self._frames
 
 

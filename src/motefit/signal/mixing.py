@@ -44,6 +44,9 @@ class Mixer:
         rate_hz: sampling rate.
         name: of the recording, for errors.
 
+    Attributes:
+        frames: (n, channels) that were mixed last.
+
     Raises:
         DataError: for a channel that does not exist, or more than two channels and none chosen.
     """
@@ -63,6 +66,7 @@ class Mixer:
         self._judged = channel == "auto" and channels == 2
         self._wait = round(_JUDGED_S * rate_hz)
         self._seen, self._mixed, self._single = 0, 0.0, 0.0
+        self.frames: NDArray[np.floating] | NDArray[np.int16] = np.zeros((0, channels), np.int16)
 
     def mix(self, samples: NDArray[np.floating] | NDArray[np.int16]) -> NDArray[np.int16]:
         """Convert interleaved samples to one channel.
@@ -76,7 +80,7 @@ class Mixer:
         Raises:
             DataError: if two channels cancel each other in the first seconds.
         """
-        frames = samples.reshape(-1, self._channels)
+        self.frames = frames = samples.reshape(-1, self._channels)
         if isinstance(self._channel, int) or self._channels == 1:
             chosen = self._channel if isinstance(self._channel, int) else 1
             mono = frames[:, chosen - 1]

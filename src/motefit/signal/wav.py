@@ -39,7 +39,7 @@ class WavStream:
         except DataError as error:
             raise type(error)(f"{name}: {error}") from None
         self.rate_hz = require_rate(self.header.rate_hz, what=f"{name}: the sampling rate")
-        self._mixer = Mixer(self.header.channels, channel, rate_hz=self.rate_hz, name=name)
+        self.mixer = Mixer(self.header.channels, channel, rate_hz=self.rate_hz, name=name)
         self._rest = self.header.start[: self.header.data_bytes]
         self._given = len(self._rest)
 
@@ -84,9 +84,9 @@ class WavStream:
 
     def _mixed(self, data: bytes) -> NDArray[np.int16]:
         if not data:
-            self._mixer.finish()
+            self.mixer.finish()
             return np.zeros(0, np.int16)
-        return self._mixer.mix(self.header.samples.decode(data))
+        return self.mixer.mix(self.header.samples.decode(data))
 
     @property
     def leftover_bytes(self) -> int:

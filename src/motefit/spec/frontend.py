@@ -36,6 +36,8 @@ class FrontEnd:
         lower_hz: lower edge of the band; a spectrogram keeps the bins inside the band.
         upper_hz: upper edge of the band, at most half the rate.
         coefficients: first k MFCCs; 0 keeps the log-mel bands (0 for a spectrogram).
+        gain_dbfs: automatic gain: level that the loudest frame of a clip gets, -60 to 0 dB of full
+            scale; None: sound is taken as loud as it is.
     """
 
     kind: str = "mel"
@@ -47,6 +49,7 @@ class FrontEnd:
     lower_hz: float = 20.0
     upper_hz: float = 4000.0
     coefficients: int = 10
+    gain_dbfs: float | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -69,7 +72,23 @@ class FrontEnd:
                 f"the band must satisfy 0 <= lower_hz < upper_hz <= {self.rate_hz / 2} "
                 f"(half the rate), got {self.lower_hz}..{self.upper_hz}"
             )
+        if self.gain_dbfs is not None and not -60 <= self.gain_dbfs <= 0:
+            raise RecipeError(f"gain_dbfs must be -60..0 dB of full scale, got {self.gain_dbfs:g}")
         FEATURE_KINDS.find(self.kind).check(self)
+
+    def require_no_gain(self, what: str) -> None:
+        """Refuse automatic gain, which needs a whole clip before its first frame.
+
+        Args:
+            what: does not have it, for the error.
+
+        Raises:
+            RecipeError: if there is a gain.
+        """
+        if self.gain_dbfs is not None:
+            raise RecipeError(
+                f"{what} has no automatic gain: leave [frontend] gain_dbfs out, and train again"
+            )
 
     @property
     def clip_samples(self) -> int:

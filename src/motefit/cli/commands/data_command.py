@@ -1,4 +1,4 @@
-"""``motefit data``: synthesize, fetch, cut and audit data."""
+"""``motefit data``: synthesize, fetch, record, cut and audit data."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 import motefit
-from motefit.cli.output import CHANNEL_HELP, escape, listed, out, print_json, show
+from motefit.cli.output import CHANNEL_HELP, escape, given, listed, out, print_json, show, tell
 from motefit.spec.errors import RecipeError
 
-data_app = typer.Typer(no_args_is_help=True, help="Synthesize, fetch, cut and audit data.")
+data_app = typer.Typer(no_args_is_help=True, help="Synthesize, fetch, record, cut and audit data.")
 
 
 @data_app.command("synth")
@@ -128,6 +128,74 @@ def audit_command(
     else:
         show(found)
     raise typer.Exit(1 if found.broken else 0)
+
+
+@data_app.command("record")
+def record_command(
+    words: Annotated[str, typer.Option(help="Comma-separated words to record.")],
+    out_path: Annotated[Path, typer.Option("--out", help="Folder for the word folders.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            "--input",
+            help="As for motefit listen: arecord:DEVICE, sounddevice:DEVICE, - for 16-bit PCM or "
+            "WAV on standard input, or a file. Default: the default microphone.",
+        ),
+    ] = "",
+    clips: Annotated[int, typer.Option(min=1, help="Clips of each word.")] = 10,
+    seconds: Annotated[float, typer.Option(help="Length of a clip.")] = 1.0,
+    speaker: Annotated[
+        str, typer.Option(help="Who speaks; clips are named SPEAKER_nohash_NUMBER.")
+    ] = "",
+    rate: Annotated[
+        int, typer.Option(help="Sampling rate in Hz of a microphone, or of PCM without a header.")
+    ] = 16_000,
+    channels: Annotated[
+        int, typer.Option(min=1, help="Channels of PCM without a header, or to record.")
+    ] = 1,
+    channel: Annotated[str, typer.Option(help=CHANNEL_HELP)] = "auto",
+    countdown: Annotated[int, typer.Option(min=0, help="Seconds before each word.")] = 2,
+    attempts: Annotated[
+        int, typer.Option(min=1, help="Bad takes in a row after which to give up.")
+    ] = 5,
+    wait: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Seconds without sound after which to fail. Default: 5."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Record words on your own microphone: prompts, counts down, checks and trims each take.
+
+    A bad take is asked for again. After an interruption, the same command continues. Exit code 0:
+    all clips are there; 1: the sound ended before; 2: a mistake to fix.
+    """
+    made = motefit.record(
+        listed(words),
+        out_path,
+        source=source,
+        clips=clips,
+        seconds=seconds,
+        speaker=speaker,
+        rate_hz=rate,
+        channels=channels,
+        channel=channel,
+        countdown=countdown,
+        attempts=attempts,
+        tell=tell,
+        **given(wait_s=wait),
+    )
+    if as_json:
+        print_json({**vars(made), "folder": str(made.folder)})
+    else:
+        counts = ", ".join(f"{count} of {word}" for word, count in made.clips.items())
+        where = escape(str(made.folder))
+        out.print(f"{escape(counts)} in {where}; {made.repeated} takes were repeated")
+        if made.missing:
+            out.print(f"the sound ended: {made.missing} are missing; the same command continues")
+        else:
+            shown = escape(",".join(made.clips))
+            out.print(f"next: motefit fit custom --words {shown} --data {where}", soft_wrap=True)
+    raise typer.Exit(1 if made.missing else 0)
 
 
 @data_app.command("cut")

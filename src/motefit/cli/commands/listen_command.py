@@ -9,21 +9,34 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import CHANNEL_HELP, encode, examples, given, listed, out, tell
+from motefit.cli.output import (
+    CHANNEL_HELP,
+    encode,
+    examples,
+    given,
+    listed,
+    out,
+    print_json,
+    show,
+    tell,
+)
+from motefit.spec.errors import RecipeError
 
 EXAMPLES = examples(
     "motefit listen eight-words",
     "arecord -q -f S16_LE -r 16000 | motefit listen up-down --input -",
+    "motefit listen --check",
 )
 
 
 def listen_command(
     model: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
-            autocompletion=complete_model, help="Bundle (.zip), or .tflite with its card."
+            autocompletion=complete_model,
+            help="Bundle (.zip), or .tflite with its card; not needed for --check.",
         ),
-    ],
+    ] = None,
     source: Annotated[
         str,
         typer.Option(
@@ -40,10 +53,13 @@ def listen_command(
             "0: the model's own.",
         ),
     ] = 0,
-    channels: Annotated[int, typer.Option(min=1, help="Channels of PCM without a header.")] = 1,
+    channels: Annotated[
+        int, typer.Option(min=1, help="Channels of PCM without a header, or to record.")
+    ] = 1,
     channel: Annotated[str, typer.Option(help=CHANNEL_HELP)] = "auto",
     seconds: Annotated[
-        float, typer.Option(min=0, help="Stop after this many seconds of sound; 0: never.")
+        float,
+        typer.Option(min=0, help="Stop after this many seconds of sound; 0: never; --check: 5."),
     ] = 0,
     threshold: Annotated[
         float | None,
@@ -66,12 +82,38 @@ def listen_command(
         int | None,
         typer.Option(min=0, help="Attempts to reopen a lost microphone. Default: 5."),
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Do not listen for words: measure level, noise, clipping, offset and dropouts "
+            "while you speak, and say what to change.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per word.")] = False,
 ) -> None:
     """Listen, and report each keyword once, with its time.
 
-    Ends when the sound ends: exit code 0, or 2 if it was lost for good.
+    Ends when the sound ends: exit code 0, or 2 if it was lost for good. With --check: 0: the
+    input is fine; 1: there is something to change; 2: there is no sound.
     """
+    if check:
+        found = motefit.check_microphone(
+            model,
+            source=source,
+            rate_hz=rate,
+            channels=channels,
+            channel=channel,
+            tell=tell,
+            **given(seconds=seconds or None, wait_s=wait),
+        )
+        if as_json:
+            print_json(found)
+        else:
+            show(found)
+        raise typer.Exit(1 if found.advice else 0)
+    if model is None:
+        raise RecipeError("name a model, e.g. motefit listen eight-words; or --check the input")
     words = motefit.listen(
         model,
         source=source,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.broken_files import broken_error
 from motefit.data.cache import SUFFIX, cache_folder, made_entry
-from motefit.data.decode import decode_clip, file_digest, fit_length, pcm_digest
+from motefit.data.damage import BrokenFile, damage_note, damaged_files
+from motefit.data.decode import file_digest, fit_length, pcm_digest
+from motefit.data.file_decoder import FileDecoder
 from motefit.data.rejects.reject_folders import RejectFile
 from motefit.data.rejects.reject_plan import LEFT_OUT, RejectPlan
 from motefit.data.rejects.reject_sounds import RejectData, RejectSounds
@@ -20,9 +22,11 @@ from motefit.data.splits import PARTS
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import SpeechData
 
-_FORMAT = 1
+_FORMAT = 2
+_log = logging.getLogger(__name__)
 COPY_OF_WORD = "the samples of a clip of a word"
 COPY = "a copy of another recording"
+DAMAGED = "damaged"
 IN_CLOSED_LIST = "in the test list, which folds leave out"
 
 
@@ -50,25 +54,17 @@ def load_rejects(  # noqa: PLR0913 - one keyword per thing a caller decides
         progress: called with files decoded and files in all; not called on a cache hit.
 
     Raises:
-        DataError: for broken files, or a class without a recording in some set.
+        DataError: if too many files are damaged, or for a class without a recording in some set.
         OutputError: if the cache cannot be written.
     """
     files = (*plan.files, *plan.spoken)
-    pcm, facts = _decoded(files, root, rate_hz, samples, cache, progress)
+    paths = [file.path for file in files]
+    decoder = FileDecoder(paths, data, root=root, rate_hz=rate_hz, progress=progress)
+    pcm, facts = _decoded(decoder, files, data, rate_hz=rate_hz, samples=samples, cache=cache)
     lengths = np.array(facts["lengths"], np.int64)
-    starts = np.cumsum(lengths) - lengths
 
     def sounds(rows: Sequence[int]) -> RejectSounds:
-        chosen = np.array(rows, np.int64)
-        return RejectSounds(
-            pcm=pcm,
-            starts=starts[chosen],
-            lengths=lengths[chosen],
-            names=tuple(files[i].name for i in rows),
-            sources=tuple(files[i].source for i in rows),
-            speakers=tuple(files[i].speaker for i in rows),
-            digests=tuple(facts["digests"][i] for i in rows),
-        )
+        return _sounds(rows, files, pcm, lengths, facts["digests"])
 
     kept, dropped = _kept(plan, facts, words)
     classes = {
@@ -76,16 +72,47 @@ def load_rejects(  # noqa: PLR0913 - one keyword per thing a caller decides
         for label in data.rejects
     }
     _require_all(classes, data, root)
-    spoken = range(len(plan.files), len(files))
+    spoken = [i for i in range(len(plan.files), len(files)) if lengths[i]]
     rows = [*((part, i) for part in PARTS for i in kept[part]), *(("", i) for i in spoken)]
     content = [[files[i].label, part, files[i].name, facts["wholes"][i]] for part, i in rows]
+    damaged = damaged_files(facts, paths)
     return RejectData(
         classes=classes,
         spoken=sounds(spoken) if plan.spoken else None,
         key=hashlib.sha256(json.dumps(content).encode()).hexdigest(),
-        taken=_taken(classes, plan.listed, rate_hz),
+        taken=(*_taken(classes, plan.listed, rate_hz), *_damage_notes(damaged, len(files), root)),
         dropped=dropped,
+        damaged=damaged,
     )
+
+
+def _sounds(
+    rows: Sequence[int],
+    files: Sequence[RejectFile],
+    pcm: npt.NDArray[np.int16],
+    lengths: npt.NDArray[np.int64],
+    digests: Sequence[str],
+) -> RejectSounds:
+    """Return the recordings at some rows of all that were decoded."""
+    chosen = np.array(rows, np.int64)
+    return RejectSounds(
+        pcm=pcm,
+        starts=(np.cumsum(lengths) - lengths)[chosen],
+        lengths=lengths[chosen],
+        names=tuple(files[i].name for i in rows),
+        sources=tuple(files[i].source for i in rows),
+        speakers=tuple(files[i].speaker for i in rows),
+        digests=tuple(digests[i] for i in rows),
+    )
+
+
+def _damage_notes(damaged: Sequence[BrokenFile], total: int, root: Path) -> tuple[str, ...]:
+    """Log what was left out, and return it as a sentence; none without damaged files."""
+    if not damaged:
+        return ()
+    note = damage_note(damaged, total)
+    _log.warning("%s: %s", root, note)
+    return (f"reject classes: {note}",)
 
 
 def _kept(
@@ -97,7 +124,9 @@ def _kept(
     for part in (*PARTS, LEFT_OUT):
         for row in (i for i, home in enumerate(plan.parts) if home == part):
             whole, sound = facts["wholes"][row], not facts["zero"][row]
-            if part == LEFT_OUT:
+            if not facts["lengths"][row]:
+                dropped[DAMAGED] += 1
+            elif part == LEFT_OUT:
                 dropped[IN_CLOSED_LIST] += 1
             elif facts["digests"][row] in held and sound:
                 dropped[COPY_OF_WORD] += 1
@@ -155,62 +184,31 @@ def _taken(
 
 
 def _decoded(
+    decoder: FileDecoder,
     files: Sequence[RejectFile],
-    root: Path,
+    data: SpeechData,
+    *,
     rate_hz: int,
     samples: int,
     cache: Path | None,
-    progress: Callable[[int, int], None] | None,
 ) -> tuple[npt.NDArray[np.int16], Mapping[str, Any]]:
+    """Return all samples, and facts of each file; a damaged one has the length 0."""
     digests = [file_digest(file.path) for file in files]
-    content = json.dumps(["rejects", _FORMAT, rate_hz, samples, digests])
+    decoding = [data.channel, data.damaged_percent]
+    content = json.dumps(["rejects", _FORMAT, rate_hz, samples, decoding, digests])
     key = hashlib.sha256(content.encode()).hexdigest()[:32]
     entry = cache_folder(cache) / "speech" / f"{key}{SUFFIX}"
-    builder = _SoundBuilder([file.path for file in files], root, rate_hz, samples, progress)
-    return made_entry(entry, builder.blocks, builder.facts)
+    empty = {"lengths": 0, "digests": "", "wholes": "", "zero": True}
+    facts: dict[str, list[Any]] = {name: [fact] * len(files) for name, fact in empty.items()}
 
+    def blocks() -> Iterator[npt.NDArray[np.int16]]:
+        for index, decoded in decoder.decoded():
+            pcm = decoded.pcm
+            start = fit_length(pcm, samples)
+            facts["lengths"][index] = len(pcm)
+            facts["digests"][index] = pcm_digest(start)
+            facts["wholes"][index] = pcm_digest(pcm if len(pcm) > samples else start)
+            facts["zero"][index] = not pcm.any()
+            yield pcm
 
-class _SoundBuilder:
-    """Decodes all recordings in order and collects facts of each."""
-
-    def __init__(
-        self,
-        paths: Sequence[Path],
-        root: Path,
-        rate_hz: int,
-        samples: int,
-        progress: Callable[[int, int], None] | None,
-    ) -> None:
-        self._paths, self._root, self._progress = paths, root, progress
-        self._rate_hz, self._samples = rate_hz, samples
-        self._facts: dict[str, list[object]] = {
-            "lengths": [], "digests": [], "wholes": [], "zero": []
-        }  # fmt: skip
-
-    def blocks(self) -> Iterator[npt.NDArray[np.int16]]:
-        """Decode; find every broken file before raising.
-
-        Yields:
-            int16 samples of one whole recording.
-        """
-        problems: list[str] = []
-        for done, path in enumerate(self._paths):
-            if self._progress and done % 50 == 0:
-                self._progress(done, len(self._paths))
-            try:
-                pcm = decode_clip(path, rate_hz=self._rate_hz).pcm
-            except DataError as error:
-                problems.append(str(error))
-                continue
-            start = fit_length(pcm, self._samples)
-            self._facts["lengths"].append(len(pcm))
-            self._facts["digests"].append(pcm_digest(start))
-            self._facts["wholes"].append(pcm_digest(pcm if len(pcm) > self._samples else start))
-            self._facts["zero"].append(not pcm.any())
-            if not problems:
-                yield pcm
-        if problems:
-            raise broken_error(self._root, problems, len(self._paths))
-
-    def facts(self) -> Mapping[str, object]:
-        return self._facts
+    return made_entry(entry, blocks, lambda: {**facts, "damaged": decoder.damaged})

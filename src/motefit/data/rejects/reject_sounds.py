@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from motefit.data.damage import BrokenFile
 from motefit.data.splits import PARTS
 
 Int16s = npt.NDArray[np.int16]
@@ -134,6 +135,7 @@ class RejectData:
         key: SHA-256 (hex) of names, sets and samples.
         taken: how the recordings were found and split; one sentence each.
         dropped: recordings that are not used, by reason.
+        damaged: files that were left out because they cannot be decoded.
     """
 
     classes: Mapping[str, Mapping[str, RejectSounds]]
@@ -141,6 +143,7 @@ class RejectData:
     key: str
     taken: tuple[str, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
+    damaged: tuple[BrokenFile, ...] = ()
 
     def __post_init__(self) -> None:
         if any(tuple(parts) != PARTS for parts in self.classes.values()):

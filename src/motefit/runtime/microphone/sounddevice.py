@@ -4,7 +4,10 @@ import time
 from importlib import import_module
 from typing import Any
 
-from motefit.runtime.microphone.source import CHUNK_SECONDS, WAIT_S, Int16Array, SoundSource, mono
+import numpy as np
+
+from motefit.runtime.microphone.source import CHUNK_SECONDS, WAIT_S, Int16Array, SoundSource
+from motefit.signal.mixing import Channel, Mixer
 from motefit.spec.errors import DataError
 
 
@@ -14,13 +17,23 @@ class SoundDeviceSource(SoundSource):
     Args:
         device: its name or number; empty: the default input.
         rate_hz: sampling rate.
+        channels: number of channels to record, at least as many as ``channel`` needs.
+        channel: which of several channels to take.
         wait_s: longest wait for sound.
 
     Raises:
         DataError: if the package or the device is missing, or the rate is refused.
     """
 
-    def __init__(self, device: str = "", *, rate_hz: int = 16_000, wait_s: float = WAIT_S) -> None:
+    def __init__(
+        self,
+        device: str = "",
+        *,
+        rate_hz: int = 16_000,
+        channels: int = 1,
+        channel: Channel = "auto",
+        wait_s: float = WAIT_S,
+    ) -> None:
         super().__init__(f"sounddevice {device or 'default'}", rate_hz)
         try:
             self._package: Any = import_module("sounddevice")
@@ -30,11 +43,13 @@ class SoundDeviceSource(SoundSource):
                 "use --input arecord, which needs no package"
             ) from None
         self._wait_s = wait_s
+        self.channels = max(channels, channel if isinstance(channel, int) else 1)
+        self._mixer = Mixer(self.channels, channel, rate_hz=rate_hz, name=self.name)
         self._chunk = max(round(rate_hz * CHUNK_SECONDS), 1)
         chosen = int(device) if device.isdigit() else device or None
         try:
             self._stream = self._package.RawInputStream(
-                samplerate=rate_hz, channels=1, dtype="int16", device=chosen
+                samplerate=rate_hz, channels=self.channels, dtype="int16", device=chosen
             )
             self._stream.start()
         except (self._package.PortAudioError, ValueError) as error:
@@ -52,10 +67,15 @@ class SoundDeviceSource(SoundSource):
                 if time.monotonic() > until:
                     raise self._lost(f"no sound for {self._wait_s:g} s; is it still plugged in?")
                 time.sleep(CHUNK_SECONDS / 5)
-            data, _ = self._stream.read(min(self._stream.read_available, self._chunk))
+            data, overrun = self._stream.read(min(self._stream.read_available, self._chunk))
         except self._package.PortAudioError as error:
             raise self._lost(str(error)) from None
-        samples = mono(bytes(data), 1)
+        self.lost_s = 0.0 if overrun else None
+        if overrun:
+            self.losses += 1
+            self.notes.append(f"{self.name}: sound was lost (overrun): this machine is too busy")
+        samples = self._mixer.mix(np.frombuffer(bytes(data), "<i2").astype(np.int16, copy=False))
+        self.frames = self._mixer.frames
         self.received += len(samples)
         return samples
 

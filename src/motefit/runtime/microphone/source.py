@@ -3,8 +3,10 @@
 A source waits for sound for a limited time and explains why it ends; none can hang.
 """
 
+import contextlib
 import os
 import select
+import stat
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
@@ -38,12 +40,24 @@ class SoundSource(ABC):
         rate_hz: sampling rate; final once the first chunk has been read.
         received: number of samples read so far.
         returns: whether it may recover later, like a microphone that is plugged in again.
+        live: whether it is sound of this moment, not of a file.
+        channels: number of channels; final once the first chunk has been read.
+        frames: (n, channels) of the last chunk before one channel was made of them, full scale
+            32768.
+        lost_s: seconds of sound, at least, that were lost right before the last chunk; None: none.
+        losses: number of times that sound was lost.
+        notes: sentences for the user; who shows them takes them off the list.
     """
 
     returns: ClassVar[bool] = True
 
     def __init__(self, name: str, rate_hz: int) -> None:
         self.name, self.rate_hz, self.received = name, require_rate(rate_hz), 0
+        self.live, self.channels = True, 1
+        self.frames: NDArray[np.floating] | NDArray[np.int16] = np.zeros((0, 1), np.int16)
+        self.lost_s: float | None = None
+        self.losses = 0
+        self.notes: list[str] = []
 
     @abstractmethod
     def read(self) -> Int16Array | None:
@@ -99,12 +113,14 @@ class PipeSource(SoundSource):
         super().__init__(name, rate_hz)
         if channels < 1:
             raise DataError(f"at least 1 channel is needed, got {channels}")
-        self._descriptor, self._channels, self._wait_s = descriptor, channels, wait_s
+        self._descriptor, self.channels, self._wait_s = descriptor, channels, wait_s
         self._channel, self._raw, self._started = channel, raw, False
         self._rest = b""
         self._wav: WavStream | None = None
         self._mixer: Mixer | None = None
         self.leftover_bytes = 0
+        with contextlib.suppress(OSError):  # reading it will say what is wrong
+            self.live = not stat.S_ISREG(os.fstat(descriptor).st_mode)
 
     def read(self) -> Int16Array | None:
         """Return the next samples; None at the end of the sound.
@@ -121,6 +137,9 @@ class PipeSource(SoundSource):
         samples = self._wav_samples() if self._wav else self._raw_samples()
         self.received += len(samples)
         if len(samples):
+            mixer = self._wav.mixer if self._wav else self._mixer
+            assert mixer is not None  # noqa: S101 - there are samples
+            self.frames = mixer.frames
             return samples
         if not self.received:
             raise self._lost("ended without a sample; is the program that feeds it running?")
@@ -136,7 +155,7 @@ class PipeSource(SoundSource):
         start = self._rest
         if starts_wav(start):
             self._wav = WavStream(self._bytes, name=self.name, channel=self._channel)
-            self.rate_hz = self._wav.rate_hz
+            self.rate_hz, self.channels = self._wav.rate_hz, self._wav.header.channels
             return
         other = other_format(start)
         if other is not None:
@@ -152,7 +171,7 @@ class PipeSource(SoundSource):
                 "< FILE"
             )
         self._mixer = Mixer(
-            self._channels, self._channel, rate_hz=self.rate_hz, name=f"{self.name} (raw PCM)"
+            self.channels, self._channel, rate_hz=self.rate_hz, name=f"{self.name} (raw PCM)"
         )
 
     def _wav_samples(self) -> Int16Array:
@@ -164,7 +183,7 @@ class PipeSource(SoundSource):
 
     def _raw_samples(self) -> Int16Array:
         assert self._mixer is not None  # noqa: S101 - no header was found
-        size, data = 2 * self._channels, b""
+        size, data = 2 * self.channels, b""
         while len(data) < size:
             more = self._bytes(max(round(self.rate_hz * CHUNK_SECONDS), 1) * size)
             data += more
@@ -193,11 +212,3 @@ class PipeSource(SoundSource):
             return os.read(self._descriptor, most)
         except OSError as error:
             raise self._lost(f"cannot be read: {error.strerror}") from None
-
-
-def mono(data: bytes, channels: int) -> Int16Array:
-    """Average the channels of whole frames of interleaved little-endian int16."""
-    frames = np.frombuffer(data, "<i2").reshape(-1, channels)
-    if channels == 1:
-        return frames[:, 0].astype(np.int16)
-    return np.asarray(np.rint(frames.mean(axis=1)), np.int16)

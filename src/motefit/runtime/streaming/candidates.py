@@ -76,6 +76,7 @@ class CandidateStream:
         self._finder = CandidateFinder(spotter.io.labels, hop_s=self.hop_s, clip_s=frontend.seconds)
         self._pieces: list[Float32Array] = []
         self._waiting = self._hops = 0
+        self._skipped_s = 0.0
 
     def decider(self, decision: Decision | None = None) -> Decider:
         """Return what decides about these candidates; None: by the decision of the stream."""
@@ -91,8 +92,9 @@ class CandidateStream:
 
     @property
     def received_s(self) -> float:
-        """Seconds of sound processed, exact however long the stream."""
-        return self._hops * self._hop_samples / self.spotter.io.frontend.rate_hz
+        """Seconds of sound processed or skipped, exact however long the stream."""
+        heard_s = self._hops * self._hop_samples / self.spotter.io.frontend.rate_hz
+        return self._skipped_s + heard_s
 
     def push(self, pcm: np.ndarray) -> list[WordCandidate]:
         """Add audio; return the candidates that are now complete, oldest first.
@@ -123,12 +125,14 @@ class CandidateStream:
         self._hops = received
         return found
 
-    def reset(self, *, rate_hz: int | None = None) -> None:
+    def reset(self, *, rate_hz: int | None = None, skipped_s: float = 0.0) -> None:
         """Discard all audio, e.g. after a gap; the clock keeps running.
 
         Args:
             rate_hz: sampling rate of the audio to come; None: unchanged.
+            skipped_s: seconds that passed without audio.
         """
+        self._skipped_s += skipped_s
         if rate_hz is not None and rate_hz != self.rate_hz:
             self._resampler = Resampler(rate_hz, self.spotter.io.frontend.rate_hz)
             self.rate_hz = rate_hz

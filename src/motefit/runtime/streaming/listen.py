@@ -5,12 +5,14 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypedDict
 
 from motefit.runtime.microphone.alsa import ArecordSource
+from motefit.runtime.microphone.input_watch import InputWatch
 from motefit.runtime.microphone.sounddevice import SoundDeviceSource
 from motefit.runtime.microphone.source import WAIT_S, Int16Array, PipeSource, SoundSource
 from motefit.runtime.streaming.detector import Detection
@@ -31,14 +33,21 @@ class Chunk:
     """A contiguous piece of sound.
 
     Attributes:
-        samples: int16 (n,), n at least 1.
+        samples: int16 (n,); n is 0 where a microphone is muted or far too quiet.
         rate_hz: sampling rate.
         follows_gap: whether sound was lost between the previous chunk and this one.
+        skipped_s: seconds that passed without usable sound since the previous chunk.
     """
 
     samples: Int16Array
     rate_hz: int
     follows_gap: bool
+    skipped_s: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts, with what was skipped before it."""
+        return self.skipped_s + len(self.samples) / self.rate_hz
 
 
 def connector(
@@ -57,7 +66,7 @@ def connector(
             ends in one of :data:`RAW_SUFFIXES`, raw PCM.
             Empty: arecord if it is installed, else sounddevice if that is.
         rate_hz: rate requested from a microphone; the rate of raw PCM.
-        channels: number of channels of raw PCM.
+        channels: number of channels of raw PCM, or to record.
         channel: which of several channels to take.
         wait_s: longest wait for sound.
 
@@ -66,20 +75,24 @@ def connector(
     """
     text = text or _default()
     kind, _, device = text.partition(":")
+    form = _Form(rate_hz=rate_hz, channels=channels, channel=channel, wait_s=wait_s)
     if kind == "arecord":
-        return lambda: ArecordSource(device or "default", rate_hz=rate_hz, wait_s=wait_s)
+        return lambda: ArecordSource(device or "default", **form)
     if kind == "sounddevice":
-        return lambda: SoundDeviceSource(device, rate_hz=rate_hz, wait_s=wait_s)
+        return lambda: SoundDeviceSource(device, **form)
     if text != "-" and not Path(text).exists():
         raise DataError(
             f"no input {text!r}: give - for standard input, arecord, arecord:DEVICE, sounddevice, "
             "or an existing WAV file or named pipe"
         )
+    return lambda: _FileSource(text, **form)
 
-    def pipe() -> SoundSource:
-        return _FileSource(text, rate_hz=rate_hz, channels=channels, channel=channel, wait_s=wait_s)
 
-    return pipe
+class _Form(TypedDict):
+    rate_hz: int
+    channels: int
+    channel: Channel
+    wait_s: float
 
 
 def _default() -> str:
@@ -137,7 +150,7 @@ def chunks(
     tell: Tell,
     retries: int = RETRIES,
     pause_s: float = PAUSE_S,
-) -> Iterator[Chunk]:
+) -> Generator[Chunk, None, None]:
     """Read sound from a source, and reopen a microphone that is lost.
 
     Args:
@@ -157,12 +170,13 @@ def chunks(
     while True:
         try:
             with connect() as source:
+                watch = InputWatch()
                 while (samples := source.read()) is not None:
                     if failures:
                         tell(f"{source.name}: sound is back")
                     gap = failures > 0
                     ever, returns, failures = True, source.returns, 0
-                    yield Chunk(samples=samples, rate_hz=source.rate_hz, follows_gap=gap)
+                    yield _chunk(source, samples, watch, tell=tell, follows_gap=gap)
                 if isinstance(source, PipeSource) and source.leftover_bytes:
                     tell(
                         f"{source.name} ended within a sample: {source.leftover_bytes} byte(s) "
@@ -176,6 +190,24 @@ def chunks(
             failures += 1
             tell(f"{error}; trying again in {pause_s:g} s ({failures} of {retries})")
             time.sleep(pause_s)
+
+
+def _chunk(
+    source: SoundSource, samples: Int16Array, watch: InputWatch, *, tell: Tell, follows_gap: bool
+) -> Chunk:
+    """Return what was read as a chunk; sound that was lost, or is none, is a gap."""
+    while source.notes:
+        tell(source.notes.pop(0))
+    skipped_s = source.lost_s or 0.0
+    gap = follows_gap or source.lost_s is not None
+    if source.live:
+        usable = watch.usable(samples, source.rate_hz)
+        if news := watch.news():
+            tell(f"{source.name}, after {source.received / source.rate_hz:.1f} s: {news}")
+        if not usable:
+            skipped_s, gap = skipped_s + len(samples) / source.rate_hz, True
+            samples = samples[:0]
+    return Chunk(samples=samples, rate_hz=source.rate_hz, follows_gap=gap, skipped_s=skipped_s)
 
 
 def listen(spotter: StreamingSpotter, sound: Iterable[Chunk]) -> Iterator[Detection]:
@@ -192,6 +224,7 @@ def listen(spotter: StreamingSpotter, sound: Iterable[Chunk]) -> Iterator[Detect
         if chunk.follows_gap:
             yield from spotter.finish()
         if chunk.follows_gap or chunk.rate_hz != spotter.rate_hz:
-            spotter.reset(rate_hz=chunk.rate_hz)
-        yield from spotter.push(chunk.samples)
+            spotter.reset(rate_hz=chunk.rate_hz, skipped_s=chunk.skipped_s)
+        if len(chunk.samples):
+            yield from spotter.push(chunk.samples)
     yield from spotter.finish()

@@ -55,7 +55,7 @@ class StreamingSpotter:
 
     @property
     def received_s(self) -> float:
-        """Seconds of sound processed, exact however long the stream."""
+        """Seconds of sound processed or skipped, exact however long the stream."""
         return self.candidates.received_s
 
     def push(self, pcm: np.ndarray) -> list[Detection]:
@@ -80,11 +80,12 @@ class StreamingSpotter:
         self._decider.reset()
         return found
 
-    def reset(self, *, rate_hz: int | None = None) -> None:
+    def reset(self, *, rate_hz: int | None = None, skipped_s: float = 0.0) -> None:
         """Discard all audio, e.g. after a gap; the clock keeps running.
 
         Args:
             rate_hz: sampling rate of the audio to come; None: unchanged.
+            skipped_s: seconds that passed without audio.
         """
-        self.candidates.reset(rate_hz=rate_hz)
+        self.candidates.reset(rate_hz=rate_hz, skipped_s=skipped_s)
         self._decider.reset()

@@ -39,7 +39,9 @@ def window_of(spotter: KeywordSpotter) -> Window:
     """Create the window that matches a model's input: features, samples or states."""
     if isinstance(spotter.interpreter, StateInterpreter):
         return StateWindow(spotter, spotter.interpreter)
-    return SampleWindow(spotter) if spotter.io.input == "audio" else FeatureWindow(spotter)
+    if spotter.io.input == "audio":
+        return SampleWindow(spotter)
+    return FeatureWindow(spotter) if spotter.io.frontend.gain_dbfs is None else GainWindow(spotter)
 
 
 class WholeWindow(ABC):
@@ -113,6 +115,27 @@ class SampleWindow(WholeWindow):
     def reset(self) -> None:
         """Discard all sound."""
         self._sound = self._sound[:0]
+
+
+class GainWindow(SampleWindow):
+    """Window of the samples, for a front end with automatic gain: features are those of the clip.
+
+    Args:
+        spotter: model whose front end and normalization to use.
+    """
+
+    def __init__(self, spotter: KeywordSpotter) -> None:
+        super().__init__(spotter)
+        frontend = spotter.io.frontend
+        self._features = features_of(frontend)
+        self._normalizer = Normalizer(spotter.io.normalization, columns=frontend.features)
+
+    def inputs(self) -> Float32Array | None:
+        """Return (1, frames, features) float32; None before a whole clip."""
+        sound = super().inputs()
+        if sound is None:
+            return None
+        return self._normalizer.apply(self._features.clip(sound[0]))[np.newaxis]
 
 
 class StateWindow:

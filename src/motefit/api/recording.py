@@ -1,0 +1,223 @@
+"""``data record``: a data set of one's own words, take by take, on the microphone that is used."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motefit.api.listening import show_line
+from motefit.data.takes import SPARE_S, Take, judge_take
+from motefit.data.tree import composed
+from motefit.data.word_finder import write_clip
+from motefit.runtime.microphone.source import WAIT_S
+from motefit.runtime.streaming.listen import Chunk, Tell, chunks, connector
+from motefit.signal.mixing import parse_channel
+from motefit.spec.errors import DataError, RecipeError
+
+_TICK_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordReport:
+    """Clips of a session of recording.
+
+    Attributes:
+        folder: that contains the word folders.
+        clips: number of clips of each word by this speaker, with those of earlier sessions.
+        recorded: clips that this session added.
+        repeated: takes that were not good.
+        missing: clips that are still to be recorded, because the sound ended.
+    """
+
+    folder: Path
+    clips: Mapping[str, int]
+    recorded: int
+    repeated: int
+    missing: int
+
+
+def record(  # noqa: PLR0913 - the options of a command
+    words: Sequence[str],
+    out: str | Path,
+    *,
+    source: str = "",
+    clips: int = 10,
+    seconds: float = 1.0,
+    speaker: str = "",
+    rate_hz: int = 16_000,
+    channels: int = 1,
+    channel: int | str = "auto",
+    countdown: int = 2,
+    attempts: int = 5,
+    wait_s: float = WAIT_S,
+    tell: Tell = show_line,
+) -> RecordReport:
+    """Record words by prompt: count down, listen, check, trim, and ask again for a bad take.
+
+    Clips that are in the folder already count, so that a session can be interrupted and continued.
+    The time between prompts is time of the sound: a recorded session may be played through a pipe.
+
+    >>> import motefit
+    >>> motefit.record(["up", "down"], "words", clips=20)  # doctest: +SKIP
+
+    Args:
+        words: to record; each gets a folder.
+        out: folder of the word folders.
+        source: as for :func:`motefit.listen`; ``"-"`` for 16-bit PCM or WAV on standard input.
+        clips: of each word, by this speaker.
+        seconds: length of a clip; the word is in its middle.
+        speaker: who speaks; clips are then named ``<speaker>_nohash_<number>``.
+        rate_hz: sampling rate of a microphone, or of PCM without a header.
+        channels: number of channels of PCM without a header, or to record.
+        channel: as for :func:`motefit.listen`.
+        countdown: seconds before each word.
+        attempts: bad takes in a row after which to give up.
+        wait_s: seconds without sound after which to fail.
+        tell: called with each prompt and verdict; default: standard error.
+
+    Returns:
+        What is in the folder, and what is missing because the sound ended.
+
+    Raises:
+        RecipeError: for words, a length or a speaker that cannot be used.
+        DataError: if there is no sound, or one take after the other is bad.
+        OutputError: if a clip cannot be written.
+    """
+    names = _checked_words(words, speaker)
+    if not 0 < seconds <= 60:
+        raise RecipeError(f"seconds must be above 0 and at most 60, got {seconds:g}")
+    folder = Path(out)
+    places = _missing_places(folder, names, speaker, clips)
+    made, repeated = 0, 0
+    if places:
+        connect = connector(
+            source,
+            rate_hz=rate_hz,
+            channels=channels,
+            channel=parse_channel(str(channel)),
+            wait_s=wait_s,
+        )
+        with closing(chunks(connect, tell=tell)) as sound:
+            ear = _Ear(sound)
+            session = _Session(
+                ear, seconds=seconds, countdown=countdown, attempts=attempts, tell=tell
+            )
+            for number, (word, path) in enumerate(places, 1):
+                take = session.take(f"{word} ({number} of {len(places)})")
+                if take is None:
+                    break
+                write_clip(path, take.clip, ear.rate_hz)
+                made += 1
+        repeated = session.repeated
+    held = {word: sum(path.is_file() for path in _paths(folder, word, speaker, clips))
+            for word in names}  # fmt: skip
+    return RecordReport(
+        folder=folder, clips=held, recorded=made, repeated=repeated, missing=len(places) - made
+    )
+
+
+def _checked_words(words: Sequence[str], speaker: str) -> list[str]:
+    names = [composed(word.strip()) for word in words]
+    for name in names:
+        if not name or "/" in name or name.startswith((".", "_")):
+            raise RecipeError(f"a word must be usable as the name of a folder, got {name!r}")
+    if not names or len(set(names)) < len(names):
+        raise RecipeError(f"give each word once, e.g. up,down; got {', '.join(names) or 'none'}")
+    if "/" in speaker or speaker.startswith("."):
+        raise RecipeError(f"speaker must be usable in a file name, got {speaker!r}")
+    return names
+
+
+def _paths(folder: Path, word: str, speaker: str, clips: int) -> list[Path]:
+    stem = f"{speaker}_nohash_" if speaker else ""
+    return [folder / word / f"{stem}{number}.wav" for number in range(clips)]
+
+
+def _missing_places(
+    folder: Path, words: Sequence[str], speaker: str, clips: int
+) -> list[tuple[str, Path]]:
+    """Return word and file of each clip to record; the words in turn."""
+    paths = [_paths(folder, word, speaker, clips) for word in words]
+    turns = zip(*paths, strict=True)
+    return [
+        (word, path)
+        for turn in turns
+        for word, path in zip(words, turn, strict=True)
+        if not path.exists()
+    ]
+
+
+class _Ear:
+    """Sound in pieces of the length asked for."""
+
+    def __init__(self, sound: Iterator[Chunk]) -> None:
+        self._sound = sound
+        self._rest = np.zeros(0, np.int16)
+        self.rate_hz = 0
+        self.broken = False
+
+    def hear(self, seconds: float) -> NDArray[np.int16] | None:
+        """Return the next samples; None at the end of the sound.
+
+        ``broken`` says whether some of them were lost.
+        """
+        pieces, self.broken = [self._rest], False
+        while not self.rate_hz or sum(map(len, pieces)) < round(seconds * self.rate_hz):
+            chunk = next(self._sound, None)
+            if chunk is None:
+                return None
+            self.rate_hz = chunk.rate_hz
+            if not len(chunk.samples):  # muted
+                pieces.append(np.zeros(round(chunk.skipped_s * chunk.rate_hz), np.int16))
+            elif chunk.follows_gap:
+                self.broken = True
+            pieces.append(chunk.samples)
+        sound = np.concatenate(pieces)
+        count = round(seconds * self.rate_hz)
+        self._rest = sound[count:]
+        return sound[:count]
+
+
+class _Session:
+    """Takes, one after the other, until each is good."""
+
+    def __init__(
+        self, ear: _Ear, *, seconds: float, countdown: int, attempts: int, tell: Tell
+    ) -> None:
+        self._ear, self._seconds, self._tell = ear, seconds, tell
+        self._countdown, self._attempts = countdown, attempts
+        self.repeated = 0
+
+    def take(self, name: str) -> Take | None:
+        """Ask for a word until a take is good; None at the end of the sound.
+
+        Raises:
+            DataError: after too many bad takes in a row.
+        """
+        problems: Counter[str] = Counter()
+        for _ in range(self._attempts):
+            for left in range(self._countdown, 0, -1):
+                self._tell(f"{name}: in {left} ...")
+                if self._ear.hear(_TICK_S) is None:
+                    return None
+            self._tell(f"{name}: now!")
+            pcm = self._ear.hear(self._seconds + SPARE_S)
+            if pcm is None:
+                return None
+            take = judge_take(pcm, self._ear.rate_hz, seconds=self._seconds)
+            problem = "some sound was lost on its way" if self._ear.broken else take.problem
+            if not problem:
+                self._tell(f"   good, {take.level_dbfs:.0f} dB of full scale")
+                return take
+            self._tell(f"   once more: {problem}")
+            problems[problem] += 1
+            self.repeated += 1
+        (last, _), *_ = problems.most_common(1)
+        raise DataError(
+            f"{self._attempts} takes of {name} in a row were not good: {last}. motefit listen "
+            "--check measures the microphone; the same command continues here"
+        )
