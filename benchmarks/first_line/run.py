@@ -1,4 +1,4 @@
-"""Time from the start of each command to its first output, on either stream.
+"""Time from the start of each command to its first output in a terminal.
 
 ``python benchmarks/first_line/run.py`` prints a table: the quickest of five starts, as multiples of
 Python's own start with what every device has (``python -c "import numpy, ai_edge_litert"``), and
@@ -8,6 +8,7 @@ beyond the bound: on a busy machine the clock counts the work of others.
 
 import argparse
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -94,16 +95,19 @@ class Start:
 
 
 def first_output(command: list[str], folder: Path) -> Start:
-    """Start a program, time it until it writes its first byte, and end it."""
+    """Start a program in a terminal, time it until it writes its first byte, and end it."""
+    terminal, its_end = pty.openpty()
     begun = time.perf_counter()
     with subprocess.Popen(
         command, cwd=folder, env=environment(folder), stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        stdout=its_end, stderr=its_end, start_new_session=True,
     ) as process:  # fmt: skip
-        process.stdout.read(1)
+        os.close(its_end)
+        os.read(terminal, 1)
         wall_s = time.perf_counter() - begun
         fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2]
         os.killpg(process.pid, signal.SIGKILL)
+    os.close(terminal)
     ticks = sum(map(int, fields.split()[11:13]))  # utime and stime, proc(5)
     return Start(wall_s, ticks / os.sysconf("SC_CLK_TCK"))
 
