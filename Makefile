@@ -3,14 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+NOTEBOOK := $(VENV)/.notebook
 
-.PHONY: demo test proof fuzz lint bench arm docs dist lock clean
+.PHONY: demo test proof fuzz lint bench arm docs site dist lock clean
 
 $(STAMP): requirements/lock.txt pyproject.toml
 	$(PYTHON) tools/check_python.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/lock.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(NOTEBOOK): $(STAMP) requirements/notebook.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/notebook.txt
 	touch $@
 
 demo: $(STAMP)
@@ -26,7 +31,7 @@ test: $(STAMP)
 	$(PYTEST) -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # The slow proofs: before a release, and after changing what they prove.
-proof: $(STAMP)
+proof: $(STAMP) $(NOTEBOOK)
 	$(PYTEST) -n auto --dist worksteal -m proof $(PYTEST_ARGS)
 	$(PYTEST) -n auto --dist worksteal -m "hypothesis and not proof" \
 	  --hypothesis-profile proof $(PYTEST_ARGS)
@@ -69,6 +74,11 @@ docs: $(STAMP)
 	$(BIN)/python tools/cli_reference.py
 	$(BIN)/python tools/api_reference.py
 	$(BIN)/python tools/recipe_reference.py
+	$(MAKE) site
+
+# strict: a link that leads nowhere or a script from another machine is an error
+site: $(STAMP)
+	$(BIN)/python tools/docs_site.py
 
 dist: $(STAMP)
 	$(BIN)/python tools/build_dist.py

@@ -178,8 +178,13 @@ def _item(name: str, hint: object, default: object, text: str) -> str:
         value = dumps_toml({"x": encode(default)}).removeprefix("x = ").strip()
         given = f"{name} = {'{}' if default == {} else value}"
     first, *rest = _markdown(text).split("\n")
-    lines = [f"- `{given}` ({_kind(hint)}): {first}", *(f"  {line}" for line in rest)]
+    lines = [f"- `{given}` ({_kind(hint)}): {first}", *map(_under, rest)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _under(line: str) -> str:
+    """Indent a line below its item; a list in it by four, as every dialect of Markdown reads it."""
+    return f"    {line}" if line.startswith(("* ", "  ")) else f"  {line}"
 
 
 def _described(docstring: str, section: str) -> Mapping[str, str]:

@@ -87,3 +87,40 @@ def test_no_help_has_brackets_which_typer_takes_for_markup_and_drops():
     found = [text for name in command_names() for text in texts(group.get_command(None, name))]
     assert len(found) > 100
     assert [text for text in found if "[" in text.split("Examples:")[0]] == []
+
+
+FIRST = """
+import json, sys
+from motefit.cli.output import err
+
+class Watched:
+    def write(self, text):
+        sys.stdout.write(json.dumps([text, sorted(sys.modules)]))
+        sys.stdout.flush()
+        sys.exit(0)
+    def flush(self): pass
+    def isatty(self): return True
+
+err.file = Watched()
+from motefit.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fit", "up-down", "--data", "clips"],
+        ["check", "up-down", "--data", "clips"],
+        ["study", "list"],
+    ],
+    ids=" ".join,
+)
+def test_a_terminal_sees_a_line_before_heavy_imports(environment, arguments):
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST, *arguments], env={**environment, "TERM": "xterm"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    text, modules = json.loads(done.stdout)
+    assert text.strip()
+    assert not set(modules) & {"torch", "optuna", "sqlalchemy", "numpy", "ai_edge_litert"}

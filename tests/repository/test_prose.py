@@ -1,11 +1,13 @@
 """Docstrings, messages and pages are written in the field's American English.
 
-Two cheap checks: phrases that no native engineer would write do not occur, and the summary line of
-a function begins with a verb.
+Cheap checks: phrases that no native engineer would write do not occur, nor common misspellings, and
+the summary line of a function begins with a verb.
 """
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +39,7 @@ NOT_A_VERB = re.compile(
 
 def _pages() -> Iterator[Path]:
     yield from (ROOT / name for name in ("README.md", "CONTRIBUTING.md"))
-    yield from sorted((ROOT / "docs").rglob("*.md"))
+    yield from sorted(p for kind in ("md", "ipynb") for p in (ROOT / "docs").rglob(f"*.{kind}"))
     for folder in ("src", "tests", "tools", "benchmarks"):
         for suffix in ("py", "toml", "html"):
             yield from sorted((ROOT / folder).rglob(f"*.{suffix}"))
@@ -55,6 +57,14 @@ def test_no_page_has_the_phrase(kind):
             words = {match[0].lower() for match in pattern.finditer(line)}
             found += [f"{name}:{number}: {w}" for w in words if (name, w) not in ALLOWED]
     assert not found
+
+
+def test_pages_docstrings_and_help_are_spelled_right(tmp_path):
+    (tmp_path / "wrong.md").write_text("An acuracy of 98 %.\n", encoding="utf-8")
+    places = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "src", "tools", "benchmarks"]
+    command = [sys.executable, "-m", "codespell_lib", *places, tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == [f"{tmp_path}/wrong.md:1: acuracy ==> accuracy"]
 
 
 def test_what_is_allowed_is_there():

@@ -9,6 +9,7 @@ from motefit.certify.check_stream import StreamCheck
 from motefit.certify.check_stream import check_stream as listen_again
 from motefit.recipes.catalog import find_recipe
 from motefit.runtime.zoo import find_model, output_path
+from motefit.spec.files import leaves_no_empty
 from motefit.spec.recipe import Recipe
 
 
@@ -55,13 +56,14 @@ def check(  # noqa: PLR0913 - the options of a command
         RecipeError: if the recipe is for another task than the model.
     """
     path = find_model(model)
-    with open_progress(progress) as listener:
+    folder = output_path(path, "-check") if out is None else Path(out)
+    with open_progress(progress) as listener, leaves_no_empty(folder):
         return measure_again(
             path,
             None if data is None else Path(data),
             stream=None if stream is None else str(stream),
             recipe=None if recipe is None else find_recipe(recipe),
-            out=output_path(path, "-check") if out is None else Path(out),
+            out=folder,
             whole=whole,
             c_source=c_source,
             listener=listener,

@@ -12,6 +12,7 @@ from motefit.data.synth.climate import ClimateReport, synthesize_climate
 from motefit.data.synth.spoken_words import SynthReport, synthesize_speech
 from motefit.data.synth.voices import ENGLISH_ACCENTS
 from motefit.spec.errors import RecipeError
+from motefit.spec.files import leaves_no_empty
 
 
 def synthesize(  # noqa: PLR0913 - the options of a command
@@ -65,7 +66,7 @@ def synthesize(  # noqa: PLR0913 - the options of a command
         )
     if climate_days:
         return synthesize_climate(out, days=climate_days, rng=rng)
-    with open_progress(progress) as listener:
+    with open_progress(progress) as listener, leaves_no_empty(out):
         return synthesize_speech(
             tuple(words),
             out,

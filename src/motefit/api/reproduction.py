@@ -6,6 +6,7 @@ from pathlib import Path
 
 from motefit.reproduce.reproduce import Reproduced, reproduce
 from motefit.reproduce.training import Tell
+from motefit.spec.files import leaves_no_empty
 from motefit.spec.visible import visible
 
 
@@ -48,13 +49,14 @@ def reproduce_published(  # noqa: PLR0913 - the options of a command
         RecipeError: if a name matches no row.
         MissingExtraError: without the extras of training.
     """
-    return reproduce(
-        Path(data),
-        Path(out),
-        Path(results),
-        only=only,
-        workers=workers,
-        resume=resume,
-        reference=None if reference is None else Path(reference),
-        tell=tell,
-    )
+    with leaves_no_empty(Path(out), Path(results)):
+        return reproduce(
+            Path(data),
+            Path(out),
+            Path(results),
+            only=only,
+            workers=workers,
+            resume=resume,
+            reference=None if reference is None else Path(reference),
+            tell=tell,
+        )

@@ -9,6 +9,7 @@ from motefit.fitting.fit import FitOptions, FitResult
 from motefit.fitting.fit import fit as run_recipe
 from motefit.fitting.run_dir import RunDir
 from motefit.recipes.catalog import find_recipe
+from motefit.spec.files import leaves_no_empty
 from motefit.spec.recipe import Recipe
 
 
@@ -84,7 +85,7 @@ def fit(  # noqa: PLR0913 - the options of a command
         in_graph=in_graph,
         overwrite=overwrite,
     )
-    with open_progress(progress, workers=workers) as listener:
+    with open_progress(progress, workers=workers) as listener, leaves_no_empty(folder):
         return run_recipe(
             found,
             None if data is None else Path(data),

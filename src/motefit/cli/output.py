@@ -16,8 +16,8 @@ from motefit.spec.tables import Item, Printable, ResultTable, Style, Styled, Tex
 from motefit.spec.visible import visible
 
 __all__ = [
-    "CHANNEL_HELP", "INTERRUPTED", "MISTAKE", "encode", "err", "escape", "examples", "fail",
-    "given", "listed", "out", "print_json", "show", "silence", "tell", "write",
+    "CHANNEL_HELP", "INTERRUPTED", "MISTAKE", "begin", "encode", "err", "escape", "examples",
+    "fail", "given", "listed", "out", "print_json", "show", "silence", "tell", "write",
 ]  # fmt: skip
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -142,6 +142,15 @@ def write(text: str) -> None:
 def fail(text: str) -> None:
     """Report an error on standard error."""
     err.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
+
+
+def begin(text: str) -> None:
+    """Say in a terminal, before anything heavy is imported, what the command is about to do.
+
+    A log or a pipe does not need it.
+    """
+    if err.is_terminal:
+        err.print(escape(text), style="dim", soft_wrap=True)
 
 
 def tell(text: str) -> None:

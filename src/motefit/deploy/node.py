@@ -76,12 +76,12 @@ class Node:
         self._deaf: MotefitError | None = None
         with contextlib.ExitStack() as opened:
             self._spotter = _spotter(settings)
-            self.sink = open_sink(settings.sink)
-            opened.callback(self.sink.close)
             sensors = []
-            for name in settings.sensors:
+            for name in settings.sensors:  # before anything is created
                 sensors.append((name, open_sensor(name)))
                 opened.callback(sensors[-1][1].close)
+            self.sink = open_sink(settings.sink)
+            opened.callback(self.sink.close)
             self.outbox = opened.enter_context(
                 Outbox(
                     Path(settings.outbox), most=settings.outbox_most, when_full=settings.when_full

@@ -153,6 +153,21 @@ def is_file_name(name: str) -> bool:
     return name not in {"", ".", ".."} and not set(name) & {"/", "\\", "\0"}
 
 
+@contextlib.contextmanager
+def leaves_no_empty(*folders: Path) -> Iterator[None]:
+    """Remove folders that the block creates and leaves empty, with their new parents.
+
+    A run that is refused after its folder was tested leaves nothing behind.
+    """
+    new = [p for folder in folders for p in (folder, *folder.parents) if not p.exists()]
+    try:
+        yield
+    finally:
+        for path in new:  # from the inside out
+            with contextlib.suppress(OSError):  # it has files now, or was never created
+                path.rmdir()
+
+
 def make_writable(folder: Path) -> None:
     """Create a folder, and test it by writing a temporary file.
 
