@@ -1,7 +1,7 @@
 """Certification of a model file: its card, certificate and report facts, all measured here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from motefit.certify.facts import Evaluation, Facts, measure_file
 from motefit.measure.stream_measurement import Heard
@@ -15,12 +15,13 @@ from motefit.tflite.model import ModelFile
 
 @dataclass(frozen=True, kw_only=True)
 class CertifiedModel:
-    """A model file with its card and certificate."""
+    """A model file with its card and certificate, and details that only its report shows."""
 
     model: ModelFile
     card: Card
     certificate: Certificate
     name: str
+    details: Mapping[str, object] = field(default_factory=dict)
 
     def report(
         self,
@@ -42,6 +43,7 @@ class CertifiedModel:
             operations=tuple(encode(op) for op in found.ops),
             history=tuple(history),
             candidates=tuple(candidates),
+            details=self.details,
             name=self.name,
         )
 
@@ -78,7 +80,13 @@ def certify_file(
     certificate = certify(
         card.facts, recipe.budget, evidence=card.evidence, model_sha256=card.model_sha256
     )
-    return CertifiedModel(model=model, card=card, certificate=certificate, name=recipe.name)
+    return CertifiedModel(
+        model=model,
+        card=card,
+        certificate=certificate,
+        name=recipe.name,
+        details=facts.details,
+    )
 
 
 def notes_of(audit: Mapping[str, object]) -> tuple[str, ...]:

@@ -229,8 +229,9 @@ def _x_ticks(values: Sequence[float]) -> tuple[float, ...]:
         return tuple(values)
     if len(values) <= 13 and len(values) % 2:
         return tuple(values[::2])
-    inside = [t for t in ticks(values[0], values[-1]) if values[0] <= t <= values[-1]]
-    return tuple(inside)
+    whole = all(float(v).is_integer() for v in values)  # epochs and steps have no halves
+    found = (t for t in ticks(values[0], values[-1]) if t.is_integer() or not whole)
+    return tuple(t for t in found if values[0] <= t <= values[-1])
 
 
 def _describe(series: Sequence[ChartSeries], x_name: str) -> str:
