@@ -1,7 +1,7 @@
 """Photograph pages with a headless Chromium, wide and on a phone, light and dark, to be looked at.
 
-``python tools/report_pictures.py --out FOLDER PAGE...`` writes ``NAME-WIDTH-THEME.png`` for each page
-in full height. Pages are opened as files, so nothing leaves this machine.
+``python tools/report_pictures.py --out FOLDER PAGE...`` writes ``NAME-WIDTH-THEME.png`` for each
+page in full height. Pages are opened as files, so nothing leaves this machine.
 """
 
 import argparse
@@ -15,7 +15,10 @@ WIDTHS = (1280, 390)
 THEMES = {"light": 1, "dark": 0}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MOST_HEIGHT = 16_000
-MEASURE = "<script>onload = () => document.title = frames[0].document.documentElement.scrollHeight</script>"
+MEASURE = (
+    "<script>onload = () => "
+    "document.title = frames[0].document.documentElement.scrollHeight</script>"
+)
 
 
 def browser() -> str:
@@ -45,11 +48,9 @@ def photograph(page: Path, picture: Path, *, width: int, theme: str) -> None:
     """Write a picture of a page in full height; a frame gives it any width."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        frame = (
-            f'<iframe src="{page.resolve().as_uri()}" style="border:0;width:{width}px;height:%dpx">'
-        )
+        frame = f'<iframe src="{page.resolve().as_uri()}" style="width:{width}px;height:%dpx">'
         wrapper = folder / "wrapper.html"
-        style = "<!doctype html><style>body{margin:0;overflow:hidden}iframe{display:block}</style>"
+        style = "<!doctype html><style>body{margin:0;overflow:hidden}iframe{display:block;border:0}</style>"
         wrapper.write_text(style + frame % 900 + "</iframe>" + MEASURE, encoding="utf-8")
         titled = re.search(r"<title>(\d+)</title>", run(wrapper, folder, "--dump-dom"))
         height = min(int(titled[1]) if titled else 900, MOST_HEIGHT)

@@ -21,8 +21,9 @@ from motefit.report.render import render_report
 from motefit.report.sections import candidates_section
 
 QUALITIES = st.floats(0, 100).map(lambda v: round(v, 3))
+STATES = ["trained", "stopped"]
 POINTS = st.lists(
-    st.tuples(st.integers(1, 10**6), QUALITIES | st.none(), st.sampled_from(["trained", "stopped"])),
+    st.tuples(st.integers(1, 10**6), QUALITIES | st.none(), st.sampled_from(STATES)),
     min_size=2, max_size=40,
 )  # fmt: skip
 

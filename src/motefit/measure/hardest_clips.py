@@ -112,7 +112,7 @@ def mu_law_wav(pcm: NDArray[np.int16], rate_hz: int) -> bytes:
     magnitude = np.minimum(np.abs(pcm.astype(np.int32)), 32_635) + 132
     exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
     mantissa = (magnitude >> (exponent + 3)) & 0x0F
-    data = (~(sign | exponent << 4 | mantissa) & 0xFF).astype(np.uint8).tobytes()
+    data: bytes = (~(sign | exponent << 4 | mantissa) & 0xFF).astype(np.uint8).tobytes()
     form = struct.pack("<4sIHHIIHHH", b"fmt ", 18, 7, 1, rate_hz, rate_hz, 1, 8, 0)
     fact = struct.pack("<4sII", b"fact", 4, len(data))
     body = b"WAVE" + form + fact + struct.pack("<4sI", b"data", len(data)) + data

@@ -26,6 +26,31 @@ class ChartSeries:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChartExtras:
+    """What a line chart shows beside its lines.
+
+    Attributes:
+        background: further lines, thin and without a name.
+        band: (x, low, high) of an area, x increasing.
+        verticals: (x, text) of dashed lines.
+        marks: (x, y, text) of single points.
+        x_ticks: in place of those chosen by the points.
+    """
+
+    background: tuple[tuple[tuple[float, float], ...], ...] = ()
+    band: tuple[tuple[float, float, float], ...] = ()
+    verticals: tuple[tuple[float, str], ...] = ()
+    marks: tuple[tuple[float, float, str], ...] = ()
+    x_ticks: tuple[float, ...] = ()
+
+    @property
+    def points(self) -> list[tuple[float, float]]:
+        """Every point that must be inside the chart."""
+        ends = [(x, y) for x, low, high in self.band for y in (low, high)]
+        return [p for line in self.background for p in line] + ends
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tick:
     """A mark on an axis: its position and its label."""
 
@@ -63,6 +88,10 @@ class LineChart:
         x_ticks: along the horizontal axis.
         y_ticks: along the vertical axis.
         lines: in the order of the series.
+        background: SVG paths of thin lines.
+        band: SVG path of an area; empty: none.
+        verticals: dashed lines.
+        marks: x, y and text of single points.
     """
 
     title: str
@@ -71,6 +100,10 @@ class LineChart:
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     lines: tuple[ChartLine, ...]
+    background: tuple[str, ...]
+    band: str
+    verticals: tuple[Tick, ...]
+    marks: tuple[tuple[float, float, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +154,12 @@ def tick_text(values: Sequence[float]) -> tuple[str, ...]:
 
 
 def line_chart(
-    series: Sequence[ChartSeries], *, title: str, x_name: str, from_zero: bool
+    series: Sequence[ChartSeries],
+    *,
+    title: str,
+    x_name: str,
+    from_zero: bool,
+    extras: ChartExtras = ChartExtras(),
 ) -> LineChart | None:
     """Lay out a line chart; None if no series has a point.
 
@@ -130,15 +168,16 @@ def line_chart(
         title: what is shown, with the unit.
         x_name: under the horizontal axis.
         from_zero: whether the vertical axis contains zero.
+        extras: what is shown beside the lines.
     """
     drawn = [s for s in series if s.points]
     if not drawn:
         return None
-    xs = [x for s in drawn for x, _ in s.points]
-    ys = [y for s in drawn for _, y in s.points]
+    points = [point for s in drawn for point in s.points] + extras.points
+    xs, ys = [x for x, _ in points], [y for _, y in points]
     zero = [0.0] if from_zero else []
     y_values = ticks(min(ys + zero), max(ys + zero))
-    x_low, x_high = min(xs), max(xs)
+    x_low, x_high = min([*xs, *extras.x_ticks]), max([*xs, *extras.x_ticks])
 
     def at_x(x: float) -> float:
         share = (x - x_low) / (x_high - x_low) if x_high > x_low else 0.5
@@ -148,11 +187,14 @@ def line_chart(
         share = (y - y_values[0]) / (y_values[-1] - y_values[0])
         return round(HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP), 1)
 
+    def path(line: Sequence[tuple[float, float]]) -> str:
+        return "M" + "L".join(f"{at_x(x):g},{at_y(y):g}" for x, y in line)
+
     places = [[(at_x(x), at_y(y)) for x, y in s.points] for s in drawn]
     heights = spread([place[-1][1] for place in places], gap=LABEL_GAP)
     lines = tuple(
         ChartLine(
-            path="M" + "L".join(f"{x:g},{y:g}" for x, y in place),
+            path=path(s.points),
             dots=tuple(place) if len(place) <= 12 else (),
             label=shortened(s.name, LABEL_CHARACTERS),
             label_at=height,
@@ -160,7 +202,8 @@ def line_chart(
         )
         for s, place, height in zip(drawn, places, heights, strict=True)
     )
-    x_values = _x_ticks(sorted(set(xs)))
+    x_values = extras.x_ticks or _x_ticks(sorted(set(xs)))
+    around = [(x, y) for x, y, _ in extras.band] + [(x, y) for x, _, y in extras.band[::-1]]
     return LineChart(
         title=title,
         description=_describe(drawn, x_name),
@@ -174,6 +217,10 @@ def line_chart(
             for v, text in zip(y_values, tick_text(y_values), strict=True)
         ),
         lines=lines,
+        background=tuple(path(line) for line in extras.background if line),
+        band=path(around) + "Z" if around else "",
+        verticals=tuple(Tick(at=at_x(x), text=text) for x, text in extras.verticals),
+        marks=tuple((at_x(x), at_y(y), text) for x, y, text in extras.marks),
     )
 
 
