@@ -50,7 +50,7 @@ def photograph(page: Path, picture: Path, *, width: int, theme: str) -> None:
         folder = Path(name)
         frame = f'<iframe src="{page.resolve().as_uri()}" style="width:{width}px;height:%dpx">'
         wrapper = folder / "wrapper.html"
-        style = "<!doctype html><style>body{margin:0;overflow:hidden}iframe{display:block;border:0}</style>"
+        style = "<!doctype html><style>body{margin:0}iframe{display:block;border:0}</style>"
         wrapper.write_text(style + frame % 900 + "</iframe>" + MEASURE, encoding="utf-8")
         titled = re.search(r"<title>(\d+)</title>", run(wrapper, folder, "--dump-dom"))
         height = min(int(titled[1]) if titled else 900, MOST_HEIGHT)

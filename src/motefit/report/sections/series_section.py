@@ -90,11 +90,8 @@ def _day(day: Mapping[str, object], title: str, unit: str) -> DayChart | None:
     lines = {name: numbers(day.get(name)) for name in ("forecast", "truth", "low", "high")}
     error = number(day.get("mae"))
     rising = all(a < b for a, b in pairwise(hours))
-    if (
-        error is None
-        or not rising
-        or not len(hours) == len(lines["forecast"]) == len(lines["truth"])
-    ):
+    equal = len(hours) == len(lines["forecast"]) == len(lines["truth"])
+    if error is None or not (rising and equal):
         return None
     band: Sequence[tuple[float, float, float]] = ()
     if len(lines["low"]) == len(lines["high"]) == len(hours):

@@ -52,14 +52,8 @@ def build(facts: ReportFacts) -> TrainingView | None:
 def _score_chart(facts: ReportFacts) -> LineChart | None:
     """Draw the scores of all candidates, the shipped one emphasized, and the rungs."""
     curves = [numbers(candidate.get("curve")) for candidate in facts.candidates]
-    own = next(
-        (
-            c
-            for c, row in zip(curves, facts.candidates, strict=True)
-            if row.get("status") == "chosen"
-        ),
-        (),
-    )
+    pairs = zip(curves, facts.candidates, strict=True)
+    own = next((curve for curve, row in pairs if row.get("status") == "chosen"), ())
     points = _points(own) or _score(facts)
     others = tuple(_thinned(_points(curve)) for curve in curves if curve and curve is not own)
     epochs = number(table(facts.card.recipe.get("train")).get("epochs")) or 0
