@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from motefit.api.load import load
     from motefit.api.monitoring import Readings, monitor, readings
     from motefit.api.predict import classify_files
+    from motefit.api.reporting import WrittenReport, make_report
     from motefit.api.reproduction import reproduce_published
     from motefit.api.runs import can_resume, fit, resume
     from motefit.api.shipped_models import ShippedModel, ShippedModels, shipped_models
@@ -121,6 +122,10 @@ _HOMES = {
     "api.load": ("load",),
     "api.monitoring": ("Readings", "monitor", "readings"),
     "api.predict": ("classify_files",),
+    "api.reporting": (
+        "WrittenReport",
+        "make_report",
+    ),
     "api.reproduction": ("reproduce_published",),
     "api.runs": (
         "can_resume",
@@ -252,6 +257,7 @@ __all__ = [
     "StreamingExport",
     "SynthReport",
     "UnsupportedPlatformError",
+    "WrittenReport",
     "audit",
     "bench",
     "bench_on_host",
@@ -278,6 +284,7 @@ __all__ = [
     "list_cuts",
     "listen",
     "load",
+    "make_report",
     "model_names",
     "monitor",
     "open_dashboard",

@@ -73,7 +73,8 @@ def test_the_file_of_facts_gives_the_same_page(words, climate) -> None:
 
 DAY = {
     "which": "worst", "date": "2020-05-05", "mae": 1.25, "ahead_minutes": 60,
-    "minutes": [0, 30, 90], "truth": [1.0, 2.0, 3.0], "forecast": [1.5, 2.5, 4.75], "low": [1, 2, 3], "high": [2, 3, 5],
+    "minutes": [0, 30, 90], "truth": [1.0, 2.0, 3.0],
+    "forecast": [1.5, 2.5, 4.75], "low": [1, 2, 3], "high": [2, 3, 5],
 }  # fmt: skip
 GROUP = {"names": ["00:00", "01:00"], "n": [1200, 7], "mae": [0.25, 0.5], "bias": [0.1, -0.1],
          "persistence": [0.5, 0.75]}  # fmt: skip

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from motefit.certify.facts import Evaluation, Facts, measure_file
 from motefit.measure.stream_measurement import Heard
 from motefit.report.report_facts import ReportFacts
+from motefit.runtime.bundle import load_bundle
 from motefit.runtime.gate import vouch
 from motefit.spec.card import Card, Provenance
-from motefit.spec.certificate import Certificate, certify
+from motefit.spec.certificate import Certificate, certify, recheck
 from motefit.spec.codec import encode
 from motefit.tflite.model import ModelFile
 
@@ -87,6 +89,22 @@ def certify_file(
         name=recipe.name,
         details=facts.details,
     )
+
+
+def bundle_report(path: Path) -> ReportFacts:
+    """Collect what a bundle alone tells: its card, the verdict on it, and the model's content.
+
+    Raises:
+        ModelFileError: if the bundle is missing or damaged, or has no card.
+    """
+    bundle = load_bundle(path)
+    card = bundle.card
+    return CertifiedModel(
+        model=bundle.file,
+        card=card,
+        certificate=recheck(card),
+        name=str(card.recipe.get("name") or path.stem),
+    ).report()
 
 
 def notes_of(audit: Mapping[str, object]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from motefit.certify.certify import CertifiedModel
+from motefit.certify.certify import CertifiedModel, bundle_report
 from motefit.fitting.jobs import TrainedFile, outcome_of
 from motefit.fitting.run_dir import RunDir
 from motefit.report.render import render_report
@@ -161,6 +161,32 @@ def finished(folder: RunDir, recipe: Recipe) -> Mapping[str, Release] | None:
         _log.warning("missing or damaged, written again from the finished files: %s", named)
         return write_outputs(folder, measured, whole)
     return _deliveries(folder, measured)
+
+
+def stored_reports(folder: RunDir) -> Mapping[str, ReportFacts]:
+    """Collect the facts of the reports of a finished run, by name of the bundle.
+
+    A run of an older version, or one whose candidates were removed, has only those in its bundles.
+
+    Raises:
+        RecipeError: if the folder has no run.
+        ModelFileError: if the run is not finished, or its bundle is damaged.
+    """
+    recipe, _ = folder.stored()
+    found = {}
+    measured = _kept(folder) or {}
+    for name in recipe.all_budgets:
+        one = measured.get(name)
+        outcome = None if one is None else outcome_of(folder.path, one.key)
+        if one is None and not folder.bundle_path(name).is_file():
+            raise ModelFileError(
+                f"{folder.path}: the run is not finished; motefit fit --resume {folder.path}"
+            )
+        if one is None or outcome is None:
+            found[name] = bundle_report(folder.bundle_path(name))
+        else:
+            found[name] = one.report(outcome)
+    return found
 
 
 def _kept(folder: RunDir) -> Mapping[str, MeasuredRelease] | None:
