@@ -11,6 +11,7 @@ from motefit.api.page_printing import BROWSERS, page_count, print_sheet
 from motefit.certify.certify import bundle_report
 from motefit.cli.app import app
 from motefit.report.render import render_comparison, render_report, render_summary
+from motefit.report.report_facts import ReportFacts
 from motefit.runtime.zoo import find_model
 from motefit.spec.errors import ModelFileError, OutputError, RecipeError
 from motefit.spec.metrics import format_value
@@ -39,6 +40,7 @@ def test_the_page_of_a_bundle_has_the_numbers_of_its_card(tmp_path):
 def test_the_folder_of_a_check_gives_its_page_again(tmp_path):
     facts = bundle_report(find_model("climate-6"))
     (tmp_path / "report.json").write_text(facts.to_json(), encoding="utf-8")
+    facts = ReportFacts.from_json(facts.to_json(), where="report.json")
     by_folder = motefit.make_report(tmp_path, out=tmp_path / "a.html").path.read_text("utf-8")
     by_file = motefit.make_report(tmp_path / "report.json", out=tmp_path / "b.html").path
     assert by_folder == by_file.read_text("utf-8") == render_report(facts)

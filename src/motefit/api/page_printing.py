@@ -63,12 +63,12 @@ def print_page(page: str) -> bytes:
             done = subprocess.run(  # noqa: S603 - a browser of this machine, a page of ours
                 command, capture_output=True, text=True, timeout=SECONDS, check=False
             )
-            return printed.read_bytes()
         except subprocess.TimeoutExpired:
             raise OutputError(f"{browser} did not print within {SECONDS} s") from None
-        except OSError:
+        if not printed.is_file():
             said = done.stderr.strip().splitlines()[-1:] or ["no message"]
-            raise OutputError(f"{browser} printed nothing: {said[0]}") from None
+            raise OutputError(f"{browser} printed nothing: {said[0]}")
+        return printed.read_bytes()
 
 
 def page_count(pdf: bytes) -> int:

@@ -13,6 +13,7 @@ from motefit.certify.verdict_table import verdict_content
 from motefit.codegen.agreement import CAgreement, compiled_bundle
 from motefit.measure.hardest_clips import without_sound
 from motefit.report.render import write_report
+from motefit.report.report_facts import ReportFacts
 from motefit.runtime.bundle import Bundle, load_bundle, open_model
 from motefit.runtime.quiet import silence_litert
 from motefit.search.progress import Listener
@@ -221,9 +222,10 @@ def _with_stream(recipe: Recipe, stream: str | None) -> Recipe:
 
 def _write(folder: Path, shipped: CertifiedModel) -> Path | None:
     """Write certificate and report; return the report's path, None without the extra ``report``."""
-    facts = shipped.report()
+    text = shipped.report().to_json()
+    facts = ReportFacts.from_json(text, where=REPORT_FACTS)  # as a later process will read them
     write_atomic(folder / "certificate.json", shipped.certificate.to_json())
-    write_atomic(folder / REPORT_FACTS, facts.to_json())
+    write_atomic(folder / REPORT_FACTS, text)
     report = folder / "report.html" if can_report() else None
     if report is not None:
         write_report(report, facts)
