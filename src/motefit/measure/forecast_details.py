@@ -48,7 +48,8 @@ class Forecasts:
     def target_times(self) -> Times:
         """Times (n, output_steps) that the forecasts are for."""
         steps = np.arange(1, self.targets.shape[1] + 1) * round(60 * self.step_minutes)
-        return self.times[:, np.newaxis] + steps.astype("timedelta64[s]")
+        found: Times = self.times[:, np.newaxis] + steps.astype("timedelta64[s]")
+        return found
 
 
 def series_details(forecasts: Forecasts) -> Mapping[str, object]:

@@ -1,7 +1,7 @@
 """Geometry of the page's drawings, in pixels; templates turn it into SVG and CSS."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from motefit.report.text import shortened
@@ -44,10 +44,15 @@ class ChartExtras:
     x_ticks: tuple[float, ...] = ()
 
     @property
+    def outline(self) -> list[tuple[float, float]]:
+        """Points around the band."""
+        low = [(x, y) for x, y, _ in self.band]
+        return low + [(x, y) for x, _, y in self.band[::-1]]
+
+    @property
     def points(self) -> list[tuple[float, float]]:
         """Every point that must be inside the chart."""
-        ends = [(x, y) for x, low, high in self.band for y in (low, high)]
-        return [p for line in self.background for p in line] + ends
+        return [p for line in self.background for p in line] + self.outline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +158,11 @@ def tick_text(values: Sequence[float]) -> tuple[str, ...]:
     return tuple(f"{v:.{decimals}f}" for v in values)
 
 
+def labeled(values: Sequence[float], at: Callable[[float], float]) -> tuple[Tick, ...]:
+    """Make a tick at each value, where ``at`` says."""
+    return tuple(Tick(at=at(v), text=t) for v, t in zip(values, tick_text(values), strict=True))
+
+
 def line_chart(
     series: Sequence[ChartSeries],
     *,
@@ -174,10 +184,10 @@ def line_chart(
     if not drawn:
         return None
     points = [point for s in drawn for point in s.points] + extras.points
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-    zero = [0.0] if from_zero else []
-    y_values = ticks(min(ys + zero), max(ys + zero))
-    x_low, x_high = min([*xs, *extras.x_ticks]), max([*xs, *extras.x_ticks])
+    xs = [*(x for x, _ in points), *extras.x_ticks]
+    ys = [*(y for _, y in points), *([0.0] if from_zero else [])]
+    y_values = ticks(min(ys), max(ys))
+    x_low, x_high = min(xs), max(xs)
 
     def at_x(x: float) -> float:
         share = (x - x_low) / (x_high - x_low) if x_high > x_low else 0.5
@@ -202,23 +212,16 @@ def line_chart(
         )
         for s, place, height in zip(drawn, places, heights, strict=True)
     )
-    x_values = extras.x_ticks or _x_ticks(sorted(set(xs)))
-    around = [(x, y) for x, y, _ in extras.band] + [(x, y) for x, _, y in extras.band[::-1]]
+    x_values = extras.x_ticks or _x_ticks(sorted({x for x, _ in points}))
     return LineChart(
         title=title,
         description=_describe(drawn, x_name),
         x_name=x_name,
-        x_ticks=tuple(
-            Tick(at=at_x(v), text=text)
-            for v, text in zip(x_values, tick_text(x_values), strict=True)
-        ),
-        y_ticks=tuple(
-            Tick(at=at_y(v), text=text)
-            for v, text in zip(y_values, tick_text(y_values), strict=True)
-        ),
+        x_ticks=labeled(x_values, at_x),
+        y_ticks=labeled(y_values, at_y),
         lines=lines,
         background=tuple(path(line) for line in extras.background if line),
-        band=path(around) + "Z" if around else "",
+        band=path(extras.outline) + "Z" if extras.band else "",
         verticals=tuple(Tick(at=at_x(x), text=text) for x, text in extras.verticals),
         marks=tuple((at_x(x), at_y(y), text) for x, y, text in extras.marks),
     )

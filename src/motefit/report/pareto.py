@@ -1,10 +1,9 @@
 """Geometry of the chart of all candidates: quality against size, with bounds, seeds and front."""
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from motefit.report.charts import Tick, tick_text, ticks
+from motefit.report.charts import Tick, labeled, ticks
 
 WIDTH, HEIGHT = 420.0, 280.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 12.0, 14.0, 52.0
@@ -121,25 +120,16 @@ def pareto_chart(
 
     best = front([(c.size, q) for c, q in final], rising=rising)
     order = sorted(known, key=lambda pair: ("", *reversed(FINAL)).index(_final(pair[0].status)))
-    groups = itertools.groupby(sorted(final, key=lambda p: p[0].group), key=lambda p: p[0].group)
-    seeds = [members for _, found in groups if len(members := list(found)) > 1]
     return ParetoChart(
         description=f"{len(known)} candidates; Pareto front: "
         + "; ".join(f"{x:.5g} {names[0]}, {y:.5g} {names[1]}" for x, y in best),
         x_name=names[0],
         y_name=names[1],
-        x_ticks=_labeled(x_values, at_x),
-        y_ticks=_labeled(y_values, at_y),
+        x_ticks=labeled(x_values, at_x),
+        y_ticks=labeled(y_values, at_y),
         x_bounds=tuple(Tick(at=at_x(v), text=text) for v, text in size_bounds),
         y_bounds=tuple(Tick(at=at_y(v), text=text) for v, text in quality_bounds),
-        whiskers=tuple(
-            (
-                at_x(sum(c.size for c, _ in group) / len(group)),
-                at_y(min(q for _, q in group)),
-                at_y(max(q for _, q in group)),
-            )
-            for group in seeds
-        ),
+        whiskers=tuple((at_x(x), at_y(low), at_y(high)) for x, low, high in _seeds(final)),
         front=f"M{at_x(best[0][0]):g},{at_y(best[0][1]):g}"
         + "".join(f"H{at_x(x):g}V{at_y(y):g}" for x, y in best[1:]),
         points=tuple(placed(c, at_y(q)) for c, q in order),
@@ -163,6 +153,19 @@ def front(points: Sequence[tuple[float, float]], *, rising: bool) -> list[tuple[
     return best
 
 
+def _seeds(
+    final: Sequence[tuple[CandidatePoint, float]],
+) -> Iterator[tuple[float, float, float]]:
+    """Yield mean size, least and greatest quality of each candidate with several seeds."""
+    groups: dict[str, list[tuple[float, float]]] = {}
+    for candidate, quality in final:
+        groups.setdefault(candidate.group, []).append((candidate.size, quality))
+    for members in groups.values():
+        if len(members) > 1:
+            sizes, qualities = zip(*members, strict=True)
+            yield sum(sizes) / len(sizes), min(qualities), max(qualities)
+
+
 def _final(status: str) -> str:
     return status if status in FINAL else ""
 
@@ -180,7 +183,3 @@ def _quality_range(
     if rising:
         return min([low, *(q for q in known if q >= low - reach)]), high
     return low, max([high, *(q for q in known if q <= high + reach)])
-
-
-def _labeled(values: Sequence[float], at: Callable[[float], float]) -> tuple[Tick, ...]:
-    return tuple(Tick(at=at(v), text=t) for v, t in zip(values, tick_text(values), strict=True))
