@@ -202,24 +202,22 @@ def line_chart(
 
     places = [[(at_x(x), at_y(y)) for x, y in s.points] for s in drawn]
     heights = spread([place[-1][1] for place in places], gap=LABEL_GAP)
-    lines = tuple(
-        ChartLine(
-            path=path(s.points),
-            dots=tuple(place) if len(place) <= 12 else (),
-            label=shortened(s.name, LABEL_CHARACTERS),
-            label_at=height,
-            end=place[-1],
-        )
-        for s, place, height in zip(drawn, places, heights, strict=True)
-    )
-    x_values = extras.x_ticks or _x_ticks(sorted({x for x, _ in points}))
     return LineChart(
         title=title,
         description=_describe(drawn, x_name),
         x_name=x_name,
-        x_ticks=labeled(x_values, at_x),
+        x_ticks=labeled(extras.x_ticks or _x_ticks(sorted({x for x, _ in points})), at_x),
         y_ticks=labeled(y_values, at_y),
-        lines=lines,
+        lines=tuple(
+            ChartLine(
+                path=path(s.points),
+                dots=tuple(place) if len(place) <= 12 else (),
+                label=shortened(s.name, LABEL_CHARACTERS),
+                label_at=height,
+                end=place[-1],
+            )
+            for s, place, height in zip(drawn, places, heights, strict=True)
+        ),
         background=tuple(path(line) for line in extras.background if line),
         band=path(extras.outline) + "Z" if extras.band else "",
         verticals=tuple(Tick(at=at_x(x), text=text) for x, text in extras.verticals),

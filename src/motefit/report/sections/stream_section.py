@@ -73,7 +73,8 @@ def build(facts: ReportFacts) -> StreamView | None:
 
 def _chart(tables: Mapping[str, Mapping[str, object]], threshold: float | None) -> LineChart | None:
     """Draw misses against false accepts, with what the card's threshold does in each set."""
-    series, marks = [], []
+    series: list[ChartSeries] = []
+    marks: list[tuple[float, float, str]] = []
     for title, found in tables.items():
         words, hours, valid = _points(found)
         if not words or not hours or not valid:
