@@ -1,7 +1,7 @@
 """``motefit report``: a page, a sheet or a model card from stored facts; or a comparison."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -47,7 +47,7 @@ def report_command(
     """
     if pdf and markdown:
         raise RecipeError("choose one form: --pdf or --markdown")
-    form = "pdf" if pdf else "markdown" if markdown else "page"
+    form: Literal["page", "pdf", "markdown"] = "pdf" if pdf else "markdown" if markdown else "page"
     show(motefit.make_report(*sources, out=out_file, form=form, sound=not no_sound))
 
 
