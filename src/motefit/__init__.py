@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from motefit.api.monitoring import Readings, monitor, readings
     from motefit.api.predict import classify_files
     from motefit.api.recording import RecordReport, record
+    from motefit.api.reporting import WrittenReport, make_report
     from motefit.api.reproduction import reproduce_published
     from motefit.api.runs import can_resume, fit, resume
     from motefit.api.shipped_models import ShippedModel, ShippedModels, shipped_models
@@ -128,6 +129,10 @@ _HOMES = {
     "api.recording": (
         "RecordReport",
         "record",
+    ),
+    "api.reporting": (
+        "WrittenReport",
+        "make_report",
     ),
     "api.reproduction": ("reproduce_published",),
     "api.runs": (
@@ -263,6 +268,7 @@ __all__ = [
     "StreamingExport",
     "SynthReport",
     "UnsupportedPlatformError",
+    "WrittenReport",
     "audit",
     "bench",
     "bench_on_host",
@@ -290,6 +296,7 @@ __all__ = [
     "list_cuts",
     "listen",
     "load",
+    "make_report",
     "model_names",
     "monitor",
     "open_dashboard",

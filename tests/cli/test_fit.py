@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import motefit
 from motefit.runtime import load_bundle
 from motefit.tflite.inspect import inspect
 
@@ -30,6 +31,21 @@ def test_baselines_are_rows_of_the_result(climate_run):
     for column in ("T (degC)", "rh (%)"):
         for baseline in ("persistence", "least squares"):
             assert f"mae.{column}, {baseline}" in climate_run.printed
+
+
+def test_the_report_of_a_run_is_made_again_from_what_is_stored(tones_run, tmp_path):
+    page = tmp_path / "page.html"
+    motefit.make_report(tones_run.folder, out=page)
+    assert page.read_bytes() == (tones_run.folder / "report.html").read_bytes()
+    stored = json.loads((tones_run.folder / "measured.json").read_text())
+    (bundle,) = stored["bundles"].values()
+    hardest = bundle["details"]["hardest"]["clips"]
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<audio") == len(hardest) > 0
+    assert [c["status"] for c in bundle["rows"]].count("chosen") == 1
+    assert all(len(c["curve"]) == c["epochs"] for c in bundle["rows"] if c["status"] == "trained")
+    motefit.make_report(tones_run.folder, out=page, sound=False)
+    assert "<audio" not in page.read_text(encoding="utf-8")
 
 
 def test_report_names_the_verdict_and_the_baselines(climate_run):

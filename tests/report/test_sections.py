@@ -57,7 +57,8 @@ def test_candidates_chosen_first_and_only_what_differs(words: ReportFacts) -> No
     assert [c.status for c in view.candidates] == ["chosen", "trained", "rejected"]
     assert view.keys == ("model.width",)
     assert view.common == (("model.depth", "3"), ("train.epochs", "40"))
-    assert view.metrics == ("Accuracy",)
+    assert view.metrics == ("accuracy",)
+    assert view.costs == ("bytes", "MACs")  # as in the terminal's table
     assert [c.scores for c in view.candidates] == [("98.12 %",), ("96.87 %",), ("",)]
     assert view.candidates[2].reason.startswith("size.tflite_bytes is 41.20 KB")
 

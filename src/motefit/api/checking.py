@@ -22,6 +22,7 @@ def check(  # noqa: PLR0913 - the options of a command
     out: str | Path | None = None,
     whole: bool = False,
     c_source: bool = False,
+    sound: bool = True,
     progress: Progress = "auto",
 ) -> CheckResult:
     """Measure a model file on the test set of the data, from its bytes alone.
@@ -45,6 +46,7 @@ def check(  # noqa: PLR0913 - the options of a command
         whole: score all windows of a file, not only its last part; for forecasters.
         c_source: also generate the model's C source, compile it for this machine, and compare it
             with LiteRT's builtin kernels and the Python runtime on the same data.
+        sound: keep the sound of the ten clips that a keyword spotter finds hardest in the report.
         progress: how progress is shown, see :func:`motefit.fit`.
 
     Returns:
@@ -66,6 +68,7 @@ def check(  # noqa: PLR0913 - the options of a command
             out=folder,
             whole=whole,
             c_source=c_source,
+            sound=sound,
             listener=listener,
         )
 

@@ -26,6 +26,7 @@ def fit(  # noqa: PLR0913 - the options of a command
     storage: str = "",
     profile: str | Path | None = None,
     in_graph: bool = False,
+    sound: bool = True,
     keep_names: bool = False,
     overwrite: bool = False,
     progress: Progress = "auto",
@@ -52,6 +53,7 @@ def fit(  # noqa: PLR0913 - the options of a command
         storage: URL of an Optuna storage for the study; empty: a file in the run's folder.
         profile: profile of the device to screen for, as measured by :func:`motefit.bench`.
         in_graph: also write each model with its front end inside.
+        sound: keep the sound of the ten clips that a keyword spotter finds hardest in the report.
         keep_names: keep tensor names in the file.
         overwrite: replace the run that is in the folder.
         progress: how progress is shown, on standard error: ``"auto"`` (live in a terminal, plain
@@ -83,6 +85,7 @@ def fit(  # noqa: PLR0913 - the options of a command
         storage=storage,
         profile=None if profile is None else Path(profile),
         in_graph=in_graph,
+        sound=sound,
         overwrite=overwrite,
     )
     with open_progress(progress, workers=workers) as listener, leaves_no_empty(folder):
@@ -105,6 +108,7 @@ def resume(  # noqa: PLR0913 - the options of a command
     storage: str = "",
     profile: str | Path | None = None,
     in_graph: bool = False,
+    sound: bool = True,
     overwrite: bool = False,
     progress: Progress = "auto",
 ) -> FitResult:
@@ -122,6 +126,7 @@ def resume(  # noqa: PLR0913 - the options of a command
         storage: URL of the study's storage.
         profile: profile of the device to screen for.
         in_graph: also write each model with its front end inside.
+        sound: as in :func:`fit`; a run that was started without it stays without.
         overwrite: start over.
         progress: how progress is shown.
 
@@ -140,6 +145,7 @@ def resume(  # noqa: PLR0913 - the options of a command
         storage=storage,
         profile=profile,
         in_graph=in_graph,
+        sound=sound,
         overwrite=overwrite,
         progress=progress,
     )

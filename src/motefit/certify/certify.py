@@ -1,26 +1,29 @@
 """Certification of a model file: its card, certificate and report facts, all measured here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from motefit.certify.facts import Evaluation, Facts, measure_file
 from motefit.measure.stream_measurement import Heard
 from motefit.report.report_facts import ReportFacts
+from motefit.runtime.bundle import load_bundle
 from motefit.runtime.gate import vouch
 from motefit.spec.card import Card, Provenance
-from motefit.spec.certificate import Certificate, certify
+from motefit.spec.certificate import Certificate, certify, recheck
 from motefit.spec.codec import encode
 from motefit.tflite.model import ModelFile
 
 
 @dataclass(frozen=True, kw_only=True)
 class CertifiedModel:
-    """A model file with its card and certificate."""
+    """A model file with its card and certificate, and details that only its report shows."""
 
     model: ModelFile
     card: Card
     certificate: Certificate
     name: str
+    details: Mapping[str, object] = field(default_factory=dict)
 
     def report(
         self,
@@ -42,6 +45,7 @@ class CertifiedModel:
             operations=tuple(encode(op) for op in found.ops),
             history=tuple(history),
             candidates=tuple(candidates),
+            details=self.details,
             name=self.name,
         )
 
@@ -78,7 +82,29 @@ def certify_file(
     certificate = certify(
         card.facts, recipe.budget, evidence=card.evidence, model_sha256=card.model_sha256
     )
-    return CertifiedModel(model=model, card=card, certificate=certificate, name=recipe.name)
+    return CertifiedModel(
+        model=model,
+        card=card,
+        certificate=certificate,
+        name=recipe.name,
+        details=facts.details,
+    )
+
+
+def bundle_report(path: Path) -> ReportFacts:
+    """Collect what a bundle alone tells: its card, the verdict on it, and the model's content.
+
+    Raises:
+        ModelFileError: if the bundle is missing or damaged, or has no card.
+    """
+    bundle = load_bundle(path)
+    card = bundle.card
+    return CertifiedModel(
+        model=bundle.file,
+        card=card,
+        certificate=recheck(card),
+        name=str(card.recipe.get("name") or path.stem),
+    ).report()
 
 
 def notes_of(audit: Mapping[str, object]) -> tuple[str, ...]:

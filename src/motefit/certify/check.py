@@ -11,7 +11,9 @@ from motefit.certify.facts import Evaluation, is_quality, is_timing, measure_fil
 from motefit.certify.provenance import provenance
 from motefit.certify.verdict_table import verdict_content
 from motefit.codegen.agreement import CAgreement, compiled_bundle
+from motefit.measure.hardest_clips import without_sound
 from motefit.report.render import write_report
+from motefit.report.report_facts import ReportFacts
 from motefit.runtime.bundle import Bundle, load_bundle, open_model
 from motefit.runtime.quiet import silence_litert
 from motefit.search.progress import Listener
@@ -29,6 +31,9 @@ from motefit.spec.tables import Item, Printable, Styled, Text
 from motefit.spec.tasks.speech_spec import SpeechData
 from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
+
+REPORT_FACTS = "report.json"
+"""File beside a report with the facts it was rendered from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +121,7 @@ def check(  # noqa: PLR0913 - the options of a command
     out: Path | None = None,
     whole: bool = False,
     c_source: bool = False,
+    sound: bool = True,
     listener: Listener | None = None,
 ) -> CheckResult:
     """Measure a bundle, or a .tflite file of any origin, on the test set of the data.
@@ -129,6 +135,7 @@ def check(  # noqa: PLR0913 - the options of a command
         out: folder for certificate and report; default: ``<model>-check`` beside the model.
         whole: score all the data, not only their test set.
         c_source: also compile the model's C source and compare it on the same data.
+        sound: whether the report has the sound of the clips that the model finds hardest.
         listener: receives progress.
 
     Raises:
@@ -156,6 +163,8 @@ def check(  # noqa: PLR0913 - the options of a command
     now = provenance(seed=made.seed, data_sha256=data_sha256)
     c_name = model.stem if c_source else ""
     shipped, compared = _certified(evaluation, content, now, listener, c_name)
+    if not sound:
+        shipped = replace(shipped, details=without_sound(shipped.details))
     same_data = made.data_sha256 == data_sha256
     return CheckResult(
         card=shipped.card,
@@ -213,10 +222,13 @@ def _with_stream(recipe: Recipe, stream: str | None) -> Recipe:
 
 def _write(folder: Path, shipped: CertifiedModel) -> Path | None:
     """Write certificate and report; return the report's path, None without the extra ``report``."""
+    text = shipped.report().to_json()
+    facts = ReportFacts.from_json(text, where=REPORT_FACTS)  # as a later process will read them
     write_atomic(folder / "certificate.json", shipped.certificate.to_json())
+    write_atomic(folder / REPORT_FACTS, text)
     report = folder / "report.html" if can_report() else None
     if report is not None:
-        write_report(report, shipped.report())
+        write_report(report, facts)
     return report
 
 

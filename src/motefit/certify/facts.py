@@ -1,7 +1,7 @@
 """Measurement of a model file: the facts and evidence of its card."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -47,10 +47,11 @@ def is_timing(name: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Values by metric name, and the evidence behind them by topic."""
+    """Values by metric name, the evidence behind them by topic, and details for a report."""
 
     values: Mapping[str, float]
     evidence: Mapping[str, object]
+    details: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,7 @@ def measure_file(
             },
             "data": {**task.audit(dataset), "part": part},
         },
+        details=quality.details,
     )
 
 

@@ -142,6 +142,7 @@ class FitOptions:
         profile: profile of the target device, see ``motefit bench --profile``, whose latency
             screening then uses. None: this machine's.
         in_graph: whether to also write the models with their front ends inside.
+        sound: whether the report has the sound of the clips that the model finds hardest.
     """
 
     workers: int = 0
@@ -152,6 +153,7 @@ class FitOptions:
     storage: str = ""
     profile: Path | None = None
     in_graph: bool = False
+    sound: bool = True
 
 
 def fit(
@@ -251,6 +253,7 @@ class _RunContext:
             self.data,
             data_sha256=self.task.data_key(self.dataset),
             storage=self.options.storage,
+            sound=self.options.sound,
             overwrite=self.options.overwrite,
         )
         if first is not None:
@@ -311,6 +314,7 @@ class _RunContext:
             maker=maker,
             chosen=chosen,
             records=records,
+            sound=self.options.sound and self.folder.sound,
         )
         return self._result(deliveries, already_done=False)
 

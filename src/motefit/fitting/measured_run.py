@@ -8,14 +8,15 @@ set again, and an output that is lost or damaged later is written again as it wa
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from motefit.certify.certify import CertifiedModel
+from motefit.certify.certify import CertifiedModel, bundle_report
 from motefit.fitting.jobs import TrainedFile, outcome_of
 from motefit.fitting.run_dir import RunDir
 from motefit.report.render import render_report
+from motefit.report.report_facts import ReportFacts
 from motefit.runtime.bundle import bundle_bytes, sha256
 from motefit.spec.card import Card
 from motefit.spec.certificate import Certificate
@@ -53,6 +54,7 @@ class MeasuredRelease:
         card: card of the bundle.
         certificate: verdict on one budget.
         rows: rows of the report's table of candidates.
+        details: what only the report shows, see :class:`motefit.tasks.Measurement`.
         report_sha256: hash of the report's text.
         bundle_sha256: hash of the zip.
     """
@@ -61,6 +63,7 @@ class MeasuredRelease:
     card: Card
     certificate: Certificate
     rows: tuple[Mapping[str, object], ...]
+    details: Mapping[str, object] = field(default_factory=dict)
     report_sha256: str = ""
     bundle_sha256: str = ""
 
@@ -78,19 +81,21 @@ class MeasuredRelease:
             card=Card.from_json(dumps_json(table["card"]), where=where),
             certificate=Certificate.from_json(dumps_json(table["certificate"]), where=where),
             rows=tuple(table["rows"]),
+            details=table.get("details", {}),
             report_sha256=table["report_sha256"],
             bundle_sha256=table["bundle_sha256"],
         )
 
-    def report(self, outcome: TrainedFile) -> str:
-        """Render the report."""
+    def report(self, outcome: TrainedFile) -> ReportFacts:
+        """Collect the facts of the report."""
         shipped = CertifiedModel(
             model=outcome.file,
             card=self.card,
             certificate=self.certificate,
             name=str(self.card.recipe["name"]),
+            details=self.details,
         )
-        return render_report(shipped.report(history=outcome.history, candidates=self.rows))
+        return shipped.report(history=outcome.history, candidates=self.rows)
 
 
 def write_outputs(
@@ -109,7 +114,7 @@ def write_outputs(
     # Encode and decode, so that a later process shows and writes exactly the same.
     stored = _from_table(json.loads(dumps_json(measured)), where="measured.json")
     measured = {name: stored[name] for name in measured}
-    reports = {name: m.report(outcomes[m.key]) for name, m in measured.items()}
+    reports = {name: render_report(m.report(outcomes[m.key])) for name, m in measured.items()}
     models = {name: outcomes[m.key].file.data for name, m in measured.items()}
     bundles = {name: bundle_bytes(models[name], m.card) for name, m in measured.items()}
     kept = {
@@ -156,6 +161,32 @@ def finished(folder: RunDir, recipe: Recipe) -> Mapping[str, Release] | None:
         _log.warning("missing or damaged, written again from the finished files: %s", named)
         return write_outputs(folder, measured, whole)
     return _deliveries(folder, measured)
+
+
+def stored_reports(folder: RunDir) -> Mapping[str, ReportFacts]:
+    """Collect the facts of the reports of a finished run, by name of the bundle.
+
+    A run of an older version, or one whose candidates were removed, has only those in its bundles.
+
+    Raises:
+        RecipeError: if the folder has no run.
+        ModelFileError: if the run is not finished, or its bundle is damaged.
+    """
+    recipe, _ = folder.stored()
+    found = {}
+    measured = _kept(folder) or {}
+    for name in recipe.all_budgets:
+        one = measured.get(name)
+        outcome = None if one is None else outcome_of(folder.path, one.key)
+        if one is None and not folder.bundle_path(name).is_file():
+            raise ModelFileError(
+                f"{folder.path}: the run is not finished; motefit fit --resume {folder.path}"
+            )
+        if one is None or outcome is None:
+            found[name] = bundle_report(folder.bundle_path(name))
+        else:
+            found[name] = one.report(outcome)
+    return found
 
 
 def _kept(folder: RunDir) -> Mapping[str, MeasuredRelease] | None:

@@ -6,20 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from motefit.certify.certify import CertifiedModel, certify_file
-from motefit.certify.facts import Evaluation, Facts, is_quality, is_summary, measure_file
+from motefit.certify.facts import Evaluation, Facts, is_quality, measure_file
 from motefit.certify.provenance import fit_command, provenance
+from motefit.fitting.candidate_rows import candidate_rows
 from motefit.fitting.finalists import Finalist, FinalistMaker, spread
 from motefit.fitting.measured_run import MeasuredRelease, Release, write_outputs
 from motefit.fitting.run_dir import RunDir
+from motefit.measure.hardest_clips import without_sound
 from motefit.search.trial import Trial, rejected_by
 from motefit.spec.recipe import Recipe
 from motefit.tasks import TASKS, AnyTask, load_dataset
 
-MOST_ROWS = 300
-"""Number of candidates in a report; rejected ones come last."""
 
-
-def release(
+def release(  # noqa: PLR0913 - all that a run has at its end
     recipe: Recipe,
     data: Path | None,
     folder: RunDir,
@@ -27,6 +26,7 @@ def release(
     maker: FinalistMaker,
     chosen: Mapping[str, str],
     records: Sequence[Trial],
+    sound: bool = True,
 ) -> Mapping[str, Release]:
     """Measure the chosen files and their repeats on the test set, opened once, and write bundles.
 
@@ -37,6 +37,7 @@ def release(
         maker: has the finished files.
         chosen: key of the chosen candidate by name of the bundle.
         records: trials of the study.
+        sound: whether the reports have the sound of clips.
 
     Raises:
         OutputError: if something cannot be written.
@@ -69,7 +70,8 @@ def release(
             key=key,
             card=shipped.card,
             certificate=shipped.certificate,
-            rows=_rows(records, maker, key),
+            rows=candidate_rows(recipe, folder.path, records, maker.finished, key),
+            details=shipped.details if sound else without_sound(shipped.details),
         )
     return write_outputs(folder, measured, {key: maker.finished[key].outcome for key in keys})
 
@@ -123,44 +125,4 @@ def _searched(recipe: Recipe, records: Sequence[Trial]) -> Mapping[str, object]:
         **Counter(r.status for r in records),
         "rejected_by": rejected_by(r.excess for r in records if r.status == "rejected"),
         "epochs": sum(record.epochs for record in records),
-    }
-
-
-def _rows(
-    records: Sequence[Trial], maker: FinalistMaker, chosen: str
-) -> tuple[Mapping[str, object], ...]:
-    rows = [
-        _row(_values(f), f.candidate.seed, f.facts, "chosen" if k == chosen else "trained")
-        for k, f in maker.finished.items()
-    ]
-    for record in records:
-        if record.key not in maker.finished:
-            values = {k: v for k, v in record.point.items() if k != "seed"}
-            status = record.status if record.status in {"rejected", "trained"} else "not trained"
-            reason = record.reason or ("stopped at a rung" if record.status == "stopped" else "")
-            rows.append(_row(values, record.point["seed"], record.facts, status, reason))
-    rows.sort(key=lambda row: row["status"] == "rejected")
-    return tuple(rows[:MOST_ROWS])
-
-
-def _values(finished: Finalist) -> Mapping[str, object]:
-    """Return the values of a candidate, and whether it is a refit."""
-    values = finished.candidate.values
-    return {**values, "refit": True} if finished.candidate.refit else values
-
-
-def _row(
-    values: Mapping[str, object],
-    seed: object,
-    facts: Mapping[str, float],
-    status: str,
-    reason: str = "",
-) -> dict[str, object]:
-    return {
-        "values": {**values, "seed": seed},
-        "status": status,
-        "reason": reason,
-        "tflite_bytes": facts.get("size.tflite_bytes"),
-        "macs": facts.get("macs"),
-        "validation": {k: v for k, v in facts.items() if is_summary(k)},
     }

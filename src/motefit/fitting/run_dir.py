@@ -153,6 +153,7 @@ class RunDir:
         *,
         data_sha256: str,
         storage: str = "",
+        sound: bool = True,
         overwrite: bool,
     ) -> None:
         """Start a run here, or continue the same run.
@@ -162,6 +163,8 @@ class RunDir:
             data: path of the data; None for synthetic data.
             data_sha256: content hash of the data as loaded.
             storage: URL of the study's storage; empty for a file in this folder.
+            sound: whether the report may have the sound of clips; of a run that is continued, what
+                it was started with counts too.
             overwrite: whether to remove an existing run.
 
         Raises:
@@ -187,6 +190,7 @@ class RunDir:
             "recipe_sha256": _digest(recipe.to_toml()),
             "study": f"{recipe.name}-{secrets.token_hex(4)}",
             "storage": without_password(storage),
+            **({} if sound else {"sound": "left out"}),
         }
         write_sealed(self.state_path, state)
 
@@ -206,6 +210,11 @@ class RunDir:
                 f"the study of {self.path} is in {url}: give the storage again (--storage)"
             )
         return url or f"sqlite:///{(self.path / 'study.db').resolve()}", state.get("study", "")
+
+    @property
+    def sound(self) -> bool:
+        """Whether the run was started with sound in its report."""
+        return "sound" not in (self._state() or {})
 
     def stored(self) -> tuple[Recipe, Path | None]:
         """Read the recipe and data path of the run in this folder.

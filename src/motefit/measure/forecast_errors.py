@@ -105,14 +105,23 @@ def measure_errors(forecaster: Forecaster, windows: Windows) -> tuple[ForecastEr
     Raises:
         DataError: for no windows, mismatched shapes, NaN or infinite values.
     """
-    if not len(windows):
-        raise DataError("errors need at least one window")
     io, targets = forecaster.io, windows.targets
-    values = np.concatenate(
-        [forecaster.quantiles_batch(block.inputs, block.times) for block in windows.blocks(BLOCK)]
-    )
+    values = predict_windows(forecaster, windows)
     errors = score_forecast(io.targets, forecaster.answer(values), targets)
     return errors, score_coverage(io.targets, io.quantiles, values, targets)
+
+
+def predict_windows(forecaster: Forecaster, windows: Windows) -> np.ndarray:
+    """Predict every window through the runtime: (n, output_steps, targets, quantiles) float64.
+
+    Raises:
+        DataError: for no windows.
+    """
+    if not len(windows):
+        raise DataError("errors need at least one window")
+    return np.concatenate(
+        [forecaster.quantiles_batch(block.inputs, block.times) for block in windows.blocks(BLOCK)]
+    )
 
 
 def score_coverage(

@@ -1,7 +1,7 @@
 """Geometry of the page's drawings, in pixels; templates turn it into SVG and CSS."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from motefit.report.text import shortened
@@ -23,6 +23,36 @@ class ChartSeries:
 
     name: str
     points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChartExtras:
+    """What a line chart shows beside its lines.
+
+    Attributes:
+        background: further lines, thin and without a name.
+        band: (x, low, high) of an area, x increasing.
+        verticals: (x, text) of dashed lines.
+        marks: (x, y, text) of single points.
+        x_ticks: in place of those chosen by the points.
+    """
+
+    background: tuple[tuple[tuple[float, float], ...], ...] = ()
+    band: tuple[tuple[float, float, float], ...] = ()
+    verticals: tuple[tuple[float, str], ...] = ()
+    marks: tuple[tuple[float, float, str], ...] = ()
+    x_ticks: tuple[float, ...] = ()
+
+    @property
+    def outline(self) -> list[tuple[float, float]]:
+        """Points around the band."""
+        low = [(x, y) for x, y, _ in self.band]
+        return low + [(x, y) for x, _, y in self.band[::-1]]
+
+    @property
+    def points(self) -> list[tuple[float, float]]:
+        """Every point that must be inside the chart."""
+        return [p for line in self.background for p in line] + self.outline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +93,10 @@ class LineChart:
         x_ticks: along the horizontal axis.
         y_ticks: along the vertical axis.
         lines: in the order of the series.
+        background: SVG paths of thin lines.
+        band: SVG path of an area; empty: none.
+        verticals: dashed lines.
+        marks: x, y and text of single points.
     """
 
     title: str
@@ -71,6 +105,10 @@ class LineChart:
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     lines: tuple[ChartLine, ...]
+    background: tuple[str, ...]
+    band: str
+    verticals: tuple[Tick, ...]
+    marks: tuple[tuple[float, float, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,8 +158,18 @@ def tick_text(values: Sequence[float]) -> tuple[str, ...]:
     return tuple(f"{v:.{decimals}f}" for v in values)
 
 
+def labeled(values: Sequence[float], at: Callable[[float], float]) -> tuple[Tick, ...]:
+    """Make a tick at each value, where ``at`` says."""
+    return tuple(Tick(at=at(v), text=t) for v, t in zip(values, tick_text(values), strict=True))
+
+
 def line_chart(
-    series: Sequence[ChartSeries], *, title: str, x_name: str, from_zero: bool
+    series: Sequence[ChartSeries],
+    *,
+    title: str,
+    x_name: str,
+    from_zero: bool,
+    extras: ChartExtras = ChartExtras(),
 ) -> LineChart | None:
     """Lay out a line chart; None if no series has a point.
 
@@ -130,14 +178,15 @@ def line_chart(
         title: what is shown, with the unit.
         x_name: under the horizontal axis.
         from_zero: whether the vertical axis contains zero.
+        extras: what is shown beside the lines.
     """
     drawn = [s for s in series if s.points]
     if not drawn:
         return None
-    xs = [x for s in drawn for x, _ in s.points]
-    ys = [y for s in drawn for _, y in s.points]
-    zero = [0.0] if from_zero else []
-    y_values = ticks(min(ys + zero), max(ys + zero))
+    points = [point for s in drawn for point in s.points] + extras.points
+    xs = [*(x for x, _ in points), *extras.x_ticks]
+    ys = [*(y for _, y in points), *([0.0] if from_zero else [])]
+    y_values = ticks(min(ys), max(ys))
     x_low, x_high = min(xs), max(xs)
 
     def at_x(x: float) -> float:
@@ -148,32 +197,31 @@ def line_chart(
         share = (y - y_values[0]) / (y_values[-1] - y_values[0])
         return round(HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP), 1)
 
+    def path(line: Sequence[tuple[float, float]]) -> str:
+        return "M" + "L".join(f"{at_x(x):g},{at_y(y):g}" for x, y in line)
+
     places = [[(at_x(x), at_y(y)) for x, y in s.points] for s in drawn]
     heights = spread([place[-1][1] for place in places], gap=LABEL_GAP)
-    lines = tuple(
-        ChartLine(
-            path="M" + "L".join(f"{x:g},{y:g}" for x, y in place),
-            dots=tuple(place) if len(place) <= 12 else (),
-            label=shortened(s.name, LABEL_CHARACTERS),
-            label_at=height,
-            end=place[-1],
-        )
-        for s, place, height in zip(drawn, places, heights, strict=True)
-    )
-    x_values = _x_ticks(sorted(set(xs)))
     return LineChart(
         title=title,
         description=_describe(drawn, x_name),
         x_name=x_name,
-        x_ticks=tuple(
-            Tick(at=at_x(v), text=text)
-            for v, text in zip(x_values, tick_text(x_values), strict=True)
+        x_ticks=labeled(extras.x_ticks or _x_ticks(sorted({x for x, _ in points})), at_x),
+        y_ticks=labeled(y_values, at_y),
+        lines=tuple(
+            ChartLine(
+                path=path(s.points),
+                dots=tuple(place) if len(place) <= 12 else (),
+                label=shortened(s.name, LABEL_CHARACTERS),
+                label_at=height,
+                end=place[-1],
+            )
+            for s, place, height in zip(drawn, places, heights, strict=True)
         ),
-        y_ticks=tuple(
-            Tick(at=at_y(v), text=text)
-            for v, text in zip(y_values, tick_text(y_values), strict=True)
-        ),
-        lines=lines,
+        background=tuple(path(line) for line in extras.background if line),
+        band=path(extras.outline) + "Z" if extras.band else "",
+        verticals=tuple(Tick(at=at_x(x), text=text) for x, text in extras.verticals),
+        marks=tuple((at_x(x), at_y(y), text) for x, y, text in extras.marks),
     )
 
 
@@ -229,8 +277,9 @@ def _x_ticks(values: Sequence[float]) -> tuple[float, ...]:
         return tuple(values)
     if len(values) <= 13 and len(values) % 2:
         return tuple(values[::2])
-    inside = [t for t in ticks(values[0], values[-1]) if values[0] <= t <= values[-1]]
-    return tuple(inside)
+    whole = all(float(v).is_integer() for v in values)  # epochs and steps have no halves
+    found = (t for t in ticks(values[0], values[-1]) if t.is_integer() or not whole)
+    return tuple(t for t in found if values[0] <= t <= values[-1])
 
 
 def _describe(series: Sequence[ChartSeries], x_name: str) -> str:

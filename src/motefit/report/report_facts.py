@@ -1,11 +1,14 @@
 """Source of a report: stored facts; the report itself computes nothing."""
 
+import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from motefit.spec.card import Card
 from motefit.spec.certificate import Certificate
+from motefit.spec.codec import dumps_json
+from motefit.spec.errors import ModelFileError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +25,12 @@ class ReportFacts:
         operations: of the .tflite, in order of execution.
         history: per epoch ``train_loss``, ``validation_loss``, ``score`` (on the validation set,
             higher is better), ``seconds``; any may be absent.
-        candidates: per candidate ``values`` (a mapping), ``status`` (``"trained"``,
-            ``"not trained"``, ``"rejected"`` or ``"chosen"``), ``reason``, ``tflite_bytes``,
-            ``macs``, ``validation`` (value by metric name); any may be absent.
+        candidates: per candidate ``values`` (a mapping), ``status`` (``"chosen"`` or that of a
+            trial), ``reason``, ``epochs``, ``tflite_bytes``, ``zip_bytes``, ``total_ms``, ``macs``,
+            ``validation`` (value by metric name), ``curve`` (score after each epoch); any may be
+            absent.
+        details: what only the report shows, by topic: ``hardest`` clips of a keyword spotter,
+            ``series`` of a forecaster.
         name: of the model; empty: its recipe's description, or its task.
     """
 
@@ -34,7 +40,36 @@ class ReportFacts:
     operations: tuple[Mapping[str, object], ...]
     history: tuple[Mapping[str, float], ...] = ()
     candidates: tuple[Mapping[str, object], ...] = ()
+    details: Mapping[str, object] = field(default_factory=dict)
     name: str = ""
+
+    def to_json(self) -> str:
+        """Serialize the facts to JSON with sorted keys."""
+        return dumps_json(self)
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str) -> "ReportFacts":
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ModelFileError: if it is not such a file, or its card is of another version.
+        """
+        try:
+            stored = json.loads(text)
+            card = Card.from_json(json.dumps(stored["card"]), where=where)
+            certificate = Certificate.from_json(json.dumps(stored["certificate"]), where=where)
+            return cls(
+                card=card,
+                certificate=certificate,
+                byte_map=stored["byte_map"],
+                operations=tuple(stored["operations"]),
+                history=tuple(stored["history"]),
+                candidates=tuple(stored["candidates"]),
+                details=stored["details"],
+                name=stored["name"],
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelFileError(f"{where}: not the facts of a report: {error}") from None
 
     def topic(self, name: str) -> Mapping[str, object]:
         """Return one topic of the card's evidence; empty if it was not measured."""

@@ -2,6 +2,7 @@
 
 import re
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -107,6 +108,10 @@ class TrialStore:
                     f"the study {name!r} in {without_password(url)} has other objectives; choose "
                     "another folder with --out, or another storage"
                 )
+            if self._study.metric_names is None:  # titles of the charts of a dashboard
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", ExperimentalWarning)
+                    self._study.set_metric_names(list(self._terms.objectives))
         self._records = {record.place: record for record in self._read()}
 
     @property

@@ -43,10 +43,13 @@ class Measurement:
     Attributes:
         facts: values by metric name.
         evidence: counts, intervals and matrices by topic, for the card.
+        details: examples and finer tables by topic, which a report shows and no card carries; only
+            of the test set.
     """
 
     facts: Mapping[str, float]
     evidence: Mapping[str, object] = field(default_factory=dict)
+    details: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

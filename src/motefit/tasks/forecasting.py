@@ -1,7 +1,7 @@
 """Forecasting at each step of the pipeline."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -17,7 +17,13 @@ from motefit.data.window_statistics import answer_statistics, difference_statist
 from motefit.data.windows import INPUT_MISSING, TARGET_MISSING
 from motefit.graph.families import Problem, reads_sequence
 from motefit.measure.baselines import forecast_baselines, persistence
-from motefit.measure.forecast_errors import ForecastErrors, measure_errors, score_forecast
+from motefit.measure.forecast_details import TOPIC, Forecasts, series_details
+from motefit.measure.forecast_errors import (
+    ForecastErrors,
+    predict_windows,
+    score_coverage,
+    score_forecast,
+)
 from motefit.measure.latency.paired import BenchmarkCase
 from motefit.runtime.bundle import Bundle
 from motefit.runtime.forecaster import Forecaster
@@ -139,14 +145,27 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         self, model: bytes, io: SeriesIO, dataset: SeriesDataset, part: Part
     ) -> Measurement:
         """Measure the errors of the file on one set, in real units, and those of persistence."""
-        windows = dataset.parts[part]
-        errors, coverage = measure_errors(Forecaster(model, io), windows)
+        windows, forecaster = dataset.parts[part], Forecaster(model, io)
+        values, targets = predict_windows(forecaster, windows), windows.targets
+        errors = score_forecast(io.targets, forecaster.answer(values), targets)
+        coverage = score_coverage(io.targets, io.quantiles, values, targets)
         guess = persistence(windows.last_values, output_steps=io.output_steps)
-        naive = score_forecast(io.targets, guess, windows.targets)
+        naive = score_forecast(io.targets, guess, targets)
         measured = _measurement(errors)
-        facts = {**measured.facts, **errors.skill_facts(naive), **coverage.facts}
-        evidence = {**measured.evidence, **coverage.evidence}
-        return replace(measured, facts=facts, evidence=evidence)
+        forecasts = Forecasts(
+            columns=io.targets,
+            predictions=forecaster.answer(values),
+            targets=targets,
+            naive=guess,
+            quantiles=values,
+            times=windows.times,
+            step_minutes=io.step_minutes,
+        )
+        return Measurement(
+            facts={**measured.facts, **errors.skill_facts(naive), **coverage.facts},
+            evidence={**measured.evidence, **coverage.evidence},
+            details={TOPIC: series_details(forecasts)} if part == "test" else {},
+        )
 
     def baselines(self, dataset: SeriesDataset, part: Part) -> Mapping[str, Measurement]:
         """Measure persistence and least squares; on a whole file, the latter in hindsight."""

@@ -23,6 +23,7 @@ from motefit.measure.accuracy import Accuracy, probabilities_of, score_words
 from motefit.measure.baselines import majority_class
 from motefit.measure.decision_rule import choose_decision
 from motefit.measure.hard_negatives import find_hard_negatives
+from motefit.measure.hardest_clips import TOPIC, hardest_clips
 from motefit.measure.latency.paired import BenchmarkCase
 from motefit.measure.rejections import measure_rejections
 from motefit.measure.stream_measurement import (
@@ -248,8 +249,9 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         probabilities = probabilities_of(spotter, clips.pcm)
         result = score_words(io, probabilities, clips.label, unseen=strangers)
         unknown = {"unseen_speakers": SPEAKERS_UNKNOWN} if strangers is None else {}
+        details = {TOPIC: hardest_clips(io, probabilities, clips)} if part == "test" else {}
         if dataset.sounds is None:
-            return _measurement(result, **unknown)
+            return replace(_measurement(result, **unknown), details=details)
         sounds = {label: parts[part] for label, parts in dataset.sounds.classes.items()}
         guesses = probabilities.argmax(axis=1)
         rejections = measure_rejections(spotter, sounds, guesses=guesses, labels=clips.label)
@@ -258,6 +260,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         return Measurement(
             facts={**measured.facts, **rejections.facts},
             evidence={**measured.evidence, "rejects": table},
+            details=details,
         )
 
     def measure_stream(

@@ -58,6 +58,9 @@ def check_command(
             help="Also generate its C source, compile it here, and compare it on the same data.",
         ),
     ] = False,
+    no_sound: Annotated[
+        bool, typer.Option("--no-sound", help="Keep the sound of clips out of the report.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a model file on the test set of the data, from its bytes alone.
@@ -76,6 +79,7 @@ def check_command(
         out=out_dir,
         whole=whole,
         c_source=c_source,
+        sound=not no_sound,
     )
     if as_json:
         print_json(check_json(result))

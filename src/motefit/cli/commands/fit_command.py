@@ -71,6 +71,9 @@ def fit_command(
         Path | None,
         typer.Option(help="Screen by latency on this device (written by motefit bench --profile)."),
     ] = None,
+    no_sound: Annotated[
+        bool, typer.Option("--no-sound", help="Keep the sound of clips out of the report.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")
     ] = False,
@@ -94,6 +97,7 @@ def fit_command(
         "storage": storage,
         "profile": profile,
         "in_graph": frontend is not None,
+        "sound": not no_sound,
         "progress": progress,
     }
     folder = resume_dir or out_dir or Path("runs")

@@ -12,7 +12,6 @@ class BudgetView:
     """Contents of the section."""
 
     lines: tuple[VerdictLine, ...]
-    has_notes: bool
     has_used: bool
 
 
@@ -21,7 +20,6 @@ def build(facts: ReportFacts) -> BudgetView:
     lines = verdict_lines(facts.certificate)
     return BudgetView(
         lines=lines,
-        has_notes=any(line.note for line in lines),
         has_used=any(line.used is not None for line in lines),
     )
 

@@ -18,8 +18,9 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class ProvenanceView:
-    """Contents of the section."""
+    """Contents of the section; ``commands`` are titles and what to type."""
 
+    commands: tuple[tuple[str, str], ...]
     origins: tuple[Origin, ...]
     recipe: str
 
@@ -28,7 +29,6 @@ def build(facts: ReportFacts) -> ProvenanceView:
     """Make the view."""
     card, made = facts.card, facts.card.provenance
     lines = (
-        ("Command", made.command, True),
         ("Commit", made.commit, True),
         ("motefit", made.version, False),
         ("Seed", str(made.seed) if made.command else "", False),
@@ -37,6 +37,7 @@ def build(facts: ReportFacts) -> ProvenanceView:
         ("Data SHA-256", made.data_sha256, True),
     )
     return ProvenanceView(
+        commands=(("Make it again", made.command),) if made.command else (),
         origins=tuple(Origin(name=n, value=v, code=code) for n, v, code in lines if v),
         recipe=dumps_toml(card.recipe) if card.recipe else "",
     )

@@ -14,6 +14,9 @@ _SIZES = {
     "bundle_bytes": "Bundle with card",
 }
 
+_FIRST = ("op", "name")
+"""Columns that come before the others of an operation, in whatever order they are stored."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SizeView:
@@ -35,8 +38,9 @@ def build(facts: ReportFacts) -> SizeView | None:
         if (n := number(value)) is not None
     )
     total = sum(facts.byte_map.values())
-    pieces = sorted(facts.byte_map.items(), key=lambda item: -item[1])
-    keys = tuple(dict.fromkeys(str(key) for op in facts.operations for key in op))
+    pieces = sorted(facts.byte_map.items(), key=lambda item: (-item[1], item[0]))
+    found = dict.fromkeys(str(key) for op in facts.operations for key in op)
+    keys = tuple(sorted(found, key=lambda key: key not in _FIRST))
     if not (sizes or pieces or keys):
         return None
     return SizeView(

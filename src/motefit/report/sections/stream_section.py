@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from motefit.report.charts import ChartExtras, ChartSeries, LineChart, line_chart
 from motefit.report.report_facts import ReportFacts, number, numbers, table
 from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import metric_name
@@ -39,6 +40,7 @@ class StreamView:
     rule: str
     threshold: str
     curves: tuple[ThresholdCurve, ...]
+    chart: LineChart | None
 
 
 def build(facts: ReportFacts) -> StreamView | None:
@@ -54,6 +56,7 @@ def build(facts: ReportFacts) -> StreamView | None:
         "Test, scripted stream": table(topic.get(SCRIPTED)),
     }
     curves = (_curve(title, found) for title, found in tables.items())
+    threshold = None if decision is None else number(decision.threshold)
     return StreamView(
         values=tuple(
             (metric_name(name), format_value(name, value))
@@ -64,10 +67,37 @@ def build(facts: ReportFacts) -> StreamView | None:
         rule=str(chosen.get("rule", "")),
         threshold="" if decision is None else f"{decision.threshold:.4f}",
         curves=tuple(curve for curve in curves if curve.rows),
+        chart=_chart(tables, threshold),
     )
 
 
-def _curve(title: str, found: Mapping[str, object]) -> ThresholdCurve:
+def _chart(tables: Mapping[str, Mapping[str, object]], threshold: float | None) -> LineChart | None:
+    """Draw misses against false accepts, with what the card's threshold does in each set."""
+    series: list[ChartSeries] = []
+    marks: list[tuple[float, float, str]] = []
+    for title, found in tables.items():
+        words, hours, valid = _points(found)
+        if not words or not hours or not valid:
+            continue
+        rates = [(t, false / hours, 100 * missed / words) for t, missed, false in valid]
+        points = sorted((x, -y) for _, x, y in rates)
+        series.append(ChartSeries(name=title, points=tuple((x, -y) for x, y in points)))
+        if threshold is not None and any(t <= threshold for t, _, _ in rates):
+            _, x, y = max(rate for rate in rates if rate[0] <= threshold)
+            marks.append((x, y, f"{threshold:.3g}" if not marks else ""))
+    return line_chart(
+        series,
+        title="Missed words, %, against false accepts per hour",
+        x_name="false accepts per hour",
+        from_zero=True,
+        extras=ChartExtras(marks=tuple(marks)),
+    )
+
+
+def _points(
+    found: Mapping[str, object],
+) -> tuple[float | None, float | None, list[tuple[float, ...]]]:
+    """Return words, hours, and the curve: threshold, missed words and false accepts."""
     words, hours = number(found.get("words")), number(found.get("hours"))
     if hours is None:
         seconds = number(found.get("seconds"))
@@ -78,6 +108,11 @@ def _curve(title: str, found: Mapping[str, object]) -> ThresholdCurve:
         for given in (points if isinstance(points, Sequence) else ())
         if len(point := numbers(given)) == 3
     ]
+    return words, hours, valid
+
+
+def _curve(title: str, found: Mapping[str, object]) -> ThresholdCurve:
+    words, hours, valid = _points(found)
     rows = valid[:: max(-(-len(valid) // ROWS), 1)]
     return ThresholdCurve(
         title=title,

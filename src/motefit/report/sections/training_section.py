@@ -1,12 +1,16 @@
 """Training: the curves of the chosen candidate, and its validation results."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from motefit.report.charts import ChartSeries, LineChart, line_chart
-from motefit.report.report_facts import ReportFacts, number
+from motefit.report.charts import ChartExtras, ChartSeries, LineChart, line_chart
+from motefit.report.report_facts import ReportFacts, number, numbers, table
 from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import Row, grouped, rows
+
+MOST_POINTS = 40
+"""Most points of the curve of a candidate that does not ship."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +39,7 @@ def build(facts: ReportFacts) -> TrainingView | None:
             x_name="epoch",
             from_zero=False,
         ),
-        line_chart(
-            [ChartSeries(name="validation", points=_score(facts))],
-            title="Validation score",
-            x_name="epoch",
-            from_zero=False,
-        ),
+        _score_chart(facts),
     )
     return TrainingView(
         epochs=len(facts.history),
@@ -48,6 +47,37 @@ def build(facts: ReportFacts) -> TrainingView | None:
         charts=tuple(chart for chart in charts if chart is not None),
         rows=validation,
     )
+
+
+def _score_chart(facts: ReportFacts) -> LineChart | None:
+    """Draw the scores of all candidates, the shipped one emphasized, and the rungs."""
+    curves = [numbers(candidate.get("curve")) for candidate in facts.candidates]
+    pairs = zip(curves, facts.candidates, strict=True)
+    own = next((curve for curve, row in pairs if row.get("status") == "chosen"), ())
+    points = _points(own) or _score(facts)
+    others = tuple(_thinned(_points(curve)) for curve in curves if curve and curve is not own)
+    epochs = number(table(facts.card.recipe.get("train")).get("epochs")) or 0
+    rungs = numbers(table(facts.card.recipe.get("search")).get("rungs"))
+    return line_chart(
+        [ChartSeries(name="shipped" if others else "validation", points=points)],
+        title="Validation score of all candidates" if others else "Validation score",
+        x_name="epoch",
+        from_zero=False,
+        extras=ChartExtras(
+            background=others,
+            verticals=tuple((max(1, round(share * epochs)), "rung") for share in rungs if others),
+        ),
+    )
+
+
+def _points(curve: Sequence[float]) -> tuple[tuple[float, float], ...]:
+    return tuple((i + 1, score) for i, score in enumerate(curve))
+
+
+def _thinned(points: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Leave out points of a long curve, but not its last one."""
+    step = -(-len(points) // MOST_POINTS)
+    return tuple(points[: -1 : step or 1]) + tuple(points[-1:])
 
 
 def _score(facts: ReportFacts) -> tuple[tuple[float, float], ...]:
