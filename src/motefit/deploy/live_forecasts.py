@@ -37,7 +37,8 @@ class TargetErrors:
         unit: of the quantity.
         values: of the newest forecast, by step; empty before the first.
         mae: by step; None where no forecast has been compared yet.
-        compared: number of forecasts compared, by step.
+        compared: number of forecasts compared, by step; with those for readings of before the
+            start that the outbox still has.
     """
 
     column: str
@@ -133,11 +134,14 @@ class LiveForecasts:
         self.state = self._state(0)
 
     def recall(self, readings: Iterable[Reading]) -> None:
-        """Take readings of before the start: they fill the window, and count in no error."""
+        """Take readings of before the start: they fill the window and are forecast, too.
+
+        The errors are then those of this model on all that is known, but nothing is stored again.
+        """
         for reading in readings:
             if (row := self._rows.add(reading)) is not None:
                 self._take(row)
-        self._errors[:], self._compared[:], self._made = 0, 0, 0
+        self._made = 0
         self.state = self._state(self.state.rows)
 
     def observe(self, readings: Iterable[Reading]) -> list[Reading]:
