@@ -42,7 +42,7 @@ COMMANDS = (
 )
 COLUMNS = 84
 WINDOW, NODE_WINDOW = "1100,740", "1100,1560"
-DAY_S, WORDS, PIECE = 86_400, 4, 3200
+DAY_S, WORDS, PIECE = 86_400, 3, 3200
 FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 

@@ -117,7 +117,7 @@ def test_what_the_page_sets_decides_about_the_next_word(tmp_path):
     assert (found.threshold, found.agreement, found.refractory_ms) == (0.93, 0.5, 2000.0)
     node.adjust({"least_probability": 0.0, "least_agreement": 0.0, "refractory_s": 0})
     assert node.spotter.decision == card
-    assert node.run().seconds == 1.0
+    assert node.run().seconds == pytest.approx(1.0)
 
 
 def test_beyond_the_loopback_a_token_is_needed_and_never_shown(tmp_path, monkeypatch, capfd):
