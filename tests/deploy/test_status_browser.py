@@ -111,8 +111,15 @@ def test_a_click_changes_the_threshold_of_the_running_node(page: tuple[Browser, 
     assert tab.problems == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("width", "theme"),
+    [
+        (390, "dark"),
+        (1280, "light"),
+        pytest.param(390, "light", marks=pytest.mark.proof),
+        pytest.param(1280, "dark", marks=pytest.mark.proof),
+    ],
+)
 def test_the_page_fits_and_axe_finds_nothing_serious(page, width, theme):
     tab, _ = page
     tab.look(width=width, theme=theme)
@@ -133,6 +140,7 @@ def test_the_page_fits_and_axe_finds_nothing_serious(page, width, theme):
     assert found[1] == []
 
 
+@pytest.mark.proof
 def test_a_node_that_is_gone_is_told(tmp_path):
     with contextlib.ExitStack() as opened:
         with running_node(tmp_path) as node:
