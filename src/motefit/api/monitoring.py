@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from motefit.deploy.node import Node, NodeResult
-from motefit.deploy.node_settings import read_settings
+from motefit.deploy.node_settings import NodeSettings, read_settings
 from motefit.deploy.reading import Reading
 from motefit.deploy.sinks.csv_sink import time_text
 from motefit.deploy.stored_readings import stored_readings
@@ -33,6 +34,7 @@ def monitor(
 
     Each reading is on the disk, in the outbox, before it is sent, and stays there until the sink
     has acknowledged it. Two words that a keyword model hears switch logging on and off.
+    SIGHUP reads the settings file again, and what can be adjusted counts at once.
 
     >>> import motefit
     >>> motefit.monitor(sensors=["room"], sink="sqlite:readings.db", seconds=60)  # doctest: +SKIP
@@ -50,18 +52,26 @@ def monitor(
         MissingExtraError: if a library is not installed.
     """
     path = None if settings is None else Path(settings)
-    node = Node(read_settings(path, options), tell=tell)
+
+    def read() -> NodeSettings:
+        return read_settings(path, options)
+
+    node = Node(read(), tell=tell, reread=None if path is None else read)
     if threading.current_thread() is not threading.main_thread():
         return node.run(seconds)
-    before = {
-        number: signal.signal(number, lambda *_: node.stop())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    handlers = dict.fromkeys((signal.SIGINT, signal.SIGTERM), node.stop)
+    if path is not None:
+        handlers[signal.SIGHUP] = node.reload
+    before = {number: _handle(number, handler) for number, handler in handlers.items()}
     try:
         return node.run(seconds)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _handle(number: signal.Signals, handler: Callable[[], None]) -> Any:  # noqa: ANN401 - as signal
+    return signal.signal(number, lambda *_: handler())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,6 @@ class VoiceSwitch:
         on: word that switches it on.
         off: word that switches it off.
         is_on: state before the first word.
-        least_probability: below which a word is ignored.
         least_s: seconds after a switch in which words are ignored.
     """
 
@@ -30,22 +29,17 @@ class VoiceSwitch:
         off: str = "",
         *,
         is_on: bool,
-        least_probability: float = 0.0,
         least_s: float = 0.0,
     ) -> None:
         self._states = {on: True, off: False}
         self.is_on = is_on
-        self.least_probability, self.least_s = least_probability, least_s
+        self.least_s = least_s
         self._switched_s = float("-inf")
 
     def hear(self, word: Detection) -> bool:
         """Switch if the word says so; return whether the state has changed."""
         state = self._states.get(word.word, self.is_on)
-        if (
-            state == self.is_on
-            or word.probability < self.least_probability
-            or word.reported_s - self._switched_s < self.least_s
-        ):
+        if state == self.is_on or word.reported_s - self._switched_s < self.least_s:
             return False
         self.is_on, self._switched_s = state, word.reported_s
         return True
@@ -117,21 +111,28 @@ class Monitor:
         }
         self.counts = NodeCounts()
 
-    def hear(self, word: Detection) -> None:
-        """Switch logging if the word says so, and tell."""
-        if self.switch.hear(word):
-            self.counts.switches += 1
-            state = "on" if self.switch.is_on else "off"
-            self._tell(
-                f"logging {state}: {word.word!r} {100 * word.probability:.1f} % at "
-                f"{word.time_s:.2f} s of sound"
-            )
+    def hear(self, word: Detection) -> bool:
+        """Switch logging if the word says so, and tell; return whether it has switched."""
+        if not self.switch.hear(word):
+            return False
+        self.counts.switches += 1
+        state = "on" if self.switch.is_on else "off"
+        self._tell(
+            f"logging {state}: {word.word!r} {100 * word.probability:.1f} % at "
+            f"{word.time_s:.2f} s of sound"
+        )
+        return True
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Names of the quantities that the sensors measure."""
+        return tuple(self._checks)
 
     def next_s(self) -> float:
         """Return when the next sensor is due, on the clock that :meth:`poll` is given."""
         return min(due.at_s for due in self._due)
 
-    def poll(self, now_s: float, *, wall_s: float) -> int:
+    def poll(self, now_s: float, *, wall_s: float) -> list[Reading]:
         """Read the sensors that are due.
 
         Args:
@@ -139,9 +140,9 @@ class Monitor:
             wall_s: seconds since 1970, for the readings.
 
         Returns:
-            Number of readings put into the outbox.
+            The readings put into the outbox.
         """
-        taken = 0
+        taken: list[Reading] = []
         for due in self._due:
             if due.at_s > now_s:
                 continue
@@ -157,7 +158,7 @@ class Monitor:
         for due in self._due:
             due.sensor.close()
 
-    def _read(self, due: _Due, now_s: float, wall_s: float) -> int:
+    def _read(self, due: _Due, now_s: float, wall_s: float) -> list[Reading]:
         try:
             values = due.sensor.read(wall_s)
         except SensorError as error:
@@ -166,13 +167,13 @@ class Monitor:
                 self._tell(f"{due.name}: {error}; trying again")
             due.failing = True
             due.at_s = min(due.at_s, now_s + max(due.sensor.least_interval_s, SOONEST_RETRY_S))
-            return 0
+            return []
         if due.failing:
             self._tell(f"{due.name}: readings are back")
         due.failing = False
         return self._store(due.sensor, values, round(1000 * wall_s))
 
-    def _store(self, sensor: Sensor, values: Mapping[str, float], time_ms: int) -> int:
+    def _store(self, sensor: Sensor, values: Mapping[str, float], time_ms: int) -> list[Reading]:
         readings = []
         for quantity in sensor.quantities:
             value = float(values[quantity.name])
@@ -182,12 +183,18 @@ class Monitor:
                 continue
             key = f"{self._node}:{quantity.name}"
             readings.append(Reading(key=key, time_ms=time_ms, value=value, unit=quantity.unit))
+        if not self.put(readings):
+            return []
+        self.counts.readings += len(readings)
+        return readings
+
+    def put(self, readings: Sequence[Reading]) -> bool:
+        """Put readings into the outbox, or count them as refused; return whether it took them."""
         try:
             self._outbox.put(readings)
         except OutputError as error:
             if not self.counts.refused:
                 self._tell(str(error))
             self.counts.refused += len(readings)
-            return 0
-        self.counts.readings += len(readings)
-        return len(readings)
+            return False
+        return True

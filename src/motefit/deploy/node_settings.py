@@ -5,14 +5,17 @@ import re
 import tomllib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from motefit.deploy.outbox import MOST, WhenFull
+from motefit.deploy.status_address import status_address
 from motefit.spec.codec import check_fields, decode
 from motefit.spec.errors import RecipeError
 
 NODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z")
+ADJUSTABLE = ("least_probability", "least_agreement", "refractory_s", "least_s")
+"""Settings that may be changed while a node runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +35,22 @@ class NodeSettings:
         start: state before the first word.
         microphone: as ``--input`` of ``motefit listen``; a WAV file is processed as fast as
             possible, its own time being the time of the readings. Empty: the default microphone.
-        least_probability: below which a word switches nothing.
+        least_probability: below which a sound is no word; 0: as the model's card says.
+        least_agreement: share of the overlapping windows around a sound that must agree on the
+            word, 0 to 1; 0: as the card says.
+        refractory_s: seconds after a word in which no other is heard; 0: as the card says.
         least_s: seconds between two switches; words in between are ignored.
         outbox: SQLite file in which readings wait for the sink.
         outbox_most: unsent readings kept.
         when_full: ``"oldest"`` gives up the oldest unsent reading for a new one and counts it;
             ``"refuse"`` gives up the new one.
+        status: address of the status page, ``[HOST:]PORT``; empty: none. Beyond this machine it
+            needs a token.
+        status_token_file: file that holds the token, unless the environment variable
+            ``MOTEFIT_STATUS_TOKEN`` does.
+        forecast: bundle, or name of a shipped model, that forecasts the readings; empty: none.
+        forecast_columns: quantity that a sensor measures, by column of that model, where names and
+            units do not tell.
     """
 
     sensors: tuple[str, ...] = ("room",)
@@ -50,10 +63,16 @@ class NodeSettings:
     start: str = ""
     microphone: str = ""
     least_probability: float = 0.0
+    least_agreement: float = 0.0
+    refractory_s: float = 0.0
     least_s: float = 1.0
     outbox: str = "outbox.db"
     outbox_most: int = MOST
     when_full: WhenFull = "oldest"
+    status: str = ""
+    status_token_file: str = ""
+    forecast: str = ""
+    forecast_columns: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -72,13 +91,17 @@ class NodeSettings:
             )
         if self.model and self.on == self.off:
             raise RecipeError(f"on and off are the same word, {self.on!r}")
-        if not 0 <= self.least_probability <= 1:
-            raise RecipeError(f"least_probability must be 0 to 1, got {self.least_probability:g}")
-        if self.least_s < 0 or self.outbox_most < 1:
-            raise RecipeError(
-                "least_s must not be negative and outbox_most at least 1, got "
-                f"{self.least_s:g} and {self.outbox_most}"
-            )
+        if self.outbox_most < 1:
+            raise RecipeError(f"outbox_most must be at least 1, got {self.outbox_most}")
+        if self.status:
+            status_address(self.status)
+        self._check_adjustable()
+
+    def _check_adjustable(self) -> None:
+        for name in ADJUSTABLE:
+            value, most = getattr(self, name), 3600.0 if name.endswith("_s") else 1.0
+            if not 0 <= value <= most:
+                raise RecipeError(f"{name} must be 0 to {most:g}, got {value:g}")
 
     @property
     def starts_on(self) -> bool:

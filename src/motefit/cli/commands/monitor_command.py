@@ -59,6 +59,21 @@ def monitor_command(
         str | None,
         typer.Option(help="File in which readings wait for the sink. Default: outbox.db."),
     ] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:]PORT",
+            help="Serve a status page; without a host to this machine only, otherwise with the "
+            "token in MOTEFIT_STATUS_TOKEN.",
+        ),
+    ] = None,
+    forecast: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Bundle, or name of a shipped model, that forecasts the readings.",
+        ),
+    ] = None,
     seconds: Annotated[float, typer.Option(min=0, help="Stop after this time; 0: never.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -81,6 +96,8 @@ def monitor_command(
             microphone=mic,
             node=node,
             outbox=outbox,
+            status=status,
+            forecast=forecast,
         ),
     )
     if as_json:

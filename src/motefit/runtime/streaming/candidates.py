@@ -8,6 +8,9 @@ arrives instead, and computes none twice. The result does not depend on how the 
 chunks.
 """
 
+import time
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +30,28 @@ from motefit.spec.errors import RecipeError
 Float32Array = NDArray[np.float32]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluation:
+    """The network's answer for one window of the stream.
+
+    Attributes:
+        probabilities: (labels,) float32.
+        received_s: seconds of audio received by then.
+        seconds: that the hop took: its features, and the network.
+    """
+
+    probabilities: Float32Array
+    received_s: float
+    seconds: float
+
+
 class CandidateStream:
     """The sounds of one audio stream that may be words, with the network's answers.
+
+    Attributes:
+        latest: the newest evaluation; None before the first.
+        evaluations: their number.
+        evaluated_s: seconds that they took in all.
 
     Args:
         spotter: the model.
@@ -77,6 +100,8 @@ class CandidateStream:
         self._pieces: list[Float32Array] = []
         self._waiting = self._hops = 0
         self._skipped_s = 0.0
+        self.latest: Evaluation | None = None
+        self.evaluations, self.evaluated_s = 0, 0.0
 
     def decider(self, decision: Decision | None = None) -> Decider:
         """Return what decides about these candidates; None: by the decision of the stream."""
@@ -155,7 +180,15 @@ class CandidateStream:
 
     def _hop(self, hop: Float32Array) -> list[WordCandidate]:
         self._hops += 1
+        started = time.perf_counter()
         self._window.push(hop)
         near, peaks = self._segments.push(hop)
         probabilities = self._window.probabilities() if near else None
+        if probabilities is not None:
+            seconds = time.perf_counter() - started
+            self.latest = Evaluation(
+                probabilities=probabilities, received_s=self.received_s, seconds=seconds
+            )
+            self.evaluations += 1
+            self.evaluated_s += seconds
         return self._finder.push(probabilities, peaks, now_s=self.received_s)

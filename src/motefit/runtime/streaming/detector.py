@@ -143,7 +143,7 @@ class Decider:
     """
 
     def __init__(self, decision: Decision, *, unreported: Collection[str]) -> None:
-        self._decision, self.unreported = decision, frozenset(unreported)
+        self.decision, self.unreported = decision, frozenset(unreported)
         self._last_s = -math.inf
 
     def decide(self, candidates: Iterable[WordCandidate]) -> list[Detection]:
@@ -153,9 +153,9 @@ class Decider:
     def _is_word(self, found: WordCandidate) -> bool:
         return (
             found.label not in self.unreported
-            and found.probability >= self._decision.threshold
-            and found.agreement >= self._decision.agreement
-            and found.time_s - self._last_s >= self._decision.refractory_ms / 1000
+            and found.probability >= self.decision.threshold
+            and found.agreement >= self.decision.agreement
+            and found.time_s - self._last_s >= self.decision.refractory_ms / 1000
         )
 
     def _report(self, found: WordCandidate) -> Detection:

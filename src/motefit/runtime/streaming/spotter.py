@@ -6,6 +6,7 @@ from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.runtime.streaming.candidates import CandidateStream
 from motefit.runtime.streaming.detector import Detection, StreamingSettings
 from motefit.runtime.streaming.window import Window, window_of
+from motefit.spec.decision import Decision
 
 __all__ = ["Detection", "StreamingSettings", "StreamingSpotter", "Window", "window_of"]
 
@@ -57,6 +58,20 @@ class StreamingSpotter:
     def received_s(self) -> float:
         """Seconds of sound processed or skipped, exact however long the stream."""
         return self.candidates.received_s
+
+    @property
+    def decision(self) -> Decision:
+        """What says which candidates are words."""
+        return self._decider.decision
+
+    def decide_by(self, decision: Decision) -> None:
+        """Let another decision say which of the coming candidates are words.
+
+        Args:
+            decision: its threshold, agreement and refractory time count; which sounds are
+                candidates stays as it was.
+        """
+        self._decider.decision = decision
 
     def push(self, pcm: np.ndarray) -> list[Detection]:
         """Add audio; return the words that are now certain, oldest first.
