@@ -47,6 +47,13 @@ if TYPE_CHECKING:
     from motefit.data.synth.climate import ClimateReport
     from motefit.data.synth.spoken_words import SynthReport
     from motefit.data.word_finder import CutReport
+    from motefit.deploy.deployment import (
+        Deployment,
+        NodeService,
+        deploy_to_host,
+        node_unit,
+        roll_back_host,
+    )
     from motefit.deploy.node import NodeResult
     from motefit.deploy.reading import Reading
     from motefit.exporting.exported_form import ExportedForm
@@ -55,7 +62,6 @@ if TYPE_CHECKING:
     from motefit.fitting.fit import FitResult, NothingTrainedError
     from motefit.fitting.measured_run import Release
     from motefit.measure.latency.bench_report import Bench
-    from motefit.measure.latency.remote import Host
     from motefit.recipes.catalog import find_recipe, recipe_names, recipe_text
     from motefit.recipes.published import published_names
     from motefit.reproduce.reproduce import Reproduced
@@ -78,6 +84,7 @@ if TYPE_CHECKING:
         UnsupportedPlatformError,
     )
     from motefit.spec.recipe import Recipe
+    from motefit.spec.remote_host import Host
 
 __version__ = "0.1.0"
 
@@ -157,6 +164,13 @@ _HOMES = {
     "data.synth.climate": ("ClimateReport",),
     "data.synth.spoken_words": ("SynthReport",),
     "data.word_finder": ("CutReport",),
+    "deploy.deployment": (
+        "Deployment",
+        "NodeService",
+        "deploy_to_host",
+        "node_unit",
+        "roll_back_host",
+    ),
     "deploy.node": ("NodeResult",),
     "deploy.reading": ("Reading",),
     "exporting.exported_form": ("ExportedForm",),
@@ -168,7 +182,6 @@ _HOMES = {
     ),
     "fitting.measured_run": ("Release",),
     "measure.latency.bench_report": ("Bench",),
-    "measure.latency.remote": ("Host",),
     "recipes.catalog": (
         "find_recipe",
         "recipe_names",
@@ -201,6 +214,7 @@ _HOMES = {
         "UnsupportedPlatformError",
     ),
     "spec.recipe": ("Recipe",),
+    "spec.remote_host": ("Host",),
 }
 """Where each name is defined; the imports above say the same to type checkers and editors."""
 
@@ -217,6 +231,7 @@ __all__ = [
     "ClimateReport",
     "CutReport",
     "DataError",
+    "Deployment",
     "Detection",
     "ExportedForm",
     "FitResult",
@@ -237,6 +252,7 @@ __all__ = [
     "NoCompilerError",
     "NoStudyError",
     "NodeResult",
+    "NodeService",
     "NothingTrainedError",
     "OutputError",
     "Reading",
@@ -263,6 +279,7 @@ __all__ = [
     "compare_studies",
     "cut",
     "dataset_names",
+    "deploy_to_host",
     "export",
     "export_study",
     "fetch",
@@ -280,6 +297,7 @@ __all__ = [
     "load",
     "model_names",
     "monitor",
+    "node_unit",
     "open_dashboard",
     "published_names",
     "ranked_candidates",
@@ -288,6 +306,7 @@ __all__ = [
     "recipe_text",
     "reproduce_published",
     "resume",
+    "roll_back_host",
     "shipped_models",
     "shrink",
     "studies_table",

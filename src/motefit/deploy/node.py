@@ -11,16 +11,17 @@ from pathlib import Path
 
 from motefit.deploy.forwarder import Forwarder
 from motefit.deploy.monitor import Monitor, NodeCounts, VoiceSwitch
-from motefit.deploy.node_settings import NodeSettings
+from motefit.deploy.node_settings import NodeSettings, check_words
 from motefit.deploy.outbox import Outbox
 from motefit.deploy.sensors import open_sensor
+from motefit.deploy.service_unit import tell_systemd
 from motefit.deploy.sinks import open_sink
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.runtime.quiet import silence_litert
 from motefit.runtime.streaming.listen import Chunk, chunks, connector, listen
 from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.runtime.zoo import find_model
-from motefit.spec.errors import MotefitError, RecipeError
+from motefit.spec.errors import MotefitError
 from motefit.spec.tables import Item, Printable
 
 DRAIN_S = 2.0
@@ -122,6 +123,7 @@ class Node:
         waiting = f"; {len(self.outbox)} readings wait from before" if len(self.outbox) else ""
         self._tell(f"node {self.settings.node}: logging {state}{waiting}")
         self.forwarder.start()
+        tell_systemd("READY=1")
         with self._opened:
             try:
                 file = self.settings.microphone
@@ -145,6 +147,7 @@ class Node:
             ears.start()
         start = now = time.monotonic()
         while not self._stop.is_set() and not (seconds and now - start >= seconds):
+            tell_systemd("WATCHDOG=1")
             self._poll(now, datetime.now(UTC).timestamp())
             until = self.monitor.next_s()
             if seconds:
@@ -198,10 +201,5 @@ def _spotter(settings: NodeSettings) -> StreamingSpotter | None:
         return None
     silence_litert()
     spotter = KeywordSpotter.load(find_model(settings.model))
-    for word in (settings.on, settings.off):
-        if word not in spotter.io.words:
-            raise RecipeError(
-                f"{word!r} is no word of {settings.model}; its words are "
-                f"{', '.join(spotter.io.words)}"
-            )
+    check_words(settings, spotter.io.words)
     return StreamingSpotter(spotter)

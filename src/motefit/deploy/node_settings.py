@@ -4,7 +4,7 @@ import dataclasses
 import re
 import tomllib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +88,19 @@ class NodeSettings:
     def named(self) -> "NodeSettings":
         """Return the settings with the name of the node filled in."""
         return self if self.node else dataclasses.replace(self, node=f"{uuid.getnode():#014x}")
+
+
+def check_words(settings: NodeSettings, words: Sequence[str]) -> None:
+    """Make sure that a model knows the words that switch logging.
+
+    Raises:
+        RecipeError: if it does not.
+    """
+    for word in (settings.on, settings.off):
+        if word not in words:
+            raise RecipeError(
+                f"{word!r} is no word of {settings.model}; its words are {', '.join(words)}"
+            )
 
 
 def read_settings(path: Path | None, options: Mapping[str, object]) -> NodeSettings:
