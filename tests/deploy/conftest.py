@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from servers import HANG_S, TIME_SERIES, Server, find, mosquitto, redis, running
 
 from motefit.deploy.stored_readings import stored_readings
 
-KINDS = ("sqlite", "csv", "mqtt", "redis", "redis time series")
+KINDS = ("sqlite", "csv", "parquet", "mqtt", "redis", "redis time series")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +65,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if kind == "sqlite":
         url = f"sqlite:{tmp_path}/sink/readings.db"
         yield Place(url=url, stored=_read_back(url))
-    elif kind == "csv":
-        url = f"csv:{tmp_path}/sink"
+    elif kind in {"csv", "parquet"}:
+        if kind == "parquet" and not find_spec("pyarrow"):
+            pytest.skip("pyarrow is not installed")
+        url = f"{kind}:{tmp_path}/sink"
         yield Place(url=url, stored=_read_back(url))
     elif kind == "mqtt":
         if not find("mosquitto"):

@@ -77,12 +77,13 @@ class Node:
         self._deaf: MotefitError | None = None
         with contextlib.ExitStack() as opened:
             self._spotter = _spotter(settings)
-            self.sink = open_sink(settings.sink)
-            opened.callback(self.sink.close)
             sensors = []
             for name in settings.sensors:
                 sensors.append((name, open_sensor(name)))
                 opened.callback(sensors[-1][1].close)
+            keys = sum(len(sensor.quantities) for _, sensor in sensors)
+            self.sink = open_sink(settings.sink_url(keys))
+            opened.callback(self.sink.close)
             self.outbox = opened.enter_context(
                 Outbox(
                     Path(settings.outbox), most=settings.outbox_most, when_full=settings.when_full

@@ -11,8 +11,11 @@ from pathlib import Path
 from motefit.deploy.outbox import MOST, WhenFull
 from motefit.spec.codec import check_fields, decode
 from motefit.spec.errors import RecipeError
+from motefit.spec.metrics import UNIT_FACTORS
 
 NODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z")
+MEMORY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(kB|KB|MB|GB)\Z")
+BYTES = {**UNIT_FACTORS["bytes"], "GB": 1024.0**3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,8 @@ class NodeSettings:
         sensors: as in ``"dht11:4"``; see :mod:`motefit.deploy.sensors`.
         sink: URL, as in ``"sqlite:readings.db"``; see :mod:`motefit.deploy.sinks`. A password comes
             from the environment or the keyring, never from here.
+        retention: memory of the Redis server for the readings of this node, e.g. ``"50 MB"``; the
+            oldest are dropped. Empty: as the sink's URL says.
         every_s: seconds between two readings of a sensor.
         node: first part of the keys; empty: the MAC address of this machine.
         model: bundle, or name of a shipped model, that hears the words; empty: logging is always
@@ -42,6 +47,7 @@ class NodeSettings:
 
     sensors: tuple[str, ...] = ("room",)
     sink: str = "sqlite:readings.db"
+    retention: str = ""
     every_s: float = 2.0
     node: str = ""
     model: str = ""
@@ -63,6 +69,8 @@ class NodeSettings:
             raise RecipeError(f"every_s must be 0.01 to 86400 seconds, got {self.every_s:g}")
         if self.node and not NODE.match(self.node):
             raise RecipeError(f"node is 1 to 64 letters, digits, _, . and -, got {self.node!r}")
+        if self.retention:
+            self._check_retention()
         if self.start not in {"", "on", "off"}:
             raise RecipeError(f'start is "on" or "off", got {self.start!r}')
         if bool(self.model) != bool(self.on and self.off):
@@ -80,6 +88,26 @@ class NodeSettings:
                 f"{self.least_s:g} and {self.outbox_most}"
             )
 
+    def _check_retention(self) -> None:
+        _memory_bytes(self.retention)
+        if self.sink.partition(":")[0] not in {"redis", "rediss"}:
+            raise RecipeError(
+                f"retention is for Redis, not for {self.sink!r}; leave it out, or name a sink "
+                "redis://HOST"
+            )
+
+    def sink_url(self, keys: int) -> str:
+        """Return the URL of the sink, with the retention if there is one.
+
+        Args:
+            keys: that the node's sensors give.
+        """
+        if not self.retention:
+            return self.sink
+        memory = _memory_bytes(self.retention)
+        sign = "&" if "?" in self.sink else "?"
+        return f"{self.sink}{sign}memory_bytes={memory:g}&keys={keys}&every_s={self.every_s!r}"
+
     @property
     def starts_on(self) -> bool:
         """Whether logging is on before the first word: without a model it is."""
@@ -88,6 +116,14 @@ class NodeSettings:
     def named(self) -> "NodeSettings":
         """Return the settings with the name of the node filled in."""
         return self if self.node else dataclasses.replace(self, node=f"{uuid.getnode():#014x}")
+
+
+def _memory_bytes(text: str) -> float:
+    found = MEMORY.match(text)
+    memory = float(found[1]) * BYTES[found[2]] if found else 0.0
+    if not memory:
+        raise RecipeError(f"retention is an amount of memory, e.g. 50 MB or 2 GB, got {text!r}")
+    return memory
 
 
 def check_words(settings: NodeSettings, words: Sequence[str]) -> None:
