@@ -1,16 +1,14 @@
 """Sinks over real servers, each with a function that reads back what it stored."""
 
-import json
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from paho.mqtt.client import CallbackAPIVersion, Client
-from servers import HANG_S, TIME_SERIES, Server, find, mosquitto, redis, running
+from mqtt_subscriber import Subscriber
+from servers import TIME_SERIES, Server, find, mosquitto, redis, running
 
 from motefit.deploy.stored_readings import stored_readings
 
@@ -28,34 +26,6 @@ class Place:
 
 def _read_back(url: str) -> Callable[[], dict[tuple[str, int], float]]:
     return lambda: {(r.key, r.time_ms): r.value for r in stored_readings(url)}
-
-
-class Subscriber:
-    """A consumer of MQTT that stores by name and time, as the documentation advises."""
-
-    def __init__(self, port: int) -> None:
-        self.stored: dict[tuple[str, int], float] = {}
-        self.order: list[tuple[str, int]] = []
-        self._subscribed = threading.Event()
-        self._client = Client(CallbackAPIVersion.VERSION2, client_id="store", clean_session=False)
-        self._client.on_connect = lambda client, *_: client.subscribe("motefit/#", qos=1)
-        self._client.on_subscribe = lambda *_: self._subscribed.set()
-        self._client.on_message = self._take
-        self._client.reconnect_delay_set(1, 1)
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-        assert self._subscribed.wait(HANG_S)
-
-    def _take(self, _client: object, _userdata: object, message: object) -> None:
-        for record in json.loads(message.payload):
-            name = (record["n"], round(1000 * record["t"]))
-            if name not in self.stored:
-                self.order.append(name)
-            self.stored[name] = record["v"]
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 @pytest.fixture(params=KINDS)

@@ -30,7 +30,8 @@ def monitor_command(
         str | None,
         typer.Option(
             help="sqlite:FILE, csv:FOLDER, parquet:FOLDER, mqtt://BROKER/TOPIC or redis://HOST; "
-            "mqtts and rediss encrypt. A password comes from MOTEFIT_SINK_PASSWORD. Default: sqlite:readings.db."
+            "mqtts and rediss encrypt. A password comes from MOTEFIT_SINK_PASSWORD. Default: "
+            "sqlite:readings.db."
         ),
     ] = None,
     retention: Annotated[

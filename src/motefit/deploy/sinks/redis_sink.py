@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from motefit.deploy.reading import Reading
-from motefit.deploy.sinks import SINKS, TIMEOUT_S, SinkAddress, SinkError, password_of
+from motefit.deploy.sinks import (
+    SINKS,
+    TIMEOUT_S,
+    SinkAddress,
+    SinkError,
+    explained,
+    password_of,
+    trusted,
+)
 from motefit.spec.errors import DataError
 from motefit.spec.extras import require
 
@@ -99,7 +107,7 @@ def redis_client(
         decode_responses: give text, not bytes.
 
     Raises:
-        DataError: for a wrong database.
+        DataError: for a wrong database, or certificates that cannot be used.
         MissingExtraError: without the redis package.
     """
     require("redis", extra="monitor", purpose="readings in Redis")
@@ -110,6 +118,8 @@ def redis_client(
     database = address.path.strip("/") or "0"
     if not database.isdecimal():
         raise DataError(f"the database of Redis is a number, as in redis://host/0: {database}")
+    if tls:
+        trusted(address)  # a wrong file now, not at each attempt to connect
     settings: dict[str, Any] = {
         "host": address.host,
         "port": address.port or 6379,
@@ -163,7 +173,7 @@ class RedisSink:
         except (RedisError, OSError) as error:
             self._created.clear()
             self._series = None
-            raise SinkError(f"Redis at {self._where}: {error}") from None
+            raise SinkError(f"Redis at {self._where}: {explained(error)}") from None
 
     def close(self) -> None:
         """Close the connection."""
