@@ -130,8 +130,11 @@ class MqttSink:
 
     def _greet(self) -> tuple["ReasonCode", object]:
         """Connect once; return the broker's answer and its properties."""
-        from paho.mqtt.client import Client, MQTTProtocolVersion  # noqa: PLC0415 - of an extra
-        from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415 - of an extra
+        from paho.mqtt.client import Client  # noqa: PLC0415 - of an extra
+        from paho.mqtt.enums import (  # noqa: PLC0415 - of an extra
+            CallbackAPIVersion,
+            MQTTProtocolVersion,
+        )
 
         self.close()
         self._client = client = Client(
@@ -154,7 +157,8 @@ class MqttSink:
             raise SinkError("the broker accepted the connection, but did not answer") from None
 
     def _publish(self, client: "Client", readings: Sequence[Reading]) -> None:
-        self._acknowledgments = acknowledgments = SimpleQueue()
+        acknowledgments: SimpleQueue[tuple[int, ReasonCode]] = SimpleQueue()
+        self._acknowledgments = acknowledgments
         messages = self._messages(readings)
         waiting = {client.publish(self._topic, text, qos=1).mid for text in messages}
         while waiting:
