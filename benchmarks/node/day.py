@@ -1,12 +1,16 @@
 """A node through a day of sound, as fast as it goes: memory, processor time, nothing left over.
 
 Usage: MOTEFIT_DATA=FOLDER python benchmarks/node/day.py [--model up-down] [--hours 24] [--seed 0]
+       python benchmarks/node/day.py --page     # write day.md again from day.json
 
 The microphone is a WAV file: the hour of hour.py, again and again. Logging is on at the start and
 switched by the words heard. Beside the simulated room there is a sensor that measures the memory
 of its own process every 2 s while logging is on; the table compares its mean over ten minutes after
 the first hour with that over the last ten minutes of logging, and gives the most in between. It
-needs 115 MB of disk for each hour. Writes day.json and day.md beside this file.
+needs 115 MB of disk for each hour. Beside it are the instructions that an emulated Arm processor
+needs for a second of sound, from ../arm/results.json: the front end of a clip of a second, and as
+many inferences as the stream makes in a second, without the rest of the node. Writes day.json and
+day.md beside this file.
 """
 
 import argparse
@@ -26,6 +30,10 @@ import motefit
 from motefit.certify.provenance import machine
 from motefit.deploy.reading import Quantity
 from motefit.deploy.sensors import SENSORS
+from motefit.runtime.keyword_spotter import KeywordSpotter
+from motefit.runtime.quiet import silence_litert
+from motefit.runtime.streaming.spotter import StreamingSpotter
+from motefit.runtime.zoo import find_model
 from motefit.spec.codec import dumps_json
 from motefit.spec.files import write_atomic
 
@@ -111,6 +119,18 @@ def growth(found: list[tuple[float, int]]) -> dict[str, float]:
     }
 
 
+def instructions(model: str, cpu: str) -> str:
+    """Compute the instructions for a second of sound from those for a clip; empty if unknown."""
+    found = json.loads((HERE.parent / "arm" / "results.json").read_text())["results"]
+    for result in found:
+        if (result["model"], result["cpu"]) == (model, cpu):
+            silence_litert()
+            counts = result["instructions"]
+            spotter = StreamingSpotter(KeywordSpotter.load(find_model(model)))
+            return f"{(counts['frontend'] + counts['xnnpack'] / spotter.hop_s) / 1e6:.1f} million"
+    return ""
+
+
 def page(row: dict[str, object]) -> str:
     """Write the table."""
 
@@ -121,6 +141,9 @@ def page(row: dict[str, object]) -> str:
         ("sound", f"{number('hours'):.1f} hours"),
         ("speed", f"{number('speed'):.0f} times real time"),
         ("processor time for each second of sound, one core", f"{number('cpu_share'):.2%}"),
+        *((f"instructions for each second of sound, emulated {cpu}", text)
+          for cpu in ("cortex-a72", "cortex-a76")
+          if (text := instructions(str(row["model"]), cpu))),
         ("memory after an hour (10 minutes' mean)", f"{number('memory_bytes') / 1e6:.2f} MB"),
         ("memory at the end (10 minutes' mean)", f"{number('last_bytes') / 1e6:.2f} MB"),
         ("growth after the first hour", f"{number('growth'):+.2%}"),
@@ -145,7 +168,11 @@ def main() -> None:
     parser.add_argument("--model", default="up-down")
     parser.add_argument("--hours", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--page", action="store_true")
     options = parser.parse_args()
+    if options.page:
+        write_atomic(HERE / "day.md", page(json.loads((HERE / "day.json").read_text())))
+        return
     if not os.environ.get("MOTEFIT_DATA"):
         sys.exit("MOTEFIT_DATA must name the folder of speech/ and negatives/")
     with tempfile.TemporaryDirectory() as folder:

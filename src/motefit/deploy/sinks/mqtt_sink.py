@@ -41,8 +41,6 @@ OLD_BROKER, TOO_LARGE = 132, {130, 149}
 paho says when mosquitto acknowledges a message as too large."""
 LOST = 0
 """In place of the number of a message: the connection is lost. MQTT numbers messages from 1."""
-
-
 OVERSIZED = "the broker takes no message as large as one reading"
 
 
