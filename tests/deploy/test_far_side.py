@@ -23,7 +23,7 @@ HEALTH = "! grep broken running"
 def order(folder, action, text="", **changes):
     content = text.encode()
     files = {SETTINGS: len(content)} if action == "send" else {}
-    return far_side.Place(
+    return far_side.NodeFolder(
         {
             "action": action,
             "folder": str(folder),

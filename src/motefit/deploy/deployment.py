@@ -42,7 +42,7 @@ class NodeService:
 
     folder: str = FOLDER
     restart: str = f"sudo -n systemctl restart {SERVICE}"
-    health: str = f"systemctl is-active --quiet {SERVICE}"
+    health: str = f"systemctl is-active {SERVICE}"
     settle_s: float = 5.0
     patience_s: float = 30.0
 

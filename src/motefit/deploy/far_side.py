@@ -35,7 +35,7 @@ class ProblemError(Exception):
     """Something that keeps a version from being put in place; its text goes to the user."""
 
 
-class Place:
+class NodeFolder:
     """The folder of a node, its versions, and the commands that act on its service.
 
     Args:
@@ -224,13 +224,13 @@ def motefit_command() -> list[str]:
     return [program] if program else []
 
 
-def send(place: Place, source: IO[bytes]) -> None:
+def send(place: NodeFolder, source: IO[bytes]) -> None:
     """Receive a version and put it in place."""
     place.activate(place.receive(source))
     place.forget()
 
 
-def back(place: Place, _source: IO[bytes]) -> None:
+def back(place: NodeFolder, _source: IO[bytes]) -> None:
     """Put the previous version in place."""
     version = place.linked(PREVIOUS)
     if not (version and (place.folder / PREVIOUS / SETTINGS).exists()):
@@ -238,10 +238,10 @@ def back(place: Place, _source: IO[bytes]) -> None:
     place.activate(version)
 
 
-ACTIONS: dict[str, Callable[[Place, IO[bytes]], None]] = {"send": send, "back": back}
+ACTIONS: dict[str, Callable[[NodeFolder, IO[bytes]], None]] = {"send": send, "back": back}
 
 
-def carry_out(place: Place, source: IO[bytes]) -> None:
+def carry_out(place: NodeFolder, source: IO[bytes]) -> None:
     """Do what the order says, one order at a time.
 
     Raises:
@@ -267,7 +267,7 @@ def carry_out(place: Place, source: IO[bytes]) -> None:
 def main() -> None:
     """Read an order from standard input, and answer on standard output."""
     source = sys.stdin.buffer
-    place = Place(json.loads(source.readline().decode()))
+    place = NodeFolder(json.loads(source.readline().decode()))
     answer = {"was": place.linked(CURRENT)}
     try:
         carry_out(place, source)

@@ -49,7 +49,7 @@ def deploy_command(
         str | None,
         typer.Option(
             help="Shell command there that succeeds while the node is healthy. Default: systemctl "
-            "is-active --quiet motefit-node."
+            "is-active motefit-node."
         ),
     ] = None,
     settle: Annotated[

@@ -53,7 +53,7 @@ def retention_days(
 
 @dataclass(frozen=True, kw_only=True)
 class Retention:
-    """How long a database keeps what, in milliseconds; 0: for ever.
+    """How long a database keeps what, in milliseconds; 0: forever.
 
     Attributes:
         values_ms: for values.
