@@ -62,7 +62,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(steps=STEPS)
 def test_what_runs_is_always_the_last_healthy_version(tmp_path_factory, steps):
     folder = tmp_path_factory.mktemp("node")
@@ -80,7 +80,7 @@ def test_what_runs_is_always_the_last_healthy_version(tmp_path_factory, steps):
         assert len(list((folder / "releases").iterdir())) <= len(kept) + 1
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(cut=st.integers(0, 12))
 def test_a_power_cut_leaves_one_version_or_the_other(tmp_path_factory, cut):
     folder = tmp_path_factory.mktemp("node")

@@ -97,7 +97,7 @@ BATCHES = st.lists(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(batches=BATCHES, reopened=st.integers(0, 4))
 def test_finished_days_are_parquet_files_with_each_reading_once(
     tmp_path_factory, batches, reopened

@@ -155,11 +155,11 @@ class MqttSink:
             raise SinkError("the broker accepted the connection, but did not answer") from None
 
     def _publish(self, client: "Client", readings: Sequence[Reading]) -> None:
-        acknowledgments: SimpleQueue[tuple[int, ReasonCode]] = SimpleQueue()
-        self._acknowledgments = acknowledgments
-        messages = self._messages(readings)
-        waiting = {client.publish(self._topic, text, qos=1).mid for text in messages}
-        while waiting:
+        """Send message by message: while one is sent, no answer to another closes the socket."""
+        for text in self._messages(readings):
+            acknowledgments: SimpleQueue[tuple[int, ReasonCode]] = SimpleQueue()
+            self._acknowledgments = acknowledgments
+            client.publish(self._topic, text, qos=1)
             try:
                 number, reason = acknowledgments.get(timeout=self._timeout_s)
             except Empty:
@@ -170,7 +170,6 @@ class MqttSink:
                 raise SinkError(f"the connection was lost: {reason}")
             if reason.is_failure:
                 raise SinkError(f"the broker refused the readings: {reason}")
-            waiting.discard(number)
 
     def _messages(self, readings: Sequence[Reading]) -> list[str]:
         """Divide readings into messages that the broker takes, in order."""
