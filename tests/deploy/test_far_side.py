@@ -111,6 +111,20 @@ def test_a_file_changed_on_its_way_never_takes_effect(tmp_path):
     assert text_of(tmp_path, "current") == "old"
 
 
+@pytest.mark.parametrize(
+    ("commands", "said"),
+    [
+        ({"restart": "echo no such unit >&2; exit 5"}, "exit code 5: no such unit"),
+        ({"health": "false"}, "is in place, but it is not healthy: 'false' gave exit code 1"),
+    ],
+)
+def test_a_first_version_that_is_not_healthy_stays_and_is_explained(tmp_path, commands, said):
+    place, content = order(tmp_path, "send", "first", **commands)
+    with pytest.raises(far_side.ProblemError, match=said):
+        far_side.carry_out(place, content)
+    assert text_of(tmp_path, "current") == "first"
+
+
 def test_two_deployments_at_once_are_refused(tmp_path):
     place, content = order(tmp_path, "send", "a", restart="sleep 1000")
     command = [sys.executable, "-m", "motefit.deploy.far_side"]
