@@ -203,7 +203,7 @@ def hashes_of(folder: Path) -> dict[str, str]:
     try:
         paths = sorted(folder.iterdir())
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
 
 
