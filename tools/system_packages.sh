@@ -9,6 +9,8 @@ command -v cc >/dev/null || wanted+=(gcc libc6-dev)
 command -v ssh >/dev/null || wanted+=(openssh-client)
 PATH=$PATH:/usr/sbin command -v mosquitto >/dev/null || wanted+=(mosquitto)
 command -v redis-server >/dev/null || wanted+=(redis-server)
+command -v openssl >/dev/null || wanted+=(openssl)
+PATH=$PATH:/usr/sbin command -v ip >/dev/null || wanted+=(iproute2)
 [ ${#wanted[@]} = 0 ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}") \

@@ -50,6 +50,13 @@ if TYPE_CHECKING:
     from motefit.data.synth.climate import ClimateReport
     from motefit.data.synth.spoken_words import SynthReport
     from motefit.data.word_finder import CutReport
+    from motefit.deploy.deployment import (
+        Deployment,
+        NodeService,
+        deploy_to_host,
+        node_unit,
+        roll_back_host,
+    )
     from motefit.deploy.node import NodeResult
     from motefit.deploy.reading import Reading
     from motefit.exporting.exported_form import ExportedForm
@@ -58,7 +65,6 @@ if TYPE_CHECKING:
     from motefit.fitting.fit import FitResult, NothingTrainedError
     from motefit.fitting.measured_run import Release
     from motefit.measure.latency.bench_report import Bench
-    from motefit.measure.latency.remote import Host
     from motefit.recipes.catalog import find_recipe, recipe_names, recipe_text
     from motefit.recipes.published import published_names
     from motefit.reproduce.reproduce import Reproduced
@@ -82,6 +88,7 @@ if TYPE_CHECKING:
         UnsupportedPlatformError,
     )
     from motefit.spec.recipe import Recipe
+    from motefit.spec.remote_host import Host
 
 __version__ = "0.1.0"
 
@@ -170,6 +177,13 @@ _HOMES = {
     "data.synth.climate": ("ClimateReport",),
     "data.synth.spoken_words": ("SynthReport",),
     "data.word_finder": ("CutReport",),
+    "deploy.deployment": (
+        "Deployment",
+        "NodeService",
+        "deploy_to_host",
+        "node_unit",
+        "roll_back_host",
+    ),
     "deploy.node": ("NodeResult",),
     "deploy.reading": ("Reading",),
     "exporting.exported_form": ("ExportedForm",),
@@ -181,7 +195,6 @@ _HOMES = {
     ),
     "fitting.measured_run": ("Release",),
     "measure.latency.bench_report": ("Bench",),
-    "measure.latency.remote": ("Host",),
     "recipes.catalog": (
         "find_recipe",
         "recipe_names",
@@ -215,6 +228,7 @@ _HOMES = {
         "UnsupportedPlatformError",
     ),
     "spec.recipe": ("Recipe",),
+    "spec.remote_host": ("Host",),
 }
 """Where each name is defined; the imports above say the same to type checkers and editors."""
 
@@ -231,6 +245,7 @@ __all__ = [
     "ClimateReport",
     "CutReport",
     "DataError",
+    "Deployment",
     "Detection",
     "ExportedForm",
     "FitResult",
@@ -252,6 +267,7 @@ __all__ = [
     "NoCompilerError",
     "NoStudyError",
     "NodeResult",
+    "NodeService",
     "NothingTrainedError",
     "OutputError",
     "Reading",
@@ -281,6 +297,7 @@ __all__ = [
     "compare_studies",
     "cut",
     "dataset_names",
+    "deploy_to_host",
     "export",
     "export_study",
     "fetch",
@@ -299,6 +316,7 @@ __all__ = [
     "make_report",
     "model_names",
     "monitor",
+    "node_unit",
     "open_dashboard",
     "published_names",
     "ranked_candidates",
@@ -308,6 +326,7 @@ __all__ = [
     "record",
     "reproduce_published",
     "resume",
+    "roll_back_host",
     "shipped_models",
     "shrink",
     "studies_table",

@@ -1,20 +1,15 @@
 """``motefit bench --host`` against a real sshd on loopback; without one these tests skip."""
 
-import getpass
 import json
-import os
 import re
 import shlex
-import shutil
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ssh_server import program, ssh_server
 
 import motefit
 from motefit.graph.families import Problem, build
@@ -29,104 +24,12 @@ from motefit.spec.normalization import Normalization
 from motefit.spec.tasks.speech_spec import SpeechIO
 from motefit.tflite.write.write import write
 
-SERVER = """
-Port {port}
-ListenAddress 127.0.0.1
-HostKey {folder}/host_key
-PidFile {folder}/sshd.pid
-AuthorizedKeysFile {folder}/authorized_keys
-StrictModes no
-UsePAM no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitRootLogin prohibit-password
-"""
-CLIENT = """
-Host device
-  HostName 127.0.0.1
-  Port {port}
-  User {user}
-  IdentityFile {folder}/key
-  IdentitiesOnly yes
-  UserKnownHostsFile {folder}/known_hosts
-Host stranger
-  HostName 127.0.0.1
-  Port {port}
-  User {user}
-  IdentityFile {folder}/key
-  UserKnownHostsFile {folder}/nobody
-Host locked
-  HostName 127.0.0.1
-  Port {port}
-  User {user}
-  IdentityFile {folder}/other_key
-  IdentitiesOnly yes
-  UserKnownHostsFile {folder}/known_hosts
-Host closed
-  HostName 127.0.0.1
-  Port {closed}
-  User {user}
-"""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory) -> Path:
-    """A folder with keys and configurations of a server and its client."""
-    folder = tmp_path_factory.mktemp("ssh")
-    missing = [name for name in ("ssh", "ssh-keygen") if shutil.which(name) is None]
-    if missing:
-        pytest.skip(f"{' and '.join(missing)} absent: Debian's openssh-client is not installed")
-    for name in ("host_key", "key", "other_key"):
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name]
-        subprocess.run(command, check=True)
-    shutil.copy(folder / "key.pub", folder / "authorized_keys")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def ssh(keys) -> Iterator[str]:
+def ssh(tmp_path_factory) -> Iterator[str]:
     """The ssh command that reaches a running server by the name ``device``."""
-    server = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if server is None:
-        pytest.skip("sshd absent: Debian's openssh-server is not installed")
-    port, user = free_port(), getpass.getuser()
-    settings = {"port": port, "user": user, "folder": keys, "closed": free_port()}
-    (keys / "sshd_config").write_text(SERVER.format(**settings))
-    (keys / "ssh_config").write_text(CLIENT.format(**settings))
-    host_key = (keys / "host_key.pub").read_text()
-    (keys / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}")
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # needed by sshd, made at boot
-    log = (keys / "log").open("w")
-    process = subprocess.Popen([server, "-D", "-e", "-f", keys / "sshd_config"], stderr=log)
-    try:
-        for _ in range(2000):
-            if answers(port) or process.poll() is not None:
-                break
-            time.sleep(0.05)
-        assert process.poll() is None, (keys / "log").read_text()
-        yield shlex.join(["ssh", "-F", str(keys / "ssh_config")])
-    finally:
-        process.terminate()
-        process.wait(timeout=100)
-        log.close()
-
-
-def program(path: Path, text: str) -> Path:
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-    return path
+    with ssh_server(tmp_path_factory.mktemp("ssh")) as command:
+        yield command
 
 
 @pytest.fixture
@@ -247,7 +150,7 @@ def test_an_unreachable_host_does_not_hang(refused, ssh, model, host, said):
 def test_a_host_that_takes_too_long(refused, ssh, model, tmp_path):
     slow = program(tmp_path / "slow", "sleep 5")
     options = ["--host", "device", "--ssh", ssh, "--python", slow, "--timeout", 1]
-    assert "did not finish within 1 s" in failed(refused, model, *options)
+    assert "did not finish the benchmark within 1 s" in failed(refused, model, *options)
 
 
 @pytest.mark.parametrize(
@@ -285,6 +188,6 @@ def test_without_ssh(refused, model):
 @pytest.mark.parametrize("host", ["-oProxyCommand=true", ""])
 def test_an_option_is_not_a_host(refused, model, host):
     if host:
-        assert "--host must be user@host" in failed(refused, model, f"--host={host}")
+        assert "the host must be user@host" in failed(refused, model, f"--host={host}")
     else:
         assert "need --host" in failed(refused, model, "--host", host, "--ssh", "ssh")

@@ -1,19 +1,18 @@
 """Sinks over real servers, each with a function that reads back what it stored."""
 
-import json
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from paho.mqtt.client import CallbackAPIVersion, Client
-from servers import HANG_S, TIME_SERIES, Server, find, mosquitto, redis, running
+from mqtt_subscriber import Subscriber
+from servers import TIME_SERIES, Server, find, mosquitto, redis, running
 
 from motefit.deploy.stored_readings import stored_readings
 
-KINDS = ("sqlite", "csv", "mqtt", "redis", "redis time series")
+KINDS = ("sqlite", "csv", "parquet", "mqtt", "redis", "redis time series")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,34 +28,6 @@ def _read_back(url: str) -> Callable[[], dict[tuple[str, int], float]]:
     return lambda: {(r.key, r.time_ms): r.value for r in stored_readings(url)}
 
 
-class Subscriber:
-    """A consumer of MQTT that stores by name and time, as the documentation advises."""
-
-    def __init__(self, port: int) -> None:
-        self.stored: dict[tuple[str, int], float] = {}
-        self.order: list[tuple[str, int]] = []
-        self._subscribed = threading.Event()
-        self._client = Client(CallbackAPIVersion.VERSION2, client_id="store", clean_session=False)
-        self._client.on_connect = lambda client, *_: client.subscribe("motefit/#", qos=1)
-        self._client.on_subscribe = lambda *_: self._subscribed.set()
-        self._client.on_message = self._take
-        self._client.reconnect_delay_set(1, 1)
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-        assert self._subscribed.wait(HANG_S)
-
-    def _take(self, _client: object, _userdata: object, message: object) -> None:
-        for record in json.loads(message.payload):
-            name = (record["n"], round(1000 * record["t"]))
-            if name not in self.stored:
-                self.order.append(name)
-            self.stored[name] = record["v"]
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-
 @pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Give each kind of sink, over a real server where it needs one."""
@@ -64,8 +35,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if kind == "sqlite":
         url = f"sqlite:{tmp_path}/sink/readings.db"
         yield Place(url=url, stored=_read_back(url))
-    elif kind == "csv":
-        url = f"csv:{tmp_path}/sink"
+    elif kind in {"csv", "parquet"}:
+        if kind == "parquet" and not find_spec("pyarrow"):
+            pytest.skip("pyarrow is not installed")
+        url = f"{kind}:{tmp_path}/sink"
         yield Place(url=url, stored=_read_back(url))
     elif kind == "mqtt":
         if not find("mosquitto"):

@@ -1,17 +1,22 @@
 """What all sinks promise, each over the real server; and what their addresses allow."""
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from node_readings import reading
-from servers import find, mosquitto, redis, running, wait_until
+from servers import TIME_SERIES, find, mosquitto, redis, running, wait_until
 
+from motefit.deploy.node_settings import NodeSettings
 from motefit.deploy.reading import Reading
 from motefit.deploy.sinks import SINKS, SinkError, open_sink, sink_address
+from motefit.deploy.sinks.csv_sink import time_text
 from motefit.deploy.sinks.mqtt_sink import MqttSink
-from motefit.deploy.sinks.redis_sink import RedisSink, retention_days
+from motefit.deploy.sinks.redis_sink import RedisSink, Retention, redis_client, retention_days
 from motefit.deploy.stored_readings import stored_readings
 from motefit.spec.errors import DataError, RecipeError
+
+START_MS = reading(0).time_ms
 
 
 def named(readings):
@@ -84,6 +89,120 @@ def test_redis_drops_what_is_older_than_the_retention(tmp_path):
         sink.close()
 
 
+DAY_S = 86_400
+BATCHES = st.lists(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=4),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(max_examples=10)
+@given(batches=BATCHES, reopened=st.integers(0, 4))
+def test_finished_days_are_parquet_files_with_each_reading_once(
+    tmp_path_factory, batches, reopened
+):
+    """Days in any order, with late readings, repeated ones and a restart."""
+    pyarrow = pytest.importorskip("pyarrow.parquet")
+    folder = tmp_path_factory.mktemp("parquet")
+    sink, written = open_sink(f"parquet:{folder}"), {}
+    for number, batch in enumerate(batches):
+        readings = [reading(day * DAY_S + n, day + n / 8) for day, n in batch]
+        sink.write(readings)
+        written |= named(readings)
+        if number == reopened:
+            sink = open_sink(f"parquet:{folder}")
+        stored = stored_readings(f"parquet:{folder}")
+        assert named(stored) == written
+    last = max(day for day, _ in batches[-1])
+    assert {path.name[9:19] for path in folder.glob("*.csv")} == {
+        time_text(reading(last * DAY_S).time_ms)[:10]
+    }
+    for path in folder.glob("*.parquet"):
+        table = pyarrow.read_table(path)
+        times = [1000 * round(moment.timestamp()) for moment in table["time"].to_pylist()]
+        names = list(zip(table["key"].to_pylist(), times, strict=True))
+        assert names == sorted(set(names))
+        assert set(names) <= set(written)
+
+
+def test_a_power_cut_while_a_day_is_converted_doubles_nothing(tmp_path):
+    pytest.importorskip("pyarrow")
+    url = f"parquet:{tmp_path}"
+    sink = open_sink(url)
+    first = [reading(n, n) for n in range(3)]
+    sink.write(first)
+    (day,) = tmp_path.glob("*.csv")
+    text = day.read_text()
+    sink.write([reading(DAY_S)])
+    day.write_text(text)  # the Parquet file is there, the CSV file not yet removed
+    sink = open_sink(url)
+    sink.write([reading(DAY_S + 1)])
+    assert named(stored_readings(url)) == named([*first, reading(DAY_S), reading(DAY_S + 1)])
+    assert not day.exists()
+    next(tmp_path.glob("*.parquet")).write_bytes(b"PAR1")
+    with pytest.raises(DataError, match="no readings can be read"):
+        stored_readings(url)
+    day.write_text(text)
+    with pytest.raises(SinkError, match="no readings can be read"):
+        sink.write([reading(DAY_S + 2)])
+    assert day.exists()
+
+
+def time_series(folder):
+    if not find("redis-server"):
+        pytest.skip("redis-server is not installed")
+    if not (TIME_SERIES / "redistimeseries.so").exists():
+        pytest.skip("RedisTimeSeries is not there: tools/redis_timeseries.sh fetches it")
+    return running(redis(folder, time_series=True))
+
+
+def test_averages_follow_their_option(tmp_path):
+    with time_series(tmp_path) as server:
+        url = f"redis://127.0.0.1:{server.port}"
+        for minutes, second in ((1, 0), (2, 240)):
+            sink = open_sink(f"{url}?average_minutes={minutes}")
+            sink.write([reading(second + n, n) for n in range(241)])
+            sink.close()
+        averages = stored_readings(url, key="node:temperature:average")
+    found = [((r.time_ms - START_MS) // 60_000, r.value) for r in averages]
+    assert found == [(0, 29.5), (1, 89.5), (2, 149.5), (3, 209.5), (4, 59.5), (6, 179.5)]
+
+
+@pytest.mark.parametrize("series", [False, True], ids=["sorted sets", "time series"])
+def test_readings_stay_within_the_memory_that_the_retention_allows(tmp_path, series):
+    """Values of 15 digits at irregular times, the least compressible, for three times as long."""
+    if not find("redis-server"):
+        pytest.skip("redis-server is not installed")
+    if series and not (TIME_SERIES / "redistimeseries.so").exists():
+        pytest.skip("RedisTimeSeries is not there: tools/redis_timeseries.sh fetches it")
+    memory, values = (200_000, 3 * 200_000 // 16) if series else (300_000, 3 * 300_000 // 150)
+    node = NodeSettings(
+        sink="redis://host?average_minutes=1", retention=f"{memory / 1024} kB", every_s=2.0
+    )
+    rng = np.random.default_rng(0)
+    readings = [
+        Reading(
+            key="n:t", time_ms=START_MS + 2000 * n + int(rng.integers(900)), value=rng.normal(20)
+        )
+        for n in range(values)
+    ]
+    with running(redis(tmp_path, "--appendfsync", "no", time_series=series)) as server:
+        url = node.sink_url(keys=1).replace("host", f"127.0.0.1:{server.port}")
+        sink = open_sink(url)
+        for start in range(0, values, 500):
+            sink.write(readings[start : start + 500])
+        asked = redis_client(sink_address(url), tls=False)
+        used = sum(asked.memory_usage(key, samples=0) for key in asked.scan_iter())
+        asked.close()
+        stored = stored_readings(f"redis://127.0.0.1:{server.port}", key="n:t")
+        sink.close()
+    assert 0.3 * memory < used <= memory
+    kept = len(stored)
+    assert named(stored) == named(readings[-kept:])
+    assert values / 5 < kept < values / 2
+
+
 @pytest.mark.skipif(not find("redis-server"), reason="redis-server is not installed")
 def test_the_password_comes_from_the_environment_and_is_never_told(tmp_path, monkeypatch):
     with running(redis(tmp_path, "--requirepass", "s3cret")) as server:
@@ -133,6 +252,8 @@ def test_a_redis_that_accepts_and_never_answers_is_given_up(silent_port):
         ("redis://host/one", "is a number"),
         ("redis://host?retention_days=-1", "positive number"),
         ("redis://host?retain=3", "retention_days"),
+        ("redis://host?memory_bytes=3", "needs keys"),
+        ("redis://host?memory_bytes=3&keys=1&every_s=1&retention_days=1", "contradict"),
         ("redis://host:99999", "cannot be read"),
         ("csv:/dev/null/x", "cannot be used"),
         ("sqlite:/dev/null/x", "cannot be used"),
@@ -147,7 +268,7 @@ def test_a_wrong_address_is_explained(url, message):
 def test_an_unknown_sink_is_named():
     with pytest.raises(RecipeError, match="did you mean 'mqtt'"):
         open_sink("mqt://broker")
-    assert {"csv", "mqtt", "mqtts", "redis", "rediss", "sqlite"} <= set(SINKS.names())
+    assert {"csv", "mqtt", "mqtts", "parquet", "redis", "rediss", "sqlite"} <= set(SINKS.names())
 
 
 @given(st.text(st.characters(max_codepoint=300), max_size=80))
@@ -161,6 +282,17 @@ def test_no_text_breaks_the_address_reader(url):
 
 def test_a_memory_gives_a_retention():
     assert retention_days(16 * 2 * 43_200, keys=2, every_s=2.0) == pytest.approx(1.0)
+    address = sink_address("redis://h?memory_bytes=921600&keys=2&every_s=2&average_minutes=1")
+    assert Retention.of(address, series=True) == Retention(
+        values_ms=12 * 3_600_000, bucket_ms=60_000, averages_ms=5 * 86_400_000
+    )
+
+
+def test_a_retention_without_redis_is_refused():
+    with pytest.raises(RecipeError, match="is for Redis"):
+        NodeSettings(sink="sqlite:r.db", retention="5 MB")
+    with pytest.raises(RecipeError, match="amount of memory"):
+        NodeSettings(sink="redis://h", retention="5 apples")
 
 
 @pytest.mark.parametrize("wrong", [{"value": float("nan")}, {"key": "a b"}, {"time_ms": -1}])

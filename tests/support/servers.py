@@ -38,6 +38,7 @@ class Server:
 
     command: Sequence[str]
     port: int
+    host: str = "127.0.0.1"
     environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
@@ -61,7 +62,7 @@ class Server:
     def _answers(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, f"{self.command} ended: {self.process.returncode}"
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+        with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 1):
             return True
         return False
 
@@ -84,31 +85,41 @@ def running(server: Server) -> Iterator[Server]:
         server.kill()
 
 
-def mosquitto(folder: Path, *lines: str) -> Server:
+def mosquitto(
+    folder: Path, *lines: str, port: int | None = None, host: str = "127.0.0.1"
+) -> Server:
     """Return a broker that keeps what it has acknowledged, with further lines of configuration."""
-    port = free_port()
+    port = port or free_port()
     configuration = folder / "mosquitto.conf"
     configuration.write_text(
         "\n".join(
             (
-                f"listener {port} 127.0.0.1",
+                f"listener {port} {host}",
                 *(lines or ("allow_anonymous true",)),
                 f"persistence true\npersistence_location {folder}/\nautosave_interval 1",
                 "autosave_on_changes true\nmax_queued_messages 0\nuser root",
             )
         )
     )
-    return Server(command=(find("mosquitto") or "mosquitto", "-c", str(configuration)), port=port)
+    command = (find("mosquitto") or "mosquitto", "-c", str(configuration))
+    return Server(command=command, port=port, host=host)
 
 
-def redis(folder: Path, *options: str, time_series: bool = False) -> Server:
+def redis(
+    folder: Path,
+    *options: str,
+    time_series: bool = False,
+    tls: bool = False,
+    port: int | None = None,
+) -> Server:
     """Return a Redis server that writes each change to the disk before it answers."""
-    port = free_port()
+    port = port or free_port()
+    listen = ("--port", "0", "--tls-port", str(port)) if tls else ("--port", str(port))
     module = ("--loadmodule", str(TIME_SERIES / "redistimeseries.so")) if time_series else ()
     return Server(
         command=(
             find("redis-server") or "redis-server",
-            *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""),
+            *(*listen, "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""),
             *("--appendonly", "yes", "--appendfsync", "always", *module, *options),
         ),
         port=port,

@@ -11,12 +11,13 @@ from motefit.measure.latency.comparison import BenchmarkEntry
 from motefit.measure.latency.comparison import bench as time_all
 from motefit.measure.latency.device_profile import measure_profile
 from motefit.measure.latency.paired import ROUNDS, BenchmarkCase, Resolver
-from motefit.measure.latency.remote import Host, bench_on
+from motefit.measure.latency.remote import bench_on
 from motefit.measure.workers.pinned import call_pinned
 from motefit.runtime.bundle import bundle_bytes, open_model
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.quiet import silence_litert
 from motefit.runtime.zoo import find_model
+from motefit.spec.remote_host import Host
 from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
 

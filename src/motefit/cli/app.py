@@ -19,7 +19,7 @@ PANELS = {
     "Make a model": ("recipes", "data", "fit", "study", "dashboard"),
     "Measure a model": ("check", "report", "inspect", "latency", "bench"),
     "Convert a model": ("export", "shrink", "codegen"),
-    "Run a node": ("monitor", "readings"),
+    "Run a node": ("monitor", "readings", "deploy"),
 }
 """Groups of commands in the help, in the order they are needed; all others follow by name."""
 OTHERS = "More"

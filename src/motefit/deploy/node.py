@@ -15,12 +15,13 @@ import motefit
 from motefit.deploy.forwarder import Forwarder
 from motefit.deploy.live_forecasts import ForecastState, LiveForecasts
 from motefit.deploy.monitor import Monitor, NodeCounts, VoiceSwitch
-from motefit.deploy.node_settings import ADJUSTABLE, NodeSettings
+from motefit.deploy.node_settings import ADJUSTABLE, NodeSettings, check_words
 from motefit.deploy.node_state import EarState, NodeState
 from motefit.deploy.outbox import HISTORY, Outbox
 from motefit.deploy.reading import Quantity, Reading
 from motefit.deploy.recent_activity import POINTS, RecentActivity
 from motefit.deploy.sensors import open_sensor
+from motefit.deploy.service_unit import tell_systemd
 from motefit.deploy.sinks import open_sink
 from motefit.deploy.status_address import status_address, status_token
 from motefit.runtime.keyword_spotter import KeywordSpotter
@@ -125,7 +126,8 @@ class Node:
             for name in settings.sensors:  # before anything is created
                 sensors.append((name, open_sensor(name)))
                 opened.callback(sensors[-1][1].close)
-            self.sink = open_sink(settings.sink)
+            keys = sum(len(sensor.quantities) for _, sensor in sensors)
+            self.sink = open_sink(settings.sink_url(keys))
             opened.callback(self.sink.close)
             self.outbox = opened.enter_context(
                 Outbox(
@@ -240,6 +242,7 @@ class Node:
             self.forwarder.start()
             if self.page is not None:
                 self.page.start()
+            tell_systemd("READY=1")
             try:
                 file = self.settings.microphone
                 if self.spotter is not None and file != "-" and Path(file).is_file():
@@ -335,6 +338,7 @@ class Node:
             ears.start()
         start = now = time.monotonic()
         while not self._stop.is_set() and not (seconds and now - start >= seconds):
+            tell_systemd("WATCHDOG=1")
             self._poll(now, datetime.now(UTC).timestamp())
             until = self.monitor.next_s()
             if seconds:
@@ -392,12 +396,7 @@ def _spotter(settings: NodeSettings) -> StreamingSpotter | None:
         return None
     silence_litert()
     spotter = KeywordSpotter.load(find_model(settings.model))
-    for word in (settings.on, settings.off):
-        if word not in spotter.io.words:
-            raise RecipeError(
-                f"{word!r} is no word of {settings.model}; its words are "
-                f"{', '.join(spotter.io.words)}"
-            )
+    check_words(settings, spotter.io.words)
     return StreamingSpotter(spotter)
 
 

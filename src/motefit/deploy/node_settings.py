@@ -4,7 +4,7 @@ import dataclasses
 import re
 import tomllib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,10 +12,13 @@ from motefit.deploy.outbox import MOST, WhenFull
 from motefit.deploy.status_address import status_address
 from motefit.spec.codec import check_fields, decode
 from motefit.spec.errors import RecipeError
+from motefit.spec.metrics import UNIT_FACTORS
 
 NODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z")
 ADJUSTABLE = ("least_probability", "least_agreement", "refractory_s", "least_s")
 """Settings that may be changed while a node runs."""
+MEMORY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(kB|KB|MB|GB)\Z")
+BYTES = {**UNIT_FACTORS["bytes"], "GB": 1024.0**3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +29,8 @@ class NodeSettings:
         sensors: as in ``"dht11:4"``; see :mod:`motefit.deploy.sensors`.
         sink: URL, as in ``"sqlite:readings.db"``; see :mod:`motefit.deploy.sinks`. A password comes
             from the environment or the keyring, never from here.
+        retention: memory of the Redis server for the readings of this node, e.g. ``"50 MB"``; the
+            oldest are dropped. Empty: as the sink's URL says.
         every_s: seconds between two readings of a sensor.
         node: first part of the keys; empty: the MAC address of this machine.
         model: bundle, or name of a shipped model, that hears the words; empty: logging is always
@@ -55,6 +60,7 @@ class NodeSettings:
 
     sensors: tuple[str, ...] = ("room",)
     sink: str = "sqlite:readings.db"
+    retention: str = ""
     every_s: float = 2.0
     node: str = ""
     model: str = ""
@@ -82,6 +88,8 @@ class NodeSettings:
             raise RecipeError(f"every_s must be 0.01 to 86400 seconds, got {self.every_s:g}")
         if self.node and not NODE.match(self.node):
             raise RecipeError(f"node is 1 to 64 letters, digits, _, . and -, got {self.node!r}")
+        if self.retention:
+            self._check_retention()
         if self.start not in {"", "on", "off"}:
             raise RecipeError(f'start is "on" or "off", got {self.start!r}')
         if bool(self.model) != bool(self.on and self.off):
@@ -103,6 +111,26 @@ class NodeSettings:
             if not 0 <= value <= most:
                 raise RecipeError(f"{name} must be 0 to {most:g}, got {value:g}")
 
+    def _check_retention(self) -> None:
+        _memory_bytes(self.retention)
+        if self.sink.partition(":")[0] not in {"redis", "rediss"}:
+            raise RecipeError(
+                f"retention is for Redis, not for {self.sink!r}; leave it out, or name a sink "
+                "redis://HOST"
+            )
+
+    def sink_url(self, keys: int) -> str:
+        """Return the URL of the sink, with the retention if there is one.
+
+        Args:
+            keys: that the node's sensors give.
+        """
+        if not self.retention:
+            return self.sink
+        memory = _memory_bytes(self.retention)
+        sign = "&" if "?" in self.sink else "?"
+        return f"{self.sink}{sign}memory_bytes={memory:g}&keys={keys}&every_s={self.every_s!r}"
+
     @property
     def starts_on(self) -> bool:
         """Whether logging is on before the first word: without a model it is."""
@@ -111,6 +139,27 @@ class NodeSettings:
     def named(self) -> "NodeSettings":
         """Return the settings with the name of the node filled in."""
         return self if self.node else dataclasses.replace(self, node=f"{uuid.getnode():#014x}")
+
+
+def _memory_bytes(text: str) -> float:
+    found = MEMORY.match(text)
+    memory = float(found[1]) * BYTES[found[2]] if found else 0.0
+    if not memory:
+        raise RecipeError(f"retention is an amount of memory, e.g. 50 MB or 2 GB, got {text!r}")
+    return memory
+
+
+def check_words(settings: NodeSettings, words: Sequence[str]) -> None:
+    """Make sure that a model knows the words that switch logging.
+
+    Raises:
+        RecipeError: if it does not.
+    """
+    for word in (settings.on, settings.off):
+        if word not in words:
+            raise RecipeError(
+                f"{word!r} is no word of {settings.model}; its words are {', '.join(words)}"
+            )
 
 
 def read_settings(path: Path | None, options: Mapping[str, object]) -> NodeSettings:

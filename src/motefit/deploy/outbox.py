@@ -58,6 +58,7 @@ class Outbox:
             )
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA cache_size = -256")  # KiB; by default 2 MB
             self._connection.executescript(_SCHEMA)
             self._waiting = self._count("SELECT count(*) FROM readings WHERE sent = 0")
         except sqlite3.DatabaseError as error:

@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from motefit.spec.errors import DataError, MotefitError
 
@@ -67,6 +68,25 @@ class Reading:
             raise DataError(f"{self.key}: a reading is a finite number, got {self.value}")
         if not 0 <= self.time_ms < 2**53:
             raise DataError(f"{self.key}: {self.time_ms} ms is no time since 1970")
+
+
+def reading_of(where: str, key: Any, time_ms: Any, value: Any, unit: Any) -> Reading:  # noqa: ANN401
+    """Make a reading of what a store returned.
+
+    Args:
+        where: names the store in errors.
+        key: as in :class:`Reading`, as the others.
+        time_ms: number, or its text.
+        value: number, or its text.
+        unit: text; None: no unit.
+
+    Raises:
+        DataError: if it is none.
+    """
+    try:
+        return Reading(key=key, time_ms=int(time_ms), value=float(value), unit=unit or "")
+    except (ValueError, TypeError, DataError) as error:
+        raise DataError(f"{where}: not a reading: {error}") from None
 
 
 class Plausibility:

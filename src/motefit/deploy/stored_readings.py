@@ -1,18 +1,18 @@
 """Readings read back from a sink."""
 
-import csv
 import sqlite3
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from motefit.deploy.reading import Reading
+from motefit.deploy.reading import Reading, reading_of
 from motefit.deploy.sinks import TIMEOUT_S, SinkAddress, sink_address
+from motefit.deploy.sinks.csv_sink import csv_readings
+from motefit.deploy.sinks.parquet_sink import parquet_readings
 from motefit.deploy.sinks.redis_sink import redis_client
 from motefit.spec.errors import DataError
 
-READABLE = ("sqlite", "csv", "redis", "rediss")
+READABLE = ("sqlite", "csv", "parquet", "redis", "rediss")
 
 
 def stored_readings(url: str, *, key: str = "", last: int = 0) -> list[Reading]:
@@ -31,7 +31,13 @@ def stored_readings(url: str, *, key: str = "", last: int = 0) -> list[Reading]:
         MissingExtraError: if a library is not installed.
     """
     address = sink_address(url)
-    readers = {"sqlite": _sqlite, "csv": _csv, "redis": _redis, "rediss": _redis}
+    readers = {
+        "sqlite": _sqlite,
+        "csv": _csv,
+        "parquet": _parquet,
+        "redis": _redis,
+        "rediss": _redis,
+    }
     if address.kind not in readers:
         raise DataError(
             f"readings cannot be read back from {address.kind}; from {', '.join(READABLE)} they can"
@@ -60,29 +66,26 @@ def _sqlite(address: SinkAddress) -> Iterator[Reading]:
     except sqlite3.Error as error:
         raise DataError(f"{path}: no readings can be read: {error}") from None
     for key, time_ms, value, unit in rows:
-        yield _reading(f"{path}", key, time_ms, value, unit)
+        yield reading_of(f"{path}", key, time_ms, value, unit)
 
 
 def _csv(address: SinkAddress) -> Iterator[Reading]:
+    return _files(address, {"readings-*.csv": csv_readings})
+
+
+def _parquet(address: SinkAddress) -> Iterator[Reading]:
+    return _files(address, {"readings-*.parquet": parquet_readings, "readings-*.csv": csv_readings})
+
+
+def _files(
+    address: SinkAddress, readers: Mapping[str, Callable[[Path], Iterator[Reading]]]
+) -> Iterator[Reading]:
     folder = Path(address.path)
-    files = sorted(folder.glob("readings-*.csv"))
-    if not files:
-        raise DataError(f"{folder}: no files readings-YYYY-MM-DD.csv")
-    for path in files:
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            for row in csv.DictReader(file):
-                where = f"{path}"
-                if None in row or None in row.values():
-                    continue  # a last line that is being written
-                moment = _milliseconds(where, row.get("time", ""))
-                yield _reading(where, row.get("key"), moment, row.get("value"), row.get("unit"))
-
-
-def _milliseconds(where: str, text: str) -> int:
-    try:
-        return round(1000 * datetime.fromisoformat(text).timestamp())
-    except (ValueError, OverflowError):
-        raise DataError(f"{where}: {text!r} is no time") from None
+    found = [(reader, path) for names, reader in readers.items() for path in folder.glob(names)]
+    if not found:
+        raise DataError(f"{folder}: no files {' or '.join(readers)}")
+    for reader, path in found:
+        yield from reader(path)
 
 
 def _redis(address: SinkAddress) -> Iterator[Reading]:
@@ -102,7 +105,7 @@ def _series(redis: Any) -> Iterator[Reading]:  # noqa: ANN401 - its stubs differ
     for key in sorted(redis.scan_iter(_type="TSDB-TYPE")):
         unit = dict(redis.execute_command("TS.INFO", key)["labels"]).get("unit", "")
         for time_ms, value in redis.execute_command("TS.RANGE", key, "-", "+"):
-            yield _reading("Redis", key, time_ms, value, "" if unit == "none" else unit)
+            yield reading_of("Redis", key, time_ms, value, "" if unit == "none" else unit)
 
 
 def _sets(redis: Any) -> Iterator[Reading]:  # noqa: ANN401 - its stubs differ by version
@@ -110,11 +113,4 @@ def _sets(redis: Any) -> Iterator[Reading]:  # noqa: ANN401 - its stubs differ b
         for member in redis.zrange(key, 0, -1):
             time_ms, _, value = member.partition(" ")
             if time_ms.isdecimal() and value:
-                yield _reading("Redis", key, time_ms, value, "")
-
-
-def _reading(where: str, key: Any, time_ms: Any, value: Any, unit: Any) -> Reading:  # noqa: ANN401
-    try:
-        return Reading(key=key, time_ms=int(time_ms), value=float(value), unit=unit or "")
-    except (ValueError, TypeError, DataError) as error:
-        raise DataError(f"{where}: not a reading: {error}") from None
+                yield reading_of("Redis", key, time_ms, value, "")

@@ -29,8 +29,16 @@ def monitor_command(
     sink: Annotated[
         str | None,
         typer.Option(
-            help="sqlite:FILE, csv:FOLDER, mqtt://BROKER/TOPIC or redis://HOST; mqtts and rediss "
-            "encrypt. A password comes from MOTEFIT_SINK_PASSWORD. Default: sqlite:readings.db."
+            help="sqlite:FILE, csv:FOLDER, parquet:FOLDER, mqtt://BROKER/TOPIC or redis://HOST; "
+            "mqtts and rediss encrypt. A password comes from MOTEFIT_SINK_PASSWORD. Default: "
+            "sqlite:readings.db."
+        ),
+    ] = None,
+    retention: Annotated[
+        str | None,
+        typer.Option(
+            help="Memory of the Redis server for this node, e.g. 50MB; the oldest readings are "
+            "dropped. Default: as the sink says."
         ),
     ] = None,
     every: Annotated[
@@ -88,6 +96,7 @@ def monitor_command(
         **given(
             sensors=sensor,
             sink=sink,
+            retention=retention,
             every_s=every,
             model=model,
             on=on,

@@ -10,7 +10,10 @@ from motefit.cli.output import print_json, show, write
 
 def readings_command(
     sink: Annotated[
-        str, typer.Argument(help="Where the node wrote: sqlite:FILE, csv:FOLDER or redis://HOST.")
+        str,
+        typer.Argument(
+            help="Where the node wrote: sqlite:FILE, csv:FOLDER, parquet:FOLDER or redis://HOST."
+        ),
     ],
     key: Annotated[
         str, typer.Option(help="Only this key, or this quantity, e.g. temperature.")

@@ -7,6 +7,7 @@ keyring, never from the URL, which ends up in process lists and logs.
 
 import contextlib
 import os
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -150,6 +151,47 @@ def open_sink(url: str) -> Sink:
     """
     address = sink_address(url)
     return SINKS.find(address.kind)(address)
+
+
+def explained(error: BaseException) -> str:
+    """Say why a connection failed; that a certificate was refused is said in words.
+
+    >>> explained(TimeoutError("timed out"))
+    'timed out'
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            reason = cause.verify_message.removesuffix(".")
+            return f"the server's certificate is refused: {reason}"
+        cause = cause.__cause__ or cause.__context__
+    return str(error)
+
+
+class _ClosingSocket(ssl.SSLSocket):
+    """A socket that is closed if the handshake fails; paho leaves that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - as inherited
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
+def trusted(address: SinkAddress) -> ssl.SSLContext:
+    """Return what verifies a server: the system's certificates, or those of the option ``ca``.
+
+    Raises:
+        DataError: if the file of certificates cannot be used.
+    """
+    path = address.options.get("ca")
+    try:
+        context = ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise DataError(f"ca={path}: no certificates can be read: {error}") from None
+    context.sslsocket_class = _ClosingSocket
+    return context
 
 
 def password_of(address: SinkAddress) -> str | None:

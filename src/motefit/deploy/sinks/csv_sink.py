@@ -1,11 +1,12 @@
 """Readings in CSV files, one per day: ``csv:FOLDER``."""
 
+import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from motefit.deploy.reading import Reading
+from motefit.deploy.reading import Reading, reading_of
 from motefit.deploy.sinks import SINKS, SinkAddress, SinkError
 from motefit.spec.errors import DataError
 
@@ -81,6 +82,30 @@ def _repair(path: Path) -> set[tuple[str, str]]:
         os.truncate(path, whole)
     rows = (line.split(",") for line in content[:whole].decode(errors="replace").splitlines()[1:])
     return {(row[0], row[1]) for row in rows if len(row) >= 2}
+
+
+def csv_readings(path: Path) -> Iterator[Reading]:
+    """Read a file back, but for a last line that is being written.
+
+    Yields:
+        Each reading, in the order written.
+
+    Raises:
+        DataError: if it is no such file.
+    """
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        for row in csv.DictReader(file):
+            if None in row or None in row.values():
+                continue
+            time_ms = _milliseconds(path, row.get("time", ""))
+            yield reading_of(f"{path}", row.get("key"), time_ms, row.get("value"), row.get("unit"))
+
+
+def _milliseconds(path: Path, text: str) -> int:
+    try:
+        return round(1000 * datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError):
+        raise DataError(f"{path}: {text!r} is no time") from None
 
 
 def time_text(time_ms: int) -> str:

@@ -32,6 +32,7 @@ class SqliteSink:
             self._connection = sqlite3.connect(path, check_same_thread=False, timeout=5)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA cache_size = -256")  # KiB; by default 2 MB
             with self._connection:
                 self._connection.execute(SCHEMA)
         except (OSError, sqlite3.Error) as error:
