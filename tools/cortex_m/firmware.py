@@ -1,10 +1,10 @@
 """Arduino and Zephyr projects of models: built with arm-none-eabi-gcc, run on emulated boards.
 
-``python tools/cortex_m/firmware.py yes-no climate-6-clock`` generates each model for each target,
-builds its examples and runs them on Cortex-M3, M4 and M33. Neither Arduino's cores nor Zephyr are in
-a package registry, so the small folders ``arduino_core`` and ``zephyr_core`` have as much of their
-interfaces as the examples use. ``--sound yes.wav no.wav`` is what the microphone hears; without it,
-silence. Needs gcc-arm-none-eabi, libnewlib-arm-none-eabi, qemu-system-arm and cmake.
+``python tools/cortex_m/firmware.py yes-no climate-6-clock`` generates each model for both targets,
+builds their examples and runs them on Cortex-M3, M4 and M33. Neither Arduino's cores nor Zephyr are
+in a package registry, so the small folders ``arduino_core`` and ``zephyr_core`` have as much of
+their interfaces as the examples use. ``--sound yes.wav no.wav`` is what the microphone hears;
+without it, silence. Needs gcc-arm-none-eabi, libnewlib-arm-none-eabi, qemu-system-arm and cmake.
 Exit code 1: a self-test failed, or an LED did not blink.
 """
 

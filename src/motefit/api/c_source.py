@@ -8,9 +8,7 @@ from motefit.runtime.bundle import load_bundle
 from motefit.runtime.zoo import find_model
 
 
-def generate_c(
-    model: str | Path, *, target: str = "c99", out: str | Path | None = None
-) -> CSource:
+def generate_c(model: str | Path, *, target: str = "c99", out: str | Path | None = None) -> CSource:
     """Write the C source of a model: network, front end or calendar, labels, and a self-test.
 
     >>> import motefit

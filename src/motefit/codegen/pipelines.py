@@ -48,7 +48,7 @@ def write_pipeline(
     """
     if isinstance(io, SpeechIO):
         return _speech(graph, io, network)
-    return _series(graph, io, network(graph))
+    return _series(io, network(graph))
 
 
 def _edge(network: NetworkSource, name: str) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _speech(graph: Graph, io: SpeechIO, write: NetworkWriter) -> PipelineSource:
     )
 
 
-def _series(graph: Graph, io: SeriesIO, network: NetworkSource) -> PipelineSource:
+def _series(io: SeriesIO, network: NetworkSource) -> PipelineSource:
     constants = network.constants
     fields = {**_series_tables(io, constants), **_edges(network)}
     texts = _texts("columns", io.inputs) + _texts("targets", io.targets)

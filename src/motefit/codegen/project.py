@@ -195,9 +195,7 @@ def save_source(
 
 def named_files(texts: Mapping[str, str], prefix: str) -> dict[str, str]:
     """Give files, their functions and macros a model's own name in place of ``model``."""
-    return {
-        file.replace("model", prefix): _named(text, prefix) for file, text in texts.items()
-    }
+    return {file.replace("model", prefix): _named(text, prefix) for file, text in texts.items()}
 
 
 def identifier(name: str) -> str:

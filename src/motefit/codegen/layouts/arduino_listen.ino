@@ -1,5 +1,5 @@
 // Listens to the microphone of a board with the PDM library (Arduino Nano 33 BLE Sense and others):
-// the first word switches the LED on, any other word switches it off.
+// "@first@" switches the LED on, any other word switches it off.
 #include <PDM.h>
 #include <model.h>
 

@@ -43,8 +43,8 @@ Library > Add .ZIP Library), choose a 32-bit board, and open File > Examples > m
   computes what Python computes.
 - **{example}** {does}.
 
-RAM: {ram} bytes of static memory, and what the sketch itself needs. Flash: {tables} bytes of weights
-and tables, plus the code.
+RAM: {ram} bytes of static memory, and what the sketch itself needs. Flash: {tables} bytes of
+weights and tables, plus the code.
 """
 EXAMPLES = {
     "speech": ("Listen", "arduino_listen.ino", "hears words and switches the LED"),
@@ -63,8 +63,12 @@ def lay_out(bundle: Bundle, name: str) -> Layout:
         f"examples/{example}/{example}.ino": file,
     }
     io = bundle.card.io
-    step = round(60 * io.step_minutes) if isinstance(io, SeriesIO) else 0
-    texts |= layout_texts(sketches, source, {"step_seconds": step})
+    own: dict[str, object] = (
+        {"step_seconds": round(60 * io.step_minutes)}
+        if isinstance(io, SeriesIO)
+        else {"first": io.words[0]}
+    )
+    texts |= layout_texts(sketches, source, own)
     golden = f"{source.name}_golden.h"
     values = {
         "title": source.title,
