@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # type checkers take it for true; typing itself would be 
 if TYPE_CHECKING:
     from motefit.api.audit import AuditResult, audit
     from motefit.api.bench import bench, bench_on_host
+    from motefit.api.board_estimates import ModelEstimate, estimate
     from motefit.api.c_source import generate_c
     from motefit.api.checking import check, check_stream
     from motefit.api.cutting import cut, list_cuts
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from motefit.certify.check_stream import StreamCheck
     from motefit.codegen.agreement import CAgreement
     from motefit.codegen.compiled import NoCompilerError
+    from motefit.codegen.estimate import BoardEstimate
     from motefit.codegen.project import CSource
     from motefit.data.fetch.datasets import dataset_names
     from motefit.data.synth.climate import ClimateReport
@@ -89,6 +91,10 @@ _HOMES = {
     "api.bench": (
         "bench",
         "bench_on_host",
+    ),
+    "api.board_estimates": (
+        "ModelEstimate",
+        "estimate",
     ),
     "api.c_source": ("generate_c",),
     "api.checking": (
@@ -152,6 +158,7 @@ _HOMES = {
     "certify.check_stream": ("StreamCheck",),
     "codegen.agreement": ("CAgreement",),
     "codegen.compiled": ("NoCompilerError",),
+    "codegen.estimate": ("BoardEstimate",),
     "codegen.project": ("CSource",),
     "data.fetch.datasets": ("dataset_names",),
     "data.synth.climate": ("ClimateReport",),
@@ -208,6 +215,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "AuditResult",
     "Bench",
+    "BoardEstimate",
     "CAgreement",
     "CSource",
     "Card",
@@ -230,6 +238,7 @@ __all__ = [
     "Listener",
     "Measured",
     "MissingExtraError",
+    "ModelEstimate",
     "ModelFileError",
     "ModelReport",
     "MotefitError",
@@ -263,6 +272,7 @@ __all__ = [
     "compare_studies",
     "cut",
     "dataset_names",
+    "estimate",
     "export",
     "export_study",
     "fetch",
