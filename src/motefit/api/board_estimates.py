@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from motefit.codegen.estimate import METHOD, BoardEstimate, estimate_on
-from motefit.codegen.footprint import COUNTED, Footprint, footprint_of
+from motefit.codegen.footprint import COUNTED, STACK_BYTES, Footprint, footprint_of
 from motefit.codegen.linked import linked_size
 from motefit.codegen.project import write_c_source
 from motefit.graph.counter import count
@@ -40,9 +40,9 @@ class ModelEstimate(Printable):
     def content(self) -> list[Item]:
         """List what the model takes, a row for each board, and what the figures are."""
         kept = self.footprint
+        memory = f"{kept.arena_bytes} of activations and work, {kept.input_bytes} of input"
         lines: list[Item] = [
-            f"{self.model}: {self.macs} multiply-accumulates; RAM {kept.ram_bytes} B: "
-            f"{kept.arena_bytes} of activations and work, {kept.input_bytes} of input, and a stack",
+            f"{self.model}: {self.macs} MACs; RAM: {memory}, {STACK_BYTES} of stack",
             ResultTable(
                 titles=("board", "core", "MHz", "estimated ms", "from", "to", "estimated uJ",
                         "flash", "RAM", "fits"),

@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 from motefit.codegen.project import CSource
 from motefit.spec.boards import Core
@@ -26,29 +25,37 @@ class LinkedSize:
 
 
 def linked_size(source: CSource, core: Core, *, optimize: str = "-O2") -> LinkedSize | None:
-    """Link the model for a core; None without the cross compiler, or for a core that it lacks."""
+    """Link a model for a core.
+
+    Args:
+        source: its C source.
+        core: with flags of the cross compiler.
+        optimize: option of the compiler.
+
+    Returns:
+        None without the cross compiler, or for a core that it does not know.
+    """
     if not core.flags or shutil.which(COMPILER) is None or shutil.which(SIZE) is None:
         return None
-    entry = "classify" if f"{source.name}.c" in source.files and _speech(source) else "forecast"
+    entry = "classify" if "motefit_speech.c" in source.files else "forecast"
     program = source.folder / f"{core.name}.elf"
     files = [source.folder / f for f in source.files if f.endswith(".c") and f != "self_test.c"]
-    command = [
+    linked = _run(
         COMPILER, *core.flags, "-mthumb", "-std=gnu99", "-ffp-contract=off", optimize,
         "-ffunction-sections", "-fdata-sections", "-nostartfiles", "--specs=nano.specs",
-        "-Wl,--gc-sections", f"-Wl,--entry={source.name}_{entry}", "-o", program, *files, "-lm",
-    ]  # fmt: skip
-    text, data, bss = _sizes(command, program)
+        "-Wl,--gc-sections", f"-Wl,--entry={source.name}_{entry}", "-o", str(program),
+        *map(str, files), "-lm",
+    )  # fmt: skip
+    if linked is None:
+        return None
+    sizes = _run(SIZE, str(program)) or ""
+    text, data, bss = map(int, sizes.splitlines()[1].split()[:3])
     return LinkedSize(flash_bytes=text + data, ram_bytes=data + bss)
 
 
-def _speech(source: CSource) -> bool:
-    return "motefit_speech.c" in source.files
-
-
-def _sizes(command: list[str | Path], program: Path) -> tuple[int, int, int]:
-    for step in (command, [SIZE, program]):
-        done = subprocess.run(  # noqa: S603 - a compiler on generated source
-            step, capture_output=True, text=True, check=True, timeout=TIMEOUT_S
-        )
-    text, data, bss = done.stdout.splitlines()[1].split()[:3]
-    return int(text), int(data), int(bss)
+def _run(*command: str) -> str | None:
+    """Run a tool; return what it prints, or None if it fails."""
+    done = subprocess.run(  # noqa: S603 - a compiler on generated source
+        command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+    )
+    return None if done.returncode else done.stdout
