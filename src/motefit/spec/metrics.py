@@ -118,7 +118,8 @@ def metric(name: str) -> Metric:
     if prefix in {SKILL_PREFIX, COVERAGE_PREFIX, RECALL_PREFIX} and rest:
         return Metric(name=name, unit="fraction", higher_is_better=True, quality=True)
     if prefix == ESTIMATE_PREFIX and name.endswith(ESTIMATE_SUFFIX):
-        find_board(board_of(name))
+        if name not in PATTERNS:
+            find_board(board_of(name))
         return Metric(name=name, unit="ms", before_training=True, estimated=True)
     kinds = {pattern.partition(".")[0]: pattern for pattern in PATTERNS}
     meant = "" if kind in kinds else nearest(name, _METRICS)
