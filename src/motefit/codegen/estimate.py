@@ -13,7 +13,7 @@ from motefit.codegen.footprint import COUNTED, Footprint, footprint_of
 from motefit.codegen.public_results import cycles_of
 from motefit.codegen.work import REFERENCE, instructions, work_of
 from motefit.graph.graph import Graph
-from motefit.spec.boards import BOARDS, CORES, Board, find_board
+from motefit.spec.boards import BOARDS, CORES, DevBoard, find_board
 from motefit.spec.errors import ModelFileError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.metrics import FLASH, board_of, is_estimate
@@ -58,7 +58,7 @@ class BoardEstimate:
         return self.fits_flash and self.fits_ram
 
 
-def milliseconds_on(graph: Graph, board: Board) -> tuple[float, float, float]:
+def milliseconds_on(graph: Graph, board: DevBoard) -> tuple[float, float, float]:
     """Estimate the inference of a network on a board: low, middle and high, in milliseconds."""
     share = instructions(work_of(graph)) / instructions(REFERENCE)
     low, middle, high = cycles_of(CORES[board.core])
@@ -66,7 +66,7 @@ def milliseconds_on(graph: Graph, board: Board) -> tuple[float, float, float]:
     return share * low / per_ms, share * middle / per_ms, share * high / per_ms
 
 
-def estimate_on(graph: Graph, footprint: Footprint, board: Board) -> BoardEstimate:
+def estimate_on(graph: Graph, footprint: Footprint, board: DevBoard) -> BoardEstimate:
     """Estimate a model on a board.
 
     Args:

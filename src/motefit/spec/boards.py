@@ -28,7 +28,7 @@ class Core:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Board:
+class DevBoard:
     """A board.
 
     Attributes:
@@ -98,10 +98,10 @@ CORES: Mapping[str, Core] = {
 """By name."""
 
 MLPERF = "system description in MLPerf Tiny's results"
-BOARDS: Mapping[str, Board] = {
+BOARDS: Mapping[str, DevBoard] = {
     board.name: board
     for board in (
-        Board(
+        DevBoard(
             name="nucleo-f103rb",
             title="ST Nucleo-F103RB (STM32F103RB)",
             core="Cortex-M3",
@@ -110,7 +110,7 @@ BOARDS: Mapping[str, Board] = {
             flash_bytes=128 * KB,
             source="STM32F103x8/xB data sheet",
         ),
-        Board(
+        DevBoard(
             name="nucleo-g0b1re",
             title="ST Nucleo-G0B1RE (STM32G0B1RE)",
             core="Cortex-M0+",
@@ -119,7 +119,7 @@ BOARDS: Mapping[str, Board] = {
             flash_bytes=512 * KB,
             source=MLPERF,
         ),
-        Board(
+        DevBoard(
             name="pico",
             title="Raspberry Pi Pico (RP2040)",
             core="Cortex-M0+",
@@ -128,7 +128,7 @@ BOARDS: Mapping[str, Board] = {
             flash_bytes=2 * MB,
             source="RP2040 and Pico data sheets",
         ),
-        Board(
+        DevBoard(
             name="nano-33-ble",
             title="Arduino Nano 33 BLE Sense (nRF52840)",
             core="Cortex-M4",
@@ -137,7 +137,7 @@ BOARDS: Mapping[str, Board] = {
             flash_bytes=1 * MB,
             source="nRF52840 product specification",
         ),
-        Board(
+        DevBoard(
             name="microbit-v2",
             title="micro:bit V2 (nRF52833)",
             core="Cortex-M4",
@@ -146,7 +146,7 @@ BOARDS: Mapping[str, Board] = {
             flash_bytes=512 * KB,
             source="nRF52833 product specification",
         ),
-        Board(
+        DevBoard(
             name="nucleo-l4r5zi",
             title="ST Nucleo-L4R5ZI (STM32L4R5ZI)",
             core="Cortex-M4",
@@ -156,7 +156,7 @@ BOARDS: Mapping[str, Board] = {
             active_mw=45.0,
             source=MLPERF,
         ),
-        Board(
+        DevBoard(
             name="nrf5340-dk",
             title="Nordic nRF5340 DK, application core",
             core="Cortex-M33",
@@ -165,7 +165,7 @@ BOARDS: Mapping[str, Board] = {
             flash_bytes=1 * MB,
             source="nRF5340 product specification",
         ),
-        Board(
+        DevBoard(
             name="pico-2",
             title="Raspberry Pi Pico 2 (RP2350)",
             core="Cortex-M33",
@@ -174,7 +174,7 @@ BOARDS: Mapping[str, Board] = {
             flash_bytes=4 * MB,
             source="RP2350 and Pico 2 data sheets",
         ),
-        Board(
+        DevBoard(
             name="nucleo-u575zi",
             title="ST Nucleo-U575ZI-Q (STM32U575ZI)",
             core="Cortex-M33",
@@ -184,7 +184,7 @@ BOARDS: Mapping[str, Board] = {
             active_mw=26.2,
             source="STM32U575xx data sheet",
         ),
-        Board(
+        DevBoard(
             name="disco-f746ng",
             title="ST 32F746GDISCOVERY (STM32F746NG)",
             core="Cortex-M7",
@@ -193,7 +193,7 @@ BOARDS: Mapping[str, Board] = {
             flash_bytes=1 * MB,
             source="STM32F745xx/F746xx data sheet",
         ),
-        Board(
+        DevBoard(
             name="nucleo-h7a3zi",
             title="ST Nucleo-H7A3ZI-Q (STM32H7A3ZI)",
             core="Cortex-M7",
@@ -203,7 +203,7 @@ BOARDS: Mapping[str, Board] = {
             active_mw=162.7,
             source="STM32H7A3xI/G data sheet, without its tightly coupled memories",
         ),
-        Board(
+        DevBoard(
             name="alif-e7",
             title="Alif Ensemble E7, high-performance core",
             core="Cortex-M55",
@@ -212,7 +212,7 @@ BOARDS: Mapping[str, Board] = {
             flash_bytes=5 * MB,
             source="Ensemble E7 product brief, rounded down",
         ),
-        Board(
+        DevBoard(
             name="ek-ra8d1",
             title="Renesas EK-RA8D1 (RA8D1)",
             core="Cortex-M85",
@@ -221,7 +221,7 @@ BOARDS: Mapping[str, Board] = {
             flash_bytes=2 * MB,
             source="RA8D1 group data sheet",
         ),
-        Board(
+        DevBoard(
             name="esp32-s3",
             title="Espressif ESP32-S3-DevKitC-1-N8",
             core="Xtensa LX7",
@@ -235,7 +235,7 @@ BOARDS: Mapping[str, Board] = {
 """By name, the smaller cores first."""
 
 
-def find_board(name: str) -> Board:
+def find_board(name: str) -> DevBoard:
     """Look up a board.
 
     >>> find_board("pico").clock_mhz

@@ -26,7 +26,7 @@ class Layout:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class SourceTarget:
     """A kind of project that source is laid out for.
 
     Attributes:
@@ -42,7 +42,7 @@ class Target:
     lay_out: Callable[[Bundle, str], Layout]
 
 
-TARGETS: Registry[Target] = Registry(__name__, "target")
+TARGETS: Registry[SourceTarget] = Registry(__name__, "target")
 
 
 def layout_texts(

@@ -4,7 +4,7 @@ from motefit.codegen.project import RenderedSource, render_source
 from motefit.codegen.targets import (
     TARGETS,
     Layout,
-    Target,
+    SourceTarget,
     about_pipeline,
     layout_texts,
     library_files,
@@ -101,7 +101,7 @@ def _keywords(source: RenderedSource) -> str:
 
 TARGETS.register(
     "arduino",
-    Target(
+    SourceTarget(
         about="an Arduino library with examples",
         hint="put the folder into libraries/ of the sketchbook and open its examples",
         lay_out=lay_out,

@@ -1,7 +1,7 @@
 """C99: a folder that any compiler builds, with a self-test for this machine."""
 
 from motefit.codegen.project import SELF_TEST, render_source
-from motefit.codegen.targets import TARGETS, Layout, Target
+from motefit.codegen.targets import TARGETS, Layout, SourceTarget
 from motefit.runtime.bundle import Bundle
 
 
@@ -12,5 +12,5 @@ def lay_out(bundle: Bundle, name: str) -> Layout:
 
 
 TARGETS.register(
-    "c99", Target(about="any processor with a C99 compiler", hint=SELF_TEST, lay_out=lay_out)
+    "c99", SourceTarget(about="any processor with a C99 compiler", hint=SELF_TEST, lay_out=lay_out)
 )

@@ -1,7 +1,7 @@
 """Cortex-M without an operating system: start-up, linker script, and a Makefile for qemu."""
 
 from motefit.codegen.project import render_source
-from motefit.codegen.targets import TARGETS, Layout, Target, layout_texts
+from motefit.codegen.targets import TARGETS, Layout, SourceTarget, layout_texts
 from motefit.runtime.bundle import Bundle
 
 FILES = {
@@ -33,7 +33,7 @@ def lay_out(bundle: Bundle, name: str) -> Layout:
 
 TARGETS.register(
     "cortex-m",
-    Target(
+    SourceTarget(
         about="Cortex-M without an operating system, runs in qemu",
         hint="`make run CORE=M4` there runs the self-test in qemu",
         lay_out=lay_out,

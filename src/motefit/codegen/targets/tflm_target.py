@@ -8,7 +8,7 @@ from motefit.codegen.constants import Constants, wrap
 from motefit.codegen.memory_plan import Buffer, plan_memory
 from motefit.codegen.network import WORK, NetworkSource
 from motefit.codegen.project import RenderedSource, render_source
-from motefit.codegen.targets import TARGETS, Layout, Target, layout_texts, library_files
+from motefit.codegen.targets import TARGETS, Layout, SourceTarget, layout_texts, library_files
 from motefit.graph.graph import INPUT, Graph
 from motefit.runtime.bundle import Bundle
 from motefit.spec.errors import MissingExtraError, ModelFileError
@@ -168,7 +168,7 @@ def data_files(source: RenderedSource, model: bytes, arena: int) -> dict[str, st
 
 TARGETS.register(
     "tflm",
-    Target(
+    SourceTarget(
         about="the model for TensorFlow Lite Micro, with the same front end in C",
         hint="compile them with TensorFlow Lite Micro; README.md says how",
         lay_out=lay_out,

@@ -4,7 +4,7 @@ from motefit.codegen.project import render_source
 from motefit.codegen.targets import (
     TARGETS,
     Layout,
-    Target,
+    SourceTarget,
     about_pipeline,
     layout_texts,
     library_files,
@@ -61,7 +61,7 @@ def lay_out(bundle: Bundle, name: str) -> Layout:
 
 TARGETS.register(
     "zephyr",
-    Target(
+    SourceTarget(
         about="a Zephyr module with a sample",
         hint="`west build -b BOARD samples/blink` there builds the sample",
         lay_out=lay_out,
