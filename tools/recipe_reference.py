@@ -81,6 +81,9 @@ METRIC_NOTES = """
 - `size.tflite_bytes` is the .tflite file; `size.zip_bytes` a zip that holds this file alone,
   without its [card](card.md).
 - `latency.*_ms` are medians for one example, on one thread of the machine that measures.
+- `flash_bytes` and `estimate.<board>_ms` are estimated, never measured, for a
+  [microcontroller](microcontrollers.md#budgets): flash of the generated C, and one inference of the
+  network on one of the boards of `motefit estimate`. A network without C source has neither.
 - `ram.arena_bytes` is the smallest arena that TensorFlow Lite Micro allocates and runs with, found
   by running on this 64-bit host with the extra `micro`; `macs` the multiply-accumulates of one run.
 """

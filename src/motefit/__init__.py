@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # type checkers take it for true; typing itself would be 
 if TYPE_CHECKING:
     from motefit.api.audit import AuditResult, audit
     from motefit.api.bench import bench, bench_on_host
+    from motefit.api.board_estimates import ModelEstimate, estimate
     from motefit.api.c_source import generate_c
     from motefit.api.checking import check, check_stream
     from motefit.api.cutting import cut, list_cuts
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from motefit.certify.check_stream import StreamCheck
     from motefit.codegen.agreement import CAgreement
     from motefit.codegen.compiled import NoCompilerError
+    from motefit.codegen.estimate import BoardEstimate
     from motefit.codegen.project import CSource
     from motefit.data.fetch.datasets import dataset_names
     from motefit.data.synth.climate import ClimateReport
@@ -100,6 +102,10 @@ _HOMES = {
     "api.bench": (
         "bench",
         "bench_on_host",
+    ),
+    "api.board_estimates": (
+        "ModelEstimate",
+        "estimate",
     ),
     "api.c_source": ("generate_c",),
     "api.checking": (
@@ -172,6 +178,7 @@ _HOMES = {
     "certify.check_stream": ("StreamCheck",),
     "codegen.agreement": ("CAgreement",),
     "codegen.compiled": ("NoCompilerError",),
+    "codegen.estimate": ("BoardEstimate",),
     "codegen.project": ("CSource",),
     "data.fetch.datasets": ("dataset_names",),
     "data.synth.climate": ("ClimateReport",),
@@ -236,6 +243,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "AuditResult",
     "Bench",
+    "BoardEstimate",
     "CAgreement",
     "CSource",
     "Card",
@@ -260,6 +268,7 @@ __all__ = [
     "Measured",
     "MicrophoneCheck",
     "MissingExtraError",
+    "ModelEstimate",
     "ModelFileError",
     "ModelReport",
     "MotefitError",
@@ -298,6 +307,7 @@ __all__ = [
     "cut",
     "dataset_names",
     "deploy_to_host",
+    "estimate",
     "export",
     "export_study",
     "fetch",

@@ -207,6 +207,18 @@ def test_a_budget_that_no_candidate_can_meet(invoke, climate_recipe, climate_csv
     assert not (out / "candidates").exists()
 
 
+def test_a_board_that_no_candidate_fits_stops_a_run_before_training(
+    invoke, climate_recipe, climate_csv, tmp_path
+):
+    lines = '[budget]\nestimate.pico_ms = "< 1 us"\nflash_bytes = "< 64 KB"'
+    climate_recipe.write_text(climate_recipe.read_text().replace("[budget]", lines))
+    out = tmp_path / "run"
+    result = invoke("fit", climate_recipe, "--data", climate_csv, "--out", out, "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["rejected"] == {"estimate.pico_ms": 1}
+    assert not (out / "candidates").exists()
+
+
 def test_the_obstacle_as_json(invoke, climate_recipe, climate_csv, tmp_path):
     climate_recipe.write_text(climate_recipe.read_text().replace("< 1100 B", "< 200 B"))
     result = invoke("fit", climate_recipe, "--data", climate_csv, "--out", tmp_path / "run",

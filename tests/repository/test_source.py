@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from motefit.codegen.targets import TARGETS
 from motefit.data.fetch.datasets import dataset_names
 from motefit.data.tables import FORMS
 from motefit.graph.families import FAMILIES
@@ -32,6 +33,7 @@ REGISTRIES: dict[str, tuple[Callable[[], Sized], str]] = {
     "families": (FAMILIES.names, "motefit.graph.families"),
     "report sections": (sections, "motefit.report.sections"),
     "forms of tables": (FORMS.names, "motefit.data.tables"),
+    "targets": (TARGETS.names, "motefit.codegen.targets"),
     "data sets": (dataset_names, "motefit.data.fetch.datasets"),
 }
 

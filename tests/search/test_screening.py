@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from motefit.codegen.estimate import estimated_facts
 from motefit.graph.families import Problem, build
 from motefit.measure.latency.device_profile import LatencyScale
 from motefit.search.screening import Screened, nearest_miss, screen, screen_all
@@ -16,6 +17,7 @@ from motefit.spec.budget import Budget
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import Recipe
 from motefit.tflite.archive import zip_bytes
+from motefit.tflite.importer.read import read_graph
 from motefit.tflite.write.precision import export
 
 SPEECH = Problem(input_shape=(20, 8), outputs=3)
@@ -156,6 +158,31 @@ def test_bounds_that_need_no_training_are_judged():
     assert "bound < 100 B" in screened.reason
     assert not screen(found, graph_of(found), Budget()).reason
     assert not screen(found, graph_of(found), BUDGET, shrinks=True).missed
+
+
+ESTIMATES = ("flash_bytes", "estimate.pico_ms", "estimate.nano-33-ble_ms")
+
+
+@settings(max_examples=12)
+@given(width=st.integers(2, 20), seed=st.integers(0, 99))
+def test_estimates_before_training_are_those_of_the_trained_file(width, seed):
+    found = candidate(width=width)
+    budget = Budget.from_table(dict.fromkeys(ESTIMATES, "< 1e9"), where="b")
+    facts = screen(found, graph_of(found), budget).facts
+    trained_file = read_graph(exported(found, graph_of(found, seed=1), seed=seed))
+    shipped = estimated_facts(trained_file, found.recipe.frontend, ESTIMATES)
+    assert {name: facts[name] for name in ESTIMATES} == pytest.approx(shipped, rel=2e-3)
+
+
+def test_a_candidate_that_is_too_large_or_slow_for_a_board_is_rejected():
+    found = candidate()
+    limits = {"flash_bytes": "< 9 KB", "estimate.pico_ms": "< 1 us", "ram.arena_bytes": "< 1 B"}
+    screened = screen(found, graph_of(found), Budget.from_table(limits, where="b"))
+    assert {b.metric for b in screened.missed} == set(limits)
+    assert ESTIMATES[2] not in screened.facts  # what no budget names is not computed
+    without = candidate("float32")
+    screened = screen(without, graph_of(without), Budget.from_table(limits, where="b"))
+    assert "flash_bytes" not in screened.facts  # there is no C source, so nothing to count
 
 
 def test_several_budgets_are_judged_on_the_same_facts():

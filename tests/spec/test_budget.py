@@ -16,7 +16,7 @@ NAMES = (
     "accuracy", "size.tflite_bytes", "size.zip_bytes", "latency.frontend_ms", "latency.total_ms",
     "latency.inference_ms", "latency.saving_percent", "ram.arena_bytes", "macs", "mae.T (degC)",
     "balanced_accuracy", "recall.min", "recall.up", "skill.T (degC)",
-    "stream.false_accepts_per_hour", "stream.miss_rate",
+    "stream.false_accepts_per_hour", "stream.miss_rate", "flash_bytes", "estimate.pico-2_ms",
 )  # fmt: skip
 
 
@@ -37,6 +37,8 @@ NAMES = (
         ("latency.total_ms", "  <  0.04 s ", "<", 40),
         ("latency.saving_percent", "> 40 %", ">", 40),
         ("macs", "< 1.5 M", "<", 1.5e6),
+        ("flash_bytes", "< 48 KB", "<", 48 * 1024),
+        ("estimate.nano-33-ble_ms", "< 0.2 s", "<", 200),
         ("macs", "< 20 k", "<", 20_000),
         ("mae.T (degC)", "< 0.3", "<", 0.3),
         ("mae.T (degC)", "< 3e-1", "<", 0.3),
@@ -73,6 +75,9 @@ def test_units(name, text, relation, limit):
         ("size.zip_bytes", "> 25 KB", "lower bound given .*lower is better: reverse the relation"),
         ("size.zip_bytes", "< 1e999", "limit: expected a finite number"),
         ("size.zip_byte", "< 1 KB", r"unknown metric 'size.zip_byte' \(did you mean 'size.zip_b"),
+        ("estimate.nano33_ms", "< 1 ms", r"unknown board 'nano33' \(did you mean 'nano-33-ble'"),
+        ("estimate.pico", "< 1 ms", r"unknown metric 'estimate.pico'.*estimate.<board>_ms"),
+        ("estimate.pico_ms", "> 1 ms", "lower is better: reverse"),
         ("acuracy", "> 1 %", r"did you mean 'accuracy'\?"),
         ("mae", "< 1", r"unknown metric 'mae' \(did you mean 'mae.<column>'"),
         ("mae.", "< 1", r"unknown metric 'mae.' \(did you mean 'mae.<column>'"),

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
 
 HERE = Path(__file__).resolve().parent
+LAYOUTS = Path(str(files("motefit.codegen").joinpath("layouts")))
 CC = "arm-none-eabi-gcc"
 TIMEOUT_S = 300
 
@@ -96,8 +98,8 @@ def link(source: CSource, core: Core, optimize: str) -> Path:
     command = [
         CC, *core.flags, "-mthumb", "-std=gnu99", "-ffp-contract=off", optimize, "-nostartfiles",
         "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "--specs=nano.specs",
-        f"-Wl,--defsym=CODE={core.code}", f"-Wl,--defsym=RAM={core.ram}", "-T", HERE / "link.ld",
-        "-o", program, HERE / "startup.c", source.folder / "measure.c", *files, "-lm",
+        f"-Wl,--defsym=CODE={core.code}", f"-Wl,--defsym=RAM={core.ram}", "-T", LAYOUTS / "link.ld",
+        "-o", program, LAYOUTS / "startup.c", source.folder / "measure.c", *files, "-lm",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -105,15 +107,20 @@ def link(source: CSource, core: Core, optimize: str) -> Path:
     return program
 
 
-def emulate(program: Path, core: Core) -> dict[str, int]:
-    """Run a program; return the numbers that it prints, by name."""
+def emulated_lines(program: Path, core: Core) -> list[str]:
+    """Run a program; return the lines that it prints."""
     done = subprocess.run(
         ["qemu-system-arm", "-M", core.board, "-icount", "shift=0", "-nographic", "-monitor",
          "none", "-serial", "none", "-semihosting-config", "enable=on,target=native", "-kernel",
          program],
         capture_output=True, text=True, check=False, timeout=TIMEOUT_S,
     )  # fmt: skip
-    lines = [line.split() for line in (done.stdout + done.stderr).splitlines()]
+    return (done.stdout + done.stderr).splitlines()
+
+
+def emulate(program: Path, core: Core) -> dict[str, int]:
+    """Run a program; return the numbers that it prints, by name."""
+    lines = [line.split() for line in emulated_lines(program, core)]
     return {line[0]: int(line[1]) for line in lines if len(line) == 2 and line[1].isdigit()}
 
 

@@ -1,19 +1,14 @@
-"""``codegen``: C source of a model."""
+"""``codegen``: source of a model for microcontrollers."""
 
 from pathlib import Path
-from typing import Literal
 
-from motefit.codegen.project import CSource, write_c_source
+from motefit.codegen.firmware import write_firmware
+from motefit.codegen.project import CSource
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.zoo import find_model
-from motefit.spec.errors import RecipeError
-
-TARGETS = ("c99",)
 
 
-def generate_c(
-    model: str | Path, *, target: Literal["c99"] = "c99", out: str | Path | None = None
-) -> CSource:
+def generate_c(model: str | Path, *, target: str = "c99", out: str | Path | None = None) -> CSource:
     """Write the C source of a model: network, front end or calendar, labels, and a self-test.
 
     >>> import motefit
@@ -23,15 +18,18 @@ def generate_c(
 
     Args:
         model: bundle, .tflite with its card, or name of a shipped model.
-        target: ``"c99"``: any processor with a C99 compiler, without dependencies.
-        out: folder to write; None: ``<model>-c`` beside the model.
+        target: ``"c99"``: any processor with a C99 compiler; ``"cortex-m"``: the same with start-up
+            and Makefile, to run in qemu; ``"arduino"``: a library; ``"zephyr"``: a module;
+            ``"tflm"``: the model, its operators and arena for TensorFlow Lite Micro.
+        out: folder to write; None: ``<model>-c`` beside the model, ``<model>-<target>`` for another
+            target than c99.
 
     Raises:
         ModelFileError: if the model is damaged, or has an operation or form without C source.
         RecipeError: for an unknown target.
+        MissingExtraError: for ``"tflm"`` without the extra ``micro``.
     """
-    if target not in TARGETS:
-        raise RecipeError(f"the target must be one of {', '.join(TARGETS)}, got {target!r}")
     path = find_model(model)
-    folder = path.with_name(f"{path.stem}-c") if out is None else Path(out)
-    return write_c_source(load_bundle(path), folder, name=path.stem)
+    ending = "c" if target == "c99" else target
+    folder = path.with_name(f"{path.stem}-{ending}") if out is None else Path(out)
+    return write_firmware(load_bundle(path), folder, name=path.stem, target=target)

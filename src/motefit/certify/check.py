@@ -24,7 +24,7 @@ from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.evidence import table
 from motefit.spec.extras import can_report
 from motefit.spec.files import make_writable, write_atomic
-from motefit.spec.metrics import STREAM_PREFIX, format_value, metric
+from motefit.spec.metrics import STREAM_PREFIX, format_value, is_estimate, metric
 from motefit.spec.recipe import Recipe
 from motefit.spec.stream_evidence import SCRIPTED
 from motefit.spec.tables import Item, Printable, Styled, Text
@@ -305,7 +305,7 @@ def _same(name: str, stated: float, found: float | None) -> bool:
 
 def _comparable(name: str, found: Mapping[str, float], *, same_data: bool) -> bool:
     """Return whether a fact must be the same on this machine, with these data."""
-    if is_timing(name):
+    if is_timing(name) or is_estimate(name):
         return False
     if is_quality(name):
         return same_data

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from motefit.certify.estimated import estimates_of
 from motefit.certify.reference_pipeline import reference_subject
 from motefit.measure.claims import read_claims
 from motefit.measure.latency.paired import saving_percent
@@ -121,10 +122,13 @@ def measure_cost(task: AnyTask, recipe: Recipe, model: ModelFile, io: object) ->
     }
     if "reference" in timed:
         values["latency.saving_percent"] = saving_percent(timed["reference"], timed["xnnpack"])
+    estimates, estimated = estimates_of(recipe, model, io)
+    values |= estimates
     evidence = {
         "size": encode(size),
         "latency": encode(timed),
         "arena": encode(ram),
         "claims": encode(read_claims(model)),
+        **estimated,
     }
     return Facts(values=values, evidence=evidence)

@@ -6,7 +6,13 @@ from typing import Any
 from motefit.certify.facts import is_quality
 from motefit.spec.card import Card
 from motefit.spec.certificate import AccuracyEvidence, Certificate
-from motefit.spec.metrics import MAE_PREFIX, RECALL_MIN, RECALL_PREFIX, format_value
+from motefit.spec.metrics import (
+    MAE_PREFIX,
+    RECALL_MIN,
+    RECALL_PREFIX,
+    format_value,
+    is_estimate,
+)
 from motefit.spec.tables import Item, ResultTable, Style, Styled, Text
 
 STYLES: Mapping[str, Style] = {
@@ -40,7 +46,8 @@ def _facts_table(card: Card, certificate: Certificate) -> ResultTable:
         rows.append((line.metric, line.bound, line.measured, (mark, note)))
     for name, value in sorted(card.facts.items()):
         if name not in bounded and (name == RECALL_MIN or not name.startswith(RECALL_PREFIX)):
-            rows.append((_dim(name), "", _dim(format_value(name, value)), ""))
+            note = _dim("estimated") if is_estimate(name) else ""
+            rows.append((_dim(name), "", _dim(format_value(name, value)), note))
     rows += [(_dim(name), "", _dim(value), _dim("baseline")) for name, value in _baselines(card)]
     return ResultTable(titles=("metric", "bound", "measured", "verdict"), align="lrrl", rows=rows)
 

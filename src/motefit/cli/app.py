@@ -17,7 +17,7 @@ SUFFIX = "_command"
 PANELS = {
     "Use a model": ("zoo", "kws", "listen", "forecast"),
     "Make a model": ("recipes", "data", "fit", "study", "dashboard"),
-    "Measure a model": ("check", "report", "inspect", "latency", "bench"),
+    "Measure a model": ("check", "report", "inspect", "latency", "bench", "estimate"),
     "Convert a model": ("export", "shrink", "codegen"),
     "Run a node": ("monitor", "readings", "deploy"),
 }

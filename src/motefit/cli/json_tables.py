@@ -74,6 +74,7 @@ def c_source_json(source: "CSource") -> dict[str, Any]:
     """Return generated C source as a table: its folder, memory and files."""
     return {
         "name": source.name,
+        "target": source.target,
         "folder": str(source.folder),
         "arena_bytes": source.arena_bytes,
         "arena_optimal": source.arena_optimal,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from motefit.codegen.constants import Constants, Name
 from motefit.codegen.lowering import Call, Lowering, lower
@@ -76,6 +77,13 @@ class NetworkSource:
         if call.scratch is not None:
             arguments.append(self._address(f"{SCRATCH}{index}", SCRATCH_AS[call.kernel]))
         return f"{call.kernel}({', '.join([*arguments, self.place(call.writes)])})"
+
+
+class NetworkWriter(Protocol):
+    """Function that writes a network: :func:`write_network`, or calls of an interpreter."""
+
+    def __call__(self, graph: Graph, *, work_bytes: int = 0) -> NetworkSource:
+        """Write a network beside ``work_bytes`` of the front end."""
 
 
 def write_network(graph: Graph, *, work_bytes: int = 0) -> NetworkSource:

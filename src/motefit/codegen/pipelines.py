@@ -8,7 +8,7 @@ import numpy as np
 
 from motefit.codegen.constants import Constants, Name, literal
 from motefit.codegen.frontend_tables import frontend_tables
-from motefit.codegen.network import NetworkSource, write_network
+from motefit.codegen.network import NetworkSource, NetworkWriter, write_network
 from motefit.graph.graph import INPUT, Graph
 from motefit.runtime.window_codec import WindowCodec
 from motefit.spec.errors import ModelFileError
@@ -33,13 +33,22 @@ class PipelineSource:
     sizes: Mapping[str, int]
 
 
-def write_pipeline(graph: Graph, io: SpeechIO | SeriesIO) -> PipelineSource:
+def write_pipeline(
+    graph: Graph, io: SpeechIO | SeriesIO, *, network: NetworkWriter = write_network
+) -> PipelineSource:
     """Write the pipeline of a model.
+
+    Args:
+        graph: the network.
+        io: the task's section of its card.
+        network: writes the network; the kernels' calls by default.
 
     Raises:
         ModelFileError: for a form or an operation without C source.
     """
-    return _speech(graph, io) if isinstance(io, SpeechIO) else _series(graph, io)
+    if isinstance(io, SpeechIO):
+        return _speech(graph, io, network)
+    return _series(io, network(graph))
 
 
 def _edge(network: NetworkSource, name: str) -> dict[str, Any]:
@@ -60,14 +69,14 @@ def _edges(network: NetworkSource) -> dict[str, Any]:
     }
 
 
-def _speech(graph: Graph, io: SpeechIO) -> PipelineSource:
+def _speech(graph: Graph, io: SpeechIO, write: NetworkWriter) -> PipelineSource:
     if io.input != "features":
         raise ModelFileError(
             f"the model's input is {io.input}, with parts of the front end inside the file; "
             "generate C from the plain form, whose input is features: its front end is in the C too"
         )
     tables = frontend_tables(io.frontend)
-    network = write_network(graph, work_bytes=4 * tables.work_floats)
+    network = write(graph, work_bytes=4 * tables.work_floats)
     frontend = tables.define(network.constants, io.normalization)
     fields = {
         "frontend": frontend,
@@ -93,8 +102,7 @@ def _speech(graph: Graph, io: SpeechIO) -> PipelineSource:
     )
 
 
-def _series(graph: Graph, io: SeriesIO) -> PipelineSource:
-    network = write_network(graph)
+def _series(io: SeriesIO, network: NetworkSource) -> PipelineSource:
     constants = network.constants
     fields = {**_series_tables(io, constants), **_edges(network)}
     texts = _texts("columns", io.inputs) + _texts("targets", io.targets)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from motefit.spec.metrics import (
     COVERAGE_PREFIX,
+    ESTIMATE_PREFIX,
     FALSE_ACCEPTS,
+    FLASH,
     MAE_PREFIX,
     MISS_RATE,
     RECALL_MIN,
@@ -20,6 +22,7 @@ from motefit.spec.metrics import (
     STREAM_LATENCY,
     UNKNOWN_ANSWERED,
     WORDS_REJECTED,
+    board_of,
     format_value,
 )
 
@@ -38,6 +41,7 @@ _NAMES = {
     "latency.saving_percent": "Latency saved",
     "ram.arena_bytes": "RAM, tensor arena",
     "macs": "Multiply-accumulates",
+    FLASH: "Flash, estimated",
     FALSE_ACCEPTS: "False accepts",
     MISS_RATE: "Missed words",
     STREAM_LATENCY: "From a word's end to its report",
@@ -71,6 +75,8 @@ def metric_name(name: str) -> str:
         return f"Inside the quantiles, {split_column(name[len(COVERAGE_PREFIX) :])[0]}"
     if name.startswith(RECALL_PREFIX) and name not in _NAMES:
         return f"Recall, {name[len(RECALL_PREFIX) :]}"
+    if name.startswith(ESTIMATE_PREFIX):
+        return f"Inference on {board_of(name)}, estimated"
     return _NAMES.get(name, name)
 
 

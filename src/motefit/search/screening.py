@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from motefit.codegen.estimate import estimated_facts
 from motefit.graph.counter import count
 from motefit.graph.graph import Graph
 from motefit.search.space import Candidate
 from motefit.search.timing import TRIES, Timing
 from motefit.search.untrained_file import Untrained, write_untrained
 from motefit.spec.budget import Bound, Budget
-from motefit.spec.metrics import TIMING_PREFIX, format_value
+from motefit.spec.metrics import TIMING_PREFIX, format_value, is_estimate
+from motefit.tflite.importer.read import read_graph
 
 LOWER_BOUNDS = frozenset({"size.zip_bytes", "ram.arena_bytes"})
 """Facts that are lower bounds for the trained candidate."""
@@ -37,6 +39,8 @@ class Screened:
               with all weights equal;
             * ``macs``;
             * ``ram.arena_bytes``: a lower bound, the largest sum of activations alive at once;
+            * ``flash_bytes`` and ``estimate.<board>_ms`` where a budget bounds them, if the network
+              has C source: as the card will have them;
             * if times were measured, ``latency.inference_ms`` of the untrained file,
               ``latency.frontend_ms`` if there is a front end, and ``latency.total_ms``, their sum:
               25th percentiles.
@@ -103,6 +107,10 @@ def screen_all(
         "ram.arena_bytes": float(counts.activation_bytes),
     }
     judged = [budget.bounds for budget in budgets]
+    bounded = [b.metric for bounds in judged for b in bounds]
+    if any(map(is_estimate, bounded)):
+        shipped = read_graph(drawn.model)  # as the card's estimates read it
+        facts |= estimated_facts(shipped, candidate.recipe.frontend, bounded)
     if shrinks:
         judged = [tuple(b for b in bounds if b.metric == FRONTEND_MS) for bounds in judged]
     if timing is not None:

@@ -12,7 +12,7 @@ from motefit.spec.card import Card
 from motefit.spec.codec import decode, dumps_json
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.evidence import agrees, implied, table, why_absent
-from motefit.spec.metrics import format_value
+from motefit.spec.metrics import format_value, is_estimate
 from motefit.spec.stream_evidence import StreamEvidence
 from motefit.spec.weakness import Weakness, statements, weaknesses
 
@@ -53,8 +53,11 @@ class Line:
 
     @property
     def measured(self) -> str:
-        """The value as displayed; a dash if there is none."""
-        return "-" if self.value is None else format_value(self.metric, self.value)
+        """The value as displayed; a dash if there is none, and a word if it is an estimate."""
+        if self.value is None:
+            return "-"
+        text = format_value(self.metric, self.value)
+        return f"{text}, estimated" if is_estimate(self.metric) else text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from motefit.spec.boards import find_board
 from motefit.spec.codec import nearest
 from motefit.spec.errors import RecipeError
 
@@ -37,6 +38,7 @@ class Metric:
         higher_is_better: whether a bound is a lower bound.
         before_training: whether the value is known before any training.
         quality: whether it is measured on data, by the task; otherwise every model file has it.
+        estimated: whether it is computed for a machine that is not here, not measured.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Metric:
     higher_is_better: bool = False
     before_training: bool = False
     quality: bool = False
+    estimated: bool = False
 
 
 STREAM_PREFIX = "stream."
@@ -53,6 +56,10 @@ MISS_RATE = f"{STREAM_PREFIX}miss_rate"
 STREAM_LATENCY = f"{STREAM_PREFIX}latency_ms"
 """From the end of a word to its report, in time of the sound: it is the same on every machine."""
 STREAM_METRICS = (FALSE_ACCEPTS, MISS_RATE, STREAM_LATENCY)
+FLASH = "flash_bytes"
+"""Flash of the generated C, counted without a compiler."""
+ESTIMATE_PREFIX, ESTIMATE_SUFFIX = "estimate.", "_ms"
+"""Around the name of a board: one inference of the network there."""
 _METRICS = {
     m.name: m
     for m in (
@@ -68,6 +75,7 @@ _METRICS = {
         Metric(name="latency.total_ms", unit="ms"),
         Metric(name="latency.saving_percent", unit="percent", higher_is_better=True),
         Metric(name="ram.arena_bytes", unit="bytes", before_training=True),
+        Metric(name=FLASH, unit="bytes", before_training=True, estimated=True),
         Metric(name="macs", unit="count", before_training=True),
         Metric(name=FALSE_ACCEPTS, unit="per hour", quality=True),
         Metric(name=MISS_RATE, unit="fraction", quality=True),
@@ -75,7 +83,7 @@ _METRICS = {
     )
 }
 METRIC_NAMES = tuple(_METRICS)
-"""Those without a column or word in their name; :data:`PATTERNS` are the others."""
+"""Those without a column, word or board in their name; :data:`PATTERNS` are the others."""
 MAE_PREFIX = "mae."
 SKILL_PREFIX = "skill."
 COVERAGE_PREFIX = "coverage."
@@ -88,8 +96,9 @@ PATTERNS = (
     f"{SKILL_PREFIX}<column>",
     f"{COVERAGE_PREFIX}<column>",
     f"{RECALL_PREFIX}<word>",
+    f"{ESTIMATE_PREFIX}<board>{ESTIMATE_SUFFIX}",
 )
-"""One metric for every column or word."""
+"""One metric for every column, word or board."""
 TIMING_PREFIX = "latency."
 """Metrics that differ from machine to machine and from run to run."""
 
@@ -108,12 +117,34 @@ def metric(name: str) -> Metric:
         return Metric(name=name, unit="column", quality=True)
     if prefix in {SKILL_PREFIX, COVERAGE_PREFIX, RECALL_PREFIX} and rest:
         return Metric(name=name, unit="fraction", higher_is_better=True, quality=True)
+    if prefix == ESTIMATE_PREFIX and name.endswith(ESTIMATE_SUFFIX):
+        if name not in PATTERNS:
+            find_board(board_of(name))
+        return Metric(name=name, unit="ms", before_training=True, estimated=True)
     kinds = {pattern.partition(".")[0]: pattern for pattern in PATTERNS}
     meant = "" if kind in kinds else nearest(name, _METRICS)
     if not meant and (near := nearest(kind, kinds)):
         meant = next(near.replace(k, pattern) for k, pattern in kinds.items() if repr(k) in near)
     allowed = ", ".join([*_METRICS, *PATTERNS])
     raise RecipeError(f"unknown metric {name!r}{meant}; allowed: {allowed}")
+
+
+def board_of(name: str) -> str:
+    """Return the board in the name of an estimate.
+
+    >>> board_of("estimate.nano-33-ble_ms")
+    'nano-33-ble'
+    """
+    return name.removeprefix(ESTIMATE_PREFIX).removesuffix(ESTIMATE_SUFFIX)
+
+
+def is_estimate(name: str) -> bool:
+    """Return whether a metric is computed for a machine that is not here, not measured.
+
+    >>> is_estimate("flash_bytes"), is_estimate("estimate.pico_ms"), is_estimate("macs")
+    (True, True, False)
+    """
+    return metric(name).estimated
 
 
 def is_among(name: str, names: Iterable[str]) -> bool:
@@ -153,6 +184,7 @@ TITLES = {
     "size.zip_bytes": "zip bytes",
     "latency.total_ms": "ms",
     "macs": "MACs",
+    FLASH: "flash bytes",
 }
 """Titles of the columns of the usual costs."""
 

@@ -1,7 +1,7 @@
 """``motefit codegen``: C source of a model."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from motefit.cli.output import examples, print_json, show
 
 EXAMPLES = examples(
     "motefit codegen yes-no --out yes-no-c && make -C yes-no-c",
+    "motefit codegen yes-no --target arduino --out ~/Arduino/libraries/motefit_yes_no",
 )
 
 
@@ -23,17 +24,23 @@ def codegen_command(
         ),
     ],
     target: Annotated[
-        Literal["c99"], typer.Option(help="c99: any processor with a C99 compiler.")
+        str,
+        typer.Option(
+            help="c99: any C99 compiler; cortex-m: with start-up and Makefile, runs in qemu; "
+            "arduino: a library; zephyr: a module; tflm: for TensorFlow Lite Micro."
+        ),
     ] = "c99",
     out_dir: Annotated[
-        Path | None, typer.Option("--out", help="Folder to write. Default: MODEL-c.")
+        Path | None,
+        typer.Option("--out", help="Folder to write. Default: MODEL-c, or MODEL-TARGET."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write the C source of a model, with its front end, labels and a self-test.
 
     It has no dependencies, allocates nothing and computes what LiteRT's builtin kernels compute, to
-    the last bit in int8. `motefit check --c` compares both on the test set.
+    the last bit in int8. `motefit check --c` compares both on the test set. Other targets lay out
+    the same source for a build system, or leave the network to TensorFlow Lite Micro.
     """
     source = motefit.generate_c(model, target=target, out=out_dir)
     if as_json:

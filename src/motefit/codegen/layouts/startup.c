@@ -3,8 +3,9 @@
 
 extern uint32_t stack_top, data_start, data_end, data_from, bss_start, bss_end;
 int main(void);
+int semihost(int operation, const void *argument);
 
-static int semihost(int operation, const void *argument)
+int semihost(int operation, const void *argument)
 {
     register int r0 __asm__("r0") = operation;
     register const void *r1 __asm__("r1") = argument;

@@ -1,0 +1,47 @@
+"""``motefit estimate``: a model on microcontroller boards that are not here."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import motefit
+from motefit.cli.completion import complete_model
+from motefit.cli.output import encode, examples, listed, print_json, show
+
+EXAMPLES = examples(
+    "motefit estimate yes-no",
+    "motefit estimate yes-no --boards nano-33-ble,pico --linked",
+)
+
+
+def estimate_command(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            autocompletion=complete_model, help="Bundle (.zip), or .tflite with its card."
+        ),
+    ],
+    boards: Annotated[
+        str, typer.Option(help="Names of boards, separated by commas. Default: all.")
+    ] = "",
+    linked: Annotated[
+        bool, typer.Option("--linked", help="Also link for each core, with arm-none-eabi-gcc.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Estimate a model on common microcontroller boards: time, energy, flash, RAM, and if it fits.
+
+    Nothing is measured: times are calibrated on public results of MLPerf Tiny's keyword spotting,
+    and their error bars are what those results span.
+    """
+    found = motefit.estimate(model, boards=listed(boards), linked=linked)
+    if as_json:
+        print_json(encode(found))
+    else:
+        show(found)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("estimate", epilog=EXAMPLES)(estimate_command)
