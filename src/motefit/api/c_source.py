@@ -7,6 +7,7 @@ from motefit.codegen.project import CSource, write_c_source
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.zoo import find_model
 from motefit.spec.errors import RecipeError
+from motefit.spec.visible import visible
 
 TARGETS = ("c99",)
 
@@ -34,4 +35,4 @@ def generate_c(
         raise RecipeError(f"the target must be one of {', '.join(TARGETS)}, got {target!r}")
     path = find_model(model)
     folder = path.with_name(f"{path.stem}-c") if out is None else Path(out)
-    return write_c_source(load_bundle(path), folder, name=path.stem)
+    return write_c_source(load_bundle(path), folder, name=visible(path.stem))

@@ -1,6 +1,7 @@
 """``inspect --parity``: layer-by-layer comparison on real or random inputs."""
 
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from motefit.tflite.model import ModelFile
 
 RANDOM = "random"
 EXAMPLES = 64
+DAMAGE = (OSError, ValueError, EOFError, MemoryError, SyntaxError, OverflowError, TokenError, TypeError)
+"""Exceptions of a file that is no array, or a damaged one."""
 
 
 def needs_card(inputs: str) -> bool:
@@ -61,8 +64,9 @@ def parity(
 
 def _array(path: Path) -> np.ndarray:
     try:
-        found: np.ndarray = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with path.open("rb") as file:
+            found: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    except DAMAGE as error:
         raise DataError(f"cannot read the inputs {path}: {error}") from None
     if found.ndim < 2 or found.dtype.kind not in "fiu":
         raise DataError(

@@ -27,6 +27,7 @@ from motefit.spec.recipe import Recipe
 from motefit.spec.stream_evidence import SCRIPTED
 from motefit.spec.tables import Item, Printable, Styled, Text
 from motefit.spec.tasks.speech_spec import SpeechData
+from motefit.spec.visible import visible
 from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
 
@@ -154,7 +155,7 @@ def check(  # noqa: PLR0913 - the options of a command
     data_sha256 = task.data_key(dataset)
     evaluation = Evaluation(task=task, recipe=recipe, io=io, dataset=dataset)
     now = provenance(seed=made.seed, data_sha256=data_sha256)
-    c_name = model.stem if c_source else ""
+    c_name = visible(model.stem) if c_source else ""
     shipped, compared = _certified(evaluation, content, now, listener, c_name)
     same_data = made.data_sha256 == data_sha256
     return CheckResult(
@@ -236,7 +237,7 @@ def recipe_of(card: Card | None, model: Path) -> Recipe:
         ModelFileError: if it has none.
     """
     table: dict[str, Any] = dict(card.recipe) if card is not None else {}
-    name = str(table.pop("name", model.stem))
+    name = str(table.pop("name", visible(model.stem)))
     if not table:
         raise ModelFileError(f"the card of {model} has no recipe; give one as recipe (--recipe)")
     return Recipe.from_table(table, name=name)

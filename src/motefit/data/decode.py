@@ -57,8 +57,9 @@ def file_bytes(path: Path) -> bytes:
     """
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
+        reason = getattr(error, "strerror", error)
+        raise DataError(f"{path}: cannot be read ({reason})") from None
 
 
 def file_digest(path: Path) -> str:

@@ -47,6 +47,8 @@ def replacing(path: Path, *, what: str = "", remedy: str = REMEDY) -> Iterator[B
     Raises:
         OutputError: if the file cannot be written, e.g. on a full disk; previous contents stay.
     """
+    if "\0" in str(path):
+        raise OutputError(f"cannot write {path}: no file has a zero byte in its name")
     target = Path(os.path.realpath(path))
     beside = target.parent / f".{secrets.token_hex(8)}.part"
     try:

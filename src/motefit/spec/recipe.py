@@ -16,6 +16,7 @@ from motefit.spec.rejects import RejectSpec
 from motefit.spec.search import SearchSpec
 from motefit.spec.tasks import TASK_SPECS, TaskSpec
 from motefit.spec.teacher import TeacherSpec
+from motefit.spec.visible import visible
 
 Precision = Literal[
     "float32", "float16", "dynamic-range", "int8-weights", "int4-weights", "int8", "int4"
@@ -297,6 +298,11 @@ class Recipe:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"cannot read the recipe {path}: {error}") from None
+        if visible(path.stem) != path.stem:
+            raise RecipeError(
+                f"{path}: the recipe's name becomes that of its bundle and is printed in the report; "
+                "rename the file: it is not UTF-8, or has control characters"
+            )
         return cls.loads(text, name=path.stem)
 
     @classmethod

@@ -229,6 +229,8 @@ def unpack(data: bytes, *, where: str, companion: str = "") -> tuple[Member, Mem
             if companion not in named:
                 return model, None
             return model, _member(archive, data, named[companion], where, CARD_BYTES)
+    except ModelFileError:
+        raise
     except DAMAGE as error:
         raise ModelFileError(f"the zip {where} is damaged: {error}; copy it again") from error
 
