@@ -1,19 +1,20 @@
 """Give every loader damaged files and count what it does: read, refused, or a fault.
 
-``python tools/fuzz.py [--seconds N] [--inputs N] [--seed N] [--engine atheris] [LOADER ...]``. Files
-that motefit makes (``tools/fuzz_targets.py``) are damaged: bytes change, are repeated, cut out or
-swapped, numbers become the ones that programs trip over, and texts get what readers trip over. A
-loader may read the result or refuse it with a message; anything else is a fault. Of each kind of
-fault the traceback is printed once and the shortest input is kept in ``build/fuzz``; those that were
-repaired are in ``tests/fuzz/cases``, which a test reads again. The exit code is 1 if there was a
-fault. ``litert`` runs the models that pass the gate's first checks in LiteRT, in a process of their
-own each.
+``python tools/fuzz.py [--seconds N] [--inputs N] [--seed N] [--engine atheris] [LOADER ...]``.
+Files that motefit makes (``tools/fuzz_targets.py``) are damaged: bytes change, are repeated, cut
+out or swapped, numbers become the ones that programs trip over, and texts get what readers trip
+over. A loader may read the result or refuse it with a message; anything else is a fault. Of each
+kind of fault the traceback is printed once and the shortest input is kept in ``build/fuzz``; those
+that were repaired are in ``tests/golden/fuzz``, which a test reads again. The exit code is 1 if
+there was a fault. ``litert`` runs the models that pass the gate's first checks in LiteRT, in a
+process of their own each.
 
 ``--engine atheris`` chooses inputs by the branches that they reach. It needs the extra ``fuzz``.
 """
 
 import argparse
 import collections
+import contextlib
 import logging
 import os
 import random
@@ -26,18 +27,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from fuzz_targets import Target, targets  # noqa: E402
+from fuzz_targets import Target, targets
 
-from motefit.spec.errors import MotefitError  # noqa: E402
+from motefit.spec.errors import MotefitError
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "build" / "fuzz"
-CASES = ROOT / "tests" / "fuzz" / "cases"
 TRIPS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 TEXTS = (
-    b"\xff", b"\0", b"\x1b]52;c;AA\x07", b"0001", b"9999", b"-1", b"1e999", b"NaN", b"null", b"[" * 2000,
-    b"{}", b"[]", b'""', b"true", b"9" * 30, b"../x", b"\xed\xa0\x80", b"\n", b"\xe2\x80\xae", b"+23:59",
-    b"\\ud800",
+    b"\xff", b"\0", b"\x1b]52;c;AA\x07", b"0001", b"9999", b"-1", b"1e999", b"NaN", b"null",
+    b"[" * 2000, b"{}", b"[]", b'""', b"true", b"9" * 30, b"../x", b"\xed\xa0\x80", b"\n",
+    b"\xe2\x80\xae", b"+23:59", b"\\ud800",
 )  # fmt: skip
 """Pieces of text that readers trip over."""
 
@@ -146,10 +146,8 @@ def by_atheris(name: str, target: Target, seconds: float) -> None:
         (corpus / f"source-{number}").write_bytes(source)
 
     def once(data: bytes) -> None:
-        try:
+        with contextlib.suppress(MotefitError):
             target.load(data)
-        except MotefitError:
-            pass
 
     atheris.instrument_all()
     options = [f"-max_total_time={seconds:.0f}", "-rss_limit_mb=4096", "-print_final_stats=1"]
@@ -175,7 +173,9 @@ def main() -> int:
             by_atheris(chosen[0], table[chosen[0]], options.seconds)
         if options.engine == "atheris":
             again = [sys.executable, __file__, "--engine", "atheris", "--seconds"]
-            runs = [subprocess.run([*again, str(options.seconds), name], check=False) for name in chosen]
+            runs = [
+                subprocess.run([*again, str(options.seconds), name], check=False) for name in chosen
+            ]
             return int(any(run.returncode for run in runs))
         faults = collections.Counter(
             {

@@ -1,7 +1,7 @@
 """Loaders of motefit, each with whole files that it reads: what ``tools/fuzz.py`` damages.
 
-A target is a function of bytes. It may return, or raise a :class:`~motefit.spec.errors.MotefitError`;
-any other exception is a fault. Sources are made here by script or are models that ship with motefit.
+A target is a function of bytes. It may return, or raise a MotefitError; any other exception is a
+fault. Sources are made here by script, or are models that ship with motefit.
 """
 
 import contextlib
@@ -74,9 +74,7 @@ IDENTITY = "0" * 64
 """Identity of the training whose checkpoint is damaged."""
 HOURS = [f"2024-01-{day:02d} {hour:02d}:00" for day in range(1, 9) for hour in range(24)]
 ROWS = [(time, 20.5 + n % 7, n % 24) for n, time in enumerate(HOURS)]
-SERIES = SeriesData(
-    time="time", inputs=("a", "b"), targets=("a",), step_minutes=60, time_format=""
-)
+SERIES = SeriesData(time="time", inputs=("a", "b"), targets=("a",), step_minutes=60, time_format="")
 ZONED = SeriesData(
     time="time", inputs=("a",), targets=("a",), step_minutes=60, time_format="%Y-%m-%d %H:%M",
     timezone="Europe/Berlin", missing="hold",
@@ -233,7 +231,10 @@ def _table_targets(folder: Path) -> Parts:
         series="id", value="v",
     )  # fmt: skip
     found: Parts = {
-        f"series-{name}": (sources, _by_path(folder / f"d.{name}", lambda p: read_series(p, SERIES)))
+        f"series-{name}": (
+            sources,
+            _by_path(folder / f"d.{name}", lambda p: read_series(p, SERIES)),
+        )
         for name, sources in series.items()
     }
     zoned = [comma.replace(b"2024", b"9998").replace(b"01-0", b"12-2"), comma]
@@ -248,8 +249,10 @@ def _list_targets(folder: Path) -> Parts:
     """Make targets for the lists that come with sound."""
     inner = folder / "lists"
     inner.mkdir()
+    for name in ("a.wav", "b.wav", "c.wav"):
+        (inner / name).write_bytes(b"")
 
-    def manifests(path: Path) -> object:
+    def manifests(_: Path) -> object:
         found = find_manifests(inner, SpeechData())
         return read_manifests(inner, found, SpeechData()) if found else None
 
@@ -323,7 +326,7 @@ def _node_targets(folder: Path) -> Parts:
             [_database(folder / "made-readings.db", schema, rows)],
             _by_path(folder / "r.db", lambda path: stored_readings(f"sqlite:{path}")),
         ),
-        "readings-csv": ([content], _by_path(day, lambda path: stored_readings(f"csv:{own}"))),
+        "readings-csv": ([content], _by_path(day, lambda _: stored_readings(f"csv:{own}"))),
         "csv-sink": ([content], _by_path(day, written_on)),
         "replay": ([b"time,t,h\n1,20.5,40\n2,20.6,41\n"], _by_path(folder / "p.csv", CsvReplay)),
     }
@@ -345,7 +348,8 @@ def _run_targets(folder: Path) -> Parts:
     facts = {"history": [{"epoch": 0}], "best_epoch": 0}
     write_checkpoint(place, Checkpoint(identity=IDENTITY, facts=facts, arrays=arrays))
     checkpoint = place.read_bytes()
-    write_checked(folder / "a.checked", [np.arange(90, dtype=np.int16)], lambda: {"n": 1})
+    entry = folder / "a.checked"
+    write_checked(entry, [np.arange(90, dtype=np.int16)], lambda: {"n": 1})
 
     def damaged_is_refused(path: Path) -> None:
         found = read_checkpoint(path, identity=IDENTITY)
@@ -370,7 +374,7 @@ def _run_targets(folder: Path) -> Parts:
     linear = load_bundle(find_model("climate-6-linear")).file
     return {
         "checkpoint": ([checkpoint], _by_path(folder / "b.checkpoint", damaged_is_refused)),
-        "cache": ([(folder / "a.checked").read_bytes()], _by_path(folder / "b.checked", read_entry)),
+        "cache": ([entry.read_bytes()], _by_path(folder / "b.checked", read_entry)),
         "run": ([run.state_path.read_bytes()], _by_path(run.state_path, resumed)),
         "run-recipe": ([run.recipe_path.read_bytes()], _by_path(run.recipe_path, resumed)),
         "result": (*_result(folder / "run"),),
@@ -421,7 +425,9 @@ def _studies(folder: Path) -> Sequence[bytes]:
     store = TrialStore(f"sqlite:///{path}", "quickstart-1", Space(recipe), about=about)
     facts = {"macs": 9.0, "size.tflite_bytes": 100.0, "accuracy": 0.5}
     store.enter(
-        Trial(round=0, index=n, point={"seed": 0}, key=str(n), status="trained", epochs=2, facts=facts)
+        Trial(
+            round=0, index=n, point={"seed": 0}, key=str(n), status="trained", epochs=2, facts=facts
+        )
         for n in range(2)
     )
     store.close()

@@ -12,13 +12,16 @@ from motefit.runtime.quiet import silence_litert
 from motefit.spec.card import Card
 from motefit.spec.errors import DataError, NoCardError, RecipeError
 from motefit.spec.extras import require_training
+from motefit.spec.lfs_pointer import is_pointer, pointer_message
 from motefit.spec.recipe import Recipe
 from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
 
 RANDOM = "random"
 EXAMPLES = 64
-DAMAGE = (OSError, ValueError, EOFError, MemoryError, SyntaxError, OverflowError, TokenError, TypeError)
+DAMAGE = (
+    OSError, ValueError, EOFError, MemoryError, SyntaxError, OverflowError, TokenError, TypeError,
+)  # fmt: skip
 """Exceptions of a file that is no array, or a damaged one."""
 
 
@@ -63,10 +66,15 @@ def parity(
 
 
 def _array(path: Path) -> np.ndarray:
+    start = b""
     try:
         with path.open("rb") as file:
+            start = file.read(64)
+            file.seek(0)
             found: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
     except DAMAGE as error:
+        if isinstance(error, ValueError) and is_pointer(start):
+            raise DataError(pointer_message(path)) from None
         raise DataError(f"cannot read the inputs {path}: {error}") from None
     if found.ndim < 2 or found.dtype.kind not in "fiu":
         raise DataError(

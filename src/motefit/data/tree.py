@@ -119,7 +119,8 @@ def _require_text(folder: Path, name: str) -> None:
     """Refuse a name whose bytes are not UTF-8: cards and recipes name words and clips as text."""
     if not name.isprintable() and any("\ud800" <= mark <= "\udfff" for mark in name):
         raise DataError(
-            f"{folder / name}: the name is not UTF-8; rename it, e.g. with: convmv -f latin1 -t utf8"
+            f"{folder / name}: the name is not UTF-8; rename it, e.g. with: "
+            "convmv -f latin1 -t utf8"
         )
 
 

@@ -249,13 +249,23 @@ class Interpreter:
         """
         try:
             self._litert.invoke()
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise ModelFileError(f"LiteRT cannot run this model: {_reason(error)}") from None
 
     def take(self) -> np.ndarray:
-        """Return the output, of :attr:`output_dtype`: the third step of :meth:`run_raw`."""
-        output: np.ndarray = self._litert.get_tensor(self._output.index)
-        return output.reshape(self.output_shape)
+        """Return the output, of :attr:`output_dtype`: the third step of :meth:`run_raw`.
+
+        Raises:
+            ModelFileError: if the model gives none, or one of another shape.
+        """
+        try:
+            output: np.ndarray = self._litert.get_tensor(self._output.index)
+            return output.reshape(self.output_shape)
+        except ValueError as error:
+            raise ModelFileError(
+                f"this model gives no output of shape {self.output_shape}: {_reason(error)}; does "
+                "it compute anything? motefit inspect lists its operators"
+            ) from None
 
 
 def _reason(error: Exception) -> str:

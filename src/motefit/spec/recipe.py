@@ -11,6 +11,7 @@ from motefit.spec.budget import NAME, Budget, check_names
 from motefit.spec.codec import check_fields, decode, dumps_toml, encode, flatten, nearest
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
+from motefit.spec.lfs_pointer import is_pointer, pointer_message
 from motefit.spec.metrics import is_among, metric
 from motefit.spec.rejects import RejectSpec
 from motefit.spec.search import SearchSpec
@@ -298,10 +299,12 @@ class Recipe:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"cannot read the recipe {path}: {error}") from None
+        if is_pointer(text.encode()):
+            raise RecipeError(pointer_message(path))
         if visible(path.stem) != path.stem:
             raise RecipeError(
-                f"{path}: the recipe's name becomes that of its bundle and is printed in the report; "
-                "rename the file: it is not UTF-8, or has control characters"
+                f"{path}: rename the file: its name, which becomes that of the bundle, is not UTF-8 "
+                "or has control characters"
             )
         return cls.loads(text, name=path.stem)
 

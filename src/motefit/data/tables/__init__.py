@@ -13,6 +13,7 @@ import numpy as np
 
 from motefit.data.text_files import COMPRESSED, UNPACKING, open_bytes, unreadable
 from motefit.spec.errors import DataError
+from motefit.spec.lfs_pointer import is_pointer, pointer_message
 from motefit.spec.registry import Registry
 
 SUFFIXES = (
@@ -106,6 +107,8 @@ def open_table(path: Path, wanted: Wanted) -> RawTable:
             head = file.read(HEAD_BYTES)
     except UNPACKING as error:
         raise unreadable(path, error) from None
+    if is_pointer(head):
+        raise DataError(pointer_message(path))
     for magic, problem in _REFUSED.items():
         if head.startswith(magic):
             raise DataError(f"{path}: {problem}")
