@@ -303,7 +303,7 @@ class Recipe:
             raise RecipeError(pointer_message(path))
         if visible(path.stem) != path.stem:
             raise RecipeError(
-                f"{path}: rename the file: its name, which becomes that of the bundle, is not UTF-8 "
+                f"{path}: rename the file: its name, which the bundle takes over, is not UTF-8 "
                 "or has control characters"
             )
         return cls.loads(text, name=path.stem)
