@@ -134,7 +134,7 @@ def _columns(path: Path, row: Mapping[str, object], data: SpeechData) -> dict[st
             problem = f"several columns may be the {role}" if found else f"no column is the {role}"
             raise DataError(
                 f"{path}: {problem} (columns: {', '.join(row)}); name it: [data] columns = "
-                f'{{{role} = "{(found or list(row))[0]}"}}'
+                f'{{{role} = "{(found or list(row) or ["NAME"])[0]}"}}'
             )
         if found:
             chosen[role] = found[0]
