@@ -69,6 +69,7 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, env=environment, start_new_session=True,
+            bufsize=0,  # select sees what is there
         )  # fmt: skip
         self.run(["--version"])  # loads everything
         self._memory = self._peak()

@@ -140,7 +140,6 @@ def main() -> int:
     path = ROOT / "src" / f"{options.module.replace('.', '/')}.py"
     source = path.read_text(encoding="utf-8")
     import ai_edge_litert.interpreter  # noqa: F401, PLC0415 - shared by all forks
-    import hypothesis  # noqa: F401, PLC0415
     import numpy as np  # noqa: F401, PLC0415
     import pytest  # noqa: F401, PLC0415
 

@@ -233,11 +233,9 @@ def _foreign(
         raise OtherEdgesError(f"{error}; time the model alone: motefit bench") from None
     shape = frontend.shape
     smaller = math.prod(interpreter.input_shape) < math.prod(shape)
-    if resize or not smaller or len(shape) != 2 or not has_states(model.data, model.tables):
+    if resize or not smaller or not has_states(model.data, model.tables):
         return interpreter
-    return FrameInterpreter(
-        model.data, shape=(shape[0], shape[1]), threads=threads, xnnpack=xnnpack
-    )
+    return FrameInterpreter(model.data, shape=shape, threads=threads, xnnpack=xnnpack)
 
 
 def _steps(pipeline: Pipeline | None) -> int:
