@@ -53,6 +53,7 @@ DATASETS.register("tiny", Dataset(name="tiny", description="", license="", url="
 OLD = b"an older result"
 DROP_BOUNDING, DAC_OVERRIDE = 24, 1
 """Of prctl, and of the capability by which root writes to read-only folders."""
+NAMES = ("fit", "check", "export", "shrink", "synth", "fetch", "study")
 FILE_BYTES = 600
 MEMORY_BYTES = 300 << 20
 FOREVER_S = 300
@@ -349,7 +350,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 def main() -> int:
     """Fill the table; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--commands", default="fit,check,export,shrink,synth,fetch,study")
+    parser.add_argument("--commands", default=",".join(NAMES))
     parser.add_argument("--faults", default=",".join(TITLES))
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
@@ -378,8 +379,11 @@ def page(faults: Sequence[str], rows: Sequence[Sequence[str]], kills: int, faile
     """Return the page."""
     head = ["command", *(TITLES[fault] for fault in faults)]
     lines = [head, ["---"] * len(head), *rows]
+    rest = [name for name in NAMES if name not in {row[0] for row in rows}]
+    left = f"Not disturbed in this run: {', '.join(rest)}.\n\n" if rest else ""
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return TEXT.format(table=table, kills=kills, failed=failed, cells=len(rows) * len(faults))
+    cells = len(rows) * len(faults)
+    return TEXT.format(table=table, left=left, kills=kills, failed=failed, cells=cells)
 
 
 TEXT = """# Faults
@@ -389,18 +393,19 @@ Each command was disturbed by each fault, and run again without it. Written by
 
 {table}
 
-{failed} of {cells} cells are failures. In every other one, files that a command replaces were the
-older ones or the whole new ones after the fault; the repeated run (`fit --resume` for a run that
+{left}{failed} of {cells} cells are failures. In every other one, files that a command replaces were
+the older ones or the whole new ones after the fault; the repeated run (`fit --resume` for a run that
 had begun) succeeded, its results were those of an undisturbed run to the byte, and no hidden
 temporary file was left.
 
-- **kill -9**: all processes of the command, {kills} times, at random moments of its usual time;
+- **kill -9**: all processes of the command, {kills} x, at a random moment of its usual time;
   **SIGTERM**: its first process, once. *killed* or *ended*: before it was done.
 - **disk full**: no file may have more than 600 bytes (`RLIMIT_FSIZE`); **read-only**: the working
   folder may not be written to, its sub-folders may; **memory**: 300 MB of address space.
   *refused*: with a message and exit code 2.
-- **clock step**: all files are ten years younger than the clock says, as after a step back.
+- **clock step**: all files are dated ten years after the clock, as if it had been set back.
 - **damaged cache**: 20 bits in every file of the cache; **damaged study**: 20 bits in `study.db`.
+- *done*: the fault did not keep the command from its end, or it reads no such file.
 
 What a killed process was writing is a hidden file, `.<16 digits>.part`, or a hidden folder, which
 it holds locked. The next process that writes to the same folder removes those that nobody holds. A
