@@ -393,9 +393,9 @@ Each command was disturbed by each fault, and run again without it. Written by
 
 {table}
 
-{left}{failed} of {cells} cells are failures. In every other one, files that a command replaces were
-the older ones or the whole new ones after the fault; the repeated run (`fit --resume` for a run that
-had begun) succeeded, its results were those of an undisturbed run to the byte, and no hidden
+{left}{failed} of {cells} cells are failures. In all others, files that a command replaces were
+the older ones or the whole new ones after the fault; the repeated run (`fit --resume` for a run
+that had begun) succeeded, its results were those of an undisturbed run to the byte, and no hidden
 temporary file was left.
 
 - **kill -9**: all processes of the command, {kills} x, at a random moment of its usual time;
