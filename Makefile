@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NOTEBOOK := $(VENV)/.notebook
 
-.PHONY: demo test proof fuzz lint bench arm docs site dist lock clean
+.PHONY: demo test proof fuzz faults lint bench arm docs site dist lock clean
 
 $(STAMP): requirements/lock.txt pyproject.toml
 	$(PYTHON) tools/check_python.py
@@ -37,10 +37,15 @@ proof: $(STAMP) $(NOTEBOOK)
 	  --hypothesis-profile proof $(PYTEST_ARGS)
 	$(BIN)/python tools/equal_bytes.py --emulate Haswell-noTSX
 
-# damaged files for every loader; SECONDS each
+# damaged files for every loader, SECONDS each; then damaged models for every command
 SECONDS ?= 20
 fuzz: $(STAMP)
 	$(BIN)/python tools/fuzz.py --seconds $(SECONDS)
+	$(BIN)/python tools/fuzz_commands.py --seconds $$((10 * $(SECONDS)))
+
+# kill -9, a full disk and others, for every command that writes; fills docs/faults.md
+faults: $(STAMP)
+	$(BIN)/python tools/faults.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check src tests tools benchmarks

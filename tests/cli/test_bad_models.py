@@ -86,7 +86,7 @@ DAMAGES = {
     truncated: "model.zip is damaged: .*copy it again",
     with_a_truncated_model: "(not a valid Flatbuffer|damaged .tflite file).*copy or export",
     with_the_card_of_another: "model.zip: refused: .*changed after",
-    with_a_card_of_other_words: "the card belongs to another model|the model knows a, b, c",
+    with_a_card_of_other_words: "belong to another model|the model knows a, b, c",
     absent: "cannot read the model .*No such file",
     text: "is not a TensorFlow Lite model; give",
 }

@@ -176,6 +176,36 @@ def test_a_foreign_keyword_model_takes_the_front_end_of_the_recipe(invoke, tones
     assert json.loads(result.stdout)["evidence"]["accuracy"]["n"] > 0
 
 
+def test_the_order_of_labels_is_stated_given_or_read_from_the_file(
+    invoke, refused, tones_run, tmp_path
+):
+    """In the wrong order every clip counts as the other word."""
+    foreign = tmp_path / "foreign.tflite"
+    model = load_bundle(tones_run.bundle).model
+    foreign.write_bytes(model)
+    words = ("check", foreign, "--data", tones_run.data, "--recipe", tones_run.recipe, "--json")
+
+    def checked(*more: object) -> tuple[float, str]:
+        result = invoke(*words, *more, "--out", tmp_path / "out")
+        found = json.loads(result.stdout)
+        return found["facts"]["accuracy"], found["label_order"]
+
+    right, order = checked()
+    assert "alphabetical order: high, low" in order
+    wrong, order = checked("--labels", "low,high")
+    assert (wrong, order) == (pytest.approx(1 - right), "labels as given: low, high")
+    listed = tmp_path / "labels.txt"
+    listed.write_text("high\nlow\n")
+    assert checked("--labels", listed)[0] == right
+    with zipfile.ZipFile(foreign, "a") as behind:
+        behind.writestr("names.txt", "low\nhigh\n")
+    assert checked() == (wrong, "labels from names.txt in the file: low, high")
+    assert "high, low" in refused(*words, "--labels", "low,loud")
+    assert "has a card" in refused(
+        "check", tones_run.bundle, "--data", tones_run.data, "--labels", "low,high"
+    )
+
+
 def test_a_model_of_the_other_task_is_refused(refused, climate_run, tones_run):
     said = refused("check", climate_run.bundle, "--data", tones_run.data, "--recipe",
                    tones_run.recipe)  # fmt: skip

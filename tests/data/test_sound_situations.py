@@ -259,7 +259,7 @@ def test_other_formats_are_read_by_content_or_name_the_extra(tmp_path, monkeypat
         ("a.webm", b"\x1aE\xdf\xa3" + bytes(99), "WebM.*ffmpeg -i .*a.webm -ac 1"),
         ("a.amr", b"#!AMR\n" + bytes(99), "AMR.*ffmpeg"),
         ("a.wav", b"PK\x03\x04" + bytes(99), "a zip archive"),
-        ("a.wav", b"version https://git-lfs.github.com/spec/v1\noid sha256:0123456789ab", "text"),
+        ("a.wav", b"version https://git-lfs.github.com/spec/v1\noid sha256:01", "git lfs pull"),
     ],
     ids=["m4a", "webm", "amr", "zip", "pointer"],
 )  # fmt: skip

@@ -41,7 +41,7 @@ def test_same_probabilities_of_any_length_and_type(pair, pcm, samples, dtype):
 
 def test_card_and_model_must_agree(pair, speech_bundle):
     io = speech_bundle.card.io
-    with pytest.raises(ModelFileError, match=r"takes \(49, 10, 1\).*card says audio \(16000,\)"):
+    with pytest.raises(ModelFileError, match=r"takes \(49, 10, 1\).*but audio \(16000,\)"):
         KeywordSpotter(speech_bundle.model, dataclasses.replace(io, input="audio"))
     with pytest.raises(RecipeError, match="input: got 'pcm'"):
         dataclasses.replace(io, input="pcm")

@@ -42,11 +42,15 @@ def newer_operation(model: official.ModelT) -> None:
 
 
 def crashing(model: official.ModelT) -> None:
-    """The first operator reads a tensor that is absent, which its kernel takes for granted."""
+    """The first operator adds integers without a scale, by which its kernel divides."""
     code = official.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = official.BuiltinOperator.DEQUANTIZE
+    code.builtinCode = code.deprecatedBuiltinCode = official.BuiltinOperator.ADD
     model.operatorCodes.append(code)
-    operator = model.subgraphs[0].operators[0]
+    graph = model.subgraphs[0]
+    operator = graph.operators[0]
     operator.opcodeIndex = len(model.operatorCodes) - 1
-    operator.inputs = np.array([-1], np.int32)
+    operator.inputs = np.array([operator.inputs[0]] * 2, np.int32)
     operator.builtinOptions, operator.builtinOptionsType = None, 0
+    for index in (operator.inputs[0], operator.outputs[0]):
+        tensor = graph.tensors[index]
+        tensor.type, tensor.quantization = official.TensorType.INT8, None

@@ -70,5 +70,5 @@ def test_a_bomb_takes_no_memory_even_if_its_header_understates_it(tmp_path):
 def test_a_pointer_of_git_lfs_is_recognized(tmp_path):
     path = tmp_path / "a.tflite"
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n")
-    with pytest.raises(ModelFileError, match=r"pointer of Git LFS.*git lfs pull"):
+    with pytest.raises(ModelFileError, match=r"Git LFS pointer.*git lfs pull"):
         read_model(path)

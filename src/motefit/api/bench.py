@@ -14,8 +14,9 @@ from motefit.measure.latency.paired import ROUNDS, BenchmarkCase, Resolver
 from motefit.measure.latency.remote import bench_on
 from motefit.measure.workers.pinned import call_pinned
 from motefit.runtime.bundle import bundle_bytes, open_model
-from motefit.runtime.interpreter import Interpreter
+from motefit.runtime.interpreter import Interpreter, OtherEdgesError
 from motefit.runtime.quiet import silence_litert
+from motefit.runtime.tensor_interpreter import TensorInterpreter
 from motefit.runtime.zoo import find_model
 from motefit.spec.remote_host import Host
 from motefit.tasks import TASKS
@@ -39,7 +40,8 @@ def bench(
     Args:
         models: bundles, .tflite files, zips whose first member is one, or names of
             shipped models. With a card the front end is timed too; without one the model alone, on
-            random input.
+            random input: one example, or all of its inputs and its whole batch; states stay from
+            run to run then.
         threads: number of threads, see :func:`motefit.measure.latency.comparison.bench`.
         rounds: number of timed rounds.
         profile: also time the fixed workloads of a device profile.
@@ -116,7 +118,7 @@ def _packed(path: Path) -> bytes:
     """Pack a model and its card, if any, into one file, after making sure that it runs here."""
     found = open_model(path)
     if isinstance(found, ModelFile):
-        Interpreter(found.data)
+        TensorInterpreter(found.data)
         return found.data
     TASKS.find(found.card.task).benchmark_case(found.model, found.card.io)
     return bundle_bytes(found.model, found.card)
@@ -135,8 +137,28 @@ class _Bare:
         return self.interpreter.run(inputs)
 
 
+class _Whole:
+    """A model with other edges than one example in and one out: all its tensors, drawn once."""
+
+    def __init__(self, interpreter: TensorInterpreter) -> None:
+        self.interpreter = interpreter
+        self._given = interpreter.random_inputs(np.random.default_rng(0))
+
+    def inputs(self, batch: np.ndarray) -> Sequence[np.ndarray]:
+        del batch
+        return self._given
+
+    def infer(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        return np.asarray(len(self.interpreter.run_tensors(inputs)))
+
+
 def _bare(model: bytes, threads: int, kind: Resolver) -> BenchmarkCase:
-    interpreter = Interpreter(model, threads=threads, xnnpack=kind == "xnnpack")
+    xnnpack = kind == "xnnpack"
+    try:
+        interpreter = Interpreter(model, threads=threads, xnnpack=xnnpack)
+    except OtherEdgesError:
+        whole = _Whole(TensorInterpreter(model, threads=threads, xnnpack=xnnpack))
+        return BenchmarkCase(pipeline=whole, example=np.zeros((1, 1), np.float32))
     rng = np.random.default_rng(0)
     example = rng.standard_normal((1, *interpreter.input_shape)).astype(np.float32)
     return BenchmarkCase(pipeline=_Bare(interpreter), example=example)

@@ -13,6 +13,9 @@ from motefit.search.rounds import Proposal
 from motefit.search.trial import Trial
 from motefit.spec.budget import Budget
 
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError)
+"""Exceptions of a line that is not there, not complete or not a report."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingProgress:
@@ -95,24 +98,22 @@ def seconds_left(trainings: Sequence[TrainingProgress], workers: int) -> float |
 
 
 def _progress(training: InTraining) -> TrainingProgress:
-    last = _last_line(training.history)
-    if last is None:
+    try:
+        last = _last_line(training.history)
+        done = int(last["epoch"]) + 1
+        return TrainingProgress(
+            title=training.title,
+            done=done,
+            epochs=max(training.epochs, done),
+            score=float(last["best_score"]),
+            seconds=float(last["seconds"]),
+        )
+    except UNREADABLE:  # not written yet, or an incomplete line: the next update sees more
         return TrainingProgress(
             title=training.title, done=0, epochs=training.epochs, score=None, seconds=0
         )
-    done = int(last["epoch"]) + 1
-    return TrainingProgress(
-        title=training.title,
-        done=done,
-        epochs=max(training.epochs, done),
-        score=float(last["best_score"]),
-        seconds=float(last["seconds"]),
-    )
 
 
-def _last_line(path: Path) -> dict[str, Any] | None:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return dict(json.loads(lines[-1])) if lines else None
-    except (OSError, ValueError):
-        return None  # not written yet, or an incomplete line: the next update sees more
+def _last_line(path: Path) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
+    return found

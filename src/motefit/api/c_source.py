@@ -6,6 +6,7 @@ from motefit.codegen.firmware import write_firmware
 from motefit.codegen.project import CSource
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.zoo import find_model
+from motefit.spec.visible import visible
 
 
 def generate_c(model: str | Path, *, target: str = "c99", out: str | Path | None = None) -> CSource:
@@ -32,4 +33,4 @@ def generate_c(model: str | Path, *, target: str = "c99", out: str | Path | None
     path = find_model(model)
     ending = "c" if target == "c99" else target
     folder = path.with_name(f"{path.stem}-{ending}") if out is None else Path(out)
-    return write_firmware(load_bundle(path), folder, name=path.stem, target=target)
+    return write_firmware(load_bundle(path), folder, name=visible(path.stem), target=target)

@@ -1,5 +1,6 @@
 """``check``: measure a model file again and compare it with its card and budget."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from motefit.api.progress_display import Progress, open_progress
@@ -7,9 +8,11 @@ from motefit.certify.check import CheckResult
 from motefit.certify.check import check as measure_again
 from motefit.certify.check_stream import StreamCheck
 from motefit.certify.check_stream import check_stream as listen_again
+from motefit.data.tree import is_there
 from motefit.recipes.catalog import find_recipe
 from motefit.runtime.zoo import find_model, output_path
 from motefit.spec.files import leaves_no_empty
+from motefit.spec.errors import RecipeError
 from motefit.spec.recipe import Recipe
 
 
@@ -19,6 +22,7 @@ def check(  # noqa: PLR0913 - the options of a command
     data: str | Path | None = None,
     stream: str | Path | None = None,
     recipe: str | Path | Recipe | None = None,
+    labels: str | Path | Sequence[str] | None = None,
     out: str | Path | None = None,
     whole: bool = False,
     c_source: bool = False,
@@ -41,6 +45,9 @@ def check(  # noqa: PLR0913 - the options of a command
             spotters; :func:`check_stream` measures them alone.
         recipe: recipe whose budget and [data] section replace the card's, by name, path or as a
             Recipe; for a file without a card its front end is used too.
+        labels: of a keyword spotter without a card, in the order of its outputs: a list, text
+            separated by commas, or a file with one a line. None: as a list in the model file says,
+            in its metadata or in a zip behind it, else alphabetically; the result says which.
         out: folder for certificate and report; None: ``<model>-check`` beside the model, or
             here for a shipped model.
         whole: score all windows of a file, not only its last part; for forecasters.
@@ -65,12 +72,27 @@ def check(  # noqa: PLR0913 - the options of a command
             None if data is None else Path(data),
             stream=None if stream is None else str(stream),
             recipe=None if recipe is None else find_recipe(recipe),
+            labels=None if labels is None else _label_list(labels),
             out=folder,
             whole=whole,
             c_source=c_source,
             sound=sound,
             listener=listener,
         )
+
+
+def _label_list(given: str | Path | Sequence[str]) -> Sequence[str]:
+    """Return labels from a list, a text or a file."""
+    if not isinstance(given, str | Path):
+        return tuple(given)
+    path = Path(given)
+    if not isinstance(given, Path) and ("," in given or not is_there(path)):
+        return tuple(part.strip() for part in given.split(",") if part.strip())
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot read the labels {path}: {error}") from None
+    return tuple(line.strip() for line in lines if line.strip())
 
 
 def check_stream(

@@ -1,5 +1,6 @@
 """``latency``: measure any model file by a published protocol, or by motefit's own."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -25,14 +26,17 @@ from motefit.measure.latency.protocols import (
 from motefit.measure.machine import Machine, this_machine
 from motefit.measure.workers.pinned import call_pinned
 from motefit.runtime.bundle import Bundle, open_model
-from motefit.runtime.interpreter import Interpreter
+from motefit.runtime.interpreter import Interpreter, OtherEdgesError
 from motefit.runtime.keyword_spotter import KeywordSpotter
+from motefit.runtime.tensor_interpreter import FrameInterpreter
 from motefit.runtime.zoo import find_model
 from motefit.spec.card import Card
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.tables import Item, Printable
 from motefit.spec.tasks.speech_spec import NAME
+from motefit.tflite.content import has_states
+from motefit.tflite.model import ModelFile
 
 ProtocolName = Literal["motefit", "2020", "2024"]
 RATE_HZ, LENGTH, STRIDE, BINS, LOWER_HZ, UPPER_HZ, COEFF = 16_000, 640, 320, 40, 20, 4000, 10
@@ -93,6 +97,7 @@ class Measured(Printable):
         threads: number of threads of LiteRT.
         resolver: ``"xnnpack"`` or ``"builtin"``; empty without a model.
         machine: state of the machine at the start of the measurement.
+        steps: runs of the model that a clip takes; more than one if it keeps states.
     """
 
     protocol: ProtocolName
@@ -103,6 +108,7 @@ class Measured(Printable):
     threads: int
     resolver: Resolver | Literal[""]
     machine: Machine
+    steps: int = 1
 
     def content(self) -> list[Item]:
         """List the setting and the protocol's own lines."""
@@ -114,8 +120,10 @@ class Measured(Printable):
         kernels = {"": "no model", "xnnpack": "XNNPACK", "builtin": "builtin kernels"}
         plural = "s" if self.threads > 1 else ""
         machine = self.machine
+        steps = f", {self.steps} steps a clip" if self.steps > 1 else ""
         return (
-            f"protocol {self.protocol}, {kernels[self.resolver]}, {self.threads} thread{plural}; "
+            f"protocol {self.protocol}, {kernels[self.resolver]}, {self.threads} thread{plural}"
+            f"{steps}; "
             f"{machine.processor}, {machine.cores} cores, {machine.state}"
         )
 
@@ -200,7 +208,7 @@ def latency_here(
     else:
         frontend, resize = _of_flags(flags, protocol)
         if found is not None:
-            interpreter = Interpreter(found.data, threads=threads, xnnpack=xnnpack)
+            interpreter = _foreign(found, frontend, resize, threads=threads, xnnpack=xnnpack)
             pipeline = ScriptedPipeline(frontend, interpreter, resize=resize)
     return Measured(
         protocol=protocol,
@@ -211,7 +219,28 @@ def latency_here(
         threads=threads,
         resolver="" if pipeline is None else "xnnpack" if xnnpack else "builtin",
         machine=machine,
+        steps=_steps(pipeline),
     )
+
+
+def _foreign(
+    model: ModelFile, frontend: FrontEnd, resize: int, *, threads: int, xnnpack: bool
+) -> Interpreter:
+    """Load a model without a card; one that keeps states takes a clip frame by frame."""
+    try:
+        interpreter = Interpreter(model.data, threads=threads, xnnpack=xnnpack)
+    except OtherEdgesError as error:
+        raise OtherEdgesError(f"{error}; time the model alone: motefit bench") from None
+    shape = frontend.shape
+    smaller = math.prod(interpreter.input_shape) < math.prod(shape)
+    if resize or not smaller or not has_states(model.data, model.tables):
+        return interpreter
+    return FrameInterpreter(model.data, shape=shape, threads=threads, xnnpack=xnnpack)
+
+
+def _steps(pipeline: Pipeline | None) -> int:
+    interpreter = None if pipeline is None else pipeline.interpreter
+    return interpreter.steps if isinstance(interpreter, FrameInterpreter) else 1
 
 
 def _measure(

@@ -1,6 +1,7 @@
 """``inspect --parity``: layer-by-layer comparison on real or random inputs."""
 
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -11,12 +12,17 @@ from motefit.runtime.quiet import silence_litert
 from motefit.spec.card import Card
 from motefit.spec.errors import DataError, NoCardError, RecipeError
 from motefit.spec.extras import require_training
+from motefit.spec.lfs_pointer import is_pointer, pointer_message
 from motefit.spec.recipe import Recipe
 from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
 
 RANDOM = "random"
 EXAMPLES = 64
+DAMAGE = (
+    OSError, ValueError, EOFError, MemoryError, SyntaxError, OverflowError, TokenError, TypeError,
+)  # fmt: skip
+"""Exceptions of a file that is no array, or a damaged one."""
 
 
 def needs_card(inputs: str) -> bool:
@@ -60,9 +66,15 @@ def parity(
 
 
 def _array(path: Path) -> np.ndarray:
+    start = b""
     try:
-        found: np.ndarray = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with path.open("rb") as file:
+            start = file.read(64)
+            file.seek(0)
+            found: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    except DAMAGE as error:
+        if isinstance(error, ValueError) and is_pointer(start):
+            raise DataError(pointer_message(path)) from None
         raise DataError(f"cannot read the inputs {path}: {error}") from None
     if found.ndim < 2 or found.dtype.kind not in "fiu":
         raise DataError(

@@ -1,7 +1,7 @@
 """``shrink``: write a smaller .tflite file with the same outputs, after comparing both."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from motefit.spec.tables import Item, Printable, ResultTable
 from motefit.tflite.archive import zip_bytes
 from motefit.tflite.contained import contained
 from motefit.tflite.equivalence import EquivalenceReport, check_equivalence
+from motefit.tflite.micro_equivalence import RUNTIME, check_micro_equivalence, has_micro
 from motefit.tflite.model import ModelFile
 from motefit.tflite.shrink import needs_signatures
 from motefit.tflite.shrink import shrink as drop_unread
@@ -62,7 +63,7 @@ class ShrinkResult(Printable):
         else:
             found.append(
                 f"proof: {self.proof.values} output values equal bit for bit "
-                f"({self.proof.inputs} random inputs; {' and '.join(self.proof.resolvers)} kernels)"
+                f"({self.proof.inputs} random inputs; {_kernels(self.proof.resolvers)})"
             )
         return [*found, f"wrote {self.written}"]
 
@@ -86,7 +87,8 @@ def shrink(
 ) -> ShrinkResult:
     """Remove what no runtime reads from a .tflite file of any origin; outputs stay identical.
 
-    Both files are run on random inputs with and without XNNPACK before the result is written.
+    Both files are run on random inputs with and without XNNPACK before the result is written, or
+    in TensorFlow Lite Micro if LiteRT cannot run them and the extra ``micro`` is there.
 
     >>> import motefit
     >>> motefit.shrink("yes-no").proof is None  # it cannot get smaller: nothing is written
@@ -118,6 +120,8 @@ def shrink(
             check_equivalence, before, after, n=inputs, rng=np.random.default_rng(SEED)
         )
         proof = contained(comparison, seconds=COMPARISON_S)
+        if proof.reason:
+            proof = _by_micro(before, after, inputs, proof)
         if proof.reason and not unrun:
             raise ModelFileError(
                 f"LiteRT cannot run this model here, so its outputs cannot be compared: "
@@ -137,6 +141,33 @@ def shrink(
         proof=proof,
         written=None if proof is None else target,
     )
+
+
+def _kernels(resolvers: Sequence[str]) -> str:
+    """Name what ran: kernels of LiteRT, or another runtime."""
+    if tuple(resolvers) == (RUNTIME,):
+        return f"{RUNTIME}, since LiteRT cannot run it"
+    return f"{' and '.join(resolvers)} kernels"
+
+
+def _by_micro(
+    before: bytes, after: bytes, inputs: int, without: EquivalenceReport
+) -> EquivalenceReport:
+    """Compare in TensorFlow Lite Micro; the report of LiteRT where that is not possible either."""
+    if not has_micro():
+        return replace(without, reason=f"{without.reason}; the extra micro was not there to try")
+    comparison = partial(
+        check_micro_equivalence, before, after, n=inputs, rng=np.random.default_rng(SEED)
+    )
+    try:
+        found = contained(comparison, seconds=COMPARISON_S)
+    except ModelFileError as error:
+        if "different outputs" in str(error):
+            raise
+        found = replace(without, reason=str(error))
+    if found.reason:
+        return replace(without, reason=f"{without.reason}; nor can {RUNTIME}: {found.reason}")
+    return found
 
 
 def _sizes(data: bytes) -> Mapping[str, int]:

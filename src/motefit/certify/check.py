@@ -1,7 +1,7 @@
 """``check``: measure a model file again from its bytes and compare with its card and budget."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from motefit.spec.recipe import Recipe
 from motefit.spec.stream_evidence import SCRIPTED
 from motefit.spec.tables import Item, Printable, Styled, Text
 from motefit.spec.tasks.speech_spec import SpeechData
+from motefit.spec.visible import visible
 from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
 
@@ -69,6 +70,8 @@ class CheckResult(Printable):
             errors are not compared.
         report: path of the report; None if the extra ``report`` is not installed.
         scope: which of the data were scored, in words; empty if they are the card's.
+        label_order: labels of a model without a card in the order of its outputs, and where
+            that order is from, in words; empty for other models.
         c_source: comparison of the model's C source with it; None if not requested.
     """
 
@@ -79,6 +82,7 @@ class CheckResult(Printable):
     same_data: bool
     report: Path | None
     scope: str = ""
+    label_order: str = ""
     c_source: CAgreement | None = None
 
     @property
@@ -95,6 +99,8 @@ class CheckResult(Printable):
 
     def _confirmation(self) -> list[Item]:
         found: list[Item] = [f"scored on {self.scope}"] if self.scope else []
+        if self.label_order:
+            found.append(self.label_order)
         if self.c_source is not None:
             found.append(self.c_source.line)
         if self.differences is None:
@@ -118,6 +124,7 @@ def check(  # noqa: PLR0913 - the options of a command
     *,
     stream: str | None = None,
     recipe: Recipe | None = None,
+    labels: Sequence[str] | None = None,
     out: Path | None = None,
     whole: bool = False,
     c_source: bool = False,
@@ -132,6 +139,8 @@ def check(  # noqa: PLR0913 - the options of a command
         stream: in place of the recipe's ``[data] stream``; relative to the working directory.
         recipe: recipe whose budget and [data] section replace the card's; for a file without a
             card its front end is used too.
+        labels: of a keyword spotter without a card, in the order of its outputs; None: as a list in
+            the file says, else alphabetically.
         out: folder for certificate and report; default: ``<model>-check`` beside the model.
         whole: score all the data, not only their test set.
         c_source: also compile the model's C source and compare it on the same data.
@@ -154,6 +163,11 @@ def check(  # noqa: PLR0913 - the options of a command
     dataset = load(recipe, data, progress=listener.loading)
     task.require_measured(recipe, dataset)
     listener.loaded(notes_of(task.audit(dataset)))
+    order = ""
+    if card is None:
+        dataset, order = task.ordered(dataset, content, labels)
+    elif labels is not None:
+        raise RecipeError(f"{model} has a card, which names its labels; leave out --labels")
     io = card.io if card is not None else task.foreign_io(recipe, dataset, content)
     task.require_fit(io, dataset)
     listener.measuring("the file on the test set")
@@ -161,7 +175,7 @@ def check(  # noqa: PLR0913 - the options of a command
     data_sha256 = task.data_key(dataset)
     evaluation = Evaluation(task=task, recipe=recipe, io=io, dataset=dataset)
     now = provenance(seed=made.seed, data_sha256=data_sha256)
-    c_name = model.stem if c_source else ""
+    c_name = visible(model.stem) if c_source else ""
     shipped, compared = _certified(evaluation, content, now, listener, c_name)
     if not sound:
         shipped = replace(shipped, details=without_sound(shipped.details))
@@ -174,6 +188,7 @@ def check(  # noqa: PLR0913 - the options of a command
         same_data=same_data,
         report=_write(folder, shipped),
         scope="" if same_data else task.scope(recipe, dataset),
+        label_order=order,
         c_source=compared,
     )
 
@@ -248,7 +263,7 @@ def recipe_of(card: Card | None, model: Path) -> Recipe:
         ModelFileError: if it has none.
     """
     table: dict[str, Any] = dict(card.recipe) if card is not None else {}
-    name = str(table.pop("name", model.stem))
+    name = str(table.pop("name", visible(model.stem)))
     if not table:
         raise ModelFileError(f"the card of {model} has no recipe; give one as recipe (--recipe)")
     return Recipe.from_table(table, name=name)

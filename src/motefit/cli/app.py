@@ -94,6 +94,14 @@ class Application(TyperGroup):
         except MotefitError as error:
             fail(str(error))
             raise typer.Exit(MISTAKE) from None
+        except OSError as error:  # of a file that the user named: too long a name, no permission
+            if error.filename is None or isinstance(error, BrokenPipeError):
+                raise
+            fail(f"{error.filename}: {error.strerror or error}")
+            raise typer.Exit(MISTAKE) from None
+        except MemoryError:
+            fail("not enough memory; close other programs, or raise the limit of this process")
+            raise typer.Exit(MISTAKE) from None
         except KeyboardInterrupt:
             fail("interrupted")
             raise typer.Exit(INTERRUPTED) from None

@@ -37,6 +37,7 @@ def check_json(result: "CheckResult") -> dict[str, Any]:
         "differences": None if result.differences is None else encode(result.differences),
         "same_data": result.same_data,
         "scope": result.scope,
+        **({"label_order": result.label_order} if result.label_order else {}),
         **({} if result.c_source is None else {"c_source": encode(result.c_source)}),
         "report": None if result.report is None else str(result.report),
     }

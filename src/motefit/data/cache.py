@@ -109,9 +109,12 @@ def open_checked(path: Path) -> tuple[Array, dict[str, Any]]:
     if zlib.crc32(content.data) != content_crc:
         raise DamagedFileError(f"{path}: its checksum does not match")
     at = trailer_at - _PAYLOAD_START
-    trailer = json.loads(content[at:].tobytes())
-    array = np.asarray(content[:at]).view(trailer["dtype"]).reshape(trailer["shape"])
-    return array, trailer["facts"]
+    try:
+        trailer = json.loads(content[at:].tobytes())
+        array = np.asarray(content[:at]).view(trailer["dtype"]).reshape(trailer["shape"])
+        return array, dict(trailer["facts"])
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedFileError(f"{path}: no other file of motefit ends so ({error})") from None
 
 
 def _fields(header: bytes) -> tuple[int, int, int]:

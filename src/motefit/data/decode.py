@@ -21,6 +21,7 @@ from motefit.signal.resample import resample
 from motefit.signal.wav import parse_wav
 from motefit.signal.wav_header import OtherEncodingError, starts_wav
 from motefit.spec.errors import DataError, MissingExtraError
+from motefit.spec.lfs_pointer import is_pointer, pointer_message
 from motefit.spec.limits import require_rate
 
 AUDIO_SUFFIXES = (
@@ -58,8 +59,9 @@ def file_bytes(path: Path) -> bytes:
     """
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
+        reason = getattr(error, "strerror", error)
+        raise DataError(f"{path}: cannot be read ({reason})") from None
 
 
 def file_digest(path: Path) -> str:
@@ -150,6 +152,8 @@ def _decode(path: Path, content: bytes, channel: Channel) -> Decoded:
 
 def _refuse(path: Path, content: bytes) -> None:
     """Reject what libsndfile cannot read, or reads only in part without saying so."""
+    if is_pointer(content):
+        raise DataError(pointer_message(path))
     other = other_format(content[:START_BYTES])
     if other is None or other.use == "none":
         kind = path.suffix[1:].upper() or "sound"

@@ -151,7 +151,7 @@ def edge_impulse_labels(folder: Path) -> dict[Path, str]:
             for entry in files
             if entry["label"].get("type", "label") == "label"
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{path}: not the label file of an Edge Impulse export ({error!r}); correct it, or "
             "remove it"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from motefit.data.labeled_files import Labeled, LabeledFile, arrange, part_of
-from motefit.data.tree import composed
+from motefit.data.tree import composed, is_there
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import SpeechData
 
@@ -76,7 +76,7 @@ def read_manifests(folder: Path, paths: list[Path], data: SpeechData) -> Labeled
     missing: list[LabeledFile] = []
     for path in paths:
         for file in _read(folder, path, data, part=named[path]):
-            (files if file.path.is_file() else missing).append(file)
+            (files if is_there(file.path) else missing).append(file)
     if not files:
         example = f", e.g. {missing[0].path}" if missing else ""
         raise DataError(f"{paths[0]}: none of the files that it names exists{example}")
@@ -119,7 +119,7 @@ def _locate(folder: Path, beside: Path, file: str) -> Path:
     places = [
         base / sub / file for base in dict.fromkeys((beside, folder)) for sub in _CLIP_FOLDERS
     ]
-    return next((place for place in places if place.is_file()), places[0])
+    return next((place for place in places if is_there(place)), places[0])
 
 
 def _columns(path: Path, row: Mapping[str, object], data: SpeechData) -> dict[str, str]:
@@ -134,7 +134,7 @@ def _columns(path: Path, row: Mapping[str, object], data: SpeechData) -> dict[st
             problem = f"several columns may be the {role}" if found else f"no column is the {role}"
             raise DataError(
                 f"{path}: {problem} (columns: {', '.join(row)}); name it: [data] columns = "
-                f'{{{role} = "{(found or list(row))[0]}"}}'
+                f'{{{role} = "{(found or list(row) or ["NAME"])[0]}"}}'
             )
         if found:
             chosen[role] = found[0]
@@ -149,7 +149,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as UTF-8 text ({error})") from None
     if path.suffix.lower() in {".jsonl", ".ndjson"}:
         for number, line in enumerate(text.splitlines(), 1):

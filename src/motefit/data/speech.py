@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,8 @@ from motefit.data.splits import (
     word_of,
 )
 from motefit.data.stream_folder import StreamFolder
-from motefit.spec.errors import DataError
+from motefit.data.tree import composed
+from motefit.spec.errors import DataError, RecipeError
 from motefit.spec.files import cache_folder
 from motefit.spec.tasks.speech_spec import SYNTHETIC, SpeechData
 
@@ -136,6 +137,34 @@ class SpeechDataset:
     def parts(self) -> dict[str, Clips]:
         """The three sets by name, in the order train, validation, test."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def relabeled(dataset: SpeechDataset, labels: Sequence[str]) -> SpeechDataset:
+    """Number the words of a data set in another order.
+
+    Args:
+        dataset: any.
+        labels: its labels in the new order; reject classes are last, in their own order.
+
+    Raises:
+        RecipeError: if they are other labels, or reject classes are elsewhere.
+    """
+    new = tuple(map(composed, labels))
+    if sorted(new) != sorted(dataset.labels):
+        raise RecipeError(
+            f"the labels {', '.join(new)} are not those of the data: {', '.join(dataset.labels)}; "
+            "name each once, in the order of the model's outputs"
+        )
+    rejects = dataset.rejects
+    if rejects and new[-len(rejects) :] != rejects:
+        raise RecipeError(
+            f"the labels {', '.join(new)} must end with the reject classes {', '.join(rejects)}"
+        )
+    places = np.array([new.index(label) for label in dataset.labels], np.int64)
+    train, validation, test = (
+        replace(clips, label=places[clips.label]) for clips in dataset.parts.values()
+    )
+    return replace(dataset, labels=new, train=train, validation=validation, test=test)
 
 
 def load_speech(

@@ -5,6 +5,7 @@ import codecs
 import gzip
 import io
 import lzma
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ COMPRESSED: dict[str, tuple[bytes, Callable[..., Any]]] = {
     ".xz": (b"\xfd7zXZ", lzma.open),
 }
 """Per suffix, how a compressed file starts and what opens it."""
+UNPACKING = (OSError, EOFError, lzma.LZMAError, zlib.error)
+"""Exceptions of a file that cannot be read or decompressed to its end."""
 _BLOCK = 1 << 20
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -106,7 +109,7 @@ def text_lines(path: Path, notes: list[str]) -> Iterator[str]:
                 yield line
     except UnicodeError as error:
         raise DataError(f"{path}: is no {encoding.name} text ({error}); save it as UTF-8") from None
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except UNPACKING as error:
         raise unreadable(path, error) from None
 
 
@@ -130,7 +133,7 @@ def _encoding(path: Path) -> Encoding:
                 utf8 = utf8 and _decodes(decoder, block)
                 block = file.read(_BLOCK)
             utf8 = utf8 and _decodes(decoder, b"", final=True)
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except UNPACKING as error:
         raise unreadable(path, error) from None
     if not tail_ok:
         raise DataError(

@@ -59,6 +59,14 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def is_there(path: Path) -> bool:
+    """Return whether there is a file of that name; of a name that no file can have, False."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def is_readable(path: Path) -> bool:
     """Return whether a file has a supported extension and is not hidden."""
     return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
@@ -78,7 +86,8 @@ def read_tree(folder: Path) -> Tree:
     """Walk a folder once.
 
     Raises:
-        DataError: for two sub-folders whose names differ only in their Unicode form.
+        DataError: for two sub-folders whose names differ only in their Unicode form, or a name
+            that is not UTF-8.
         OSError: if a folder cannot be read.
     """
     return _read(folder, (), DEEPEST)
@@ -95,6 +104,7 @@ def _read(folder: Path, above: tuple[tuple[int, int], ...], depth: int) -> Tree:
                 if depth and not _is_above(Path(entry.path), here):
                     _add(folders, _read(Path(entry.path), here, depth - 1))
             elif entry.name[entry.name.rfind(".") :].lower() in _SOUND:
+                _require_text(folder, entry.name)
                 sounds.append(folder / entry.name)
     return Tree(path=folder, sounds=tuple(sounds), folders=dict(sorted(folders.items())))
 
@@ -105,7 +115,18 @@ def _is_above(path: Path, above: tuple[tuple[int, int], ...]) -> bool:
     return (status.st_dev, status.st_ino) in above
 
 
+def _require_text(folder: Path, name: str) -> None:
+    """Refuse a name whose bytes are not UTF-8: cards and recipes name words and clips as text."""
+    if not name.isprintable() and any("\ud800" <= mark <= "\udfff" for mark in name):
+        raise DataError(
+            f"{folder / name}: the name is not UTF-8; rename it, e.g. with: "
+            "convmv -f latin1 -t utf8"
+        )
+
+
 def _add(folders: dict[str, Tree], tree: Tree) -> None:
+    if tree.holds_sound():
+        _require_text(tree.path.parent, tree.path.name)
     name = composed(tree.path.name)
     if name in folders:
         raise DataError(

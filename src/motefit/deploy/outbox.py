@@ -61,7 +61,7 @@ class Outbox:
             self._connection.execute("PRAGMA cache_size = -256")  # KiB; by default 2 MB
             self._connection.executescript(_SCHEMA)
             self._waiting = self._count("SELECT count(*) FROM readings WHERE sent = 0")
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             self._guard.close()
             raise DataError(
                 f"{path}: cannot be used as an outbox: {error}; move the file away to start a new "

@@ -63,7 +63,7 @@ def _sqlite(address: SinkAddress) -> Iterator[Reading]:
             rows = connection.execute("SELECT key, time_ms, value, unit FROM readings").fetchall()
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path}: no readings can be read: {error}") from None
     for key, time_ms, value, unit in rows:
         yield reading_of(f"{path}", key, time_ms, value, unit)

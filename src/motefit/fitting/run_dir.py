@@ -255,7 +255,7 @@ class RunDir:
     def _was_read(self, part: str, purpose: str) -> bool:
         with suppress(OSError):
             for text in self.reads_path.read_text("utf-8", errors="replace").splitlines():
-                with suppress(ValueError, TypeError, KeyError):
+                with suppress(ValueError, TypeError, KeyError, RecursionError):
                     line = json.loads(text)
                     if line["part"] == part and line["purpose"].removesuffix(AGAIN) == purpose:
                         return True

@@ -15,6 +15,7 @@ from motefit.runtime.gate import admit
 from motefit.spec.card import Card
 from motefit.spec.errors import ModelFileError, NoCardError
 from motefit.spec.files import write_atomic
+from motefit.spec.lfs_pointer import is_pointer, pointer_message
 from motefit.spec.limits import CARD_BYTES, model_bytes
 from motefit.tflite.archive import (
     NAME,
@@ -126,6 +127,8 @@ def open_model(path: str | Path) -> Bundle | ModelFile:
             return file
         card_text, where = read_capped(card_path, CARD_BYTES), str(card_path)
         size += len(card_text)
+    if is_pointer(card_text):
+        raise ModelFileError(pointer_message(where))
     try:
         card = Card.from_json(card_text.decode(), where=where)
     except UnicodeDecodeError as error:

@@ -47,8 +47,9 @@ class Forecaster:
         if sizes != (math.prod(io.window_shape), math.prod(io.answer_shape)):
             raise ModelFileError(
                 f"the model takes {self.interpreter.input_shape} and gives "
-                f"{self.interpreter.output_shape}, but the card says windows of {io.window_shape} "
-                f"and predictions of {_without_one(io.answer_shape)}: this card is not this model's"
+                f"{self.interpreter.output_shape}, but windows of {io.window_shape} and "
+                f"predictions of {_without_one(io.answer_shape)} are stated by its card, or "
+                "without one by recipe and data: they belong to another model"
             )
 
     @classmethod

@@ -12,6 +12,7 @@ programs as that user anyway.
 
 import contextlib
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 from motefit.runtime.interpreter import LITERT_VERSION
@@ -37,14 +38,14 @@ def admit(model: ModelFile, path: Path | None = None) -> None:
     """
     if model.sha256 in _admitted or (path is not None and is_shipped(path)):
         return
-    proof = _proof(model)
-    if proof not in _proofs():
+    proof, known = _proof(model), _proofs()
+    if proof not in known:
         from motefit.tflite.model_trial import try_model  # noqa: PLC0415  (not for a proven model)
         from motefit.tflite.validate import check_structure  # noqa: PLC0415  (likewise)
 
         check_structure(model.tables)
         try_model(model.data)
-        _keep(proof)
+        _keep(proof, known)
     _admitted.add(model.sha256)
 
 
@@ -52,7 +53,7 @@ def vouch(model: ModelFile) -> None:
     """Record that a model was run in LiteRT on this machine, without harm."""
     if model.sha256 not in _admitted:
         _admitted.add(model.sha256)
-        _keep(_proof(model))
+        _keep(_proof(model), _proofs())
 
 
 _admitted: set[str] = set()
@@ -70,9 +71,12 @@ def _proofs() -> list[str]:
         return []
 
 
-def _keep(proof: str) -> None:
-    """Add a proof to the file; where it cannot be written, the model is tried again next time."""
-    path, known = cache_folder() / PROVEN, _proofs()
+def _keep(proof: str, known: Sequence[str]) -> None:
+    """Add a proof to the file, whose lines are known.
+
+    Where it cannot be written, the model is tried again next time.
+    """
+    path = cache_folder() / PROVEN
     with contextlib.suppress(OSError):
         if len(known) >= MOST_PROOFS:
             write_atomic(path, "\n".join([*known[MOST_PROOFS // 2 :], proof, ""]))

@@ -37,11 +37,20 @@ LITERT_VERSION: str = ai_edge_litert.__version__
 Float32Array = NDArray[np.float32]
 Details = Sequence[Mapping[str, Any]]
 """LiteRT's descriptions of tensors."""
-LIMITS = {np.dtype(np.int8): (-128, 127), np.dtype(np.uint8): (0, 255)}
+LIMITS = {
+    np.dtype(np.int8): (-128, 127),
+    np.dtype(np.uint8): (0, 255),
+    np.dtype(np.int16): (-32768, 32767),
+}
+"""Smallest and largest value of the integers that inputs and outputs may have."""
 BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0.0))
 IDENTIFIER = b"TFL3"
 LACKING = ("unresolved custom op", "Didn't find op")
 """Phrases in LiteRT's messages about an operation that it does not implement."""
+
+
+class OtherEdgesError(ModelFileError):
+    """A sound model with other inputs and outputs than one example in, one result out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +60,7 @@ class Edge:
     Attributes:
         index: LiteRT's number of the tensor.
         shape: of one example, without the batch.
-        dtype: float32, int8 or uint8.
+        dtype: float32, int8, uint8 or int16.
         scale: real value of one integer step; 1.0 for float32.
         zero_point: integer that represents 0.0; 0 for float32.
     """
@@ -87,7 +96,7 @@ def quantize(
         values: float32, any shape, finite.
         scale: real value of one step.
         zero_point: integer that represents 0.0.
-        dtype: int8 or uint8; results are clamped to its range.
+        dtype: int8, uint8 or int16; results are clamped to its range.
     """
     steps = values / scale
     # Add the float just below one half, not one half: 0.49999997 + 0.5 would round up to 1.
@@ -110,7 +119,7 @@ class Interpreter:
 
     Raises:
         ModelFileError: if the bytes are damaged, LiteRT lacks an operation, or input or output are
-            not float32, int8 or uint8.
+            not float32, int8, uint8 or int16.
     """
 
     def __init__(self, model: bytes, *, threads: int = 1, xnnpack: bool = True) -> None:
@@ -143,7 +152,7 @@ class Interpreter:
         """Find the tensors that take examples and return results."""
         for side, details in (("input", inputs), ("output", outputs)):
             if len(details) != 1:
-                raise ModelFileError(
+                raise OtherEdgesError(
                     f"a model must have exactly one {side}, this one has {len(details)}"
                 )
         return edge_of("input", inputs[0]), edge_of("output", outputs[0])
@@ -160,12 +169,12 @@ class Interpreter:
 
     @property
     def input_dtype(self) -> np.dtype[Any]:
-        """Type of the file's input: float32, int8 or uint8."""
+        """Type of the file's input: float32, int8, uint8 or int16."""
         return self._input.dtype
 
     @property
     def output_dtype(self) -> np.dtype[Any]:
-        """Type of the file's output: float32, int8 or uint8."""
+        """Type of the file's output: float32, int8, uint8 or int16."""
         return self._output.dtype
 
     def run(self, batch: np.ndarray) -> Float32Array:
@@ -249,13 +258,23 @@ class Interpreter:
         """
         try:
             self._litert.invoke()
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise ModelFileError(f"LiteRT cannot run this model: {_reason(error)}") from None
 
     def take(self) -> np.ndarray:
-        """Return the output, of :attr:`output_dtype`: the third step of :meth:`run_raw`."""
-        output: np.ndarray = self._litert.get_tensor(self._output.index)
-        return output.reshape(self.output_shape)
+        """Return the output, of :attr:`output_dtype`: the third step of :meth:`run_raw`.
+
+        Raises:
+            ModelFileError: if the model gives none, or one of another shape.
+        """
+        try:
+            output: np.ndarray = self._litert.get_tensor(self._output.index)
+            return output.reshape(self.output_shape)
+        except ValueError as error:
+            raise ModelFileError(
+                f"this model gives no output of shape {self.output_shape}: {_reason(error)}; does "
+                "it compute anything? motefit inspect lists its operators"
+            ) from None
 
 
 def _reason(error: Exception) -> str:
@@ -275,18 +294,18 @@ def edge_of(side: str, tensor: Mapping[str, Any]) -> Edge:
     """Convert LiteRT's description of an input or output.
 
     Raises:
-        ModelFileError: if the runtime does not support its type or shape.
+        OtherEdgesError: if the runtime does not support its type or shape.
     """
     dtype = np.dtype(tensor["dtype"])
     scale, zero_point = tensor["quantization"]
     if dtype != np.float32 and (dtype not in LIMITS or not scale > 0):
-        raise ModelFileError(
-            f"the model's {side} must be float32, or int8 or uint8 with a scale; "
+        raise OtherEdgesError(
+            f"the model's {side} must be float32, or int8, uint8 or int16 with a scale; "
             f"it is {dtype} with scale {scale}"
         )
     shape = tuple(int(size) for size in tensor["shape"])
     if not shape or shape[0] != 1:
-        raise ModelFileError(
+        raise OtherEdgesError(
             f"the first dimension of the model's {side} must be 1 (the batch); its shape is {shape}"
         )
     return Edge(

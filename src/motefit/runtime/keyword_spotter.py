@@ -78,8 +78,9 @@ class KeywordSpotter:
         if sizes != (math.prod(io.input_shape), len(io.labels)):
             raise ModelFileError(
                 f"the model takes {self.interpreter.input_shape} and gives "
-                f"{self.interpreter.output_shape}, but the card says {io.input} {io.input_shape} "
-                f"and {len(io.labels)} labels: the card belongs to another model"
+                f"{self.interpreter.output_shape}, but {io.input} {io.input_shape} and "
+                f"{len(io.labels)} labels are stated by its card, or without one by recipe and "
+                "data: they belong to another model"
             )
 
     @classmethod

@@ -10,6 +10,7 @@ from motefit.signal.mixing import Channel, Mixer
 from motefit.signal.other_sound import START_BYTES, other_format
 from motefit.signal.wav_header import Read, WavHeader, read_header, starts_wav
 from motefit.spec.errors import DataError
+from motefit.spec.lfs_pointer import is_pointer, pointer_message
 from motefit.spec.limits import require_rate
 
 _BLOCK_BYTES = 1 << 18
@@ -136,6 +137,8 @@ def parse_wav(
         DataError: if it is no WAV file, truncated, damaged or empty.
     """
     if not starts_wav(content[:40]):
+        if is_pointer(content):
+            raise DataError(pointer_message(name))
         other = other_format(content[:START_BYTES])
         if other is not None:
             raise DataError(f"{name}: this is {other.name}; {other.advice(name)}")

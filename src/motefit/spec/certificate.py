@@ -174,7 +174,7 @@ class Certificate:
         """
         try:
             return decode(cls, json.loads(text), where=where)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelFileError(f"{where}: {error}") from None
 
 

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from motefit.spec.codec import dumps_json, encode
 from motefit.spec.errors import OutputError
+from motefit.spec.sweeping import SUFFIX, held, sweep
 
 SEAL = "sha256"
 """Key of the checksum in a sealed file."""
@@ -32,9 +33,9 @@ def replacing(path: Path, *, what: str = "", remedy: str = REMEDY) -> Iterator[B
     Only regular files are replaced, never a device, a pipe or a folder. A symbolic link is
     followed: it stays, and the file that it leads to is replaced.
 
-    Missing folders are created. The bytes are on the disk before the file is renamed, so a power
-    cut leaves either the old file or the new one. The block should only write: an OSError in it is
-    reported as a failure to write.
+    Missing folders are created, and what a killed process was writing there is removed. The bytes
+    are on the disk before the file is renamed, so a power cut leaves either the old file or the new
+    one. The block should only write: an OSError in it is reported as a failure to write.
 
     Args:
         path: of the file to create or replace.
@@ -47,16 +48,19 @@ def replacing(path: Path, *, what: str = "", remedy: str = REMEDY) -> Iterator[B
     Raises:
         OutputError: if the file cannot be written, e.g. on a full disk; previous contents stay.
     """
+    if "\0" in str(path):
+        raise OutputError(f"cannot write {path}: no file has a zero byte in its name")
     target = Path(os.path.realpath(path))
-    beside = target.parent / f".{secrets.token_hex(8)}.part"
+    beside = target.parent / f".{secrets.token_hex(8)}{SUFFIX}"
     try:
         _require_replaceable(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("xb") as file:
+        sweep(target.parent)
+        with beside.open("xb") as file, held(beside):
             yield file
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(target)
+            beside.replace(target)
     except OutputError:
         raise
     except OSError as error:
@@ -101,7 +105,7 @@ def read_json(path: Path) -> Mapping[str, Any] | None:
     """Read a JSON object; None if the file is absent or damaged."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -11,11 +11,13 @@ from motefit.spec.budget import NAME, Budget, check_names
 from motefit.spec.codec import check_fields, decode, dumps_toml, encode, flatten, nearest
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
+from motefit.spec.lfs_pointer import is_pointer, pointer_message
 from motefit.spec.metrics import is_among, metric
 from motefit.spec.rejects import RejectSpec
 from motefit.spec.search import SearchSpec
 from motefit.spec.tasks import TASK_SPECS, TaskSpec
 from motefit.spec.teacher import TeacherSpec
+from motefit.spec.visible import visible
 
 Precision = Literal[
     "float32", "float16", "dynamic-range", "int8-weights", "int4-weights", "int8", "int4"
@@ -297,6 +299,13 @@ class Recipe:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"cannot read the recipe {path}: {error}") from None
+        if is_pointer(text.encode()):
+            raise RecipeError(pointer_message(path))
+        if visible(path.stem) != path.stem:
+            raise RecipeError(
+                f"{path}: rename the file: its name, which the bundle takes over, is not UTF-8 "
+                "or has control characters"
+            )
         return cls.loads(text, name=path.stem)
 
     @classmethod

@@ -185,6 +185,27 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
     def io(self, recipe: Recipe, dataset: Dataset, source: Examples) -> IO:
         """Return the task's section of the card."""
 
+    def ordered(
+        self, dataset: Dataset, model: ModelFile, given: Sequence[str] | None
+    ) -> tuple[Dataset, str]:
+        """Bring the labels of a dataset into the order of a foreign model's outputs.
+
+        Args:
+            dataset: of the recipe.
+            model: the file.
+            given: labels in the order of its outputs, if they are known; None: as the file says.
+
+        Returns:
+            The dataset, and which order that is and why, in words; empty for tasks without labels.
+
+        Raises:
+            RecipeError: if the labels are not those of the dataset.
+        """
+        del model
+        if given is not None:
+            raise RecipeError(f"labels (--labels) are for keyword spotters, not for {self.name}")
+        return dataset, ""
+
     @abstractmethod
     def foreign_io(self, recipe: Recipe, dataset: Dataset, model: ModelFile) -> IO:
         """Return the card's section for a foreign model file, from recipe and data."""

@@ -15,7 +15,7 @@ from motefit.data.quality import SpeechAudit, audit_speech
 from motefit.data.rejects.synthetic_rejects import spoken_words
 from motefit.data.scripted_stream import script_stream
 from motefit.data.speakers import unseen
-from motefit.data.speech import SpeechDataset, exclude_overlap, find_broken, load_speech
+from motefit.data.speech import SpeechDataset, exclude_overlap, find_broken, load_speech, relabeled
 from motefit.data.stream_folder import StreamFolder, find_stream, recordings_key
 from motefit.data.tree import composed
 from motefit.graph.families import Problem
@@ -45,6 +45,7 @@ from motefit.spec.stream_evidence import RECORDINGS, SCRIPTED
 from motefit.spec.tasks import TASK_SPECS
 from motefit.spec.tasks.speech_spec import LISTED_SPLITS, NAME, SpeechData, SpeechIO
 from motefit.tasks import TASKS, Measurement, Part, Progress, Task, TeacherData
+from motefit.tflite.label_files import label_files
 from motefit.tflite.model import ModelFile
 
 STREAM_SEED = 0
@@ -214,6 +215,23 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
             output="probabilities" if softmax else "logits",
             rejects=dataset.rejects,
         )
+
+    def ordered(
+        self, dataset: SpeechDataset, model: ModelFile, given: Sequence[str] | None
+    ) -> tuple[SpeechDataset, str]:
+        """Order the words as they are given, else as a list in the file, else alphabetically."""
+        if given is not None:
+            return relabeled(dataset, given), f"labels as given: {', '.join(given)}"
+        wanted = set(dataset.labels)
+        for found in label_files(model.data, model.tables):
+            if set(found.labels) == wanted and len(found.labels) == len(wanted):
+                said = f"labels from {found.name} in the file: {', '.join(found.labels)}"
+                return relabeled(dataset, found.labels), said
+        said = (
+            f"labels in alphabetical order: {', '.join(dataset.labels)}; the file has no list of "
+            "them, so say so if its order is another: --labels"
+        )
+        return dataset, said
 
     def foreign_io(self, recipe: Recipe, dataset: SpeechDataset, model: ModelFile) -> SpeechIO:
         """Return a section without normalization; a file ending in softmax gives probabilities."""

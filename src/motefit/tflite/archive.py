@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from motefit.spec.errors import ModelFileError
+from motefit.spec.lfs_pointer import is_pointer, pointer_message
 from motefit.spec.limits import (
     CARD_BYTES,
     MODEL_VARIABLE,
@@ -35,8 +36,6 @@ DAMAGE = (
     struct.error,
 )
 """Exceptions that ``zipfile`` raises for invalid files."""
-POINTER = b"version https://git-lfs.github.com/spec/"
-"""Start of the text that Git LFS puts in the place of a large file."""
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 CONTAINER_BYTES = 122
 """Size of a zip beyond the stream of its only member, ``model.tflite``."""
@@ -186,10 +185,8 @@ def require_tflite(data: bytes, *, where: str) -> None:
     Raises:
         ModelFileError: if the identifier is missing; the message says what to give.
     """
-    if data.startswith(POINTER):
-        raise ModelFileError(
-            f"{where} is a pointer of Git LFS, not the model itself: fetch it with: git lfs pull"
-        )
+    if is_pointer(data):
+        raise ModelFileError(pointer_message(where))
     if data[4:8] != b"TFL3":
         raise ModelFileError(
             f"{where} is not a TensorFlow Lite model; give a .tflite file or a zip of one"
@@ -216,21 +213,27 @@ def unpack(data: bytes, *, where: str, companion: str = "") -> tuple[Member, Mem
             compressed by another method than deflate.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            named: dict[str, zipfile.ZipInfo] = {}
-            for info in members:
-                if info.filename in (NAME, companion) and info.filename in named:
-                    raise ModelFileError(f"the zip {where} has two files {info.filename}")
-                named.setdefault(info.filename, info)
-            if not members:
-                raise ModelFileError(f"the zip {where} is empty; a model must be its first member")
-            model = _member(archive, data, named.get(NAME, members[0]), where, model_bytes())
-            if companion not in named:
-                return model, None
-            return model, _member(archive, data, named[companion], where, CARD_BYTES)
+        return _unpacked(data, where, companion)
+    except ModelFileError:
+        raise
     except DAMAGE as error:
         raise ModelFileError(f"the zip {where} is damaged: {error}; copy it again") from error
+
+
+def _unpacked(data: bytes, where: str, companion: str) -> tuple[Member, Member | None]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.infolist()
+        named: dict[str, zipfile.ZipInfo] = {}
+        for info in members:
+            if info.filename in (NAME, companion) and info.filename in named:
+                raise ModelFileError(f"the zip {where} has two files {info.filename}")
+            named.setdefault(info.filename, info)
+        if not members:
+            raise ModelFileError(f"the zip {where} is empty; a model must be its first member")
+        model = _member(archive, data, named.get(NAME, members[0]), where, model_bytes())
+        if companion not in named:
+            return model, None
+        return model, _member(archive, data, named[companion], where, CARD_BYTES)
 
 
 def _member(

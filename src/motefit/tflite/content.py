@@ -200,6 +200,28 @@ def read_subgraphs(data: bytes, model: DecodedTable) -> tuple[Subgraph, ...]:
     return tuple(_subgraph(g, codes, contents) for g in model.records(ModelSlot.SUBGRAPHS))
 
 
+STATEFUL = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"})
+"""Operators of resource variables."""
+
+
+def has_states(data: bytes, model: DecodedTable) -> bool:
+    """Return whether a model keeps values from one run to the next.
+
+    Args:
+        data: the whole file.
+        model: its root table.
+
+    Raises:
+        ModelFileError: if the file is damaged.
+    """
+    graphs = read_subgraphs(data, model)
+    return any(
+        any(tensor.variable for tensor in graph.tensors)
+        or any(op.name in STATEFUL for op in graph.ops)
+        for graph in graphs
+    )
+
+
 def _content(data: bytes, buffer: DecodedTable) -> tuple[bytes, bool]:
     """Return the bytes of a buffer, and whether they are inside the tables."""
     inside = buffer.numbers(BufferSlot.DATA)

@@ -7,7 +7,7 @@ that may be absent is given as -1 and counts. More tensors are none of the gate'
 versions of an operator have more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from motefit.tflite.flatbuffer.reader import DecodedTable, operators
 from motefit.tflite.flatbuffer.schema import OperatorCodeSlot
@@ -32,12 +32,37 @@ _INPUTS = """
 5 LSTM RNN SVDF UNIDIRECTIONAL_SEQUENCE_RNN
 20 UNIDIRECTIONAL_SEQUENCE_LSTM
 """
+_LSTM_OPTIONAL = frozenset({1, 5, 9, 10, 11, 12, 16, 17})
+"""Weights of the input gate (absent where it is coupled), peepholes, projection."""
+OPTIONAL: Mapping[str, frozenset[int]] = {
+    "SVDF": frozenset({3}),
+    "LSTM": _LSTM_OPTIONAL,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _LSTM_OPTIONAL,
+}
+"""Places among the fewest inputs whose tensor may be absent."""
+ALL_INPUTS = frozenset({"ADD_N", "CONCATENATION", "PACK"})
+"""Operators of any number of inputs, none of which may be absent."""
 _NO_OUTPUT = frozenset({"ASSIGN_VARIABLE"})
 
 LEAST_INPUTS: Mapping[str, int] = {
     name: int(line.split()[0]) for line in _INPUTS.split("\n") for name in line.split()[1:]
 }
 """Fewest inputs, by the name of the operator; operators without an entry have any number."""
+
+
+def absent_inputs(name: str, inputs: Sequence[int]) -> tuple[int, ...]:
+    """Return the places of inputs that are absent although the kernel reads them.
+
+    >>> absent_inputs("ADD", [3, -1]), absent_inputs("FULLY_CONNECTED", [0, 1, -1])
+    ((1,), ())
+    """
+    needed = len(inputs) if name in ALL_INPUTS else LEAST_INPUTS.get(name, 0)
+    optional = OPTIONAL.get(name, frozenset())
+    return tuple(
+        place
+        for place, index in enumerate(inputs)
+        if index == -1 and place < needed and place not in optional
+    )
 
 
 def least_outputs(name: str) -> int:

@@ -24,7 +24,7 @@ from motefit.tflite.flatbuffer.schema import (
     TensorSlot,
     TensorType,
 )
-from motefit.tflite.operator_rules import LEAST_INPUTS, least_outputs, operator_code
+from motefit.tflite.operator_rules import LEAST_INPUTS, absent_inputs, least_outputs, operator_code
 
 ALIGNMENT = 16
 """Alignment of constants of at least this length; LiteRT reads shorter ones at multiples of 4."""
@@ -136,6 +136,8 @@ def _check_operator(
     ):
         if count < least:
             raise damaged(f"an operator {name} needs {least} {what}s, has {count}")
+    for place in absent_inputs(name, [int(n) for n in op.numbers(OperatorSlot.INPUTS)]):
+        raise damaged(f"an operator {name} needs its input {place}, which is absent")
 
 
 def _check_tensor(number: int, tensor: DecodedTable, buffers: Sequence[DecodedTable]) -> None:

@@ -6,6 +6,7 @@ and never trained on.
 
 import hashlib
 import io
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,10 +65,9 @@ def read_checkpoint(path: Path, *, identity: str) -> Checkpoint | None:
         return None
     try:
         stored, facts = open_checked(path)
+        archive = stored.tobytes()
     except (OSError, DamagedFileError) as error:
-        raise ModelFileError(
-            f"{path}: the checkpoint is damaged ({error}); delete it to start over"
-        ) from None
+        raise _damaged(path, error) from None
     found = (facts.pop("format", None), facts.pop("identity", None))
     if found != (FORMAT, identity):
         raise ModelFileError(
@@ -75,9 +75,16 @@ def read_checkpoint(path: Path, *, identity: str) -> Checkpoint | None:
             "settings or "
             "seed); delete it to start over, or choose another output folder"
         )
-    with np.load(io.BytesIO(stored.tobytes()), allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    try:
+        with np.load(io.BytesIO(archive), allow_pickle=False) as members:
+            arrays = {name: members[name] for name in members.files}
+    except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from None
     return Checkpoint(identity=identity, facts=facts, arrays=arrays)
+
+
+def _damaged(path: Path, why: Exception) -> ModelFileError:
+    return ModelFileError(f"{path}: the checkpoint is damaged ({why}); delete it to start over")
 
 
 def identify(graph: Graph, facts: str) -> str:

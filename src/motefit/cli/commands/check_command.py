@@ -43,6 +43,14 @@ def check_command(
             "front end is used too."
         ),
     ] = "",
+    labels: Annotated[
+        str,
+        typer.Option(
+            help="Labels of a keyword spotter without a card, in the order of its outputs: "
+            "a,b,c, or a file with one a line. Default: a list in the model file, else "
+            "alphabetical; the output says which."
+        ),
+    ] = "",
     out_dir: Annotated[
         Path | None,
         typer.Option("--out", help="Folder for certificate and report. Default: MODEL-check."),
@@ -76,6 +84,7 @@ def check_command(
         data=data,
         stream=stream,
         recipe=recipe or None,
+        labels=labels or None,
         out=out_dir,
         whole=whole,
         c_source=c_source,

@@ -239,7 +239,7 @@ class _Transfer:
         try:
             note = json.loads(self._note.read_text())
             return str(note["validator"]) if note["url"] == self.url else ""
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
             return ""
 
 

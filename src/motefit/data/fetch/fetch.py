@@ -10,6 +10,10 @@ from motefit.data.fetch.download import Patience, Progress, download
 from motefit.data.fetch.unpack import remove, unpack
 from motefit.spec.errors import DataError, OutputError
 from motefit.spec.files import write_json
+from motefit.spec.sweeping import SUFFIX, held, sweep
+
+CONTENTS = "contents"
+"""Folder below the temporary one to which an archive is unpacked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,15 +133,22 @@ def _report(
 
 def _unpack_contents(entry: Dataset, archive: Path, target: Path) -> None:
     """Unpack next to the target and move the contents into place in one step."""
-    folder = target.with_name(f".{entry.name}.{secrets.token_hex(4)}.part")
+    folder = target.with_name(f".{entry.name}.{secrets.token_hex(4)}{SUFFIX}")
+    sweep(target.parent)
+    folder.mkdir(parents=True)
+    with held(folder):
+        _unpack_into(entry, archive, folder, target)
+
+
+def _unpack_into(entry: Dataset, archive: Path, folder: Path, target: Path) -> None:
     try:
         try:
-            unpack(archive, folder, limit_bytes=entry.unpacked_limit_bytes)
-            _check_contents(folder, entry.contents)
+            unpack(archive, folder / CONTENTS, limit_bytes=entry.unpacked_limit_bytes)
+            _check_contents(folder / CONTENTS, entry.contents)
         except DataError:
             archive.unlink()
             raise
-        (folder / entry.contents).replace(target)
+        (folder / CONTENTS / entry.contents).replace(target)
     finally:
         remove(folder)
 
@@ -175,7 +186,7 @@ def _read_receipt(path: Path) -> dict[str, object]:
         receipt = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged; delete it and fetch again") from error
     if not isinstance(receipt, dict) or not {"url", "sha256"} <= receipt.keys():
         raise DataError(f"{path} is damaged; delete it and fetch again")

@@ -1,14 +1,23 @@
 """Unpack an untrusted zip archive."""
 
+import errno
+import lzma
 import shutil
 import stat
+import struct
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from motefit.spec.errors import DataError
 
 _CHUNK_BYTES = 1 << 20
 _MOST_FILES = 200_000
+DAMAGE = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError,
+    ValueError, struct.error, zlib.error, lzma.LZMAError,
+)  # fmt: skip
+"""Exceptions that ``zipfile`` raises for invalid files."""
 
 
 def unpack(archive: Path, folder: Path, *, limit_bytes: int) -> None:
@@ -39,8 +48,16 @@ def unpack(archive: Path, folder: Path, *, limit_bytes: int) -> None:
                     continue
                 path.parent.mkdir(parents=True, exist_ok=True)
                 left -= _extract(pack, member, path, left)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as error:
+    except DataError:
+        raise
+    except DAMAGE as error:
         raise DataError(f"{archive.name} is not a valid zip archive: {error}") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # of a file that cannot be written
+            raise
+        raise DataError(
+            f"{archive.name} is not a valid zip archive: a member begins before its start"
+        ) from error
 
 
 def _is_litter(name: str) -> bool:

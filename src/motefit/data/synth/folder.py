@@ -15,6 +15,7 @@ from pathlib import Path
 from motefit.data.cache import alone, report_damage
 from motefit.spec.errors import DataError, OutputError
 from motefit.spec.files import cache_folder, write_atomic
+from motefit.spec.sweeping import SUFFIX, held, sweep
 
 MANIFEST = "synth.json"
 
@@ -60,7 +61,7 @@ def previous(out: Path, request: Mapping[str, object]) -> dict[str, object] | No
 def _read_manifest(path: Path) -> dict[str, object] | None:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
     return manifest if isinstance(manifest, dict) else None
 
@@ -110,10 +111,12 @@ def _temporary_beside(out: Path) -> Iterator[Path]:
     Yields:
         The temporary folder.
     """
-    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
+    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}{SUFFIX}")
+    sweep(out.parent)
     part.mkdir(parents=True)
     try:
-        yield part
+        with held(part):
+            yield part
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

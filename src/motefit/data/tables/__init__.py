@@ -4,7 +4,6 @@ A form opens a file and gives its column names and an iterator of rows; numbers 
 from the texts by one code for all forms, :mod:`motefit.data.table_reader`.
 """
 
-import lzma
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from motefit.data.text_files import COMPRESSED, open_bytes, unreadable
+from motefit.data.text_files import COMPRESSED, UNPACKING, open_bytes, unreadable
 from motefit.spec.errors import DataError
+from motefit.spec.lfs_pointer import is_pointer, pointer_message
 from motefit.spec.registry import Registry
 
 SUFFIXES = (
@@ -105,8 +105,10 @@ def open_table(path: Path, wanted: Wanted) -> RawTable:
     try:
         with open_bytes(path) as file:
             head = file.read(HEAD_BYTES)
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except UNPACKING as error:
         raise unreadable(path, error) from None
+    if is_pointer(head):
+        raise DataError(pointer_message(path))
     for magic, problem in _REFUSED.items():
         if head.startswith(magic):
             raise DataError(f"{path}: {problem}")

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,8 @@ def open_delimited(path: Path, wanted: Wanted) -> RawTable:
     reader = csv.reader(
         chain(start, lines), delimiter=separator, skipinitialspace=separator == " ", strict=True
     )
-
-    header = tuple(name.strip() for name in next(reader, []))
-    body = _Body(path, header, reader, lines_before=at, notes=notes)
+    body = _Body(path, reader, lines_before=at, notes=notes)
+    header = body.header
     body.skip(wanted.skip_lines)
     opening = body.some(1)
     if (
@@ -62,33 +62,44 @@ class _Body:
     """
 
     def __init__(
-        self, path: Path, header: tuple[str, ...], reader: CsvReader, *, lines_before: int,
-        notes: list[str],
-    ) -> None:  # fmt: skip
-        self.header = header
+        self, path: Path, reader: CsvReader, *, lines_before: int, notes: list[str]
+    ) -> None:
         self._path, self._reader, self._before, self._notes = path, reader, lines_before, notes
         self._repeated = 0
+        with self._named():
+            self.header = tuple(name.strip() for name in next(reader, []))
 
     def skip(self, count: int) -> None:
         """Drop rows that are no data."""
-        for _ in islice(self._reader, count):
-            pass
+        with self._named():
+            for _ in islice(self._reader, count):
+                pass
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Name the line that is no row of a table.
+
+        Yields:
+            Once.
+        """
+        try:
+            yield
+        except csv.Error as error:
+            line = self._before + self._reader.line_num
+            raise DataError(f"{self._path}, line {line}: not a CSV row ({error})") from None
 
     def some(self, count: int) -> tuple[list[int], list[list[str]]]:
         """Read rows that are not blank, as they are written, with the numbers of their lines."""
         reader, before = self._reader, self._before
         numbers: list[int] = []
         rows: list[list[str]] = []
-        try:
+        with self._named():
             for row in reader:
                 if row:
                     rows.append(row)
                     numbers.append(before + reader.line_num)
                     if len(rows) == count:
                         break
-        except csv.Error as error:
-            line = before + reader.line_num
-            raise DataError(f"{self._path}, line {line}: not a CSV row ({error})") from None
         return numbers, rows
 
     def chunks(self, start: tuple[list[int], list[list[str]]]) -> Iterator[Chunk]:
@@ -156,8 +167,11 @@ def _fits(line: str, separator: str, wanted: Wanted) -> bool:
 
 
 def _names(line: str, separator: str) -> list[str]:
-    row = next(csv.reader([line], delimiter=separator, skipinitialspace=separator == " "), [])
-    return [name.strip() for name in row]
+    reader = csv.reader([line], delimiter=separator, skipinitialspace=separator == " ")
+    try:
+        return [name.strip() for name in next(reader, [])]
+    except csv.Error:  # no header: one of its fields is too long
+        return []
 
 
 def _frequent(header: str, wanted: Wanted) -> str:

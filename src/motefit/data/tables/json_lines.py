@@ -56,7 +56,7 @@ def _list(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
 def _parsed(path: Path, place: str, text: str) -> Any:  # noqa: ANN401 - any JSON
     try:
         return json.loads(text, parse_float=str, parse_int=str)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}, {place}: not JSON ({error}); correct or remove it") from None
 
 

@@ -22,9 +22,9 @@ def open_parquet(path: Path, wanted: Wanted) -> RawTable:
 
     try:
         file = pyarrow.parquet.ParquetFile(path)
-    except (pyarrow.ArrowException, OSError) as error:
+        header = tuple(file.schema_arrow.names)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as a Parquet file ({error})") from None
-    header = tuple(file.schema_arrow.names)
     columns = [name for name in header if name.strip() in wanted.columns]
 
     def rows() -> Iterator[tuple[int, Sequence[str]]]:
@@ -36,7 +36,7 @@ def open_parquet(path: Path, wanted: Wanted) -> RawTable:
                 for row in zip(*(texts.get(name, empty) for name in header), strict=True):
                     number += 1
                     yield number, row
-        except (pyarrow.ArrowException, OSError) as error:
+        except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
             raise DataError(f"{path}: cannot be read as a Parquet file ({error})") from None
 
     return RawTable(

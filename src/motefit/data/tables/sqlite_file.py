@@ -8,6 +8,9 @@ from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked
 from motefit.spec.codec import nearest
 from motefit.spec.errors import DataError
 
+FAULTS = (sqlite3.Error, UnicodeDecodeError)
+"""Exceptions of a damaged file; one may be in the text of another."""
+
 
 def open_sqlite(path: Path, wanted: Wanted) -> RawTable:
     """Open a table or view of a database, which is not changed; rows have no order of their own.
@@ -25,7 +28,7 @@ def open_sqlite(path: Path, wanted: Wanted) -> RawTable:
             )
         ]
         cursor = database.execute(f'SELECT * FROM "{_table(path, names, wanted.table)}"')  # noqa: S608 - one of the names above
-    except sqlite3.Error as error:
+    except FAULTS as error:
         raise DataError(f"{path}: cannot be read as an SQLite file ({error})") from None
     header = tuple(column[0].strip() for column in cursor.description)
 
@@ -33,7 +36,7 @@ def open_sqlite(path: Path, wanted: Wanted) -> RawTable:
         try:
             for number, row in enumerate(cursor, 1):
                 yield number, ["" if value is None else str(value) for value in row]
-        except sqlite3.Error as error:
+        except FAULTS as error:
             raise DataError(f"{path}: cannot be read as an SQLite file ({error})") from None
         finally:
             database.close()
