@@ -11,8 +11,8 @@ from motefit.certify.check_stream import check_stream as listen_again
 from motefit.data.tree import is_there
 from motefit.recipes.catalog import find_recipe
 from motefit.runtime.zoo import find_model, output_path
-from motefit.spec.files import leaves_no_empty
 from motefit.spec.errors import RecipeError
+from motefit.spec.files import leaves_no_empty
 from motefit.spec.recipe import Recipe
 
 
