@@ -31,7 +31,7 @@ Float32Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Evaluation:
+class WindowEvaluation:
     """The network's answer for one window of the stream.
 
     Attributes:
@@ -100,7 +100,7 @@ class CandidateStream:
         self._pieces: list[Float32Array] = []
         self._waiting = self._hops = 0
         self._skipped_s = 0.0
-        self.latest: Evaluation | None = None
+        self.latest: WindowEvaluation | None = None
         self.evaluations, self.evaluated_s = 0, 0.0
 
     def decider(self, decision: Decision | None = None) -> Decider:
@@ -186,7 +186,7 @@ class CandidateStream:
         probabilities = self._window.probabilities() if near else None
         if probabilities is not None:
             seconds = time.perf_counter() - started
-            self.latest = Evaluation(
+            self.latest = WindowEvaluation(
                 probabilities=probabilities, received_s=self.received_s, seconds=seconds
             )
             self.evaluations += 1
