@@ -1,15 +1,12 @@
 """C computes what the integer executor and LiteRT's builtin kernels compute, bit for bit."""
 
 import numpy as np
-from c_bundles import bundle_of, speech_io
+from c_bundles import bundle_of, quantized, speech_io
 from family_cases import make, run_litert
 
 from motefit.graph.builder import Builder
 from motefit.graph.execute import int8
 from motefit.graph.families import FAMILIES, Problem, build
-from motefit.graph.fold import fold
-from motefit.graph.quantize.calibration import calibrate
-from motefit.graph.quantize.quantize import quantize
 from motefit.signal.features import features_of
 from motefit.spec.frontend import FrontEnd
 from motefit.tflite.write.write import write
@@ -30,12 +27,6 @@ FRONTENDS = {
     "magnitudes": FrontEnd(kind="spectrogram", rate_hz=8000, frame_length=256, frame_step=200,
                            mel_bins=0, lower_hz=0.0, upper_hz=4000.0, coefficients=0),
 }  # fmt: skip
-
-
-def quantized(graph, rng):
-    graph = fold(graph)
-    examples = rng.normal(0, 1, (8, *graph.input_shape)).astype(np.float32)
-    return quantize(graph, calibrate(graph, examples), io="int8")
 
 
 def odd_layers(kernel, stride, dilation, padding, channels, rng):
