@@ -94,3 +94,20 @@ def test_the_front_end_equals_numpys(compiled, subtests):
             short = models[name].features(pcm[:, : size // 3], frontend.shape)
             pcm[:, size // 3 :] = 0
             np.testing.assert_array_equal(short, models[name].features(pcm, frontend.shape))
+
+
+def test_the_front_end_in_fixed_point_is_near_the_one_in_float(compiled, subtests):
+    """Of noise at any level down to a few steps of int16, and of silence."""
+    rng = np.random.default_rng(6)
+    bundles = {name: spotter(frontend, rng) for name, frontend in FRONTENDS.items()}
+    real, fixed = compiled(bundles), compiled(bundles, fixed=True)
+    for name, frontend in FRONTENDS.items():
+        with subtests.test(name):
+            levels = 10 ** rng.uniform(0.5, 4.3, (6, 1))
+            noise = levels * rng.normal(0, 1, (6, frontend.clip_samples))
+            pcm = np.clip(noise, -32768, 32767).astype(np.int16)
+            pcm[0], pcm[1, frontend.clip_samples // 3 :] = 0, 0
+            expected = real[name].features(pcm, frontend.shape)
+            found = fixed[name].features(pcm, frontend.shape)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=5e-3)
+            assert not np.array_equal(found, expected)

@@ -1,6 +1,7 @@
 """``check``: measure a model file again and compare it with its card and budget."""
 
 from pathlib import Path
+from typing import Literal
 
 from motefit.api.progress_display import Progress, open_progress
 from motefit.certify.check import CheckResult
@@ -20,7 +21,7 @@ def check(  # noqa: PLR0913 - the options of a command
     recipe: str | Path | Recipe | None = None,
     out: str | Path | None = None,
     whole: bool = False,
-    c_source: bool = False,
+    c_source: bool | Literal["fixed"] = False,
     progress: Progress = "auto",
 ) -> CheckResult:
     """Measure a model file on the test set of the data, from its bytes alone.
@@ -43,7 +44,8 @@ def check(  # noqa: PLR0913 - the options of a command
             here for a shipped model.
         whole: score all windows of a file, not only its last part; for forecasters.
         c_source: also generate the model's C source, compile it for this machine, and compare it
-            with LiteRT's builtin kernels and the Python runtime on the same data.
+            with LiteRT's builtin kernels and the Python runtime on the same data. ``"fixed"``: with
+            its front end in fixed point, as on a processor without an FPU.
         progress: how progress is shown, see :func:`motefit.fit`.
 
     Returns:

@@ -46,10 +46,12 @@ class CompiledModel:
     Attributes:
         source: the folder.
         library: path of the shared library.
+        fixed: whether its front end computes in fixed point.
     """
 
     source: CSource
     library: Path
+    fixed: bool = False
 
     @property
     def graph(self) -> Graph:
@@ -182,7 +184,7 @@ def compile_source(source: CSource, *, optimize: str = "-O2", fixed: bool = Fals
     library = source.folder / f"lib{source.name}.so"
     files = [source.folder / file for file in source.files]
     build_library(files, library, optimize=optimize, fixed=fixed)
-    return CompiledModel(source=source, library=library)
+    return CompiledModel(source=source, library=library, fixed=fixed)
 
 
 def build_library(

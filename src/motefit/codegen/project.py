@@ -34,6 +34,8 @@ OWN = {
     "speech": (
         "motefit_frontend.c",
         "motefit_frontend.h",
+        "motefit_frontend_fixed.h",
+        "motefit_frontend_float.h",
         "motefit_speech.c",
         "motefit_speech.h",
         "motefit_stream.c",

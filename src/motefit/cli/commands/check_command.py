@@ -58,6 +58,13 @@ def check_command(
             help="Also generate its C source, compile it here, and compare it on the same data.",
         ),
     ] = False,
+    fixed: Annotated[
+        bool,
+        typer.Option(
+            "--fixed",
+            help="The same, with the front end in fixed point, as on a processor without an FPU.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a model file on the test set of the data, from its bytes alone.
@@ -74,7 +81,7 @@ def check_command(
         recipe=recipe or None,
         out=out_dir,
         whole=whole,
-        c_source=c_source,
+        c_source="fixed" if fixed else c_source,
     )
     if as_json:
         print_json(check_json(result))
