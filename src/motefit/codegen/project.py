@@ -23,6 +23,7 @@ KERNELS = (
     "motefit_dot_dsp.h",
     "motefit_dot_helium.h",
     "motefit_dot_portable.h",
+    "motefit_dot_scalar.h",
     "motefit_edge.c",
     "motefit_edge.h",
     "motefit_fixed.h",
