@@ -100,8 +100,8 @@ static inline void mf_add_all(const mf_binary_layer *layer, const int8_t *a, con
 
 /* Adds numbers as LiteRT's vector code does. Each operand falls before its product, by no more
  * than MF_ADD_SHIFT, so that no digit is lost. */
-MF_ALONE static void mf_add_run(const mf_binary_layer *layer, const int8_t *a, const int8_t *b,
-                                int32_t count, int8_t *out)
+static inline void mf_add_run(const mf_binary_layer *layer, const int8_t *a, const int8_t *b,
+                              int32_t count, int8_t *out)
 {
     if (layer->low > INT8_MIN || layer->high < INT8_MAX) {
         mf_add_all(layer, a, b, count, 1, out);

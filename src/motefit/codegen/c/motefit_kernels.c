@@ -292,12 +292,18 @@ static inline void pairwise(const mf_binary_layer *layer, const int8_t *a, const
     }
 }
 
+MF_ALONE static void add_run(const mf_binary_layer *layer, const int8_t *a, const int8_t *b,
+                             int8_t *out)
+{
+    mf_add_run(layer, a, b, layer->vector, out);
+}
+
 /* Sums of operands of the same shape, run by run. */
 static void dense_add(const mf_binary_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
     const int32_t count = layer->shape[0] * layer->shape[1] * layer->shape[2];
     for (int32_t start = 0; start < count; start += layer->run) {
-        mf_add_run(layer, a + start, b + start, layer->vector, out + start);
+        add_run(layer, a + start, b + start, out + start);
         for (int32_t i = start + layer->vector; i < start + layer->run; i++) {
             out[i] = sum_of(layer, a[i], b[i], 0);
         }
