@@ -150,7 +150,7 @@ class FixedPoint:
             fields, weights = _stage(stage, index, constants)
             bits = int(np.floor(np.log2(2**15 / max(np.abs(weights).max(), 2**-15))))
             whole = np.clip(np.rint(weights * 2.0**bits), -(2**15), 2**15 - 1)
-            sums = largest * 2.0**bits * np.abs(stage.matrix).sum(axis=0).max()
+            sums = largest * 2.0**bits * np.abs(_matrix(stage)).sum(axis=0).max()
             shift = max(bits, int(np.ceil(np.log2(sums))) - 31)
             offset = round(float(np.float32(stage.offset)) / unit * 2.0**bits)
             if stage.logarithm:
@@ -232,19 +232,24 @@ def _outputs(stage: Stage) -> int:
     return 0 if stage.matrix is None else stage.matrix.shape[1]
 
 
+def _matrix(stage: Stage) -> np.ndarray:
+    if stage.matrix is None:
+        raise ModelFileError("C source needs features whose stages are matrix products")
+    return stage.matrix
+
+
 def _stage(stage: Stage, index: int, constants: Constants) -> tuple[dict[str, Any], np.ndarray]:
     """Write a stage without its arithmetic; return its weights, those of the first output first.
 
     Of each output they are from the first to the last weight that is not 0.
     """
-    if stage.matrix is None:
-        raise ModelFileError("C source needs features whose stages are matrix products")
-    used = [_span(column) for column in stage.matrix.T]
-    weights = [column[a:b] for column, (a, b) in zip(stage.matrix.T, used, strict=True)]
+    matrix = _matrix(stage)
+    used = [_span(column) for column in matrix.T]
+    weights = [column[a:b] for column, (a, b) in zip(matrix.T, used, strict=True)]
     first, count = _spans(used)
     fields = {
-        "inputs": stage.matrix.shape[0],
-        "outputs": stage.matrix.shape[1],
+        "inputs": matrix.shape[0],
+        "outputs": matrix.shape[1],
         "first": constants.table(first, f"first_{index}"),
         "count": constants.table(count, f"count_{index}"),
     }
