@@ -23,14 +23,17 @@ def compiled(compiler, tmp_path_factory) -> Callable[..., Mapping[str, CompiledM
     """``compiled(bundles by name)``: all of them in one library, so kernels compile once."""
     del compiler
 
-    def compile_all(bundles: Mapping[str, Bundle]) -> Mapping[str, CompiledModel]:
+    def compile_all(
+        bundles: Mapping[str, Bundle], *, fixed: bool = False
+    ) -> Mapping[str, CompiledModel]:
         folder: Path = tmp_path_factory.mktemp("c")
         sources = {name: write_c_source(it, folder, name=name) for name, it in bundles.items()}
         files = {folder / file for source in sources.values() for file in source.files}
         library = folder / "models.so"
-        build_library(sorted(files), library, optimize="-O0")
+        build_library(sorted(files), library, optimize="-O0", fixed=fixed)
         return {
-            name: CompiledModel(source=source, library=library) for name, source in sources.items()
+            name: CompiledModel(source=source, library=library, fixed=fixed)
+            for name, source in sources.items()
         }
 
     return compile_all

@@ -1,15 +1,12 @@
 """C computes what the integer executor and LiteRT's builtin kernels compute, bit for bit."""
 
 import numpy as np
-from c_bundles import bundle_of, speech_io
+from c_bundles import bundle_of, quantized, speech_io
 from family_cases import make, run_litert
 
 from motefit.graph.builder import Builder
 from motefit.graph.execute import int8
 from motefit.graph.families import FAMILIES, Problem, build
-from motefit.graph.fold import fold
-from motefit.graph.quantize.calibration import calibrate
-from motefit.graph.quantize.quantize import quantize
 from motefit.signal.features import features_of
 from motefit.spec.frontend import FrontEnd
 from motefit.tflite.write.write import write
@@ -30,12 +27,6 @@ FRONTENDS = {
     "magnitudes": FrontEnd(kind="spectrogram", rate_hz=8000, frame_length=256, frame_step=200,
                            mel_bins=0, lower_hz=0.0, upper_hz=4000.0, coefficients=0),
 }  # fmt: skip
-
-
-def quantized(graph, rng):
-    graph = fold(graph)
-    examples = rng.normal(0, 1, (8, *graph.input_shape)).astype(np.float32)
-    return quantize(graph, calibrate(graph, examples), io="int8")
 
 
 def odd_layers(kernel, stride, dilation, padding, channels, rng):
@@ -103,3 +94,20 @@ def test_the_front_end_equals_numpys(compiled, subtests):
             short = models[name].features(pcm[:, : size // 3], frontend.shape)
             pcm[:, size // 3 :] = 0
             np.testing.assert_array_equal(short, models[name].features(pcm, frontend.shape))
+
+
+def test_the_front_end_in_fixed_point_is_near_the_one_in_float(compiled, subtests):
+    """Of noise at any level down to a few steps of int16, and of silence."""
+    rng = np.random.default_rng(6)
+    bundles = {name: spotter(frontend, rng) for name, frontend in FRONTENDS.items()}
+    real, fixed = compiled(bundles), compiled(bundles, fixed=True)
+    for name, frontend in FRONTENDS.items():
+        with subtests.test(name):
+            levels = 10 ** rng.uniform(0.5, 4.3, (6, 1))
+            noise = levels * rng.normal(0, 1, (6, frontend.clip_samples))
+            pcm = np.clip(noise, -32768, 32767).astype(np.int16)
+            pcm[0], pcm[1, frontend.clip_samples // 3 :] = 0, 0
+            expected = real[name].features(pcm, frontend.shape)
+            found = fixed[name].features(pcm, frontend.shape)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=5e-3)
+            assert not np.array_equal(found, expected)

@@ -3,9 +3,13 @@
 import math
 from typing import Any
 
+import numpy as np
 from family_cases import SPEECH
 
+from motefit.graph.fold import fold
 from motefit.graph.graph import Graph
+from motefit.graph.quantize.calibration import calibrate
+from motefit.graph.quantize.quantize import quantize
 from motefit.runtime.bundle import Bundle
 from motefit.spec.card import Card
 from motefit.spec.frontend import FrontEnd
@@ -57,3 +61,10 @@ def bundle_of(graph: Graph, io: SpeechIO | SeriesIO | None = None) -> Bundle:
     task = SPEECH_TASK if isinstance(io, SpeechIO) else SERIES_TASK
     card = Card(task=task, io=io, model_sha256=file.sha256)
     return Bundle(file=file, card=card, bundle_bytes=len(file.data))
+
+
+def quantized(graph: Graph, rng: np.random.Generator) -> Graph:
+    """Quantize a network, calibrated on noise."""
+    graph = fold(graph)
+    examples = rng.normal(0, 1, (8, *graph.input_shape)).astype(np.float32)
+    return quantize(graph, calibrate(graph, examples), io="int8")

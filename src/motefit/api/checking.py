@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from motefit.api.progress_display import Progress, open_progress
 from motefit.certify.check import CheckResult
@@ -25,7 +26,7 @@ def check(  # noqa: PLR0913 - the options of a command
     labels: str | Path | Sequence[str] | None = None,
     out: str | Path | None = None,
     whole: bool = False,
-    c_source: bool = False,
+    c_source: bool | Literal["fixed"] = False,
     sound: bool = True,
     progress: Progress = "auto",
 ) -> CheckResult:
@@ -52,7 +53,8 @@ def check(  # noqa: PLR0913 - the options of a command
             here for a shipped model.
         whole: score all windows of a file, not only its last part; for forecasters.
         c_source: also generate the model's C source, compile it for this machine, and compare it
-            with LiteRT's builtin kernels and the Python runtime on the same data.
+            with LiteRT's builtin kernels and the Python runtime on the same data. ``"fixed"``: with
+            its front end in fixed point, as on a processor without an FPU.
         sound: keep the sound of the ten clips that a keyword spotter finds hardest in the report.
         progress: how progress is shown, see :func:`motefit.fit`.
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from motefit.certify.certify import CertifiedModel, certify_file, notes_of
 from motefit.certify.facts import Evaluation, is_quality, is_timing, measure_file
@@ -118,6 +118,10 @@ class CheckResult(Printable):
         return [*found, *(item.line for item in self.differences)]
 
 
+CForm = bool | Literal["fixed"]
+"""Whether to compare C source, with its front end in float32 or in fixed point."""
+
+
 def check(  # noqa: PLR0913 - the options of a command
     model: Path,
     data: Path | None,
@@ -127,7 +131,7 @@ def check(  # noqa: PLR0913 - the options of a command
     labels: Sequence[str] | None = None,
     out: Path | None = None,
     whole: bool = False,
-    c_source: bool = False,
+    c_source: CForm = False,
     sound: bool = True,
     listener: Listener | None = None,
 ) -> CheckResult:
@@ -143,7 +147,8 @@ def check(  # noqa: PLR0913 - the options of a command
             the file says, else alphabetically.
         out: folder for certificate and report; default: ``<model>-check`` beside the model.
         whole: score all the data, not only their test set.
-        c_source: also compile the model's C source and compare it on the same data.
+        c_source: also compile the model's C source and compare it on the same data; ``"fixed"``:
+            with its front end in fixed point.
         sound: whether the report has the sound of the clips that the model finds hardest.
         listener: receives progress.
 
@@ -175,8 +180,9 @@ def check(  # noqa: PLR0913 - the options of a command
     data_sha256 = task.data_key(dataset)
     evaluation = Evaluation(task=task, recipe=recipe, io=io, dataset=dataset)
     now = provenance(seed=made.seed, data_sha256=data_sha256)
-    c_name = visible(model.stem) if c_source else ""
-    shipped, compared = _certified(evaluation, content, now, listener, c_name)
+    shipped, compared = _certified(
+        evaluation, content, now, listener, (visible(model.stem), c_source)
+    )
     if not sound:
         shipped = replace(shipped, details=without_sound(shipped.details))
     same_data = made.data_sha256 == data_sha256
@@ -198,11 +204,13 @@ def _certified(
     content: ModelFile,
     made: Provenance,
     listener: Listener,
-    c_name: str,
+    c_source: tuple[str, CForm],
 ) -> tuple[CertifiedModel, CAgreement | None]:
-    """Measure a file, and its C source if that has a name, and judge what was measured."""
+    """Measure a file, and its C source in the wanted form, and judge what was measured."""
     facts = measure_file(evaluation, content, "test")
-    compared = compare_c(evaluation, content, c_name, listener) if c_name else None
+    name, form = c_source
+    fixed = form == "fixed"
+    compared = compare_c(evaluation, content, name, listener, fixed=fixed) if form else None
     if compared is not None:
         facts = replace(facts, evidence={**facts.evidence, "c_source": encode(compared)})
     shipped = certify_file(
@@ -211,7 +219,9 @@ def _certified(
     return shipped, compared
 
 
-def compare_c(evaluation: Evaluation, file: ModelFile, name: str, listener: Listener) -> CAgreement:
+def compare_c(
+    evaluation: Evaluation, file: ModelFile, name: str, listener: Listener, *, fixed: bool = False
+) -> CAgreement:
     """Generate and compile the C source of a model, and compare it on the test set.
 
     Raises:
@@ -222,7 +232,7 @@ def compare_c(evaluation: Evaluation, file: ModelFile, name: str, listener: List
     task, io = evaluation.task, evaluation.io
     card = Card(task=task.name, io=io, model_sha256=file.sha256)
     bundle = Bundle(file=file, card=card, bundle_bytes=0)
-    with compiled_bundle(bundle, name) as compiled:
+    with compiled_bundle(bundle, name, fixed=fixed) as compiled:
         return task.compare_c(compiled, bundle, evaluation.dataset, "test")
 
 

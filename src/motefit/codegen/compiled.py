@@ -21,6 +21,9 @@ FLAGS = ("-std=c99", "-ffp-contract=off", "-shared", "-fPIC")
 COMPILERS = ("cc", "gcc", "clang")
 TIMEOUT_S = 300
 
+WORD = np.dtype([("label", "i4"), ("probability", "f4"), ("time_s", "f8"), ("reported_s", "f8")])
+"""``mf_word`` in ``codegen/c/motefit_stream.h``."""
+
 
 class NoCompilerError(MotefitError, RuntimeError):
     """There is no C compiler on this machine, or it failed."""
@@ -43,10 +46,12 @@ class CompiledModel:
     Attributes:
         source: the folder.
         library: path of the shared library.
+        fixed: whether its front end computes in fixed point.
     """
 
     source: CSource
     library: Path
+    fixed: bool = False
 
     @property
     def graph(self) -> Graph:
@@ -137,6 +142,26 @@ class CompiledModel:
             forecast(_address(window), ctypes.c_int64(int(moment)), _address(answer))
         return answers
 
+    def listen(self, pcm: np.ndarray, *, room: int = 16) -> np.ndarray:
+        """Push sound into the model's stream, whose state lives as long as the library.
+
+        Args:
+            pcm: (samples,) int16 at the model's rate.
+            room: most words.
+
+        Returns:
+            The words that are now certain, as records of :data:`WORD`.
+        """
+        chunk, words = np.ascontiguousarray(pcm, np.int16), np.zeros(room, WORD)
+        count = self._function("listen")(
+            _address(chunk), ctypes.c_int32(chunk.size), _address(words), ctypes.c_int32(room)
+        )
+        return words[: min(count, room)]
+
+    def forget(self) -> None:
+        """Forget the sound of the stream."""
+        self._function("forget")()
+
     def _dtype(self, name: str) -> type[np.int8] | type[np.float32]:
         return np.int8 if name in self.graph.quantization else np.float32
 
@@ -145,18 +170,26 @@ def _address(array: np.ndarray) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
 
-def compile_source(source: CSource, *, optimize: str = "-O2") -> CompiledModel:
+def compile_source(source: CSource, *, optimize: str = "-O2", fixed: bool = False) -> CompiledModel:
     """Compile C source for this machine; the library is written into its folder.
+
+    Args:
+        source: the folder.
+        optimize: option of the compiler.
+        fixed: with the front end in fixed point, as on a processor without an FPU.
 
     Raises:
         NoCompilerError: if there is no C compiler, or it fails.
     """
     library = source.folder / f"lib{source.name}.so"
-    build_library([source.folder / file for file in source.files], library, optimize=optimize)
-    return CompiledModel(source=source, library=library)
+    files = [source.folder / file for file in source.files]
+    build_library(files, library, optimize=optimize, fixed=fixed)
+    return CompiledModel(source=source, library=library, fixed=fixed)
 
 
-def build_library(files: Sequence[Path], library: Path, *, optimize: str = "-O2") -> None:
+def build_library(
+    files: Sequence[Path], library: Path, *, optimize: str = "-O2", fixed: bool = False
+) -> None:
     """Compile the C files among those given, but no self-test, into a shared library.
 
     Raises:
@@ -169,7 +202,8 @@ def build_library(files: Sequence[Path], library: Path, *, optimize: str = "-O2"
             "for example with: apt-get install gcc"
         )
     sources = [str(file) for file in files if file.suffix == ".c" and file.stem != "self_test"]
-    command = [*compiler, *FLAGS, optimize, "-o", str(library), *sources, "-lm"]
+    form = f"-DMF_FIXED={int(fixed)}"
+    command = [*compiler, *FLAGS, form, optimize, "-o", str(library), *sources, "-lm"]
     try:
         done = subprocess.run(  # noqa: S603 - the user's own compiler, on generated source
             command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False

@@ -10,6 +10,7 @@ WIDTH = 100
 """Columns of the generated source."""
 TYPES = {
     "int8": "int8_t",
+    "int16": "int16_t",
     "int32": "int32_t",
     "uint8": "uint8_t",
     "uint16": "uint16_t",

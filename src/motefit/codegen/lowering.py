@@ -176,12 +176,14 @@ def _output(
     if len(op.inputs) == 3:
         bias += graph.constants[op.inputs[2]]
     sizes = np.abs(weight).sum(axis=others)
-    if (np.abs(bias) + 2 * 256 * sizes).max() >= LARGEST_SUM:
+    largest = int((np.abs(bias) + 2 * 256 * sizes).max())
+    if largest >= LARGEST_SUM:
         raise ModelFileError(f"{op.output}: its sums may exceed {LARGEST_SUM}")
     if folded:
         bias -= graph.quantization[op.inputs[0]].zero_point * weight.sum(axis=others)
     by = int8.output_multiplier(op, graph)
     low, high = int8.limits(graph.quantization[op.output], op.activation)
+    whole = (low, high) == (-128, 127)
     scales = state.constants.records("mf_multiplier", as_records(by), state.label(op, "scale"))
     return {
         "bias": state.table(op, bias.astype(np.int32), "bias"),
@@ -190,6 +192,12 @@ def _output(
         "zero_point": graph.quantization[op.output].zero_point,
         "low": low,
         "high": high,
+        "is_narrow": int(not whole),
+        "is_odd": int(
+            largest >= LARGEST_SUM // 2
+            or by.exponent.max() > 0
+            or by.exponent.min() < -int8.ADD_SHIFT
+        ),
     }
 
 
@@ -218,8 +226,8 @@ def _conv2d(op: Conv2D, state: Lowering) -> list[Call]:
 
 
 def _columns(depth: int, *, gathers: bool) -> int:
-    """Compute the bytes of two columns as int16 pairs, and of two gathered ones of int8."""
-    return 16 * (depth // 4) + 8 * (depth % 4) + (2 * depth if gathers else 0)
+    """Compute the bytes of four columns as int16 pairs, and of a gathered one of int8."""
+    return 32 * (depth // 4) + 16 * (depth % 4) + (depth if gathers else 0)
 
 
 def _always_contiguous(op: Conv2D, state: Lowering) -> bool:
@@ -355,9 +363,12 @@ def _add(op: Add, state: Lowering) -> list[Call]:
     back = top / (2.0**int8.ADD_SHIFT * np.float64(graph.quantization[op.output].scale[0]))
     a, b, out = (as_records(multiplier(x))[0] for x in (scales[0] / top, scales[1] / top, back))
     run, block, scalar_side = int8.addition_run(*(graph.shapes[name] for name in op.inputs))
+    dense = {graph.shapes[name] for name in op.inputs} == {graph.shapes[op.output]}
+    usual = all(-int8.ADD_SHIFT <= by["exponent"] <= 0 for by in (a, b, out)) and out["exponent"]
     fields = {
         "scale_a": a, "scale_b": b, "scale": out,
         "run": run, "vector": run // block * block, "shift_after": int(scalar_side),
+        "is_dense": int(dense and bool(usual) and not scalar_side),
     }  # fmt: skip
     return [_binary(op, state, fields)]
 

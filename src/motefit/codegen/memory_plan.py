@@ -115,9 +115,15 @@ def _lowest(buffer: Buffer, placed: Sequence[tuple[int, int, Buffer]]) -> int:
 
 
 def _greedy(buffers: Sequence[Buffer]) -> Mapping[int, int]:
-    """Place buffers by falling size, by time, and by lifetime; return the best of the three."""
+    """Place buffers by size, by time, by lifetime, and the fullest step first; return the best."""
     found: list[dict[int, int]] = []
-    for key in (_by_size, _by_start, _by_lifetime):
+    last = max((buffer.last for buffer in buffers), default=0)
+    alive = [sum(b.room for b in buffers if b.first <= i <= b.last) for i in range(last + 1)]
+
+    def by_pressure(buffer: Buffer) -> tuple[int, int]:
+        return -max(alive[buffer.first : buffer.last + 1]), -buffer.room
+
+    for key in (_by_size, _by_start, _by_lifetime, by_pressure):
         placed: list[tuple[int, int, Buffer]] = []
         offsets = {}
         for i in sorted(range(len(buffers)), key=lambda i: key(buffers[i])):

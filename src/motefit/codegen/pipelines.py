@@ -9,6 +9,7 @@ import numpy as np
 from motefit.codegen.constants import Constants, Name, literal
 from motefit.codegen.frontend_tables import frontend_tables
 from motefit.codegen.network import NetworkSource, NetworkWriter, write_network
+from motefit.codegen.stream_tables import stream_tables
 from motefit.graph.graph import INPUT, Graph
 from motefit.runtime.window_codec import WindowCodec
 from motefit.spec.errors import ModelFileError
@@ -86,6 +87,9 @@ def _speech(graph: Graph, io: SpeechIO, write: NetworkWriter) -> PipelineSource:
         "labels": len(io.labels),
         "is_logits": int(io.output == "logits"),
     }
+    stream = stream_tables(io)
+    memory, stream_bytes = stream.memory(network)
+    listening = stream.fields(network, _edge(network, INPUT))
     sizes = {
         "RATE_HZ": io.frontend.rate_hz,
         "SAMPLES": io.frontend.clip_samples,
@@ -93,11 +97,20 @@ def _speech(graph: Graph, io: SpeechIO, write: NetworkWriter) -> PipelineSource:
         "FEATURES": io.frontend.features,
         "LABELS": len(io.labels),
         "WORDS": len(io.words),
+        "HOP_SAMPLES": stream.hop,
+        "STREAM_BYTES": stream_bytes,
     }
     return PipelineSource(
         kind="speech",
         network=network,
-        definitions=_record("mf_speech", fields) + _texts("labels", io.labels),
+        definitions="".join(
+            (
+                _record("mf_speech", fields),
+                f"\n{memory}",
+                _record("mf_stream", listening, name="stream"),
+                _texts("labels", io.labels),
+            )
+        ),
         sizes=sizes,
     )
 
@@ -163,10 +176,10 @@ def _whole(values: object, name: str, constants: Constants) -> Name | None:
     return constants.table(array, name) if array.size else None
 
 
-def _record(kind: str, fields: Mapping[str, Any]) -> str:
+def _record(kind: str, fields: Mapping[str, Any], *, name: str = "pipeline") -> str:
     """Write the record of the pipeline, which follows the function that it names."""
     body = ",\n    ".join(f".{key} = {literal(value)}" for key, value in fields.items())
-    return f"static const {kind} pipeline = {{\n    {body}}};\n"
+    return f"static const {kind} {name} = {{\n    {body}}};\n"
 
 
 def _texts(name: str, texts: tuple[str, ...]) -> str:

@@ -360,7 +360,8 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         self, compiled: CompiledModel, bundle: Bundle, dataset: SpeechDataset, part: Part
     ) -> CAgreement:
         """Compare on the clips of one subset."""
-        return compare_speech(compiled, bundle, dataset.parts[part].pcm)
+        clips = dataset.parts[part]
+        return compare_speech(compiled, bundle, clips.pcm, clips.label)
 
     def benchmark_case(
         self, model: bytes, io: SpeechIO, *, threads: int = 1, xnnpack: bool = True

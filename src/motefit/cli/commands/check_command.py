@@ -66,6 +66,13 @@ def check_command(
             help="Also generate its C source, compile it here, and compare it on the same data.",
         ),
     ] = False,
+    fixed: Annotated[
+        bool,
+        typer.Option(
+            "--fixed",
+            help="The same, with the front end in fixed point, as on a processor without an FPU.",
+        ),
+    ] = False,
     no_sound: Annotated[
         bool, typer.Option("--no-sound", help="Keep the sound of clips out of the report.")
     ] = False,
@@ -87,7 +94,7 @@ def check_command(
         labels=labels or None,
         out=out_dir,
         whole=whole,
-        c_source=c_source,
+        c_source="fixed" if fixed else c_source,
         sound=not no_sound,
     )
     if as_json:

@@ -4,6 +4,7 @@
 
 #include "motefit_kernels.h"
 #include "motefit_speech.h"
+#include "motefit_stream.h"
 
 #include "model_tables.h"
 
@@ -23,3 +24,10 @@ void model_infer(const model_input *input, model_output *output)
     network();
     memcpy(output, MODEL_OUTPUT_AT, sizeof(model_output) * MODEL_OUTPUTS);
 }
+
+int32_t model_listen(const int16_t *pcm, int32_t samples, model_word *words, int32_t room)
+{
+    return mf_listen(&stream, pcm, samples, words, room);
+}
+
+void model_forget(void) { mf_forget(&stream); }

@@ -5,6 +5,9 @@
 #include <stdint.h>
 
 #include "model_sizes.h"
+#include "motefit_stream.h"
+
+typedef mf_word model_word;
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,6 +24,17 @@ extern const char *const model_labels[MODEL_LABELS];
  * Not reentrant: the activations are one static block of memory.
  */
 int32_t model_classify(const int16_t *pcm, int32_t samples, float *probabilities);
+
+/* Adds sound of an endless stream and returns the number of words that are now certain.
+ *
+ * pcm: any number of samples of one channel at MODEL_RATE_HZ; MODEL_HOP_SAMPLES are one hop, after
+ *     which the network runs if there is a loudness peak.
+ * words: the first `room` of them are written, oldest first; reject classes are never among them.
+ */
+int32_t model_listen(const int16_t *pcm, int32_t samples, model_word *words, int32_t room);
+
+/* Forgets the sound of the stream, for example after a gap; its clock keeps running. */
+void model_forget(void);
 
 /* Computes the normalized features of a clip, MODEL_FRAMES times MODEL_FEATURES. */
 void model_features(const int16_t *pcm, int32_t samples, float *features);

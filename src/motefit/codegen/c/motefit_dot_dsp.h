@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "motefit_kernels.h"
+
 static inline uint32_t mf_load_4(const int8_t *x)
 {
     uint32_t word;
@@ -28,49 +30,30 @@ static inline uint32_t mf_odd(uint32_t x)
     return y;
 }
 
-/* Adds two int16 to bytes 0 and 2. */
-static inline uint32_t mf_even_plus(uint32_t offsets, uint32_t x)
-{
-    uint32_t y;
-    __asm__("sxtab16 %0, %1, %2" : "=r"(y) : "r"(offsets), "r"(x));
-    return y;
-}
+/* Products of four numbers with four weights. */
+#define MF_FOUR                      \
+    "ldr %[p], [%[x]], #4\n"         \
+    "ldr %[q], [%[w]], #4\n"         \
+    "sxtb16 %[r], %[p]\n"            \
+    "sxtb16 %[s], %[q]\n"            \
+    "sxtb16 %[p], %[p], ror #8\n"    \
+    "sxtb16 %[q], %[q], ror #8\n"    \
+    "smlad %[a], %[r], %[s], %[a]\n" \
+    "smlad %[a], %[p], %[q], %[a]\n"
 
-/* Adds two int16 to bytes 1 and 3. */
-static inline uint32_t mf_odd_plus(uint32_t offsets, uint32_t x)
-{
-    uint32_t y;
-    __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(y) : "r"(offsets), "r"(x));
-    return y;
-}
-
-static inline int32_t mf_smlad(uint32_t x, uint32_t w, int32_t sum)
-{
-    __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(x), "r"(w));
-    return sum;
-}
-
-static inline int32_t mf_smlabb(uint32_t x, uint32_t w, int32_t sum)
-{
-    __asm__("smlabb %0, %1, %2, %0" : "+r"(sum) : "r"(x), "r"(w));
-    return sum;
-}
-
-static inline int32_t mf_smlatt(uint32_t x, uint32_t w, int32_t sum)
-{
-    __asm__("smlatt %0, %1, %2, %0" : "+r"(sum) : "r"(x), "r"(w));
-    return sum;
-}
+#define MF_FOUR_OPERANDS                                                                   \
+    [a] "+r"(sum), [x] "+r"(x), [w] "+r"(w), [p] "=&r"(p), [q] "=&r"(q), [r] "=&r"(r),     \
+        [s] "=&r"(s)
 
 static inline int32_t mf_dot(const int8_t *x, const int8_t *w, int32_t n)
 {
     int32_t sum = 0;
+    uint32_t p, q, r, s;
+    for (; n >= 8; n -= 8) {
+        __asm__ volatile(MF_FOUR MF_FOUR : MF_FOUR_OPERANDS : : "memory");
+    }
     for (; n >= 4; n -= 4) {
-        const uint32_t values = mf_load_4(x), weights = mf_load_4(w);
-        sum = mf_smlad(mf_even(values), mf_even(weights), sum);
-        sum = mf_smlad(mf_odd(values), mf_odd(weights), sum);
-        x += 4;
-        w += 4;
+        __asm__ volatile(MF_FOUR : MF_FOUR_OPERANDS : : "memory");
     }
     for (; n > 0; n--) {
         sum += *x++ * *w++;
@@ -78,58 +61,84 @@ static inline int32_t mf_dot(const int8_t *x, const int8_t *w, int32_t n)
     return sum;
 }
 
-/* Two columns as pairs of int16: bytes 0 and 2, then 1 and 3, of four numbers of the first column,
- * then of the second one; what is left of both columns follows, one number in a word. */
-typedef const uint32_t *mf_columns;
+/* Four columns as pairs of int16: of four numbers of the first column bytes 0 and 2, then 1 and 3,
+ * then those of the second one, ...; what is left of the columns follows, one number in a word. */
+typedef struct {
+    const uint32_t *packed;
+} mf_columns;
 
-static inline mf_columns mf_pack(const int8_t *x0, const int8_t *x1, int32_t n, uint32_t *packed)
+/* Where a column may be gathered before it is packed. */
+static inline int8_t *mf_gathered(uint32_t *scratch, int32_t depth, int32_t i)
 {
-    uint32_t *to = packed;
-    for (; n >= 4; n -= 4) {
-        const uint32_t first = mf_load_4(x0), second = mf_load_4(x1);
-        to[0] = mf_even(first);
-        to[1] = mf_odd(first);
-        to[2] = mf_even(second);
-        to[3] = mf_odd(second);
-        x0 += 4;
-        x1 += 4;
-        to += 4;
-    }
-    for (; n > 0; n--) {
-        *to++ = (uint32_t)*x0++;
-        *to++ = (uint32_t)*x1++;
-    }
-    return packed;
+    (void)i;
+    return (int8_t *)(scratch + depth / 4 * 8 + depth % 4 * 4);
 }
 
-/* Sums of two columns with two rows: x0 w0, x0 w1, x1 w0, x1 w1. */
-static inline void mf_dot_2x2(mf_columns x, const int8_t *w0, const int8_t *w1, int32_t n,
-                              int32_t sums[4])
+static inline void mf_pack(mf_columns *columns, int32_t i, const int8_t *x, int32_t depth,
+                           uint32_t *scratch)
 {
-    int32_t a = 0, b = 0, c = 0, d = 0;
-    const mf_columns end = x + n / 4 * 4;
-    while (x != end) {
-        const uint32_t even0 = x[0], odd0 = x[1], even1 = x[2], odd1 = x[3];
-        uint32_t weights = mf_load_4(w0);
-        uint32_t even = mf_even(weights), odd = mf_odd(weights);
-        a = mf_smlad(odd0, odd, mf_smlad(even0, even, a));
-        c = mf_smlad(odd1, odd, mf_smlad(even1, even, c));
-        weights = mf_load_4(w1);
-        even = mf_even(weights);
-        odd = mf_odd(weights);
-        b = mf_smlad(odd0, odd, mf_smlad(even0, even, b));
-        d = mf_smlad(odd1, odd, mf_smlad(even1, even, d));
+    uint32_t *to = scratch + 2 * i;
+    columns->packed = scratch;
+    for (; depth >= 4; depth -= 4) {
+        const uint32_t values = mf_load_4(x);
+        to[0] = mf_even(values);
+        to[1] = mf_odd(values);
         x += 4;
-        w0 += 4;
-        w1 += 4;
+        to += 8;
     }
-    for (n %= 4; n > 0; n--) {
-        const int32_t first = (int32_t)x[0], second = (int32_t)x[1];
-        a += first * *w0;
-        b += first * *w1;
-        c += second * *w0++;
-        d += second * *w1++;
-        x += 2;
+    to -= i;
+    for (; depth > 0; depth--) {
+        *to = (uint32_t)*x++;
+        to += 4;
+    }
+}
+
+/* Products of four numbers of each column with four weights. */
+#define MF_STEP                          \
+    "ldr %[e], [%[w]], #4\n"             \
+    "sxtb16 %[o], %[e], ror #8\n"        \
+    "sxtb16 %[e], %[e]\n"                \
+    "ldmia %[x]!, {r4, r5, r6, r8}\n"    \
+    "smlad %[a], r4, %[e], %[a]\n"       \
+    "smlad %[b], r6, %[e], %[b]\n"       \
+    "smlad %[a], r5, %[o], %[a]\n"       \
+    "smlad %[b], r8, %[o], %[b]\n"       \
+    "ldmia %[x]!, {r4, r5, r6, r8}\n"    \
+    "smlad %[c], r4, %[e], %[c]\n"       \
+    "smlad %[d], r6, %[e], %[d]\n"       \
+    "smlad %[c], r5, %[o], %[c]\n"       \
+    "smlad %[d], r8, %[o], %[d]\n"
+
+/* Sums of four columns with one row of weights. */
+static inline void mf_dot_4(const mf_columns *columns, const int8_t *w, int32_t depth,
+                            int32_t bias, int32_t sums[4])
+{
+    const uint32_t *x = columns->packed;
+    int32_t a = bias, b = bias, c = bias, d = bias;
+    int32_t even, odd;
+    const uint32_t *end = x + depth / 16 * 32;
+    while (x != end) {
+        __asm__ volatile(MF_STEP MF_STEP MF_STEP MF_STEP
+                         : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [x] "+r"(x),
+                           [w] "+r"(w), [e] "=&r"(even), [o] "=&r"(odd)
+                         :
+                         : "r4", "r5", "r6", "r8", "memory");
+    }
+    end = columns->packed + depth / 4 * 8;
+    while (x != end) {
+        __asm__ volatile(MF_STEP
+                         : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [x] "+r"(x),
+                           [w] "+r"(w), [e] "=&r"(even), [o] "=&r"(odd)
+                         :
+                         : "r4", "r5", "r6", "r8", "memory");
+    }
+    for (depth %= 4; depth > 0; depth--) {
+        const int32_t weight = *w++;
+        a += (int32_t)x[0] * weight;
+        b += (int32_t)x[1] * weight;
+        c += (int32_t)x[2] * weight;
+        d += (int32_t)x[3] * weight;
+        x += 4;
     }
     sums[0] = a;
     sums[1] = b;
@@ -137,17 +146,50 @@ static inline void mf_dot_2x2(mf_columns x, const int8_t *w0, const int8_t *w1, 
     sums[3] = d;
 }
 
-/* Adds (x + offset) w of four channels to their sums. */
-static inline void mf_multiply_4(const int8_t *x, const int8_t *w, int32_t offset, int32_t sums[4])
+/* One tap of four channels. */
+#define MF_TAP                                   \
+    "ldrd %[p], %[q], [%[tap]], #8\n"            \
+    "ldr %[p], [%[x], %[p]]\n"                   \
+    "ldr %[q], [%[w], %[q]]\n"                   \
+    "sxtab16 %[r], %[offsets], %[p]\n"           \
+    "sxtb16 %[s], %[q]\n"                        \
+    "sxtab16 %[p], %[offsets], %[p], ror #8\n"   \
+    "sxtb16 %[q], %[q], ror #8\n"                \
+    "smlabb %[a], %[r], %[s], %[a]\n"            \
+    "smlatt %[c], %[r], %[s], %[c]\n"            \
+    "smlabb %[b], %[p], %[q], %[b]\n"            \
+    "smlatt %[d], %[p], %[q], %[d]\n"
+
+#define MF_TAP_OPERANDS                                                                        \
+    [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [tap] "+r"(tap), [p] "=&r"(p),         \
+        [q] "=&r"(q), [r] "=&r"(r), [s] "=&r"(s)
+
+/* Sums of (x + offset) w of four channels over all taps, and their biases. */
+static inline void mf_taps_4(const int8_t *x, const int8_t *w, const mf_tap *tap,
+                             const mf_tap *end, int32_t offset, const int32_t bias[4],
+                             int32_t sums[4])
 {
     const uint32_t offsets = ((uint32_t)offset & 0xffffu) * 0x10001u;
-    const uint32_t values = mf_load_4(x), weights = mf_load_4(w);
-    const uint32_t x_even = mf_even_plus(offsets, values), x_odd = mf_odd_plus(offsets, values);
-    const uint32_t w_even = mf_even(weights), w_odd = mf_odd(weights);
-    sums[0] = mf_smlabb(x_even, w_even, sums[0]);
-    sums[1] = mf_smlabb(x_odd, w_odd, sums[1]);
-    sums[2] = mf_smlatt(x_even, w_even, sums[2]);
-    sums[3] = mf_smlatt(x_odd, w_odd, sums[3]);
+    int32_t a = bias[0], b = bias[1], c = bias[2], d = bias[3];
+    uint32_t p, q, r, s;
+    if ((end - tap) % 2 != 0) {
+        __asm__ volatile(MF_TAP
+                         : MF_TAP_OPERANDS
+                         : [x] "r"(x), [w] "r"(w), [offsets] "r"(offsets)
+                         : "memory");
+    }
+    while (tap != end) {
+        __asm__ volatile(MF_TAP MF_TAP
+                         : MF_TAP_OPERANDS
+                         : [x] "r"(x), [w] "r"(w), [offsets] "r"(offsets)
+                         : "memory");
+    }
+    sums[0] = a;
+    sums[1] = b;
+    sums[2] = c;
+    sums[3] = d;
 }
+
+#include "motefit_dot_scalar.h"
 
 #endif

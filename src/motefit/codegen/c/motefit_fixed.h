@@ -23,6 +23,17 @@ static inline int32_t mf_clamp(int32_t x, int32_t low, int32_t high)
     return mf_min(mf_max(x, low), high);
 }
 
+/* Limits to int8. */
+static inline int32_t mf_saturate(int32_t x)
+{
+#if defined(__ARM_FEATURE_SAT) && __ARM_FEATURE_SAT
+    __asm__("ssat %0, #8, %0" : "+r"(x));
+    return x;
+#else
+    return mf_clamp(x, INT8_MIN, INT8_MAX);
+#endif
+}
+
 /* Wraps around, as the kernels do. */
 static inline int32_t mf_shift_left(int32_t x, int32_t bits)
 {

@@ -1,50 +1,46 @@
 #include "motefit_frontend.h"
 
-#include <math.h>
-#include <stddef.h>
+#include <string.h>
 
-typedef struct {
-    float re, im;
-} complex_number;
+#if MF_FIXED
+#include "motefit_frontend_fixed.h"
+#else
+#include "motefit_frontend_float.h"
+#endif
 
 static complex_number root_of_unity(const mf_frontend *f, int32_t k)
 {
     const int32_t flipped = k >= f->roots;
-    const float *entry = f->twiddles + 2 * (flipped ? k - f->roots : k);
+    const mf_twiddle *entry = f->twiddles + 2 * (flipped ? k - f->roots : k);
     const complex_number root = {flipped ? -entry[0] : entry[0], flipped ? -entry[1] : entry[1]};
     return root;
 }
 
-static complex_number product(complex_number a, complex_number b)
-{
-    const complex_number c = {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
-    return c;
-}
-
-static float windowed(const mf_frontend *f, const int16_t *samples, int32_t available, int32_t i)
+/* Sample i, made louder by `gain`, times its weight. */
+static mf_number windowed(const mf_frontend *f, const int16_t *samples, int32_t available, int32_t i,
+                          int32_t gain)
 {
     if (i >= available) {
-        return 0.0f;
+        return 0;
     }
     const int32_t mirrored = f->window_period - i;
-    const float weight = f->window[i < mirrored ? i : mirrored];
-    return (float)samples[i] * (1.0f / 32768.0f) * weight;
+    return weighted(f, samples[i] * gain, f->window[i < mirrored ? i : mirrored]);
 }
 
 /* Writes the windowed frame as complex numbers in the order in which the DFT starts. */
 static void load(const mf_frontend *f, const int16_t *samples, int32_t available,
-                 complex_number *z)
+                 int32_t gain, complex_number *z)
 {
     const int even = f->points != f->frame_length;
     int32_t digits[MF_MOST_FACTORS] = {0};
     int32_t place = 0;
     for (int32_t i = 0; i < f->points; i++) {
         if (even) {
-            z[place].re = windowed(f, samples, available, 2 * i);
-            z[place].im = windowed(f, samples, available, 2 * i + 1);
+            z[place].re = windowed(f, samples, available, 2 * i, gain);
+            z[place].im = windowed(f, samples, available, 2 * i + 1, gain);
         } else {
-            z[place].re = windowed(f, samples, available, i);
-            z[place].im = 0.0f;
+            z[place].re = windowed(f, samples, available, i, gain);
+            z[place].im = 0;
         }
         int32_t span = f->points;
         for (int32_t k = 0; k < f->factor_count; k++) {
@@ -124,35 +120,33 @@ static void transform(const mf_frontend *f, complex_number *z)
     }
 }
 
-static float magnitude(complex_number x) { return sqrtf(x.re * x.re + x.im * x.im); }
-
 /* Bin k of the real signal whose even and odd samples were the DFT's real and imaginary parts. */
-static float bin_of_halves(const mf_frontend *f, const complex_number *z, int32_t k)
+static mf_number bin_of_halves(const mf_frontend *f, const complex_number *z, int32_t k)
 {
     const complex_number a = z[k % f->points], b = z[(f->points - k) % f->points];
-    const complex_number even = {0.5f * (a.re + b.re), 0.5f * (a.im - b.im)};
-    const complex_number odd = {0.5f * (a.im + b.im), 0.5f * (b.re - a.re)};
+    const complex_number even = {half_sum(a.re, b.re), half_difference(a.im, b.im)};
+    const complex_number odd = {half_sum(a.im, b.im), half_difference(b.re, a.re)};
     const complex_number turned = product(odd, root_of_unity(f, k));
     const complex_number bin = {even.re + turned.re, even.im + turned.im};
-    return magnitude(bin);
+    return magnitude(f, bin);
 }
 
 /* Replaces the DFT by the magnitudes of the wanted bins, from the start of the memory. */
 static void magnitudes(const mf_frontend *f, complex_number *z)
 {
-    float *out = &z[0].re;
+    mf_number *out = &z[0].re;
     const int32_t stop = f->first_bin + f->bins, points = f->points;
     if (points == f->frame_length) {
         for (int32_t k = f->first_bin; k < stop; k++) {
-            out[k - f->first_bin] = magnitude(z[k]);
+            out[k - f->first_bin] = magnitude(f, z[k]);
         }
         return;
     }
     /* bins k and points - k need the same two numbers, and then take their places */
-    const float last = bin_of_halves(f, z, points);
+    const mf_number last = bin_of_halves(f, z, points);
     z[0].re = bin_of_halves(f, z, 0);
     for (int32_t k = 1; 2 * k <= points; k++) {
-        const float low = bin_of_halves(f, z, k), high = bin_of_halves(f, z, points - k);
+        const mf_number low = bin_of_halves(f, z, k), high = bin_of_halves(f, z, points - k);
         z[k].re = low;
         z[points - k].re = high;
     }
@@ -164,34 +158,32 @@ static void magnitudes(const mf_frontend *f, complex_number *z)
     }
 }
 
-static void apply(const mf_stage *stage, const float *in, float *out)
+static void apply(const mf_frontend *f, const mf_stage *stage, const mf_number *in, int32_t room,
+                  mf_number *out)
 {
-    const float *weight = stage->weight;
+    const mf_stage_weight *weight = stage->weight;
     for (int32_t i = 0; i < stage->outputs; i++) {
-        const float *from = in + stage->first[i];
-        float sum = 0.0f;
-        for (int32_t j = 0; j < stage->count[i]; j++) {
-            sum += from[j] * *weight++;
-        }
-        sum += stage->offset;
-        out[i] = stage->logarithm ? logf(sum) : sum;
+        out[i] = stage_output(f, stage, in + stage->first[i], weight, stage->count[i], room);
+        weight += stage->count[i];
     }
 }
 
 const float *mf_frame(const mf_frontend *f, const int16_t *samples, int32_t available, float *work)
 {
     complex_number *z = (complex_number *)(void *)work;
-    load(f, samples, available, z);
+    const int32_t room = headroom(samples, available); /* quiet frames are computed louder */
+    load(f, samples, available, 1 << room, z);
     transform(f, z);
     magnitudes(f, z);
-    float *numbers = work;
+    mf_number *numbers = (mf_number *)(void *)work;
     for (int32_t i = 0; i < f->stage_count; i++) {
-        apply(&f->stages[i], numbers, numbers + f->stages[i].inputs);
+        apply(f, &f->stages[i], numbers, i == 0 ? room : 0, numbers + f->stages[i].inputs);
         numbers += f->stages[i].inputs;
     }
     for (int32_t i = 0; i < f->features; i++) {
-        const int32_t column = i * f->normalization_step;
-        numbers[i] = (numbers[i] - f->mean[column]) / f->deviation[column];
+        numbers[i] = f->stage_count == 0 ? lowered(numbers[i], room) : numbers[i];
+        const float feature = normalized(f, numbers[i], i * f->normalization_step);
+        memcpy(numbers + i, &feature, sizeof feature);
     }
-    return numbers;
+    return (const float *)(const void *)numbers;
 }

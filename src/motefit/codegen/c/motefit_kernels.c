@@ -63,44 +63,60 @@ static const int8_t *column(const mf_window *w, const int8_t *x, int32_t pixel, 
     return scratch;
 }
 
-/* Outputs of two pixels in one channel. */
-static inline void finish_pair(const mf_output *to, const int32_t sums[2], int32_t channel,
-                               int8_t *out0, int8_t *out1)
+/* Four pixels in all channels. A function of its own, so that its loop has the registers. */
+MF_ALONE static void conv_4(const mf_conv2d_layer *layer, const mf_columns *columns,
+                   const int32_t places[4], int8_t *out)
 {
-    const mf_multiplier by = to->scale[channel * to->scale_step];
-    const int32_t bias = to->bias[channel];
-    out1[channel] = limited(to, scaled_up(bias + sums[1], by));
-    out0[channel] = limited(to, scaled_up(bias + sums[0], by));
+    const mf_output to = layer->output;
+    const mf_window *w = &layer->window;
+    const int32_t depth = w->kernel_height * w->kernel_width * w->in_channels;
+    const int32_t channels = w->out_channels;
+    const int8_t *row = layer->weight;
+    for (int32_t c = 0; c < channels; c++) {
+        int32_t sums[4];
+        mf_dot_4(columns, row, depth, to.bias[c], sums);
+        if (to.is_odd) {
+            for (int32_t i = 0; i < 4; i++) {
+                out[c + places[i]] = finish_up(&to, sums[i], c);
+            }
+        } else {
+            mf_finish_4(&to, sums, c, places, out + c);
+        }
+        row += depth;
+    }
+}
+
+/* One pixel in all channels. */
+static void conv_1(const mf_conv2d_layer *layer, const int8_t *x, int32_t depth, int8_t *out)
+{
+    const mf_output to = layer->output;
+    const int8_t *row = layer->weight;
+    for (int32_t c = 0; c < layer->window.out_channels; c++) {
+        out[c] = finish_up(&to, to.bias[c] + mf_dot(x, row, depth), c);
+        row += depth;
+    }
 }
 
 void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, uint32_t *scratch, int8_t *out)
 {
     const mf_window *w = &layer->window;
-    const mf_output to = layer->output;
     const int32_t depth = w->kernel_height * w->kernel_width * w->in_channels;
     const int32_t channels = w->out_channels, pixels = w->out_height * w->out_width;
-    int8_t *gathered = (int8_t *)(scratch + depth / 4 * 4 + depth % 4 * 2);
-    for (int32_t pixel = 0; pixel < pixels; pixel += 2) {
-        const int both = pixel + 1 < pixels;
-        const int8_t *x0 = column(w, x, pixel, gathered);
-        const int8_t *x1 = both ? column(w, x, pixel + 1, gathered + depth) : x0;
-        const mf_columns pair = mf_pack(x0, x1, depth, scratch);
-        int8_t *out0 = out + pixel * channels;
-        int8_t *out1 = both ? out0 + channels : out0;
-        const int8_t *row = layer->weight;
-        int32_t sums[4];
-        int32_t c = 0;
-        for (; c + 1 < channels; c += 2) {
-            mf_dot_2x2(pair, row, row + depth, depth, sums);
-            const int32_t first[2] = {sums[0], sums[2]}, second[2] = {sums[1], sums[3]};
-            finish_pair(&to, first, c, out0, out1);
-            finish_pair(&to, second, c + 1, out0, out1);
-            row += 2 * depth;
+    for (int32_t pixel = 0; pixel < pixels; pixel += 4) {
+        if (pixel + 1 == pixels) {
+            const int8_t *last = column(w, x, pixel, mf_gathered(scratch, depth, 0));
+            conv_1(layer, last, depth, out + pixel * channels);
+            break;
         }
-        if (c < channels) {
-            const int32_t last[2] = {mf_dot(x0, row, depth), mf_dot(x1, row, depth)};
-            finish_pair(&to, last, c, out0, out1);
+        mf_columns columns;
+        int32_t places[4];
+        for (int32_t i = 0; i < 4; i++) {
+            const int32_t place = mf_min(i, pixels - 1 - pixel); /* the last pixel may repeat */
+            int8_t *gathered = mf_gathered(scratch, depth, i);
+            mf_pack(&columns, i, column(w, x, pixel + place, gathered), depth, scratch);
+            places[i] = place * channels;
         }
+        conv_4(layer, &columns, places, out + pixel * channels);
     }
 }
 
@@ -111,54 +127,58 @@ static void inside(int32_t start, int32_t size, int32_t taps, int32_t dilation, 
     bounds[1] = start >= size ? 0 : mf_min(taps, (size - start + dilation - 1) / dilation);
 }
 
-/* Lists the taps under a window that lie inside the input: from the first channel of each. */
-static int32_t list_taps(const mf_depthwise_layer *layer, int32_t pixel, mf_tap *list)
+/* Lists the taps of a window for output pixels of one column: all rows of the kernel, and of each
+ * row what lies inside the input. Returns how many are in a row. */
+static int32_t list_taps(const mf_window *w, int32_t left, mf_tap *list)
 {
-    const mf_window *w = &layer->window;
-    const int32_t top = pixel / w->out_width * w->stride_height - w->pad_top;
-    const int32_t left = pixel % w->out_width * w->stride_width - w->pad_left;
-    int32_t high[2], wide[2], count = 0;
-    inside(top, w->in_height, w->kernel_height, w->dilation_height, high);
+    int32_t wide[2];
     inside(left, w->in_width, w->kernel_width, w->dilation_width, wide);
-    for (int32_t i = high[0]; i < high[1]; i++) {
-        const int32_t line = (top + i * w->dilation_height) * w->in_width + left;
+    for (int32_t i = 0; i < w->kernel_height; i++) {
+        const int32_t line = i * w->dilation_height * w->in_width;
         for (int32_t j = wide[0]; j < wide[1]; j++) {
-            list[count].x = (line + j * w->dilation_width) * w->in_channels;
-            list[count].weight = (i * w->kernel_width + j) * w->in_channels;
-            count++;
+            list->x = (line + j * w->dilation_width) * w->in_channels;
+            list->weight = (i * w->kernel_width + j) * w->in_channels;
+            list++;
         }
     }
-    return count;
+    return mf_max(wide[1] - wide[0], 0);
+}
+
+/* All channels of one output pixel. */
+MF_ALONE static void depthwise_pixel(const mf_output *to, const mf_window *w, const int8_t *weight,
+                            const int8_t *x, const mf_tap *first, const mf_tap *end, int8_t *out)
+{
+    const int32_t channels = w->in_channels, offset = -w->in_zero_point;
+    const int32_t vector = channels / 8 * 8; /* the others are rounded by LiteRT's scalar code */
+    int32_t c = 0;
+    for (; c < vector && !to->is_odd; c += 8) {
+        mf_depthwise_8(to, c, x, weight, first, end, offset, out);
+    }
+    for (; c < channels; c++) {
+        int32_t sum = to->bias[c];
+        for (const mf_tap *tap = first; tap != end; tap++) {
+            sum += (x[tap->x + c] + offset) * weight[tap->weight + c];
+        }
+        out[c] = c < vector ? finish_up(to, sum, c) : finish_away(to, sum, c);
+    }
 }
 
 void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, mf_tap *list, int8_t *out)
 {
-    const mf_window *w = &layer->window;
+    const mf_window w = layer->window;
     const mf_output to = layer->output;
-    const int32_t channels = w->in_channels, offset = -w->in_zero_point;
-    const int32_t vector = channels / 8 * 8; /* the others are rounded by LiteRT's scalar code */
-    for (int32_t pixel = 0; pixel < w->out_height * w->out_width; pixel++) {
-        const mf_tap *end = list + list_taps(layer, pixel, list);
-        int32_t c = 0;
-        for (; c < vector; c += 4) {
-            const int8_t *from = x + c, *weight = layer->weight + c;
-            const int32_t *bias = to.bias + c;
-            int32_t sums[4] = {bias[0], bias[1], bias[2], bias[3]};
-            for (const mf_tap *tap = list; tap != end; tap++) {
-                mf_multiply_4(from + tap->x, weight + tap->weight, offset, sums);
-            }
-            out[0] = finish_up(&to, sums[0], c);
-            out[1] = finish_up(&to, sums[1], c + 1);
-            out[2] = finish_up(&to, sums[2], c + 2);
-            out[3] = finish_up(&to, sums[3], c + 3);
-            out += 4;
-        }
-        for (; c < channels; c++) {
-            int32_t sum = to.bias[c];
-            for (const mf_tap *tap = list; tap != end; tap++) {
-                sum += (x[tap->x + c] + offset) * layer->weight[tap->weight + c];
-            }
-            *out++ = finish_away(&to, sum, c);
+    for (int32_t j = 0; j < w.out_width; j++) {
+        const int32_t left = j * w.stride_width - w.pad_left;
+        const int32_t in_row = list_taps(&w, left, list);
+        for (int32_t i = 0; i < w.out_height; i++) {
+            const int32_t top = i * w.stride_height - w.pad_top;
+            int32_t high[2];
+            inside(top, w.in_height, w.kernel_height, w.dilation_height, high);
+            const mf_tap *first = list + high[0] * in_row;
+            const mf_tap *end = high[1] > high[0] ? list + high[1] * in_row : first;
+            const int32_t start = (top * w.in_width + left) * w.in_channels;
+            depthwise_pixel(&to, &w, layer->weight, x + start, first, end,
+                            out + (i * w.out_width + j) * w.in_channels);
         }
     }
 }
@@ -180,12 +200,20 @@ static int32_t window_sum(const mf_window *w, const int8_t *x, int32_t pixel, in
     int32_t high[2], wide[2], sum = 0;
     inside(top, w->in_height, w->kernel_height, 1, high);
     inside(left, w->in_width, w->kernel_width, 1, wide);
-    for (int32_t i = high[0]; i < high[1]; i++) {
-        for (int32_t j = wide[0]; j < wide[1]; j++) {
-            sum += x[((top + i) * w->in_width + left + j) * w->in_channels];
+    int32_t rows = high[1] - high[0], in_row = wide[1] - wide[0];
+    *count = rows * in_row;
+    if (in_row == w->in_width) { /* rows follow each other */
+        in_row *= rows;
+        rows = rows > 0;
+    }
+    const int32_t channels = w->in_channels;
+    for (int32_t i = 0; i < rows; i++) {
+        const int8_t *from = x + ((top + high[0] + i) * w->in_width + left + wide[0]) * channels;
+        for (int32_t j = 0; j < in_row; j++) {
+            sum += *from;
+            from += channels;
         }
     }
-    *count = (high[1] - high[0]) * (wide[1] - wide[0]);
     return sum;
 }
 
@@ -215,11 +243,9 @@ void mf_mean(const mf_mean_layer *layer, const int8_t *x, int8_t *out)
     }
 }
 
-#define ADD_SHIFT 20
-
 static int32_t rescale(int32_t centered, mf_multiplier by, int vector, int32_t shift_after)
 {
-    const int32_t raised = centered * (1 << ADD_SHIFT);
+    const int32_t raised = centered * (1 << MF_ADD_SHIFT);
     if (!vector) {
         return mf_multiply_away(raised, by);
     }
@@ -266,9 +292,31 @@ static inline void pairwise(const mf_binary_layer *layer, const int8_t *a, const
     }
 }
 
+MF_ALONE static void add_run(const mf_binary_layer *layer, const int8_t *a, const int8_t *b,
+                             int8_t *out)
+{
+    mf_add_run(layer, a, b, layer->vector, out);
+}
+
+/* Sums of operands of the same shape, run by run. */
+static void dense_add(const mf_binary_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+{
+    const int32_t count = layer->shape[0] * layer->shape[1] * layer->shape[2];
+    for (int32_t start = 0; start < count; start += layer->run) {
+        add_run(layer, a + start, b + start, out + start);
+        for (int32_t i = start + layer->vector; i < start + layer->run; i++) {
+            out[i] = sum_of(layer, a[i], b[i], 0);
+        }
+    }
+}
+
 void mf_add(const mf_binary_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
-    pairwise(layer, a, b, out, sum_of);
+    if (layer->is_dense) {
+        dense_add(layer, a, b, out);
+    } else {
+        pairwise(layer, a, b, out, sum_of);
+    }
 }
 
 void mf_product(const mf_binary_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)

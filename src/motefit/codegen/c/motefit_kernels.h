@@ -11,7 +11,15 @@
 
 #include "motefit_fixed.h"
 
-#define MF_RANK 3 /* of activations */
+#define MF_RANK 3        /* of activations */
+#define MF_ADD_SHIFT 20  /* of the operands of a sum */
+
+/* A function of its own, so that its loop has all registers. */
+#if defined(__GNUC__)
+#define MF_ALONE __attribute__((noinline))
+#else
+#define MF_ALONE
+#endif
 
 /* How int32 sums become int8. */
 typedef struct {
@@ -19,6 +27,8 @@ typedef struct {
     const mf_multiplier *scale;   /* one for each channel, or one */
     int32_t scale_step;           /* 1: one for each channel; 0: one */
     int32_t zero_point, low, high; /* of the output; the limits include a fused rectifier */
+    int32_t is_narrow; /* whether the limits are not those of int8 */
+    int32_t is_odd;    /* whether a multiplier is 1 or more, or sums are very large; rare */
 } mf_output;
 
 typedef struct {
@@ -42,7 +52,8 @@ typedef struct {
     mf_output output;     /* bias without zero point: padding varies */
 } mf_depthwise_layer;
 
-/* Where one weight of a depthwise kernel, and what it multiplies, start. */
+/* Where one weight of a depthwise kernel, and what it multiplies, start: the latter from the first
+ * number under the window. */
 typedef struct {
     int32_t x, weight;
 } mf_tap;
@@ -70,6 +81,7 @@ typedef struct {
     int32_t run;         /* numbers that LiteRT's kernel adds in one go */
     int32_t vector;      /* of them, those that its vector code adds */
     int32_t shift_after; /* whether that code shifts after its multiplication */
+    int32_t is_dense;    /* whether both operands have the shape of the sum, and usual scales */
 } mf_binary_layer;
 
 /* Copies (outer, inner) bytes between rows of different length. */
@@ -120,7 +132,7 @@ typedef struct {
     float low, high;
 } mf_real_add_layer;
 
-/* Scratch memory of a convolution: two columns of int16, and two of int8 if it has padding; of a
+/* Scratch memory of a convolution: four columns of int16, and one of int8 if it has padding; of a
  * depthwise one: a tap for each weight of a channel. */
 void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, uint32_t *scratch, int8_t *out);
 void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, mf_tap *list, int8_t *out);

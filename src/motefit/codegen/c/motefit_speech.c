@@ -40,13 +40,8 @@ static void softmax(float *numbers, int32_t count)
     }
 }
 
-int32_t mf_classify(const mf_speech *speech, const int16_t *pcm, int32_t samples,
-                    float *probabilities)
+int32_t mf_answer(const mf_speech *speech, float *probabilities)
 {
-    const int32_t size = speech->frontend->features;
-    for (int32_t frame = 0; frame < speech->frontend->frames; frame++) {
-        mf_put(&speech->input, frame * size, frame_of(speech, pcm, samples, frame), size);
-    }
     speech->network();
     int32_t best = 0;
     for (int32_t i = 0; i < speech->labels; i++) {
@@ -61,4 +56,14 @@ int32_t mf_classify(const mf_speech *speech, const int16_t *pcm, int32_t samples
         softmax(probabilities, speech->labels);
     }
     return best;
+}
+
+int32_t mf_classify(const mf_speech *speech, const int16_t *pcm, int32_t samples,
+                    float *probabilities)
+{
+    const int32_t size = speech->frontend->features;
+    for (int32_t frame = 0; frame < speech->frontend->frames; frame++) {
+        mf_put(&speech->input, frame * size, frame_of(speech, pcm, samples, frame), size);
+    }
+    return mf_answer(speech, probabilities);
 }

@@ -25,6 +25,9 @@ typedef struct {
 int32_t mf_classify(const mf_speech *speech, const int16_t *pcm, int32_t samples,
                     float *probabilities);
 
+/* Runs the network on the input in its place; returns the index of the most probable label. */
+int32_t mf_answer(const mf_speech *speech, float *probabilities);
+
 /* Computes the normalized features of a clip: (frames, features). */
 void mf_features(const mf_speech *speech, const int16_t *pcm, int32_t samples, float *features);
 

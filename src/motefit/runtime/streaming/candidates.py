@@ -26,6 +26,7 @@ from motefit.runtime.streaming.window import window_of
 from motefit.signal.resample import Resampler
 from motefit.spec.decision import Decision
 from motefit.spec.errors import RecipeError
+from motefit.spec.frontend import FrontEnd
 
 Float32Array = NDArray[np.float32]
 
@@ -43,6 +44,18 @@ class WindowEvaluation:
     probabilities: Float32Array
     received_s: float
     seconds: float
+
+
+def hop_samples(settings: StreamingSettings, frontend: FrontEnd, *, step_frames: int = 1) -> int:
+    """Compute the samples of a hop: about ``hop_ms``, in whole steps of a network.
+
+    Args:
+        settings: with the wanted length.
+        frontend: of the model.
+        step_frames: frames of a step.
+    """
+    step = step_frames * frontend.frame_step
+    return max(round(settings.hop_ms / 1000 * frontend.rate_hz / step), 1) * step
 
 
 class CandidateStream:
@@ -75,9 +88,9 @@ class CandidateStream:
         self.decision = self.settings.decision or spotter.io.decision or Decision()
         self.rate_hz = frontend.rate_hz if rate_hz is None else rate_hz
         self._window = window_of(spotter)
-        step = self._window.step_frames * frontend.frame_step
-        hop = self.settings.hop_ms / 1000 * frontend.rate_hz
-        self._hop_samples = max(round(hop / step), 1) * step
+        self._hop_samples = hop_samples(
+            self.settings, frontend, step_frames=self._window.step_frames
+        )
         if self._hop_samples > frontend.clip_samples:
             raise RecipeError(
                 f"hop_ms is {self.settings.hop_ms:g}, but the model's window is only "

@@ -78,6 +78,24 @@ class WordCandidate:
     received_s: float
 
 
+def windows_kept(*, hop_s: float, clip_s: float) -> int:
+    """Count the windows that may have a new peak in their middle."""
+    return int(clip_s / hop_s) + 2
+
+
+def is_middle(ago_s: float, hops: int, *, hop_s: float, clip_s: float) -> bool:
+    """Return whether the window that ended some hops ago has a peak in its middle.
+
+    Args:
+        ago_s: seconds from the peak to the end of the last hop.
+        hops: since the end of the window.
+        hop_s: seconds between two windows.
+        clip_s: length of a window in seconds.
+    """
+    reach_s = max(REACH * clip_s, hop_s / 2) + 1e-9
+    return abs(clip_s / 2 + hops * hop_s - ago_s) <= reach_s
+
+
 class CandidateFinder:
     """Averages the probabilities of the windows that have a peak in their middle.
 
@@ -90,7 +108,9 @@ class CandidateFinder:
     def __init__(self, labels: Sequence[str], *, hop_s: float, clip_s: float) -> None:
         self._labels = tuple(labels)
         self._hop_s, self._clip_s = hop_s, clip_s
-        self._recent: deque[Float32Array | None] = deque(maxlen=int(clip_s / hop_s) + 2)
+        self._recent: deque[Float32Array | None] = deque(
+            maxlen=windows_kept(hop_s=hop_s, clip_s=clip_s)
+        )
 
     def push(
         self, probabilities: Float32Array | None, peaks: Sequence[LoudnessPeak], *, now_s: float
@@ -110,12 +130,11 @@ class CandidateFinder:
         return [found for peak in peaks if (found := self._at(peak, now_s)) is not None]
 
     def _at(self, peak: LoudnessPeak, now_s: float) -> WordCandidate | None:
-        reach_s = max(REACH * self._clip_s, self._hop_s / 2) + 1e-9
         near = [
             probabilities
             for hops, probabilities in enumerate(self._recent)
             if probabilities is not None
-            and abs(self._clip_s / 2 + hops * self._hop_s - peak.ago_s) <= reach_s
+            and is_middle(peak.ago_s, hops, hop_s=self._hop_s, clip_s=self._clip_s)
         ]
         if not near:
             return None

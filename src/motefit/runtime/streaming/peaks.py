@@ -57,6 +57,64 @@ class LoudnessPeak:
     lasts_s: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class PeakSpans:
+    """Lengths of the search for peaks, most of them in blocks; C source is written from them, too.
+
+    Attributes:
+        blocks: in a hop.
+        length: of a block, in samples.
+        block_s: of a block, in seconds; a hop may have samples beyond its last block.
+        half_window: from the end of the model's window to its middle.
+        half_word: before and after a block, over which loudness is averaged.
+        apart: least distance of two peaks, less one.
+        reach: windows whose middle is this near to a peak are evaluated.
+        half_around: before and after a peak, relative to which its prominence is measured.
+    """
+
+    blocks: int
+    length: int
+    block_s: float
+    half_window: int
+    half_word: int
+    apart: int
+    reach: int
+    half_around: int
+
+    @classmethod
+    def of(cls, *, hop_samples: int, clip_samples: int, rate_hz: int) -> "PeakSpans":
+        """Derive them from a hop, the model's window and the rate."""
+        blocks = max(round(hop_samples / rate_hz / BLOCK_SECONDS), 1)
+        length = hop_samples // blocks
+        window = clip_samples / length
+        return cls(
+            blocks=blocks,
+            length=length,
+            block_s=hop_samples / rate_hz / blocks,
+            half_window=round(window / 2),
+            half_word=round(window * WORD / 2),
+            apart=max(round(window * APART), 1),
+            reach=round(window * REACH),
+            half_around=round(window * AROUND / 2),
+        )
+
+    @property
+    def kept(self) -> int:
+        """Blocks whose loudness is kept."""
+        after = max(self.half_word + self.apart, self.half_around)
+        return self.half_word + self.apart + after + self.blocks
+
+    @property
+    def kept_smooth(self) -> int:
+        """Blocks whose averaged loudness is kept."""
+        return 2 * self.apart + self.blocks
+
+    def word(self) -> Float32Array:
+        """Return the weights of the average over a word: (2 half_word + 1,) float32."""
+        shape = np.hanning(2 * self.half_word + 3)[1:-1].astype(np.float32)
+        return np.asarray(shape / shape.sum())
+
+
 class SegmentDetector:
     """Finds loudness peaks, and whether the window's middle is near one.
 
@@ -70,21 +128,17 @@ class SegmentDetector:
     def __init__(
         self, decision: Decision, *, hop_samples: int, clip_samples: int, rate_hz: int
     ) -> None:
-        self._blocks = max(round(hop_samples / rate_hz / BLOCK_SECONDS), 1)
-        self._length = hop_samples // self._blocks
-        self._block_s = hop_samples / rate_hz / self._blocks
+        spans = PeakSpans.of(hop_samples=hop_samples, clip_samples=clip_samples, rate_hz=rate_hz)
+        self._blocks, self._length, self._block_s = spans.blocks, spans.length, spans.block_s
+        self._half_window, self._half_word = spans.half_window, spans.half_word
+        self._apart, self._reach, self._half_around = spans.apart, spans.reach, spans.half_around
         self._average = np.full(self._length, 1 / self._length, np.float32)
-        window = clip_samples / self._length
-        self._half_window, self._half_word = round(window / 2), round(window * WORD / 2)
-        self._apart, self._reach = max(round(window * APART), 1), round(window * REACH)
-        self._half_around = round(window * AROUND / 2)
-        shape = np.hanning(2 * self._half_word + 3)[1:-1].astype(np.float32)
+        shape = spans.word()
         self._word = np.zeros((self._blocks, self._blocks + len(shape) - 1), np.float32)
         for block, row in enumerate(self._word):
-            row[block : block + len(shape)] = shape / shape.sum()
-        past = self._half_word + self._apart + max(self._half_word + self._apart, self._half_around)
-        self._loudness = np.zeros(past + self._blocks, np.float32)
-        self._smooth = np.zeros(2 * self._apart + self._blocks, np.float32)
+            row[block : block + len(shape)] = shape
+        self._loudness = np.zeros(spans.kept, np.float32)
+        self._smooth = np.zeros(spans.kept_smooth, np.float32)
         self._least = 1 + decision.prominence
         self._shortest_s = decision.shortest_ms / 1000
         self._quietest = np.float32(10 ** (decision.quietest_dbfs / 10))
