@@ -115,7 +115,7 @@ FORECASTER = {
     of_a_newer_runtime: f"'FULLY_CONNECTED' version '99'.*{LACKS}",
     truncated: DAMAGES[truncated],
     with_the_card_of_another: DAMAGES[with_the_card_of_another],
-    with_a_card_of_another_window: "this card is not this model's",
+    with_a_card_of_another_window: "they belong to another model",
     absent: DAMAGES[absent],
 }
 

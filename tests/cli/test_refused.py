@@ -16,7 +16,7 @@ MISTAKES = {
         "fit no-such-recipe --out new/run",
         "fit up-down --engine none --data empty --out new/run",
         "fit up-down --profile bad.csv --data empty --out new/run",
-        "fit custom --words one --out new/run",
+        "fit up-down --words one --out new/run",
         "fit --resume new/run",
     ],
     "check": [

@@ -15,6 +15,7 @@ from servers import wait_until
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.slow,
+    pytest.mark.proof,
 ]
 AXE = (
     Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "motefit-tools/axe/axe.min.js"

@@ -10,6 +10,7 @@ import pytest
 
 import motefit.spec
 from motefit.spec import certificate, errors, tables
+from motefit.spec.boards import Core, DevBoard
 from motefit.spec.budget import Bound
 from motefit.spec.card import Card
 from motefit.spec.errors import MissingExtraError, MotefitError, RecipeError
@@ -18,6 +19,7 @@ from motefit.spec.layout_pattern import LayoutPattern, Place, parse_layout
 from motefit.spec.metrics import Metric
 from motefit.spec.normalization import Normalization
 from motefit.spec.recipe import ModelSpec, Recipe
+from motefit.spec.remote_host import Host
 from motefit.spec.search import Range
 from motefit.spec.stream_evidence import FalseAcceptEvidence, MissEvidence
 from motefit.spec.tasks import TaskSpec
@@ -46,6 +48,11 @@ EXAMPLES = {
     FalseAcceptEvidence: lambda: FalseAcceptEvidence(
         count=0, hours=1.0, low=0.0, high=3.7, highest=3.0, kind="recordings"
     ),
+    Core: lambda: Core(name="M0"),
+    DevBoard: lambda: DevBoard(
+        name="x", title="X", core="m4", clock_mhz=1.0, ram_bytes=1, flash_bytes=1, source="x"
+    ),
+    Host: lambda: Host(address="pi@x"),
     LayoutPattern: lambda: parse_layout("word/speaker"),
     MissEvidence: lambda: MissEvidence(missed=0, words=1, low=0.0, high=1.0, kind="recordings"),
     ModelSpec: lambda: ModelSpec(family="linear"),

@@ -1,7 +1,7 @@
 """``check``: measure a model file again from its bytes and compare with its card and budget."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +30,7 @@ from motefit.spec.stream_evidence import SCRIPTED
 from motefit.spec.tables import Item, Printable, Styled, Text
 from motefit.spec.tasks.speech_spec import SpeechData
 from motefit.spec.visible import visible
-from motefit.tasks import TASKS
+from motefit.tasks import TASKS, AnyTask
 from motefit.tflite.model import ModelFile
 
 REPORT_FACTS = "report.json"
@@ -141,14 +141,11 @@ def check(  # noqa: PLR0913 - the options of a command
         model: bundle, or .tflite with its card; with ``recipe`` any .tflite file or zip of one.
         data: folder or file; None synthesizes data by the recipe.
         stream: in place of the recipe's ``[data] stream``; relative to the working directory.
-        recipe: recipe whose budget and [data] section replace the card's; for a file without a
-            card its front end is used too.
-        labels: of a keyword spotter without a card, in the order of its outputs; None: as a list in
-            the file says, else alphabetically.
+        recipe: its budget and data replace the card's; without a card its front end is used too.
+        labels: without a card, in the order of the outputs; None: as the file says, else sorted.
         out: folder for certificate and report; default: ``<model>-check`` beside the model.
         whole: score all the data, not only their test set.
-        c_source: also compile the model's C source and compare it on the same data; ``"fixed"``:
-            with its front end in fixed point.
+        c_source: also compile the model's C source and compare it on the same data.
         sound: whether the report has the sound of the clips that the model finds hardest.
         listener: receives progress.
 
@@ -161,30 +158,18 @@ def check(  # noqa: PLR0913 - the options of a command
     content, card = _open(model, recipe)
     recipe = _with_stream(recipe or recipe_of(card, model), stream)
     task = TASKS.find(recipe.task)
-    if card is not None and card.task != task.name:
-        raise RecipeError(f"{model} is a model for {card.task}; the recipe is for {task.name}")
     make_writable(folder := out or model.with_name(f"{model.stem}-check"))
-    load = task.load_whole if whole else task.load
-    dataset = load(recipe, data, progress=listener.loading)
-    task.require_measured(recipe, dataset)
-    listener.loaded(notes_of(task.audit(dataset)))
-    order = ""
-    if card is None:
-        dataset, order = task.ordered(dataset, content, labels)
-    elif labels is not None:
-        raise RecipeError(f"{model} has a card, which names its labels; leave out --labels")
-    io = card.io if card is not None else task.foreign_io(recipe, dataset, content)
-    task.require_fit(io, dataset)
+    if card is not None:
+        _require_agreement(card, task, model, labels)
+    dataset = _load(task, recipe, data, task.load_whole if whole else task.load, listener)
+    io, dataset, order = _interpret(task, recipe, dataset, content, card, labels)
     listener.measuring("the file on the test set")
     made = Provenance() if card is None else card.provenance
     data_sha256 = task.data_key(dataset)
     evaluation = Evaluation(task=task, recipe=recipe, io=io, dataset=dataset)
     now = provenance(seed=made.seed, data_sha256=data_sha256)
-    shipped, compared = _certified(
-        evaluation, content, now, listener, (visible(model.stem), c_source)
-    )
-    if not sound:
-        shipped = replace(shipped, details=without_sound(shipped.details))
+    c_form = (visible(model.stem), c_source)
+    shipped, compared = _certified(evaluation, content, now, listener, c_form)
     same_data = made.data_sha256 == data_sha256
     return CheckResult(
         card=shipped.card,
@@ -192,11 +177,47 @@ def check(  # noqa: PLR0913 - the options of a command
         differences=_compared(card, shipped, same_data=same_data),
         rounded=card is not None and _rounded(card.facts, shipped, same_data=same_data),
         same_data=same_data,
-        report=_write(folder, shipped),
+        report=_write(folder, shipped if sound else _muted(shipped)),
         scope="" if same_data else task.scope(recipe, dataset),
         label_order=order,
         c_source=compared,
     )
+
+
+def _require_agreement(
+    card: Card, task: AnyTask, model: Path, labels: Sequence[str] | None
+) -> None:
+    if card.task != task.name:
+        raise RecipeError(f"{model} is a model for {card.task}; the recipe is for {task.name}")
+    if labels is not None:
+        raise RecipeError(f"{model} has a card, which names its labels; leave out --labels")
+
+
+def _load(
+    task: AnyTask, recipe: Recipe, data: Path | None, load: Callable[..., Any], listener: Listener
+) -> Any:  # noqa: ANN401 - as the task loads it
+    """Load the data that the recipe's budget needs, and tell what is to be known about them."""
+    dataset = load(recipe, data, progress=listener.loading)
+    task.require_measured(recipe, dataset)
+    listener.loaded(notes_of(task.audit(dataset)))
+    return dataset
+
+
+def _interpret(
+    task: AnyTask,
+    recipe: Recipe,
+    dataset: Any,  # noqa: ANN401 - as the task loads it
+    content: ModelFile,
+    card: Card | None,
+    labels: Sequence[str] | None,
+) -> tuple[Any, Any, str]:
+    """Return the model's section of the card, the data in its order of labels, and that order."""
+    order = ""
+    if card is None:
+        dataset, order = task.ordered(dataset, content, labels)
+    io = card.io if card is not None else task.foreign_io(recipe, dataset, content)
+    task.require_fit(io, dataset)
+    return io, dataset, order
 
 
 def _certified(
@@ -243,6 +264,10 @@ def _with_stream(recipe: Recipe, stream: str | None) -> Recipe:
         raise RecipeError(f"long recordings are for keyword spotters, not for {recipe.task}")
     given = stream if stream == SCRIPTED else str(Path(stream).absolute())
     return replace(recipe, data=replace(recipe.data, stream=given))
+
+
+def _muted(shipped: CertifiedModel) -> CertifiedModel:
+    return replace(shipped, details=without_sound(shipped.details))
 
 
 def _write(folder: Path, shipped: CertifiedModel) -> Path | None:

@@ -15,7 +15,8 @@ INSTRUCTIONS: Mapping[str, float] = {
 }
 """Instructions for each kind of work; their ratios count, see :mod:`motefit.codegen.estimate`.
 
-``tools/cortex_m/work.py`` fits them to the generated C of 18 networks on an emulated Cortex-M4.
+``work.py`` in ``tools/cortex_m`` fits them to the generated C of 18 networks on an emulated
+Cortex-M4.
 """
 GATES = 5
 """Of a unit of an LSTM that take a logistic function or a tangent: four gates and the output."""

@@ -48,7 +48,8 @@ def candidate_rows(
         row = _row(values, own.seed, file.facts, "chosen" if key == chosen else "trained")
         epochs = ends[key].epochs if key in ends else own.recipe.train.epochs
         rows.append({**row, "epochs": epochs, "curve": _curve(run, own)})
-    for record in records[:MOST_ROWS]:
+    trained_first = sorted(records, key=lambda record: record.status == "rejected")
+    for record in trained_first[:MOST_ROWS]:
         if record.key in finished:
             continue
         values = {key: value for key, value in record.point.items() if key != SEED}

@@ -8,10 +8,10 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from motefit.report.comparison import compare
 from motefit.report.headline import headline
 from motefit.report.report_facts import ReportFacts
 from motefit.report.sections import sections
+from motefit.report.side_by_side import compare
 from motefit.spec.errors import MissingExtraError
 from motefit.spec.files import write_atomic
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from motefit.spec.codec import nearest
+from motefit.spec.codec import check_fields, nearest
 from motefit.spec.errors import RecipeError
 
 HARD = "-mfloat-abi=hard"
@@ -25,6 +25,9 @@ class Core:
     flags: tuple[str, ...] = ()
     has_fpu: bool = True
     calibrated_by: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,9 @@ class DevBoard:
     flash_bytes: int
     active_mw: float | None = None
     source: str
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 CORES: Mapping[str, Core] = {

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from dataclasses import dataclass
 
+from motefit.spec.codec import check_fields
 from motefit.spec.errors import HostError, RecipeError
 
 CONNECT_TIMEOUT_S = 15
@@ -30,6 +31,7 @@ class Host:
     timeout_s: float = 600.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         plain = self.address.isprintable() and not set(self.address) & set(" \t\"'\\;&|<>`$")
         if not plain or not self.address or self.address.startswith("-"):
             raise RecipeError(f"the host must be user@host, got {self.address!r}")

@@ -34,7 +34,7 @@ class StatusConnection(H11Protocol):
         self._ending: Any = None
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - uvicorn's
-        """Start the clock, and make room."""
+        """Start the clock, and drop the slowest connection where there are too many."""
         super().connection_made(transport)
         self._restart()
         held = [
