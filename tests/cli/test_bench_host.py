@@ -87,6 +87,7 @@ def test_models_are_timed_on_the_host_and_leave_nothing(
     assert list(there.iterdir()) == []
 
 
+@pytest.mark.proof
 def test_motefit_on_the_path_is_used_if_python_has_none(invoke, ssh, python, model, tmp_path):
     """A Python without site-packages, and the console script beside it."""
     folder = tmp_path / "bin"

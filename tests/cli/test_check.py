@@ -28,7 +28,7 @@ def rewritten(bundle: Path, **facts: float) -> None:
     write_bundle(bundle, old.model, card)
 
 
-@pytest.mark.parametrize("run", ["climate_run", "tones_run"])
+@pytest.mark.parametrize("run", ["climate_run", pytest.param("tones_run", marks=pytest.mark.proof)])
 def test_figures_are_reproduced_exactly_in_a_second_process(
     run, request, motefit_process, tmp_path
 ):

@@ -134,6 +134,7 @@ def test_a_damaged_checkpoint_is_named_and_never_used(copied, refused):
     assert "delete it" in said
 
 
+@pytest.mark.proof
 def test_a_full_disk_leaves_the_old_bundle_intact(copied, command, environment):
     bundle = copied / "tiny-climate.zip"
     before = bundle.read_bytes()

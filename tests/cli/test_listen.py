@@ -171,6 +171,7 @@ def test_a_microphone_that_is_unplugged_for_a_while(listen, speech, tmp_path):
     )
 
 
+@pytest.mark.proof
 def test_damaged_and_foreign_models(listen, model, tmp_path):
     other = bundle_of(tmp_path / "other.zip", "forecasting", SERIES, np.ones((1, 3)))
     assert "is a model for forecasting" in refusal(listen(model=other))

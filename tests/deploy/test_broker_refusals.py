@@ -15,6 +15,7 @@ from motefit.deploy.sinks import SinkError, open_sink
 needs_mosquitto = pytest.mark.skipif(not find("mosquitto"), reason="mosquitto is not installed")
 
 
+@pytest.mark.proof
 @needs_mosquitto
 @pytest.mark.parametrize("limit", ["message_size_limit 300", "max_packet_size 400"])
 def test_messages_too_large_for_the_broker_are_divided(tmp_path, limit):

@@ -97,7 +97,7 @@ BATCHES = st.lists(
 )
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(batches=BATCHES, reopened=st.integers(0, 4))
 def test_finished_days_are_parquet_files_with_each_reading_once(
     tmp_path_factory, batches, reopened
@@ -115,9 +115,9 @@ def test_finished_days_are_parquet_files_with_each_reading_once(
         stored = stored_readings(f"parquet:{folder}")
         assert named(stored) == written
     last = max(day for day, _ in batches[-1])
-    assert {path.name[9:19] for path in folder.glob("*.csv")} == {
-        time_text(reading(last * DAY_S).time_ms)[:10]
-    }
+    newest = time_text(reading(last * DAY_S).time_ms)[:10]
+    left = {path.name[9:19] for path in folder.glob("*.csv")}
+    assert left <= {newest}  # no file if the last batch only repeated a finished day
     for path in folder.glob("*.parquet"):
         table = pyarrow.read_table(path)
         times = [1000 * round(moment.timestamp()) for moment in table["time"].to_pylist()]

@@ -98,7 +98,7 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(
     options=OPTIONS,
     frames=st.integers(20, 41),

@@ -236,6 +236,7 @@ class TestRealArecord:
         assert said == []
 
 
+@pytest.mark.proof
 @needs_arecord
 @pytest.mark.skipif(
     not (shutil.which("pulseaudio") and shutil.which("paplay")), reason="PulseAudio not installed"

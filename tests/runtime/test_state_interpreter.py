@@ -142,7 +142,7 @@ def test_a_reset_discards_everything(spotters):
         np.testing.assert_array_equal(one, other)
 
 
-@settings(max_examples=40)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_any_chunking_gives_the_same_words(spotters, data):
     _, states = spotters

@@ -132,7 +132,7 @@ def candidates(draw) -> tuple[Candidate, Problem]:
     return Candidate(values=values, seed=0, recipe=recipe), problem
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(found=candidates(), seed=st.integers(0, 99))
 def test_over_random_recipes_the_size_is_that_of_the_trained_file(found, seed):
     """Within 16 bytes for each activation: two whose zero points are equal share one vector."""

@@ -29,7 +29,7 @@ def no_zopfli(monkeypatch):
     module._searched.cache_clear()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(TEXTURE)
 def test_zlib_reads_the_stream_and_writes_no_shorter_one(data):
     packed = deflate(data)

@@ -274,6 +274,7 @@ def test_random_bytes_never_crash(tail):
     outcome(b"\x10\0\0\0TFL3" + tail)
 
 
+@pytest.mark.proof
 def test_each_byte_of_the_skeleton_set_to_each_extreme(case):
     data = write(case("linear", "int8").graph)
     for at in range(len(data)):

@@ -245,7 +245,7 @@ def find_board(name: str) -> DevBoard:
     """Look up a board.
 
     >>> find_board("pico").clock_mhz
-    133
+    133.0
 
     Raises:
         RecipeError: for an unknown name; the error names the closest one.
