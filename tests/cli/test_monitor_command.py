@@ -78,7 +78,8 @@ def test_a_running_node_shows_itself_and_reads_its_settings_again(tmp_path, comm
     assert "readings sent" in out
 
 
-def test_what_cannot_be_used_is_explained(tmp_path, refused):
+def test_what_cannot_be_used_is_explained_and_leaves_nothing(tmp_path, refused, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert "did you mean 'room'" in refused("monitor", "--sensor", "rom")
     assert "contains a password" in refused("monitor", "--sink", "redis://me:secret@host")
     assert "cannot be read" in refused("monitor", tmp_path / "missing.toml")
@@ -87,3 +88,4 @@ def test_what_cannot_be_used_is_explained(tmp_path, refused):
     assert "for keyword-spotting" in refused("monitor", "--forecast", "up-down")
     assert "there is no such file" in refused("readings", f"sqlite:{tmp_path}/missing.db")
     assert "cannot be read back" in refused("readings", "mqtt://broker")
+    assert list(tmp_path.iterdir()) == []

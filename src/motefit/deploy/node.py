@@ -126,8 +126,12 @@ class Node:
             for name in settings.sensors:  # before anything is created
                 sensors.append((name, open_sensor(name)))
                 opened.callback(sensors[-1][1].close)
-            keys = sum(len(sensor.quantities) for _, sensor in sensors)
-            self.sink = open_sink(settings.sink_url(keys))
+            quantities = [quantity for _, sensor in sensors for quantity in sensor.quantities]
+            self.forecasts = _forecasts(settings, quantities)
+            self.page = _page(self, settings, self._tell)
+            if self.page is not None:
+                opened.callback(self.page.close)
+            self.sink = open_sink(settings.sink_url(len(quantities)))
             opened.callback(self.sink.close)
             self.outbox = opened.enter_context(
                 Outbox(
@@ -149,14 +153,8 @@ class Node:
                 tell=self._tell,
             )
             self.forwarder = Forwarder(self.outbox, self.sink, tell=self._tell)
-            self.forecasts = _forecasts(
-                settings, [quantity for _, sensor in sensors for quantity in sensor.quantities]
-            )
             self._recall()
             self._apply(settings)
-            self.page = _page(self, settings, self._tell)
-            if self.page is not None:
-                opened.callback(self.page.close)
             self._opened = opened.pop_all()
 
     def stop(self) -> None:

@@ -23,7 +23,14 @@ def importable() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=ENGINES.names())
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.proof] if name == "ray" else [])
+    for name in ENGINES.names()
+]
+"""Ray takes seconds to start; tests/cli/test_engines.py trains with it at every change."""
+
+
+@pytest.fixture(scope="module", params=NAMES)
 def engine(request) -> Iterator[Engine]:
     """An engine of two workers."""
     with open_engine(request.param, workers=2) as engine:
