@@ -44,25 +44,29 @@ def test_a_killed_write_leaves_the_old_file_and_is_swept_by_the_next(tmp_path):
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_what_is_held_is_young_or_has_another_name_stays(tmp_path, kind):
-    for name in (".held.part", ".stale.part", ".young.part", ".other"):
+    for name in (".held.motefit.part", ".stale.motefit.part", ".young.motefit.part", ".other.part"):
         path = tmp_path / name
         if kind == "folder":
             path.mkdir()
             (path / "inside").write_text("x")
         else:
             path.write_text("x")
-        if name != ".young.part":
+        if name != ".young.motefit.part":
             age(path)
-    with held(tmp_path / ".held.part"):
+    with held(tmp_path / ".held.motefit.part"):
         sweep(tmp_path)
-        assert sorted(hidden(tmp_path)) == [".held.part", ".other", ".young.part"]
+        assert sorted(hidden(tmp_path)) == [
+            ".held.motefit.part",
+            ".other.part",
+            ".young.motefit.part",
+        ]
     sweep(tmp_path)
-    assert sorted(hidden(tmp_path)) == [".other", ".young.part"]
+    assert sorted(hidden(tmp_path)) == [".other.part", ".young.motefit.part"]
 
 
 def test_a_file_from_the_future_is_as_stale_as_an_old_one(tmp_path):
     """The clock was set back since: only the lock counts."""
-    path = tmp_path / ".future.part"
+    path = tmp_path / ".future.motefit.part"
     path.write_text("x")
     later = time.time_ns() + 10**18
     os.utime(path, ns=(later, later))

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-SUFFIX = ".part"
+SUFFIX = ".motefit.part"
 GRACE_NS = 2 * 10**9
 """Younger ones are left alone: their process may not have locked them yet."""
 
@@ -42,7 +42,7 @@ def sweep(folder: Path) -> None:
     """Remove temporary files and folders that no process holds; other files are left alone.
 
     Args:
-        folder: in which ``.*.part`` are looked for.
+        folder: in which ``.*.motefit.part`` are looked for: the names of no other program.
     """
     with contextlib.suppress(OSError):
         for path in folder.glob(f".*{SUFFIX}"):
