@@ -407,8 +407,8 @@ temporary file was left.
 - **damaged cache**: 20 bits in every file of the cache; **damaged study**: 20 bits in `study.db`.
 - *done*: the fault did not keep the command from its end, or it reads no such file.
 
-What a killed process was writing is a hidden file or folder, `.<digits>.motefit.part`,
-which it holds locked. The next process that writes to the same folder removes those that nobody holds. A
+What a killed process was writing is a hidden file or folder, `.<digits>.motefit.part`, which it
+holds locked. The next process that writes to the same folder removes those that nobody holds. A
 download that was cut off is kept on purpose, as `<archive>.part`, and resumed.
 """
 
