@@ -34,7 +34,7 @@ Heard = tuple[str, float, float]
 def sounds(model: Path, bundle: Bundle, data: Path, minutes: float) -> Iterator[np.ndarray]:
     """Yield stretches of sound, int16 (samples,), until they are long enough."""
     recipe, task = recipe_of(bundle.card, model), TASKS.find(bundle.card.task)
-    clips = task.load(recipe, data).parts["test"]
+    clips = task.load(recipe, data).subsets["test"]
     io, rng = bundle.card.io, np.random.default_rng(0)
     rate = io.frontend.rate_hz
     left = round(minutes * 60 * rate)

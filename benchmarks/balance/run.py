@@ -71,12 +71,12 @@ def unbalanced(folder: Path, pair: tuple[str, str]) -> tuple[SpeechDataset, tupl
     data = SpeechData(words=pair)
     whole = load_speech(folder, data, rate_hz=FRONT_END.rate_hz, seconds=FRONT_END.seconds)
     labels = (whole.labels.index(pair[0]), whole.labels.index(pair[1]))
-    parts = {
+    subsets = {
         "train": thinned(whole.train, labels, TRAIN),
         "validation": thinned(whole.validation, labels, VALIDATION),
         "test": thinned(whole.test, labels, TEST),
     }
-    return replace(whole, **parts, key=f"{whole.key} {TRAIN}"), labels
+    return replace(whole, **subsets, key=f"{whole.key} {TRAIN}"), labels
 
 
 def recalls(dataset: SpeechDataset, way: str, seed: int) -> tuple[float, ...]:
@@ -94,7 +94,7 @@ def recalls(dataset: SpeechDataset, way: str, seed: int) -> tuple[float, ...]:
         graph = build("dscnn", {"width": 16, "blocks": 2}, problem=problem, rng=rng)
         examples = Weighted(source) if way == "weights" else source
         trained = train(graph, examples, settings, loss=CLASSIFICATION, seed=seed)
-        x, y = source.part("test")
+        x, y = source.subset("test")
     module = GraphModule(trained.graph, seed=0).eval()
     with torch.no_grad():
         outputs = module.logits(torch.tensor(np.array(x)).reshape(len(x), *graph.input_shape))

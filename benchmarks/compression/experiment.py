@@ -127,7 +127,7 @@ def _data(table: str, net: str, data: Path | None) -> tuple[Any, Any, np.ndarray
     task = TASKS.find(recipe.task)
     dataset = task.load(recipe, data)
     source = task.source(recipe, dataset)
-    inputs = source.part("train")[0]
+    inputs = source.subset("train")[0]
     chosen = np.random.default_rng(0).permutation(len(inputs))
     chosen = np.sort(chosen[: recipe.compress.calibration_examples])
     return dataset, source, np.asarray(inputs[chosen], np.float32)

@@ -141,7 +141,7 @@ def provenance_of(options: argparse.Namespace) -> dict[str, Any]:
     for network in networks(options.data, short=options.short):
         recipe = Recipe.from_table(network["table"], name=network["net"])
         dataset = TASKS.find(recipe.task).load(recipe, network["data"])
-        examples[network["net"]] = {part: len(found) for part, found in dataset.parts.items()}
+        examples[network["net"]] = {part: len(found) for part, found in dataset.subsets.items()}
     command = "python benchmarks/compression/run.py"
     made = provenance(seed=0, data_sha256="")
     return {

@@ -65,7 +65,7 @@ def rows(data: Path, epochs: int) -> list[dict[str, Any]]:
         problem = task.problem(recipe, dataset)
         graph = untrained(recipe, 0, problem)
         trained = train(graph, source, recipe.train, loss=task.loss(recipe), seed=0).graph
-        examples = np.asarray(source.part("train")[0][:256], np.float32)
+        examples = np.asarray(source.subset("train")[0][:256], np.float32)
         for precision in PRECISIONS:
             compress = CompressSpec(precision=precision)
             try:

@@ -1,6 +1,6 @@
 """Detection of words in a long recording: found, missed, or found twice.
 
-Usage: MOTEFIT_DATA=FOLDER python benchmarks/streaming/words.py [MODEL ...] [--part validation]
+Usage: MOTEFIT_DATA=FOLDER python benchmarks/streaming/words.py [MODEL ...] [--subset validation]
 
 MODEL is a bundle, or the name of a shipped recipe, which is trained first; default: all word
 models of the zoo. Each seed puts all clips of a subset of the model's own data into one recording,
@@ -26,7 +26,7 @@ from recording import BED_DB, LONGEST_GAP_S, REACH_S, record, score
 from motefit.certify.provenance import machine
 from motefit.data.decode import fit_length, read_clip
 from motefit.data.speech import SpeechDataset, load_speech
-from motefit.data.splits import PARTS
+from motefit.data.splits import SUBSETS
 from motefit.runtime import KeywordSpotter, load_bundle
 from motefit.runtime.streaming.detector import Detection
 from motefit.runtime.streaming.spotter import StreamingSpotter
@@ -74,7 +74,7 @@ def unknown_words(spotter: KeywordSpotter, folder: Path) -> dict[str, int]:
     return {"clips": len(clips), "reported": sum(bool(listen(spotter, clip)) for clip in clips)}
 
 
-def measure(path: Path, folder: Path, *, part: str, seeds: int) -> dict[str, object]:
+def measure(path: Path, folder: Path, *, subset: str, seeds: int) -> dict[str, object]:
     """Count over all recordings of one model."""
     loaded = load_bundle(path, task=NAME)
     spotter = KeywordSpotter(loaded.model, loaded.card.io)
@@ -84,7 +84,7 @@ def measure(path: Path, folder: Path, *, part: str, seeds: int) -> dict[str, obj
     counts, once, seconds = Counter[str](), [], 0.0
     for seed in range(seeds):
         recording = record(
-            dataset.parts[part],
+            dataset.subsets[subset],
             dataset.labels,
             dataset.noise,
             rate_hz=dataset.rate_hz,
@@ -94,10 +94,10 @@ def measure(path: Path, folder: Path, *, part: str, seeds: int) -> dict[str, obj
         counts.update(found)
         once.append(found["once"] / found["clips"])
         seconds += recording.seconds
-    clips = dataset.parts[part]
+    clips = dataset.subsets[subset]
     right = spotter.classify_batch(np.array(clips.pcm)).argmax(axis=1) == clips.label
     return {
-        "part": part,
+        "part": subset,
         "seeds": seeds,
         "model_sha256": loaded.card.model_sha256,
         "seconds": round(seconds, 1),
@@ -148,16 +148,17 @@ def verdict(results: dict[str, dict]) -> tuple[bool, str]:
     )
 
 
-def markdown(results: dict[str, dict], *, part: str) -> str:
+def markdown(results: dict[str, dict], *, subset: str) -> str:
     return "\n".join([
         "# Words in a long recording",
         "",
-        f"Made by `python benchmarks/streaming/words.py`: every clip of the {part} set, in random",
-        f"order, 0 to {LONGEST_GAP_S:g} s apart, over background noise {-BED_DB:g} dB below the",
-        "clips; one recording a seed. A report belongs to the word whose loudest half second has",
-        f"its middle within {REACH_S:g} s. *Wrong*: a report of another word there, too or only;",
-        "*stray*: reports that belong to no word, per clip, most of them noises inside the clips.",
-        "Clip accuracy is that of the same file on the same clips, cut out and one by one.",
+        f"Made by `python benchmarks/streaming/words.py`: every clip of the {subset} set, in",
+        f"random order, 0 to {LONGEST_GAP_S:g} s apart, over background noise {-BED_DB:g} dB",
+        "below the clips; one recording a seed. A report belongs to the word whose loudest half",
+        f"second has its middle within {REACH_S:g} s. *Wrong*: a report of another word there, too",
+        "or only; *stray*: reports that belong to no word, per clip, most of them noises inside",
+        "the clips. Clip accuracy is that of the same file on the same clips, cut out and one by",
+        "one.",
         "Each model decides as its card says; its threshold was chosen on validation clips over",
         "the same noise.",
         "",
@@ -180,22 +181,22 @@ def main() -> None:
         ],
         help="bundles or shipped recipes",
     )
-    parser.add_argument("--part", choices=PARTS, default="test")
+    parser.add_argument("--subset", choices=SUBSETS, default="test")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=HERE)
     options = parser.parse_args()
     folder = Path(os.environ["MOTEFIT_DATA"]) / "speech"
     stored = options.out / "words.json"
     results = json.loads(stored.read_text(encoding="utf-8")) if stored.is_file() else {}
-    results = {name: kept for name, kept in results.items() if kept["part"] == options.part}
+    results = {name: kept for name, kept in results.items() if kept["part"] == options.subset}
     with tempfile.TemporaryDirectory() as runs:
         for name in options.models:
             path = bundle(name, folder, Path(runs))
-            found = measure(path, folder, part=options.part, seeds=options.seeds)
+            found = measure(path, folder, subset=options.subset, seeds=options.seeds)
             results[path.stem] = found
             print(row(path.stem, found), flush=True)
     write_atomic(stored, dumps_json(results).encode())
-    write_atomic(options.out / "words.md", markdown(results, part=options.part).encode())
+    write_atomic(options.out / "words.md", markdown(results, subset=options.subset).encode())
     print(verdict(results)[1])
     sys.exit(not verdict(results)[0])
 

@@ -90,7 +90,7 @@ def errors(
     """Train on a data set's training set; mean absolute error per target on some windows."""
     torch.manual_seed(seed)
     source = TASKS.find(recipe.task).source(recipe, dataset)
-    x, y = map(torch.from_numpy, source.part("train"))
+    x, y = map(torch.from_numpy, source.subset("train"))
     x = x.reshape(len(x), -1)
     net = Net(x.shape[1], y.shape[1], matrix=matrix, hidden=hidden)
     train(net, x, y, epochs=recipe.train.epochs, batch=recipe.train.batch_size)

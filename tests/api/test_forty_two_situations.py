@@ -48,7 +48,7 @@ def model(tmp_path_factory):
 
 
 def sizes(dataset) -> tuple[int, ...]:
-    return tuple(map(len, dataset.parts.values()))
+    return tuple(map(len, dataset.subsets.values()))
 
 
 def form(**options) -> bytes:
@@ -81,7 +81,7 @@ class TestLayouts:
     def test_02_speakers_within_words(self, d, load):
         clips(d, "{word}/ann/{i}", "{word}/bob/{i}", "{word}/cy/{i}")
         found = load(layout="word/speaker", split="speaker", train_percent=40)
-        assert len({voice for part in found.parts.values() for voice in part.speakers}) == 3
+        assert len({voice for subset in found.subsets.values() for voice in subset.speakers}) == 3
 
     def test_03_words_within_speakers(self, d, load):
         clips(d, "ann/{word}/{i}", "bob/{word}/{i}", "cy/{word}/{i}")
@@ -90,15 +90,15 @@ class TestLayouts:
         assert load(layout="speaker/word").labels == ("down", "up")
 
     def test_04_given_sets_in_other_spellings(self, d, load):
-        for part, number in {"Training": 4, "val": 2, "testing_set": 3}.items():
-            clips(d, f"{part}/{{word}}/{{i}}", number=number)
+        for subset, number in {"Training": 4, "val": 2, "testing_set": 3}.items():
+            clips(d, f"{subset}/{{word}}/{{i}}", number=number)
         with pytest.raises(DataError, match="given"):
             load()
         assert sizes(load(split="given")) == (8, 4, 6)
 
     def test_05_sets_within_words(self, d, load):
-        for part, number in {"train": 4, "test": 3}.items():
-            clips(d, f"{{word}}/{part}/{{i}}", number=number)
+        for subset, number in {"train": 4, "test": 3}.items():
+            clips(d, f"{{word}}/{subset}/{{i}}", number=number)
         assert sizes(load(split="given", train_percent=50, validation_percent=25))[2] == 6
 
     def test_06_names_that_start_with_the_label(self, d, load):
@@ -108,7 +108,7 @@ class TestLayouts:
     def test_07_names_with_label_and_speaker(self, d, load):
         clips(d, "{word}_ann_{i}", "{word}_bob_{i}")
         found = load(layout="word_speaker_*")
-        assert {v for part in found.parts.values() for v in part.speakers} == {"ann", "bob"}
+        assert {v for subset in found.subsets.values() for v in subset.speakers} == {"ann", "bob"}
 
     def test_08_an_edge_impulse_export(self, d, load):
         clips(d, "training/{word}.{i}", number=5)
@@ -132,10 +132,10 @@ class TestLayouts:
 
     def test_12_common_voice(self, d, load):
         clips(d, "clips/{word}{i}")
-        for part, numbers in {"train": range(4), "dev": [4], "test": [5]}.items():
+        for subset, numbers in {"train": range(4), "dev": [4], "test": [5]}.items():
             rows = [{"client_id": f"c{i}", "path": f"{word}{i}.wav", "sentence": word}
                     for word in ("up", "down") for i in numbers]  # fmt: skip
-            manifest(d, f"{part}.tsv", rows)
+            manifest(d, f"{subset}.tsv", rows)
         assert sizes(load(split="given")) == (8, 2, 2)
 
     def test_13_a_folder_of_background_noise(self, d, load):

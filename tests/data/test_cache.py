@@ -137,7 +137,7 @@ def test_any_damaged_byte_and_any_cut_is_noticed(tmp_path_factory, at, bit, cut)
 def test_damaged_cache_is_rebuilt(words, tmp_path, kind):
     cache = tmp_path / "cache"
     expected = load(words, cache)
-    sums = {part: clips.pcm.astype(int).sum() for part, clips in expected.parts.items()}
+    sums = {subset: clips.pcm.astype(int).sum() for subset, clips in expected.subsets.items()}
     [path] = entries(cache)
     content = bytearray(path.read_bytes())
     content[5000] ^= 4
@@ -147,7 +147,7 @@ def test_damaged_cache_is_rebuilt(words, tmp_path, kind):
     )
     again = load(words, cache)
     assert again.key == expected.key
-    assert {part: clips.pcm.astype(int).sum() for part, clips in again.parts.items()} == sums
+    assert {subset: clips.pcm.astype(int).sum() for subset, clips in again.subsets.items()} == sums
     assert entries(cache) == [path]
     assert read_entry(path) is not None
 

@@ -48,7 +48,7 @@ def test_no_clip_that_judges_is_learnt_from(folder: Path, split: str, seed: int)
         assert not set(kept.validation.ids) & set(judging.ids)
         assert not set(kept.validation.digests) & set(judging.digests)
     for name in ("train", "validation"):
-        was, now = wider.parts[name], kept.parts[name]
+        was, now = wider.subsets[name], kept.subsets[name]
         rows = [was.ids.index(clip) for clip in now.ids]
         np.testing.assert_array_equal(now.pcm, was.pcm[rows])
         np.testing.assert_array_equal(now.label, was.label[rows])
@@ -63,7 +63,7 @@ def test_a_clip_that_sounds_as_one_that_judges_goes(folder: Path) -> None:
     met = 0
     for seed in range(12):
         wider = load(folder, WORDS, "stratified", seed)
-        home = {clip: part for part, clips in wider.parts.items() for clip in clips.ids}
+        home = {clip: subset for subset, clips in wider.subsets.items() for clip in clips.ids}
         twins = {home["go/s0_nohash_0"], home["up/s0_nohash_0"]}
         if "train" in twins and len(twins) == 2:
             kept = exclude_overlap(wider, load(folder, ("down", "go"), "stratified", seed))

@@ -92,8 +92,8 @@ def test_a_score_on_lossy_data_is_the_oracles(
         raise
     read: dict[str, set[int]] = {}
     scores = []
-    for part, windows in dataset.parts.items():
-        read[part] = set()
+    for subset, windows in dataset.subsets.items():
+        read[subset] = set()
         inputs, targets = windows.inputs, windows.targets
         for n, stamp in enumerate(windows.times.tolist()):
             newest = data.times.index(stamp)
@@ -105,12 +105,12 @@ def test_a_score_on_lossy_data_is_the_oracles(
                     source = data.source(row, column)
                     assert 0 <= row - source <= held
                     assert inputs[n, step, column] == data.true[source, column]
-                    read[part].add(source)
+                    read[subset].add(source)
             for step, row in enumerate(rows[input_steps:]):
                 assert data.known[row, 1]
                 assert targets[n, step, 0] == data.true[row, 1]
-                read[part].add(row)
-            if part == "test":
+                read[subset].add(row)
+            if subset == "test":
                 coming = data.true[newest + 1 : newest + 1 + output_steps, 1]
                 scores.append(np.abs(coming - data.true[newest, 1]))
     assert not read["train"] & read["validation"]
@@ -170,7 +170,7 @@ def test_all_windows_of_a_series_with_holes(tmp_path):
     newest = [(w.times - np.datetime64(START)) // np.timedelta64(10, "m") for w in (
         dataset.train, dataset.validation, dataset.test
     )]  # fmt: skip
-    # 39 usable rows: the parts are the rows 0..19 without 12, 20..29 and 30..39
+    # 39 usable rows: the subsets are the rows 0..19 without 12, 20..29 and 30..39
     assert newest[0].tolist() == [2, 3, 4, 5, 6, 7, 8, 15, 16, 17, 18]
     assert newest[1].tolist() == [22, 23, 24, 25, 26, 27, 28]
     assert newest[2].tolist() == [32, 33, 34, 35, 36, 37, 38]

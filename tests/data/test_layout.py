@@ -1,4 +1,4 @@
-"""What is taken as word, part and speaker; what can be read in two ways is refused."""
+"""What is taken as word, subset and speaker; what can be read in two ways is refused."""
 
 import itertools
 import unicodedata
@@ -64,7 +64,7 @@ def test_what_was_taken_is_said(tmp_path, load):
         (("01", "02", "12"), "look like a speaker"),
     ],
 )
-def test_names_of_parts_and_speakers_are_no_words_unless_named(tmp_path, load, names, said):
+def test_names_of_subsets_and_speakers_are_no_words_unless_named(tmp_path, load, names, said):
     folder = write(tmp_path / "d", *names)
     with pytest.raises(DataError, match=said) as caught:
         load(folder)
@@ -89,7 +89,7 @@ def test_an_edge_impulse_export_is_refused_with_its_labels(tmp_path, load):
 
 
 @pytest.mark.parametrize(
-    "parts",
+    "subsets",
     [
         {"train": ("up", "down", "left"), "test": ("up", "down")},
         {"train": ("up", "down"), "validation": ("up", "down"), "test": ("up",)},
@@ -97,15 +97,15 @@ def test_an_edge_impulse_export_is_refused_with_its_labels(tmp_path, load):
     ],
 )
 @pytest.mark.parametrize("words", [(), ("up", "down")])
-def test_given_parts_are_not_reduced_to_one(tmp_path, load, parts, words):
-    for part, names in parts.items():
-        write(tmp_path / "d" / part, *names)
+def test_given_subsets_are_not_reduced_to_one(tmp_path, load, subsets, words):
+    for subset, names in subsets.items():
+        write(tmp_path / "d" / subset, *names)
     with pytest.raises(DataError, match=r"several folders contain words: .*split") as caught:
         load(tmp_path / "d", words=words)
-    for part in parts:
-        assert f"{part} (" in str(caught.value)
-    part = next(iter(parts))
-    assert load(tmp_path / "d" / part).labels == tuple(sorted(parts[part]))
+    for subset in subsets:
+        assert f"{subset} (" in str(caught.value)
+    subset = next(iter(subsets))
+    assert load(tmp_path / "d" / subset).labels == tuple(sorted(subsets[subset]))
 
 
 def test_an_unlabeled_test_folder_beside_the_training_words_is_seen(tmp_path, load):
@@ -143,7 +143,7 @@ def test_speaker_folders_are_read_where_the_recipe_says_so_and_never_as_labels(
     dataset = load(folder, speaker="folder")
     assert dataset.labels == ("down", "up")
     voices = {name for names in speakers.values() for name in names}
-    assert {voice for c in dataset.parts.values() for voice in c.speakers} == voices
+    assert {voice for c in dataset.subsets.values() for voice in c.speakers} == voices
     assert dataset.taken[2] == f"speakers: from the folders, {len(voices)}"
     assert dataset.unused == {}
 
@@ -162,8 +162,8 @@ def test_a_split_by_speaker_folders_shares_none(tmp_path, load):
     dataset = load(
         tmp_path / "d", speaker="folder", split="speaker", train_percent=60, validation_percent=20
     )
-    parts = [set(clips.speakers) for clips in dataset.parts.values()]
-    assert sum(map(len, parts)) == len(set.union(*parts)) == len(voices)
+    subsets = [set(clips.speakers) for clips in dataset.subsets.values()]
+    assert sum(map(len, subsets)) == len(set.union(*subsets)) == len(voices)
 
 
 def test_folders_inside_a_words_folder_are_refused_or_counted(tmp_path, load):
@@ -188,8 +188,8 @@ def test_published_lists_decide_between_places(tmp_path, load):
     folder = tmp_path / "d"
     write(folder / "mini", "up", "down")
     write(folder / "other", "cat", "dog")
-    for part, i in {"val": 1, "test": 2}.items():
-        (folder / f"{part}.txt").write_text(f"up/s{i}_nohash_0.wav\ndown/s{i}_nohash_0.wav\n")
+    for subset, i in {"val": 1, "test": 2}.items():
+        (folder / f"{subset}.txt").write_text(f"up/s{i}_nohash_0.wav\ndown/s{i}_nohash_0.wav\n")
     dataset = load(folder, split="published")
     assert dataset.labels == ("down", "up")
     assert dataset.taken[1].startswith("split: published lists val.txt, test.txt: train 8")
@@ -227,7 +227,7 @@ def test_a_link_back_to_the_folder_ends(tmp_path, load):
 
 
 @pytest.mark.parametrize("name", ["train", "TRAINING", "test-set", "val_data", "dev", "valid"])
-def test_common_names_of_parts(name):
+def test_common_names_of_subsets(name):
     assert is_split_name(name)
 
 

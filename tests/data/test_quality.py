@@ -30,7 +30,7 @@ def loud(seed, samples=400):
 
 @pytest.fixture
 def speech(tmp_path):
-    """Clips with one known fault each, in known parts."""
+    """Clips with one known fault each, in known subsets."""
     folder = tmp_path / "words"
     same, clipped = loud(99), loud(5)
     clipped[20:30] = 32767
@@ -53,11 +53,11 @@ def speech(tmp_path):
         },
     }
     gone = {"val": ["up/gone_nohash_0"]}
-    for part, content in clips.items():
+    for subset, content in clips.items():
         for name, pcm in content.items():
             write_clip(folder, name, pcm)
-        listed = [f"{name}.wav" for name in (*content, *gone.get(part, ()))]
-        (folder / f"{part}.txt").write_text("\n".join(listed))
+        listed = [f"{name}.wav" for name in (*content, *gone.get(subset, ()))]
+        (folder / f"{subset}.txt").write_text("\n".join(listed))
     write_clip(folder, "up/extra_nohash_0", loud(4))
     write_clip(folder, "_background_noise_/hum", np.ones(2 * RATE))
     return load_speech(
@@ -115,8 +115,8 @@ def test_series_audit(tmp_path):
     audit = audit_series(dataset)
     assert (audit.rows, audit.runs, audit.gaps, audit.missing_rows) == (298, 3, 2, 1)
     assert audit.ranges == {"a": (0.0, 49.0), "b": (5.0, 304.0)}
-    assert sum(audit.part_rows.values()) == 298
-    assert audit.windows == {part: len(w) for part, w in dataset.parts.items()}
+    assert sum(audit.subset_rows.values()) == 298
+    assert audit.windows == {subset: len(w) for subset, w in dataset.subsets.items()}
     assert (audit.first, audit.last) == ("2020-01-01T00:50:00", "2020-01-02T23:10:00")
     assert (audit.filled_values, audit.repeated_rows) == (0, 0)
     assert set(audit.filled_inputs_percent.values()) == {0.0}

@@ -16,7 +16,7 @@ from motefit.data.rejects.reject_sounds import RejectSounds
 from motefit.data.rejects.reject_split import split_rejects
 from motefit.data.rejects.reject_texts import reject_texts
 from motefit.data.speech import exclude_overlap, find_broken, load_speech
-from motefit.data.splits import PARTS
+from motefit.data.splits import SUBSETS
 from motefit.spec.errors import DataError, RecipeError
 from motefit.spec.rejects import RejectSpec
 from motefit.spec.tasks.speech_spec import SILENCE, UNKNOWN, SpeechData
@@ -61,11 +61,11 @@ def test_rejects_are_classes_after_the_words_and_no_recording_is_in_two_sets(fol
     dataset = load(folder)
     assert dataset.labels == (*WORDS, UNKNOWN, SILENCE)
     assert (dataset.words, dataset.rejects) == (WORDS, (UNKNOWN, SILENCE))
-    assert max(clips.label.max() for clips in dataset.parts.values()) == 1
-    for parts in dataset.sounds.classes.values():
-        names = [name for part in PARTS for name in parts[part].names]
+    assert max(clips.label.max() for clips in dataset.subsets.values()) == 1
+    for subsets in dataset.sounds.classes.values():
+        names = [name for subset in SUBSETS for name in subsets[subset].names]
         assert len(set(names)) == len(names)
-        assert all(len(parts[part]) for part in PARTS)
+        assert all(len(subsets[subset]) for subset in SUBSETS)
     counts = {p: len(s) for p, s in dataset.sounds.classes[UNKNOWN].items()}
     assert sum(counts.values()) == 8 + 6
     assert dataset.unused == {}
@@ -75,8 +75,8 @@ def test_rejects_are_classes_after_the_words_and_no_recording_is_in_two_sets(fol
 def test_noise_that_is_measured_is_not_mixed_into_training(folder):
     held = [
         name
-        for part in ("validation", "test")
-        for name in load(folder).sounds.classes[SILENCE][part].names
+        for subset in ("validation", "test")
+        for name in load(folder).sounds.classes[SILENCE][subset].names
         if name.startswith("_background_noise_")
     ]
     assert len(held) == 3
@@ -97,19 +97,21 @@ def test_copies_are_left_out(folder):
 def test_a_split_by_speaker_keeps_the_speakers_of_words_in_their_set(folder):
     data = SpeechData(words=WORDS, split="speaker", unknown=("other-words", "talk"))
     dataset = load(folder, data)
-    for part in PARTS:
-        own = set(dataset.sounds.classes[UNKNOWN][part].speakers) - {None}
-        assert own == set(dataset.parts[part].speakers)
+    for subset in SUBSETS:
+        own = set(dataset.sounds.classes[UNKNOWN][subset].speakers) - {None}
+        assert own == set(dataset.subsets[subset].speakers)
 
 
 def test_published_lists_also_decide_about_other_words(folder):
     names = [f"{word}/s{i}_nohash_0.wav" for word in (*WORDS, "left") for i in range(8)]
-    for part, last in (("test", "7"), ("val", "6")):
+    for subset, last in (("test", "7"), ("val", "6")):
         own = [name for name in names if f"s{last}_" in name]
-        (folder / f"{part}.txt").write_text("\n".join(own))
+        (folder / f"{subset}.txt").write_text("\n".join(own))
     data = SpeechData(words=WORDS, split="published", unknown=("other-words", "talk"))
-    parts = load(folder, data).sounds.classes[UNKNOWN]
-    found = {part: {n for n in parts[part].names if n.startswith("left")} for part in PARTS}
+    subsets = load(folder, data).sounds.classes[UNKNOWN]
+    found = {
+        subset: {n for n in subsets[subset].names if n.startswith("left")} for subset in SUBSETS
+    }
     assert found["test"] == {"left/s7_nohash_0"}
     assert found["validation"] == {"left/s6_nohash_0"}
 
@@ -192,7 +194,7 @@ def test_speakers_and_recordings_are_in_one_set(drawn, seed, train_percent):
     homes = split_rejects(files, listed={}, homes={"v0": "test"}, **rules)
     by_speaker = {}
     for file, home in zip(files, homes, strict=True):
-        assert home in PARTS
+        assert home in SUBSETS
         if file.speaker:
             assert by_speaker.setdefault(file.speaker, home) == home
     assert by_speaker.get("v0", "test") == "test"
@@ -200,7 +202,7 @@ def test_speakers_and_recordings_are_in_one_set(drawn, seed, train_percent):
     alone = {f.name for f in files if sum(g.source != f.source for g in files) == 0}
     assert all(a == b for f, a, b in zip(files, homes, again[::-1], strict=True) if f.name in alone)
     if len({f.name for f in files if f.speaker is None and f.source == "a"}) >= 3:
-        assert {h for f, h in zip(files, homes, strict=True) if f.source == "a"} == set(PARTS)
+        assert {h for f, h in zip(files, homes, strict=True) if f.source == "a"} == set(SUBSETS)
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.integers(1, 15), st.data())
@@ -245,7 +247,7 @@ def test_an_epoch_is_reproducible_and_has_the_wanted_shares(folder):
             mined=mined,
         )
         blocks = list(sampler.blocks(40, rng=np.random.default_rng(seed)))
-        pcm, labels = (np.concatenate(part) for part in zip(*blocks, strict=True))
+        pcm, labels = (np.concatenate(subset) for subset in zip(*blocks, strict=True))
         assert len(labels) == sampler.size(40)
         return pcm, labels
 
@@ -293,11 +295,11 @@ def test_a_teacher_of_more_words_hears_nothing_that_evaluates_the_model(folder):
     wider = exclude_overlap(load(folder, more), judged)
     held = {
         name
-        for parts in judged.sounds.classes.values()
-        for part in PARTS[1:]
-        for name in parts[part].names
+        for subsets in judged.sounds.classes.values()
+        for subset in SUBSETS[1:]
+        for name in subsets[subset].names
     }
     assert held & {f"left/s{clip}_nohash_0" for clip in range(8)}
     assert not held & set(wider.train.ids)
-    for parts in wider.sounds.classes.values():
-        assert not held & set(parts["train"].names)
+    for subsets in wider.sounds.classes.values():
+        assert not held & set(subsets["train"].names)

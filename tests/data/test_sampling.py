@@ -165,8 +165,8 @@ def test_windows_never_cross_groups(write, order, split):
         read_series(path, spec())
     found = load_series(path, spec(group="station", split=split))
     assert (found.runs, found.gaps, found.group_names) == (2, 0, ("x", "y"))
-    assert found.part_rows == (84, 24, 12)
-    for windows in found.parts.values():
+    assert found.subset_rows == (84, 24, 12)
+    for windows in found.subsets.values():
         station = windows.inputs[:, :, 0] // 1000
         assert (station == station[:, :1]).all()
         assert set(station.ravel().tolist()) == {0.0, 1.0}

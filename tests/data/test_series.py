@@ -30,7 +30,7 @@ def spec(**options):
 
 def assert_window_values(dataset):
     """Column a counts steps, so any gap or shift inside a window shows."""
-    for windows in dataset.parts.values():
+    for windows in dataset.subsets.values():
         first = windows.inputs[:, :1, 0]
         steps = np.arange(dataset.input_steps + dataset.output_steps)
         np.testing.assert_array_equal(windows.inputs[:, :, 0], first + steps[: dataset.input_steps])
@@ -42,14 +42,14 @@ def assert_window_values(dataset):
 
 def test_windows_of_an_unbroken_series(write):
     data = load_series(write(rows(range(100))), spec())
-    assert [len(w) for w in data.parts.values()] == [46, 21, 21]
+    assert [len(w) for w in data.subsets.values()] == [46, 21, 21]
     assert data.train.inputs.shape == (46, 3, 2)
     assert data.train.targets.shape == (46, 2, 1)
     assert data.train.inputs.dtype == data.train.targets.dtype == np.float64
     assert data.train.times.dtype == np.dtype("datetime64[s]")
     assert str(data.train.times[0]) == (START + timedelta(minutes=20)).isoformat()
     assert_window_values(data)
-    assert (data.rows, data.runs, data.gaps, data.part_rows) == (100, 1, 0, (50, 25, 25))
+    assert (data.rows, data.runs, data.gaps, data.subset_rows) == (100, 1, 0, (50, 25, 25))
 
 
 run_lengths = st.lists(st.tuples(st.integers(1, 60), st.integers(2, 9)), min_size=1, max_size=6)
@@ -74,7 +74,7 @@ def test_windows_never_span_a_gap_or_a_border(
     series = read_series(path, options)
     assert len(series.runs) == len(runs) + 1
     segments = split_segments(series.runs, options)
-    homes = np.concatenate([np.arange(a, b) for part in segments.values() for a, b in part])
+    homes = np.concatenate([np.arange(a, b) for subset in segments.values() for a, b in subset])
     assert sorted(homes.tolist()) == list(range(len(steps)))
     try:
         data = load_series(path, options)
@@ -85,11 +85,11 @@ def test_windows_never_span_a_gap_or_a_border(
     assert_window_values(data)
     span = input_steps + output_steps
     seen = []
-    for part, windows in data.parts.items():
-        expected = [steps[i] for a, b in segments[part] for i in range(a, b - span + 1)]
+    for subset, windows in data.subsets.items():
+        expected = [steps[i] for a, b in segments[subset] for i in range(a, b - span + 1)]
         assert windows.inputs[:, 0, 0].tolist() == expected
-        seen += [s + k for s in expected for k in range(span)] if part == "train" else []
-        if part != "train":
+        seen += [s + k for s in expected for k in range(span)] if subset == "train" else []
+        if subset != "train":
             assert not set(seen) & {s + k for s in expected for k in range(span)}
     assert data.gaps == len(runs)
 
@@ -99,9 +99,9 @@ def test_whole_split_is_in_time_order_and_per_run_cuts_each_run(write):
     whole = load_series(path, spec(split="whole"))
     assert whole.train.inputs[..., 0].max() < 100
     assert whole.validation.inputs[..., 0].min() == 200
-    assert whole.part_rows == (100, 50, 50)
+    assert whole.subset_rows == (100, 50, 50)
     each = load_series(path, spec(split="per-run"))
-    assert each.part_rows == (100, 50, 50)
+    assert each.subset_rows == (100, 50, 50)
     assert {0, 200} <= set(each.train.inputs[:, 0, 0].tolist())
     assert {75, 275} <= set(each.test.inputs[:, 0, 0].tolist())
 

@@ -43,7 +43,7 @@ def test_a_layout_names_words_and_speakers(tmp_path, load, patterns, data):
     clips(tmp_path / "d", *patterns)
     dataset = load(**data, split="speaker", train_percent=40, validation_percent=30)
     assert dataset.labels == ("down", "up")
-    voices = [set(part.speakers) for part in dataset.parts.values()]
+    voices = [set(subset.speakers) for subset in dataset.subsets.values()]
     assert len(set.union(*voices)) == 3
     assert sum(map(len, voices)) == 3
     assert f'layout: paths, as "{data["layout"]}"' in dataset.taken
@@ -52,8 +52,8 @@ def test_a_layout_names_words_and_speakers(tmp_path, load, patterns, data):
         load()  # not guessed
 
 
-SPLIT_WORD, SPLIT_FILE = "{part}/{{word}}/{{i}}", "{part}/{{word}}.{{i}}"
-WORD_SPLIT = "{{word}}/{part}/{{i}}"
+SPLIT_WORD, SPLIT_FILE = "{subset}/{{word}}/{{i}}", "{subset}/{{word}}.{{i}}"
+WORD_SPLIT = "{{word}}/{subset}/{{i}}"
 JOINED = {SPLIT_WORD: "*/word", SPLIT_FILE: "*/word.*", WORD_SPLIT: "word/*"}
 
 
@@ -68,27 +68,27 @@ JOINED = {SPLIT_WORD: "*/word", SPLIT_FILE: "*/word.*", WORD_SPLIT: "word/*"}
     ],
 )
 def test_given_sets_are_taken_as_they_are(tmp_path, load, train, validation, test, layout):
-    for part, number in {train: 5, validation: 3, test: 2}.items():
-        if part:
-            clips(tmp_path / "d", layout.format(part=part), number=number)
+    for subset, number in {train: 5, validation: 3, test: 2}.items():
+        if subset:
+            clips(tmp_path / "d", layout.format(subset=subset), number=number)
     with pytest.raises(DataError):
         load()  # the sets are neither words nor lost
     dataset = load(split="given", train_percent=70, validation_percent=20)
     assert dataset.labels == ("down", "up")
     sizes = (10, 6, 4) if validation else (8, 2, 4)
-    assert tuple(map(len, dataset.parts.values())) == sizes
+    assert tuple(map(len, dataset.subsets.values())) == sizes
     assert all(f"/{test}/" in name for name in dataset.test.ids)
     assert dataset.taken[1].startswith("split: as given")
     everything = load(layout=JOINED[layout])
-    assert sum(map(len, everything.parts.values())) == sum(sizes)
+    assert sum(map(len, everything.subsets.values())) == sum(sizes)
 
 
 def test_an_edge_impulse_export_has_its_labels_in_a_file(tmp_path, load):
     clips(tmp_path / "d", "training/{word}.{i}", number=8)
     clips(tmp_path / "d", "testing/{word}.{i}", number=2)
     files = [
-        {"path": f"{part}/down.{i}.wav", "label": {"type": "label", "label": "left"}}
-        for part, number in {"training": 8, "testing": 2}.items()
+        {"path": f"{subset}/down.{i}.wav", "label": {"type": "label", "label": "left"}}
+        for subset, number in {"training": 8, "testing": 2}.items()
         for i in range(number)
     ]
     info = tmp_path / "d" / "info.labels"
@@ -110,35 +110,40 @@ def test_names_that_start_with_the_label_are_read(tmp_path, load):
 @pytest.mark.parametrize("given", [False, True])
 def test_a_manifest_names_path_label_speaker_and_set(tmp_path, load, name, given):
     clips(tmp_path / "d", "wavs/{word}{i}", number=10)
-    parts = ["train"] * 6 + ["dev"] * 2 + ["test"] * 2
+    subsets = ["train"] * 6 + ["dev"] * 2 + ["test"] * 2
     rows = [
-        {"filename": f"{word}{i}.wav", "label": word, "speaker_id": f"v{i % 5}", "split": parts[i]}
+        {
+            "filename": f"{word}{i}.wav",
+            "label": word,
+            "speaker_id": f"v{i % 5}",
+            "split": subsets[i],
+        }
         for word in ("up", "down")
         for i in range(10)
     ]
     manifest(tmp_path / "d", name, [*rows, {**rows[0], "filename": "gone.wav"}], bom=True)
     dataset = load(split="given") if given else load(split="speaker", train_percent=60)
     assert dataset.labels == ("down", "up")
-    assert {voice for part in dataset.parts.values() for voice in part.speakers} == {
+    assert {voice for subset in dataset.subsets.values() for voice in subset.speakers} == {
         f"v{i}" for i in range(5)
     }
     if given:
-        assert tuple(map(len, dataset.parts.values())) == (12, 4, 4)
+        assert tuple(map(len, dataset.subsets.values())) == (12, 4, 4)
     assert any("1 files that the manifest names are missing" in note for note in dataset.taken)
 
 
 def test_common_voice_has_a_table_for_each_set(tmp_path, load):
     clips(tmp_path / "d", "clips/{word}{i}", number=10)
-    for part, numbers in {"train": range(6), "dev": range(6, 8), "test": range(8, 10)}.items():
+    for subset, numbers in {"train": range(6), "dev": range(6, 8), "test": range(8, 10)}.items():
         rows = [
             {"client_id": f"c{i}", "path": f"{word}{i}.wav", "sentence": word, "up_votes": "2"}
             for word in ("up", "down")
             for i in numbers
         ]
-        manifest(tmp_path / "d", f"{part}.tsv", rows)
-    assert tuple(map(len, load(split="given").parts.values())) == (12, 4, 4)
+        manifest(tmp_path / "d", f"{subset}.tsv", rows)
+    assert tuple(map(len, load(split="given").subsets.values())) == (12, 4, 4)
     one = load(manifest=("train.tsv",), split="stratified", train_percent=60, validation_percent=20)
-    assert sum(map(len, one.parts.values())) == 12
+    assert sum(map(len, one.subsets.values())) == 12
 
 
 @pytest.mark.parametrize(
@@ -217,7 +222,7 @@ def test_several_roots_are_joined_by_a_layout(tmp_path, load):
     clips(tmp_path / "d", "monday/{word}/{i}", "friday/{word}/{i}")
     with pytest.raises(DataError, match=r"several folders contain words.*\*/word"):
         load()
-    assert sum(map(len, load(layout="*/word").parts.values())) == 24
+    assert sum(map(len, load(layout="*/word").subsets.values())) == 24
 
 
 FORMATS = {
@@ -275,7 +280,7 @@ def test_files_in_mixed_formats_are_used_or_counted_by_word(tmp_path, load):
         clip(tmp_path / "d" / "up" / f"m{i}.flac", fmt=("FLAC", "PCM_16"))
     (tmp_path / "d" / "up" / "x.webm").write_bytes(b"x")
     dataset = load()
-    assert sum(map(len, dataset.parts.values())) == 24
+    assert sum(map(len, dataset.subsets.values())) == 24
     assert dataset.unused == {".webm is not read": {"up": 1}}
 
 
@@ -306,9 +311,9 @@ def test_long_clips_keep_their_word_where_the_recipe_says_so(tmp_path, load, cro
         form = wav_files.format_chunk(rate_hz=RATE)
         path.write_bytes(wav_files.wav(pcm.astype("<i2").tobytes(), form))
     dataset = load(crop=crop)
-    loud = [np.abs(part.pcm).max(axis=1) > 1000 for part in dataset.parts.values()]
+    loud = [np.abs(subset.pcm).max(axis=1) > 1000 for subset in dataset.subsets.values()]
     assert np.concatenate(loud).all() == kept
-    missed = [r.missed for part in dataset.parts.values() for r in part.recordings]
+    missed = [r.missed for subset in dataset.subsets.values() for r in subset.recordings]
     assert all(missed) != kept
 
 

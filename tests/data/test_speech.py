@@ -50,31 +50,31 @@ def load(tmp_path):
 
 
 def everything(dataset):
-    return {n: p for c in dataset.parts.values() for n, p in zip(c.ids, c.pcm, strict=True)}
+    return {n: p for c in dataset.subsets.values() for n, p in zip(c.ids, c.pcm, strict=True)}
 
 
 def test_every_clip_is_there_once_with_its_label_and_speaker(words, load):
     dataset = load(words)
     assert dataset.labels == ("down", "up")
     clips = everything(dataset)
-    assert len(clips) == sum(len(c) for c in dataset.parts.values()) == 20
+    assert len(clips) == sum(len(c) for c in dataset.subsets.values()) == 20
     for name, pcm in clips.items():
         word, _, index = name.replace("/", "_").partition("_nohash_")
         np.testing.assert_array_equal(pcm, tone(word.split("_")[0], int(index)))
-    for part in dataset.parts.values():
-        assert part.label.dtype == np.int64
-        assert [dataset.labels[i] for i in part.label] == [n.split("/")[0] for n in part.ids]
-        assert list(part.speakers) == [n.split("/")[1].split("_")[0] for n in part.ids]
-    assert [len(c) for c in dataset.parts.values()] == [10, 5, 5]
+    for subset in dataset.subsets.values():
+        assert subset.label.dtype == np.int64
+        assert [dataset.labels[i] for i in subset.label] == [n.split("/")[0] for n in subset.ids]
+        assert list(subset.speakers) == [n.split("/")[1].split("_")[0] for n in subset.ids]
+    assert [len(c) for c in dataset.subsets.values()] == [10, 5, 5]
 
 
 def test_pcm_is_a_read_only_slice_of_one_memory_map(words, load):
-    parts = load(words).parts.values()
-    for part in parts:
-        assert part.pcm.dtype == np.int16
-        assert part.pcm.flags.c_contiguous
-        assert not part.pcm.flags.writeable
-        base = part.pcm
+    subsets = load(words).subsets.values()
+    for subset in subsets:
+        assert subset.pcm.dtype == np.int16
+        assert subset.pcm.flags.c_contiguous
+        assert not subset.pcm.flags.writeable
+        base = subset.pcm
         while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
             base = base.base
         assert isinstance(base, np.memmap)
@@ -90,7 +90,7 @@ def test_short_clips_are_padded_and_long_ones_cropped(tmp_path, load):
     assert clips["up/long"].tolist() == list(range(800))
     lengths = {
         n: int(length)
-        for c in dataset.parts.values()
+        for c in dataset.subsets.values()
         for n, length in zip(c.ids, c.lengths, strict=True)
     }
     assert lengths["up/short"] == 100
@@ -120,11 +120,11 @@ def test_words_lists_and_noise_are_found_from_both_places(tmp_path, load, noise_
     lists = parent / "splits"
     lists.mkdir()
     names = {"train": (0, 1), "val": (2, 9), "test": (3,)}
-    for part, numbers in names.items():
+    for subset, numbers in names.items():
         lines = [
             f"./data/mini/{w}/s{i}_nohash_{i}.wav" for w in ("up", "down", "cat") for i in numbers
         ]
-        (lists / f"kws_{part}_split.txt").write_text("\n".join(lines))
+        (lists / f"kws_{subset}_split.txt").write_text("\n".join(lines))
     (lists / "labels.txt").write_text("['up', 'down']")
     folder = parent if given == "parent" else parent / "mini_speech_commands"
     dataset = load(folder, SpeechData(split="published"))
@@ -160,12 +160,12 @@ def test_noise_folder_and_lists_can_be_named(words, load):
     for name in ("hum", "mine"):
         (words.parent / name).mkdir()
     soundfile.write(words.parent / "hum" / "a.wav", np.ones(10, np.int16), RATE)
-    for part, line in {"val": "up/s0_nohash_0.wav", "test": "up/s1_nohash_1.wav"}.items():
-        (words.parent / "mine" / f"{part}.txt").write_text(line)
+    for subset, line in {"val": "up/s0_nohash_0.wav", "test": "up/s1_nohash_1.wav"}.items():
+        (words.parent / "mine" / f"{subset}.txt").write_text(line)
     data = SpeechData(split="published", noise="../hum", lists="../mine")
     dataset = load(words, data)
     assert dataset.noise.tolist() == [1] * 10
-    assert [len(c) for c in dataset.parts.values()] == [18, 1, 1]
+    assert [len(c) for c in dataset.subsets.values()] == [18, 1, 1]
 
 
 def test_without_noise_the_array_is_empty(words, load):
@@ -222,12 +222,12 @@ def test_seeded_splits_repeat(words, load, split):
     data = SpeechData(split=split, train_percent=50.0, validation_percent=25.0, seed=4)
     first, again = load(words, data), load(words, data)
     assert first.key == again.key
-    assert [c.ids for c in first.parts.values()] == [c.ids for c in again.parts.values()]
+    assert [c.ids for c in first.subsets.values()] == [c.ids for c in again.subsets.values()]
 
 
 def test_speaker_split_of_a_folder_shares_no_speaker(words, load):
     data = SpeechData(split="speaker", train_percent=50.0, validation_percent=25.0)
-    speakers = [set(c.speakers) for c in load(words, data).parts.values()]
+    speakers = [set(c.speakers) for c in load(words, data).subsets.values()]
     assert sum(map(len, speakers)) == len(set.union(*speakers)) == 5
 
 
@@ -252,7 +252,7 @@ def test_a_few_broken_files_are_left_out_named_and_counted(words, load, caplog):
     for _ in range(2):  # decoded, then from the cache
         caplog.clear()
         dataset = load(words)
-        assert sum(map(len, dataset.parts.values())) == 19
+        assert sum(map(len, dataset.subsets.values())) == 19
         assert [file.path.name for file in dataset.damaged] == ["s0_nohash_0.wav"]
         assert "1 of 20 audio files are damaged and left out" in dataset.taken[-1]
         assert "s0_nohash_0.wav: the file is empty" in caplog.text
@@ -357,7 +357,7 @@ def test_real_mini_speech_commands(real_data):
         seconds=1.0,
     )
     assert dataset.labels == ("down", "up")
-    assert [c.pcm.shape for c in dataset.parts.values()] == [
+    assert [c.pcm.shape for c in dataset.subsets.values()] == [
         (1621, 16_000),
         (197, 16_000),
         (181, 16_000),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from motefit.data.speakers import speaker_finder
 from motefit.data.splits import (
-    PARTS,
+    SUBSETS,
     fold_split,
     published_split,
     speaker_split,
@@ -40,9 +40,9 @@ def speakers_of(ids):
 
 
 def assert_partition(split, ids):
-    together = [name for names in split.parts.values() for name in names]
+    together = [name for names in split.subsets.values() for name in names]
     assert sorted(together) == sorted(ids)
-    assert all(list(names) == sorted(names) for names in split.parts.values())
+    assert all(list(names) == sorted(names) for names in split.subsets.values())
 
 
 @given(counts=counts_per_word, percent=percents, seed=seeds)
@@ -53,13 +53,13 @@ def test_stratified_split_covers_everything_within_one_clip_per_word(counts, per
     split = stratified_split(ids, **options)
     assert_partition(split, ids)
     assert split == stratified_split(reversed(ids), **options)
-    shares = dict(zip(PARTS, (train, validation, 100 - train - validation), strict=True))
-    for part, names in split.parts.items():
+    shares = dict(zip(SUBSETS, (train, validation, 100 - train - validation), strict=True))
+    for subset, names in split.subsets.items():
         found = Counter(map(word_of, names))
         for word, n in counts.items():
-            spare = 1 if min(shares.values()) * n >= 100 else 2  # a part had to be given a clip
-            assert abs(found[word] - n * shares[part] / 100) <= spare
-            assert found[word] >= 1 or n < len(PARTS)
+            spare = 1 if min(shares.values()) * n >= 100 else 2  # a subset had to be given a clip
+            assert abs(found[word] - n * shares[subset] / 100) <= spare
+            assert found[word] >= 1 or n < len(SUBSETS)
 
 
 def test_stratified_split_depends_on_the_seed_and_not_on_other_words():
@@ -75,7 +75,7 @@ def test_published_percentages_of_eight_hundred():
     split = stratified_split(
         clip_ids({"up": 1000, "down": 1000}), train_percent=80.0, validation_percent=10.0, seed=3
     )
-    assert [len(names) for names in split.parts.values()] == [1600, 200, 200]
+    assert [len(names) for names in split.subsets.values()] == [1600, 200, 200]
 
 
 @given(counts=counts_per_word, seed=seeds, speakers=st.integers(8, 60))
@@ -85,7 +85,7 @@ def test_speaker_split_shares_no_speaker(counts, seed, speakers):
     split = speaker_split(speakers_of(ids), **options)
     assert_partition(split, ids)
     assert split == speaker_split(speakers_of(reversed(ids)), **options)
-    homes = [set(speakers_of(names).values()) for names in split.parts.values()]
+    homes = [set(speakers_of(names).values()) for names in split.subsets.values()]
     assert not homes[0] & homes[1]
     assert not homes[0] & homes[2]
     assert not homes[1] & homes[2]
@@ -94,8 +94,8 @@ def test_speaker_split_shares_no_speaker(counts, seed, speakers):
 def test_speaker_split_is_balanced_by_word_where_speakers_are_small():
     ids = clip_ids({"up": 900, "down": 600, "left": 300}, speakers=300)
     split = speaker_split(speakers_of(ids), train_percent=80.0, validation_percent=10.0, seed=0)
-    for part, share in zip(PARTS, (0.8, 0.1, 0.1), strict=True):
-        found = Counter(map(word_of, split.parts[part]))
+    for subset, share in zip(SUBSETS, (0.8, 0.1, 0.1), strict=True):
+        found = Counter(map(word_of, split.subsets[subset]))
         for word, n in {"up": 900, "down": 600, "left": 300}.items():
             assert found[word] == pytest.approx(n * share, abs=0.02 * n)
     assert split != speaker_split(
@@ -124,7 +124,7 @@ def test_folds_share_no_speaker_and_no_clip_of_the_closed_list(
     for split in splits:
         assert_partition(split, set(ids) - set(ids[::7]))
         assert set(split.unlisted) == set(ids[::7])
-        homes = [set(speakers_of(names).values()) for names in split.parts.values()]
+        homes = [set(speakers_of(names).values()) for names in split.subsets.values()]
         assert not (homes[0] & homes[1])
         assert not (homes[0] & homes[2])
         assert not (homes[1] & homes[2])
@@ -155,9 +155,9 @@ def test_a_word_without_a_training_clip_is_an_error(tmp_path):
 
 def write_lists(folder, **lines):
     lists = {}
-    for part, names in lines.items():
-        lists[part] = folder / f"my_{part}.txt"
-        lists[part].write_text("\n".join(names) + "\n", encoding="utf-8")
+    for subset, names in lines.items():
+        lists[subset] = folder / f"my_{subset}.txt"
+        lists[subset].write_text("\n".join(names) + "\n", encoding="utf-8")
     return lists
 
 

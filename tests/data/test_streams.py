@@ -96,7 +96,8 @@ def test_validation_and_test_are_apart(tmp_path):
         find_stream(tmp_path)
     recording(tmp_path / "test" / "b.wav")
     found = find_stream(tmp_path)
-    assert [[r.path.name for r in part] for part in found.parts.values()] == [["a.wav"], ["b.wav"]]
+    names = [[r.path.name for r in own] for own in found.subsets.values()]
+    assert names == [["a.wav"], ["b.wav"]]
     with pytest.raises(DataError, match="contains no recordings"):
         find_stream(tmp_path.joinpath("none").mkdir() or tmp_path / "none")
     with pytest.raises(DataError, match="there is no such folder"):

@@ -45,21 +45,21 @@ def recipe() -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def parts(recipe):
+def subsets(recipe):
     task = TASKS.find(recipe.task)
     dataset = load_dataset(task, recipe, None)
     return task, dataset, task.source(recipe, dataset)
 
 
-def test_the_teacher_learns_more_words_than_the_model(recipe, parts, tmp_path):
-    task, dataset, source = parts
+def test_the_teacher_learns_more_words_than_the_model(recipe, subsets, tmp_path):
+    task, dataset, source = subsets
     teacher_data = task.teacher_data(recipe, dataset, source, None)
     assert teacher_data.problem.outputs == 3
     assert teacher_data.classes == (0, 1)
     judging = {*dataset.validation.ids, *dataset.test.ids}
-    examples, labels = teacher_data.source.part("train")
+    examples, labels = teacher_data.source.subset("train")
     assert len(examples) == len(labels) <= 90 - len(judging)
-    assert len(teacher_data.source.part("test")[0]) == 0
+    assert len(teacher_data.source.subset("test")[0]) == 0
 
     own = task.teacher_data(replace(recipe, train=_with(recipe, words=())), dataset, source, None)
     assert own.source is source
@@ -73,19 +73,19 @@ def test_the_teacher_learns_more_words_than_the_model(recipe, parts, tmp_path):
     assert not np.allclose(targets["more"], targets["own"])
 
 
-def test_the_view_converts_features_to_the_teachers_units(recipe, parts):
-    task, dataset, source = parts
+def test_the_view_converts_features_to_the_teachers_units(recipe, subsets):
+    task, dataset, source = subsets
     teacher_data = task.teacher_data(recipe, dataset, source, None)
     plain, theirs = source.normalization, teacher_data.source.normalization
     assert plain != theirs
-    x = source.part("train")[0]
+    x = source.subset("train")[0]
     features = np.asarray(source.features("train"))
     expected = (features - np.array(theirs.mean)) / np.array(theirs.std)
     np.testing.assert_allclose(teacher_data.view(x), expected, atol=1e-4)
 
 
-def test_a_teacher_is_trained_once(recipe, parts, tmp_path):
-    task, dataset, source = parts
+def test_a_teacher_is_trained_once(recipe, subsets, tmp_path):
+    task, dataset, source = subsets
     teacher_data = task.teacher_data(recipe, dataset, source, None)
     first = distilled(recipe, source, teacher_data=teacher_data, cache=tmp_path)
     (checkpoint,) = (tmp_path / "teachers").glob("*.checkpoint")
@@ -101,22 +101,22 @@ def test_a_teacher_is_trained_once(recipe, parts, tmp_path):
     assert len(list((tmp_path / "teachers").glob("*.checkpoint"))) == 2
 
 
-def test_without_a_teacher_the_examples_are_unchanged(recipe, parts):
-    task, dataset, source = parts
+def test_without_a_teacher_the_examples_are_unchanged(recipe, subsets):
+    task, dataset, source = subsets
     teacher_data = task.teacher_data(recipe, dataset, source, None)
     plain = replace(recipe, train=replace(recipe.train, teacher=None))
     assert distilled(plain, source, teacher_data=teacher_data) is source
 
 
-def test_teacher_words_must_include_the_recipes_own(recipe, parts):
-    task, dataset, source = parts
+def test_teacher_words_must_include_the_recipes_own(recipe, subsets):
+    task, dataset, source = subsets
     other = replace(recipe, train=_with(recipe, words=("go", "up")))
     with pytest.raises(RecipeError, match="must include the recipe's own; add stop"):
         task.teacher_data(other, dataset, source, None)
 
 
-def test_an_unwritable_cache_is_named(recipe, parts, tmp_path):
-    task, dataset, source = parts
+def test_an_unwritable_cache_is_named(recipe, subsets, tmp_path):
+    task, dataset, source = subsets
     teacher_data = task.teacher_data(recipe, dataset, source, None)
     (tmp_path / "teachers").write_text("in the way")
     with pytest.raises(OutputError, match="MOTEFIT_CACHE"):

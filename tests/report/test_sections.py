@@ -144,7 +144,7 @@ def test_seeds_show_mean_and_spread_of_both_parts(words: ReportFacts) -> None:
     view = seeds_section.build(with_topic(words, "seeds", topic))
     assert view is not None
     assert view.seeds == 3
-    assert [(s.part, s.mean, s.deviation) for s in view.spreads] == [
+    assert [(s.subset, s.mean, s.deviation) for s in view.spreads] == [
         ("test", "98.00 %", "1.00 %"), ("validation", "98.00 %", "1.00 %"),
     ]  # fmt: skip
 

@@ -86,7 +86,7 @@ def source_of(io: SeriesIO, windows: Windows) -> SeriesSource:
     dataset = SeriesDataset(
         inputs=io.inputs, targets=io.targets, input_steps=STEPS, output_steps=AHEAD,
         step_minutes=10.0, train=windows, validation=windows, test=windows,
-        normalization=io.normalization, ranges=(), missing="gap", rows=20, part_rows=(20, 20, 20),
+        normalization=io.normalization, ranges=(), missing="gap", rows=20, subset_rows=(20, 20, 20),
         runs=1, gaps=0, missing_rows=0, filled_values=0, repeated_rows=0, key="rows",
     )  # fmt: skip
     return SeriesSource(dataset, io)
@@ -95,7 +95,7 @@ def source_of(io: SeriesIO, windows: Windows) -> SeriesSource:
 @given(cases())
 def test_training_and_runtime_read_the_same_numbers(case):
     io, windows = case
-    trained, targets = source_of(io, windows).part("train")
+    trained, targets = source_of(io, windows).subset("train")
     forecaster = forecaster_of(io)
     np.testing.assert_array_equal(trained, forecaster.inputs(windows.inputs, windows.times))
     assert trained.dtype == targets.dtype == np.float32

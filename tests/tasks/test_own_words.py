@@ -54,7 +54,7 @@ def test_clips_are_as_long_as_the_words() -> None:
 
 def test_without_recordings_synthetic_voices_are_measured_and_that_is_said() -> None:
     dataset = TASKS.find("keyword-spotting").load(small("up", "down"), None)
-    speakers = {name: set(clips.speakers) for name, clips in dataset.parts.items()}
+    speakers = {name: set(clips.speakers) for name, clips in dataset.subsets.items()}
     assert all(name.startswith(SPEAKER) for names in speakers.values() for name in names)
     assert not speakers["train"] & speakers["test"]
     assert f"{len(dataset.test)} clips by {len(speakers['test'])} voices" in dataset.taken[-1]
@@ -72,7 +72,7 @@ def test_recordings_train_with_weight_and_only_they_are_measured(recordings: Pat
     assert made == len(alone.train)
     assert len(set(own)) == 14
     assert abs(len(own) - made) <= 14
-    sets = [set(clips.digests) for clips in dataset.parts.values()]
+    sets = [set(clips.digests) for clips in dataset.subsets.values()]
     assert not sets[0] & sets[1] | sets[0] & sets[2] | sets[1] & sets[2]
     assert "measured on 4 of the recordings" in dataset.taken[-1]
     assert dataset.key != alone.key

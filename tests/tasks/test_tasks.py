@@ -63,7 +63,7 @@ def made(small, loaded):
     rng = np.random.default_rng(0)
     model = candidate.recipe.model
     graph = build(model.family, model.options, problem=task.problem(small, loaded), rng=rng)
-    inputs, _ = source.part("train")
+    inputs, _ = source.subset("train")
     examples = np.asarray(inputs[:32], np.float32)
     return task, export(graph, small.compress, examples=examples), task.io(small, loaded, source)
 
@@ -79,19 +79,19 @@ def test_a_recipe_loads_equal_data_without_a_download(small, loaded):
     task = TASKS.find(small.task)
     again = task.load(small, None)
     assert task.data_key(again) == task.data_key(loaded)
-    assert set(loaded.parts) == {"train", "validation", "test"}
-    assert all(len(part) for part in loaded.parts.values())
+    assert set(loaded.subsets) == {"train", "validation", "test"}
+    assert all(len(subset) for subset in loaded.subsets.values())
 
 
 def test_source_and_problem_have_the_same_shapes(small, loaded):
     task = TASKS.find(small.task)
     problem, source = task.problem(small, loaded), task.source(small, loaded)
-    for part in ("train", "validation"):
-        inputs, targets = source.part(part)
+    for subset in ("train", "validation"):
+        inputs, targets = source.subset(subset)
         assert inputs.shape[1:] == problem.input_shape
-        assert len(targets) == len(inputs) == len(loaded.parts[part])
+        assert len(targets) == len(inputs) == len(loaded.subsets[subset])
     drawn, _ = source.epoch(0, rng=np.random.default_rng(0))
-    assert drawn.shape == source.part("train")[0].shape
+    assert drawn.shape == source.subset("train")[0].shape
 
 
 def test_the_card_section_is_what_the_spec_declares(small, loaded, made):
@@ -102,11 +102,11 @@ def test_the_card_section_is_what_the_spec_declares(small, loaded, made):
 
 def test_both_sets_are_measured_on_the_bytes(small, loaded, made):
     task, model, io = made
-    for part in ("validation", "test"):
-        measured = task.measure(model, io, loaded, part)
+    for subset in ("validation", "test"):
+        measured = task.measure(model, io, loaded, subset)
         assert set(measured.facts) == quality(small)
-        assert measured.facts == task.measure(model, io, loaded, part).facts
-        baselines = task.baselines(loaded, part)
+        assert measured.facts == task.measure(model, io, loaded, subset).facts
+        baselines = task.baselines(loaded, subset)
         assert baselines
         for baseline in baselines.values():
             assert set() < set(baseline.facts) <= quality(small)

@@ -96,7 +96,7 @@ def test_an_epoch_holds_as_many_clips_of_each_word(rare, tmp_path):
     source = SpeechSource(rare, FRONT_END, cache=tmp_path, balance="sampling")
     x, y = source.epoch(0, rng=np.random.default_rng(0))
     assert (x.shape, np.bincount(y).tolist()) == ((208, *FRONT_END.shape), [104, 104])
-    clean, labels = source.part("train")
+    clean, labels = source.subset("train")
     for features, label in zip(x[::13], y[::13], strict=True):
         assert label in labels[(clean == features).all((1, 2))]
     assert plain.key != source.key
@@ -116,7 +116,7 @@ def test_without_balance_an_epoch_is_as_it_always_was(rare, tmp_path):
     before = rng.bit_generator.state
     x, y = source.epoch(0, rng=rng)
     assert rng.bit_generator.state == before
-    np.testing.assert_array_equal(x, source.part("train")[0])
+    np.testing.assert_array_equal(x, source.subset("train")[0])
     np.testing.assert_array_equal(y, rare.train.label)
 
 
@@ -126,7 +126,7 @@ def test_a_rare_word_is_given_up_without_balance_and_learned_with_it(rare, tmp_p
         source = SpeechSource(rare, FRONT_END, cache=tmp_path, balance=balance)
         settings = replace(SETTINGS, balance=balance)
         trained = train(network(0), source, settings, loss=CLASSIFICATION)
-        x, y = source.part("test")
+        x, y = source.subset("test")
         module = GraphModule(trained.graph, seed=0).eval()
         with torch.no_grad():
             outputs = module.logits(torch.tensor(x).reshape(len(x), *trained.graph.input_shape))

@@ -126,7 +126,7 @@ def test_clean_features_are_computed_once_and_shared(
     speech: SpeechDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = SpeechSource(speech, FRONT_END, cache=tmp_path)
-    before = first.part("train")[0]
+    before = first.subset("train")[0]
     files = sorted((tmp_path / "features").iterdir())
     assert len(files) == 1
 
@@ -136,11 +136,11 @@ def test_clean_features_are_computed_once_and_shared(
     with monkeypatch.context() as patched:
         patched.setattr(Features, "batch", refuse)
         np.testing.assert_array_equal(
-            SpeechSource(speech, FRONT_END, cache=tmp_path).part("train")[0], before
+            SpeechSource(speech, FRONT_END, cache=tmp_path).subset("train")[0], before
         )
     files[0].write_bytes(files[0].read_bytes()[:1000])
     again = SpeechSource(speech, FRONT_END, cache=tmp_path)
-    np.testing.assert_array_equal(again.part("train")[0], before)
+    np.testing.assert_array_equal(again.subset("train")[0], before)
 
 
 def test_other_clips_or_settings_have_features_of_their_own(
@@ -248,10 +248,10 @@ def test_training_and_runtime_standardize_alike_to_the_last_bit(seed, offset, sc
     dataset = SeriesDataset(
         inputs=("a", "b"), targets=("b",), input_steps=4, output_steps=3, step_minutes=1.0,
         train=windows, validation=windows, test=windows, normalization=means, ranges=(),
-        missing="gap", rows=30, part_rows=(30, 30, 30), runs=1, gaps=0, missing_rows=0,
+        missing="gap", rows=30, subset_rows=(30, 30, 30), runs=1, gaps=0, missing_rows=0,
         filled_values=0, repeated_rows=0, key="rows",
     )  # fmt: skip
-    trained, targets = SeriesSource(dataset, io_of(dataset)).part("train")
+    trained, targets = SeriesSource(dataset, io_of(dataset)).subset("train")
     shipped = Forecaster(LINEAR, io_of(dataset))
     assert trained.dtype == targets.dtype == np.float32
     np.testing.assert_array_equal(trained, shipped.inputs(windows.inputs))

@@ -94,5 +94,5 @@ def _of_task(card: Card, model: Path, data: Path, examples: int) -> np.ndarray:
     task = TASKS.find(card.task)
     dataset = task.load(recipe, data)
     task.require_fit(card.io, dataset)
-    inputs: np.ndarray = task.source(recipe, dataset).part("validation")[0]
+    inputs: np.ndarray = task.source(recipe, dataset).subset("validation")[0]
     return inputs[:examples]

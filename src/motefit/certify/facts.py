@@ -23,7 +23,7 @@ from motefit.spec.metrics import (
     metric,
 )
 from motefit.spec.recipe import Recipe
-from motefit.tasks import AnyTask, Part
+from motefit.tasks import AnyTask, Subset
 from motefit.tflite.model import ModelFile
 
 
@@ -73,20 +73,20 @@ class Evaluation:
 
 
 def measure_file(
-    evaluation: Evaluation, model: ModelFile, part: Part, *, progress: Heard | None = None
+    evaluation: Evaluation, model: ModelFile, subset: Subset, *, progress: Heard | None = None
 ) -> Facts:
     """Measure a model file: quality on one subset, sizes, latency, memory, operations.
 
     Args:
         evaluation: what it is measured with.
         model: the .tflite file.
-        part: subset on which the quality is measured.
+        subset: subset on which the quality is measured.
         progress: receives the progress in long recordings.
     """
     task, io, dataset = evaluation.task, evaluation.io, evaluation.dataset
-    quality = task.measure(model.data, io, dataset, part)
-    stream = task.measure_stream(model.data, io, dataset, part, progress)
-    baselines = task.baselines(dataset, part)
+    quality = task.measure(model.data, io, dataset, subset)
+    stream = task.measure_stream(model.data, io, dataset, subset, progress)
+    baselines = task.baselines(dataset, subset)
     cost = measure_cost(task, evaluation.recipe, model, io)
     return Facts(
         values={**cost.values, **quality.facts, **stream.facts},
@@ -97,7 +97,7 @@ def measure_file(
             "baselines": {
                 name: next(iter(row.evidence.values())) for name, row in baselines.items()
             },
-            "data": {**task.audit(dataset), "part": part},
+            "data": {**task.audit(dataset), "part": subset},
         },
         details=quality.details,
     )

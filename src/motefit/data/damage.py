@@ -80,7 +80,7 @@ def without_damaged(split: Split, names: Sequence[str], facts: Mapping[str, Any]
     lost = {names[index] for index, _ in facts["damaged"] if index < len(names)}
     if not lost:
         return split
-    kept = {part: tuple(n for n in own if n not in lost) for part, own in split.parts.items()}
+    kept = {subset: tuple(n for n in own if n not in lost) for subset, own in split.subsets.items()}
     words = {word_of(name) for name in names}
     if not all(kept.values()) or {word_of(name) for name in kept["train"]} != words:
         raise DataError(

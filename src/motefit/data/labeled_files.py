@@ -17,10 +17,10 @@ _PART_NAMES = {
     "test": "test|testing|tst|eval|evaluation|holdout",
 }
 _PART = {
-    part: re.compile(
-        rf"({names})([-_ .]?(set|data|audio|wavs?|split|part|clips|words|\d+))?", re.IGNORECASE
+    subset: re.compile(
+        rf"({names})([-_ .]?(set|data|audio|wavs?|split|subset|clips|words|\d+))?", re.IGNORECASE
     )
-    for part, names in _PART_NAMES.items()
+    for subset, names in _PART_NAMES.items()
 }
 OTHER_WORDS = "of other words"
 
@@ -34,14 +34,14 @@ class LabeledFile:
         word: its label, in Unicode NFC.
         name: of the clip within its word, unique there.
         speaker: who speaks; None if that is not said.
-        part: its set, ``"train"``, ``"validation"`` or ``"test"``; empty if that is not said.
+        subset: its set, ``"train"``, ``"validation"`` or ``"test"``; empty if that is not said.
     """
 
     path: Path
     word: str
     name: str
     speaker: str | None = None
-    part: str = ""
+    subset: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,25 +51,25 @@ class Labeled:
     Attributes:
         clips: per word (sorted) the files by clip id (sorted).
         speakers: by clip id, where known.
-        parts: by clip id, where given.
+        subsets: by clip id, where given.
         how: sentences on how words and sets were determined.
         skipped: files of other words.
     """
 
     clips: dict[str, dict[str, Path]]
     speakers: Mapping[str, str]
-    parts: Mapping[str, str]
+    subsets: Mapping[str, str]
     how: tuple[str, ...]
     skipped: Mapping[Path, str] = field(default_factory=dict)
 
 
-def part_of(name: str) -> str:
+def subset_of(name: str) -> str:
     """Return the set that a folder or table is named after; empty if it is none.
 
-    >>> part_of("Training"), part_of("dev"), part_of("test_set"), part_of("up")
+    >>> subset_of("Training"), subset_of("dev"), subset_of("test_set"), subset_of("up")
     ('train', 'validation', 'test', '')
     """
-    return next((part for part, found in _PART.items() if found.fullmatch(name)), "")
+    return next((subset for subset, found in _PART.items() if found.fullmatch(name)), "")
 
 
 def arrange(
@@ -88,7 +88,7 @@ def arrange(
     """
     clips: dict[str, dict[str, Path]] = {}
     speakers: dict[str, str] = {}
-    parts: dict[str, str] = {}
+    subsets: dict[str, str] = {}
     skipped: dict[Path, str] = {}
     found: Counter[str] = Counter()
     for file in files:
@@ -103,8 +103,8 @@ def arrange(
         held[name] = file.path
         if file.speaker:
             speakers[name] = file.speaker
-        if file.part:
-            parts[name] = file.part
+        if file.subset:
+            subsets[name] = file.subset
     if missing := [word for word in data.words if word not in clips]:
         raise DataError(
             f"{where}: there are no clips of {', '.join(missing)}; found: {_counted(found)}"
@@ -117,7 +117,7 @@ def arrange(
     return Labeled(
         clips={word: dict(sorted(clips[word].items())) for word in sorted(clips)},
         speakers=speakers,
-        parts=parts,
+        subsets=subsets,
         how=(*how, *case_hints(clips)),
         skipped=skipped,
     )

@@ -8,7 +8,7 @@ from motefit.data.labeled_files import (
     LabeledFile,
     arrange,
     edge_impulse_labels,
-    part_of,
+    subset_of,
 )
 from motefit.data.tree import Tree, composed, hidden_name
 from motefit.spec.errors import DataError
@@ -45,19 +45,19 @@ def gives_sets(folder: Path) -> bool:
         return False
     names = [path.stem if path.is_file() else path.name for path in folder.iterdir()
              if path.is_dir() or path.suffix.lower() in {".csv", ".tsv", ".jsonl"}]  # fmt: skip
-    return {part_of(name) for name in names} >= {"train", "test"}
+    return {subset_of(name) for name in names} >= {"train", "test"}
 
 
 def _given(tree: Tree, folders: dict[str, Tree], data: SpeechData) -> str:
-    sets = {name: folder for name, folder in folders.items() if part_of(name)}
-    if {part_of(name) for name in sets} >= {"train", "test"}:
+    sets = {name: folder for name, folder in folders.items() if subset_of(name)}
+    if {subset_of(name) for name in sets} >= {"train", "test"}:
         inner = "word/speaker" if data.speaker == SPEAKER_FOLDERS else "word"
         if all(folder.sounds and _dotted(folder) for folder in sets.values()):
             return "split/word.*"
         if not any(folder.sounds for folder in sets.values()):
             return f"split/{inner}"
-    words = [folder for name, folder in folders.items() if folder.folders and not part_of(name)]
-    if words and all(all(map(part_of, word.folders)) for word in words):
+    words = [folder for name, folder in folders.items() if folder.folders and not subset_of(name)]
+    if words and all(all(map(subset_of, word.folders)) for word in words):
         return "word/split"
     shown = ", ".join(folders) or "none"
     raise DataError(
@@ -105,8 +105,8 @@ def _matching(
         place = pattern.place(folders, composed(path.stem))
         if place is None or not reserved.isdisjoint((*folders, place.word)):
             continue
-        part = "" if place.split is None else part_of(place.split)
-        if place.split is not None and not part:
+        subset = "" if place.split is None else subset_of(place.split)
+        if place.split is not None and not subset:
             raise DataError(
                 f"{path}: {place.split!r} is no set that is known; allowed are train, validation "
                 "and test in common spellings"
@@ -116,7 +116,7 @@ def _matching(
             word=labels.get(path, place.word),
             name="/".join((*place.rest, composed(path.stem))),
             speaker=place.speaker,
-            part=part,
+            subset=subset,
         )
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from motefit.data.labeled_files import Labeled, LabeledFile, arrange, part_of
+from motefit.data.labeled_files import Labeled, LabeledFile, arrange, subset_of
 from motefit.data.tree import composed, is_there
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import SpeechData
@@ -65,7 +65,7 @@ def read_manifests(folder: Path, paths: list[Path], data: SpeechData) -> Labeled
         DataError: for unreadable manifests, ambiguous columns, lines without a label, or no file
             that exists.
     """
-    named = {path: part_of(path.stem) for path in paths}
+    named = {path: subset_of(path.stem) for path in paths}
     if len(paths) > 1 and not all(named.values()) and not data.manifest:
         shown = ", ".join(path.name for path in paths)
         raise DataError(
@@ -75,7 +75,7 @@ def read_manifests(folder: Path, paths: list[Path], data: SpeechData) -> Labeled
     files: list[LabeledFile] = []
     missing: list[LabeledFile] = []
     for path in paths:
-        for file in _read(folder, path, data, part=named[path]):
+        for file in _read(folder, path, data, subset=named[path]):
             (files if is_there(file.path) else missing).append(file)
     if not files:
         example = f", e.g. {missing[0].path}" if missing else ""
@@ -87,7 +87,7 @@ def read_manifests(folder: Path, paths: list[Path], data: SpeechData) -> Labeled
     return arrange(files, data, where=paths[0], how=how)
 
 
-def _read(folder: Path, path: Path, data: SpeechData, *, part: str) -> Iterator[LabeledFile]:
+def _read(folder: Path, path: Path, data: SpeechData, *, subset: str) -> Iterator[LabeledFile]:
     columns: Mapping[str, str] | None = None
     for number, row in _rows(path):
         columns = columns or _columns(path, row, data)
@@ -98,7 +98,7 @@ def _read(folder: Path, path: Path, data: SpeechData, *, part: str) -> Iterator[
                 f"{file!r} and {label!r}"
             )
         home = str(row.get(columns.get("split", ""), "") or "").strip()
-        given = part_of(home) if "split" in columns else part
+        given = subset_of(home) if "split" in columns else subset
         if data.split == "given" and not given:
             raise DataError(
                 f"{path}, line {number}: the set {home!r} is not known; allowed are train, "
@@ -111,7 +111,7 @@ def _read(folder: Path, path: Path, data: SpeechData, *, part: str) -> Iterator[
             word=composed(label),
             name=stem.rpartition(".")[0] or stem,
             speaker=str(row.get(columns.get("speaker", ""), "") or "").strip() or None,
-            part=given,
+            subset=given,
         )
 
 

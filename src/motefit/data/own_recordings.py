@@ -72,11 +72,11 @@ def add_recordings(
             f"recordings of {', '.join(own.words)}, but the words are "
             f"{', '.join(synthetic.words)}: record each of them"
         )
-    made = {name: _named(clips) for name, clips in synthetic.parts.items()}
+    made = {name: _named(clips) for name, clips in synthetic.subsets.items()}
     times, rows = _repeated(made["train"], own.train, share_percent)
     train = _joined([made["train"], chosen_clips(own.train, rows)])
     validation = _joined([made["validation"], made["test"], own.validation])
-    counts = {name: len(clips) for name, clips in own.parts.items()}
+    counts = {name: len(clips) for name, clips in own.subsets.items()}
     choosing = len(made["validation"]) + len(made["test"])
     taken = " to ".join(str(n) for n in sorted({min(times), max(times)}))
     note = (

@@ -75,7 +75,7 @@ class SeriesAudit:
     Attributes:
         key: of the data set.
         rows: usable rows.
-        part_rows: per set, the number of rows.
+        subset_rows: per set, the number of rows.
         windows: per set, the number of windows.
         runs: gap-free stretches.
         gaps: places where the series was split.
@@ -96,7 +96,7 @@ class SeriesAudit:
 
     key: str
     rows: int
-    part_rows: Mapping[str, int]
+    subset_rows: Mapping[str, int]
     windows: Mapping[str, int]
     runs: int
     gaps: int
@@ -117,27 +117,27 @@ class SeriesAudit:
 
 def audit_speech(dataset: SpeechDataset) -> SpeechAudit:
     """Count what makes a speech score look better or worse than it is."""
-    parts = dataset.parts
+    subsets = dataset.subsets
     strangers = unseen(dataset.train, dataset.test)
     shared = None if strangers is None else len(dataset.test) - int(strangers.sum())
     both = set(dataset.train.speakers) & set(dataset.test.speakers)
-    recordings = {part: clips.recordings for part, clips in parts.items()}
+    recordings = {subset: clips.recordings for subset, clips in subsets.items()}
     words = word_facts(dataset)
     return SpeechAudit(
         key=dataset.key,
-        clips={part: _per_word(clips, dataset.words) for part, clips in parts.items()},
-        unknown_speakers=sum(clips.speakers.count(None) for clips in parts.values()),
-        speakers={part: len(set(clips.speakers) - {None}) for part, clips in parts.items()},
+        clips={subset: _per_word(clips, dataset.words) for subset, clips in subsets.items()},
+        unknown_speakers=sum(clips.speakers.count(None) for clips in subsets.values()),
+        speakers={subset: len(set(clips.speakers) - {None}) for subset, clips in subsets.items()},
         shared_speakers=None if shared is None else len(both),
         test_clips_shared=shared,
         test_shared_percent=None if shared is None else 100 * shared / len(dataset.test),
         duplicates_across=_duplicates_across(dataset),
-        duplicates_within={p: len(c) - len(set(c.digests)) for p, c in parts.items()},
+        duplicates_within={p: len(c) - len(set(c.digests)) for p, c in subsets.items()},
         conflicting=_conflicting(dataset),
-        short={p: int((c.lengths < c.pcm.shape[1]).sum()) for p, c in parts.items()},
-        long={p: int((c.lengths > c.pcm.shape[1]).sum()) for p, c in parts.items()},
-        silent={part: sum(r.silent for r in rows) for part, rows in recordings.items()},
-        clipped={part: sum(r.clipped for r in rows) for part, rows in recordings.items()},
+        short={p: int((c.lengths < c.pcm.shape[1]).sum()) for p, c in subsets.items()},
+        long={p: int((c.lengths > c.pcm.shape[1]).sum()) for p, c in subsets.items()},
+        silent={subset: sum(r.silent for r in rows) for subset, rows in recordings.items()},
+        clipped={subset: sum(r.clipped for r in rows) for subset, rows in recordings.items()},
         listed_missing=dataset.listed_missing,
         unlisted=len(dataset.unlisted),
         noise_seconds=len(dataset.noise) / dataset.rate_hz,
@@ -151,28 +151,29 @@ def audit_speech(dataset: SpeechDataset) -> SpeechAudit:
 
 def audit_series(dataset: SeriesDataset) -> SeriesAudit:
     """Count rows, windows, gaps, and dropped or filled values."""
-    parts = dataset.parts
-    times = np.concatenate([windows.times for windows in parts.values()])
-    filled = {part: windows.filled_inputs for part, windows in parts.items()}
-    shown = {part: len(windows) * dataset.input_steps for part, windows in parts.items()}
+    subsets = dataset.subsets
+    times = np.concatenate([windows.times for windows in subsets.values()])
+    filled = {subset: windows.filled_inputs for subset, windows in subsets.items()}
+    shown = {subset: len(windows) * dataset.input_steps for subset, windows in subsets.items()}
     columns = zip(dataset.inputs, zip(*filled.values(), strict=True), strict=True)
     return SeriesAudit(
         key=dataset.key,
         rows=dataset.rows,
-        part_rows=dict(zip(parts, dataset.part_rows, strict=True)),
-        windows={part: len(windows) for part, windows in parts.items()},
+        subset_rows=dict(zip(subsets, dataset.subset_rows, strict=True)),
+        windows={subset: len(windows) for subset, windows in subsets.items()},
         runs=dataset.runs,
         gaps=dataset.gaps,
         missing=dataset.missing,
         missing_rows=dataset.missing_rows,
         filled_values=dataset.filled_values,
         filled_inputs_percent={
-            part: 100 * sum(counts) / (shown[part] * len(counts)) for part, counts in filled.items()
+            subset: 100 * sum(counts) / (shown[subset] * len(counts))
+            for subset, counts in filled.items()
         },
         filled_columns_percent={
             name: 100 * sum(counts) / sum(shown.values()) for name, counts in columns
         },
-        windows_left_out={part: windows.left_out for part, windows in parts.items()},
+        windows_left_out={subset: windows.left_out for subset, windows in subsets.items()},
         repeated_rows=dataset.repeated_rows,
         first=str(times.min()),
         last=str(times.max()),
@@ -194,11 +195,11 @@ def _windows(dataset: SpeechDataset) -> dict[str, dict[str, int]]:
         return {}
     samples = dataset.train.pcm.shape[1]
     return {
-        part: {
-            label: len(parts[part].windows(samples)[0])
-            for label, parts in dataset.sounds.classes.items()
+        subset: {
+            label: len(subsets[subset].windows(samples)[0])
+            for label, subsets in dataset.sounds.classes.items()
         }
-        for part in dataset.parts
+        for subset in dataset.subsets
     }
 
 
@@ -212,7 +213,7 @@ def _duplicates_across(dataset: SpeechDataset) -> int:
 def _conflicting(dataset: SpeechDataset) -> int:
     pairs = [
         (digest, int(label))
-        for clips in dataset.parts.values()
+        for clips in dataset.subsets.values()
         for digest, label in zip(clips.digests, clips.label, strict=True)
     ]
     words = Counter(digest for digest, _ in set(pairs))

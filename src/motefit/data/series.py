@@ -23,7 +23,7 @@ from motefit.data.sampling import (
     step_of,
     with_absent_rows,
 )
-from motefit.data.splits import PARTS
+from motefit.data.splits import SUBSETS
 from motefit.data.stamps import Times, coarse
 from motefit.data.table_reader import Progress, SeriesTable, read_table, told
 from motefit.data.windows import Windows, cut_windows
@@ -140,7 +140,7 @@ class SeriesDataset:
         ranges: per input column, smallest and largest value of the whole series.
         missing: how a missing value is handled, as the recipe spells it.
         rows: usable rows.
-        part_rows: rows per set, in the order train, validation, test.
+        subset_rows: rows per set, in the order train, validation, test.
         runs: gap-free stretches.
         gaps: places where the series was split, by a time step other than ``step_minutes`` or by a
             dropped row.
@@ -166,7 +166,7 @@ class SeriesDataset:
     ranges: tuple[tuple[float, float], ...]
     missing: str
     rows: int
-    part_rows: tuple[int, int, int]
+    subset_rows: tuple[int, int, int]
     runs: int
     gaps: int
     missing_rows: int
@@ -179,7 +179,7 @@ class SeriesDataset:
     whole: bool = False
 
     @property
-    def parts(self) -> dict[str, Windows]:
+    def subsets(self) -> dict[str, Windows]:
         """The three sets by name, in the order train, validation, test."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
@@ -214,19 +214,19 @@ def load_series(
     """
     series = read_series(path, data, progress=progress)
     split = (
-        dict.fromkeys(PARTS, series.runs)
+        dict.fromkeys(SUBSETS, series.runs)
         if whole
         else split_segments(series.runs, data, group_starts=series.group_starts)
     )
-    segments = {part: _inside(stretches, series.filled) for part, stretches in split.items()}
+    segments = {subset: _inside(stretches, series.filled) for subset, stretches in split.items()}
     times = series.times
     windows = {
-        part: cut_windows(times, series.values, series.filled, segments[part], data)
-        for part in PARTS
+        subset: cut_windows(times, series.values, series.filled, segments[subset], data)
+        for subset in SUBSETS
     }
-    for part in PARTS:
-        if not len(windows[part]):
-            raise _no_windows(series, segments, part, data, left_out=windows[part].left_out)
+    for subset in SUBSETS:
+        if not len(windows[subset]):
+            raise _no_windows(series, segments, subset, data, left_out=windows[subset].left_out)
     return SeriesDataset(
         inputs=data.inputs,
         targets=data.targets,
@@ -240,7 +240,7 @@ def load_series(
         ranges=_ranges(series.values[:, : len(data.inputs)]),
         missing=data.missing,
         rows=len(times),
-        part_rows=_part_rows(segments),
+        subset_rows=_subset_rows(segments),
         runs=len(series.runs),
         gaps=series.gaps,
         missing_rows=series.missing_rows,
@@ -381,7 +381,7 @@ def split_segments(
     Returns:
         per set the stretches of rows that belong to it; each is within one run.
     """
-    parts: dict[str, list[Segment]] = {part: [] for part in PARTS}
+    subsets: dict[str, list[Segment]] = {subset: [] for subset in SUBSETS}
     if data.split == "per-run":
         cuts_of = {run: _cuts(*run, data) for run in runs}
     else:
@@ -393,16 +393,16 @@ def split_segments(
         }
     for (start, stop), cuts in cuts_of.items():
         edges = (start, *(min(max(cut, start), stop) for cut in cuts), stop)
-        for part, (first, last) in zip(PARTS, pairwise(edges), strict=True):
+        for subset, (first, last) in zip(SUBSETS, pairwise(edges), strict=True):
             if last > first:
-                parts[part].append((first, last))
+                subsets[subset].append((first, last))
     if data.validation == "blocks":
-        before = _joined([*parts["train"], *parts["validation"]])
+        before = _joined([*subsets["train"], *subsets["validation"]])
         rows = max(1, round(data.block_days * 24 * 60 / data.step_minutes))
         share = data.validation_percent / (data.train_percent + data.validation_percent)
         train, validation = divide_in_blocks(before, block=rows, share=share)
-        parts |= {"train": list(train), "validation": list(validation)}
-    return {part: tuple(segments) for part, segments in parts.items()}
+        subsets |= {"train": list(train), "validation": list(validation)}
+    return {subset: tuple(segments) for subset, segments in subsets.items()}
 
 
 def _joined(segments: list[Segment]) -> list[Segment]:
@@ -446,15 +446,15 @@ def _ranges(values: Floats) -> tuple[tuple[float, float], ...]:
     return tuple(zip(low, high, strict=True))
 
 
-def _part_rows(segments: dict[str, tuple[Segment, ...]]) -> tuple[int, int, int]:
-    train, validation, test = (sum(b - a for a, b in segments[part]) for part in PARTS)
+def _subset_rows(segments: dict[str, tuple[Segment, ...]]) -> tuple[int, int, int]:
+    train, validation, test = (sum(b - a for a, b in segments[subset]) for subset in SUBSETS)
     return train, validation, test
 
 
 def _no_windows(
     series: Series,
     segments: dict[str, tuple[Segment, ...]],
-    part: str,
+    subset: str,
     data: SeriesData,
     *,
     left_out: Mapping[str, int],
@@ -462,15 +462,15 @@ def _no_windows(
     if any(left_out.values()):
         reasons = ", ".join(f"{count} as {reason}" for reason, count in left_out.items() if count)
         return DataError(
-            f"{series.path}: no window of the {part} set can be used; left out: {reasons}; give "
+            f"{series.path}: no window of the {subset} set can be used; left out: {reasons}; give "
             "data with fewer missing values, or fewer output_steps"
         )
     span = data.input_steps + data.output_steps
-    longest = max((stop - start for start, stop in segments[part]), default=0)
+    longest = max((stop - start for start, stop in segments[subset]), default=0)
     rows = len(series.times)
     return DataError(
         f"{series.path}: too few rows: one window needs {span} in a row ({data.input_steps} in, "
-        f"{data.output_steps} out), the longest stretch of the {part} set has {longest} "
+        f"{data.output_steps} out), the longest stretch of the {subset} set has {longest} "
         f"({rows} rows in {len(series.runs)} gap-free runs, step {data.step_minutes:g} min; "
         f"distances between rows: {series.distances}); {_remedy(series, data, span)}"
         f"{told(series.notes)}"

@@ -36,7 +36,7 @@ from motefit.data.rejects.reject_sounds import RejectData, RejectSounds
 from motefit.data.speakers import describe_speakers, speaker_finder
 from motefit.data.speech_folder import SpeechFolder, find_speech
 from motefit.data.splits import (
-    PARTS,
+    SUBSETS,
     Split,
     fold_split,
     given_split,
@@ -134,7 +134,7 @@ class SpeechDataset:
         return tuple(self.sounds.classes) if self.sounds is not None else ()
 
     @property
-    def parts(self) -> dict[str, Clips]:
+    def subsets(self) -> dict[str, Clips]:
         """The three sets by name, in the order train, validation, test."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
@@ -162,7 +162,7 @@ def relabeled(dataset: SpeechDataset, labels: Sequence[str]) -> SpeechDataset:
         )
     places = np.array([new.index(label) for label in dataset.labels], np.int64)
     train, validation, test = (
-        replace(clips, label=places[clips.label]) for clips in dataset.parts.values()
+        replace(clips, label=places[clips.label]) for clips in dataset.subsets.values()
     )
     return replace(dataset, labels=new, train=train, validation=validation, test=test)
 
@@ -220,7 +220,7 @@ def load_speech(
         plan,
         data,
         root=found.root,
-        words={digest for clips in dataset.parts.values() for digest in clips.digests},
+        words={digest for clips in dataset.subsets.values() for digest in clips.digests},
         rate_hz=rate_hz,
         samples=samples,
         cache=cache,
@@ -306,7 +306,7 @@ def _split(found: SpeechFolder, data: SpeechData, speakers: Mapping[str, str | N
             )
         if data.split == "given":
             return given_split(
-                found.parts, speakers, validation_percent=data.validation_percent, seed=data.seed
+                found.subsets, speakers, validation_percent=data.validation_percent, seed=data.seed
             )
         draw = stratified_split if data.split == "stratified" else speaker_split
         return draw(
@@ -333,11 +333,11 @@ def _taken(
         how = f"fold {data.fold} of {data.folds} by speaker, seed {data.seed}, without "
         how += f"the clips of {found.lists['test'].name}"
     elif data.split == "given":
-        drawn = "" if "validation" in found.parts.values() else ", validation drawn from training"
+        drawn = "" if "validation" in found.subsets.values() else ", validation drawn from training"
         how = f"as given{drawn}"
     elif data.split == "stratified":
         how = f"drawn clip by clip within each word, seed {data.seed}"
-    counts = ", ".join(f"{part} {len(clips)}" for part, clips in dataset.parts.items())
+    counts = ", ".join(f"{subset} {len(clips)}" for subset, clips in dataset.subsets.items())
     files, lost = found.files, {file.path for file in dataset.damaged}
     speakers = {name: who for name, who in speakers.items() if files[name] not in lost}
     notes = [
@@ -387,7 +387,7 @@ class _Builder:
         self._data = data
         self._split = split
         files = found.files
-        self.names = tuple(name for names in split.parts.values() for name in names)
+        self.names = tuple(name for names in split.subsets.values() for name in names)
         self.files = (*(files[name] for name in self.names), *found.noise)
         self.rate_hz = rate_hz
         self.samples = samples
@@ -409,7 +409,7 @@ class _Builder:
             "rate_hz": self.rate_hz,
             "samples": self.samples,
             "decoding": [self._data.channel, self._data.crop, self._data.damaged_percent],
-            "parts": {part: len(names) for part, names in self._split.parts.items()},
+            "parts": {subset: len(names) for subset, names in self._split.subsets.items()},
             "clips": [[n, digest] for n, digest in zip(self.names, clips, strict=True)],
             "noise": noise,
         }
@@ -465,14 +465,14 @@ def _dataset(
     rate_hz: int,
     samples: int,
 ) -> SpeechDataset:
-    labels = tuple(sorted({word_of(name) for names in split.parts.values() for name in names}))
+    labels = tuple(sorted({word_of(name) for names in split.subsets.values() for name in names}))
     total = len(facts["digests"])
     pcm = payload[: total * samples].reshape(total, samples)
-    parts: dict[str, Clips] = {}
+    subsets: dict[str, Clips] = {}
     start = 0
-    for part, names in split.parts.items():
+    for subset, names in split.subsets.items():
         stop = start + len(names)
-        parts[part] = Clips(
+        subsets[subset] = Clips(
             pcm=pcm[start:stop],
             label=np.array([labels.index(word_of(name)) for name in names], np.int64),
             ids=names,
@@ -486,15 +486,15 @@ def _dataset(
         "rate_hz": rate_hz,
         "samples": samples,
         "labels": labels,
-        "parts": {p: list(zip(parts[p].ids, parts[p].digests, strict=True)) for p in PARTS},
+        "parts": {p: list(zip(subsets[p].ids, subsets[p].digests, strict=True)) for p in SUBSETS},
         "noise": facts["noise_digest"],
     }
     return SpeechDataset(
         labels=labels,
         rate_hz=rate_hz,
-        train=parts["train"],
-        validation=parts["validation"],
-        test=parts["test"],
+        train=subsets["train"],
+        validation=subsets["validation"],
+        test=subsets["test"],
         noise=payload[total * samples :],
         key=_hash_json(content),
         listed_missing=split.missing,
@@ -530,15 +530,15 @@ def exclude_overlap(wider: SpeechDataset, judged: SpeechDataset) -> SpeechDatase
     key = hashlib.sha256(kept.encode()).hexdigest()
     sounds = wider.sounds
     if sounds is not None:
-        sounds = sounds.without([s for p in PARTS[1:] for s in _held_sounds(judged, p)])
+        sounds = sounds.without([s for p in SUBSETS[1:] for s in _held_sounds(judged, p)])
         key = _hash_json([key, sounds.key])
     return replace(wider, train=train, validation=validation, test=nothing, sounds=sounds, key=key)
 
 
-def _held_sounds(dataset: SpeechDataset, part: str) -> list[RejectSounds]:
+def _held_sounds(dataset: SpeechDataset, subset: str) -> list[RejectSounds]:
     """List the recordings of reject classes in one of the sets."""
     classes = dataset.sounds.classes.values() if dataset.sounds is not None else ()
-    return [parts[part] for parts in classes]
+    return [subsets[subset] for subsets in classes]
 
 
 def _without(clips: Clips, others: Collection[Clips | RejectSounds], *, speakers: bool) -> Clips:

@@ -17,7 +17,7 @@ from motefit.data.folder_layout import (
     reserved_names,
     word_folders,
 )
-from motefit.data.labeled_files import Labeled, case_hints, part_of
+from motefit.data.labeled_files import Labeled, case_hints, subset_of
 from motefit.data.layouts import find_layout, read_layout
 from motefit.data.manifest import find_manifests, read_manifests
 from motefit.data.splits import read_list, word_of
@@ -49,7 +49,7 @@ class SpeechFolder:
         unused: number of audio files below the given folder that are neither clips nor noise, by
             reason and by word (:data:`ELSEWHERE` for those outside the word folders).
         speakers: by clip id, if a layout or manifest names them.
-        parts: set of each clip id, if folders or a manifest give it.
+        subsets: set of each clip id, if folders or a manifest give it.
         how: sentences on how words were determined, if not by folder names.
         labeled: whether a layout or a manifest names the words, instead of their folders.
         other_sound: per reject class, the folders that look like it and are not used as words.
@@ -61,7 +61,7 @@ class SpeechFolder:
     noise: tuple[Path, ...]
     unused: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     speakers: Mapping[str, str] = field(default_factory=dict)
-    parts: Mapping[str, str] = field(default_factory=dict)
+    subsets: Mapping[str, str] = field(default_factory=dict)
     how: tuple[str, ...] = ()
     labeled: bool = False
     other_sound: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
@@ -149,7 +149,7 @@ def _find_labeled(tree: Tree, data: SpeechData) -> Labeled | None:
     if not data.layout and data.split not in LISTED_SPLITS:
         folders = [f for n, f in tree.folders.items() if n not in reserved and not hidden_name(n)]
         words = sum(bool(f.clips) or (bool(data.speaker) and f.holds_sound()) for f in folders)
-        given = data.split == "given" and not any(part_of(f.path.name) for f in folders)
+        given = data.split == "given" and not any(subset_of(f.path.name) for f in folders)
         if (words < 2 or given) and (tables := find_manifests(tree.path, data)):
             return read_manifests(tree.path, tables, data)
     layout = find_layout(tree, data, reserved)
@@ -177,7 +177,7 @@ def _labeled_folder(tree: Tree, data: SpeechData, labeled: Labeled) -> SpeechFol
         noise=noise,
         unused={reason: dict(counts[reason]) for reason in sorted(counts)},
         speakers=labeled.speakers,
-        parts=labeled.parts,
+        subsets=labeled.subsets,
         how=labeled.how,
         labeled=True,
         other_sound=_other_sound(tree, data),
@@ -297,7 +297,7 @@ def _find_lists(folder: Path, places: list[Path], data: SpeechData) -> dict[str,
 def _lists_in(folder: Path) -> dict[str, Path]:
     """Find lists by set; empty unless at least the validation and test lists exist."""
     lists: dict[str, Path] = {}
-    for part, pattern in LIST_PATTERNS.items():
+    for subset, pattern in LIST_PATTERNS.items():
         found = sorted(p for p in folder.glob(pattern) if p.is_file())
         if len(found) > 1:
             raise DataError(
@@ -305,7 +305,7 @@ def _lists_in(folder: Path) -> dict[str, Path]:
                 "keep one"
             )
         if found:
-            lists[part] = found[0]
+            lists[subset] = found[0]
     if len(set(lists.values())) != len(lists):
         raise DataError(f"{folder}: one list matches two of {', '.join(LIST_PATTERNS.values())}")
     return lists if {"validation", "test"} <= set(lists) else {}

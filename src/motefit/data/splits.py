@@ -11,7 +11,7 @@ from motefit.data.speakers import SPEAKER_REMEDY
 from motefit.data.tree import composed
 from motefit.spec.errors import DataError
 
-PARTS = ("train", "validation", "test")
+SUBSETS = ("train", "validation", "test")
 _NAMED = 3
 """Number of clips without a speaker that an error names."""
 
@@ -35,7 +35,7 @@ class Split:
     unlisted: tuple[str, ...] = ()
 
     @property
-    def parts(self) -> dict[str, tuple[str, ...]]:
+    def subsets(self) -> dict[str, tuple[str, ...]]:
         """The three sets by name, in the order train, validation, test."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
@@ -62,11 +62,11 @@ def published_split(ids: Iterable[str], lists: Mapping[str, Path]) -> Split:
     present = set(ids)
     words = {word_of(name) for name in present}
     home: dict[str, str] = {}
-    for part, path in lists.items():
+    for subset, path in lists.items():
         for name in read_list(path):
             if word_of(name) not in words:
                 continue
-            if home.setdefault(name, part) != part:
+            if home.setdefault(name, subset) != subset:
                 raise DataError(
                     f"{path}: the clip {name} is also in {lists[home[name]].name}; "
                     "a clip may be in one set only: remove it from one list"
@@ -81,8 +81,8 @@ def published_split(ids: Iterable[str], lists: Mapping[str, Path]) -> Split:
             f"{next(iter(lists.values())).parent}: none of the {len(home)} listed clips is in the "
             f"folder (listed: {min(home)}, present: {min(present)}); the lists belong to other data"
         )
-    parts = {part: sorted(n for n in present if home.get(n) == part) for part in PARTS}
-    return _checked(parts, missing=sorted(missing), unlisted=sorted(unlisted))
+    subsets = {subset: sorted(n for n in present if home.get(n) == subset) for subset in SUBSETS}
+    return _checked(subsets, missing=sorted(missing), unlisted=sorted(unlisted))
 
 
 def stratified_split(
@@ -99,19 +99,19 @@ def stratified_split(
         validation_percent: share of the validation set; the rest is the test set.
         seed: same seed and ids: same split.
     """
-    parts: dict[str, list[str]] = {part: [] for part in PARTS}
+    subsets: dict[str, list[str]] = {subset: [] for subset in SUBSETS}
     for word, names in _by_word(ids).items():
         rng = np.random.default_rng([seed % 2**63, *word.encode()])
         order = [names[i] for i in rng.permutation(len(names))]
         shares = _cumulated(train_percent, validation_percent)
         first, second = (round(len(order) * share / 100) for share in shares)
-        if len(order) >= len(PARTS):  # each set has a clip of the word
+        if len(order) >= len(SUBSETS):  # each set has a clip of the word
             second = min(max(second, 2), len(order) - 1)
             first = min(max(first, 1), second - 1)
         cuts = [first, second]
-        for part, start, stop in zip(PARTS, [0, *cuts], [*cuts, len(order)], strict=True):
-            parts[part] += order[start:stop]
-    return _checked({part: sorted(names) for part, names in parts.items()})
+        for subset, start, stop in zip(SUBSETS, [0, *cuts], [*cuts, len(order)], strict=True):
+            subsets[subset] += order[start:stop]
+    return _checked({subset: sorted(names) for subset, names in subsets.items()})
 
 
 def speaker_split(
@@ -138,21 +138,21 @@ def speaker_split(
     """
     _require_known(speakers)
     groups, counts = _by_speaker(speakers)
-    if len(groups) < len(PARTS):
+    if len(groups) < len(SUBSETS):
         raise DataError(
             f"a speaker split needs at least 3 speakers, but the clips are from {len(groups)}; "
             'correct [data] speaker, or use split = "stratified"'
         )
     share = np.diff([0.0, *_cumulated(train_percent, validation_percent), 100.0]) / 100
     homes = _assign(counts, share, rng=np.random.default_rng(seed % 2**63))
-    parts: dict[str, list[str]] = {part: [] for part in PARTS}
+    subsets: dict[str, list[str]] = {subset: [] for subset in SUBSETS}
     for home, names in zip(homes, groups.values(), strict=True):
-        parts[PARTS[home]] += names
-    return _checked({part: sorted(names) for part, names in parts.items()})
+        subsets[SUBSETS[home]] += names
+    return _checked({subset: sorted(names) for subset, names in subsets.items()})
 
 
 def given_split(
-    parts: Mapping[str, str],
+    subsets: Mapping[str, str],
     speakers: Mapping[str, str | None],
     *,
     validation_percent: float,
@@ -164,7 +164,7 @@ def given_split(
     training clips are known, otherwise clips of each word at random.
 
     Args:
-        parts: the set of each clip id.
+        subsets: the set of each clip id.
         speakers: the speaker of each clip id; None where it is not known.
         validation_percent: of the training clips, if no validation set is given.
         seed: of that choice.
@@ -172,9 +172,11 @@ def given_split(
     Raises:
         DataError: if no training or test set is given, or a word has no training clip.
     """
-    found = {part: sorted(name for name in parts if parts[name] == part) for part in PARTS}
+    found = {
+        subset: sorted(name for name in subsets if subsets[name] == subset) for subset in SUBSETS
+    }
     if not found["train"] or not found["test"]:
-        given = ", ".join(part for part in PARTS if found[part]) or "none"
+        given = ", ".join(subset for subset in SUBSETS if found[subset]) or "none"
         raise DataError(
             f'split = "given" needs a training and a test set, and only these are given: {given}; '
             'to draw sets from all clips, use split = "stratified" or "speaker"'
@@ -190,7 +192,7 @@ def given_split(
 
 def _drawn(speakers: Mapping[str, str | None], share: float, rng: np.random.Generator) -> set[str]:
     """Draw a share of clips: of whole speakers if all are known, else of each word."""
-    if None not in speakers.values() and len(set(speakers.values())) >= len(PARTS):
+    if None not in speakers.values() and len(set(speakers.values())) >= len(SUBSETS):
         groups, counts = _by_speaker(speakers)
         homes = _assign(counts, np.array([1 - share, share]), rng=rng)
         return {n for home, g in zip(homes, groups.values(), strict=True) if home for n in g}
@@ -231,11 +233,11 @@ def fold_split(
         )
     share = np.full(folds, 1 / folds)
     homes = _assign(counts, share, rng=np.random.default_rng(seed % 2**63))
-    part_of = {fold: "validation", (fold + 1) % folds: "test"}
-    parts: dict[str, list[str]] = {part: [] for part in PARTS}
+    subset_of = {fold: "validation", (fold + 1) % folds: "test"}
+    subsets: dict[str, list[str]] = {subset: [] for subset in SUBSETS}
     for home, names in zip(homes, groups.values(), strict=True):
-        parts[part_of.get(home, "train")] += names
-    found = {part: sorted(names) for part, names in parts.items()}
+        subsets[subset_of.get(home, "train")] += names
+    found = {subset: sorted(names) for subset, names in subsets.items()}
     return _checked(found, unlisted=sorted(left_out & set(speakers)))
 
 
@@ -328,25 +330,27 @@ def read_list(path: Path) -> list[str]:
 
 
 def _checked(
-    parts: Mapping[str, Sequence[str]],
+    subsets: Mapping[str, Sequence[str]],
     *,
     missing: Sequence[str] = (),
     unlisted: Sequence[str] = (),
 ) -> Split:
-    for part, names in parts.items():
+    for subset, names in subsets.items():
         if not names:
             raise DataError(
-                f"the {part} set has no clips; add clips, or change the split or its percentages"
+                f"the {subset} set has no clips; add clips, or change the split or its percentages"
             )
-    without = {word_of(n) for p in parts.values() for n in p} - {word_of(n) for n in parts["train"]}
+    without = {word_of(n) for p in subsets.values() for n in p} - {
+        word_of(n) for n in subsets["train"]
+    }
     if without:
         raise DataError(
             f"no training clip of {', '.join(sorted(without))}; add clips or change the split"
         )
     return Split(
-        train=tuple(parts["train"]),
-        validation=tuple(parts["validation"]),
-        test=tuple(parts["test"]),
+        train=tuple(subsets["train"]),
+        validation=tuple(subsets["validation"]),
+        test=tuple(subsets["test"]),
         missing=tuple(missing),
         unlisted=tuple(unlisted),
     )

@@ -70,7 +70,7 @@ class StreamFolder:
     test: tuple[LongRecording, ...] = ()
 
     @property
-    def parts(self) -> dict[str, tuple[LongRecording, ...]]:
+    def subsets(self) -> dict[str, tuple[LongRecording, ...]]:
         """Recordings by set."""
         return {VALIDATION: self.validation, TEST: self.test}
 

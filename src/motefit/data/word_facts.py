@@ -62,11 +62,11 @@ class WordFacts:
 
 def word_facts(dataset: SpeechDataset) -> dict[str, WordFacts]:
     """Compute the facts of each word; empty for clips that do not come from files."""
-    if not all(clips.recordings for clips in dataset.parts.values()):
+    if not all(clips.recordings for clips in dataset.subsets.values()):
         return {}
-    label = np.concatenate([clips.label for clips in dataset.parts.values()])
-    lengths = np.concatenate([clips.lengths for clips in dataset.parts.values()])
-    recordings = [r for clips in dataset.parts.values() for r in clips.recordings]
+    label = np.concatenate([clips.label for clips in dataset.subsets.values()])
+    lengths = np.concatenate([clips.lengths for clips in dataset.subsets.values()])
+    recordings = [r for clips in dataset.subsets.values() for r in clips.recordings]
     samples = dataset.train.pcm.shape[1]
     facts = {}
     for index, word in enumerate(dataset.words):

@@ -28,7 +28,7 @@ from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks.speech_spec import NAME, SpeechIO
-from motefit.tasks import TASKS, Part
+from motefit.tasks import TASKS, Subset
 from motefit.tflite.importer.read import read_graph
 from motefit.tflite.model import ModelFile
 from motefit.tflite.write.write import write
@@ -191,7 +191,7 @@ def export_in_graph(
     if data is not None:
         dataset = TASKS.find(NAME).load(recipe, data, progress=listener.loading)
         listener.measuring("the file on the test set")
-        return form.measured(dataset, out, part="test")
+        return form.measured(dataset, out, subset="test")
     listener.measuring("the file; no accuracy without data")
     card, certificate = remeasured(plain, recipe, form.model, form.io, None)
     pcm = sounds(form.io.frontend, SOUNDS, rng=np.random.default_rng(0))
@@ -231,10 +231,10 @@ class InGraphForm:
         model, io = in_graph_file(plain.model, plain.card.io, keep_names=recipe.compress.keep_names)
         return cls(plain=plain, recipe=recipe, model=ModelFile(data=model), io=io)
 
-    def measured(self, dataset: SpeechDataset, out: Path, *, part: Part) -> InGraphExport:
+    def measured(self, dataset: SpeechDataset, out: Path, *, subset: Subset) -> InGraphExport:
         """Certify on the test set, compare with the plain form on one subset, and write."""
         card, certificate = remeasured(self.plain, self.recipe, self.model, self.io, dataset)
-        pcm, sound = dataset.parts[part].pcm, f"{part} set"
+        pcm, sound = dataset.subsets[subset].pcm, f"{subset} set"
         return self.written(out, card, certificate, pcm, sound=sound)
 
     def written(

@@ -40,7 +40,7 @@ def release_in_graph(folder: RunDir, name: str, data: Path | None) -> InGraphExp
     folder.log_read("validation", f"agreement of {own} with {name}")
     folder.log_read("test", f"final measurement of {own}")
     dataset = load_dataset(TASKS.find(NAME), recipe, data)
-    done = form.measured(dataset, folder.bundle_path(own), part="validation")
+    done = form.measured(dataset, folder.bundle_path(own), subset="validation")
     if done.certificate is not None:
         shipped = CertifiedModel(
             model=form.model, card=done.card, certificate=done.certificate, name=recipe.name

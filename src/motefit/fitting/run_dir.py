@@ -234,7 +234,7 @@ class RunDir:
         recipe = Recipe.loads(text, name=state["name"])
         return recipe, Path(state["data"]) if state["data"] else None
 
-    def log_read(self, part: str, purpose: str) -> None:
+    def log_read(self, subset: str, purpose: str) -> None:
         """Log that a subset of the data was opened, so that anyone can see how often.
 
         If the test set was opened for the same purpose before, and the results were lost, the line
@@ -243,21 +243,21 @@ class RunDir:
         Raises:
             OutputError: if the log cannot be written.
         """
-        if part == "test" and self._was_read(part, purpose):
+        if subset == "test" and self._was_read(subset, purpose):
             purpose += AGAIN
-        line = {"at": datetime.now(UTC).isoformat(), "part": part, "purpose": purpose}
+        line = {"at": datetime.now(UTC).isoformat(), "part": subset, "purpose": purpose}
         try:
             with self.reads_path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
             raise OutputError(f"cannot write {self.reads_path}: {error.strerror}") from None
 
-    def _was_read(self, part: str, purpose: str) -> bool:
+    def _was_read(self, subset: str, purpose: str) -> bool:
         with suppress(OSError):
             for text in self.reads_path.read_text("utf-8", errors="replace").splitlines():
                 with suppress(ValueError, TypeError, KeyError, RecursionError):
                     line = json.loads(text)
-                    if line["part"] == part and line["purpose"].removesuffix(AGAIN) == purpose:
+                    if line["part"] == subset and line["purpose"].removesuffix(AGAIN) == purpose:
                         return True
         return False
 

@@ -34,7 +34,7 @@ from motefit.spec.codec import encode
 from motefit.spec.errors import OutputError
 from motefit.spec.files import write_atomic, write_sealed
 from motefit.spec.recipe import Recipe, TrainSpec
-from motefit.tasks import TASKS, AnyTask, Parts, load_dataset
+from motefit.tasks import TASKS, AnyTask, Subsets, load_dataset
 from motefit.tflite.model import ModelFile
 from motefit.tflite.write.precision import export
 from motefit.train.compressors import compress
@@ -50,7 +50,7 @@ MINING_EPOCHS, MINING_RATE = 0.2, 0.3
 """Epochs and learning rate of a round with hard negatives, relative to those of the training."""
 
 
-class Examples(Source, Parts, Protocol):
+class Examples(Source, Subsets, Protocol):
     """Training examples as a task's ``source`` returns them."""
 
 
@@ -199,7 +199,7 @@ def _standing(context: _JobContext, trained: Trained) -> dict[str, float]:
 def _quick_file(context: _JobContext, trained: Trained) -> bytes:
     """Make a file of a network as it is, without the recipe's steps."""
     quick = replace(context.recipe.compress, rounding="nearest")
-    examples = _sample(context.source.part("train")[0], STANDING_EXAMPLES)
+    examples = _sample(context.source.subset("train")[0], STANDING_EXAMPLES)
     return export(trained.graph, quick, examples=examples)
 
 
@@ -278,7 +278,7 @@ def _to_file(
         context.settings,
         recipe.compress,
         loss=context.loss,
-        examples=_sample(source.part("train")[0], recipe.compress.calibration_examples),
+        examples=_sample(source.subset("train")[0], recipe.compress.calibration_examples),
         seed=context.work.seed,
         folder=candidate_folder(job.folder, context.work.key),
         progress=_log(training_folder(job.folder, context.work.training_key) / HISTORY),

@@ -97,9 +97,9 @@ def _naive_error(column: str, evidence: Evidence) -> float | None:
     return numbers(evidence, "baselines", PERSISTENCE, "mae").get(column)
 
 
-def words_without(evidence: Evidence, part: str) -> list[str]:
+def words_without(evidence: Evidence, subset: str) -> list[str]:
     """List the words without a clip in one of the sets, sorted."""
-    clips = numbers(evidence, "data", "clips", part)
+    clips = numbers(evidence, "data", "clips", subset)
     return sorted(word for word, count in clips.items() if count == 0)
 
 

@@ -31,8 +31,8 @@ from motefit.tflite.model import ModelFile
 
 Dataset = TypeVar("Dataset")
 IO = TypeVar("IO")
-Examples = TypeVar("Examples", bound="Parts")
-Part = Literal["validation", "test"]
+Examples = TypeVar("Examples", bound="Subsets")
+Subset = Literal["validation", "test"]
 Progress = Callable[[int, int], None]
 
 
@@ -69,10 +69,10 @@ class TeacherData:
     view: Callable[[np.ndarray], np.ndarray] | None = None
 
 
-class Parts(Protocol):
+class Subsets(Protocol):
     """Clean examples by subset; a task's source of training examples provides them."""
 
-    def part(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def subset(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return clean normalized inputs (n, ...) and targets; ``"train"`` or ``"validation"``."""
         ...
 
@@ -222,14 +222,14 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
         del recipe, dataset
 
     @abstractmethod
-    def measure(self, model: bytes, io: IO, dataset: Dataset, part: Part) -> Measurement:
+    def measure(self, model: bytes, io: IO, dataset: Dataset, subset: Subset) -> Measurement:
         """Measure the shipped bytes on one subset of the data."""
 
     def measure_stream(
-        self, model: bytes, io: IO, dataset: Dataset, part: Part, progress: Heard | None = None
+        self, model: bytes, io: IO, dataset: Dataset, subset: Subset, progress: Heard | None = None
     ) -> Measurement:
         """Measure the shipped bytes on the long recordings of one subset; nothing by default."""
-        del model, io, dataset, part, progress
+        del model, io, dataset, subset, progress
         return Measurement(facts={})
 
     def decide(
@@ -245,7 +245,7 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
         return io, Measurement(facts={})
 
     @abstractmethod
-    def baselines(self, dataset: Dataset, part: Part) -> Mapping[str, Measurement]:
+    def baselines(self, dataset: Dataset, subset: Subset) -> Mapping[str, Measurement]:
         """Measure naive baselines, by name."""
 
     @abstractmethod
@@ -254,7 +254,7 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
 
     @abstractmethod
     def compare_c(
-        self, compiled: CompiledModel, bundle: Bundle, dataset: Dataset, part: Part
+        self, compiled: CompiledModel, bundle: Bundle, dataset: Dataset, subset: Subset
     ) -> CAgreement:
         """Compare a model's C source with the Python runtime on one subset of the data."""
 

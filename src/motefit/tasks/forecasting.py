@@ -33,7 +33,7 @@ from motefit.spec.errors import RecipeError
 from motefit.spec.evidence import IN_HINDSIGHT, LEAST_SQUARES
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks.series_spec import NAME, SeriesIO, pinball_name
-from motefit.tasks import TASKS, Measurement, Part, Progress, Task
+from motefit.tasks import TASKS, Measurement, Progress, Subset, Task
 from motefit.tflite.model import ModelFile
 
 if TYPE_CHECKING:
@@ -142,10 +142,10 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
                 )
 
     def measure(
-        self, model: bytes, io: SeriesIO, dataset: SeriesDataset, part: Part
+        self, model: bytes, io: SeriesIO, dataset: SeriesDataset, subset: Subset
     ) -> Measurement:
         """Measure the errors of the file on one set, in real units, and those of persistence."""
-        windows, forecaster = dataset.parts[part], Forecaster(model, io)
+        windows, forecaster = dataset.subsets[subset], Forecaster(model, io)
         values, targets = predict_windows(forecaster, windows), windows.targets
         errors = score_forecast(io.targets, forecaster.answer(values), targets)
         coverage = score_coverage(io.targets, io.quantiles, values, targets)
@@ -164,12 +164,14 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         return Measurement(
             facts={**measured.facts, **errors.skill_facts(naive), **coverage.facts},
             evidence={**measured.evidence, **coverage.evidence},
-            details={TOPIC: series_details(forecasts)} if part == "test" else {},
+            details={TOPIC: series_details(forecasts)} if subset == "test" else {},
         )
 
-    def baselines(self, dataset: SeriesDataset, part: Part) -> Mapping[str, Measurement]:
+    def baselines(self, dataset: SeriesDataset, subset: Subset) -> Mapping[str, Measurement]:
         """Measure persistence and least squares; on a whole file, the latter in hindsight."""
-        rows = forecast_baselines(dataset.targets, train=dataset.train, test=dataset.parts[part])
+        rows = forecast_baselines(
+            dataset.targets, train=dataset.train, test=dataset.subsets[subset]
+        )
         if dataset.whole:
             rows[IN_HINDSIGHT] = rows.pop(LEAST_SQUARES)
         return {name: _measurement(errors) for name, errors in rows.items()}
@@ -182,10 +184,10 @@ class Forecasting(Task[SeriesDataset, SeriesIO, "SeriesSource"]):
         return {**facts, "notes": _notes(audit)}
 
     def compare_c(
-        self, compiled: CompiledModel, bundle: Bundle, dataset: SeriesDataset, part: Part
+        self, compiled: CompiledModel, bundle: Bundle, dataset: SeriesDataset, subset: Subset
     ) -> CAgreement:
         """Compare on the windows of one set."""
-        windows = dataset.parts[part]
+        windows = dataset.subsets[subset]
         return compare_series(compiled, bundle, windows.inputs, windows.times)
 
     def benchmark_case(
@@ -272,7 +274,7 @@ def _notes(audit: SeriesAudit) -> list[str]:
     """Say what the data are, and what was done about missing values."""
     notes = [
         f"{audit.rows} rows in {audit.runs} gap-free runs; windows: "
-        + ", ".join(f"{count} {part}" for part, count in audit.windows.items())
+        + ", ".join(f"{count} {subset}" for subset, count in audit.windows.items())
     ]
     if audit.missing == "interpolate":
         notes.append(
@@ -285,12 +287,12 @@ def _notes(audit: SeriesAudit) -> list[str]:
         shares = audit.filled_inputs_percent.items()
         notes.append(
             "filled inputs, where the last known value is held: "
-            + ", ".join(f"{share:.1f} % of {part}" for part, share in shares)
+            + ", ".join(f"{share:.1f} % of {subset}" for subset, share in shares)
         )
     for reason in (TARGET_MISSING, INPUT_MISSING):
-        counts = {part: found[reason] for part, found in audit.windows_left_out.items()}
+        counts = {subset: found[reason] for subset, found in audit.windows_left_out.items()}
         if any(counts.values()):
-            left = ", ".join(f"{count} {part}" for part, count in counts.items())
+            left = ", ".join(f"{count} {subset}" for subset, count in counts.items())
             notes.append(f"windows left out, as {reason}: {left}")
     if audit.groups:
         notes.append(f"{len(audit.groups)} groups: {', '.join(audit.groups)}")

@@ -44,7 +44,7 @@ from motefit.spec.recipe import Recipe
 from motefit.spec.stream_evidence import RECORDINGS, SCRIPTED
 from motefit.spec.tasks import TASK_SPECS
 from motefit.spec.tasks.speech_spec import LISTED_SPLITS, NAME, SpeechData, SpeechIO
-from motefit.tasks import TASKS, Measurement, Part, Progress, Task, TeacherData
+from motefit.tasks import TASKS, Measurement, Progress, Subset, Task, TeacherData
 from motefit.tflite.label_files import label_files
 from motefit.tflite.model import ModelFile
 
@@ -172,7 +172,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         if dataset.sounds is None:
             return source
         spotter = KeywordSpotter(model, self.io(recipe, dataset, source))
-        train = [parts["train"] for parts in dataset.sounds.classes.values()]
+        train = [subsets["train"] for subsets in dataset.sounds.classes.values()]
         mined = find_hard_negatives(spotter, train, known=source.mined)
         return self._source(recipe, dataset, mined)
 
@@ -258,19 +258,19 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         recipe.require_measured(TASK_SPECS.find(NAME).metrics(words))
 
     def measure(
-        self, model: bytes, io: SpeechIO, dataset: SpeechDataset, part: Part
+        self, model: bytes, io: SpeechIO, dataset: SpeechDataset, subset: Subset
     ) -> Measurement:
         """Measure the accuracy of the file on one subset."""
-        clips = dataset.parts[part]
+        clips = dataset.subsets[subset]
         strangers = unseen(dataset.train, clips)
         spotter = KeywordSpotter(model, io)
         probabilities = probabilities_of(spotter, clips.pcm)
         result = score_words(io, probabilities, clips.label, unseen=strangers)
         unknown = {"unseen_speakers": SPEAKERS_UNKNOWN} if strangers is None else {}
-        details = {TOPIC: hardest_clips(io, probabilities, clips)} if part == "test" else {}
+        details = {TOPIC: hardest_clips(io, probabilities, clips)} if subset == "test" else {}
         if dataset.sounds is None:
             return replace(_measurement(result, **unknown), details=details)
-        sounds = {label: parts[part] for label, parts in dataset.sounds.classes.items()}
+        sounds = {label: subsets[subset] for label, subsets in dataset.sounds.classes.items()}
         guesses = probabilities.argmax(axis=1)
         rejections = measure_rejections(spotter, sounds, guesses=guesses, labels=clips.label)
         table = encode(rejections)
@@ -286,15 +286,15 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         model: bytes,
         io: SpeechIO,
         dataset: SpeechDataset,
-        part: Part,
+        subset: Subset,
         progress: Heard | None = None,
     ) -> Measurement:
         """Measure false accepts, misses and latency, if the recipe names a stream."""
         if dataset.stream is None:
             return Measurement(facts={})
-        heard = hear_stream(KeywordSpotter(model, io), dataset, part, progress)
+        heard = hear_stream(KeywordSpotter(model, io), dataset, subset, progress)
         evidence = stream_evidence(heard)
-        key = recordings_key(dataset.stream.parts[part])
+        key = recordings_key(dataset.stream.subsets[subset])
         return Measurement(
             facts=stream_facts(evidence), evidence={"stream": {**evidence, "sha256": key}}
         )
@@ -314,12 +314,12 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
             facts=stream_facts(stream_evidence(decided)), evidence={"decision": chosen.evidence}
         )
 
-    def baselines(self, dataset: SpeechDataset, part: Part) -> Mapping[str, Measurement]:
+    def baselines(self, dataset: SpeechDataset, subset: Subset) -> Mapping[str, Measurement]:
         """Measure always answering the most frequent word, where there are several."""
         if len(dataset.words) == 1:
             return {}
         result = majority_class(
-            dataset.words, train=dataset.train.label, test=dataset.parts[part].label
+            dataset.words, train=dataset.train.label, test=dataset.subsets[subset].label
         )
         return {"majority class": _measurement(result)}
 
@@ -357,10 +357,10 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         return notes
 
     def compare_c(
-        self, compiled: CompiledModel, bundle: Bundle, dataset: SpeechDataset, part: Part
+        self, compiled: CompiledModel, bundle: Bundle, dataset: SpeechDataset, subset: Subset
     ) -> CAgreement:
         """Compare on the clips of one subset."""
-        clips = dataset.parts[part]
+        clips = dataset.subsets[subset]
         return compare_speech(compiled, bundle, clips.pcm, clips.label)
 
     def benchmark_case(
@@ -377,10 +377,10 @@ def _reject_notes(dataset: SpeechDataset) -> list[str]:
     if dataset.sounds is None:
         return []
     train = {*dataset.train.speakers}
-    train |= {s for parts in dataset.sounds.classes.values() for s in parts["train"].speakers}
+    train |= {s for subsets in dataset.sounds.classes.values() for s in subsets["train"].speakers}
     notes = []
-    for label, parts in dataset.sounds.classes.items():
-        known = [speaker for speaker in parts["test"].speakers if speaker is not None]
+    for label, subsets in dataset.sounds.classes.items():
+        known = [speaker for speaker in subsets["test"].speakers if speaker is not None]
         if known:
             shared = sum(speaker in train for speaker in known)
             notes.append(
@@ -409,7 +409,7 @@ def _frontend(recipe: Recipe) -> FrontEnd:
 
 
 def hear_stream(
-    spotter: KeywordSpotter, dataset: SpeechDataset, part: Part, progress: Heard | None = None
+    spotter: KeywordSpotter, dataset: SpeechDataset, subset: Subset, progress: Heard | None = None
 ) -> Mapping[str, HeardSounds]:
     """Listen to the long recordings of one subset, and to its clips in a scripted stream.
 
@@ -417,19 +417,19 @@ def hear_stream(
     """
     classes = dataset.sounds.classes.values() if dataset.sounds is not None else ()
     others = [
-        parts[part].pcm[start : start + length]
-        for parts in classes
-        for start, length in zip(parts[part].starts, parts[part].lengths, strict=True)
+        subsets[subset].pcm[start : start + length]
+        for subsets in classes
+        for start, length in zip(subsets[subset].starts, subsets[subset].lengths, strict=True)
     ]
     scripted = script_stream(
-        dataset.parts[part],
+        dataset.subsets[subset],
         dataset.labels,
         dataset.noise,
         rate_hz=dataset.rate_hz,
         others=others,
         rng=np.random.default_rng(STREAM_SEED),
     )
-    recordings = dataset.stream.parts[part] if dataset.stream is not None else ()
+    recordings = dataset.stream.subsets[subset] if dataset.stream is not None else ()
     kinds: dict[str, Sequence[Sound]] = {RECORDINGS: recordings, SCRIPTED: (scripted,)}
     return {
         kind: hear(spotter, sounds, progress=progress) for kind, sounds in kinds.items() if sounds

@@ -290,7 +290,7 @@ class Run:
         begin = time.perf_counter()
         index = self.done
         rng = np.random.default_rng([self.seed, index, 0])
-        x, y = self.tensors(*self._source.epoch(index, rng=rng), part="training")
+        x, y = self.tensors(*self._source.epoch(index, rng=rng), subset="training")
         rate, train_loss = self._pass(index, x, y)
         if self._average is None:
             validation = self._evaluate(inputs, targets)
@@ -379,7 +379,7 @@ class Run:
         return self._evaluate(*self._validation())
 
     def _validation(self) -> tuple[Tensor, Tensor]:
-        return self.tensors(*self._source.validation(), part="validation")
+        return self.tensors(*self._source.validation(), subset="validation")
 
     def _evaluate(self, inputs: Tensor, targets: Tensor) -> tuple[float, float]:
         self.module.eval()
@@ -392,23 +392,24 @@ class Run:
         loss, balanced = self._plain_loss(outputs, targets), self.settings.balance != "none"
         return float(loss), score(self._loss, outputs, targets, balanced=balanced)
 
-    def tensors(self, x: np.ndarray, y: np.ndarray, *, part: str) -> tuple[Tensor, Tensor]:
+    def tensors(self, x: np.ndarray, y: np.ndarray, *, subset: str) -> tuple[Tensor, Tensor]:
         """Move examples to the device: float32 (n, *input_shape) and targets.
 
         Raises:
-            DataError: if they do not fit the graph; the message names the ``part``.
+            DataError: if they do not fit the graph; the message names the ``subset``.
         """
         size = math.prod(self._shape)
         classes = self._loss == CLASSIFICATION and y.ndim == 1
         wanted = len(x) if classes else len(x) * self._outputs
         if len(x) == 0 or x.size != len(x) * size or y.size != wanted:
             raise DataError(
-                f"{part} inputs {x.shape} and targets {y.shape} do not fit a graph from "
+                f"{subset} inputs {x.shape} and targets {y.shape} do not fit a graph from "
                 f"{self._shape} to {self._outputs} outputs"
             )
         if classes and (y.min() < 0 or y.max() >= self._outputs):
             raise DataError(
-                f"{part} labels are {y.min()}..{y.max()}, but the graph has {self._outputs} outputs"
+                f"{subset} labels are {y.min()}..{y.max()}, "
+                f"but the graph has {self._outputs} outputs"
             )
         inputs = _tensor(x, np.float32).reshape(len(x), *self._shape)
         targets = _tensor(y, np.int64 if classes else np.float32)

@@ -29,7 +29,7 @@ class SeriesSource:
         self._codec = WindowCodec(io)
         self.io = io
         self.key = f"{dataset.key} {dumps_json(io)}"
-        self._train = self.part("train")
+        self._train = self.subset("train")
 
     def epoch(
         self,
@@ -42,11 +42,11 @@ class SeriesSource:
 
     def validation(self) -> tuple[Floats, Floats]:
         """Return the validation set, as :meth:`epoch`."""
-        return self.part("validation")
+        return self.subset("validation")
 
-    def part(self, name: str) -> tuple[Floats, Floats]:
+    def subset(self, name: str) -> tuple[Floats, Floats]:
         """Return one of the sets by name, as :meth:`epoch`."""
-        windows = self._dataset.parts[name]
+        windows = self._dataset.subsets[name]
         inputs = np.empty((len(windows), *self.io.window_shape), np.float32)
         targets = np.empty((len(windows), math.prod(self.io.answer_shape)), np.float32)
         for start in range(0, len(windows), CHUNK):  # all in float64 would take four times as much

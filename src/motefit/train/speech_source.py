@@ -136,14 +136,14 @@ class SpeechSource:
 
     def validation(self) -> tuple[Floats, NDArray[np.int64]]:
         """Return features float32 (n, frames, features) and labels (n,) of the validation set."""
-        return self.part("validation")
+        return self.subset("validation")
 
-    def part(self, name: str) -> tuple[Floats, NDArray[np.int64]]:
+    def subset(self, name: str) -> tuple[Floats, NDArray[np.int64]]:
         """Return clean normalized features (n, frames, features) and labels (n,) of a set.
 
         Windows of reject classes follow the words, in the proportion of an epoch.
         """
-        clean, labels = self.features(name), self._dataset.parts[name].label
+        clean, labels = self.features(name), self._dataset.subsets[name].label
         if self._sampler is None:
             return self._normalized(clean), labels
         blocks = list(self._sampler.fixed(name, len(labels)))
@@ -151,20 +151,20 @@ class SpeechSource:
         more = self._cached(f"{name} rejects {self.key}", (pcm for pcm, _ in blocks))
         return self._normalized(np.concatenate([clean, more])), np.concatenate([labels, own])
 
-    def features(self, part: str) -> Floats:
+    def features(self, subset: str) -> Floats:
         """Return clean features float32 (n, frames, features) of a set, not normalized, read-only.
 
         Raises:
             OutputError: if the cache cannot be written.
         """
-        return self._cached(part, [self._dataset.parts[part].pcm])
+        return self._cached(subset, [self._dataset.subsets[subset].pcm])
 
     def _cached(self, what: str, clips: Iterable[NDArray[np.int16]]) -> Floats:
         """Compute the features of clips, in blocks, unless the cache has them."""
         path = self._cache / "features" / f"{self._digest(what)}{SUFFIX}"
         return made_entry(path, lambda: map(self._features.batch, clips))[0]
 
-    def _digest(self, part: str) -> str:
+    def _digest(self, subset: str) -> str:
         """Name the features by a hash of their inputs.
 
         These are clips, settings, and the front end's output for a fixed signal, so that a front
@@ -173,7 +173,7 @@ class SpeechSource:
         frontend = self._features.frontend
         sound = np.random.default_rng(0).normal(0, 0.1, frontend.clip_samples).astype(np.float32)
         digest = hashlib.sha256(self._features.clip(sound).tobytes())
-        digest.update(f"{self._dataset.key} {part} {dumps_json(frontend)}".encode())
+        digest.update(f"{self._dataset.key} {subset} {dumps_json(frontend)}".encode())
         return digest.hexdigest()[:32]
 
     def _augmented(

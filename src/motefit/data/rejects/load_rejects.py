@@ -18,7 +18,7 @@ from motefit.data.file_decoder import FileDecoder
 from motefit.data.rejects.reject_folders import RejectFile
 from motefit.data.rejects.reject_plan import LEFT_OUT, RejectPlan
 from motefit.data.rejects.reject_sounds import RejectData, RejectSounds
-from motefit.data.splits import PARTS
+from motefit.data.splits import SUBSETS
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import SpeechData
 
@@ -68,13 +68,16 @@ def load_rejects(  # noqa: PLR0913 - one keyword per thing a caller decides
 
     kept, dropped = _kept(plan, facts, words)
     classes = {
-        label: {part: sounds([i for i in kept[part] if files[i].label == label]) for part in PARTS}
+        label: {
+            subset: sounds([i for i in kept[subset] if files[i].label == label])
+            for subset in SUBSETS
+        }
         for label in data.rejects
     }
     _require_all(classes, data, root)
     spoken = [i for i in range(len(plan.files), len(files)) if lengths[i]]
-    rows = [*((part, i) for part in PARTS for i in kept[part]), *(("", i) for i in spoken)]
-    content = [[files[i].label, part, files[i].name, facts["wholes"][i]] for part, i in rows]
+    rows = [*((subset, i) for subset in SUBSETS for i in kept[subset]), *(("", i) for i in spoken)]
+    content = [[files[i].label, subset, files[i].name, facts["wholes"][i]] for subset, i in rows]
     damaged = damaged_files(facts, paths)
     return RejectData(
         classes=classes,
@@ -120,13 +123,13 @@ def _kept(
 ) -> tuple[dict[str, list[int]], dict[str, int]]:
     """Return the rows used in each set, and the number of others by reason."""
     held, seen, dropped = set(words), set[str](), Counter[str]()
-    kept: dict[str, list[int]] = {part: [] for part in PARTS}
-    for part in (*PARTS, LEFT_OUT):
-        for row in (i for i, home in enumerate(plan.parts) if home == part):
+    kept: dict[str, list[int]] = {subset: [] for subset in SUBSETS}
+    for subset in (*SUBSETS, LEFT_OUT):
+        for row in (i for i, home in enumerate(plan.subsets) if home == subset):
             whole, sound = facts["wholes"][row], not facts["zero"][row]
             if not facts["lengths"][row]:
                 dropped[DAMAGED] += 1
-            elif part == LEFT_OUT:
+            elif subset == LEFT_OUT:
                 dropped[IN_CLOSED_LIST] += 1
             elif facts["digests"][row] in held and sound:
                 dropped[COPY_OF_WORD] += 1
@@ -134,17 +137,17 @@ def _kept(
                 dropped[COPY] += 1
             else:
                 seen.add(whole)
-                kept[part].append(row)
+                kept[subset].append(row)
     return kept, dict(sorted(dropped.items()))
 
 
 def _require_all(
     classes: Mapping[str, Mapping[str, RejectSounds]], data: SpeechData, root: Path
 ) -> None:
-    for label, parts in classes.items():
-        empty = [part for part, sounds in parts.items() if not len(sounds)]
+    for label, subsets in classes.items():
+        empty = [subset for subset, sounds in subsets.items() if not len(sounds)]
         if empty:
-            count = sum(map(len, parts.values()))
+            count = sum(map(len, subsets.values()))
             raise DataError(
                 f"{root}: {label} has no recording in the {' and the '.join(empty)} set: whole "
                 f"recordings and speakers are split, and {', '.join(data.sources[label])} has "
@@ -158,16 +161,16 @@ def _taken(
 ) -> tuple[str, ...]:
     """Describe the recordings of each class and entry, one sentence each."""
     sentences = []
-    for label, parts in classes.items():
-        for source in dict.fromkeys(s for sounds in parts.values() for s in sounds.sources):
+    for label, subsets in classes.items():
+        for source in dict.fromkeys(s for sounds in subsets.values() for s in sounds.sources):
             own = {
-                part: [i for i, s in enumerate(sounds.sources) if s == source]
-                for part, sounds in parts.items()
+                subset: [i for i, s in enumerate(sounds.sources) if s == source]
+                for subset, sounds in subsets.items()
             }
-            voices = [parts[part].speakers[i] for part, rows in own.items() for i in rows]
-            seconds = sum(int(parts[p].lengths[rows].sum()) for p, rows in own.items()) / rate_hz
+            voices = [subsets[subset].speakers[i] for subset, rows in own.items() for i in rows]
+            seconds = sum(int(subsets[p].lengths[rows].sum()) for p, rows in own.items()) / rate_hz
             known = len(set(voices) - {None})
-            names = [parts[part].names[i] for part, rows in own.items() for i in rows]
+            names = [subsets[subset].names[i] for subset, rows in own.items() for i in rows]
             how = "by recording (speakers unknown)"
             if listed.issuperset(names):
                 how = "by the published lists"
@@ -175,7 +178,7 @@ def _taken(
                 how = f"by {known} speakers"
             elif known:
                 how = f"by {known} speakers, and by recording where the speaker is unknown"
-            counts = ", ".join(f"{part} {len(rows)}" for part, rows in own.items())
+            counts = ", ".join(f"{subset} {len(rows)}" for subset, rows in own.items())
             sentences.append(
                 f"{label} of {source}: {len(voices)} recordings, {seconds / 60:.1f} minutes, split "
                 f"{how}: {counts}"

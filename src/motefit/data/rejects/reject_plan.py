@@ -25,21 +25,21 @@ class RejectPlan:
 
     Attributes:
         files: of the reject classes.
-        parts: set of each file, or :data:`LEFT_OUT`.
+        subsets: set of each file, or :data:`LEFT_OUT`.
         listed: names of the files whose set is that of a published list.
         spoken: synthetic clips of the words, ``source`` is the word; for training only.
     """
 
     files: tuple[RejectFile, ...]
-    parts: tuple[str, ...]
+    subsets: tuple[str, ...]
     listed: frozenset[str] = frozenset()
     spoken: tuple[RejectFile, ...] = ()
 
     @property
     def held_out(self) -> set[str]:
         """Files that are not in the training set, as :func:`real_path` returns them."""
-        pairs = zip(self.files, self.parts, strict=True)
-        return {real_path(file.path) for file, part in pairs if part != "train"}
+        pairs = zip(self.files, self.subsets, strict=True)
+        return {real_path(file.path) for file, subset in pairs if subset != "train"}
 
 
 def plan_rejects(  # noqa: PLR0913 - one keyword per thing a caller decides
@@ -74,7 +74,7 @@ def plan_rejects(  # noqa: PLR0913 - one keyword per thing a caller decides
     clips = {real_path(path) for path in found.files.values()}
     files = [file for file in files if real_path(file.path) not in clips]
     listed = _listed(files, found, data)
-    parts = split_rejects(
+    subsets = split_rejects(
         files,
         listed=listed,
         homes=_homes(split, speakers, data),
@@ -82,10 +82,10 @@ def plan_rejects(  # noqa: PLR0913 - one keyword per thing a caller decides
         validation_percent=data.validation_percent,
         seed=data.seed,
     )
-    plan = RejectPlan(files=tuple(files), parts=tuple(parts), listed=frozenset(listed))
+    plan = RejectPlan(files=tuple(files), subsets=tuple(subsets), listed=frozenset(listed))
     if UNKNOWN not in synthetic or (found.root / MANIFEST).exists():
         return plan  # no synthetic voices, or no others
-    held = {f.speaker for f, p in zip(files, parts, strict=True) if p != "train"} - {None}
+    held = {f.speaker for f, p in zip(files, subsets, strict=True) if p != "train"} - {None}
     return replace(plan, spoken=_spoken(data, found, rate_hz, seconds, without=held))
 
 
@@ -126,11 +126,11 @@ def _listed(files: Sequence[RejectFile], found: SpeechFolder, data: SpeechData) 
 
     Without a training list, clips of other words in no list are for training, as words are.
     """
-    parts = {name: part for part, path in found.lists.items() for name in read_list(path)}
+    subsets = {name: subset for subset, path in found.lists.items() for name in read_list(path)}
     if data.split == "folds":
-        parts = dict.fromkeys((n for n, part in parts.items() if part == "test"), LEFT_OUT)
+        subsets = dict.fromkeys((n for n, subset in subsets.items() if subset == "test"), LEFT_OUT)
     ends = {file.name: "/".join(file.name.split("/")[-2:]) for file in files}
-    listed = {name: parts[end] for name, end in ends.items() if end in parts}
+    listed = {name: subsets[end] for name, end in ends.items() if end in subsets}
     if data.split == "published" and "train" not in found.lists:
         others = (file.name for file in files if file.source == OTHER_WORDS)
         listed = {**dict.fromkeys(others, "train"), **listed}
@@ -142,8 +142,8 @@ def _homes(split: Split, speakers: Mapping[str, str | None], data: SpeechData) -
     if data.split not in {"speaker", "folds"}:
         return {}
     return {
-        speaker: part
-        for part, names in split.parts.items()
+        speaker: subset
+        for subset, names in split.subsets.items()
         for name in names
         if (speaker := speakers[name]) is not None
     }

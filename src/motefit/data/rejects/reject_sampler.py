@@ -67,7 +67,7 @@ class RejectSampler:
         self._sounds, self._clips, self._spec = sounds, clips, spec
         self._labels, self._rate_hz = tuple(labels), rate_hz
         self._samples = clips.pcm.shape[1]
-        self._pools = {label: parts["train"] for label, parts in sounds.classes.items()}
+        self._pools = {label: subsets["train"] for label, subsets in sounds.classes.items()}
         self._chances = {
             label: _chances(pool, self._samples) for label, pool in self._pools.items()
         }
@@ -111,28 +111,28 @@ class RejectSampler:
             yield from self._whole(label, counts[label], rng)
         yield from self._spoken(counts.get("spoken", 0), rng)
 
-    def fixed(self, part: str, count: int) -> Iterator[Block]:
+    def fixed(self, subset: str, count: int) -> Iterator[Block]:
         """Return the same examples each time, to measure or to calibrate on.
 
         Of the training set, those of an epoch; of another, windows one after the other, evenly
         thinned out to the number of an epoch.
 
         Args:
-            part: a set.
+            subset: a set.
             count: clips of words in it.
 
         Yields:
             as :meth:`blocks`.
         """
-        if part == "train":
+        if subset == "train":
             yield from self.blocks(count, rng=np.random.default_rng(0))
             return
         wanted = {UNKNOWN: self._spec.unknown, SILENCE: self._spec.silence}
-        for label, parts in self._sounds.classes.items():
-            owners, places = parts[part].windows(self._samples)
+        for label, subsets in self._sounds.classes.items():
+            owners, places = subsets[subset].windows(self._samples)
             most = min(max(round(wanted[label] * count), 1), len(owners))
             rows = np.linspace(0, len(owners) - 1, most).round().astype(np.int64)
-            yield from self._cut(parts[part], label, owners[rows], places[rows])
+            yield from self._cut(subsets[subset], label, owners[rows], places[rows])
 
     def _synthetic_share(self) -> float:
         pool = self._pools[UNKNOWN]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motefit.data.damage import BrokenFile
-from motefit.data.splits import PARTS
+from motefit.data.splits import SUBSETS
 
 Int16s = npt.NDArray[np.int16]
 Int64s = npt.NDArray[np.int64]
@@ -146,8 +146,8 @@ class RejectData:
     damaged: tuple[BrokenFile, ...] = ()
 
     def __post_init__(self) -> None:
-        if any(tuple(parts) != PARTS for parts in self.classes.values()):
-            raise ValueError(f"each class needs the sets {', '.join(PARTS)}")
+        if any(tuple(subsets) != SUBSETS for subsets in self.classes.values()):
+            raise ValueError(f"each class needs the sets {', '.join(SUBSETS)}")
 
     def without(self, others: Collection[RejectSounds]) -> "RejectData":
         """Return the same without the training recordings that others contain."""
@@ -159,9 +159,9 @@ class RejectData:
             return sounds.kept(np.array([n not in names and d not in digests for n, d in pairs]))
 
         classes = {
-            label: {**parts, "train": outside(parts["train"])}
-            for label, parts in self.classes.items()
+            label: {**subsets, "train": outside(subsets["train"])}
+            for label, subsets in self.classes.items()
         }
-        kept = [list(parts["train"].names) for parts in classes.values()]
+        kept = [list(subsets["train"].names) for subsets in classes.values()]
         key = hashlib.sha256(json.dumps([self.key, kept]).encode()).hexdigest()
         return replace(self, classes=classes, key=key)

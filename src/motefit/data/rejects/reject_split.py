@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from motefit.data.rejects.reject_folders import RejectFile
-from motefit.data.splits import PARTS
+from motefit.data.splits import SUBSETS
 
 
 def split_rejects(
@@ -32,10 +32,10 @@ def split_rejects(
         seed: same seed and names: same split.
 
     Returns:
-        one of ``PARTS`` for each recording, or ``""`` for one that is left out.
+        one of ``SUBSETS`` for each recording, or ``""`` for one that is left out.
     """
     groups = [f"speaker {f.speaker}" if f.speaker else f"recording {f.name}" for f in files]
-    home = {f"speaker {speaker}": part for speaker, part in homes.items()}
+    home = {f"speaker {speaker}": subset for speaker, subset in homes.items()}
     for source in dict.fromkeys((f.label, f.source) for f in files):
         own = {
             g
@@ -45,7 +45,7 @@ def split_rejects(
         order = sorted(own, key=lambda g: hashlib.sha256(f"{seed} {g}".encode()).digest())
         first, second = _cuts(len(order), train_percent, train_percent + validation_percent)
         for place, group in enumerate(order):
-            home[group] = PARTS[(place >= first) + (place >= second)]
+            home[group] = SUBSETS[(place >= first) + (place >= second)]
     return [
         listed[f.name] if f.name in listed else home[g] for f, g in zip(files, groups, strict=True)
     ]
@@ -53,7 +53,7 @@ def split_rejects(
 
 def _cuts(count: int, first_percent: float, second_percent: float) -> tuple[int, int]:
     """Return how many of a shuffled list are in the first set, and in the first two."""
-    if count < len(PARTS):
+    if count < len(SUBSETS):
         return count, count
     second = min(max(round(count * second_percent / 100), 2), count - 1)
     return min(max(round(count * first_percent / 100), 1), second - 1), second

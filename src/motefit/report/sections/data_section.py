@@ -7,7 +7,7 @@ from motefit.report.report_facts import ReportFacts, number, table
 from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import Row, grouped, phrase, plain, rows
 
-PARTS = ("train", "validation", "test")
+SUBSETS = ("train", "validation", "test")
 WORD_COLUMNS = (
     "clips", "rate, Hz", "channels", "encoding", "length, s", "padded", "cropped", "level, dBFS",
     "clipped", "bandwidth, Hz", "not used",
@@ -37,7 +37,7 @@ class WordRow:
 class DataView:
     """Contents of the section."""
 
-    parts: tuple[str, ...]
+    subsets: tuple[str, ...]
     counts: tuple[PartCounts, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
@@ -52,17 +52,17 @@ def build(facts: ReportFacts) -> DataView | None:
     if not topic:
         return None
     counts: list[PartCounts] = []
-    own = {part: topic[part] for part in PARTS if number(topic.get(part)) is not None}
+    own = {subset: topic[subset] for subset in SUBSETS if number(topic.get(subset)) is not None}
     if own:
         counts.append(_row("Examples", own))
     left: dict[str, object] = {}
     for key, value in topic.items():
-        if _by_part(value):
+        if _by_subset(value):
             counts.extend(_rows(key, table(value)))
         elif key not in own and key not in _DRAWN and value != facts.card.provenance.data_sha256:
             left[key] = value
     return DataView(
-        parts=tuple(_NAMES[part] for part in PARTS),
+        subsets=tuple(_NAMES[subset] for subset in SUBSETS),
         counts=tuple(counts),
         rows=rows(left),
         notes=_sentences(topic.get("notes")),
@@ -111,27 +111,27 @@ def _kinds(value: object) -> str:
     return ", ".join(f"{kind} ({plain(count)})" for kind, count in kinds.items())
 
 
-def _by_part(value: object) -> bool:
-    return bool(table(value)) and set(table(value)) <= set(PARTS)
+def _by_subset(value: object) -> bool:
+    return bool(table(value)) and set(table(value)) <= set(SUBSETS)
 
 
-def _rows(key: str, parts: Mapping[str, object]) -> list[PartCounts]:
+def _rows(key: str, subsets: Mapping[str, object]) -> list[PartCounts]:
     """Make one row, or for counts by word in each set their sum and a row per word."""
-    if not any(table(value) for value in parts.values()):
-        return [_row(phrase(key), parts)]
-    words = dict.fromkeys(str(word) for value in parts.values() for word in table(value))
-    sums = {p: sum(number(n) or 0 for n in table(v).values()) for p, v in parts.items()}
+    if not any(table(value) for value in subsets.values()):
+        return [_row(phrase(key), subsets)]
+    words = dict.fromkeys(str(word) for value in subsets.values() for word in table(value))
+    sums = {p: sum(number(n) or 0 for n in table(v).values()) for p, v in subsets.items()}
     return [
         _row(phrase(key), sums),
         *(
-            _row(word, {p: table(v).get(word) for p, v in parts.items()}, inner=True)
+            _row(word, {p: table(v).get(word) for p, v in subsets.items()}, inner=True)
             for word in words
         ),
     ]
 
 
-def _row(name: str, parts: Mapping[str, object], *, inner: bool = False) -> PartCounts:
-    values = (number(parts.get(part)) for part in PARTS)
+def _row(name: str, subsets: Mapping[str, object], *, inner: bool = False) -> PartCounts:
+    values = (number(subsets.get(subset)) for subset in SUBSETS)
     return PartCounts(
         name=name, values=tuple("" if n is None else plain(n) for n in values), inner=inner
     )

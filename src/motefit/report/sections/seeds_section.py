@@ -13,7 +13,7 @@ class Spread:
     """One metric on one set."""
 
     metric: str
-    part: str
+    subset: str
     mean: str
     deviation: str
     least: str
@@ -37,21 +37,21 @@ def build(facts: ReportFacts) -> SeedsView | None:
     return SeedsView(
         seeds=int(seeds),
         spreads=tuple(
-            _spread(name, part, {k: number(v) for k, v in table(moments).items()})
-            for part in ("test", "validation")
-            for name, moments in table(topic.get(part)).items()
+            _spread(name, subset, {k: number(v) for k, v in table(moments).items()})
+            for subset in ("test", "validation")
+            for name, moments in table(topic.get(subset)).items()
         ),
     )
 
 
-def _spread(name: str, part: str, moments: dict[str, float | None]) -> Spread:
+def _spread(name: str, subset: str, moments: dict[str, float | None]) -> Spread:
     def written(key: str) -> str:
         value = moments.get(key)
         return "" if value is None else format_value(name, value)
 
     return Spread(
         metric=metric_name(name),
-        part=part,
+        subset=subset,
         mean=written("mean"),
         deviation=written("sd"),
         least=written("min"),

@@ -235,14 +235,14 @@ class FineTuner:
         """Write the .tflite bytes as they would be released."""
         return file_of(self.form(model), self.compress)
 
-    def score(self, file: bytes, *, part: tuple[np.ndarray, np.ndarray] | None = None) -> float:
+    def score(self, file: bytes, *, subset: tuple[np.ndarray, np.ndarray] | None = None) -> float:
         """Score a .tflite file in LiteRT: accuracy, or minus the mean absolute error.
 
         Args:
             file: bytes, as from :meth:`file`.
-            part: inputs and targets; None for the validation set.
+            subset: inputs and targets; None for the validation set.
         """
-        x, y = self.source.validation() if part is None else part
+        x, y = self.source.validation() if subset is None else subset
         outputs = torch.from_numpy(Interpreter(file).run(x))
         outputs = outputs.reshape(len(x), -1)
         balanced = self.settings.balance != "none"

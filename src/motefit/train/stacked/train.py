@@ -279,7 +279,7 @@ class _Training:
             if member.checkpoint is not None:
                 member.run.resume(member.checkpoint)
         self._examples = _Examples(source, members[0].run)
-        self._validation = members[0].run.tensors(*source.validation(), part="validation")
+        self._validation = members[0].run.tensors(*source.validation(), subset="validation")
 
     def to_end(
         self,
@@ -387,7 +387,7 @@ class _Examples:
         if rng.bit_generator.state == untouched:
             parts, copies = [self._kept(arrays)], 1
         else:
-            first = self._run.tensors(*arrays, part="training")
+            first = self._run.tensors(*arrays, subset="training")
             parts, copies = [first, *(self._own(run) for run in runs[1:])], len(runs)
         x, y = parts[0] if copies == 1 else map(torch.cat, zip(*parts, strict=True))
         size = len(x) // copies
@@ -400,7 +400,7 @@ class _Examples:
 
     def _own(self, run: Run) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng([run.seed, run.done, 0])
-        return run.tensors(*self._source.epoch(run.done, rng=rng), part="training")
+        return run.tensors(*self._source.epoch(run.done, rng=rng), subset="training")
 
     def _kept(self, arrays: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, Tensor]:
         """Convert arrays to tensors, cached as long as the source returns the same arrays."""
@@ -408,5 +408,5 @@ class _Examples:
             new is not old for new, old in zip(arrays, self._arrays or (), strict=True)
         ):
             self._arrays = arrays
-            self._tensors = self._run.tensors(*arrays, part="training")
+            self._tensors = self._run.tensors(*arrays, subset="training")
         return self._tensors
