@@ -22,8 +22,8 @@ demo: $(STAMP)
 	$(BIN)/motefit fit quickstart --out runs/quickstart --overwrite
 	$(BIN)/motefit check runs/quickstart/quickstart.zip
 
-# two processes more than cores: tests that wait leave the cores to others
-WORKERS := $(shell expr $$(nproc) + 2)
+# more processes than cores: tests that wait leave the cores to others
+WORKERS := $(shell expr 2 \* $$(nproc) + 2)
 # every process of the tests would compile what the last one did where the environment forbids caches
 PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 

@@ -100,9 +100,7 @@ def test_a_busy_machine_fails_no_model_that_is_fast_enough():
     limit = 10 * quiet.total_p25_ms
     budget = Budget.from_table({"latency": {"total_ms": f"< {limit} ms"}}, where="test")
     with busy(8):
-        for _ in range(3):
-            timed = pinned_latency({"xnnpack": openers()["up-down"]})
-            evidence = {"latency": encode(timed)}
-            certificate = certify(timed["xnnpack"].facts, budget, evidence=evidence)
-            (line,) = certificate.lines
-            assert line.verdict in {"pass", "not judged"}, (line, timed)
+        timed = pinned_latency({"xnnpack": openers()["up-down"]})
+    evidence = {"latency": encode(timed)}
+    (line,) = certify(timed["xnnpack"].facts, budget, evidence=evidence).lines
+    assert line.verdict in {"pass", "not judged"}, (line, timed)

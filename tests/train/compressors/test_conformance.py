@@ -44,7 +44,7 @@ def test_every_compressor_is_here() -> None:
     assert all(registered.apply.__doc__ for registered in COMPRESSORS.all().values())
 
 
-SLOW = {("zip-aware", family) for family in ("tcnet", "bcresnet", "lstm")}
+SLOW = {("zip-aware", family) for family in ("tcnet", "bcresnet", "lstm", "conv1d", "residual-mlp")}
 
 
 @pytest.mark.parametrize(
