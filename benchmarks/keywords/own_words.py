@@ -34,7 +34,10 @@ from motefit.spec.tasks.speech_spec import SpeechData
 
 HERE = Path(__file__).parent
 RATE = 16_000
-TITLES = "| words | recipe | recordings | seed | list | clips | zip bytes | right | rejected | told apart |"
+COLUMNS = (
+    "words", "recipe", "recordings", "seed", "list", "clips", "zip bytes", "right", "rejected",
+    "told apart",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +150,7 @@ def page(rows: list[OwnWords]) -> str:
         "answered; *rejected*: no word is; *told apart*: the word is likelier than the other",
         "words. 95 % limits in brackets.",
         "",
-        TITLES,
+        f"| {' | '.join(COLUMNS)} |",
         "|---|---|---:|---:|---|---:|---:|---|---|---|",
         *(
             f"| {', '.join(row.words)} | {row.recipe} | {row.recordings} | {row.seed} "
