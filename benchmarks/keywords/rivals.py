@@ -8,12 +8,14 @@
 apart over quiet noise, and the recordings one after the other. A word is found by a report between
 its clip's start and 0.75 s after its end; a report within 2 s of the last is not counted again.
 Each is judged at its own threshold, and at the least one with at most 0.5 false accepts per hour.
-The rivals know one word; the model's other words are measured in a row each. Writes rivals.json
-and rivals.md beside this file.
+The rivals know one word; the model's other words are measured in a row each. Rows that the page
+already has, of the same bytes on the same clips and hours, are kept. Writes rivals.json and
+rivals.md beside this file.
 """
 
 import argparse
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -33,7 +35,7 @@ from motefit.runtime import KeywordSpotter, load_bundle
 from motefit.runtime.streaming.candidates import CandidateStream
 from motefit.runtime.streaming.detector import Detection
 from motefit.spec.binomial import interval
-from motefit.spec.codec import dumps_json
+from motefit.spec.codec import decode, dumps_json
 from motefit.spec.errors import DataError
 from motefit.spec.files import write_atomic
 from motefit.spec.poisson import rate_interval
@@ -344,6 +346,13 @@ def page(rows: Sequence[Row]) -> str:
     return "\n".join([*lines, "", f"Machine: {machine()}", ""])
 
 
+def stored(path: Path) -> list[Row]:
+    """Read the rows of earlier runs."""
+    if not path.exists():
+        return []
+    return [decode(Row, row, where=str(path)) for row in json.loads(path.read_text("utf-8"))]
+
+
 def main() -> None:
     """Measure all models; write the results after each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -355,12 +364,25 @@ def main() -> None:
     options = parser.parse_args()
     other = blocks_of_recordings(options.stream)
     spoken = {word: blocks_of_clips(options.clips / word) for word in options.word}
-    rows: list[Row] = []
-    for subject in subjects(options.models, options.word):
+    found = subjects(options.models, options.word)
+    cases = {(one.model, one.word): place for place, one in enumerate(found)}
+    hours = sum(len(block.pcm) for block in other) / RATE / 3600
+    rows = [
+        row
+        for row in stored(options.out / "rivals.json")
+        if (row.model, row.word) in cases
+        and row.size_bytes == found[cases[row.model, row.word]].size_bytes
+        and row.clips == sum(len(block.clips) for block in spoken[row.word])
+        and math.isclose(row.hours, hours)
+    ]
+    for subject in found:
+        if any((row.model, row.word) == (subject.model, subject.word) for row in rows):
+            continue
         rows.append(measure(subject, spoken[subject.word], other))
+        rows.sort(key=lambda row: cases[row.model, row.word])
         write_atomic(options.out / "rivals.json", dumps_json(rows))
         write_atomic(options.out / "rivals.md", page(rows))
-        print(page(rows).splitlines()[-3], flush=True)
+        print(f"{subject.model} on {subject.word!r}: done", flush=True)
 
 
 if __name__ == "__main__":
