@@ -52,7 +52,7 @@ repeats = 1
 
 EXTRAS = (
     "torch", "soundfile", "optuna", "sqlalchemy", "ray", "optuna_dashboard", "psycopg",
-    "espeakng_loader", "jinja2", "tflite_micro", "sounddevice", "scipy", "tensorflow",
+    "espeakng_loader", "hibari", "jinja2", "tflite_micro", "sounddevice", "scipy", "tensorflow",
     "zopfli",
 )  # fmt: skip
 BASE = """

@@ -10,7 +10,7 @@ from motefit.data.fetch.fetch import FetchReport
 from motefit.data.fetch.fetch import fetch as download
 from motefit.data.synth.climate import ClimateReport, synthesize_climate
 from motefit.data.synth.spoken_words import SynthReport, synthesize_speech
-from motefit.data.synth.voices import ENGLISH_ACCENTS
+from motefit.data.synth.voices import ENGLISH_ACCENTS, chosen_synthesizers
 from motefit.spec.errors import RecipeError
 from motefit.spec.files import leaves_no_empty
 
@@ -26,12 +26,13 @@ def synthesize(  # noqa: PLR0913 - the options of a command
     sentences: int = 0,
     rate_hz: int = 16_000,
     accents: Sequence[str] = (),
+    synthesizers: Sequence[str] = (),
     seed: int = 0,
     workers: int = 1,
     add: bool = False,
     progress: Progress = "auto",
 ) -> SynthReport | ClimateReport:
-    """Synthesize spoken words (with espeak-ng, in a separate process) or a climate series.
+    """Synthesize spoken words (in a separate process) or a climate series.
 
     >>> import motefit, pathlib, tempfile
     >>> out = pathlib.Path(tempfile.mkdtemp(), "climate.csv")
@@ -49,6 +50,8 @@ def synthesize(  # noqa: PLR0913 - the options of a command
         sentences: number of sentences and other words, in ``_unknown_/sentences``.
         rate_hz: sampling rate of the clips.
         accents: espeak-ng voices, e.g. ``["de"]``; empty: English ones.
+        synthesizers: what speaks; empty: espeak-ng; ``["espeak-ng", "hibari"]`` adds a neural
+            voice.
         seed: equal seeds give equal bytes.
         workers: number of espeak-ng processes.
         add: whether ``out`` may contain anything; files that exist already stay as they are.
@@ -79,6 +82,7 @@ def synthesize(  # noqa: PLR0913 - the options of a command
             workers=workers,
             add=add,
             accents=tuple(accents) or ENGLISH_ACCENTS,
+            synthesizers=chosen_synthesizers(synthesizers),
             progress=listener.loading,
         )
 

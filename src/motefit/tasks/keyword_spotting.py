@@ -97,7 +97,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         return dumps_json([recipe.data, frontend.rate_hz, frontend.seconds])
 
     def _synthesize(self, recipe: Recipe, progress: Progress | None) -> Path:
-        words, clips, seed = recipe.data.words, recipe.data.synthetic_clips, recipe.data.seed
+        words = recipe.data.words
         if not words:
             raise RecipeError(
                 "synthetic speech needs words: give --words up,down, or words = [...] in [data], "
@@ -111,8 +111,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         frontend = _frontend(recipe)
         return spoken_words(
             words,
-            clips=clips,
-            seed=seed,
+            recipe.data,
             rate_hz=frontend.rate_hz,
             seconds=frontend.seconds,
             progress=progress,

@@ -39,6 +39,9 @@ def synth_command(
     accents: Annotated[
         str, typer.Option(help="Comma-separated espeak-ng voices, e.g. de; default: English ones.")
     ] = "",
+    synthesizers: Annotated[
+        str, typer.Option(help="Comma-separated: espeak-ng, or espeak-ng,hibari (a neural voice).")
+    ] = "espeak-ng",
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal bytes.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="espeak-ng processes.")] = 1,
     add: Annotated[
@@ -47,7 +50,7 @@ def synth_command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Synthesize spoken words (with espeak-ng, in a separate process) or a climate series."""
+    """Synthesize spoken words (in a separate process) or a climate series."""
     made = motefit.synthesize(
         out_path,
         words=listed(words),
@@ -58,6 +61,7 @@ def synth_command(
         sentences=sentences,
         rate_hz=rate_hz,
         accents=listed(accents),
+        synthesizers=listed(synthesizers),
         seed=seed,
         workers=workers,
         add=add,

@@ -13,8 +13,6 @@ from motefit.data.splits import Split, read_list
 from motefit.data.synth.folder import MANIFEST
 from motefit.spec.tasks.speech_spec import OTHER_WORDS, SILENCE, SYNTHETIC, UNKNOWN, SpeechData
 
-SPEECH_PER_CLIP = 2
-"""Synthetic recordings of other speech per synthetic clip of a word."""
 LEFT_OUT = ""
 """In place of a set: the recording is not used."""
 
@@ -90,13 +88,12 @@ def plan_rejects(  # noqa: PLR0913 - one keyword per thing a caller decides
 
 
 def _synthesized(data: SpeechData, words: tuple[str, ...], rate_hz: int) -> dict[str, Path]:
-    clips, seed = data.synthetic_clips, data.seed
     folders = {}
     if SYNTHETIC in data.unknown:
-        count = SPEECH_PER_CLIP * clips
-        folders[UNKNOWN] = other_speech(words, recordings=count, seed=seed, rate_hz=rate_hz)
+        folders[UNKNOWN] = other_speech(words, data, rate_hz=rate_hz)
     if SYNTHETIC in data.silence:
-        folders[SILENCE] = quiet(recordings=clips, seed=seed, rate_hz=rate_hz)
+        clips = data.synthetic_clips
+        folders[SILENCE] = quiet(recordings=clips, seed=data.seed, rate_hz=rate_hz)
     return folders
 
 
@@ -104,9 +101,7 @@ def _spoken(
     data: SpeechData, found: SpeechFolder, rate_hz: int, seconds: float, *, without: set[str | None]
 ) -> tuple[RejectFile, ...]:
     words, speaker = tuple(found.clips), speaker_finder("")
-    folder = spoken_words(
-        words, clips=data.synthetic_clips, seed=data.seed, rate_hz=rate_hz, seconds=seconds
-    )
+    folder = spoken_words(words, data, rate_hz=rate_hz, seconds=seconds)
     clips = [(word, path) for word in words for path in sorted((folder / word).iterdir())]
     files = (
         RejectFile(

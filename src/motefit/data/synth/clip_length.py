@@ -44,7 +44,7 @@ def choose_seconds(words: Sequence[str], accents: Sequence[str]) -> float:
             lengths = []
             for voice in voices:
                 said = speaker.say(
-                    Utterance(text=word, voice=voice.espeak, pitch=voice.pitch, speed=voice.speed)
+                    Utterance(text=word, voice=voice.voice, pitch=voice.pitch, speed=voice.speed)
                 )
                 lengths.append(len(trim(said, speaker.rate_hz)) * voice.size / speaker.rate_hz)
             slow = float(np.percentile(lengths, _FITTING_PERCENT)) / SPEED_RANGE[0]

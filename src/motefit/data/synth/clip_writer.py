@@ -5,11 +5,12 @@ import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from motefit.data.synth.process import SpeakerProcess, Utterance
+from motefit.data.synth.process import SpeakerProcess, Speakers, Synthesizer, Utterance
 from motefit.data.synth.sound import Samples, place, resample, trim, write_wav
 from motefit.data.synth.voices import FASTEST, SLOWEST, SPEED_RANGE, Voice
 from motefit.spec.errors import DataError
@@ -93,10 +94,11 @@ def write_clips(
     for folder in folders:
         (settings.folder / folder.name).mkdir(parents=True)
     pool = ThreadPoolExecutor(workers)
+    speakers = Speakers()
     version = ""
     try:
         pending = {
-            pool.submit(_write_block, folder, range(first, last), settings, counter)
+            pool.submit(_write_block, folder, range(first, last), settings, counter, speakers)
             for folder in folders
             for first in range(0, folder.clips, _BLOCK)
             for last in (min(first + _BLOCK, folder.clips),)
@@ -110,6 +112,7 @@ def write_clips(
     finally:
         counter.stopped = True
         pool.shutdown(cancel_futures=True)
+        speakers.close()
     return version
 
 
@@ -127,12 +130,19 @@ class _Counter:
 
 
 def _write_block(
-    folder: ClipFolder, numbers: range, settings: ClipSettings, counter: _Counter
+    folder: ClipFolder,
+    numbers: range,
+    settings: ClipSettings,
+    counter: _Counter,
+    speakers: Speakers,
 ) -> str:
     """Write some clips of one folder from one fresh espeak-ng process; return its version."""
     cast, rate_hz = settings.cast, settings.rate_hz
+    if not all(voice.reads(text) for voice in cast for text in folder.texts):
+        cast = tuple(voice for voice in cast if all(map(voice.reads, folder.texts)))
     order = generator(settings.root, folder.name, "cast").permutation(len(cast))
-    with SpeakerProcess() as speaker:
+    with SpeakerProcess() as espeak:
+        say = partial(speakers.say, espeak=espeak)
         for number in numbers:
             if counter.stopped:
                 break
@@ -140,18 +150,18 @@ def _write_block(
             voice = cast[order[index]]
             rng = generator(settings.root, folder.name, number)
             text = folder.texts[number % len(folder.texts)]
-            speech = _say(speaker, text, voice, folder.seconds, rate_hz, rng=rng)
+            speech = _say(say, text, voice, folder.seconds, rate_hz, rng=rng)
             noise = settings.noises[int(rng.integers(len(settings.noises)))]
             length = folder.seconds or len(speech) / rate_hz + _PAUSES_S
             clip = place(speech, round(length * rate_hz), rate_hz, noise, rng=rng)
             path = settings.folder / folder.name / f"{voice.name}_nohash_{repeat}.wav"
             write_wav(path, clip, rate_hz)
             counter.add()
-    return speaker.version
+    return espeak.version
 
 
 def _say(
-    speaker: SpeakerProcess,
+    say: Callable[[Utterance, Synthesizer], tuple[Samples, int]],
     text: str,
     voice: Voice,
     seconds: float | None,
@@ -165,20 +175,20 @@ def _say(
     speed = float(voice.speed * rng.uniform(*SPEED_RANGE))
     longest_s = _LONGEST_S if seconds is None else seconds - MARGIN_S
     while True:
-        said = speaker.say(
-            Utterance(
-                text=text,
-                voice=voice.espeak,
-                pitch=pitch,
-                speed=round(np.clip(speed, SLOWEST, FASTEST)),
-                range=pitch_range,
-            )
+        utterance = Utterance(
+            text=text,
+            voice=voice.voice,
+            pitch=pitch,
+            speed=round(np.clip(speed, SLOWEST, FASTEST)),
+            range=pitch_range,
         )
-        speech = trim(said, speaker.rate_hz)
-        count = round(len(speech) * voice.size * rate_hz / speaker.rate_hz)
+        said, said_hz = say(utterance, voice.synthesizer)
+        speech = trim(said, said_hz)
+        count = round(len(speech) * voice.size * rate_hz / said_hz)
         if count < 0.03 * rate_hz:
             raise DataError(
-                f"espeak-ng is silent for {text!r}; choose a word that can be pronounced"
+                f"{voice.synthesizer.name} is silent for {text!r}; choose a word that can be "
+                "pronounced"
             )
         if count <= longest_s * rate_hz:
             return resample(speech, count)

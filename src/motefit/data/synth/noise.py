@@ -88,7 +88,7 @@ def _babble(
             while end > 0:
                 text = _SENTENCES[int(rng.integers(len(_SENTENCES)))]
                 said = speaker.say(
-                    Utterance(text=text, voice=voice.espeak, pitch=voice.pitch, speed=voice.speed)
+                    Utterance(text=text, voice=voice.voice, pitch=voice.pitch, speed=voice.speed)
                 )
                 said = resample(said, round(len(said) * voice.size * rate_hz / speaker.rate_hz))
                 said = said[:end]

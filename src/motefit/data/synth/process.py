@@ -1,4 +1,4 @@
-"""Client of the espeak-ng process: starts it, sends requests, and always ends it."""
+"""Clients of the synthesizers' processes: start them, send requests, and always end them."""
 
 import contextlib
 import importlib.util
@@ -17,15 +17,42 @@ import numpy.typing as npt
 
 from motefit.spec.errors import DataError, MissingExtraError
 
-_PROGRAM = Path(__file__).with_name("speaker.py")
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesizer:
+    """A speech synthesizer that runs in a process of its own.
+
+    Attributes:
+        name: as recipes and messages have it.
+        program: file next to this one that answers requests.
+        module: that the program needs.
+        package: that has it.
+    """
+
+    name: str
+    program: str
+    module: str
+    package: str
+
+
+ESPEAK = Synthesizer(
+    name="espeak-ng",
+    program="speaker.py",
+    module="espeakng_loader",
+    package="espeakng-loader",
+)
+HIBARI = Synthesizer(
+    name="hibari", program="neural_speaker.py", module="hibari", package="hibari-tts"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Utterance:
-    """One request to espeak-ng.
+    """One request to a synthesizer.
 
     Attributes:
-        text: what to say; phonemes if in double square brackets, e.g. ``"[[l|'aI|t|s]]"``.
+        text: what to say; for espeak-ng, phonemes if in double square brackets, e.g.
+            ``"[[l|'aI|t|s]]"``.
         voice: espeak-ng voice with an optional variant, e.g. ``"en-us+f3"``.
         pitch: 0..100.
         speed: words a minute, 80..450.
@@ -41,51 +68,60 @@ class Utterance:
     volume: int = 100
 
 
-def require_espeak() -> None:
-    """Check that speech can be synthesized, without loading espeak-ng into this process.
+def require_synthesizer(synthesizer: Synthesizer = ESPEAK) -> None:
+    """Check that a synthesizer is installed, without loading it into this process.
 
     Raises:
-        MissingExtraError: if ``espeakng_loader`` is not installed.
+        MissingExtraError: if it is not.
     """
-    if importlib.util.find_spec("espeakng_loader") is None:
-        raise MissingExtraError("espeakng_loader", "synth", "Synthetic speech")
+    if importlib.util.find_spec(synthesizer.module) is None:
+        raise MissingExtraError(synthesizer.module, "synth", "Synthetic speech")
 
 
 class SpeakerProcess:
-    """A fresh espeak-ng process; a context manager, after which the process is gone.
+    """A fresh process of a synthesizer; a context manager, after which the process is gone.
 
     The same utterances in the same order from a fresh process give the same samples.
 
     Args:
+        synthesizer: what speaks.
         timeout_s: longest wait for one answer, after which the process is killed.
         command: to run; by default the program next to this file.
 
     Attributes:
         pid: of the process.
-        version: of espeak-ng.
+        version: of the synthesizer.
         rate_hz: of the samples.
 
     Raises:
-        MissingExtraError: if ``espeakng_loader`` is not installed.
+        MissingExtraError: if the synthesizer is not installed.
         DataError: if the process cannot be started, dies or does not answer in time.
     """
 
-    def __init__(self, *, timeout_s: float = 30.0, command: Sequence[str] | None = None) -> None:
-        require_espeak()
+    def __init__(
+        self,
+        synthesizer: Synthesizer = ESPEAK,
+        *,
+        timeout_s: float = 30.0,
+        command: Sequence[str] | None = None,
+    ) -> None:
+        require_synthesizer(synthesizer)
+        self._synthesizer = synthesizer
         self._timeout_s = timeout_s
         self._timed_out = False
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in close()
+        program = Path(__file__).with_name(synthesizer.program)
         try:
             # -P: the folder of the program holds modules named like others and is not searched.
             self._process = subprocess.Popen(  # noqa: S603  # our own program, no shell
-                list(command or (sys.executable, "-P", str(_PROGRAM))),
+                list(command or (sys.executable, "-P", str(program))),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,
             )
         except OSError as error:
             self._log.close()
-            raise DataError(f"cannot start the espeak-ng process: {error}") from error
+            raise DataError(f"cannot start the {synthesizer.name} process: {error}") from error
         self.pid = self._process.pid
         try:
             hello, _ = self._exchange(b"")
@@ -105,7 +141,7 @@ class SpeakerProcess:
         """Speak; return float32 samples [n] in -1..1 at ``rate_hz``.
 
         Raises:
-            DataError: if espeak-ng rejects the voice or text, dies or does not answer in time.
+            DataError: if it rejects the voice or text, dies or does not answer in time.
         """
         header, pcm = self._exchange(json.dumps(asdict(utterance)).encode() + b"\n")
         if "error" in header:
@@ -166,8 +202,9 @@ class SpeakerProcess:
         self._process.kill()
 
     def _diagnosis(self) -> str:
+        name = self._synthesizer.name
         if self._timed_out:
-            return f"the espeak-ng process did not answer within {self._timeout_s:g} s; try again"
+            return f"the {name} process did not answer within {self._timeout_s:g} s; try again"
         try:  # a process that is ending may still have output
             code = self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
@@ -177,6 +214,49 @@ class SpeakerProcess:
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         said = f": {lines[-1]}" if lines else ""
         return (
-            f"the espeak-ng process ended unexpectedly (exit status {code}){said}; "
-            "try again, or reinstall with: pip install --force-reinstall espeakng-loader"
+            f"the {name} process ended unexpectedly (exit status {code}){said}; try again, or "
+            f"reinstall with: pip install --force-reinstall {self._synthesizer.package}"
         )
+
+
+class Speakers:
+    """The processes that a cast needs; a context manager, for one thread or several.
+
+    espeak-ng's answers depend on what it said before, so each caller brings a process of its own;
+    hibari's do not, so that one process, started when first needed, serves all.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._hibari: SpeakerProcess | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process of hibari, if there is one."""
+        if self._hibari is not None:
+            self._hibari.close()
+
+    def say(
+        self, utterance: Utterance, synthesizer: Synthesizer, *, espeak: SpeakerProcess
+    ) -> tuple[npt.NDArray[np.float32], int]:
+        """Speak; return float32 samples [n] in -1..1, and their rate.
+
+        Args:
+            utterance: what to say, and how.
+            synthesizer: that says it.
+            espeak: process to use if it is espeak-ng.
+
+        Raises:
+            DataError: if the synthesizer rejects the voice or text, dies or does not answer.
+        """
+        if synthesizer is HIBARI:
+            with self._lock:
+                if self._hibari is None:
+                    self._hibari = SpeakerProcess(synthesizer)
+                return self._hibari.say(utterance), self._hibari.rate_hz
+        return espeak.say(utterance), espeak.rate_hz

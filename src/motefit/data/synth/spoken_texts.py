@@ -1,14 +1,15 @@
 """Spoken texts of any length from espeak-ng, one recording each, reproducible from a seed."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from motefit.data.synth.noise import beds
-from motefit.data.synth.process import SpeakerProcess, Utterance
+from motefit.data.synth.process import ESPEAK, SpeakerProcess, Speakers, Synthesizer, Utterance
 from motefit.data.synth.sound import Samples, color, resample, trim, write_wav
-from motefit.data.synth.voices import ENGLISH_ACCENTS, Voice, cast
+from motefit.data.synth.voices import Voice
 
 _NOISE_SECONDS = 10
 _BLOCK = 64
@@ -21,7 +22,7 @@ def synthesize_texts(
     *,
     rng: np.random.Generator,
     rate_hz: int,
-    accents: Sequence[str] = ENGLISH_ACCENTS,
+    cast: Sequence[Voice],
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write one recording per text, ``out/<speaker>_nohash_<n>.wav``, 16 bit, mono.
@@ -34,42 +35,52 @@ def synthesize_texts(
         out: a new folder.
         rng: the only source of randomness.
         rate_hz: 8000..48000.
-        accents: espeak-ng language codes of the speakers.
+        cast: the speakers, of whom some read phonemes.
         progress: called with recordings done and recordings in all, now and then.
 
     Raises:
-        DataError: for an unknown accent or a failing espeak-ng process.
-        MissingExtraError: without ``espeakng_loader``.
+        DataError: for a failing process.
+        MissingExtraError: if a synthesizer is not installed.
         OSError: if the folder cannot be written.
     """
-    speakers = cast(accents)
-    noises = list(beds(speakers, seconds=_NOISE_SECONDS, rate_hz=rate_hz, rng=rng).values())
+    readers = tuple(voice for voice in cast if voice.synthesizer is ESPEAK)
+    made = beds(readers, seconds=_NOISE_SECONDS, rate_hz=rate_hz, rng=rng)
+    noises = list(made.values())
     out.mkdir(parents=True)
-    for first in range(0, len(texts), _BLOCK):
-        with SpeakerProcess() as process:
-            for number, text in enumerate(texts[first : first + _BLOCK], first):
-                voice = speakers[int(rng.integers(len(speakers)))]
-                speech = _say(process, text, voice, rate_hz, rng=rng)
-                noise = noises[int(rng.integers(len(noises)))]
-                recording = _in_noise(speech, rate_hz, noise, rng=rng)
-                write_wav(out / f"{voice.name}_nohash_{number}.wav", recording, rate_hz)
-        if progress is not None:
-            progress(min(first + _BLOCK, len(texts)), len(texts))
+    with Speakers() as speakers:
+        for first in range(0, len(texts), _BLOCK):
+            with SpeakerProcess() as espeak:
+                say = partial(speakers.say, espeak=espeak)
+                for number, text in enumerate(texts[first : first + _BLOCK], first):
+                    able = cast if all(voice.reads(text) for voice in cast) else readers
+                    voice = able[int(rng.integers(len(able)))]
+                    speech = _say(say, text, voice, rate_hz, rng=rng)
+                    noise = noises[int(rng.integers(len(noises)))]
+                    recording = _in_noise(speech, rate_hz, noise, rng=rng)
+                    write_wav(out / f"{voice.name}_nohash_{number}.wav", recording, rate_hz)
+            if progress is not None:
+                progress(min(first + _BLOCK, len(texts)), len(texts))
 
 
 def _say(
-    process: SpeakerProcess, text: str, voice: Voice, rate_hz: int, *, rng: np.random.Generator
+    say: Callable[[Utterance, Synthesizer], tuple[Samples, int]],
+    text: str,
+    voice: Voice,
+    rate_hz: int,
+    *,
+    rng: np.random.Generator,
 ) -> Samples:
     """Speak the text once, trimmed, at ``rate_hz``."""
     utterance = Utterance(
         text=text,
-        voice=voice.espeak,
+        voice=voice.voice,
         pitch=int(np.clip(voice.pitch + rng.integers(-10, 11), 0, 100)),
         speed=int(np.clip(voice.speed * rng.uniform(0.85, 1.2), 80, 450)),
         range=int(rng.integers(20, 81)),
     )
-    speech = trim(process.say(utterance), process.rate_hz)
-    count = round(len(speech) * voice.size * rate_hz / process.rate_hz)
+    said, said_hz = say(utterance, voice.synthesizer)
+    speech = trim(said, said_hz)
+    count = round(len(speech) * voice.size * rate_hz / said_hz)
     return resample(speech, count) if count else np.zeros(1, np.float32)
 
 

@@ -25,7 +25,7 @@ from motefit.data.synth.folder import (
 from motefit.data.synth.free_speech import other_words, sentences
 from motefit.data.synth.near_words import near_words
 from motefit.data.synth.noise import beds
-from motefit.data.synth.process import require_espeak
+from motefit.data.synth.process import ESPEAK, require_synthesizer
 from motefit.data.synth.sound import Samples, write_wav
 from motefit.data.synth.voices import ENGLISH_ACCENTS, Voice, cast, speeds
 from motefit.data.synth.words import checked_words
@@ -87,6 +87,7 @@ def synthesize_speech(  # noqa: PLR0913  # the options of one command
     sentence_clips: int = 0,
     rate_hz: int = 16000,
     accents: Sequence[str] = ENGLISH_ACCENTS,
+    synthesizers: Sequence[str] = (ESPEAK.name,),
     workers: int = 1,
     add: bool = False,
     progress: Progress | None = None,
@@ -102,13 +103,12 @@ def synthesize_speech(  # noqa: PLR0913  # the options of one command
         out: a folder that is absent or empty, or already contains the same synthesis.
         clips_per_word: 1 or more.
         rng: source of the seed.
-        seconds: length of the clips, 0.2 to 3; a longer word is said faster. None: 1 s, or what the
-            longest word takes at an ordinary speed.
-        near_word_clips: clips of words that sound like one of ``words``, in
-            ``out/_unknown_/near-words``, as long as those of the words.
+        seconds: length of the clips, 0.2 to 3; a longer word is said faster. None: what words take.
+        near_word_clips: of words that sound like ``words``, in ``out/_unknown_/near-words``.
         sentence_clips: sentences and other words, in ``out/_unknown_/sentences``, of any length.
         rate_hz: 8000..48000.
         accents: espeak-ng language codes of the speakers, e.g. ``("de",)`` for German words.
+        synthesizers: names of those that speak, see :func:`~motefit.data.synth.voices.cast`.
         workers: espeak-ng processes at a time.
         add: whether ``out`` may contain anything. What is there stays as it is; files of the same
             name are not written, nor noise where there is some.
@@ -116,12 +116,12 @@ def synthesize_speech(  # noqa: PLR0913  # the options of one command
 
     Raises:
         DataError: for a word that cannot be a folder or cannot be spoken in its clip, an
-            unknown accent, an ``out`` that contains something else, or a failing espeak-ng process.
-        MissingExtraError: without ``espeakng_loader``.
-        OutputError: if ``out`` cannot be written; nothing is left behind.
+            unknown accent, an ``out`` that contains something else, or a failing process.
+        MissingExtraError: if a synthesizer is not installed.
+        OutputError: if ``out`` cannot be written.
         RecipeError: for a number out of range.
     """
-    require_espeak()
+    require_synthesizer()
     order = _Order(
         words=checked_words(words),
         clips=clips_per_word,
@@ -130,6 +130,7 @@ def synthesize_speech(  # noqa: PLR0913  # the options of one command
         sentences=sentence_clips,
         rate_hz=rate_hz,
         accents=tuple(accents),
+        synthesizers=tuple(synthesizers),
         root=int(rng.integers(2**63)),
     )
     if not add and (manifest := previous(out, order.request)) is not None:
@@ -148,10 +149,11 @@ class _Order:
     sentences: int
     rate_hz: int
     accents: tuple[str, ...]
+    synthesizers: tuple[str, ...]
     root: int
 
     def __post_init__(self) -> None:
-        cast(self.accents)  # refuses what is no accent
+        cast(self.accents, self.synthesizers)  # refuses what is no accent
         if self.clips < 1 or self.near_words < 0 or self.sentences < 0:
             raise RecipeError(
                 "clips_per_word must be at least 1, near-words and sentences must not be negative, "
@@ -166,7 +168,7 @@ class _Order:
 
     @property
     def speakers(self) -> tuple[Voice, ...]:
-        return cast(self.accents)
+        return cast(self.accents, self.synthesizers)
 
     @property
     def total(self) -> int:
@@ -175,7 +177,12 @@ class _Order:
     @property
     def request(self) -> dict[str, object]:
         """Everything that the files depend on, as the manifest has it."""
-        more = {"seconds": self.seconds, "near_words": self.near_words, "sentences": self.sentences}
+        more: dict[str, object] = {
+            "seconds": self.seconds,
+            "near_words": self.near_words,
+            "sentences": self.sentences,
+            "synthesizers": [name for name in self.synthesizers if name != ESPEAK.name],
+        }
         return {
             "format": 1,
             "words": list(self.words),
@@ -218,7 +225,7 @@ class _Order:
             noises=len(list((out / BACKGROUND_NOISE).iterdir())),
             seconds=float(str(manifest.get("seconds", 1.0))),
             rate_hz=self.rate_hz,
-            speeds=speeds(self.speakers),
+            speeds=speeds(cast(self.accents)),
             sha256=str(manifest["sha256"]),
             espeak_version=str(manifest["espeak"]),
             reused=reused,
@@ -276,7 +283,8 @@ def _files(folder: Path) -> int:
 def _noises(folder: Path | None, order: _Order) -> tuple[Samples, ...]:
     """Make the noises to mix with speech, and write them if a folder is given."""
     rng, rate_hz = generator(order.root, "noise"), order.rate_hz
-    noises = beds(order.speakers, seconds=_NOISE_SECONDS, rate_hz=rate_hz, rng=rng)
+    readers = cast(order.accents)
+    noises = beds(readers, seconds=_NOISE_SECONDS, rate_hz=rate_hz, rng=rng)
     if folder is not None:
         (folder / BACKGROUND_NOISE).mkdir()
         for name, samples in noises.items():

@@ -1,10 +1,12 @@
 """The cast: one synthetic speaker per accent and voice variant, each with its own voice."""
 
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from motefit.spec.errors import DataError
+from motefit.data.synth.process import ESPEAK, HIBARI, Synthesizer, require_synthesizer
+from motefit.spec.errors import DataError, RecipeError
 
 ENGLISH_ACCENTS = (
     "en-us",
@@ -30,6 +32,8 @@ _RARE_VARIANTS = ("croak", "whisper", "whisperf")
 
 SPEED_RANGE = (0.85, 1.2)
 """Slowest and fastest utterance, as multiples of the speaker's own speed."""
+PITCH_AT_0, PITCH_WIDTH = 0.4, 4.4
+"""Of hibari's own pitch at a ``pitch`` of 0, and how many times higher it is at 100."""
 SLOWEST, FASTEST = 80, 450
 """Words a minute that espeak-ng speaks."""
 
@@ -40,27 +44,36 @@ class Voice:
 
     Attributes:
         name: the identity, as it precedes ``_nohash_`` in file names.
-        espeak: voice and variant for espeak-ng.
+        voice: of the synthesizer; for espeak-ng, voice and variant.
         pitch: typical pitch, 0..100.
         speed: typical speed in words a minute.
         size: of the vocal tract: frequencies are divided by it.
     """
 
     name: str
-    espeak: str
+    voice: str
     pitch: int
     speed: int
     size: float
+    synthesizer: Synthesizer = ESPEAK
+
+    def reads(self, text: str) -> bool:
+        """Return whether it can say a text: only espeak-ng reads other scripts, and phonemes."""
+        return self.synthesizer is ESPEAK or (text.isascii() and not text.startswith("[["))
 
 
-def cast(accents: Sequence[str]) -> tuple[Voice, ...]:
+def cast(accents: Sequence[str], synthesizers: Sequence[str] = (ESPEAK.name,)) -> tuple[Voice, ...]:
     """Make all speakers of some accents, in a fixed order; the name fixes a speaker's voice.
 
     Args:
         accents: espeak-ng language codes, e.g. :data:`ENGLISH_ACCENTS` or ``("de",)``.
+        synthesizers: names of those that speak. espeak-ng must be among them, because only it reads
+            phonemes; hibari adds half as many speakers to those of English accents.
 
     Raises:
-        DataError: without an accent, or for one that cannot be a language code.
+        DataError: without an accent, for one that cannot be a language code, or an accent that
+            a synthesizer does not speak.
+        MissingExtraError: for a synthesizer that is not installed.
     """
     for accent in accents:
         if not accent.replace("-", "").isalnum() or not accent.isascii():
@@ -71,7 +84,32 @@ def cast(accents: Sequence[str]) -> tuple[Voice, ...]:
         raise DataError(f"accents must be one or more distinct codes, got {list(accents)}")
     pairs = [(accent, variant) for accent in accents for variant in _VARIANTS]
     pairs += [(accents[0], variant) for variant in _RARE_VARIANTS]
-    return tuple(_voice(accent, variant) for accent, variant in pairs)
+    voices = [_voice(accent, variant) for accent, variant in pairs]
+    if HIBARI.name in synthesizers:
+        require_synthesizer(HIBARI)
+        if foreign := [accent for accent in accents if not accent.startswith("en")]:
+            raise DataError(
+                f"hibari speaks English only, and {', '.join(foreign)} is not; take espeak-ng alone"
+            )
+        voices += [_neural_voice(number) for number in range(len(pairs) // 2)]
+    return tuple(voices)
+
+
+def chosen_synthesizers(names: Sequence[str]) -> tuple[str, ...]:
+    """Check names of synthesizers; none is espeak-ng.
+
+    Raises:
+        RecipeError: for an unknown name, or without espeak-ng.
+    """
+    known = (ESPEAK.name, HIBARI.name)
+    if unknown := [name for name in names if name not in known]:
+        raise RecipeError(f"unknown synthesizer {unknown[0]!r}; known are {', '.join(known)}")
+    if names and ESPEAK.name not in names:
+        raise RecipeError(
+            f"{ESPEAK.name} must be among the synthesizers: only it reads phonemes, of which "
+            f"near-words are made; give {', '.join(known)}"
+        )
+    return tuple(dict.fromkeys(names)) or (ESPEAK.name,)
 
 
 def speeds(voices: Sequence[Voice]) -> tuple[int, int]:
@@ -86,8 +124,30 @@ def _voice(accent: str, variant: str) -> Voice:
     traits = zlib.crc32(name.encode())
     return Voice(
         name=name,
-        espeak=f"{accent}+{variant}",
+        voice=f"{accent}+{variant}",
         pitch=30 + traits % 41,
         speed=130 + (traits >> 8) % 61,
         size=0.9 + 0.2 * ((traits >> 16) % 256) / 255,
+    )
+
+
+def _neural_voice(number: int) -> Voice:
+    """Make a speaker of hibari's one voice: of half to five quarters of its pitch.
+
+    A lower voice has a larger vocal tract, with much room for people who differ. Changing the size
+    changes pitch and speed as well; the request makes up for both.
+    """
+    name = f"{HIBARI.name}-{number:02d}"
+    traits = zlib.crc32(name.encode())
+    first, second, third = ((traits >> shift) % 256 / 255 for shift in (0, 8, 16))
+    pitch = 0.5 * 2.5**first
+    size = 1 / min(max(1 + 0.28 * math.log(pitch) + 0.2 * (second - 0.5), 0.72), 1.2)
+    asked = math.log(pitch * size / PITCH_AT_0) / math.log(PITCH_WIDTH)
+    return Voice(
+        name=name,
+        voice=HIBARI.name,
+        pitch=round(100 * asked),
+        speed=round((125 + 65 * third) * size),
+        size=size,
+        synthesizer=HIBARI,
     )

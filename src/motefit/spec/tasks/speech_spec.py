@@ -78,6 +78,10 @@ class SpeechData:
             tones and digital zero. Empty: no such class.
         synthetic_clips: clips per word to synthesize; also of the words and of other speech for
             ``"synthetic"`` rejects.
+        synthesizers: what speaks where speech is synthesized: ``"espeak-ng"``, 187 formant voices
+            of eight English accents, which alone reads words that sound like the recipe's; and
+            ``"hibari"`` beside it, a neural voice (American English) at 93 pitches and sizes, which
+            sounds more like people.
         synthetic: when clips are synthesized: ``"without-data"``, only if no data folder is given;
             or ``"always"``: the folder then contains a few recordings of each word, at least 3,
             which are added. Most of them train, some choose the model, and the others are the
@@ -118,6 +122,7 @@ class SpeechData:
     synthetic_clips: int = 200
     unknown: tuple[str, ...] = ()
     silence: tuple[str, ...] = ()
+    synthesizers: tuple[Literal["espeak-ng", "hibari"], ...] = ("espeak-ng",)
     synthetic: Literal["without-data", "always"] = "without-data"
     recordings_percent: float = 30.0
     layout: str = ""
@@ -162,6 +167,13 @@ class SpeechData:
         if self.synthetic_clips < 10:
             raise RecipeError(
                 f"synthetic_clips must be at least 10 per word, got {self.synthetic_clips}"
+            )
+        if "espeak-ng" not in self.synthesizers or len(set(self.synthesizers)) < len(
+            self.synthesizers
+        ):
+            raise RecipeError(
+                'synthesizers must be ["espeak-ng"] or ["espeak-ng", "hibari"], got '
+                f"{list(self.synthesizers)}"
             )
         if not 1 <= self.recordings_percent <= 99:
             raise RecipeError(f"recordings_percent must be 1..99, got {self.recordings_percent:g}")
