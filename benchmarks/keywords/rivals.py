@@ -2,9 +2,12 @@
 
     pip install pyopen-wakeword==1.1.0 pymicro-wakeword==2.5.0
     python benchmarks/keywords/rivals.py MODEL.zip --word alexa --clips FOLDER --stream FOLDER
+    python benchmarks/keywords/rivals.py MODEL.zip ... --choose    # compare settings; no page
 
 ``--clips`` has a folder of recordings of each word, ``--stream`` one of hours without them
-(``test`` below it, see tools/negatives.sh). All models hear the same sound: the clips 1.5 s
+(``validation`` and ``test`` below it, see tools/negatives.sh). With ``--choose``, models of motefit
+are measured on every third clip and the validation hours, and rows are printed; the page is of the
+other clips and the test hours. All models hear the same sound: the clips 1.5 s
 apart over quiet noise, and the recordings one after the other. A word is found by a report between
 its clip's start and 0.75 s after its end; a report within 2 s of the last is not counted again.
 Each is judged at its own threshold, and at the least one with at most 0.5 false accepts per hour.
@@ -92,14 +95,16 @@ Reports = Callable[[float], list[list[float]]]
 """Returns, for a threshold, the times of the reports in each block."""
 
 
-def blocks_of_clips(folder: Path) -> list[Block]:
-    """Lay all clips of a folder into noise."""
+def blocks_of_clips(folder: Path, *, choose: bool) -> list[Block]:
+    """Lay the clips of a folder into noise: every third to choose by, or the others."""
     blocks: list[Block] = []
     rng = np.random.default_rng(0)
     pieces: list[np.ndarray] = []
+    pause = np.zeros(0, np.int16)
     clips: list[tuple[float, float]] = []
     at = 0
-    for path in sorted(folder.iterdir()):
+    found = enumerate(sorted(folder.iterdir()))
+    for path in (path for number, path in found if (number % 3 == 0) == choose):
         pause = rng.normal(0, BED, round(PAUSE_S * RATE)).round().astype(np.int16)
         pcm = read_clip(path, rate_hz=RATE)
         start = at + len(pause)
@@ -114,11 +119,11 @@ def blocks_of_clips(folder: Path) -> list[Block]:
     return blocks
 
 
-def blocks_of_recordings(folder: Path) -> list[Block]:
-    """Join the recordings, half a second apart."""
+def blocks_of_recordings(folder: Path, subset: str) -> list[Block]:
+    """Join the recordings of a subset, half a second apart."""
     blocks: list[Block] = []
     pieces: list[np.ndarray] = []
-    for recording in find_stream(folder).test:
+    for recording in find_stream(folder).subsets[subset]:
         with suppress(DataError):  # a few are empty
             pieces += [recording.pcm(RATE), np.zeros(RATE // 2, np.int16)]
         if sum(map(len, pieces)) > BLOCK_S * RATE:
@@ -274,15 +279,17 @@ def subjects(models: Sequence[Path], words: Sequence[str]) -> list[Subject]:
             )
             for word in words
         ]
-    if PUBLIC not in words:
-        return found
+    return found
+
+
+def public_subjects() -> list[Subject]:
+    """List the public models of the word that they know."""
     folder = Path(pyopen_wakeword.__file__).parent / "models"
     files = [folder / f"{name}.tflite" for name in ("melspectrogram", "embedding_model", PUBLIC)]
     micro = Path(pymicro_wakeword.__file__).parent / "models" / f"{PUBLIC}.tflite"
     settings = json.loads(micro.with_suffix(".json").read_text("utf-8"))["micro"]
     stride = pymicro_wakeword.MicroWakeWord.from_builtin(pymicro_wakeword.Model(PUBLIC)).stride
     return [
-        *found,
         Subject(
             model="openWakeWord",
             word=PUBLIC,
@@ -360,11 +367,18 @@ def main() -> None:
     parser.add_argument("--word", action="append", required=True)
     parser.add_argument("--clips", type=Path, required=True)
     parser.add_argument("--stream", type=Path, required=True)
+    parser.add_argument("--choose", action="store_true", help="compare settings; no page")
     parser.add_argument("--out", type=Path, default=HERE)
     options = parser.parse_args()
-    other = blocks_of_recordings(options.stream)
-    spoken = {word: blocks_of_clips(options.clips / word) for word in options.word}
+    choose = options.choose
+    other = blocks_of_recordings(options.stream, "validation" if choose else "test")
+    spoken = {word: blocks_of_clips(options.clips / word, choose=choose) for word in options.word}
     found = subjects(options.models, options.word)
+    if choose:
+        rows = [measure(subject, spoken[subject.word], other) for subject in found]
+        print(page(rows))
+        return
+    found += public_subjects() if PUBLIC in options.word else []
     cases = {(one.model, one.word): place for place, one in enumerate(found)}
     hours = sum(len(block.pcm) for block in other) / RATE / 3600
     rows = [
