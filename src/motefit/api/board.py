@@ -56,13 +56,13 @@ class Board:
         self.budget = Budget()
         self._trainings: Sequence[InTraining] = ()
 
-    def screened(self, number: int, entries: Sequence[Proposal]) -> None:
+    def screened(self, number: int, proposals: Sequence[Proposal]) -> None:
         """Count the candidates of a screened round."""
         self.round = number
-        self.counts["screened"] += len(entries)
-        self.counts["rejected"] += sum(bool(e.excess) for e in entries)
-        self.counts["left out"] += sum(e.left_out for e in entries)
-        self.rejected_by.update(name for e in entries for name in e.excess)
+        self.counts["screened"] += len(proposals)
+        self.counts["rejected"] += sum(bool(p.excess) for p in proposals)
+        self.counts["left out"] += sum(p.left_out for p in proposals)
+        self.rejected_by.update(name for p in proposals for name in p.excess)
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
         """Note the trainings of a new stage."""
@@ -78,9 +78,9 @@ class Board:
         if known:
             self.best = known[choose(known, self.budget)]
 
-    def entered(self, records: Sequence[Trial]) -> None:
+    def entered(self, trials: Sequence[Trial]) -> None:
         """Count the candidates of a finished round by status."""
-        self.counts.update(r.status for r in records if r.status != "rejected")
+        self.counts.update(t.status for t in trials if t.status != "rejected")
 
     def trainings(self) -> list[TrainingProgress]:
         """Return the progress of the stage's trainings as logged by their workers."""

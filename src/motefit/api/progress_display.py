@@ -108,12 +108,12 @@ class PlainLines(Shown):
         if self._loading.is_due():
             _say(self._loading.words(done, total))
 
-    def screened(self, number: int, entries: Sequence[Proposal]) -> None:
+    def screened(self, number: int, proposals: Sequence[Proposal]) -> None:
         """Print how many candidates are trained and rejected, and by which bounds."""
         board = Board()
-        board.screened(number, entries)
+        board.screened(number, proposals)
         counts = board.counts
-        fitting = sum(entry.trains for entry in entries)
+        fitting = sum(proposal.trains for proposal in proposals)
         line = f"screened: {fitting} to train, {counts['rejected']} rejected before training"
         if board.rejected_by:
             line += f" ({_by(board.rejected_by)})"
@@ -125,11 +125,11 @@ class PlainLines(Shown):
         """Print how many candidates are trained, and how far."""
         _say(f"training: {len(trainings)} candidate(s), {stage}")
 
-    def entered(self, records: Sequence[Trial]) -> None:
+    def entered(self, trials: Sequence[Trial]) -> None:
         """Print the candidates that failed."""
-        for record in records:
-            if record.status in {"diverged", "lost"}:
-                _say(f"{record.status}: {record.reason}")
+        for trial in trials:
+            if trial.status in {"diverged", "lost"}:
+                _say(f"{trial.status}: {trial.reason}")
 
     def measuring(self, what: str) -> None:
         """Show what is measured."""
@@ -139,10 +139,10 @@ class PlainLines(Shown):
 class JsonLines(Shown):
     """Display of one JSON object per event and line, for programs."""
 
-    def screened(self, number: int, entries: Sequence[Proposal]) -> None:
+    def screened(self, number: int, proposals: Sequence[Proposal]) -> None:
         """Print the counts of the round."""
         board = Board()
-        board.screened(number, entries)
+        board.screened(number, proposals)
         _log("screened", round=number, **board.counts, rejected_by=dict(board.rejected_by))
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
@@ -154,9 +154,9 @@ class JsonLines(Shown):
         """Print the facts of the candidates."""
         _log("standing", candidates=[dict(f) for f in facts])
 
-    def entered(self, records: Sequence[Trial]) -> None:
+    def entered(self, trials: Sequence[Trial]) -> None:
         """Print the status of each candidate of a round."""
-        kept = [{"key": r.key, "status": r.status, "reason": r.reason} for r in records]
+        kept = [{"key": t.key, "status": t.status, "reason": t.reason} for t in trials]
         _log("entered", candidates=kept)
 
     def measuring(self, what: str) -> None:
@@ -194,9 +194,9 @@ class LiveTable(Shown):
         self._doing = "screening"
         self._draw()
 
-    def screened(self, number: int, entries: Sequence[Proposal]) -> None:
+    def screened(self, number: int, proposals: Sequence[Proposal]) -> None:
         """Update the counts."""
-        self._board.screened(number, entries)
+        self._board.screened(number, proposals)
         self._draw()
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
@@ -219,9 +219,9 @@ class LiveTable(Shown):
         self._board.standing(facts)
         self._draw()
 
-    def entered(self, records: Sequence[Trial]) -> None:
+    def entered(self, trials: Sequence[Trial]) -> None:
         """Update the counts."""
-        self._board.entered(records)
+        self._board.entered(trials)
         self._draw()
 
     def listening(self, done: int, recordings: int, seconds: float) -> None:
