@@ -14,7 +14,7 @@ from motefit.search.trial import Trial
 from motefit.spec.budget import Budget
 
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError)
-"""Exceptions of a line that is not there, not complete or not a report."""
+"""Exceptions raised for a line that is missing, incomplete or not a report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +65,11 @@ class Board:
         self.rejected_by.update(name for p in proposals for name in p.excess)
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
-        """Note the trainings of a new stage."""
+        """Record the trainings of a new stage."""
         self.stage, self._trainings = stage, trainings
 
     def trained(self) -> None:
-        """Note the end of the stage."""
+        """Record the end of the stage."""
         self._trainings = ()
 
     def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
@@ -88,7 +88,7 @@ class Board:
 
 
 def seconds_left(trainings: Sequence[TrainingProgress], workers: int) -> float | None:
-    """Estimate the rest of a stage from its average epoch; None if nothing is known yet."""
+    """Estimate the time left in a stage from its average epoch; None if nothing is known yet."""
     known = [t.seconds for t in trainings if t.seconds > 0]
     if not known:
         return None

@@ -25,7 +25,7 @@ from motefit.spec.recipe import Recipe
 from motefit.spec.visible import visible
 
 LONG_S, OFTEN_S = 2.0, 10.0
-"""Seconds after which a log says how far the data are, and between two such lines."""
+"""Seconds before a log first reports on loading data, and between two such lines."""
 ROWS = 12
 """Number of trainings in the live table; the others are only counted."""
 
@@ -76,13 +76,13 @@ def open_progress(
 
 
 class Loading:
-    """Words about data that are decoded, spoken or downloaded, with the time left."""
+    """Progress of data that are decoded, spoken or downloaded, with the time left."""
 
     def __init__(self) -> None:
         self._started = self._told = time.perf_counter()
 
     def words(self, done: int, total: int) -> str:
-        """Say how far it is, and about how long it takes at the same pace."""
+        """Describe the progress, and estimate the time left at the same pace."""
         words = f"data: {done} of {total}"
         seconds = time.perf_counter() - self._started
         if not 0 < done < total or seconds < LONG_S:
@@ -104,7 +104,7 @@ class PlainLines(Shown):
         self._loading = Loading()
 
     def loading(self, done: int, total: int) -> None:
-        """Print how far the data are, if they take long."""
+        """Print the progress in loading data, if it takes long."""
         if self._loading.is_due():
             _say(self._loading.words(done, total))
 
@@ -122,7 +122,7 @@ class PlainLines(Shown):
         _say(f"round {number + 1}: {line}" if number else line)
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
-        """Print how many candidates are trained, and how far."""
+        """Print how many candidates are trained, and up to which epoch."""
         _say(f"training: {len(trainings)} candidate(s), {stage}")
 
     def entered(self, trials: Sequence[Trial]) -> None:
@@ -132,7 +132,7 @@ class PlainLines(Shown):
                 _say(f"{trial.status}: {trial.reason}")
 
     def measuring(self, what: str) -> None:
-        """Show what is measured."""
+        """Show what is being measured."""
         _say(f"measuring: {what}")
 
 
@@ -160,7 +160,7 @@ class JsonLines(Shown):
         _log("entered", candidates=kept)
 
     def measuring(self, what: str) -> None:
-        """Show what is measured."""
+        """Show what is being measured."""
         _log("measuring", what=what)
 
 
@@ -179,7 +179,7 @@ class LiveTable(Shown):
         self._live = Live(console=err, auto_refresh=False, transient=True)
 
     def began(self, recipe: Recipe) -> None:
-        """Note the budget for the table, and show that something happens."""
+        """Store the budget for the table, and show that something is happening."""
         self._board.budget = recipe.budget
         self._draw()
 
@@ -231,7 +231,7 @@ class LiveTable(Shown):
         self._draw()
 
     def measuring(self, what: str) -> None:
-        """Show what is measured."""
+        """Show what is being measured."""
         self._doing = f"measuring {what}"
         self._draw()
 

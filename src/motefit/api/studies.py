@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FORMATS = (".csv", ".json")
 SHOWN = ("size.tflite_bytes", "size.zip_bytes", "latency.total_ms", "macs")
-"""Costs shown in a table, in addition to all qualities."""
+"""Costs shown in a table, in addition to all quality metrics."""
 
 
 class NoStudyError(MotefitError, LookupError):
@@ -165,7 +165,7 @@ def studies_table(studies: Sequence["StoredStudy"]) -> ResultTable:
 def trials_table(study: "StoredStudy", *, top: int = 20) -> ResultTable:
     """Tabulate the trials of a study: the farthest first, and of those, the best.
 
-    Qualities are those on the validation set.
+    Quality metrics are those on the validation set.
 
     Args:
         study: study found by :func:`find_study`.
@@ -184,7 +184,7 @@ def trials_table(study: "StoredStudy", *, top: int = 20) -> ResultTable:
 
 
 def _columns_of(facts: Iterable[Mapping[str, float]]) -> list[str]:
-    """List the metrics of a table: the qualities that are known, then the known costs."""
+    """List the metrics of a table: the known quality metrics, then the known costs."""
     known = {name for values in facts for name in values}
     qualities = sorted(name for name in known if is_summary(name))
     return [*qualities, *(name for name in SHOWN if name in known)]

@@ -13,7 +13,7 @@ from motefit.search.trial import Trial
 from motefit.spec.recipe import Recipe
 
 MOST_ROWS = 1000
-"""Number of candidates in a report; rejected ones come last."""
+"""Maximum number of candidates in a report; rejected ones come last."""
 COSTS = {
     "tflite_bytes": "size.tflite_bytes",
     "zip_bytes": "size.zip_bytes",
@@ -77,7 +77,7 @@ def _row(
 
 
 def _curve(run: Path, candidate: Candidate) -> tuple[float, ...]:
-    """Read the validation score after each epoch; empty if the training's log is not here."""
+    """Read the validation score after each epoch; empty if the training's log is missing."""
     path = training_folder(run, candidate.training_key) / HISTORY
     entries: dict[int, float] = {}
     try:

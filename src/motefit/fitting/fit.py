@@ -54,11 +54,11 @@ class FitResult(Printable):
         deliveries: the release for each budget by name, the recipe's own first; empty if no
             candidate can meet a budget.
         in_graph: the same models with their front ends inside by the same names, if requested.
-        obstacle: the nearest miss, if no candidate can meet a budget.
+        obstacle: the candidate that misses its budget least, if none can meet a budget.
         judged: number of candidates screened.
         rejected: number of candidates rejected before training, by the bound they miss.
-        already_done: whether the run was already finished, so that nothing but further forms was
-            measured now.
+        already_done: whether the run was already finished, so that only further forms were measured
+            now.
     """
 
     folder: Path
@@ -108,7 +108,7 @@ class FitResult(Printable):
 
 
 def obstacle_content(nearest: Screened, rejected: Mapping[str, int], *, judged: int) -> list[Item]:
-    """Say that no candidate fits, which bounds they miss, and which one is nearest."""
+    """Report that no candidate fits, which bounds they miss, and which one is closest."""
     head = Styled("no candidate can meet the budget", "bad")
     return [
         (head, f" ({judged} screened, none trained)"),
@@ -130,7 +130,7 @@ def _certificate_line(certificate: Certificate | None) -> list[Item]:
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions:
-    """Options of how to run, as opposed to what.
+    """Options of how to run, as opposed to what to train.
 
     Attributes:
         workers: training processes; 0 takes one per usable core.
@@ -220,7 +220,7 @@ def _nothing_fits(out: Path, first: Round, screener: Screener) -> FitResult:
 
 
 def _require(recipe: Recipe, options: FitOptions) -> None:
-    """Refuse what can be refused before anything is loaded."""
+    """Reject what can be rejected before anything is loaded."""
     require_training()
     require_report()
     STRATEGIES.find(recipe.search.strategy)

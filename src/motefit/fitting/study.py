@@ -1,4 +1,4 @@
-"""Studies: rounds of screened proposals, trained in parallel, the worse stopped at the rungs."""
+"""Studies: rounds of screened proposals, trained in parallel, the worst stopped at the rungs."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from motefit.search.storage import TrialStore
 
 ATTEMPTS = 200
-"""Proposals per candidate of a round after which a sampling strategy is taken to find no more."""
+"""Proposals per candidate of a round after which a sampling strategy is considered exhausted."""
 
 
 def propose(space: Space, screener: Screener, history: Sequence[Trial], number: int) -> Round:
@@ -199,7 +199,7 @@ class Study:
         self._listener.entered(trials)
 
     def _excess(self, facts: Mapping[str, float]) -> Mapping[str, float]:
-        """Compute by what share each bound is missed, for the budget missed least."""
+        """Compute the relative violation of each bound, for the budget missed least."""
         sums = []
         for budget in self._space.recipe.all_budgets.values():
             bounds = [b for b in budget.bounds if b.metric in facts]

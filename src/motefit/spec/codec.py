@@ -29,8 +29,8 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 def unknown(what: str, name: str, allowed: Iterable[str]) -> RecipeError:
     """Return the error for a name that does not exist.
 
-    >>> print(unknown("task", "forcasting", ["forecasting", "keyword-spotting"]))
-    unknown task 'forcasting' (did you mean 'forecasting'?); allowed: forecasting, keyword-spotting
+    >>> print(unknown("task", "forecast", ["forecasting", "keyword-spotting"]))
+    unknown task 'forecast' (did you mean 'forecasting'?); allowed: forecasting, keyword-spotting
 
     Args:
         what: one of the named things in words.

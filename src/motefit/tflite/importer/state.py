@@ -156,7 +156,7 @@ class ImportState:
         name = self.source(op)
         source, output = self.tensor(op.inputs[0]), self.tensor(op.outputs[0])
         if source.dtype != output.dtype or not equal(source.quantization, output.quantization):
-            raise op.refuse("its output has other scales than its input")
+            raise op.refuse("its output and its input have different scales")
         self.names[op.outputs[0]] = name
 
     def activation(self, op: FileOp, kind: str) -> str:
