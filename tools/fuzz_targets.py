@@ -21,7 +21,7 @@ import numpy as np
 
 from motefit.api.board import Board
 from motefit.api.layer_parity import parity
-from motefit.api.studies import export_study, find_studies, ranked_candidates, studies_table
+from motefit.api.studies import export_study, find_studies, ranked_trials, studies_table
 from motefit.data.cache import read_entry, write_checked
 from motefit.data.decode import decode_clip
 from motefit.data.fetch.fetch import _read_receipt
@@ -424,7 +424,7 @@ def _studies(folder: Path) -> Sequence[bytes]:
     about = {"recipe": recipe.to_toml(), "folder": "runs", "motefit": "0"}
     store = TrialStore(f"sqlite:///{path}", "quickstart-1", Space(recipe), about=about)
     facts = {"macs": 9.0, "size.tflite_bytes": 100.0, "accuracy": 0.5}
-    store.enter(
+    store.add(
         Trial(
             round=0, index=n, point={"seed": 0}, key=str(n), status="trained", epochs=2, facts=facts
         )
@@ -438,7 +438,7 @@ def _shown(path: Path) -> None:
     for beside in path.parent.glob(f"{path.name}-*"):
         beside.unlink()
     for study in find_studies([f"sqlite:///{path}"]):
-        ranked_candidates(study)
+        ranked_trials(study)
         studies_table([study])
         export_study(study, path.with_suffix(".csv"))
 

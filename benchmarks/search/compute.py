@@ -145,7 +145,7 @@ def with_motefit(recipe: Recipe, data: Path, run: Path) -> dict[str, Any]:
         "wall_s": wall,
         "screened": len(screener.screened),
         "rejected": sum(bool(s.missed) for s in screener.screened),
-        "trained": sum(r.epochs > 0 for r in trial_store.records),
+        "trained": sum(t.epochs > 0 for t in trial_store.trials),
     }
 
 

@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from motefit.api.shrinking import ShrinkResult, shrink
     from motefit.api.studies import (
         NoStudyError,
-        candidates_table,
         compare_studies,
         export_study,
         find_studies,
         find_study,
         open_dashboard,
-        ranked_candidates,
+        ranked_trials,
         studies_table,
         study_summary,
+        trials_table,
     )
     from motefit.certify.check import CheckResult
     from motefit.certify.check_stream import StreamCheck
@@ -164,13 +164,13 @@ _HOMES = {
     ),
     "api.studies": (
         "NoStudyError",
-        "candidates_table",
+        "trials_table",
         "compare_studies",
         "export_study",
         "find_studies",
         "find_study",
         "open_dashboard",
-        "ranked_candidates",
+        "ranked_trials",
         "studies_table",
         "study_summary",
     ),
@@ -298,7 +298,6 @@ __all__ = [
     "bench",
     "bench_on_host",
     "can_resume",
-    "candidates_table",
     "check",
     "check_microphone",
     "check_stream",
@@ -329,7 +328,7 @@ __all__ = [
     "node_unit",
     "open_dashboard",
     "published_names",
-    "ranked_candidates",
+    "ranked_trials",
     "readings",
     "recipe_names",
     "recipe_text",
@@ -342,6 +341,7 @@ __all__ = [
     "studies_table",
     "study_summary",
     "synthesize",
+    "trials_table",
 ]
 
 

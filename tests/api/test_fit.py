@@ -58,7 +58,7 @@ def test_the_study_prints(run):
     _, out, _ = run
     study = motefit.find_study(out)
     assert "trained" in str(motefit.studies_table([study]))
-    assert "T (degC)" in str(motefit.candidates_table(study))
+    assert "T (degC)" in str(motefit.trials_table(study))
     assert "epochs" in motefit.compare_studies([study])._repr_html_()
     with pytest.raises(motefit.RecipeError, match="choose one by its name"):
         motefit.find_study(out, name="another")

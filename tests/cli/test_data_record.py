@@ -113,7 +113,7 @@ def test_a_session_asks_again_for_bad_takes_and_continues(player, tmp_path):
     assert (report.repeated, report.missing) == (3, 0)
     asked = [PROMPT.match(line)[1] for line in play.lines if "now!" in line]
     assert asked == ["up", "down", "down", "up", "down", "down", "down", "up", "down"]
-    assert sum("once more: " in line for line in play.lines) == 3
+    assert sum("try again: " in line for line in play.lines) == 3
     assert sorted(path.name for path in (out / "up").iterdir()) == [
         f"ann_nohash_{i}.wav" for i in range(3)
     ]

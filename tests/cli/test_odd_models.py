@@ -29,6 +29,6 @@ def test_latency_takes_a_clip_through_a_model_with_states(invoke, refused, folde
     protocol = ("--protocol", "2024", "--pause", "0")
     done = invoke("latency", *model, *protocol)
     assert done.exit_code == 0, done.output
-    assert "49 steps a clip" in done.output
+    assert "49 steps per clip" in done.output
     said = refused("latency", "--model", folder / "two.tflite", *protocol)
     assert "motefit bench" in said

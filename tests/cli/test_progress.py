@@ -34,7 +34,7 @@ SCREENED = (
     "screened: 1 to train, 2 rejected before training (size.tflite_bytes 2, macs 1), "
     "1 left out by max_candidates"
 )
-RECORD = Trial(round=0, index=0, point={}, key="k", status="diverged", reason="the loss became nan")
+TRIAL = Trial(round=0, index=0, point={}, key="k", status="diverged", reason="the loss became nan")
 
 
 def history(folder: Path, name: str, done: int, *, seconds: float = 2.0) -> InTraining:
@@ -48,7 +48,7 @@ def test_the_board_counts_rejections_by_bound():
     board = Board()
     board.screened(0, ENTRIES)
     board.screened(1, ENTRIES[:1])
-    board.entered([RECORD])
+    board.entered([TRIAL])
     assert board.round == 1
     assert board.counts == {"screened": 5, "rejected": 2, "left out": 1, "diverged": 1}
     assert board.rejected_by == {"size.tflite_bytes": 2, "macs": 1}
@@ -104,7 +104,7 @@ def go_through(listener: Shown, folder: Path) -> None:
         listener.tick()
         listener.trained()
         listener.standing([{"macs": 3.0}])
-        listener.entered([RECORD])
+        listener.entered([TRIAL])
         listener.measuring("the test set")
 
 

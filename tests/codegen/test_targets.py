@@ -25,7 +25,7 @@ from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.spec.errors import MissingExtraError
 from motefit.tflite import micro
 from motefit.tflite.importer import recurrent
-from motefit.tflite.importer.state import RULES
+from motefit.tflite.importer.state import IMPORT_RULES
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "cortex_m"
 CROSS = ("arm-none-eabi-gcc", "qemu-system-arm")
@@ -155,7 +155,7 @@ def test_the_self_test_passes_on_an_emulated_board(core, projects):
 
 
 def test_every_operator_that_a_model_may_have_can_be_registered():
-    builtin = set(RULES) - {recurrent.NAME}
+    builtin = set(IMPORT_RULES.names()) - {recurrent.NAME}
     assert len(builtin) > 20
     assert builtin <= set(ADDED)
 

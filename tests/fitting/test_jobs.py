@@ -200,11 +200,11 @@ def trial(index, status, **changes) -> Trial:
 @given(st.lists(st.sampled_from(["rejected", "stopped", "trained", "diverged"]), max_size=20))
 def test_a_report_has_a_row_for_every_candidate_rejected_ones_last(statuses):
     chosen = finalist(99, macs=1.0)
-    records = [trial(i, status) for i, status in enumerate(statuses)]
+    trials = [trial(i, status) for i, status in enumerate(statuses)]
     rows = candidate_rows(
         RECIPE,
         Path("no run"),
-        [*records, trial(0, "trained", key=chosen.candidate.key)],
+        [*trials, trial(0, "trained", key=chosen.candidate.key)],
         maker(chosen).finished,
         chosen.candidate.key,
     )
@@ -216,8 +216,8 @@ def test_a_report_has_a_row_for_every_candidate_rejected_ones_last(statuses):
 
 
 def test_a_report_of_thousands_keeps_those_that_were_trained():
-    records = [trial(i, "rejected") for i in range(2 * MOST_ROWS)]
+    trials = [trial(i, "rejected") for i in range(2 * MOST_ROWS)]
     rows = candidate_rows(
-        RECIPE, Path("no run"), [*records, trial(9, "trained", key="t")], {}, "absent"
+        RECIPE, Path("no run"), [*trials, trial(9, "trained", key="t")], {}, "absent"
     )
     assert (len(rows), rows[0]["status"]) == (MOST_ROWS, "trained")

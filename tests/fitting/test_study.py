@@ -102,7 +102,7 @@ def studied(
             trainer=trainer_of(recipe, data, folder, engine),
             listener=Listener(),
         )
-        return study.run(), trial_store.records
+        return study.run(), trial_store.trials
 
 
 def test_grid_points_are_screened_once_and_rejected_if_they_cannot_fit(data):
@@ -190,10 +190,10 @@ def test_a_round_is_read_back_unchanged(data, tmp_path):
 def test_worse_candidates_stop_at_the_rung_and_diverged_ones_are_stored_as_such(
     data, tmp_path, engine
 ):
-    trained, records = studied(recipe_of(), data, tmp_path, engine)
+    trained, trials = studied(recipe_of(), data, tmp_path, engine)
     by_status: dict[str, list[Trial]] = {}
-    for record in records:
-        by_status.setdefault(record.status, []).append(record)
+    for trial in trials:
+        by_status.setdefault(trial.status, []).append(trial)
     assert {s: len(r) for s, r in by_status.items()} == {
         "rejected": 3, "diverged": 2, "stopped": 2, "trained": 2,
     }  # fmt: skip
@@ -208,8 +208,8 @@ def test_worse_candidates_stop_at_the_rung_and_diverged_ones_are_stored_as_such(
     assert sorted(lines)[-2:] == [4, 4]
     # the second time nothing is trained or stored
     stamps = {p: p.stat().st_mtime_ns for p in tmp_path.glob("[ct]*/*/*")}
-    again, records_again = studied(recipe_of(), data, tmp_path, engine)
-    assert records_again == records
+    again, trials_again = studied(recipe_of(), data, tmp_path, engine)
+    assert trials_again == trials
     assert [t.facts for t in again] == [t.facts for t in trained]
     assert {p: p.stat().st_mtime_ns for p in tmp_path.glob("[ct]*/*/*")} == stamps
 
@@ -220,10 +220,10 @@ def test_candidates_that_differ_in_compression_share_their_training(data, tmp_pa
         '"train.learning_rate" = [0.01, 0.02, 1e30]',
         '"compress.precision" = ["int8", "float32"]',
     ).replace("[[2], [4], [64], [4]]", "[[6]]")
-    _, records = studied(recipe_of(text), data, tmp_path, engine)
-    assert len(records) == 2
+    _, trials = studied(recipe_of(text), data, tmp_path, engine)
+    assert len(trials) == 2
     assert len(list(tmp_path.glob("trainings/*"))) == 1
-    sizes = {r.facts["size.tflite_bytes"] for r in records}
+    sizes = {r.facts["size.tflite_bytes"] for r in trials}
     assert len(sizes) == 2
 
 

@@ -52,5 +52,5 @@ def test_a_clip_is_taken_frame_by_frame_and_the_next_one_starts_anew():
     for _ in range(2):
         np.testing.assert_array_equal(model.run(clip), expected)
     assert FrameInterpreter(stateful(frames=2), shape=(9, 10)).steps == 4
-    with pytest.raises(ModelFileError, match="no number of frames"):
+    with pytest.raises(ModelFileError, match="not a whole number of frames"):
         FrameInterpreter(stateful(), shape=(9, 7))

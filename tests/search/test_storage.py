@@ -49,7 +49,7 @@ def open_store(url: str, space: Space, name: str = "mine-1") -> TrialStore:
     return TrialStore(url, name, space, about=about)
 
 
-def records(space: Space, count: int = 4, *, number: int = 0) -> list[Trial]:
+def trials(space: Space, count: int = 4, *, number: int = 0) -> list[Trial]:
     statuses = ("trained", "stopped", "rejected", "diverged")
     return [
         Trial(
@@ -73,33 +73,33 @@ def records(space: Space, count: int = 4, *, number: int = 0) -> list[Trial]:
 
 
 def test_what_was_entered_is_read_back_whole_and_in_order(url, space):
-    entered = records(space, 8)
+    entered = trials(space, 8)
     with closing(open_store(url, space)) as trial_store:
-        trial_store.enter(entered[4:])
-        trial_store.enter(entered[:4])
-        assert trial_store.records == tuple(entered)
+        trial_store.add(entered[4:])
+        trial_store.add(entered[:4])
+        assert trial_store.trials == tuple(entered)
     with closing(open_store(url, space)) as again:
-        assert again.records == tuple(entered)
+        assert again.trials == tuple(entered)
 
 
-def test_entering_twice_enters_once(url, space):
-    entered = records(space)
+def test_adding_twice_adds_once(url, space):
+    entered = trials(space)
     with closing(open_store(url, space)) as trial_store:
-        trial_store.enter(entered)
-        trial_store.enter(entered)
+        trial_store.add(entered)
+        trial_store.add(entered)
     with closing(open_store(url, space)) as again:
-        again.enter(entered)
-        assert len(again.records) == len(entered)
+        again.add(entered)
+        assert len(again.trials) == len(entered)
     storage = open_storage(url)
-    trials = optuna.load_study(study_name="mine-1", storage=storage).trials
+    stored = optuna.load_study(study_name="mine-1", storage=storage).trials
     close_storage(storage)
-    assert len(trials) == len(entered)
-    assert all(trial.state.is_finished() for trial in trials)
+    assert len(stored) == len(entered)
+    assert all(trial.state.is_finished() for trial in stored)
 
 
 def test_optuna_sees_values_constraints_and_parameters(url, space):
     with closing(open_store(url, space)) as trial_store:
-        trial_store.enter(records(space))
+        trial_store.add(trials(space))
     storage = open_storage(url)
     study = optuna.load_study(study_name="mine-1", storage=storage)
     best = study.best_trial  # the stopped one misses a bound
@@ -115,11 +115,11 @@ def test_optuna_sees_values_constraints_and_parameters(url, space):
 def test_studies_of_one_storage_do_not_mix(url, space):
     with closing(open_store(url, space, "mine-1")) as one:
         with closing(open_store(url, space, "mine-2")) as two:
-            one.enter(records(space, 3))
-            two.enter(records(space, 2))
-        assert len(one.records) == 3
+            one.add(trials(space, 3))
+            two.add(trials(space, 2))
+        assert len(one.trials) == 3
     found = read_studies(url)
-    assert [(s.name, len(s.records)) for s in found] == [("mine-1", 3), ("mine-2", 2)]
+    assert [(s.name, len(s.trials)) for s in found] == [("mine-1", 3), ("mine-2", 2)]
     assert found[0].recipe == space.recipe
     assert found[0].best.status == "trained"
     assert found[0].counts == {"trained": 1, "stopped": 1, "rejected": 1}
@@ -147,9 +147,9 @@ sys.stdin.readline()
 for index in range(8):
     point = {"model.units": (2,), "train.learning_rate": 0.01, "compress.per_channel": True}
     point["seed"] = 0
-    record = Trial(round=0, index=index, point=point, key=name, status="trained", epochs=1,
+    trial = Trial(round=0, index=index, point=point, key=name, status="trained", epochs=1,
                     facts={"macs": float(index), "mae.rh (%)": 1.0})
-    trial_store.enter([record])
+    trial_store.add([trial])
 trial_store.close()
 """
 
@@ -172,8 +172,8 @@ def test_two_processes_at_once_do_not_disturb_each_other(url, space):
         process.communicate(timeout=1200)
         assert process.returncode == 0
     for study in read_studies(url):
-        assert [r.index for r in study.records] == list(range(8))
-        assert {r.key for r in study.records} == {study.name}
+        assert [r.index for r in study.trials] == list(range(8))
+        assert {r.key for r in study.trials} == {study.name}
 
 
 def test_a_study_of_other_objectives_is_refused(url, space):

@@ -47,7 +47,7 @@ def proposed(space: Space, history=(), number=0, *, missed=lambda _: {}, count=3
     return points
 
 
-def record(space: Space, index: int, point, value: float, *, status="trained", number=0) -> Trial:
+def trial(space: Space, index: int, point, value: float, *, status="trained", number=0) -> Trial:
     return Trial(
         round=number, index=index, point=point, key=space.candidate(point).key, status=status,
         epochs=3, facts={"macs": value} if status != "rejected" else {},
@@ -57,7 +57,7 @@ def record(space: Space, index: int, point, value: float, *, status="trained", n
 
 def history_of(space: Space, count: int = 6) -> list[Trial]:
     points = proposed(space, count=count)
-    return [record(space, i, p, float(100 - i)) for i, p in enumerate(points)]
+    return [trial(space, i, p, float(100 - i)) for i, p in enumerate(points)]
 
 
 def test_there_are_strategies():
@@ -98,9 +98,9 @@ def test_a_seed_of_its_own_gives_other_points(name):
 def test_a_study_ends_when_enough_were_trained(name):
     space = space_of(name)
     points = proposed(space, count=12)
-    history = [record(space, i, p, 1.0) for i, p in enumerate(points)]
+    history = [trial(space, i, p, 1.0) for i, p in enumerate(points)]
     assert not proposed(space, history, 1)
-    rejected = [record(space, i, p, 1.0, status="rejected") for i, p in enumerate(points)]
+    rejected = [trial(space, i, p, 1.0, status="rejected") for i, p in enumerate(points)]
     assert proposed(space, rejected, 1)
 
 
@@ -122,7 +122,7 @@ def test_narrowing_varies_one_key_a_round_around_the_best():
     assert [p["model.hidden"] for p in first] == [(2,), (4,), (8, 4)]
     assert {(p["train.batch_size"], p["seed"]) for p in first} == {(32, 0)}
     history = [
-        record(space, i, p, v) for (i, p), v in zip(enumerate(first), (5.0, 3.0, 9.0), strict=True)
+        trial(space, i, p, v) for (i, p), v in zip(enumerate(first), (5.0, 3.0, 9.0), strict=True)
     ]
     second = proposed(space, history, 1)
     assert [p["train.batch_size"] for p in second] == [32, 64, 96, 128]
@@ -142,7 +142,7 @@ def test_it_learns_where_the_good_ones_are(name):
         points = proposed(space, history, number, count=8)
         shares.append(sum(p["train.batch_size"] == 32 for p in points) / len(points))
         history += [
-            record(space, i, p, float(p["train.batch_size"]), number=number)
+            trial(space, i, p, float(p["train.batch_size"]), number=number)
             for i, p in enumerate(points)
         ]
         space.recipe.search.__dict__["max_candidates"] = 99  # keep going

@@ -1,4 +1,4 @@
-"""Bytes behind the model, and data in buffer 0, as real files have them."""
+"""Bytes after the model, and data in buffer 0, as real files have them."""
 
 import io
 import zipfile
@@ -60,7 +60,7 @@ def test_other_bytes_are_kept_with_the_metadata_and_dropped_without(model):
 def test_bytes_that_custom_operators_may_refer_to_are_not_moved(model):
     custom = rewritten(model, custom_operation)
     assert len(shrink(custom)) < len(custom)
-    with pytest.raises(ModelFileError, match=r"400 bytes are behind the model.*FancyOp may refer"):
+    with pytest.raises(ModelFileError, match=r"400 bytes follow the model.*FancyOp may refer"):
         shrink(custom + bytes(range(100)) * 4)
 
 

@@ -1,1 +1,1 @@
-"""What a verb of the Python API does when no package below is its home."""
+"""Functions of the Python API that have no home in a package below."""

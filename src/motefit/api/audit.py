@@ -18,7 +18,7 @@ from motefit.spec.tasks import series_spec, speech_spec
 from motefit.tasks import TASKS
 
 _SENTENCES = {"notes": "note", "warnings": Styled("warning", "doubtful")}
-"""Facts that are sentences, and the word printed before each."""
+"""Facts that are sentences, and the label printed before each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class AuditResult(Printable):
     """Result of an audit.
 
     Attributes:
-        broken: files that cannot be used; if there are too many, nothing else is counted.
+        broken: unusable files; if there are too many, nothing else is counted.
         facts: counts by name, as they go into a card.
     """
 
@@ -44,7 +44,7 @@ class AuditResult(Printable):
 def audit(
     data: str | Path, *, recipe: str | Path | Recipe | None = None, progress: Progress = "auto"
 ) -> AuditResult:
-    """Find unusable files; if they are few enough to be left out, count what qualifies a score.
+    """Find unusable files; if they are few enough to be left out, count what affects a score.
 
     >>> import motefit, pathlib, tempfile
     >>> csv = pathlib.Path(tempfile.mkdtemp(), "climate.csv")

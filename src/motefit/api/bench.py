@@ -38,10 +38,10 @@ def bench(
     True
 
     Args:
-        models: bundles, .tflite files, zips whose first member is one, or names of
-            shipped models. With a card the front end is timed too; without one the model alone, on
-            random input: one example, or all of its inputs and its whole batch; states stay from
-            run to run then.
+        models: bundles, .tflite files, zips whose first member is one, or names of shipped models.
+            With a card the front end is timed too; without one only the model, on random input: one
+            example, or all of its inputs and its whole batch, in which case states persist from run
+            to run.
         threads: number of threads, see :func:`motefit.measure.latency.comparison.bench`.
         rounds: number of timed rounds.
         profile: also time the fixed workloads of a device profile.
@@ -138,7 +138,7 @@ class _Bare:
 
 
 class _Whole:
-    """A model with other edges than one example in and one out: all its tensors, drawn once."""
+    """A model that does not take one example and return one: all its tensors, drawn once."""
 
     def __init__(self, interpreter: TensorInterpreter) -> None:
         self.interpreter = interpreter

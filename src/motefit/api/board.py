@@ -14,7 +14,7 @@ from motefit.search.trial import Trial
 from motefit.spec.budget import Budget
 
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError)
-"""Exceptions of a line that is not there, not complete or not a report."""
+"""Exceptions raised for a line that is missing, incomplete or not a report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,20 +56,20 @@ class Board:
         self.budget = Budget()
         self._trainings: Sequence[InTraining] = ()
 
-    def screened(self, number: int, entries: Sequence[Proposal]) -> None:
+    def screened(self, number: int, proposals: Sequence[Proposal]) -> None:
         """Count the candidates of a screened round."""
         self.round = number
-        self.counts["screened"] += len(entries)
-        self.counts["rejected"] += sum(bool(e.excess) for e in entries)
-        self.counts["left out"] += sum(e.left_out for e in entries)
-        self.rejected_by.update(name for e in entries for name in e.excess)
+        self.counts["screened"] += len(proposals)
+        self.counts["rejected"] += sum(bool(p.excess) for p in proposals)
+        self.counts["left out"] += sum(p.left_out for p in proposals)
+        self.rejected_by.update(name for p in proposals for name in p.excess)
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
-        """Note the trainings of a new stage."""
+        """Record the trainings of a new stage."""
         self.stage, self._trainings = stage, trainings
 
     def trained(self) -> None:
-        """Note the end of the stage."""
+        """Record the end of the stage."""
         self._trainings = ()
 
     def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
@@ -78,9 +78,9 @@ class Board:
         if known:
             self.best = known[choose(known, self.budget)]
 
-    def entered(self, records: Sequence[Trial]) -> None:
+    def entered(self, trials: Sequence[Trial]) -> None:
         """Count the candidates of a finished round by status."""
-        self.counts.update(r.status for r in records if r.status != "rejected")
+        self.counts.update(t.status for t in trials if t.status != "rejected")
 
     def trainings(self) -> list[TrainingProgress]:
         """Return the progress of the stage's trainings as logged by their workers."""
@@ -88,7 +88,7 @@ class Board:
 
 
 def seconds_left(trainings: Sequence[TrainingProgress], workers: int) -> float | None:
-    """Estimate the rest of a stage from its average epoch; None if nothing is known yet."""
+    """Estimate the time left in a stage from its average epoch; None if nothing is known yet."""
     known = [t.seconds for t in trainings if t.seconds > 0]
     if not known:
         return None

@@ -1,4 +1,4 @@
-"""``estimate``: a model on microcontroller boards that are not here."""
+"""``estimate``: what a model would take on microcontroller boards."""
 
 import tempfile
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class ModelEstimate(Printable):
     counted: str = COUNTED
 
     def content(self) -> list[Item]:
-        """List what the model takes, a row for each board, and what the figures are."""
+        """List what the model takes, a row for each board, and how the figures were obtained."""
         kept = self.footprint
         memory = f"{kept.arena_bytes} of activations and work, {kept.input_bytes} of input"
         lines: list[Item] = [
@@ -82,8 +82,8 @@ def estimate(
 ) -> ModelEstimate:
     """Estimate time, energy, flash and RAM of a model on microcontroller boards.
 
-    Nothing is measured: the error bars are what public results of other implementations span on the
-    same core.
+    Nothing is measured: the error bars span public results of other implementations on the same
+    core.
 
     >>> import motefit
     >>> found = motefit.estimate("yes-no", boards=["nano-33-ble"])

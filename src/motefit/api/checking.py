@@ -46,12 +46,13 @@ def check(  # noqa: PLR0913 - the options of a command
             spotters; :func:`check_stream` measures them alone.
         recipe: recipe whose budget and [data] section replace the card's, by name, path or as a
             Recipe; for a file without a card its front end is used too.
-        labels: of a keyword spotter without a card, in the order of its outputs: a list, text
-            separated by commas, or a file with one a line. None: as a list in the model file says,
-            in its metadata or in a zip behind it, else alphabetically; the result says which.
+        labels: labels of a keyword spotter without a card, in the order of its outputs: a list,
+            comma-separated text, or a file with one per line. None: those of a list in the model
+            file, in its metadata or in a zip appended to it, else in alphabetical order; the result
+            says which.
         out: folder for certificate and report; None: ``<model>-check`` beside the model, or
             here for a shipped model.
-        whole: score all windows of a file, not only its last part; for forecasters.
+        whole: score all windows of a file, not only its last part (forecasters only).
         c_source: also generate the model's C source, compile it for this machine, and compare it
             with LiteRT's builtin kernels and the Python runtime on the same data. ``"fixed"``: with
             its front end in fixed point, as on a processor without an FPU.

@@ -18,7 +18,7 @@ def list_cuts(
     """Find the words in long recordings, and list them in a CSV file to check and complete.
 
     Words are stretches that are louder than the room. Before :func:`motefit.cut`, a person fills in
-    the column ``word``, and writes ``no`` into ``keep`` for what is none.
+    the column ``word``, and writes ``no`` into ``keep`` where a stretch is not a word.
 
     >>> import motefit
     >>> motefit.list_cuts(["monday.wav"], "cuts.csv", words=["up", "down"])  # doctest: +SKIP
@@ -27,7 +27,7 @@ def list_cuts(
     Args:
         recordings: sound files.
         out: CSV file to write; must not exist.
-        words: words as they are said, in turn, e.g. one word for all; empty: to be filled in.
+        words: words in the order they are spoken, repeated in turn; empty: to be filled in.
         channel: which of several channels to take, from 1; ``"mean"``: their average; ``"auto"``:
             the average of two, unless they cancel each other.
 
@@ -57,11 +57,12 @@ def cut(
         table: the CSV file, checked by a person.
         out: folder; each word gets a folder in it.
         seconds: length of a clip, centered on its word.
-        speaker: who speaks; clips are then named ``<speaker>_nohash_<number>``.
+        speaker: name of the speaker; clips are then named ``<speaker>_nohash_<number>``.
         channel: as in :func:`motefit.list_cuts`.
 
     Raises:
-        RecipeError: for a length that is not positive, or a speaker that is no file name.
+        RecipeError: for a length that is not positive, or a speaker that cannot be used in a file
+            name.
         DataError: for a table that cannot be used, naming the line, or an unreadable recording.
         OutputError: if a clip exists or cannot be written.
     """

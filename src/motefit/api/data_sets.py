@@ -54,7 +54,7 @@ def synthesize(  # noqa: PLR0913 - the options of a command
             voice.
         seed: equal seeds give equal bytes.
         workers: number of espeak-ng processes.
-        add: whether ``out`` may contain anything; files that exist already stay as they are.
+        add: whether ``out`` may be non-empty; existing files are kept.
         progress: how progress is shown, see :func:`motefit.fit`.
 
     Raises:

@@ -25,7 +25,7 @@ from motefit.spec.tasks.series_spec import NAME, SeriesData, SeriesIO
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast(Printable):
-    """Forecast of the steps that follow a window of a series; times are by the file's own clock.
+    """Forecast of the steps that follow a window of a series; times are in the file's own clock.
 
     Attributes:
         input_end: time of the newest row in the window.
@@ -39,7 +39,7 @@ class Forecast(Printable):
         levels: quantiles that the model gives; empty for a model that gives one answer.
         quantiles: float64 (output_steps, targets, levels), rising along the last axis.
         filled_inputs: number of missing values in the window, which are held from earlier rows.
-        notes: sentences on what was left out or changed when the file was read.
+        notes: sentences about what was left out or changed when the file was read.
     """
 
     input_end: np.datetime64
@@ -168,7 +168,7 @@ def _of_group(series: Series, group: str) -> Series:
     """Return the rows of one station; those of the only one if none is named.
 
     Raises:
-        DataError: for a station that is not there, or none named of several.
+        DataError: if the station does not exist, or there are several and none is named.
     """
     if not group and len(series.group_names) > 1:
         raise DataError(
@@ -273,7 +273,7 @@ def _text(series: Series, row: int) -> str:
 
 
 def _zone(series: Series, row: int) -> np.timedelta64:
-    """Return how far a row's clock is ahead of the times of the series."""
+    """Return how far a row's clock is ahead of the series' times."""
     return _seconds(0 if series.file_zones is None else int(series.file_zones[row]))
 
 

@@ -29,7 +29,7 @@ class ModelReport(Printable):
         file: its tensors and operations, and the number of bytes of each part.
         claims: how its weights are stored.
         arena: memory that TensorFlow Lite Micro needs, if it can be measured.
-        problem: defect of a file that could be read anyway; empty: none.
+        problem: defect of a file that could be read anyway; empty if none.
         notes: facts worth knowing about a valid file.
         parity: layer-by-layer comparison with LiteRT's builtin kernels; None if not requested.
     """

@@ -97,7 +97,7 @@ class Measured(Printable):
         threads: number of threads of LiteRT.
         resolver: ``"xnnpack"`` or ``"builtin"``; empty without a model.
         machine: state of the machine at the start of the measurement.
-        steps: runs of the model that a clip takes; more than one if it keeps states.
+        steps: runs of the model per clip; more than one if it keeps states.
     """
 
     protocol: ProtocolName
@@ -120,7 +120,7 @@ class Measured(Printable):
         kernels = {"": "no model", "xnnpack": "XNNPACK", "builtin": "builtin kernels"}
         plural = "s" if self.threads > 1 else ""
         machine = self.machine
-        steps = f", {self.steps} steps a clip" if self.steps > 1 else ""
+        steps = f", {self.steps} steps per clip" if self.steps > 1 else ""
         return (
             f"protocol {self.protocol}, {kernels[self.resolver]}, {self.threads} thread{plural}"
             f"{steps}; "
@@ -197,7 +197,7 @@ def latency_here(
     threads: int,
     xnnpack: bool,
 ) -> Measured:
-    """Measure in this process: the part of :func:`latency` that runs in the worker."""
+    """Measure in this process; :func:`latency` runs this in the worker."""
     machine = this_machine()
     resize = 0
     pipeline: Pipeline | None = None
@@ -355,7 +355,7 @@ def _require_consistent(flags: Flags, protocol: ProtocolName) -> None:
 
 
 def _named(flag: str) -> str:
-    """Name a flag as Python and the command line do."""
+    """Return a flag's names in Python and on the command line."""
     return f"{flag} (--{flag.replace('_', '-')})"
 
 

@@ -22,7 +22,7 @@ EXAMPLES = 64
 DAMAGE = (
     OSError, ValueError, EOFError, MemoryError, SyntaxError, OverflowError, TokenError, TypeError,
 )  # fmt: skip
-"""Exceptions of a file that is no array, or a damaged one."""
+"""Exceptions raised for a file that is not an array, or is damaged."""
 
 
 def needs_card(inputs: str) -> bool:

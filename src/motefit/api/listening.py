@@ -56,7 +56,8 @@ def listen(  # noqa: PLR0913 - the options of a command
         channel: which of several channels to take, from 1; ``"mean"``: their average; ``"auto"``:
             the average of two, unless they cancel each other.
         seconds: length of sound after which to stop; 0: never.
-        threshold: least probability of a word to report it, 0 to 1; None: as the model's card says.
+        threshold: minimum probability at which a word is reported, 0 to 1; None: that of the
+            model's card.
         hop_ms: milliseconds between two evaluated windows.
         ignore: labels that are not reported.
         wait_s: seconds without sound after which to fail.

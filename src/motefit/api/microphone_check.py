@@ -39,10 +39,10 @@ def check_microphone(  # noqa: PLR0913 - the options of a command
         source: as for :func:`motefit.listen`.
         rate_hz: sampling rate of a microphone, or of PCM without a header; 0: the model's.
         channels: number of channels of PCM without a header, or to record.
-        channel: the channel to judge, from 1; otherwise all are.
+        channel: channel to assess, from 1; None: all of them.
         seconds: length of sound to measure.
         wait_s: seconds without sound after which to fail.
-        tell: called with a line twice a second, that shows the level; default: standard error.
+        tell: called twice a second with a line that shows the level; default: standard error.
 
     Raises:
         DataError: if there is no sound, or less than half a second.

@@ -32,18 +32,18 @@ def monitor(
 ) -> NodeResult:
     """Run a node: read sensors while logging is on, and send the readings to a sink.
 
-    Each reading is on the disk, in the outbox, before it is sent, and stays there until the sink
-    has acknowledged it. Two words that a keyword model hears switch logging on and off.
-    SIGHUP reads the settings file again, and what can be adjusted counts at once.
+    Each reading is stored on disk, in the outbox, before it is sent, and stays there until the sink
+    has acknowledged it. Two words that a keyword model hears switch logging on and off. SIGHUP
+    reloads the settings file; settings that can be adjusted take effect at once.
 
     >>> import motefit
     >>> motefit.monitor(sensors=["room"], sink="sqlite:readings.db", seconds=60)  # doctest: +SKIP
 
     Args:
         settings: TOML file with the keys of :class:`motefit.deploy.node_settings.NodeSettings`.
-        seconds: after which to stop; 0: at SIGINT or SIGTERM, or when the sound ends.
-        tell: called with a sentence when something happens; default: standard error.
-        options: keys of the settings file; they replace what it says.
+        seconds: time after which to stop; 0: at SIGINT or SIGTERM, or when the sound ends.
+        tell: called with a message when something happens; default: standard error.
+        options: keys of the settings file, which override it.
 
     Raises:
         RecipeError: for a wrong setting.
@@ -120,15 +120,15 @@ def _bars(readings: Sequence[Reading], low: float, high: float) -> str:
 
 
 def readings(sink: str, *, key: str = "", last: int = 0) -> Readings:
-    """Read readings back from the sink of a node.
+    """Read back what a node has sent to its sink.
 
     >>> import motefit
     >>> print(motefit.readings("sqlite:readings.db", last=3))  # doctest: +SKIP
 
     Args:
         sink: URL that the node wrote to: sqlite, csv or redis.
-        key: only those with this key, or with this quantity, e.g. ``"temperature"``; empty: all.
-        last: only the newest of each key; 0: all.
+        key: return only readings with this key or quantity, e.g. ``"temperature"``; empty: all.
+        last: return only this many of the newest readings of each key; 0: all.
 
     Raises:
         DataError: if the sink cannot be read.

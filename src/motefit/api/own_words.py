@@ -1,4 +1,4 @@
-"""Words of the user's own in a recipe."""
+"""Recipes for the user's own words."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from motefit.spec.tasks.speech_spec import SpeechData
 
 
 def with_words(recipe: Recipe, words: Sequence[str], *, synthetic: bool) -> Recipe:
-    """Return a recipe for other words, with clips as long as the words take to say.
+    """Return a recipe for other words, with clips long enough for them.
 
     Args:
         recipe: for keyword spotting.

@@ -1,4 +1,4 @@
-"""Printing of a page to PDF by a Chromium that is installed: no package draws it as well."""
+"""Printing of a page to PDF by an installed Chromium; no Python package renders it as well."""
 
 import os
 import re
@@ -11,10 +11,10 @@ from pathlib import Path
 from motefit.spec.errors import OutputError
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
-"""Names of programs that print, the first one found is used."""
+"""Names of programs that can print; the first one found is used."""
 SECONDS = 300
 ZOOMS = (0.62, 0.54, 0.46)
-"""Sizes that are tried until everything is on one sheet."""
+"""Sizes to try until everything fits on one sheet."""
 _PAGE = re.compile(rb"/Type\s*/Page\b(?!s)")
 
 
@@ -22,10 +22,10 @@ def print_sheet(render: Callable[[float], str]) -> bytes:
     """Print a page on one sheet of paper.
 
     Args:
-        render: makes the page, as large as it is told.
+        render: renders the page at a given size.
 
     Returns:
-        the PDF; of the smallest size if even that is longer than a sheet.
+        The PDF; at the smallest size if even that is longer than a sheet.
 
     Raises:
         OutputError: without a browser, or if it fails.
@@ -54,7 +54,7 @@ def print_page(page: str) -> bytes:
         folder = Path(name)
         (folder / "page.html").write_text(page, encoding="utf-8")
         printed = folder / "page.pdf"
-        root = ["--no-sandbox"] if os.geteuid() == 0 else []  # it refuses to run without
+        root = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium needs it as root
         command = [
             browser, "--headless", "--disable-gpu", *root, f"--user-data-dir={folder / 'profile'}",
             "--no-pdf-header-footer", f"--print-to-pdf={printed}", (folder / "page.html").as_uri(),

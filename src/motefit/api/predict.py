@@ -1,4 +1,4 @@
-"""``classify_files``: run a bundle on audio files; WAV needs no extra, and nothing needs torch."""
+"""``classify_files``: run a model on audio files; WAV needs no extra, and nothing needs torch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -25,7 +25,7 @@ from motefit.spec.recipe import Recipe
 from motefit.spec.visible import visible
 
 LONG_S, OFTEN_S = 2.0, 10.0
-"""Seconds after which a log says how far the data are, and between two such lines."""
+"""Seconds before a log first reports on loading data, and between two such lines."""
 ROWS = 12
 """Number of trainings in the live table; the others are only counted."""
 
@@ -76,13 +76,13 @@ def open_progress(
 
 
 class Loading:
-    """Words about data that are decoded, spoken or downloaded, with the time left."""
+    """Progress of data that are decoded, spoken or downloaded, with the time left."""
 
     def __init__(self) -> None:
         self._started = self._told = time.perf_counter()
 
     def words(self, done: int, total: int) -> str:
-        """Say how far it is, and about how long it takes at the same pace."""
+        """Describe the progress, and estimate the time left at the same pace."""
         words = f"data: {done} of {total}"
         seconds = time.perf_counter() - self._started
         if not 0 < done < total or seconds < LONG_S:
@@ -104,16 +104,16 @@ class PlainLines(Shown):
         self._loading = Loading()
 
     def loading(self, done: int, total: int) -> None:
-        """Print how far the data are, if they take long."""
+        """Print the progress in loading data, if it takes long."""
         if self._loading.is_due():
             _say(self._loading.words(done, total))
 
-    def screened(self, number: int, entries: Sequence[Proposal]) -> None:
+    def screened(self, number: int, proposals: Sequence[Proposal]) -> None:
         """Print how many candidates are trained and rejected, and by which bounds."""
         board = Board()
-        board.screened(number, entries)
+        board.screened(number, proposals)
         counts = board.counts
-        fitting = sum(entry.trains for entry in entries)
+        fitting = sum(proposal.trains for proposal in proposals)
         line = f"screened: {fitting} to train, {counts['rejected']} rejected before training"
         if board.rejected_by:
             line += f" ({_by(board.rejected_by)})"
@@ -122,27 +122,27 @@ class PlainLines(Shown):
         _say(f"round {number + 1}: {line}" if number else line)
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
-        """Print how many candidates are trained, and how far."""
+        """Print how many candidates are trained, and up to which epoch."""
         _say(f"training: {len(trainings)} candidate(s), {stage}")
 
-    def entered(self, records: Sequence[Trial]) -> None:
+    def entered(self, trials: Sequence[Trial]) -> None:
         """Print the candidates that failed."""
-        for record in records:
-            if record.status in {"diverged", "lost"}:
-                _say(f"{record.status}: {record.reason}")
+        for trial in trials:
+            if trial.status in {"diverged", "lost"}:
+                _say(f"{trial.status}: {trial.reason}")
 
     def measuring(self, what: str) -> None:
-        """Show what is measured."""
+        """Show what is being measured."""
         _say(f"measuring: {what}")
 
 
 class JsonLines(Shown):
     """Display of one JSON object per event and line, for programs."""
 
-    def screened(self, number: int, entries: Sequence[Proposal]) -> None:
+    def screened(self, number: int, proposals: Sequence[Proposal]) -> None:
         """Print the counts of the round."""
         board = Board()
-        board.screened(number, entries)
+        board.screened(number, proposals)
         _log("screened", round=number, **board.counts, rejected_by=dict(board.rejected_by))
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
@@ -154,13 +154,13 @@ class JsonLines(Shown):
         """Print the facts of the candidates."""
         _log("standing", candidates=[dict(f) for f in facts])
 
-    def entered(self, records: Sequence[Trial]) -> None:
+    def entered(self, trials: Sequence[Trial]) -> None:
         """Print the status of each candidate of a round."""
-        kept = [{"key": r.key, "status": r.status, "reason": r.reason} for r in records]
+        kept = [{"key": t.key, "status": t.status, "reason": t.reason} for t in trials]
         _log("entered", candidates=kept)
 
     def measuring(self, what: str) -> None:
-        """Show what is measured."""
+        """Show what is being measured."""
         _log("measuring", what=what)
 
 
@@ -179,7 +179,7 @@ class LiveTable(Shown):
         self._live = Live(console=err, auto_refresh=False, transient=True)
 
     def began(self, recipe: Recipe) -> None:
-        """Note the budget for the table, and show that something happens."""
+        """Store the budget for the table, and show that something is happening."""
         self._board.budget = recipe.budget
         self._draw()
 
@@ -194,9 +194,9 @@ class LiveTable(Shown):
         self._doing = "screening"
         self._draw()
 
-    def screened(self, number: int, entries: Sequence[Proposal]) -> None:
+    def screened(self, number: int, proposals: Sequence[Proposal]) -> None:
         """Update the counts."""
-        self._board.screened(number, entries)
+        self._board.screened(number, proposals)
         self._draw()
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
@@ -219,9 +219,9 @@ class LiveTable(Shown):
         self._board.standing(facts)
         self._draw()
 
-    def entered(self, records: Sequence[Trial]) -> None:
+    def entered(self, trials: Sequence[Trial]) -> None:
         """Update the counts."""
-        self._board.entered(records)
+        self._board.entered(trials)
         self._draw()
 
     def listening(self, done: int, recordings: int, seconds: float) -> None:
@@ -231,7 +231,7 @@ class LiveTable(Shown):
         self._draw()
 
     def measuring(self, what: str) -> None:
-        """Show what is measured."""
+        """Show what is being measured."""
         self._doing = f"measuring {what}"
         self._draw()
 

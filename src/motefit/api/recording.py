@@ -1,4 +1,4 @@
-"""``data record``: a data set of one's own words, take by take, on the microphone that is used."""
+"""``data record``: a data set of the user's own words, take by take on the target microphone."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,14 +23,14 @@ _TICK_S = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class RecordReport:
-    """Clips of a session of recording.
+    """Clips of a recording session.
 
     Attributes:
-        folder: that contains the word folders.
+        folder: folder that contains the word folders.
         clips: number of clips of each word by this speaker, with those of earlier sessions.
-        recorded: clips that this session added.
-        repeated: takes that were not good.
-        missing: clips that are still to be recorded, because the sound ended.
+        recorded: number of clips that this session added.
+        repeated: number of bad takes.
+        missing: number of clips still to be recorded, because the sound ended.
     """
 
     folder: Path
@@ -58,33 +58,34 @@ def record(  # noqa: PLR0913 - the options of a command
 ) -> RecordReport:
     """Record words by prompt: count down, listen, check, trim, and ask again for a bad take.
 
-    Clips that are in the folder already count, so that a session can be interrupted and continued.
-    The time between prompts is time of the sound: a recorded session may be played through a pipe.
+    Existing clips in the folder count, so that a session can be interrupted and continued. Time
+    between prompts is measured in the sound, so that a recorded session can be played through a
+    pipe.
 
     >>> import motefit
     >>> motefit.record(["up", "down"], "words", clips=20)  # doctest: +SKIP
 
     Args:
-        words: to record; each gets a folder.
+        words: words to record; each gets a folder.
         out: folder of the word folders.
         source: as for :func:`motefit.listen`; ``"-"`` for 16-bit PCM or WAV on standard input.
-        clips: of each word, by this speaker.
-        seconds: length of a clip; the word is in its middle.
-        speaker: who speaks; clips are then named ``<speaker>_nohash_<number>``.
+        clips: number of clips of each word by this speaker.
+        seconds: length of a clip, centered on the word.
+        speaker: name of the speaker; clips are then named ``<speaker>_nohash_<number>``.
         rate_hz: sampling rate of a microphone, or of PCM without a header.
         channels: number of channels of PCM without a header, or to record.
         channel: as for :func:`motefit.listen`.
         countdown: seconds before each word.
-        attempts: bad takes in a row after which to give up.
+        attempts: number of bad takes in a row after which to give up.
         wait_s: seconds without sound after which to fail.
         tell: called with each prompt and verdict; default: standard error.
 
     Returns:
-        What is in the folder, and what is missing because the sound ended.
+        What the folder contains, and what is missing because the sound ended.
 
     Raises:
-        RecipeError: for words, a length or a speaker that cannot be used.
-        DataError: if there is no sound, or one take after the other is bad.
+        RecipeError: if the words, the length or the speaker cannot be used.
+        DataError: if there is no sound, or too many takes in a row are bad.
         OutputError: if a clip cannot be written.
     """
     names = _checked_words(words, speaker)
@@ -140,7 +141,7 @@ def _paths(folder: Path, word: str, speaker: str, clips: int) -> list[Path]:
 def _missing_places(
     folder: Path, words: Sequence[str], speaker: str, clips: int
 ) -> list[tuple[str, Path]]:
-    """Return word and file of each clip to record; the words in turn."""
+    """Return the word and file of each clip to record, taking the words in turn."""
     paths = [_paths(folder, word, speaker, clips) for word in words]
     turns = zip(*paths, strict=True)
     return [
@@ -152,7 +153,7 @@ def _missing_places(
 
 
 class _Ear:
-    """Sound in pieces of the length asked for."""
+    """Reader of sound in pieces of a requested length."""
 
     def __init__(self, sound: Iterator[Chunk]) -> None:
         self._sound = sound
@@ -183,7 +184,7 @@ class _Ear:
 
 
 class _Session:
-    """Takes, one after the other, until each is good."""
+    """Recording session: prompts for each take until it is good."""
 
     def __init__(
         self, ear: _Ear, *, seconds: float, countdown: int, attempts: int, tell: Tell
@@ -193,7 +194,7 @@ class _Session:
         self.repeated = 0
 
     def take(self, name: str) -> Take | None:
-        """Ask for a word until a take is good; None at the end of the sound.
+        """Prompt for a word until a take is good; return None at the end of the sound.
 
         Raises:
             DataError: after too many bad takes in a row.
@@ -209,11 +210,11 @@ class _Session:
             if pcm is None:
                 return None
             take = judge_take(pcm, self._ear.rate_hz, seconds=self._seconds)
-            problem = "some sound was lost on its way" if self._ear.broken else take.problem
+            problem = "some sound was lost" if self._ear.broken else take.problem
             if not problem:
                 self._tell(f"   good, {take.level_dbfs:.0f} dB of full scale")
                 return take
-            self._tell(f"   once more: {problem}")
+            self._tell(f"   try again: {problem}")
             problems[problem] += 1
             self.repeated += 1
         (last, _), *_ = problems.most_common(1)

@@ -25,7 +25,7 @@ from motefit.tflite.archive import read_capped
 Form = Literal["page", "pdf", "markdown"]
 SUFFIXES: dict[Form, str] = {"page": ".html", "pdf": ".pdf", "markdown": ".md"}
 FACTS_BYTES = 64 * MIB
-"""Most bytes of a file of facts."""
+"""Maximum size of a file of facts, in bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class WrittenReport(Printable):
     names: tuple[str, ...]
 
     def content(self) -> list[Item]:
-        """Say where it is."""
+        """Return the path, as one line."""
         return [f"report  {self.path}"]
 
 
@@ -62,22 +62,22 @@ def make_report(
         sources: folders of runs or checks, ``report.json`` files, bundles, or names of shipped
             models. Two or more are compared.
         out: file to write; None: ``<name>.html``, ``.pdf`` or ``.md`` here.
-        form: ``"page"``: HTML in one file; ``"pdf"``: a summary on one sheet, printed by a Chromium
-            that is installed; ``"markdown"``: a model card for a model hub.
+        form: ``"page"``: HTML in one file; ``"pdf"``: a summary on one sheet, printed by an
+            installed Chromium; ``"markdown"``: a model card for a model hub.
         sound: keep the sound of clips in the page.
 
     Raises:
         ModelFileError: if a source has no facts, or is damaged.
         RecipeError: if the form is unknown, or cannot show several models.
         MissingExtraError: without the extra ``report``.
-        OutputError: if the file cannot be written, or there is no browser to print.
+        OutputError: if the file cannot be written, or no browser is installed to print it.
     """
     if form not in SUFFIXES:
         raise RecipeError(f"the form must be one of {', '.join(SUFFIXES)}, got {form!r}")
     if not sources:
         raise RecipeError("give a run, a check or a bundle to report on")
     if len(sources) > 1 and form != "page":
-        raise RecipeError("a comparison is a page; leave --pdf and --markdown out")
+        raise RecipeError("a comparison is always a page; leave out --pdf and --markdown")
     if form != "markdown":
         require_report()
     models = [facts for source in sources for facts in _find(source, single=len(sources) == 1)]

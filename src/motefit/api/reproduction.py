@@ -37,7 +37,7 @@ def reproduce_published(  # noqa: PLR0913 - the options of a command
         data: folder that contains ``speech/`` and ``climate/``.
         out: folder for the runs.
         results: folder of ``results.md`` and ``results.json``, which are updated.
-        only: rows, budgets or answers, or the beginnings of their names; empty: everything.
+        only: rows, budgets or answers, or prefixes of their names; empty: everything.
         workers: training processes; 0 takes one per usable core.
         resume: continue interrupted rows instead of starting them over.
         reference: Python with TensorFlow and SciPy, to time the rows with words against the

@@ -44,7 +44,7 @@ def fit(  # noqa: PLR0913 - the options of a command
         recipe: name of a shipped recipe, path of a .toml file, or a Recipe.
         data: folder of words, or CSV file; None synthesizes data by the recipe.
         words: words in place of the recipe's own, e.g. for the recipe ``custom``, which needs no
-            recordings. Where their clips are synthesized, clips are as long as the words take.
+            recordings. If they are synthesized, clips are as long as the words need.
         out: folder for the run; None: ``runs/<name of the recipe>``.
         workers: training processes; 0 takes one per usable core.
         device: device on which torch trains, ``"cpu"`` or ``"cuda"``.

@@ -1,4 +1,4 @@
-"""Terminal output whose texts cannot command the terminal."""
+"""Terminal output in which no text can send commands to the terminal."""
 
 from typing import Any
 
@@ -10,7 +10,8 @@ from motefit.spec.visible import visible
 class SafeConsole(Console):
     """A console that replaces control characters in the text it is given.
 
-    Tables and styled texts are made of cells that :func:`~motefit.spec.visible.visible` has seen.
+    Cells of tables and styled texts have already gone through
+    :func:`~motefit.spec.visible.visible`.
     """
 
     def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 - as rich has it

@@ -97,7 +97,7 @@ def _table(task: str, models: Sequence[ShippedModel]) -> ResultTable:
 
 
 def _accuracy(model: ShippedModel) -> tuple[str, str]:
-    """Format the accuracy on all test clips, and on those of speakers who are not in training."""
+    """Format the accuracy on all test clips, and on those of speakers unseen in training."""
     accuracy = model.certificate.accuracy
     unseen = None if accuracy is None else accuracy.unseen_speakers
     strangers = column_value("accuracy", unseen.correct / unseen.n) if unseen and unseen.n else ""
@@ -109,7 +109,7 @@ def _value(name: str, model: ShippedModel) -> str:
 
 
 def _words(models: Sequence[ShippedModel]) -> list[str]:
-    """List the words of models whose name does not."""
+    """List the words of models whose names do not."""
     words = {model.name: getattr(model.card.io, "words", ()) for model in models}
     return [
         f"{name}: {', '.join(found)}"

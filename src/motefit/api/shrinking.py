@@ -22,7 +22,7 @@ from motefit.tflite.shrink import shrink as drop_unread
 
 SEED = 0
 COMPARISON_S = 120
-"""Processor seconds that the comparison of both files may take."""
+"""CPU seconds that the comparison of both files may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class ShrinkResult(Printable):
         before_bytes: its size by kind, ``raw`` and ``zip``.
         after_bytes: size of the smaller file by kind.
         removed_bytes: number of bytes removed, by part of the file.
-        signatures_needed: whether signatures stay, as the only way to some of its subgraphs.
+        signatures_needed: whether signatures are kept, as the only way to reach some subgraphs.
         proof: comparison of both files; None if the file would not get smaller.
         written: path of the smaller file; None if the file would not get smaller.
     """
@@ -57,7 +57,7 @@ class ShrinkResult(Printable):
             "removed: " + ", ".join(f"{name} {count}" for name, count in gone if count > 0),
         ]
         if self.signatures_needed:
-            found.append("signatures stay: they are the only way to some of its subgraphs")
+            found.append("signatures are kept: they are the only way to reach some subgraphs")
         if self.proof.reason:
             found.append(f"tables compared and equal; not run: {self.proof.reason}")
         else:
@@ -87,8 +87,8 @@ def shrink(
 ) -> ShrinkResult:
     """Remove what no runtime reads from a .tflite file of any origin; outputs stay identical.
 
-    Both files are run on random inputs with and without XNNPACK before the result is written, or
-    in TensorFlow Lite Micro if LiteRT cannot run them and the extra ``micro`` is there.
+    Both files are run on random inputs with and without XNNPACK before the result is written, or in
+    TensorFlow Lite Micro if LiteRT cannot run them and the extra ``micro`` is installed.
 
     >>> import motefit
     >>> motefit.shrink("yes-no").proof is None  # it cannot get smaller: nothing is written
@@ -155,7 +155,10 @@ def _by_micro(
 ) -> EquivalenceReport:
     """Compare in TensorFlow Lite Micro; the report of LiteRT where that is not possible either."""
     if not has_micro():
-        return replace(without, reason=f"{without.reason}; the extra micro was not there to try")
+        return replace(
+            without,
+            reason=f"{without.reason}; the extra micro is not installed",
+        )
     comparison = partial(
         check_micro_equivalence, before, after, n=inputs, rng=np.random.default_rng(SEED)
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FORMATS = (".csv", ".json")
 SHOWN = ("size.tflite_bytes", "size.zip_bytes", "latency.total_ms", "macs")
-"""Costs shown in a table, in addition to all qualities."""
+"""Costs shown in a table, in addition to all quality metrics."""
 
 
 class NoStudyError(MotefitError, LookupError):
@@ -91,7 +91,7 @@ def storages_of(source: str) -> list[tuple[str, str]]:
 
 
 def export_study(study: "StoredStudy", path: str | Path) -> None:
-    """Write the candidates of a study to a file, one per row.
+    """Write the trials of a study to a file, one per row.
 
     Raises:
         RecipeError: if the suffix is neither .csv nor .json.
@@ -101,15 +101,15 @@ def export_study(study: "StoredStudy", path: str | Path) -> None:
     if path.suffix not in FORMATS:
         raise RecipeError(f"{path}: the file must end in {' or '.join(FORMATS)}")
     if path.suffix == ".json":
-        table = {"study": study.name, "candidates": [encode(r) for r in study.records]}
+        table = {"study": study.name, "candidates": [encode(t) for t in study.trials]}
         write_atomic(path, dumps_json(table))
         return
     rows = [
         {
-            "round": r.round, "index": r.index, "status": r.status, "epochs": r.epochs,
-            **{str(k): _cell(v) for k, v in r.point.items()}, **r.facts, "reason": r.reason,
+            "round": t.round, "index": t.index, "status": t.status, "epochs": t.epochs,
+            **{str(k): _cell(v) for k, v in t.point.items()}, **t.facts, "reason": t.reason,
         }
-        for r in study.records
+        for t in study.trials
     ]  # fmt: skip
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, _columns(rows), restval="")
@@ -162,29 +162,29 @@ def studies_table(studies: Sequence["StoredStudy"]) -> ResultTable:
     )
 
 
-def candidates_table(study: "StoredStudy", *, top: int = 20) -> ResultTable:
-    """Tabulate the candidates of a study: the farthest first, and of those, the best.
+def trials_table(study: "StoredStudy", *, top: int = 20) -> ResultTable:
+    """Tabulate the trials of a study: the farthest first, and of those, the best.
 
-    Qualities are those on the validation set.
+    Quality metrics are those on the validation set.
 
     Args:
         study: study found by :func:`find_study`.
-        top: maximum number of candidates.
+        top: maximum number of trials.
     """
-    shown = ranked_candidates(study)[:top]
-    metrics = _columns_of([record.facts for record in shown])
+    shown = ranked_trials(study)[:top]
+    metrics = _columns_of([trial.facts for trial in shown])
     return ResultTable(
         titles=("candidate", "state", "epochs", *map(column_title, metrics), "reason"),
         align=f"llr{'r' * len(metrics)}l",
         rows=[
-            (_point(r), r.status, str(r.epochs), *_values(r.facts, metrics), r.reason)
-            for r in shown
+            (_point(t), t.status, str(t.epochs), *_values(t.facts, metrics), t.reason)
+            for t in shown
         ],
     )
 
 
 def _columns_of(facts: Iterable[Mapping[str, float]]) -> list[str]:
-    """List the metrics of a table: the qualities that are known, then the known costs."""
+    """List the metrics of a table: the known quality metrics, then the known costs."""
     known = {name for values in facts for name in values}
     qualities = sorted(name for name in known if is_summary(name))
     return [*qualities, *(name for name in SHOWN if name in known)]
@@ -205,7 +205,7 @@ def compare_studies(studies: Sequence["StoredStudy"]) -> ResultTable:
         (label, *(str(study.counts.get(status, 0)) for study in studies))
         for label, status in statuses.items()
     ]
-    rows.append(("epochs", *(str(sum(r.epochs for r in s.records)) for s in studies)))
+    rows.append(("epochs", *(str(sum(t.epochs for t in s.trials)) for s in studies)))
     shown = (name for s in studies if s.best for name in s.best.facts if _is_shown(name))
     rows.extend(
         (name, *(_best_value(study, name) for study in studies)) for name in dict.fromkeys(shown)
@@ -214,8 +214,8 @@ def compare_studies(studies: Sequence["StoredStudy"]) -> ResultTable:
     return ResultTable(titles=titles, align="l" * len(titles), rows=rows)
 
 
-def ranked_candidates(study: "StoredStudy") -> Sequence["Trial"]:
-    """Sort the candidates of a study by how far they got; of those, the best first."""
+def ranked_trials(study: "StoredStudy") -> Sequence["Trial"]:
+    """Sort the trials of a study by how far they got; of those, the best first."""
     return study.ranked
 
 
@@ -226,14 +226,14 @@ def study_summary(study: "StoredStudy") -> Mapping[str, object]:
         "folder": study.folder,
         "date": study.date,
         "candidates": study.counts,
-        "epochs": sum(record.epochs for record in study.records),
+        "epochs": sum(trial.epochs for trial in study.trials),
         "best": encode(study.best),
     }
 
 
-def _point(record: "Trial") -> str:
+def _point(trial: "Trial") -> str:
     return ", ".join(
-        f"{k.removeprefix('model.')} {_value(v)}" for k, v in sorted(record.point.items())
+        f"{k.removeprefix('model.')} {_value(v)}" for k, v in sorted(trial.point.items())
     )
 
 

@@ -61,7 +61,8 @@ def certify_file(
     """Measure a model file on the test set and certify it against the recipe's budget.
 
     Args:
-        evaluation: what it is measured with; its recipe has the budget, and goes into the card.
+        evaluation: recipe and data to measure with; the recipe has the budget, and goes into the
+            card.
         model: the .tflite file.
         provenance: provenance of this measurement.
         facts: facts on the test set, if they have been measured already.
@@ -92,7 +93,7 @@ def certify_file(
 
 
 def bundle_report(path: Path) -> ReportFacts:
-    """Collect what a bundle alone tells: its card, the verdict on it, and the model's content.
+    """Collect the facts in a bundle alone: its card, the verdict on it, and the model's content.
 
     Raises:
         ModelFileError: if the bundle is missing or damaged, or has no card.

@@ -47,7 +47,7 @@ class Difference:
 
     @property
     def line(self) -> Text:
-        """The difference in words, for people."""
+        """The difference as a sentence."""
         name, value = self.metric, self.measured
         stated = format_value(name, self.stated)
         measured = "nothing" if value is None else format_value(name, value)
@@ -69,9 +69,9 @@ class CheckResult(Printable):
         same_data: whether the data are those the card was measured on; if not, accuracy and
             errors are not compared.
         report: path of the report; None if the extra ``report`` is not installed.
-        scope: which of the data were scored, in words; empty if they are the card's.
-        label_order: labels of a model without a card in the order of its outputs, and where
-            that order is from, in words; empty for other models.
+        scope: description of the data that were scored; empty if they are the card's.
+        label_order: labels of a model without a card in the order of its outputs, and the source of
+            that order; empty for other models.
         c_source: comparison of the model's C source with it; None if not requested.
     """
 
@@ -140,9 +140,12 @@ def check(  # noqa: PLR0913 - the options of a command
     Args:
         model: bundle, or .tflite with its card; with ``recipe`` any .tflite file or zip of one.
         data: folder or file; None synthesizes data by the recipe.
-        stream: in place of the recipe's ``[data] stream``; relative to the working directory.
-        recipe: its budget and data replace the card's; without a card its front end is used too.
-        labels: without a card, in the order of the outputs; None: as the file says, else sorted.
+        stream: folder that replaces the recipe's ``[data] stream``; relative to the working
+            directory.
+        recipe: recipe whose budget and data replace the card's; without a card its front end is
+            used too.
+        labels: labels of a model without a card, in the order of its outputs; None: those in the
+            file, else sorted.
         out: folder for certificate and report; default: ``<model>-check`` beside the model.
         whole: score all the data, not only their test set.
         c_source: also compile the model's C source and compare it on the same data.
@@ -196,7 +199,7 @@ def _require_agreement(
 def _load(
     task: AnyTask, recipe: Recipe, data: Path | None, load: Callable[..., Any], listener: Listener
 ) -> Any:  # noqa: ANN401 - as the task loads it
-    """Load the data that the recipe's budget needs, and tell what is to be known about them."""
+    """Load the data that the recipe's budget needs, and report the notes about them."""
     dataset = load(recipe, data, progress=listener.loading)
     task.require_measured(recipe, dataset)
     listener.loaded(notes_of(task.audit(dataset)))
@@ -227,7 +230,7 @@ def _certified(
     listener: Listener,
     c_source: tuple[str, CForm],
 ) -> tuple[CertifiedModel, CAgreement | None]:
-    """Measure a file, and its C source in the wanted form, and judge what was measured."""
+    """Measure a file, and its C source in the requested form, and certify the result."""
     facts = measure_file(evaluation, content, "test")
     name, form = c_source
     fixed = form == "fixed"
@@ -271,7 +274,7 @@ def _muted(shipped: CertifiedModel) -> CertifiedModel:
 
 
 def _write(folder: Path, shipped: CertifiedModel) -> Path | None:
-    """Write certificate and report; return the report's path, None without the extra ``report``."""
+    """Write certificate and report; return the report's path, None without ``report``."""
     text = shipped.report().to_json()
     facts = ReportFacts.from_json(text, where=REPORT_FACTS)  # as a later process will read them
     write_atomic(folder / "certificate.json", shipped.certificate.to_json())

@@ -34,8 +34,8 @@ class StreamCheck(Printable):
         facts: value by metric name.
         evidence: counts and the curve over thresholds, as a card has them under ``"stream"``.
         stream: counts with exact limits.
-        decision: by which the model decided.
-        recordings: number of recordings, and of those with a list of words.
+        decision: decision that was applied.
+        recordings: number of recordings, and number of those with a list of words.
     """
 
     certificate: Certificate
@@ -141,7 +141,7 @@ def check_stream(
 
 
 def _require_words(recordings: tuple[LongRecording, ...], known: tuple[str, ...]) -> None:
-    """Reject lists none of whose words the model knows: they are of another model."""
+    """Reject lists that name none of the model's words: they belong to another model."""
     named = {word.word for recording in recordings for word in recording.words}
     if named and not named & set(known):
         raise DataError(

@@ -1,4 +1,4 @@
-"""Facts of a card that are computed for boards that are not here."""
+"""Facts of a card that are estimated for microcontroller boards."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from motefit.tflite.model import ModelFile
 def estimates_of(
     recipe: Recipe, model: ModelFile, io: object
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Compute the estimates that a recipe's budgets name, and the evidence that they are such.
+    """Compute the estimates that a recipe's budgets name, with evidence that says so.
 
     Args:
-        recipe: whose budgets and objectives are read.
+        recipe: recipe whose budgets and objectives name the estimates.
         model: the .tflite file.
         io: the task's section of its card.
 

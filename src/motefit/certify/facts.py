@@ -35,7 +35,7 @@ def is_quality(name: str) -> bool:
 def is_summary(name: str) -> bool:
     """Return whether a metric is an overall quality, as tables of many models show it.
 
-    The recall of a single word is not, and a skill repeats what its error says.
+    The recall of a single word is not one, and a skill only restates an error.
     """
     single = name.startswith((SKILL_PREFIX, COVERAGE_PREFIX, RECALL_PREFIX)) and name != RECALL_MIN
     return is_quality(name) and not single
@@ -78,7 +78,7 @@ def measure_file(
     """Measure a model file: quality on one subset, sizes, latency, memory, operations.
 
     Args:
-        evaluation: what it is measured with.
+        evaluation: recipe and data to measure with.
         model: the .tflite file.
         subset: subset on which the quality is measured.
         progress: receives the progress in long recordings.

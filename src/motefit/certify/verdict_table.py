@@ -23,11 +23,11 @@ STYLES: Mapping[str, Style] = {
 }
 
 MOST_RESERVATIONS = 4
-"""Number of reservations in the line of the verdict; report and certificate have all."""
+"""Maximum number of reservations in the verdict's line; report and certificate have all."""
 
 
 def verdict_content(card: Card, certificate: Certificate) -> list[Item]:
-    """List facts, verdicts, what the data can show, and the overall verdict in one line."""
+    """List facts, verdicts, the statistical evidence, and the overall verdict in one line."""
     found: list[Item] = [_facts_table(card, certificate)]
     if certificate.accuracy is not None:
         found.append(f"accuracy: {_accuracy(certificate.accuracy)}")
@@ -79,7 +79,7 @@ def _outcome(certificate: Certificate) -> str:
 
 
 def _too_busy(certificate: Certificate) -> bool:
-    """Return whether only the load of the machine keeps the budget from being met."""
+    """Return whether only the load of the machine keeps the budget from being judged."""
     return {line.verdict for line in certificate.lines} - {"pass"} == {"not judged"}
 
 

@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def _is_unread(end: SystemExit) -> bool:
-    """Return whether a program ends because nobody reads its output any more."""
+    """Return whether a program ends because its output is no longer read."""
     from motefit.cli.output import silence  # noqa: PLC0415 - see above
 
     try:

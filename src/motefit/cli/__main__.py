@@ -1,4 +1,4 @@
-"""``python -m motefit.cli``: the command line where its script is not on the path."""
+"""``python -m motefit.cli``: the command line, even if its script is not on the path."""
 
 from motefit.cli import main
 

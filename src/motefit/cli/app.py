@@ -79,7 +79,7 @@ class Application(TyperGroup):
         return command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as above
-        """Find the command; of one that does not exist, name the nearest."""
+        """Find the command; if it does not exist, name the closest one."""
         name = args[0]
         if not name.startswith("-") and name not in self.list_commands(ctx):
             hint = f" (did you mean {MEANT[name]}?)" if name in MEANT else ""

@@ -41,7 +41,7 @@ COLORS: Mapping[Style, str] = {
 
 
 def silence() -> None:
-    """Discard what is still printed: the reader closed the pipe, which is no error."""
+    """Discard further output: the reader closed the pipe, which is not an error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -108,7 +108,7 @@ def given(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - options of any co
 
 
 def examples(*lines: str) -> str:
-    """Return the end of a command's help: commands to copy, one a line.
+    """Return the end of a command's help: commands to copy, one per line.
 
     >>> examples("motefit zoo").splitlines()[1:]
     ['Examples:', '  motefit zoo']

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from motefit.graph.counter import macs_of
 from motefit.graph.graph import Graph
 from motefit.graph.ops import LSTM, Conv2D, Dense, DepthwiseConv2D, Softmax
 
@@ -44,16 +45,13 @@ def work_of(graph: Graph) -> Mapping[str, int]:
     found = dict.fromkeys(INSTRUCTIONS, 0)
     for op in graph.ops:
         size = math.prod(graph.shapes[op.output])
-        if isinstance(op, Conv2D | Dense):
-            found["macs"] += size * math.prod(graph.shapes[op.inputs[1]][1:])
-            found["sums"] += size
-        elif isinstance(op, DepthwiseConv2D):
-            height, width = graph.shapes[op.inputs[1]][1:3]
-            found["depthwise_macs"] += size * height * width
+        if isinstance(op, Conv2D | Dense | DepthwiseConv2D):
+            kind = "depthwise_macs" if isinstance(op, DepthwiseConv2D) else "macs"
+            found[kind] += macs_of(graph, op)
             found["sums"] += size
         elif isinstance(op, LSTM):
             steps = math.prod(graph.shapes[op.inputs[0]][:-1])
-            found["macs"] += steps * sum(math.prod(graph.shapes[n]) for n in op.inputs[1:3])
+            found["macs"] += macs_of(graph, op)
             found["exponentials"] += steps * GATES * graph.shapes[op.inputs[2]][1]
         else:
             found["exponentials" if isinstance(op, Softmax) else "elements"] += size

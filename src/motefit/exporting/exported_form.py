@@ -33,7 +33,7 @@ class FormAgreement(Protocol):
 
     @property
     def proven(self) -> bool:
-        """Whether they are the same model."""
+        """Whether the forms are equivalent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ class ExportedForm(Printable):
 
     @abstractmethod
     def difference(self) -> str:
-        """Describe how far the two forms differ."""
+        """Describe the differences of the two forms."""
 
     def _costs(self) -> ResultTable:
         own_bytes = int(self.card.facts["size.tflite_bytes"])

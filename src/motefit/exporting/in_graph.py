@@ -157,7 +157,7 @@ class InGraphExport(ExportedForm):
     plain_name: ClassVar[str] = "plain"
 
     def difference(self) -> str:
-        """Describe how far the two forms differ."""
+        """Describe the differences of the two forms."""
         found = self.agreement
         return (
             f"{found.same_label} of {found.clips} clips have the same label in both forms; "
@@ -214,7 +214,7 @@ def require_in_graph(recipe: Recipe) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class InGraphForm:
-    """A bundle, and the same model with its front end inside."""
+    """A bundle, together with the same model with its front end inside."""
 
     plain: Bundle
     recipe: Recipe

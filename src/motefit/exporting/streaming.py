@@ -62,7 +62,7 @@ CHUNK_CLIPS = 128
 
 @dataclass(frozen=True, kw_only=True)
 class StreamAgreement:
-    """Comparison of two forms of a model on the same clips, each clip starting without a past.
+    """Comparison of two forms of a model on the same clips, each starting without a past.
 
     Attributes:
         clips: number of clips compared.
@@ -171,7 +171,7 @@ class StreamingExport(ExportedForm):
     plain_name: ClassVar[str] = "window"
 
     def difference(self) -> str:
-        """Describe what a step takes, and how far the two forms differ."""
+        """Describe a step, and the differences of the two forms."""
         found = self.agreement
         return (
             f"a step takes {self.step_ms:g} ms of sound; after a reset {found.equal} of "

@@ -13,7 +13,7 @@ from motefit.search.trial import Trial
 from motefit.spec.recipe import Recipe
 
 MOST_ROWS = 1000
-"""Number of candidates in a report; rejected ones come last."""
+"""Maximum number of candidates in a report; rejected ones come last."""
 COSTS = {
     "tflite_bytes": "size.tflite_bytes",
     "zip_bytes": "size.zip_bytes",
@@ -26,7 +26,7 @@ COSTS = {
 def candidate_rows(
     recipe: Recipe,
     run: Path,
-    records: Sequence[Trial],
+    trials: Sequence[Trial],
     finished: Mapping[str, Finalist],
     chosen: str,
 ) -> tuple[Mapping[str, object], ...]:
@@ -35,12 +35,12 @@ def candidate_rows(
     Args:
         recipe: recipe of the run.
         run: its folder, which has the learning curves.
-        records: trials of the study.
+        trials: trials of the study.
         finished: finished files by key.
         chosen: key of the file that ships.
     """
     space = Space(recipe)
-    ends = {record.key: record for record in records}
+    ends = {trial.key: trial for trial in trials}
     rows = []
     for key, file in finished.items():
         own = file.candidate
@@ -48,14 +48,14 @@ def candidate_rows(
         row = _row(values, own.seed, file.facts, "chosen" if key == chosen else "trained")
         epochs = ends[key].epochs if key in ends else own.recipe.train.epochs
         rows.append({**row, "epochs": epochs, "curve": _curve(run, own)})
-    trained_first = sorted(records, key=lambda record: record.status == "rejected")
-    for record in trained_first[:MOST_ROWS]:
-        if record.key in finished:
+    trained_first = sorted(trials, key=lambda trial: trial.status == "rejected")
+    for trial in trained_first[:MOST_ROWS]:
+        if trial.key in finished:
             continue
-        values = {key: value for key, value in record.point.items() if key != SEED}
-        row = _row(values, record.point[SEED], record.facts, record.status, record.reason)
-        curve = _curve(run, space.candidate(record.point)) if record.epochs else ()
-        rows.append({**row, "epochs": record.epochs, "curve": curve})
+        values = {key: value for key, value in trial.point.items() if key != SEED}
+        row = _row(values, trial.point[SEED], trial.facts, trial.status, trial.reason)
+        curve = _curve(run, space.candidate(trial.point)) if trial.epochs else ()
+        rows.append({**row, "epochs": trial.epochs, "curve": curve})
     rows.sort(key=lambda row: row["status"] == "rejected")
     return tuple(rows[:MOST_ROWS])
 
@@ -77,7 +77,7 @@ def _row(
 
 
 def _curve(run: Path, candidate: Candidate) -> tuple[float, ...]:
-    """Read the validation score after each epoch; empty if the training's log is not here."""
+    """Read the validation score after each epoch; empty if the training's log is missing."""
     path = training_folder(run, candidate.training_key) / HISTORY
     entries: dict[int, float] = {}
     try:

@@ -56,7 +56,7 @@ def distilled(
 def _teacher(
     recipe: Recipe, spec: TeacherSpec, teacher_data: TeacherData, *, device: str, folder: Path
 ) -> Graph:
-    """Train the teacher in whichever process comes first, while others wait; return its graph."""
+    """Train the teacher in the first process that needs it, while others wait; return its graph."""
     settings = replace(
         recipe.train,
         epochs=spec.epochs,

@@ -92,7 +92,7 @@ class FinalistMaker:
         """Refit the chosen candidates and their repeats, where the recipe asks for it.
 
         Returns:
-            the key of the refitted candidate by name of the bundle.
+            The key of the refitted candidate by name of the bundle.
         """
         if not self._recipe.train.refit:
             return chosen

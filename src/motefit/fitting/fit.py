@@ -54,11 +54,11 @@ class FitResult(Printable):
         deliveries: the release for each budget by name, the recipe's own first; empty if no
             candidate can meet a budget.
         in_graph: the same models with their front ends inside by the same names, if requested.
-        obstacle: the nearest miss, if no candidate can meet a budget.
+        obstacle: the candidate that misses its budget least, if none can meet a budget.
         judged: number of candidates screened.
         rejected: number of candidates rejected before training, by the bound they miss.
-        already_done: whether the run was already finished, so that nothing but further forms was
-            measured now.
+        already_done: whether the run was already finished, so that only further forms were measured
+            now.
     """
 
     folder: Path
@@ -108,7 +108,7 @@ class FitResult(Printable):
 
 
 def obstacle_content(nearest: Screened, rejected: Mapping[str, int], *, judged: int) -> list[Item]:
-    """Say that no candidate fits, which bounds they miss, and which one is nearest."""
+    """Report that no candidate fits, which bounds they miss, and which one is closest."""
     head = Styled("no candidate can meet the budget", "bad")
     return [
         (head, f" ({judged} screened, none trained)"),
@@ -130,7 +130,7 @@ def _certificate_line(certificate: Certificate | None) -> list[Item]:
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions:
-    """Options of how to run, as opposed to what.
+    """Options of how to run, as opposed to what to train.
 
     Attributes:
         workers: training processes; 0 takes one per usable core.
@@ -192,7 +192,7 @@ def fit(
     first: Round | None = None
     if options.overwrite or not folder.started:
         first = propose(space, screener, (), 0)
-        if not any(entry.trains for entry in first.entries):
+        if not any(proposal.trains for proposal in first.entries):
             listener.screened(0, first.entries)
             return _nothing_fits(out, first, screener)
     context = _RunContext(
@@ -215,12 +215,12 @@ def _nothing_fits(out: Path, first: Round, screener: Screener) -> FitResult:
         folder=out,
         obstacle=nearest_miss(tuple(screener.screened)),
         judged=len(first.entries),
-        rejected=rejected_by(entry.excess for entry in first.entries),
+        rejected=rejected_by(proposal.excess for proposal in first.entries),
     )
 
 
 def _require(recipe: Recipe, options: FitOptions) -> None:
-    """Refuse what can be refused before anything is loaded."""
+    """Reject what can be rejected before anything is loaded."""
     require_training()
     require_report()
     STRATEGIES.find(recipe.search.strategy)
@@ -262,7 +262,7 @@ class _RunContext:
             return self.answer(done)
         with closing(_trial_store(self.folder, self.space, self.options)) as trial_store:
             maker, chosen = self.search(trial_store)
-            return self.deliver(maker, chosen, trial_store.records)
+            return self.deliver(maker, chosen, trial_store.trials)
 
     def search(self, trial_store: "TrialStore") -> tuple[FinalistMaker, Mapping[str, str]]:
         """Train and choose; return the finished files, and the chosen keys by name of the bundle.
@@ -293,7 +293,7 @@ class _RunContext:
                 listener=self.listener,
             ).run()
             if not trained:
-                reasons = dict.fromkeys(r.reason for r in trial_store.records if r.epochs)
+                reasons = dict.fromkeys(t.reason for t in trial_store.trials if t.epochs)
                 raise NothingTrainedError(
                     f"no candidate finished its training: {'; '.join(reasons)}"
                 )
@@ -303,7 +303,7 @@ class _RunContext:
             return maker, maker.run(trained)
 
     def deliver(
-        self, maker: FinalistMaker, chosen: Mapping[str, str], records: Sequence[Trial]
+        self, maker: FinalistMaker, chosen: Mapping[str, str], trials: Sequence[Trial]
     ) -> FitResult:
         """Measure the chosen files on the test set, and write the bundles."""
         self.listener.measuring("the chosen files on the test set")
@@ -313,7 +313,7 @@ class _RunContext:
             self.folder,
             maker=maker,
             chosen=chosen,
-            records=records,
+            trials=trials,
             sound=self.options.sound and self.folder.sound,
         )
         return self._result(deliveries, already_done=False)

@@ -6,7 +6,7 @@
     RUN/candidates/<key>/           epoch-<n>.json: facts of the file it would make then;
                                     model.tflite and result.json: its finished file
 
-Files are written as a whole and not made again; a file damaged since then is removed, and so made
+Files are written atomically and only once; a file damaged later is removed, and therefore written
 again.
 """
 
@@ -69,11 +69,11 @@ class CandidateJob:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob:
-    """Work for a worker, which can be repeated at any moment.
+    """Job of a worker, which can be repeated at any time.
 
     Attributes:
-        works: for a training job, the candidates, grouped by training; all trainings have equally
-            many epochs, and several are trained as one. For a finishing job, one candidate.
+        works: for a training job, the candidates, grouped by training; all trainings have the same
+            number of epochs, and several are trained as one. For a finishing job, one candidate.
         epochs: epoch up to which to train; None: make the candidate's file, trained to the end.
         data: folder or file of the data; None for the synthetic default.
         folder: folder of the run.
@@ -114,7 +114,7 @@ class TrainedFile:
         facts: validation facts by metric name.
         history: one mapping per epoch.
         seconds: duration of training and of making the file.
-        evidence: of what was chosen on validation, by topic of the card.
+        evidence: evidence about what was chosen on the validation set, by topic of the card.
     """
 
     file: ModelFile
@@ -156,7 +156,7 @@ def _stored(path: Path) -> Mapping[str, Any] | None:
 
 
 def _remove_damaged(path: Path) -> None:
-    """Report a damaged file and remove it, so that it is made again."""
+    """Report a damaged file and remove it, so that it is written again."""
     report_damage(path)
     path.unlink(missing_ok=True)
 
@@ -191,10 +191,10 @@ def outcome_of(run: Path, key: str) -> TrainedFile | None:
 
 
 def load_outcome(run: Path, key: str) -> TrainedFile:
-    """Read the outcome of a candidate that must be finished.
+    """Read the stored outcome of a candidate that must be finished.
 
     Raises:
-        ModelFileError: if it is missing, e.g. because someone removed files of the run.
+        ModelFileError: if it is missing, e.g. because files of the run were removed.
     """
     outcome = outcome_of(run, key)
     if outcome is None:

@@ -1,4 +1,4 @@
-"""Stored results of a measured run, so that the test set is not opened for it again.
+"""Stored results of a measured run, so that it need not open the test set again.
 
 ``measured.json`` has card, verdict and table of candidates of every bundle. It is written between
 measuring and writing the outputs, so that an interruption there does not require reading the test
@@ -72,10 +72,10 @@ class MeasuredRelease:
         """Read what :func:`~motefit.spec.codec.encode` wrote.
 
         Raises:
-            ModelFileError: if the card or certificate is of another version.
+            ModelFileError: if the card or certificate was written by another version.
         """
         if "bundle_sha256" not in table:
-            raise ModelFileError(f"{where}: written by an older motefit, which packed differently")
+            raise ModelFileError(f"{where}: written by an older version, which packed differently")
         return cls(
             key=table["key"],
             card=Card.from_json(dumps_json(table["card"]), where=where),
@@ -166,7 +166,8 @@ def finished(folder: RunDir, recipe: Recipe) -> Mapping[str, Release] | None:
 def stored_reports(folder: RunDir) -> Mapping[str, ReportFacts]:
     """Collect the facts of the reports of a finished run, by name of the bundle.
 
-    A run of an older version, or one whose candidates were removed, has only those in its bundles.
+    For a run of an older version, or one whose candidates were removed, these are only the facts in
+    its bundles.
 
     Raises:
         RecipeError: if the folder has no run.

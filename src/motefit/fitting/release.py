@@ -25,7 +25,7 @@ def release(  # noqa: PLR0913 - all that a run has at its end
     *,
     maker: FinalistMaker,
     chosen: Mapping[str, str],
-    records: Sequence[Trial],
+    trials: Sequence[Trial],
     sound: bool = True,
 ) -> Mapping[str, Release]:
     """Measure the chosen files and their repeats on the test set, opened once, and write bundles.
@@ -36,7 +36,7 @@ def release(  # noqa: PLR0913 - all that a run has at its end
         folder: folder of the run.
         maker: has the finished files.
         chosen: key of the chosen candidate by name of the bundle.
-        records: trials of the study.
+        trials: trials of the study.
         sound: whether the reports have the sound of clips.
 
     Raises:
@@ -50,7 +50,7 @@ def release(  # noqa: PLR0913 - all that a run has at its end
     quality: dict[str, Mapping[str, float]] = {key: f.values for key, f in facts.items()}
     for finished in (f for alike in repeats.values() for f in alike):
         quality.setdefault(finished.candidate.key, _test_quality(task, finished, data))
-    searched = _searched(recipe, records)
+    searched = _searched(recipe, trials)
     measured = {}
     for name, key in chosen.items():
         evidence = {
@@ -70,7 +70,7 @@ def release(  # noqa: PLR0913 - all that a run has at its end
             key=key,
             card=shipped.card,
             certificate=shipped.certificate,
-            rows=candidate_rows(recipe, folder.path, records, maker.finished, key),
+            rows=candidate_rows(recipe, folder.path, trials, maker.finished, key),
             details=shipped.details if sound else without_sound(shipped.details),
         )
     return write_outputs(folder, measured, {key: maker.finished[key].outcome for key in keys})
@@ -116,13 +116,13 @@ def _shipped(
     )
 
 
-def _searched(recipe: Recipe, records: Sequence[Trial]) -> Mapping[str, object]:
+def _searched(recipe: Recipe, trials: Sequence[Trial]) -> Mapping[str, object]:
     """Summarize the search, for a card."""
     return {
         "strategy": recipe.search.strategy,
-        "rounds": len({record.round for record in records}),
-        "candidates": len(records),
-        **Counter(r.status for r in records),
-        "rejected_by": rejected_by(r.excess for r in records if r.status == "rejected"),
-        "epochs": sum(record.epochs for record in records),
+        "rounds": len({trial.round for trial in trials}),
+        "candidates": len(trials),
+        **Counter(t.status for t in trials),
+        "rejected_by": rejected_by(t.excess for t in trials if t.status == "rejected"),
+        "epochs": sum(trial.epochs for trial in trials),
     }

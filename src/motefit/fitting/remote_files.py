@@ -112,7 +112,7 @@ def apply(changes: FileChanges, folder: Path) -> None:
     """Apply the changes made to a copy of a run's folder to the folder itself.
 
     Each file is replaced as a whole, in the order in which they were written; so a process killed
-    here leaves what the job would have left if it had been killed itself.
+    here leaves what the job itself would have left if killed.
 
     Raises:
         OutputError: if a file cannot be written.

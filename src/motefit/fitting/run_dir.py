@@ -44,7 +44,7 @@ from motefit.spec.recipe import Recipe
 WORK = ("trainings", "candidates", "rounds")
 """Folders of a run that its workers and study write."""
 AGAIN = "; again, since the results were lost in an interruption or by damage"
-"""Suffix of a line of the log about a test set that is opened again for the same purpose."""
+"""Suffix of a log line about a test set that is opened again for the same purpose."""
 IN_GRAPH = ".in-graph"
 """Suffix of the name of a form with its front end inside."""
 
@@ -102,9 +102,9 @@ class RunDir:
         return self._state() is not None and self.recipe_path.is_file()
 
     def claim(self, recipe: Recipe, *, overwrite: bool) -> None:
-        """Make sure that a run of this recipe can go here, before anything takes time.
+        """Check that a run of this recipe can use this folder, before anything takes time.
 
-        Creates the folder, and changes nothing in it.
+        Create the folder, but change nothing in it.
 
         Raises:
             OutputError: if the folder cannot be written.
@@ -163,8 +163,8 @@ class RunDir:
             data: path of the data; None for synthetic data.
             data_sha256: content hash of the data as loaded.
             storage: URL of the study's storage; empty for a file in this folder.
-            sound: whether the report may have the sound of clips; of a run that is continued, what
-                it was started with counts too.
+            sound: whether the report may contain the sound of clips; a continued run also needs to
+                have been started with it.
             overwrite: whether to remove an existing run.
 
         Raises:
@@ -273,7 +273,7 @@ class RunDir:
             return None
         if state is None or not {"name", "data", "data_sha256"} <= state.keys():
             return None
-        if not is_file_name(str(state["name"])):  # no run of ours has such a name
+        if not is_file_name(str(state["name"])):  # no run of motefit has such a name
             return None
         return {key: str(value) for key, value in state.items()}
 

@@ -29,7 +29,7 @@ from motefit.tasks import ProblemOf
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Failure of a candidate.
+    """Reason that a candidate failed.
 
     Attributes:
         status: whether the loss diverged, or the workers died.

@@ -13,7 +13,7 @@ from motefit.tasks import ProblemOf
 
 
 class Screener:
-    """Screens candidates and remembers the results.
+    """Screens candidates and caches the results.
 
     Args:
         problem_of: returns the input and output shapes of a recipe's network.
@@ -76,5 +76,5 @@ class Screener:
 
 
 def _distance(screened: Screened) -> float:
-    """Add up the excesses over the missed bounds; 0 if it may fit."""
+    """Add up the relative violations of the missed bounds; 0 if it may fit."""
     return sum(b.excess(screened.facts[b.metric]) for b in screened.missed)

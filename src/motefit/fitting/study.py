@@ -1,4 +1,4 @@
-"""Studies: rounds of screened proposals, trained in parallel, the worse stopped at the rungs."""
+"""Studies: rounds of screened proposals, trained in parallel, the worst stopped at the rungs."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from motefit.search.storage import TrialStore
 
 ATTEMPTS = 200
-"""Proposals per candidate of a round after which a sampling strategy is taken to find no more."""
+"""Proposals per candidate of a round after which a sampling strategy is considered exhausted."""
 
 
 def propose(space: Space, screener: Screener, history: Sequence[Trial], number: int) -> Round:
@@ -29,39 +29,39 @@ def propose(space: Space, screener: Screener, history: Sequence[Trial], number: 
     """
     search = space.recipe.search
     strategy = STRATEGIES.find(search.strategy)
-    left = search.max_candidates - sum(r.status != "rejected" for r in history)
+    left = search.max_candidates - sum(t.status != "rejected" for t in history)
     wanted = min(left, search.round_size)
-    keys = {record.key for record in history}
-    entries: list[Proposal] = []
-    proposals = strategy.propose(space, history, number)
+    keys = {trial.key for trial in history}
+    proposals: list[Proposal] = []
+    points = strategy.propose(space, history, number)
     asked, fitting = 0, 0
-    point = next(proposals, None)
+    point = next(points, None)
     while point is not None:
         asked += 1
         candidate = space.candidate(point)
         missed: Mapping[str, float] = {}
         if candidate.key not in keys:
             keys.add(candidate.key)
-            entries.append(screener(point, candidate))
-            missed = entries[-1].excess
+            proposals.append(screener(point, candidate))
+            missed = proposals[-1].excess
             fitting += not missed
         if not strategy.whole and (fitting >= wanted or asked >= ATTEMPTS * wanted):
-            proposals.close()
+            points.close()
             break
         try:
-            point = proposals.send(missed)
+            point = points.send(missed)
         except StopIteration:
             break
     last = asked == 0 or (not strategy.whole and fitting == 0)
-    return Round(entries=tuple(_capped(entries, left)), last=last)
+    return Round(entries=tuple(_capped(proposals, left)), last=last)
 
 
-def _capped(entries: Sequence[Proposal], count: int) -> Iterable[Proposal]:
+def _capped(proposals: Sequence[Proposal], count: int) -> Iterable[Proposal]:
     """Leave out all but the smallest files that meet the bounds."""
-    fitting = [i for i, entry in enumerate(entries) if entry.trains]
-    fitting.sort(key=lambda i: entries[i].facts["size.tflite_bytes"])
+    fitting = [i for i, proposal in enumerate(proposals) if proposal.trains]
+    fitting.sort(key=lambda i: proposals[i].facts["size.tflite_bytes"])
     left_out = set(fitting[count:])
-    return (replace(e, left_out=i in left_out) for i, e in enumerate(entries))
+    return (replace(p, left_out=i in left_out) for i, p in enumerate(proposals))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ class Study:
         space: search space of the recipe.
         screener: screens proposals.
         rounds: stores proposals.
-        trial_store: stores candidates when they are done.
+        trial_store: stores trials when they are done.
         trainer: trains candidates.
         listener: receives progress.
     """
@@ -122,7 +122,7 @@ class Study:
         """Return the stored round of that number, or propose and store it."""
         stored = self._rounds.read(number)
         if stored is None:
-            history = [r for r in self._trial_store.records if r.round < number]
+            history = [t for t in self._trial_store.trials if t.round < number]
             stored = propose(self._space, self._screener, history, number)
             self._rounds.write(number, stored)
         return stored
@@ -132,7 +132,7 @@ class Study:
         search = self._space.recipe.search
         entered = current.candidates(self._space)
         self._listener.screened(number, current.entries)
-        facts = {candidate.key: dict(entry.facts) for _, entry, candidate in entered}
+        facts = {candidate.key: dict(proposal.facts) for _, proposal, candidate in entered}
         ends: dict[str, tuple[Status, int, str]] = {}
         training = [candidate for _, _, candidate in entered]
         for share in (*search.rungs, 1.0):
@@ -175,31 +175,31 @@ class Study:
         facts: Mapping[str, Mapping[str, float]],
         ends: Mapping[str, tuple[Status, int, str]],
     ) -> None:
-        records = []
-        for index, entry in enumerate(current.entries):
-            key = self._space.candidate(entry.point).key
-            status, epochs, reason = ends.get(key, ("rejected", 0, entry.reason))
-            if entry.left_out:
+        trials = []
+        for index, proposal in enumerate(current.entries):
+            key = self._space.candidate(proposal.point).key
+            status, epochs, reason = ends.get(key, ("rejected", 0, proposal.reason))
+            if proposal.left_out:
                 continue
-            known = facts.get(key, entry.facts)
-            records.append(
+            known = facts.get(key, proposal.facts)
+            trials.append(
                 Trial(
                     round=number,
                     index=index,
-                    point=entry.point,
+                    point=proposal.point,
                     key=key,
                     status=status,
                     epochs=epochs,
                     facts=known,
-                    excess=entry.excess if status == "rejected" else self._excess(known),
+                    excess=proposal.excess if status == "rejected" else self._excess(known),
                     reason=reason,
                 )
             )
-        self._trial_store.enter(records)
-        self._listener.entered(records)
+        self._trial_store.add(trials)
+        self._listener.entered(trials)
 
     def _excess(self, facts: Mapping[str, float]) -> Mapping[str, float]:
-        """Compute by what share each bound is missed, for the budget missed least."""
+        """Compute the relative violation of each bound, for the budget missed least."""
         sums = []
         for budget in self._space.recipe.all_budgets.values():
             bounds = [b for b in budget.bounds if b.metric in facts]

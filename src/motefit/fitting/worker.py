@@ -1,4 +1,4 @@
-"""Work of a worker: train up to an epoch, or make a file; resumable at any moment."""
+"""Jobs as a worker runs them: train up to an epoch, or make a file; resumable at any time."""
 
 import json
 import time
@@ -58,7 +58,7 @@ class Examples(Source, Subsets, Protocol):
 class _JobContext:
     """Recipe, task and data with which a candidate is trained and measured.
 
-    ``taught`` are the examples that a teacher learns from: those without hard negatives.
+    ``taught`` are the examples that a teacher is trained on: those without hard negatives.
     """
 
     job: TrainJob
@@ -91,7 +91,7 @@ class _JobContext:
 
 
 def run_job(job: TrainJob) -> None:
-    """Do a job, except for what is already done.
+    """Run a job, except for what is already done.
 
     Raises:
         MotefitError: for anything the user can fix, e.g. a full disk.
@@ -206,7 +206,7 @@ def _quick_file(context: _JobContext, trained: Trained) -> bytes:
 def _with_hard_negatives(
     job: TrainJob, context: _JobContext, trained: Trained
 ) -> tuple[_JobContext, Trained]:
-    """Train on in rounds, each with what the file of the last one got wrong; resumable."""
+    """Continue training in rounds, each with what the previous file got wrong; resumable."""
     folder = candidate_folder(job.folder, context.work.key)
     log = _log(training_folder(job.folder, context.work.training_key) / HISTORY)
     for number in range(context.task.mining_rounds(context.recipe)):

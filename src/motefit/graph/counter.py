@@ -40,12 +40,13 @@ def count(graph: Graph) -> Counts:
     """Count a graph as given (fold it first to count the released form)."""
     return Counts(
         parameters=sum(array.size for array in graph.constants.values()),
-        macs=sum(_macs(graph, op) for op in graph.ops),
+        macs=sum(macs_of(graph, op) for op in graph.ops),
         activation_bytes=_peak_bytes(graph),
     )
 
 
-def _macs(graph: Graph, op: Op) -> int:
+def macs_of(graph: Graph, op: Op) -> int:
+    """Count the multiply-accumulates of one operation of a graph, for one example."""
     if type(op) not in OPERATORS:
         return 0
 

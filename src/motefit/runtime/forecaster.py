@@ -1,4 +1,4 @@
-"""From the last rows of a series to the coming ones, in the columns' own units."""
+"""Forecasts of the next rows of a series from its last ones, in the columns' own units."""
 
 import math
 from datetime import UTC, datetime
@@ -20,20 +20,20 @@ Time = np.datetime64 | datetime | str
 
 
 class Forecaster:
-    """A forecasting model: windows in, the coming steps out.
+    """A forecasting model: windows in, the following steps out.
 
     Columns are encoded and decoded in float64 (``runtime.window_codec``); the file itself computes
     in float32.
 
     Args:
         model: bytes of the .tflite file; its output holds ``output_steps x targets`` values, the
-            targets of the first step first, each as often as there are quantiles.
+            targets of the first step first, each once per quantile.
         io: columns, steps and normalization, from the card.
         threads: of LiteRT's kernels.
         xnnpack: LiteRT's default delegate; False runs the builtin kernels.
 
     Raises:
-        ModelFileError: when the model cannot be loaded or does not fit ``io``.
+        ModelFileError: if the model cannot be loaded or does not match ``io``.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Forecaster:
         """Open a bundle, or a .tflite file with its card beside it.
 
         Raises:
-            ModelFileError: when it is absent, damaged, changed, or no forecasting model.
+            ModelFileError: if it is missing, damaged, changed, or not a forecasting model.
         """
         bundle = load_bundle(path, task=NAME)
         return cls(bundle.model, bundle.card.io, threads=threads, xnnpack=xnnpack)
@@ -74,7 +74,7 @@ class Forecaster:
 
         Raises:
             DataError: for another shape or dtype, NaN or infinite values, or times that are missing
-                or as many as no windows.
+                or do not match the windows in number.
         """
         windows = np.asarray(windows)
         if windows.dtype.kind not in "fiu":
@@ -99,14 +99,14 @@ class Forecaster:
         """Compute answers in the columns' own units from encoded windows.
 
         Args:
-            inputs: as :meth:`inputs` gives them.
-            windows: of which they were made; needed where the model predicts changes.
+            inputs: as :meth:`inputs` returns them.
+            windows: windows that they encode; needed if the model predicts changes.
 
         Returns:
             (n, output_steps, targets) float64; the median where the model gives quantiles.
 
         Raises:
-            DataError: without windows where they are needed.
+            DataError: if windows are needed and missing.
         """
         return self._codec.answer(self._quantiles(inputs, windows))
 

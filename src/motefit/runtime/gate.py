@@ -3,10 +3,10 @@
 LiteRT trusts its files. One from a stranger is first read strictly, then tried in a process with
 limits on time and memory (:mod:`motefit.tflite.model_trial`). The proof is a line in the file
 :data:`PROVEN` of the cache folder: the model's SHA-256, and for which LiteRT it holds. Whatever was
-proven before, was measured here, or is shipped with motefit costs no second process: on a device,
+proven before, was measured here, or is shipped with motefit needs no second process: on a device,
 the first use at deployment is the proof for all later ones.
 
-The file holds no secret and no trust in others: whoever can write to a user's cache folder can run
+The file holds no secrets and grants no trust: whoever can write to a user's cache folder can run
 programs as that user anyway.
 """
 
@@ -27,11 +27,11 @@ MOST_PROOFS = 2000
 
 
 def admit(model: ModelFile, path: Path | None = None) -> None:
-    """Let a model pass that does LiteRT no harm; what LiteRT refuses with a message also passes.
+    """Admit a model that LiteRT survives, even if LiteRT rejects it with a message.
 
     Args:
         model: the file.
-        path: where it was read from, if it was.
+        path: path it was read from, if any.
 
     Raises:
         ModelFileError: if it is damaged, crashes LiteRT, does not finish, or takes too much memory.
@@ -50,7 +50,7 @@ def admit(model: ModelFile, path: Path | None = None) -> None:
 
 
 def vouch(model: ModelFile) -> None:
-    """Record that a model was run in LiteRT on this machine, without harm."""
+    """Record that LiteRT ran a model on this machine without harm."""
     if model.sha256 not in _admitted:
         _admitted.add(model.sha256)
         _keep(_proof(model), _proofs())

@@ -23,8 +23,8 @@ try:
 except ImportError as error:
     _BITS = 8 * struct.calcsize("P")
     raise UnsupportedPlatformError(
-        f"LiteRT (the package ai-edge-litert) cannot be imported: {error}; this is Python "
-        f"{platform.python_version()} of {_BITS} bits on {platform.system()} {platform.machine()}. "
+        f"LiteRT (the package ai-edge-litert) cannot be imported: {error}; this is {_BITS}-bit "
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}. "
         + (
             "LiteRT exists for 64-bit systems only: install a 64-bit operating system (on a "
             "Raspberry Pi: the 64-bit Raspberry Pi OS)"
@@ -50,7 +50,7 @@ LACKING = ("unresolved custom op", "Didn't find op")
 
 
 class OtherEdgesError(ModelFileError):
-    """A sound model with other inputs and outputs than one example in, one result out."""
+    """Error for a valid model that does not take one example and return one result."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,7 +242,7 @@ class Interpreter:
         self._litert.reset_all_variables()
 
     def _fitting(self, example: np.ndarray) -> np.ndarray:
-        """Give the example the shape of the input; an error if it does not fit."""
+        """Reshape the example to the input; raise an error if it does not fit."""
         if example.dtype != self.input_dtype or example.size != math.prod(self.input_shape):
             raise DataError(
                 f"the model takes {self.input_dtype} with shape {self.input_shape}, "

@@ -31,8 +31,8 @@ class Classification:
         probability: probability of that label, 0..1.
         probabilities: probability of every label, in their order.
         rejected: whether the clip is none of the words: its label is a reject class, its
-            probability is below the threshold of the model's decision, or it is as good as silent.
-        start_s: where in a longer recording the clip is, in seconds.
+            probability is below the threshold of the model's decision, or it is practically silent.
+        start_s: position of the clip in a longer recording, in seconds.
         length_s: length of that recording; None if it is not longer than a clip.
     """
 
@@ -50,7 +50,7 @@ class Classification:
 
 
 class KeywordSpotter:
-    """A keyword model, ready to classify clips.
+    """Keyword model that classifies clips.
 
     Args:
         model: bytes of the .tflite file.

@@ -1,4 +1,4 @@
-"""Standardization as the card states it."""
+"""Standardization with the statistics in the card."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ class Normalizer:
     Args:
         normalization: one mean and std for all columns, or one per column.
         columns: length of the last axis.
-        precision: of the arithmetic. Features of a front end are float32 as they are made; columns
-            of a series need float64, since float32 rounds 20,000,001 to 20,000,000 before the mean
-            is taken off.
+        precision: precision of the arithmetic. Features of a front end are computed in float32;
+            columns of a series need float64, since float32 rounds 20,000,001 to 20,000,000 before
+            the mean is subtracted.
 
     Raises:
-        ModelFileError: when there are other than 1 or ``columns`` values.
+        ModelFileError: if there are neither 1 nor ``columns`` values.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Networks in streaming form: new frames and past states in, outputs and new states out.
 
 A file in this form has its states after its input and its output, in the same order, as
-:mod:`motefit.graph.streaming_form` writes them. Nothing is stored here: each stream holds its own
-states, so that one interpreter serves any number of streams.
+:mod:`motefit.graph.streaming_form` writes them. The interpreter keeps no states: each stream holds
+its own, so that one interpreter serves any number of streams.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """Model files of any origin: several inputs and outputs, any number type, batches, states.
 
-:class:`~motefit.runtime.interpreter.Interpreter` knows examples; these classes know tensors as the
-file has them.
+:class:`~motefit.runtime.interpreter.Interpreter` takes examples; these classes take the file's
+tensors as they are.
 """
 
 import math
@@ -18,7 +18,7 @@ KINDS = "fiub"
 
 
 class TensorInterpreter(Interpreter):
-    """A model file run on whole tensors in its own types; states stay from run to run.
+    """A model file run on whole tensors in its own types; states persist from run to run.
 
     Args:
         model: bytes of a .tflite file.
@@ -26,8 +26,8 @@ class TensorInterpreter(Interpreter):
         xnnpack: LiteRT's default delegate; False runs the builtin kernels.
 
     Raises:
-        ModelFileError: if the bytes are damaged, LiteRT lacks an operation, or an input is no
-            number.
+        ModelFileError: if the bytes are damaged, LiteRT lacks an operation, or an input is not
+            numeric.
     """
 
     def __init__(self, model: bytes, *, threads: int = 1, xnnpack: bool = True) -> None:
@@ -89,7 +89,7 @@ def _drawn(shape: Sequence[int], dtype: np.dtype[Any], rng: np.random.Generator)
 class FrameInterpreter(Interpreter):
     """A model that takes a few frames at a time and keeps its past in variables of its own.
 
-    It runs whole clips: the variables are reset, then all frames follow each other, and the last
+    It runs whole clips: the variables are reset, all frames are processed in order, and the last
     output is the clip's. Frames that do not fill a step are left out.
 
     Args:
@@ -99,7 +99,7 @@ class FrameInterpreter(Interpreter):
         xnnpack: LiteRT's default delegate; False runs the builtin kernels.
 
     Raises:
-        ModelFileError: if the model cannot be loaded, or a clip has not a whole step.
+        ModelFileError: if the model cannot be loaded, or a clip is shorter than a step.
     """
 
     def __init__(
@@ -111,8 +111,8 @@ class FrameInterpreter(Interpreter):
         self.steps = shape[0] // max(self.step_frames, 1)
         if rest or not self.step_frames or not self.steps:
             raise ModelFileError(
-                f"the model takes {self._input.shape} at a time, which is no number of frames of "
-                f"the front end, whose clip has {shape[0]} of {shape[1]} features"
+                f"the model takes {self._input.shape} at a time, which is not a whole number of "
+                f"frames of the front end, whose clip has {shape[0]} of {shape[1]} features"
             )
         self._clip = np.zeros(shape, self.input_dtype)
 
@@ -125,7 +125,7 @@ class FrameInterpreter(Interpreter):
         return self._clip_shape
 
     def put(self, example: np.ndarray) -> None:
-        """Set the clip, and forget the one before.
+        """Set the clip, and discard the previous one.
 
         Raises:
             DataError: if size or dtype are not those of a clip.

@@ -1,7 +1,8 @@
-"""From the rows of a series to a model's numbers and back: one arithmetic for training and runtime.
+"""Conversion of the rows of a series to a model's numbers and back, shared by training and runtime.
 
 Everything is computed in float64 and only what the model reads is rounded to float32, since float32
-rounds 20,000,001 to 20,000,000 before a mean is taken off. numpy only: it also runs on the device.
+rounds 20,000,001 to 20,000,000 before a mean is subtracted. It needs only NumPy, since it also runs
+on the device.
 """
 
 import numpy as np
@@ -25,7 +26,7 @@ class WindowCodec:
         io: columns, steps, forms and statistics, from the card.
 
     Raises:
-        ModelFileError: when the card has the wrong number of statistics.
+        ModelFileError: if the card has the wrong number of statistics.
     """
 
     def __init__(self, io: SeriesIO) -> None:

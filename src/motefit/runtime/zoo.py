@@ -52,7 +52,7 @@ def find_model(model: str | Path) -> Path:
 
 
 def output_path(model: Path, ending: str) -> Path:
-    """Return where a result of a model goes by default: beside it; of a shipped model, here.
+    """Return the default path of a model's result: next to it, or here for a shipped model.
 
     >>> print(output_path(Path("my/model.zip"), "-check"))
     my/model-check
@@ -64,7 +64,7 @@ def output_path(model: Path, ending: str) -> Path:
 
 
 def is_shipped(path: Path) -> bool:
-    """Return whether a file is a shipped model, which is as trusted as the code beside it."""
+    """Return whether a file is a shipped model, which is trusted like the code next to it."""
     return path in _shipped().values()
 
 

@@ -22,7 +22,7 @@ from motefit.spec.metrics import metric
 from motefit.spec.search import Range
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # motefit reports what matters
-RECORD = "motefit"
+TRIAL = "motefit"
 """The user attribute that stores the :class:`Trial`."""
 _GENERATION = "NSGAIISampler:generation"
 _STATES = {
@@ -60,37 +60,37 @@ class OptunaAdapter:
                 self.distributions[key] = CategoricalDistribution(list(self._meant[key]))
 
     def point(self, params: Mapping[str, Any]) -> Point:
-        """Return the point of a trial's parameters."""
+        """Return the point of the parameters of one of Optuna's trials."""
         return {k: self._meant[k][v] if k in self._meant else v for k, v in params.items()}
 
-    def trial(self, record: Trial) -> FrozenTrial:
-        """Convert a record to a finished Optuna trial."""
-        params = {k: _label(v) if k in self._meant else v for k, v in record.point.items()}
-        state = _STATES[record.status]
+    def frozen(self, trial: Trial) -> FrozenTrial:
+        """Convert a trial to a finished one of Optuna."""
+        params = {k: _label(v) if k in self._meant else v for k, v in trial.point.items()}
+        state = _STATES[trial.status]
         signs = zip(self.objectives, self.directions, strict=True)
         return create_trial(
             state=state,
-            values=[_finite(record.facts.get(name, math.nan), d) for name, d in signs]
+            values=[_finite(trial.facts.get(name, math.nan), d) for name, d in signs]
             if state is TrialState.COMPLETE
             else None,
             params=params,
             distributions=self.distributions,
-            user_attrs={RECORD: encode(record), **_shown(record)},
-            system_attrs={_GENERATION: record.round},
-            constraints=dict(record.excess),
+            user_attrs={TRIAL: encode(trial), **_shown(trial)},
+            system_attrs={_GENERATION: trial.round},
+            constraints=dict(trial.excess),
         )
 
 
-def trial_of(trial: FrozenTrial) -> Trial | None:
-    """Read the record of an Optuna trial; None if it is not motefit's."""
-    table = trial.user_attrs.get(RECORD)
-    return None if table is None else decode(Trial, table, where=f"trial {trial.number}")
+def trial_of(frozen: FrozenTrial) -> Trial | None:
+    """Read the trial that one of Optuna stores; None if it is not motefit's."""
+    table = frozen.user_attrs.get(TRIAL)
+    return None if table is None else decode(Trial, table, where=f"trial {frozen.number}")
 
 
-def _shown(record: Trial) -> dict[str, Any]:
+def _shown(trial: Trial) -> dict[str, Any]:
     """Make the user attributes shown in a dashboard."""
-    shown = {"status": record.status, "epochs": record.epochs, "reason": record.reason}
-    return {k: v for k, v in {**shown, **record.facts}.items() if v not in {"", 0}}
+    shown = {"status": trial.status, "epochs": trial.epochs, "reason": trial.reason}
+    return {k: v for k, v in {**shown, **trial.facts}.items() if v not in {"", 0}}
 
 
 def _label(value: object) -> Any:  # noqa: ANN401 - whatever a recipe may hold

@@ -36,7 +36,7 @@ class Listener:
     def loaded(self, notes: Sequence[str]) -> None:
         """Handle loaded data, with notes that qualify the result."""
 
-    def screened(self, number: int, entries: Sequence[Proposal]) -> None:
+    def screened(self, number: int, proposals: Sequence[Proposal]) -> None:
         """Handle the screening results of a round."""
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
@@ -51,8 +51,8 @@ class Listener:
     def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
         """Handle the current facts of the candidates' files, on the validation set."""
 
-    def entered(self, records: Sequence[Trial]) -> None:
-        """Handle the end of a round, with the records of its candidates."""
+    def entered(self, trials: Sequence[Trial]) -> None:
+        """Handle the end of a round, with its trials."""
 
     def listening(self, done: int, recordings: int, seconds: float) -> None:
         """Handle progress in long recordings: those done, their number, and seconds heard."""

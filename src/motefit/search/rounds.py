@@ -55,9 +55,9 @@ class Round:
     def candidates(self, space: Space) -> tuple[tuple[int, Proposal, Candidate], ...]:
         """Return the candidates to train, with their indices."""
         return tuple(
-            (index, entry, space.candidate(entry.point))
-            for index, entry in enumerate(self.entries)
-            if entry.trains
+            (index, proposal, space.candidate(proposal.point))
+            for index, proposal in enumerate(self.entries)
+            if proposal.trains
         )
 
 

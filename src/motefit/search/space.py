@@ -135,10 +135,10 @@ def variants_of(candidate: Candidate) -> tuple[Candidate, ...]:
     found: dict[str, Candidate] = {}
     for combination in itertools.product(*values_by_key.values()):
         values = dict(zip(values_by_key, combination, strict=True))
-        way = Candidate(
+        variant = Candidate(
             values={**candidate.values, **values},
             seed=candidate.seed,
             recipe=candidate.recipe.with_values(values) if values_by_key else candidate.recipe,
         )
-        found.setdefault(way.key, way)
+        found.setdefault(variant.key, variant)
     return tuple(found.values())

@@ -1,4 +1,4 @@
-"""Trial store of a study in an Optuna storage: each candidate is added once, when it is done."""
+"""Trial store of a study in an Optuna storage: each trial is added once, when it is done."""
 
 import re
 import time
@@ -70,7 +70,7 @@ def close_storage(storage: RDBStorage) -> None:
 
 
 class TrialStore:
-    """The finished candidates of one study.
+    """The trials of one study.
 
     Args:
         url: of the storage.
@@ -84,7 +84,7 @@ class TrialStore:
     """
 
     def __init__(self, url: str, name: str, space: Space, *, about: dict[str, Any]) -> None:
-        self._url, self._terms = url, OptunaAdapter(space)
+        self._url, self._adapter = url, OptunaAdapter(space)
         self._storage = open_storage(url)
         try:
             self._open(name, about)
@@ -98,12 +98,12 @@ class TrialStore:
             self._study = optuna.create_study(
                 study_name=name,
                 storage=self._storage,
-                directions=self._terms.directions,
+                directions=self._adapter.directions,
                 load_if_exists=True,
             )
             for key in about.keys() - self._study.user_attrs.keys():
                 self._study.set_user_attr(key, about[key])
-            if self._study.directions != self._terms.directions:
+            if self._study.directions != self._adapter.directions:
                 raise RecipeError(
                     f"the study {name!r} in {without_password(url)} has other objectives; choose "
                     "another folder with --out, or another storage"
@@ -111,35 +111,35 @@ class TrialStore:
             if self._study.metric_names is None:  # titles of the charts of a dashboard
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ExperimentalWarning)
-                    self._study.set_metric_names(list(self._terms.objectives))
-        self._records = {record.place: record for record in self._read()}
+                    self._study.set_metric_names(list(self._adapter.objectives))
+        self._trials = {trial.place: trial for trial in self._read()}
 
     @property
-    def records(self) -> tuple[Trial, ...]:
-        """All records, by round and index."""
-        return tuple(self._records[place] for place in sorted(self._records))
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials, by round and index."""
+        return tuple(self._trials[place] for place in sorted(self._trials))
 
-    def enter(self, records: Iterable[Trial]) -> None:
-        """Add candidates; existing ones stay unchanged.
+    def add(self, trials: Iterable[Trial]) -> None:
+        """Add trials; existing ones stay unchanged.
 
         Raises:
             OutputError: if the storage cannot be written.
         """
         with storage_errors(self._url):
-            for record in records:
-                if record.place not in self._records:
-                    self._study.add_trial(self._terms.trial(record))
-                    self._records[record.place] = record
+            for trial in trials:
+                if trial.place not in self._trials:
+                    self._study.add_trial(self._adapter.frozen(trial))
+                    self._trials[trial.place] = trial
 
     def close(self) -> None:
         """Close the storage."""
         close_storage(self._storage)
 
     def _read(self) -> Iterator[Trial]:
-        for trial in self._study.get_trials(deepcopy=False):
-            record = trial_of(trial)
-            if record is not None:
-                yield record
+        for frozen in self._study.get_trials(deepcopy=False):
+            trial = trial_of(frozen)
+            if trial is not None:
+                yield trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,38 +150,38 @@ class StoredStudy:
         name: unique in the storage.
         folder: of the run.
         recipe: of the study; None if this version cannot read it.
-        records: its candidates, in order.
-        date: of its last candidate, ISO 8601 to the minute by this machine's clock; empty without.
+        trials: its trials, in order.
+        date: of its last trial, ISO 8601 to the minute by this machine's clock; empty without.
     """
 
     name: str
     folder: str
     recipe: Recipe | None
-    records: tuple[Trial, ...]
+    trials: tuple[Trial, ...]
     date: str = ""
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Number of candidates by status."""
-        return dict(Counter(record.status for record in self.records))
+        """Number of trials by status."""
+        return dict(Counter(trial.status for trial in self.trials))
 
     @property
     def best(self) -> Trial | None:
-        """The best candidate for the recipe's own budget, of those trained to the end."""
+        """The best trial for the recipe's own budget, of those trained to the end."""
         if self.recipe is None:
             return None
-        return next((r for r in self.ranked if r.status == "trained"), None)
+        return next((t for t in self.ranked if t.status == "trained"), None)
 
     @property
     def ranked(self) -> tuple[Trial, ...]:
-        """Candidates by how far they got; of those that got as far, the best first."""
+        """Trials by how far they got; of those that got as far, the best first."""
         budget = Budget() if self.recipe is None else self.recipe.budget
         order: list[Trial] = []
         for status in STATUSES:
-            group = {r.place: r for r in self.records if r.status == status}
-            places = ranked({place: record.facts for place, record in group.items()}, budget)
+            group = {t.place: t for t in self.trials if t.status == status}
+            places = ranked({place: trial.facts for place, trial in group.items()}, budget)
             found = [group[place] for place in places]
-            order += found if status == "trained" else sorted(found, key=lambda r: -r.epochs)
+            order += found if status == "trained" else sorted(found, key=lambda t: -t.epochs)
         return tuple(order)
 
 
@@ -213,13 +213,13 @@ def _read(study: optuna.Study) -> StoredStudy:
         recipe = Recipe.loads(str(attributes.get("recipe", "")), name=name)
     except RecipeError:
         pass
-    trials = study.get_trials(deepcopy=False)
-    records = (trial_of(trial) for trial in trials)
-    ends = [trial.datetime_complete for trial in trials if trial.datetime_complete is not None]
+    stored = study.get_trials(deepcopy=False)
+    trials = map(trial_of, stored)
+    ends = [frozen.datetime_complete for frozen in stored if frozen.datetime_complete is not None]
     return StoredStudy(
         name=study.study_name,
         folder=folder,
         recipe=recipe,
-        records=tuple(sorted((r for r in records if r is not None), key=lambda r: r.place)),
+        trials=tuple(sorted((t for t in trials if t is not None), key=lambda t: t.place)),
         date=max(ends).isoformat(" ", "minutes") if ends else "",
     )

@@ -1,4 +1,4 @@
-"""Record of each candidate of a study."""
+"""Trials: what became of each candidate of a study."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

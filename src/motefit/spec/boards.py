@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from motefit.spec.codec import check_fields, nearest
-from motefit.spec.errors import RecipeError
+from motefit.spec.codec import check_fields, unknown
 
 HARD = "-mfloat-abi=hard"
 KB, MB = 1024, 1024 * 1024
@@ -251,7 +250,5 @@ def find_board(name: str) -> DevBoard:
         RecipeError: for an unknown name; the error names the closest one.
     """
     if name not in BOARDS:
-        raise RecipeError(
-            f"unknown board {name!r}{nearest(name, BOARDS)}; allowed: {', '.join(BOARDS)}"
-        )
+        raise unknown("board", name, BOARDS)
     return BOARDS[name]

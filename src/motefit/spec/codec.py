@@ -26,6 +26,23 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     return f" (did you mean {match[0]!r}?)" if match else ""
 
 
+def unknown(what: str, name: str, allowed: Iterable[str]) -> RecipeError:
+    """Return the error for a name that does not exist.
+
+    >>> print(unknown("task", "forecast", ["forecasting", "keyword-spotting"]))
+    unknown task 'forecast' (did you mean 'forecasting'?); allowed: forecasting, keyword-spotting
+
+    Args:
+        what: one of the named things in words.
+        name: the name given.
+        allowed: the names there are, in the order to list them in.
+    """
+    names = list(allowed)
+    return RecipeError(
+        f"unknown {what} {name!r}{nearest(name, names)}; allowed: {', '.join(names)}"
+    )
+
+
 def decode(cls: type[T], data: object, *, where: str) -> T:
     """Build the dataclass ``cls`` from a mapping.
 

@@ -10,8 +10,7 @@ import pkgutil
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
-from motefit.spec.codec import nearest
-from motefit.spec.errors import RecipeError
+from motefit.spec.codec import unknown
 
 T = TypeVar("T")
 
@@ -22,10 +21,13 @@ class Registry(Generic[T]):
     Args:
         package: whose modules register the members, usually ``__name__``.
         what: one member in words, for errors, e.g. ``"task"``.
+
+    Attributes:
+        package: as given.
     """
 
     def __init__(self, package: str, what: str) -> None:
-        self._package = package
+        self.package = package
         self._what = what
         self._members: dict[str, T] = {}
 
@@ -52,13 +54,10 @@ class Registry(Generic[T]):
         if name not in self._members:
             self._load()
         if name not in self._members:
-            raise RecipeError(
-                f"unknown {self._what} {name!r}{nearest(name, self._members)}; "
-                f"allowed: {', '.join(sorted(self._members))}"
-            )
+            raise unknown(self._what, name, sorted(self._members))
         return self._members[name]
 
     def _load(self) -> None:
-        package = importlib.import_module(self._package)
+        package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self._package}.{module.name}")
+            importlib.import_module(f"{self.package}.{module.name}")

@@ -1,8 +1,8 @@
-"""Bytes behind the FlatBuffer of a .tflite file: a zip of labels, or what somebody else put there.
+"""Bytes after the FlatBuffer of a .tflite file: a zip of labels, or anything else appended to it.
 
 TensorFlow Lite's Task Library reads labels from a zip that is appended to the model. Files for some
-accelerators have their code there, and their own operators hold its place as a number that only
-they understand.
+accelerators store code there, and their custom operators hold its offset in a form that only they
+understand.
 """
 
 import io
@@ -14,13 +14,15 @@ from motefit.tflite.flatbuffer.reader import DecodedTable, damaged
 
 LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 PLACE, NAME_LENGTHS, ENTRY_BYTES = 42, 28, 46
-"""In an entry of a zip's directory: where its file's place and the lengths of texts are; size."""
+"""Within an entry of a zip's directory: offsets of the file's position and of the text lengths;
+size of an entry."""
 SIZE_OF_DIRECTORY = 12
-"""Where a zip's end states the size of its directory, and after it the directory's place."""
+"""Offset in a zip's end record of the size of its directory, which the directory's position
+follows."""
 
 
 def appended_bytes(data: bytes, model: DecodedTable) -> bytes:
-    """Return the bytes behind everything that the tables of a model refer to.
+    """Return the bytes after everything that a model's tables refer to.
 
     Raises:
         ModelFileError: if data of the model are outside the file.
@@ -41,22 +43,22 @@ def names_of_zip(appended: bytes) -> tuple[str, ...]:
 
 
 def moved_zip(appended: bytes, *, by: int) -> bytes:
-    """Change the places in an appended zip, as it moves towards the start of the file.
+    """Adjust the offsets in an appended zip that moves toward the start of the file.
 
     Args:
         appended: bytes from :func:`appended_bytes`, with a zip.
-        by: bytes that the file before them has become smaller.
+        by: number of bytes by which the file before them has shrunk.
 
     Returns:
-        the same bytes with other places; unchanged if the zip counts from its own start.
+        The same bytes with adjusted offsets; unchanged if the zip counts from its own start.
 
     Raises:
-        ModelFileError: if the places in the zip lead out of the file.
+        ModelFileError: if an offset in the zip points outside the file.
     """
     try:
         return _moved(appended, by)
     except struct.error:
-        raise damaged("the zip behind the model refers to places outside the file") from None
+        raise damaged("the zip after the model refers to positions outside the file") from None
 
 
 def _moved(appended: bytes, by: int) -> bytes:

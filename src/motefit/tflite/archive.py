@@ -239,12 +239,12 @@ def _unpacked(data: bytes, where: str, companion: str) -> tuple[Member, Member |
 def _member(
     archive: zipfile.ZipFile, data: bytes, info: zipfile.ZipInfo, where: str, most: int
 ) -> Member:
-    """Unpack a member, of which nothing is kept in memory beyond its limit."""
+    """Unpack a member; never keep more of it in memory than its limit."""
     require_size(info.file_size, most, where=f"{where}: {info.filename}")
     if info.file_size > max(SMALL_BYTES, MOST_RATIO * info.compress_size):
         raise ModelFileError(
             f"{where}: {info.filename} unpacks to {info.file_size} bytes, more than {MOST_RATIO} "
-            "times its size in the zip, as no model does; it is not unpacked"
+            "times its size in the zip, which no model does; it was not unpacked"
         )
     if info.compress_type not in METHODS:
         raise ModelFileError(

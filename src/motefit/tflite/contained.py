@@ -31,25 +31,25 @@ from motefit.spec.errors import ModelFileError
 from motefit.spec.worker_environment import ONE_THREAD
 
 MEMORY_BYTES = 512 << 20
-"""Memory that a call may take, beyond four times what it is given."""
+"""Memory that a call may use, in addition to four times the size of its arguments."""
 SECONDS = 5
-"""Processor seconds that a call may take."""
+"""CPU seconds that a call may take."""
 WAITING = 8
-"""A call that waits instead of computing may take this many times as long."""
+"""Factor by which a call that waits instead of computing may take longer."""
 IDLE_S = 5.0
 STAGE_BYTES = 64
 SOURCE = Path(__file__).parents[2]
 LENGTH = struct.Struct("<Q")
 STATUS = Path("/proc/self/statm")
 FAULTS = (OSError, EOFError, struct.error, pickle.UnpicklingError)
-"""What a server that ended shows as."""
+"""Exceptions that reveal that the server has ended."""
 T = TypeVar("T")
 
 _STAGE: list[mmap.mmap] = []
 
 
 def stage(name: str) -> None:
-    """Note what the call does from now on, e.g. ``"allocating"``, for the message if it fails."""
+    """Record the stage that the call has reached, e.g. ``"allocating"``, for the error message."""
     for shared in _STAGE:
         shared[:] = name.encode()[:STAGE_BYTES].ljust(STAGE_BYTES, b"\0")
 
@@ -62,8 +62,8 @@ class Outcome:
         answer: pickled: whether it returned, and its result or exception; empty if neither.
         signal: that ended its process; 0 if none.
         stage: last one that it noted.
-        late: whether it was ended because its time was over.
-        short: whether LiteRT reported that it had no memory left.
+        late: whether it was ended because its time was up.
+        short: whether LiteRT reported that it was out of memory.
     """
 
     answer: bytes
@@ -78,8 +78,8 @@ class Limits:
     """Limits of a call.
 
     Attributes:
-        seconds: of the processor.
-        memory_bytes: more than the process has when the call begins.
+        seconds: CPU time.
+        memory_bytes: in addition to what the process has when the call starts.
     """
 
     seconds: int
@@ -87,12 +87,12 @@ class Limits:
 
 
 def contained(call: Callable[[], T], *, seconds: int = SECONDS) -> T:
-    """Make a call that hands a model to LiteRT, in a process of its own.
+    """Call a function that hands a model to LiteRT, in a separate process.
 
     Args:
         call: e.g. a ``functools.partial`` of a function of motefit; it is pickled, and so is what
             it returns.
-        seconds: of the processor that it may take.
+        seconds: CPU time that it may take.
 
     Returns:
         its result.
@@ -115,7 +115,7 @@ def contained(call: Callable[[], T], *, seconds: int = SECONDS) -> T:
         raise ModelFileError(f"this model crashes LiteRT ({how}{during})")
     returned, value = pickle.loads(outcome.answer)  # noqa: S301 - ours
     if returned:
-        return value  # type: ignore[no-any-return]  # what a pickle holds has no type
+        return value  # type: ignore[no-any-return]  # pickled values are untyped
     raise ModelFileError(most) if isinstance(value, MemoryError) else value
 
 
@@ -140,7 +140,7 @@ class _Server:
                 return self._ask(request)
             except FAULTS as error:
                 raise ModelFileError(
-                    f"cannot start a process to try the model in: {error}; free some "
+                    f"cannot start a process to test the model in: {error}; free some "
                     "memory, or install motefit again"
                 ) from None
 

@@ -92,7 +92,9 @@ class FileTensor:
         if self.kind == TensorType.FLOAT32 or not self.scale:
             return None
         if len(set(self.zero_point)) > 1 or not -(2**15) <= sum(self.zero_point[:1]) < 2**15:
-            raise ModelFileError(f"tensor {self.name!r}: zero points that differ or are too large")
+            raise ModelFileError(
+                f"tensor {self.name!r} has zero points that differ or are too large"
+            )
         scale = np.array(self.scale, np.float32)
         if not np.all(np.isfinite(scale)) or np.any(scale <= 0):
             raise damaged(f"a scale of tensor {self.name!r} is not positive and finite")
@@ -255,7 +257,7 @@ def _indices(table: DecodedTable, slot: int, tensors: Sequence[FileTensor]) -> t
     indices = tuple(int(i) for i in table.numbers(slot))
     wrong = [i for i in indices if not -1 <= i < len(tensors)]
     if wrong:
-        raise damaged(f"tensor {wrong[0]} of {len(tensors)} is referred to")
+        raise damaged(f"it refers to tensor {wrong[0]} of {len(tensors)}")
     return indices
 
 
@@ -264,7 +266,7 @@ def _operator(
 ) -> FileOp:
     index = int(op.number(OperatorSlot.OPCODE_INDEX))
     if index >= len(codes):
-        raise damaged(f"operator code {index} of {len(codes)} is referred to")
+        raise damaged(f"it refers to operator code {index} of {len(codes)}")
     name, version = codes[index]
     options = op.child(OperatorSlot.BUILTIN_OPTIONS) or op.child(OperatorSlot.BUILTIN_OPTIONS_2)
     fields = {} if options is None else options.fields

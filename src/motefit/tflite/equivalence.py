@@ -25,7 +25,7 @@ SKIPPED = {
     "SubGraph": {"name", "debugMetadataIndex"},
     "QuantizationParameters": {"min", "max"},
 }
-"""Fields that are compared in another way, or do not affect the computation."""
+"""Fields that are compared separately, or do not affect the computation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,7 @@ def _compare_runs(
 def _compare_signatures(
     before: bytes, after: bytes, resolver: str, n: int, rng: np.random.Generator
 ) -> int:
-    """Compare what both files answer to each signature that both have; return the values."""
+    """Compare the outputs of the signatures that both files have; return the number of values."""
     left, right = _runner(before, resolver), _runner(after, resolver)
     kept, compared = right.get_signature_list(), 0
     for key in left.get_signature_list():
@@ -138,7 +138,7 @@ def _compare_signatures(
             except (ValueError, RuntimeError):
                 break  # the first subgraph was compared with other inputs
             if not _alike(answer, runners[1](**feed)):
-                raise ModelFileError(f"the two files answer differently to the signature {key!r}")
+                raise ModelFileError(f"the two files give different outputs for signature {key!r}")
             compared += sum(array.size for array in answer.values())
     return compared
 

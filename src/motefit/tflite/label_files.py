@@ -1,4 +1,4 @@
-"""Labels that a model file brings along: in its metadata, or in a zip behind it."""
+"""Labels stored in a model file: in its metadata, or in a zip appended to it."""
 
 import io
 import struct
@@ -24,7 +24,7 @@ class LabelFile:
 
     Attributes:
         name: of the file in the zip, or of the entry of the metadata.
-        labels: one a line, in the order of the model's outputs.
+        labels: one per line, in the order of the model's outputs.
     """
 
     name: str
@@ -69,7 +69,7 @@ def _texts_of_zip(appended: bytes) -> list[tuple[str, bytes]]:
 
 
 def _lines(text: bytes) -> tuple[str, ...]:
-    """Return the lines of a list; empty if it is no text."""
+    """Return the lines of a list; empty if it is not text."""
     try:
         lines = text.rstrip(b"\0").decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:

@@ -27,9 +27,8 @@ def arena_bytes(model: ModelFile) -> int | None:
     size that the allocator reports is smaller, since its planner temporarily needs memory of its
     own between the two ends of the arena.
 
-    Measured on this 64-bit host; on a 32-bit microcontroller pointers are half as long, so that
-    the arena is somewhat smaller. TensorFlow Lite Micro requires that the arena is aligned to 16
-    bytes.
+    Measured on this 64-bit host; on a 32-bit microcontroller pointers are half as long, so that the
+    arena is somewhat smaller. TensorFlow Lite Micro requires the arena to be aligned to 16 bytes.
 
     Args:
         model: the .tflite file.
@@ -39,8 +38,8 @@ def arena_bytes(model: ModelFile) -> int | None:
         installed.
 
     Raises:
-        ModelFileError: if the file is damaged, or TensorFlow Lite Micro cannot run the
-            model; the message has its reason.
+        ModelFileError: if the file is damaged, or TensorFlow Lite Micro cannot run the model; the
+            message gives the reason.
     """
     model.inspection  # noqa: B018  (refuses a damaged file)
     if importlib.util.find_spec(WHEEL) is None:

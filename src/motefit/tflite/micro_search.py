@@ -15,7 +15,7 @@ def smallest(works: Callable[[int], bool], limit: int) -> int:
     """Find the smallest integer that works, if all larger ones work, too.
 
     Args:
-        works: function that says whether a number of granules works.
+        works: function that returns whether a number of granules works.
         limit: a number that works, at least 1.
 
     >>> smallest(lambda size: size >= 291, 4096)

@@ -1,6 +1,6 @@
-"""Trial of a model in LiteRT: what may crash, hang or fill the memory, done before it matters.
+"""Test run of a model in LiteRT, where a crash, a hang or exhausted memory does no harm.
 
-It runs where that does no harm, see :mod:`motefit.tflite.contained`.
+The run has a process of its own, see :mod:`motefit.tflite.contained`.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ from motefit.tflite.contained import contained, stage
 RESOLVERS = ("BUILTIN_WITHOUT_DEFAULT_DELEGATES", "AUTO")
 """LiteRT's kernels without and with XNNPACK, in its own names."""
 LONG_S = 0.5
-"""A run that takes longer, of zeros, is not repeated with random numbers."""
+"""Seconds beyond which a run on zeros is not repeated with random numbers."""
 
 
 def try_model(model: bytes) -> None:
-    """Load, allocate and run a model in a process of its own.
+    """Load, allocate and run a model in a separate process.
 
-    A model that LiteRT refuses with a message passes: it refuses it again where it is used.
+    A model that LiteRT rejects with a message passes: LiteRT rejects it again where it is used.
 
     Raises:
         ModelFileError: if it crashes LiteRT, does not finish, or takes too much memory.

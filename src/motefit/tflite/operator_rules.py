@@ -1,10 +1,10 @@
-"""What an operator is called, and the fewest tensors that it needs.
+"""Names of operators, and the fewest tensors that each needs.
 
 LiteRT's kernels read that many inputs and outputs without a check.
 
-From the numbers of tensors that the kernels of LiteRT and TensorFlow Lite Micro ask for. An input
-that may be absent is given as -1 and counts. More tensors are none of the gate's business: newer
-versions of an operator have more.
+The numbers are those that the kernels of LiteRT and TensorFlow Lite Micro require. An input that
+may be absent is given as -1 and counts. More tensors are not checked: newer versions of an operator
+have more.
 """
 
 from collections.abc import Mapping, Sequence

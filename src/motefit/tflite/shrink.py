@@ -58,7 +58,7 @@ def shrink(
     keep_signatures: bool = False,
     keep_metadata: bool = False,
 ) -> bytes:
-    """Make the smallest file of a model that computes the same.
+    """Shrink a model file as far as possible without changing what it computes.
 
     Args:
         data: a whole .tflite file of any origin.
@@ -69,7 +69,7 @@ def shrink(
             what is appended to the model.
 
     Returns:
-        The smaller file, or ``data`` itself if it cannot get smaller.
+        The smaller file, or ``data`` itself if it cannot be shrunk.
 
     Raises:
         ModelFileError: if the file is damaged, written with a newer schema, or followed by bytes
@@ -93,12 +93,12 @@ def shrink(
 
 
 def _require_no_custom_operator(model: Table, count: int) -> None:
-    """Refuse a file whose operators may hold the places of the bytes behind the model."""
+    """Refuse a file whose operators may hold positions of bytes after the model."""
     for code in items(model, ModelSlot.OPERATOR_CODES):
         if name := text_of(code, OperatorCodeSlot.CUSTOM_CODE):
             raise ModelFileError(
-                f"{count} bytes are behind the model, and its operator {name} may refer to them by "
-                "their place, which would change: such a file cannot get smaller"
+                f"{count} bytes follow the model, and its operator {name} may refer to them by "
+                "position, which would change: such a file cannot be shrunk"
             )
 
 
@@ -152,7 +152,7 @@ class _Codes:
             for op in items(subgraph, SubGraphSlot.OPERATORS)
         ]
         if any(index >= len(codes) for index in used):
-            raise damaged(f"operator code {max(used)} of {len(codes)} is referred to")
+            raise damaged(f"it refers to operator code {max(used)} of {len(codes)}")
         kept = tuple(code for code, _ in Counter(plain[index] for index in used).most_common())
         return cls(kept, {index: kept.index(plain[index]) for index in set(used)})
 
@@ -174,7 +174,7 @@ def _code(code: Table) -> Table:
 class _Buffers:
     """The buffers in use; equal ones are merged, and those without data are the first one.
 
-    Number 0 is no data, even if some are there. Any other buffer with data of length 0 is a
+    Buffer 0 means no data, even if it holds some. Any other buffer with data of length 0 is a
     constant without elements, which is not the same as no data; such buffers are kept.
     """
 
@@ -197,7 +197,7 @@ class _Buffers:
 
     def _content(self, index: int) -> bytes | None:
         if index >= len(self.old):
-            raise damaged(f"buffer {index} of {len(self.old)} is referred to")
+            raise damaged(f"it refers to buffer {index} of {len(self.old)}")
         if index == 0:  # by the schema, whatever is in it
             return None
         fields = dict(self.old[index].fields)

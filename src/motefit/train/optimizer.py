@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from motefit.spec.codec import nearest
-from motefit.spec.errors import RecipeError
+from motefit.spec.codec import unknown
 from motefit.spec.recipe import TrainSpec
 
 WARM_UP = 0.3
@@ -53,9 +52,7 @@ def loss_function(name: str, *, label_smoothing: float = 0.0) -> Loss:
         "huber": lambda out, y: functional.huber_loss(out, y.reshape(out.shape)),
     }
     if name not in losses:
-        raise RecipeError(
-            f"unknown loss {name!r}{nearest(name, losses)}; allowed: {', '.join(losses)}"
-        )
+        raise unknown("loss", name, losses)
     return losses[name]
 
 

@@ -220,7 +220,7 @@ REFUSALS = {
     "turns a shape": lambda f, x: f.op("RESHAPE", [x], (1, 13)),
     "must be float32": lambda f, x: f.op("ADD", [x, f.constant([1], np.int32)], (1, 12)),
     "computes nothing": lambda f, x: f.op("RESHAPE", [x], (1, 3, 4)),
-    "difference": lambda f, x: f.op("SUB", [x, x], (1, 12), official.SubOptionsT()),
+    "subtracts two": lambda f, x: f.op("SUB", [x, x], (1, 12), official.SubOptionsT()),
 }
 
 

@@ -47,7 +47,7 @@ def check_command(
         str,
         typer.Option(
             help="Labels of a keyword spotter without a card, in the order of its outputs: "
-            "a,b,c, or a file with one a line. Default: a list in the model file, else "
+            "a,b,c, or a file with one per line. Default: a list in the model file, else "
             "alphabetical; the output says which."
         ),
     ] = "",

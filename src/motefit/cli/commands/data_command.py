@@ -46,7 +46,7 @@ def synth_command(
     workers: Annotated[int, typer.Option(min=1, help="espeak-ng processes.")] = 1,
     add: Annotated[
         bool,
-        typer.Option("--add", help="Add to a folder that is not empty; what is there stays."),
+        typer.Option("--add", help="Add to a folder that is not empty; existing files are kept."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -149,7 +149,7 @@ def record_command(
     clips: Annotated[int, typer.Option(min=1, help="Clips of each word.")] = 10,
     seconds: Annotated[float, typer.Option(help="Length of a clip.")] = 1.0,
     speaker: Annotated[
-        str, typer.Option(help="Who speaks; clips are named SPEAKER_nohash_NUMBER.")
+        str, typer.Option(help="Name of the speaker; clips are named SPEAKER_nohash_NUMBER.")
     ] = "",
     rate: Annotated[
         int, typer.Option(help="Sampling rate in Hz of a microphone, or of PCM without a header.")
@@ -195,7 +195,7 @@ def record_command(
         where = escape(str(made.folder))
         out.print(f"{escape(counts)} in {where}; {made.repeated} takes were repeated")
         if made.missing:
-            out.print(f"the sound ended: {made.missing} are missing; the same command continues")
+            out.print(f"the sound ended: {made.missing} are missing; run the command again")
         else:
             shown = escape(",".join(made.clips))
             out.print(f"next: motefit fit custom --words {shown} --data {where}", soft_wrap=True)
@@ -222,7 +222,7 @@ def cut_command(
     ] = None,
     seconds: Annotated[float, typer.Option(help="Length of a clip.")] = 1.0,
     speaker: Annotated[
-        str, typer.Option(help="Who speaks; clips are named SPEAKER_nohash_NUMBER.")
+        str, typer.Option(help="Name of the speaker; clips are named SPEAKER_nohash_NUMBER.")
     ] = "",
     channel: Annotated[str, typer.Option(help=CHANNEL_HELP)] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -30,7 +30,7 @@ def deploy_command(
         typer.Option(help="Settings of motefit monitor to send. Default: those of the node stay."),
     ] = None,
     rollback: Annotated[
-        bool, typer.Option("--rollback", help="Put the previous version in place again.")
+        bool, typer.Option("--rollback", help="Restore the previous version.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Compare with what is there; change nothing.")
@@ -74,7 +74,7 @@ def deploy_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Send a model and settings to a node; go back to what it had if they do not work there.
+    """Send a model and settings to a node; restore what it had if they do not work there.
 
     The node checks the hashes, renames a link, restarts and watches its health, by itself: a lost
     connection leaves it with one version or the other. Exit code 2 if the new version is not

@@ -1,4 +1,4 @@
-"""``motefit estimate``: a model on microcontroller boards that are not here."""
+"""``motefit estimate``: what a model would take on microcontroller boards."""
 
 from pathlib import Path
 from typing import Annotated

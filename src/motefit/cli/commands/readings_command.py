@@ -18,7 +18,7 @@ def readings_command(
     key: Annotated[
         str, typer.Option(help="Only this key, or this quantity, e.g. temperature.")
     ] = "",
-    last: Annotated[int, typer.Option(min=0, help="Only the newest of each key; 0: all.")] = 0,
+    last: Annotated[int, typer.Option(min=0, help="Only the newest N of each key; 0: all.")] = 0,
     form: Annotated[
         Literal["table", "csv", "plot"], typer.Option("--as", help="Form of the output.")
     ] = "table",

@@ -45,12 +45,12 @@ def show_command(
     begin("reading the study")
     study = motefit.find_study(source, name=name)
     if as_json:
-        records = [encode(record) for record in motefit.ranked_candidates(study)]
-        print_json({**motefit.study_summary(study), "records": records})
+        trials = [encode(trial) for trial in motefit.ranked_trials(study)]
+        print_json({**motefit.study_summary(study), "records": trials})
         return
     out.print(f"{escape(study.name)} in {escape(study.folder)}", soft_wrap=True)
-    show(motefit.candidates_table(study, top=top))
-    count = len(study.records)
+    show(motefit.trials_table(study, top=top))
+    count = len(study.trials)
     if count > top:
         out.print(f"and {count - top} more: --top {count} shows all")
 
@@ -85,7 +85,7 @@ def export(
     begin("reading the study")
     study = motefit.find_study(source, name=name)
     motefit.export_study(study, out_path)
-    out.print(f"{len(study.records)} candidates: {out_path}", soft_wrap=True)
+    out.print(f"{len(study.trials)} candidates: {out_path}", soft_wrap=True)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -29,15 +29,16 @@ FORMATS = {
     "S24_LE": SampleFormat(kind="integer", sample_bytes=4),
     "FLOAT_LE": SampleFormat(kind="float", sample_bytes=4),
 }
-"""What is recorded, by arecord's names; the first is asked for, the next one that a device has is
-taken. I2S microphones have S32_LE only. S24_LE has its 24 bits in the lower bytes."""
+"""Formats that can be recorded, by arecord's names; the first is requested, and if a device lacks
+it, the next one that it has. I2S microphones have S32_LE only. S24_LE has its 24 bits in the lower
+bytes."""
 
 
 class ArecordSource(SoundSource):
     """An ALSA device, read through the program ``arecord`` of the package alsa-utils.
 
-    A device that refuses 16 bits or the number of channels is asked for what it has; a note says
-    so.
+    If a device refuses 16 bits or the number of channels, what it has is used instead, and a note
+    says so.
 
     Args:
         device: ALSA's name, e.g. ``"default"`` or ``"plughw:1,0"``; ``arecord -l`` lists them.
@@ -152,9 +153,9 @@ class ArecordSource(SoundSource):
             self.lost_s, self._before_gap, self._gap_s = self._gap_s, None, 0.0
 
     def _hear(self, text: bytes, *, waiting: int) -> None:
-        """Take note of messages: the device's own rate, and sound that was lost.
+        """Process arecord's messages: the device's own rate, and lost sound.
 
-        What waits in the pipe when a loss is reported was recorded before it.
+        Sound waiting in the pipe when a loss is reported was recorded before it.
         """
         self._said = (self._said + text)[-SAID_BYTES:]
         rate_hz = alsa_messages.reported_rate(self._said.decode(errors="replace"))
@@ -172,10 +173,10 @@ class ArecordSource(SoundSource):
             )
 
     def _adapt(self) -> None:
-        """Start again with what the device has, if it refused what was asked for.
+        """Restart with what the device has, if it refused what was requested.
 
         Raises:
-            DataError: if it did not, or has nothing that is read.
+            DataError: if it refused nothing, or has no supported format.
         """
         words = self._words()
         said = self._said.decode(errors="replace")
@@ -192,7 +193,7 @@ class ArecordSource(SoundSource):
         self._start()
 
     def _own_channels(self) -> int | None:
-        """Ask the device for its least number of channels."""
+        """Query the device for its minimum number of channels."""
         command = [*self._command, "-f", self._format, "-d", "1", "--dump-hw-params"]
         try:
             done = subprocess.run(  # noqa: S603 - no shell; the user's own device name
@@ -210,7 +211,7 @@ class ArecordSource(SoundSource):
         return alsa_messages.offered_channels(said.decode(errors="replace"))
 
     def _words(self) -> str:
-        """End arecord and return its last messages, and what to do about them."""
+        """Stop arecord and return its last messages, and what to do about them."""
         self.close()
         text = self._said.decode(errors="replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -224,7 +225,7 @@ class ArecordSource(SoundSource):
         )
 
     def close(self) -> None:
-        """End arecord and collect its last messages."""
+        """Stop arecord and collect its last messages."""
         if self._process.poll() is None:
             self._process.terminate()
         for pipe in (self._process.stdout, self._process.stderr):

@@ -1,4 +1,4 @@
-"""What ``arecord`` says on standard error: refusals, the device's own form, sound that was lost."""
+"""Messages of ``arecord`` on standard error: refusals, the device's own format, lost sound."""
 
 import re
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ _ADVICE = {
     "no soundcards found|Unknown PCM|Cannot get card|No such (file|device)": "is the microphone "
     f"plugged in? {_LIST}",
     "Input/output error": "the device is there but delivers no sound: check its cable, or clock "
-    "and wiring of an I2S microphone; `dmesg | tail` has the driver's words",
+    "and wiring of an I2S microphone; `dmesg | tail` shows the driver's messages",
 }
-"""Patterns of messages, and what to do; the first that is found counts."""
+"""Patterns of messages, and what to do; the first match counts."""
 
 _RATE = re.compile(r"rate is not accurate.*got = (\d+)")
 _FORMAT = re.compile(r"^- ([A-Z0-9_]+)\s*$", re.MULTILINE)
@@ -40,7 +40,7 @@ def advice(said: str, *, formats: Mapping[str, object]) -> str:
 
     Args:
         said: the messages.
-        formats: that motefit records, by arecord's names.
+        formats: formats that motefit records, by arecord's names.
     """
     for pattern, remedy in _ADVICE.items():
         if re.search(pattern, said):
@@ -49,13 +49,13 @@ def advice(said: str, *, formats: Mapping[str, object]) -> str:
 
 
 def reported_rate(said: str) -> int | None:
-    """Return the rate in Hz at which a device records instead of the one asked for."""
+    """Return the rate in Hz at which a device records instead of the requested one."""
     found = _RATE.search(said)
     return int(found[1]) if found else None
 
 
 def offered_formats(said: str) -> list[str]:
-    r"""Return the formats of a device that does not have the one asked for.
+    r"""Return the formats of a device that lacks the requested one.
 
     >>> offered_formats("Available formats:\n- S32_LE\n")
     ['S32_LE']
@@ -64,7 +64,7 @@ def offered_formats(said: str) -> list[str]:
 
 
 def offered_channels(said: str) -> int | None:
-    """Return the least number of channels of a device, from ``arecord --dump-hw-params``.
+    """Return the minimum number of channels of a device, from ``arecord --dump-hw-params``.
 
     >>> offered_channels("CHANNELS: [2 8]"), offered_channels("CHANNELS: 4")
     (2, 4)
@@ -74,7 +74,7 @@ def offered_channels(said: str) -> int | None:
 
 
 def lost_seconds(said: str) -> float | None:
-    """Return for how long, at least, the device had nowhere to put its sound; None: no such thing.
+    """Return how much sound was lost, at least, in seconds; None if no loss is reported.
 
     >>> lost_seconds("overrun!!! (at least 12.500 ms long)")
     0.0125

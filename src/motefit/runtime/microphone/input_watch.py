@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 MUTED_S, QUIET_S = 2.0, 10.0
-"""After so many seconds the input is said to be muted, or far too quiet."""
+"""Seconds after which the input is reported as muted, or as far too quiet."""
 QUIET_PEAK = 8
-"""Largest distance from the mean of what is far too quiet: -72 dB of full scale, at which speech
-has three bits."""
+"""Largest deviation from the mean of sound that is far too quiet: -72 dB of full scale, at which
+speech has three bits."""
 
 
 class InputWatch:
-    """Notices stretches of live sound that are no input for a model.
+    """Detects stretches of live sound that are useless as input for a model.
 
     Until a stretch is long enough, its sound counts as usable. An offset does not count as sound.
     """
@@ -28,7 +28,7 @@ class InputWatch:
         return self._muted_s < MUTED_S and self._quiet_s < QUIET_S
 
     def news(self) -> str:
-        """Return what to tell the user, once for each stretch; empty: nothing."""
+        """Return a message for the user, once per stretch; empty if there is none."""
         now = ""
         if self._muted_s >= MUTED_S:
             now = (

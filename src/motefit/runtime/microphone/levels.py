@@ -12,8 +12,8 @@ FULL_SCALE = 32768.0
 _FRAME_S, _BLOCK_S = 0.05, 0.005
 _SILENT_DBFS = -120.0
 QUIET_DBFS, NOISY_DBFS, CLEAR_DB = -40.0, -40.0, 15.0
-"""Speech is louder than the first, a room quieter than the second, and speech that much louder than
-the room."""
+"""Speech should be louder than the first, the room quieter than the second, and speech louder than
+the room by the third."""
 CLIPPED_PERCENT, OFFSET_PERCENT, ZEROS_PERCENT, MUTED_PERCENT = 0.01, 2.0, 1.0, 99.0
 LOW_RATE_HZ = 16_000
 MUTED = (
@@ -118,16 +118,16 @@ def _dbfs(power: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class MicrophoneCheck(Printable):
-    """An input, as it is.
+    """Measured levels of an input, and what to change.
 
     Attributes:
         name: of the input.
         rate_hz: sampling rate.
         seconds: measured.
         channels: levels of each channel.
-        overruns: times that sound was lost.
-        notes: what the device has instead of what it was asked for.
-        advice: what to change, one sentence each; empty: nothing.
+        overruns: number of times that sound was lost.
+        notes: what the device uses instead of what was requested.
+        advice: what to change, one sentence each; empty if nothing.
     """
 
     name: str
@@ -180,9 +180,9 @@ def advise(
     Args:
         levels: of all channels.
         rate_hz: sampling rate.
-        overruns: times that sound was lost.
-        cancels: whether the average of two channels loses their sound.
-        channel: the one that is used, from 1; None: all.
+        overruns: number of times that sound was lost.
+        cancels: whether averaging two channels cancels their sound.
+        channel: the channel that is used, from 1; None: all.
     """
     chosen = enumerate(levels, 1) if channel is None else [(channel, levels[channel - 1])]
     found = []
@@ -211,7 +211,7 @@ def advise(
 
 
 def _clarity(held: ChannelLevels) -> tuple[float, float]:
-    """Order channels by distance of speech and noise in dB, and by level where that is equal."""
+    """Return the sort key of a channel: distance of speech and noise in dB, then the level."""
     return round(held.speech_dbfs - held.noise_dbfs), held.speech_dbfs
 
 

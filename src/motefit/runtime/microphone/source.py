@@ -1,6 +1,6 @@
 """Audio sources: their base class, and the source that reads a pipe or file.
 
-A source waits for sound for a limited time and explains why it ends; none can hang.
+A source waits for sound for a limited time and explains why it ended, so none can hang.
 """
 
 import contextlib
@@ -40,13 +40,14 @@ class SoundSource(ABC):
         rate_hz: sampling rate; final once the first chunk has been read.
         received: number of samples read so far.
         returns: whether it may recover later, like a microphone that is plugged in again.
-        live: whether it is sound of this moment, not of a file.
+        live: whether the sound is live, not from a file.
         channels: number of channels; final once the first chunk has been read.
         frames: (n, channels) of the last chunk before one channel was made of them, full scale
             32768.
-        lost_s: seconds of sound, at least, that were lost right before the last chunk; None: none.
+        lost_s: seconds of sound, at least, that were lost right before the last chunk; None if none
+            were.
         losses: number of times that sound was lost.
-        notes: sentences for the user; who shows them takes them off the list.
+        notes: messages for the user; whoever shows one removes it from the list.
     """
 
     returns: ClassVar[bool] = True
@@ -128,8 +129,8 @@ class PipeSource(SoundSource):
         Bytes at the end that do not make up a whole sample are counted in ``leftover_bytes``.
 
         Raises:
-            DataError: if nothing arrives at all or in time, for a file that ends before its sound,
-                or in a format that is not read.
+            DataError: if nothing arrives at all or in time, if a file ends before its sound does,
+                or its format is not supported.
         """
         if not self._started:
             self._start()
@@ -166,9 +167,8 @@ class PipeSource(SoundSource):
             )
         if not self._raw:
             raise self._lost(
-                f"no sound file that is known (starts with {start[:12]!r}); if it contains 16-bit "
-                "PCM without a header, send it to standard input: motefit listen MODEL --input - "
-                "< FILE"
+                f"its format is unknown (it starts with {start[:12]!r}); if it contains 16-bit PCM "
+                "without a header, send it to standard input: motefit listen MODEL --input - < FILE"
             )
         self._mixer = Mixer(
             self.channels, self._channel, rate_hz=self.rate_hz, name=f"{self.name} (raw PCM)"

@@ -37,8 +37,8 @@ class WindowEvaluation:
 
     Attributes:
         probabilities: (labels,) float32.
-        received_s: seconds of audio received by then.
-        seconds: that the hop took: its features, and the network.
+        received_s: seconds of audio received up to then.
+        seconds: processing time of the hop: its features and the network.
     """
 
     probabilities: Float32Array
@@ -62,9 +62,9 @@ class CandidateStream:
     """The sounds of one audio stream that may be words, with the network's answers.
 
     Attributes:
-        latest: the newest evaluation; None before the first.
-        evaluations: their number.
-        evaluated_s: seconds that they took in all.
+        latest: latest evaluation; None before the first.
+        evaluations: number of evaluations.
+        evaluated_s: total seconds that they took.
 
     Args:
         spotter: the model.
@@ -117,7 +117,7 @@ class CandidateStream:
         self.evaluations, self.evaluated_s = 0, 0.0
 
     def decider(self, decision: Decision | None = None) -> Decider:
-        """Return what decides about these candidates; None: by the decision of the stream."""
+        """Return a decider for these candidates; by default with the decision of the stream."""
         return Decider(
             decision or self.decision,
             unreported={*self.settings.ignored, *self.spotter.io.rejects},

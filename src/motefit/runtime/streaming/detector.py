@@ -61,12 +61,12 @@ class Detection:
 
 @dataclass(frozen=True, kw_only=True)
 class WordCandidate:
-    """A sound that stands out, and the network's answer; whether it is a word is yet to be decided.
+    """A sound that stands out, with the network's answer, not yet judged to be a word.
 
     Attributes:
-        label: the likeliest one.
+        label: the most probable one.
         probability: of that label, averaged over the windows around the peak.
-        agreement: share of these windows in which it is the likeliest.
+        agreement: share of these windows in which it is the most probable.
         time_s: of the sound's loudest moment; seconds of audio since the start of the stream.
         received_s: seconds of audio received when it was complete.
     """

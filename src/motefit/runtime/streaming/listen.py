@@ -46,7 +46,7 @@ class Chunk:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts, with what was skipped before it."""
+        """Duration, including what was skipped before it."""
         return self.skipped_s + len(self.samples) / self.rate_hz
 
 
@@ -155,7 +155,7 @@ def chunks(
 
     Args:
         connect: function that opens the source.
-        tell: function that shows the user a sentence when sound is lost or back, and when a file or
+        tell: function that shows the user a message when sound is lost or back, and when a file or
             pipe ends within a sample.
         retries: attempts to reopen a lost microphone before giving up.
         pause_s: pause between attempts.
@@ -195,7 +195,7 @@ def chunks(
 def _chunk(
     source: SoundSource, samples: Int16Array, watch: InputWatch, *, tell: Tell, follows_gap: bool
 ) -> Chunk:
-    """Return what was read as a chunk; sound that was lost, or is none, is a gap."""
+    """Convert what was read to a chunk; lost or unusable sound becomes a gap."""
     while source.notes:
         tell(source.notes.pop(0))
     skipped_s = source.lost_s or 0.0

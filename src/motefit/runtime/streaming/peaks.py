@@ -1,10 +1,10 @@
-"""Loudness peaks: moments at which a stream is louder than anywhere near.
+"""Loudness peaks: moments at which a stream is louder than anywhere nearby.
 
 A network that knows only its words takes any sound for one of them, and a word that is half in the
 window for another word. So it is evaluated only around *loudness peaks*: moments at which the
-loudness, averaged over about the length of a word, is greater than anywhere near. How much greater
-it is than in the audio around it is the peak's prominence: even noise has next to none, whatever
-its level. How long the sound lasts tells a word from a click.
+loudness, averaged over about the length of a word, is greater than anywhere nearby. How much
+greater it is than in the audio around it is the peak's prominence: even noise has next to none,
+whatever its level. How long the sound lasts tells a word from a click.
 
 Loudness is the fourth root of a block's variance: an offset of the microphone does not count, and
 a quiet word next to a loud one still has a peak. All lengths are shares of the model's window.
@@ -26,7 +26,7 @@ BLOCK_SECONDS = 0.02
 WORD = 0.6
 """Length of the Hann window over which loudness is averaged."""
 APART = 0.36
-"""Two peaks are further apart than this; a quieter one that is nearer is part of the louder one."""
+"""Least distance of two peaks; a quieter one that is nearer is part of the louder one."""
 AROUND = 1.2
 """Length of the audio around a peak, relative to which its prominence is measured."""
 REACH = 0.2

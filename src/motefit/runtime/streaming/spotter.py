@@ -61,15 +61,15 @@ class StreamingSpotter:
 
     @property
     def decision(self) -> Decision:
-        """What says which candidates are words."""
+        """Decision that says which candidates are words."""
         return self._decider.decision
 
     def decide_by(self, decision: Decision) -> None:
-        """Let another decision say which of the coming candidates are words.
+        """Use another decision for the candidates that follow.
 
         Args:
-            decision: its threshold, agreement and refractory time count; which sounds are
-                candidates stays as it was.
+            decision: decision whose threshold, agreement and refractory time are used; which sounds
+                are candidates does not change.
         """
         self._decider.decision = decision
 

@@ -21,20 +21,22 @@ MakeSampler = Callable[[int, int], BaseSampler]
 
 
 def _propose(make: MakeSampler, space: Space, history: Sequence[Trial], number: int) -> Proposals:
-    search, terms = space.recipe.search, OptunaAdapter(space)
-    if sum(record.status != "rejected" for record in history) >= search.max_candidates:
+    search, adapter = space.recipe.search, OptunaAdapter(space)
+    if sum(trial.status != "rejected" for trial in history) >= search.max_candidates:
         return
     seed = int(np.random.default_rng([search.seed, number, 3]).integers(2**31))
-    study: Study = create_study(directions=terms.directions, sampler=make(seed, search.round_size))
-    study.add_trials([terms.trial(record) for record in history])
-    distributions = terms.distributions
+    study: Study = create_study(
+        directions=adapter.directions, sampler=make(seed, search.round_size)
+    )
+    study.add_trials([adapter.frozen(trial) for trial in history])
+    distributions = adapter.distributions
     while True:
-        trial = study.ask(distributions)
-        missed = yield terms.point(trial.params)
+        asked = study.ask(distributions)
+        missed = yield adapter.point(asked.params)
         for name, value in missed.items():
-            trial.set_constraint(name, value)
+            asked.set_constraint(name, value)
         if missed:
-            study.tell(trial, state=TrialState.PRUNED)
+            study.tell(asked, state=TrialState.PRUNED)
 
 
 @strategy("random")

@@ -1,7 +1,7 @@
 """Tasks of motefit, as recipes and cards describe them; one file per task.
 
 A file in this folder defines the task's ``[data]`` section and the ``io`` section of its card, and
-calls :func:`register`. Importing this package imports every such file.
+registers a :class:`TaskSpec` in :data:`TASK_SPECS`.
 """
 
 from collections.abc import Callable

@@ -64,7 +64,7 @@ VECTORS: Mapping[tuple[str, int], str] = {
 }
 """Part of a vector of numbers, if it is not that of its table."""
 LARGE_OPTIONS = (9, 10)
-"""Slots of an operator for the place and size of custom options outside the tables."""
+"""Slots of an operator for the offset and size of custom options outside the tables."""
 
 
 def bytes_by_part(data: bytes, model: DecodedTable) -> dict[str, int]:
@@ -122,7 +122,7 @@ class _Owners:
             self.outside(buffer, (BufferSlot.OFFSET, BufferSlot.SIZE), part)
 
     def outside(self, table: DecodedTable, slots: Iterable[int], part: str) -> None:
-        """Claim the bytes that a table refers to by their place in the file."""
+        """Claim the bytes that a table refers to by their offset in the file."""
         start, size = (int(table.number(slot)) for slot in slots)
         if start > 1:
             self.claim((start, size), part)

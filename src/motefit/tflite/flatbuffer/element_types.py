@@ -35,7 +35,7 @@ DTYPES: Mapping[TensorType, str] = {
     TensorType.INT32: "<i4",
     TensorType.INT64: "<i8",
 }
-"""Types of numpy, for those that it has."""
+"""The NumPy type of each, where there is one."""
 BITS_BY_NAME = {kind.name.lower(): bits for kind, bits in BITS.items()}
 NONE = np.zeros(0, np.int8)
 

@@ -4,7 +4,7 @@ Written by ``tools/tflite_layout.py`` from ``ai_edge_litert.schema_py_generated`
 
 A line is a table and its slots in order: a :mod:`struct` code, with ``=`` and the default where
 that is not 0; ``s`` a string; a table's name; ``|`` and a union's name, whose type is in the slot
-before; ``[]`` a vector of these; ``-`` a slot that is no longer used. Long lines go on indented.
+before; ``[]`` a vector of these; ``-`` a slot that is no longer used. Long lines are wrapped.
 ``OPERATORS`` are the names of the builtin operators by their code, from 0.
 """
 

@@ -114,8 +114,8 @@ def _default(kind: str, slot: int) -> float:
 
 def _newer(what: str) -> ModelFileError:
     return ModelFileError(
-        f"{what}, which this motefit does not know: the file is newer than its schema; update "
-        "motefit"
+        f"{what}, which this version of motefit does not know: the file is newer than its "
+        "schema; update motefit"
     )
 
 
@@ -134,7 +134,7 @@ def read_tables(data: bytes) -> DecodedTable:
             f"{len(data)} bytes without the identifier TFL3 are not a TensorFlow Lite model"
         )
     if len(data) > MAX_BYTES:
-        raise damaged(f"{len(data)} bytes are more than its offsets reach")
+        raise damaged(f"{len(data)} bytes are more than its offsets can address")
     file = _File(data)
     return file.table(file.target(0), "Model")
 

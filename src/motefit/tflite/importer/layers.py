@@ -102,7 +102,7 @@ def _bias(state: ImportState, op: FileOp, name: str) -> list[str]:
 def positive(op: FileOp, pair: Pair) -> Pair:
     """Return two numbers, which must be at least 1."""
     if min(pair) < 1:
-        raise op.refuse(f"a stride, dilation or window of {pair}")
+        raise op.refuse(f"it has a stride, dilation or window of {pair}")
     return pair
 
 
@@ -133,7 +133,7 @@ def _with_pads(
     if causal.pads(shape, (size[1], size[2])) == tuple(pads):
         return causal
     if kernel is None:
-        raise op.refuse("a PAD before a convolution whose weight passes a DEQUANTIZE")
+        raise op.refuse("it follows a PAD, and its weight goes through a DEQUANTIZE")
     grown = [_growth(made, i, shape[i], kernel.shape[1 + i], pads[i]) for i in (0, 1)]
     if None in grown:
         raise op.refuse(f"no padding of a Graph equals the PAD {tuple(pads)} before it")
@@ -183,6 +183,6 @@ def _pad(state: ImportState, op: FileOp) -> None:
     if table.shape != (4, 2) or table.min() < 0 or table[[0, 3]].any():
         raise op.refuse("only height and width may grow")
     if op.name == "PADV2" and state.value(op, 2).any():
-        raise op.refuse("it pads with another number than 0")
+        raise op.refuse("it pads with a number other than 0")
     pads = [(int(before), int(after)) for before, after in table[1:3]]
     state.pads[op.outputs[0]] = op.inputs[0], (pads[0], pads[1])

@@ -33,7 +33,7 @@ def _average_pool(state: ImportState, op: FileOp) -> None:
     if op.option(5) != 0:
         raise op.refuse("a rectifier after an average is not supported")
     if not equal(*(state.tensor(i).quantization for i in (op.inputs[0], op.outputs[0]))):
-        raise op.refuse("its output has other scales than its input")
+        raise op.refuse("its output and its input have different scales")
     made = AveragePool2D(
         inputs=(source,),
         output=state.activation(op, "pool"),
@@ -58,13 +58,13 @@ def _mean(state: ImportState, op: FileOp) -> None:
     elif shape == (1, own[0] * own[1], own[2]) and axes == {1}:
         window = own[:2]
     else:
-        raise op.refuse(f"a mean over the axes {sorted(axes)} of {shape}")
+        raise op.refuse(f"it averages over the axes {sorted(axes)} of {shape}")
     pair = window[0], window[1]
     name = state.activation(op, "pool")
     if state.is_int8(op.inputs[0]):
         if equal(*(state.tensor(i).quantization for i in (op.inputs[0], op.outputs[0]))):
             raise op.refuse(
-                "integers with equal scales before and after; a Graph would round there"
+                "its input and output are integers with equal scales; a Graph would round there"
             )
         state.means[name] = op
     made = AveragePool2D(inputs=(source,), output=name, window=pair, stride=pair)
@@ -90,7 +90,7 @@ def _quantize(state: ImportState, op: FileOp) -> None:
     elif source.dtype == "float32" and output.dtype == "int8":
         state.add(op, Quantize(inputs=(name,), output=state.activation(op, "quantize")))
     else:
-        raise op.refuse(f"from {source.dtype} to {output.dtype} with other scales")
+        raise op.refuse(f"it converts {source.dtype} to {output.dtype} with different scales")
 
 
 @imports("DEQUANTIZE")
@@ -118,7 +118,7 @@ def _transpose(state: ImportState, op: FileOp) -> None:
     shape = state.tensor(op.inputs[0]).shape
     order = [int(axis) for axis in state.value(op, 1).reshape(-1)]
     if sorted(order) != list(range(len(shape))):
-        raise op.refuse(f"the order {order} of {len(shape)} axes")
+        raise op.refuse(f"it permutes {len(shape)} axes by {order}")
     moved = [axis for axis in order if shape[axis] != 1]
     if moved != sorted(moved):
         raise op.refuse("it moves numbers; only dimensions of size 1 may change places")
@@ -158,7 +158,7 @@ def _slice(state: ImportState, op: FileOp) -> None:
         if op.option(4) & bit:
             last = first + 1 if first not in {None, -1} else None
         if stride[axis] == 0:
-            raise op.refuse("a step of 0")
+            raise op.refuse("its step is 0")
         kept.append(range(*slice(first, last, stride[axis]).indices(size)))
     if all(list(part) == list(range(size)) for part, size in zip(kept, shape, strict=True)):
         state.view(op)
@@ -178,7 +178,7 @@ def _rows(state: ImportState, op: FileOp) -> None:
     if begin[2:] != [0, 0] or size[2:] != rest or not 0 < count <= rows - begin[1]:
         raise op.refuse(f"its begin {begin} and size {size} do not select rows of an image")
     if not equal(*(state.tensor(i).quantization for i in (op.inputs[0], op.outputs[0]))):
-        raise op.refuse("its output has other scales than its input")
+        raise op.refuse("its output and its input have different scales")
     stop = begin[1] + count
     name = state.activation(op, "rows")
     state.add(op, Slice(inputs=(source,), output=name, axis=0, start=begin[1], stop=stop))
@@ -199,7 +199,7 @@ def _last_step(state: ImportState, op: FileOp) -> None:
     source = state.source(op)
     state.sequence(op, op.inputs[0])
     if not equal(*(state.tensor(i).quantization for i in (op.inputs[0], op.outputs[0]))):
-        raise op.refuse("its output has other scales than its input")
+        raise op.refuse("its output and its input have different scales")
     state.add(op, LastStep(inputs=(source,), output=state.activation(op, "last")))
 
 
@@ -223,7 +223,7 @@ def _add(state: ImportState, op: FileOp) -> None:
     constant = _constant_side(state, op)
     if constant is not None:
         if op.name == "SUB" and constant == 0:
-            raise op.refuse("a constant minus an activation")
+            raise op.refuse("it subtracts an activation from a constant")
         if op.name == "ADD" and _by_frequency(state, op, constant):
             inputs, name = _beside(state, op, constant, "add", "offset")
             state.add(op, Add(inputs=inputs, output=name, activation=state.fused(op, 0)))
@@ -232,7 +232,7 @@ def _add(state: ImportState, op: FileOp) -> None:
         _affine(state, op, np.ones(1, np.float32), -offset if op.name == "SUB" else offset)
         return
     if op.name == "SUB":
-        raise op.refuse("the difference of two activations")
+        raise op.refuse("it subtracts two activations")
     inputs = state.source(op, 0), state.source(op, 1)
     activation = state.fused(op, 0)
     made = Add(inputs=inputs, output=state.activation(op, "add"), activation=activation)

@@ -13,9 +13,8 @@ from motefit.graph.ops import AveragePool2D, Shape
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.tflite.content import Content, FileOp, read_content
 from motefit.tflite.flatbuffer.reader import DecodedTable
-from motefit.tflite.importer import layers, other_ops, recurrent  # noqa: F401  (rules)
 from motefit.tflite.importer.recurrent import fuse_unrolled
-from motefit.tflite.importer.state import RULES, ImportState, refuse_all
+from motefit.tflite.importer.state import IMPORT_RULES, ImportState, refuse_all
 
 SHAPERS = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE", "TRANSPOSE", "QUANTIZE")
 """Operators after the input, whose output shape it may take."""
@@ -54,7 +53,8 @@ def read_named(data: bytes, tables: DecodedTable | None = None) -> tuple[Graph, 
         ModelFileError: as in :func:`read_graph`.
     """
     content = fuse_unrolled(read_content(data, tables))
-    unknown = sorted({op.name for op in content.ops} - set(RULES))
+    rules = IMPORT_RULES.all()
+    unknown = sorted({op.name for op in content.ops} - set(rules))
     if unknown:
         raise refuse_all(", ".join(unknown))
     state = ImportState(content=content)
@@ -63,7 +63,7 @@ def read_named(data: bytes, tables: DecodedTable | None = None) -> tuple[Graph, 
         for op in content.ops:
             if len(op.outputs) != 1 or op.outputs[0] < 0 or not op.inputs or op.inputs[0] < 0:
                 raise op.refuse("it needs a first input and one output")
-            RULES[op.name](state, op)
+            rules[op.name](state, op)
         return _finished(state), state.names
     except RecipeError as error:
         raise ModelFileError(f"this file's operators do not match: {error}") from error

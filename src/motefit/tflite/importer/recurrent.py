@@ -338,7 +338,7 @@ def _inner_scales(state: ImportState, op: FileOp, name: str) -> None:
     hidden, cell = (state.tensor(op.inputs[i]) for i in (HIDDEN_STATE, CELL_STATE))
     output = state.tensor(op.outputs[0])
     if not equal(hidden.quantization, output.quantization):
-        raise op.refuse("its hidden state has other scales than its output")
+        raise op.refuse("its hidden state and its output have different scales")
     if cell.dtype != "int16" or cell.quantization is None or len(cell.quantization.scale) != 1:
         raise op.refuse("its cell state must be int16 with one scale")
     state.quantization[f"{name}.cell"] = cell.quantization

@@ -24,10 +24,12 @@ from motefit.graph.ops import (
     Shape,
 )
 from motefit.spec.errors import ModelFileError
+from motefit.spec.registry import Registry
 from motefit.tflite.content import Content, FileOp, FileTensor
 
 Rule = Callable[["ImportState", FileOp], None]
-RULES: dict[str, Rule] = {}
+IMPORT_RULES: "Registry[Rule]" = Registry("motefit.tflite.importer", "operator")
+"""Rules by the operator's name in the schema."""
 ACTIVATIONS: Mapping[int, ActivationKind] = {0: "none", 1: "relu", 3: "relu6"}
 Weighted = Conv2D | DepthwiseConv2D | Dense
 
@@ -36,7 +38,8 @@ def imports(*names: str) -> Callable[[Rule], Rule]:
     """Register the rule of some operators; a new rule needs no other change."""
 
     def register(rule: Rule) -> Rule:
-        RULES.update(dict.fromkeys(names, rule))
+        for name in names:
+            IMPORT_RULES.register(name, rule)
         return rule
 
     return register
@@ -153,7 +156,7 @@ class ImportState:
         name = self.source(op)
         source, output = self.tensor(op.inputs[0]), self.tensor(op.outputs[0])
         if source.dtype != output.dtype or not equal(source.quantization, output.quantization):
-            raise op.refuse("its output has other scales than its input")
+            raise op.refuse("its output and its input have different scales")
         self.names[op.outputs[0]] = name
 
     def activation(self, op: FileOp, kind: str) -> str:
