@@ -1,7 +1,7 @@
 """Own words: how far synthetic speech carries, and what ten recordings of each word add.
 
     MOTEFIT_DATA=... python benchmarks/keywords/own_words.py [--words up,down] [--recipe custom]
-        [--recordings 0 10] [--judged validation] [--seeds 0]
+        [--recordings 0 10] [--judged validation test] [--seeds 0]
     python benchmarks/keywords/own_words.py --page     # write own_words.md again
 
 The recordings are clips of the published training list, one of each of as many speakers; the model
@@ -92,9 +92,15 @@ def record(clips: Clips, words: tuple[str, ...], count: int, *, seed: int, folde
 
 
 def measure(
-    words: tuple[str, ...], recordings: int, judged: str, *, recipe: str, seed: int, data: Path
-) -> OwnWords:
-    """Train with some recordings of each word, and classify the clips of a list."""
+    words: tuple[str, ...],
+    recordings: int,
+    *,
+    recipe: str,
+    seed: int,
+    data: Path,
+    judged: list[str],
+) -> list[OwnWords]:
+    """Train with some recordings of each word, and classify the clips of lists."""
     dataset = load_speech(
         data, SpeechData(words=words, split="published"), rate_hz=RATE, seconds=1.0
     )
@@ -113,23 +119,28 @@ def measure(
             raise SystemExit(f"no model meets the budget of {recipe}: {result.obstacle}")
         spotter = KeywordSpotter.load(result.main.bundle)
         size_bytes = round(result.main.card.facts["size.zip_bytes"])
-    clips = dataset.subsets[judged]
-    probabilities = spotter.classify_batch(clips.pcm, RATE)
     places = np.array([spotter.io.labels.index(word) for word in words])
-    label = places[clips.label]
-    rejected = np.array([spotter.classify(pcm, RATE).rejected for pcm in clips.pcm])
-    return OwnWords(
-        words=words,
-        recordings=recordings,
-        judged=judged,
-        recipe=Path(recipe).stem,
-        seed=seed,
-        clips=len(clips),
-        right=int(np.sum((probabilities.argmax(1) == label) & ~rejected)),
-        rejected=int(rejected.sum()),
-        told_apart=int(np.sum(probabilities[:, places].argmax(1) == clips.label)),
-        size_bytes=size_bytes,
-    )
+    rows = []
+    for name in judged:
+        clips = dataset.subsets[name]
+        probabilities = spotter.classify_batch(clips.pcm, RATE)
+        rejected = np.array([spotter.classify(pcm, RATE).rejected for pcm in clips.pcm])
+        right = (probabilities.argmax(1) == places[clips.label]) & ~rejected
+        row = OwnWords(
+            words=words,
+            recordings=recordings,
+            judged=name,
+            recipe=Path(recipe).stem,
+            seed=seed,
+            clips=len(clips),
+            right=int(right.sum()),
+            rejected=int(rejected.sum()),
+            told_apart=int(np.sum(probabilities[:, places].argmax(1) == clips.label)),
+            size_bytes=size_bytes,
+        )
+        print(dataclasses.asdict(row), flush=True)
+        rows.append(row)
+    return rows
 
 
 def share(count: int, clips: int) -> str:
@@ -179,7 +190,8 @@ def main() -> None:
     parser.add_argument("--words", default="up,down")
     parser.add_argument("--recipe", default="custom")
     parser.add_argument("--recordings", type=int, nargs="+", default=[0, 10])
-    parser.add_argument("--judged", choices=("validation", "test"), default="validation")
+    lists = ("validation", "test")
+    parser.add_argument("--judged", choices=lists, nargs="+", default=["validation"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--out", type=Path, default=HERE)
     parser.add_argument("--page", action="store_true", help="write own_words.md again")
@@ -191,10 +203,10 @@ def main() -> None:
         for count in options.recordings:
             for seed in options.seeds:
                 found = measure(
-                    words, count, options.judged, recipe=options.recipe, seed=seed, data=data
+                    words, count, recipe=options.recipe, seed=seed, data=data, judged=options.judged
                 )
-                rows = [*(row for row in rows if row.case != found.case), found]
-                print(dataclasses.asdict(found), flush=True)
+                new = {row.case for row in found}
+                rows = [*(row for row in rows if row.case not in new), *found]
                 write_atomic(options.out / "own_words.json", dumps_json(rows))
     write_atomic(options.out / "own_words.md", page(rows).encode())
 

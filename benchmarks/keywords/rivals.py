@@ -363,7 +363,7 @@ def stored(path: Path) -> list[Row]:
 def main() -> None:
     """Measure all models; write the results after each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", type=Path, nargs="+")
+    parser.add_argument("models", type=Path, nargs="*", help="bundles; none: the public models")
     parser.add_argument("--word", action="append", required=True)
     parser.add_argument("--clips", type=Path, required=True)
     parser.add_argument("--stream", type=Path, required=True)
