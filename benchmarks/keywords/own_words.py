@@ -18,6 +18,7 @@ import json
 import os
 import tempfile
 import wave
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
