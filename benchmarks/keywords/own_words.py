@@ -18,7 +18,6 @@ import json
 import os
 import tempfile
 import wave
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
