@@ -168,6 +168,15 @@ def test_a_lost_measurement_is_repeated_and_reported(copied, invoke, damage):
 
 
 @pytest.mark.slow
+def test_how_the_times_are_distributed_is_for_the_report_only(copied):
+    (bundle,) = read_sealed(copied / "measured.json")["bundles"].values()
+    times = bundle["details"]["latency"]
+    assert set(times) == set(bundle["card"]["evidence"]["latency"]) == {"xnnpack", "builtin"}
+    assert all(values == sorted(values) and len(values) == 100 for values in times.values())
+    assert "percentiles" not in str(bundle["card"])
+
+
+@pytest.mark.slow
 def test_a_measurement_by_an_older_version_is_repeated(copied, invoke):
     """It did not store the bundle's hash, and a repacked bundle may have another size."""
     path = copied / "measured.json"

@@ -85,9 +85,13 @@ def test_the_arithmetic_on_a_clock_that_the_test_turns(spotter):
         },
         rounds=8,
         warm_up_rounds=3,
+        percentiles=True,
         clock=ticking,
     )
     mine = result["ours"]
+    assert mine.total_percentiles_ms[0] == 1.5
+    assert mine.total_percentiles_ms[-1] == 9.5
+    assert result["theirs"].total_percentiles_ms == (10.0,) * 100
     assert (mine.frontend_ms, mine.inference_ms, mine.total_ms) == (2.5, 0.5, 3.0)
     assert (mine.frontend_p25_ms, mine.total_p25_ms) == (1.75, 2.25)
     assert mine.reference_p25_ms == 0.001

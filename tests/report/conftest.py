@@ -36,11 +36,15 @@ PROVENANCE = Provenance(
     data_sha256=hashlib.sha256(b"data").hexdigest(),
 )
 OPERATIONS = (
-    {"op": "CONV_2D", "input": (49, 10, 1), "output": (25, 5, 16), "activation": "relu"},
-    {"op": "DEPTHWISE_CONV_2D", "input": (25, 5, 16), "output": (25, 5, 16), "activation": "relu"},
-    {"op": "AVERAGE_POOL_2D", "input": (25, 5, 16), "output": (1, 1, 16), "activation": "none"},
-    {"op": "FULLY_CONNECTED", "input": (1, 1, 16), "output": (8,), "activation": "none"},
+    {"name": "CONV_2D", "shape": (1, 25, 5, 16), "macs": 40_000, "constant_bytes": 1_664},
+    {"name": "DEPTHWISE_CONV_2D", "shape": (1, 25, 5, 16), "macs": 18_000, "constant_bytes": 208},
+    {"name": "AVERAGE_POOL_2D", "shape": (1, 1, 1, 16), "macs": 2_000, "constant_bytes": 0},
+    {"name": "FULLY_CONNECTED", "shape": (1, 8), "macs": 128, "constant_bytes": 160},
 )
+TIMES_MS = {
+    "xnnpack": tuple(0.22 + 0.0004 * i + (0.5 if i == 99 else 0) for i in range(100)),
+    "builtin": tuple(0.38 + 0.0008 * i for i in range(100)),
+}
 LATENCY = {
     "xnnpack": {
         "frontend_ms": 0.0921, "inference_ms": 0.1384, "total_ms": 0.2307,
@@ -137,7 +141,7 @@ def words_facts() -> ReportFacts:
          "tflite_bytes": 42_190, "macs": 2_612_224},
     )  # fmt: skip
     byte_map = {
-        "weights": 14_208, "biases": 2_112, "quantization": 2_436, "tensors": 1_880,
+        "constants": 14_208, "biases": 2_112, "quantization": 2_436, "tensors": 1_880,
         "operators": 1_104, "options": 388, "header": 208, "padding": 80,
     }  # fmt: skip
     facts = ReportFacts(
@@ -147,6 +151,7 @@ def words_facts() -> ReportFacts:
         operations=OPERATIONS,
         history=history,
         candidates=candidates,
+        details={"latency": TIMES_MS},
         name="eight-words",
     )
     return with_budget(facts, budget)
@@ -205,7 +210,7 @@ def climate_facts() -> ReportFacts:
     facts = ReportFacts(
         card=card,
         certificate=certify({}, Budget()),
-        byte_map={"weights": 416, "tensors": 268, "operators": 188, "header": 136},
+        byte_map={"constants": 416, "tensors": 268, "operators": 188, "header": 136},
         operations=OPERATIONS[-1:],
         name="climate-6",
     )

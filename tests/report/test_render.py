@@ -190,6 +190,17 @@ def test_any_text_comes_through_unchanged(
         assert _one_line(text) in page.text
 
 
+def test_every_region_has_a_name_of_its_own(words: ReportFacts, climate: ReportFacts) -> None:
+    """As axe-core wants it, which tests/report/test_browser_proof.py runs."""
+    titles = [section.title for section in sections()]
+    for facts in (words, climate):
+        elements = Page(render_report(facts)).elements
+        regions = [a["aria-label"] for _, a in elements if a.get("role") == "region"]
+        assert regions
+        names = [*titles, *regions]
+        assert len({str(name).casefold() for name in names}) == len(names)
+
+
 def test_what_was_not_measured_is_not_shown(words: ReportFacts) -> None:
     io = words.card.io
     card = Card(task="keyword-spotting", io=io, model_sha256="ab" * 32)

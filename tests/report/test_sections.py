@@ -11,11 +11,13 @@ from motefit.report.sections import (
     data_section,
     errors_section,
     latency_section,
+    layers_section,
     seeds_section,
     size_section,
     training_section,
 )
-from motefit.spec.certificate import recheck
+from motefit.spec.budget import Budget
+from motefit.spec.certificate import certify, recheck
 
 RUN = {"frontend_ms": 1.0, "inference_ms": 3.0, "total_ms": 4.0, "threads": 1}
 
@@ -102,6 +104,46 @@ def test_byte_map_largest_first(words: ReportFacts) -> None:
     assert values == sorted(values, reverse=True)
     assert sum(values) == 22_416
     assert view.total == "22 416"
+    whole = sum(cell.width * cell.height for cell in view.cells)
+    assert whole == pytest.approx(100 * 100, rel=1e-3)
+    names = [cell.name for cell in view.cells]
+    assert names[:3] == ["1 conv 2d", "2 depthwise conv 2d", "4 fully connected"]
+    assert "other constants" in names
+    assert view.shrink[0] == ("other constants", "54.3 %", view.shrink[0][2])
+
+
+def test_constants_that_are_not_of_the_file_are_not_split(words: ReportFacts) -> None:
+    view = size_section.build(replace(words, byte_map={"constants": 2_000, "header": 100}))
+    assert view is not None
+    assert [cell.name for cell in view.cells] == ["constants", "header"]
+
+
+def test_layers_have_their_share_of_work_and_bytes(words: ReportFacts) -> None:
+    view = layers_section.build(words)
+    assert view is not None
+    assert [layer.name for layer in view.layers][:2] == ["conv 2d", "depthwise conv 2d"]
+    assert [a.percent for a in view.layers[1].amounts] == [45.0, 12.5]
+    assert view.totals == ("60 128", "2 032")
+    assert view.lead == (
+        "Operation 1, conv 2d, has 67 % of the multiply-accumulates "
+        "and 82 % of the bytes of weights and biases."
+    )
+    assert layers_section.build(replace(words, operations=({"name": "ADD", "macs": 0},))) is None
+
+
+def test_the_times_of_all_runs_are_drawn_and_told(words: ReportFacts) -> None:
+    view = latency_section.build(words)
+    assert view is not None
+    assert view.spread is not None
+    assert [row.name for row in view.spread.rows] == ["xnnpack", "builtin"]
+    assert view.spread.rows[0].note == "median 0.24 ms, 1 in 20 from 0.258, 1 in 100 from 0.76"
+    assert not view.spread.bounds  # 8 ms are far beyond
+    budget = Budget.from_table({"latency.total_ms": "< 0.3 ms"}, where="test")
+    judged = certify(words.card.facts, budget, evidence={}, model_sha256=words.card.model_sha256)
+    view = latency_section.build(replace(words, certificate=judged))
+    assert view is not None
+    assert view.spread is not None
+    assert [tick.text for tick in view.spread.bounds] == ["bound 0.3"]
 
 
 def test_score_that_repeats_the_loss_is_not_drawn(words: ReportFacts) -> None:

@@ -112,6 +112,24 @@ def test_optuna_sees_values_constraints_and_parameters(url, space):
     assert best.user_attrs["status"] == "trained"
 
 
+def test_a_dashboard_sees_pruned_candidates_and_when_each_round_ran(url, space):
+    with closing(open_store(url, space)) as trial_store:
+        for number in range(2):
+            trial_store.add(trials(space, number=number))
+    storage = open_storage(url)
+    study = optuna.load_study(study_name="mine-1", storage=storage)
+    stored = study.trials
+    close_storage(storage)
+    assert study.metric_names == ["mae.rh (%)"]
+    assert [trial.state.name for trial in stored] == ["COMPLETE", "PRUNED", "PRUNED", "FAIL"] * 2
+    stopped = [trial for trial in stored if trial.user_attrs["status"] == "stopped"]
+    assert [trial.intermediate_values for trial in stopped] == [{1: 0.5}] * 2
+    assert all(trial.datetime_start <= trial.datetime_complete for trial in stored)
+    first, second = stored[:4], stored[4:]
+    assert first[0].datetime_start < first[0].datetime_complete <= second[0].datetime_start
+    assert first[0].datetime_start == first[1].datetime_start
+
+
 def test_studies_of_one_storage_do_not_mix(url, space):
     with closing(open_store(url, space, "mine-1")) as one:
         with closing(open_store(url, space, "mine-2")) as two:

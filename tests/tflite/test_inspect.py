@@ -47,6 +47,8 @@ def test_every_byte_is_accounted_for(case, family, form):
     constants = sum(array.nbytes for array in graph.constants.values())
     lengths = 4 * len([t for t in found.tensors if t.constant])
     assert constants <= found.bytes_by_part["constants"] <= constants + lengths + 4
+    of_operations = sum(op.constant_bytes for op in found.ops)
+    assert of_operations <= found.bytes_by_part["constants"] <= of_operations + lengths + 4
     assert found.inputs[0].shape == (1, *graph.input_shape)
     assert found.outputs[0].shape == (1, *graph.output_shape)
     assert found.bytes_by_part["padding"] < 0.08 * len(data)
@@ -204,7 +206,9 @@ def test_a_shared_buffer_counts_once(case):
         tensors, op = model.subgraphs[0].tensors, model.subgraphs[0].operators[0]
         tensors.append(copy.copy(tensors[op.inputs[1]]))
 
-    assert inspect(rewritten(data, share)).parameters == inspect(data).parameters
+    before, after = inspect(data), inspect(rewritten(data, share))
+    assert after.parameters == before.parameters
+    assert [op.constant_bytes for op in after.ops] == [op.constant_bytes for op in before.ops]
 
 
 def test_bytes_after_the_model_are_named(case):

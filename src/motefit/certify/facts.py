@@ -1,7 +1,7 @@
 """Measurement of a model file: the facts and evidence of its card."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -99,7 +99,7 @@ def measure_file(
             },
             "data": {**task.audit(dataset), "part": subset},
         },
-        details=quality.details,
+        details={**quality.details, **(cost.details if subset == "test" else {})},
     )
 
 
@@ -113,7 +113,7 @@ def measure_cost(task: AnyTask, recipe: Recipe, model: ModelFile, io: object) ->
     }
     if recipe.budget.reference:
         subjects["reference"] = partial(reference_subject, recipe.budget.reference)
-    timed = pinned_latency(subjects)
+    timed = pinned_latency(subjects, percentiles=True)
     values = {
         **size.facts,
         **ram.facts,
@@ -126,9 +126,10 @@ def measure_cost(task: AnyTask, recipe: Recipe, model: ModelFile, io: object) ->
     values |= estimates
     evidence = {
         "size": encode(size),
-        "latency": encode(timed),
+        "latency": encode({n: replace(t, total_percentiles_ms=None) for n, t in timed.items()}),
         "arena": encode(ram),
         "claims": encode(read_claims(model)),
         **estimated,
     }
-    return Facts(values=values, evidence=evidence)
+    distributions = {name: latency.total_percentiles_ms for name, latency in timed.items()}
+    return Facts(values=values, evidence=evidence, details={"latency": distributions})

@@ -150,7 +150,7 @@ def begin(text: str) -> None:
     A log or a pipe does not need it.
     """
     if err.is_terminal:
-        err.print(escape(text), style="dim", soft_wrap=True)
+        err.print(escape(visible(text)), style="dim", soft_wrap=True)
 
 
 def tell(text: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import optuna
@@ -64,7 +65,7 @@ class OptunaAdapter:
         return {k: self._meant[k][v] if k in self._meant else v for k, v in params.items()}
 
     def frozen(self, trial: Trial) -> FrozenTrial:
-        """Convert a trial to a finished one of Optuna."""
+        """Convert a trial to a finished one of Optuna, as the samplers learn from it."""
         params = {k: _label(v) if k in self._meant else v for k, v in trial.point.items()}
         state = _STATES[trial.status]
         signs = zip(self.objectives, self.directions, strict=True)
@@ -79,6 +80,22 @@ class OptunaAdapter:
             system_attrs={_GENERATION: trial.round},
             constraints=dict(trial.excess),
         )
+
+    def stored(self, trial: Trial, began: datetime) -> FrozenTrial:
+        """Convert a trial as dashboards show it: with its time, and pruned if it was stopped.
+
+        Args:
+            trial: the trial.
+            began: when its round began, by this machine's clock.
+        """
+        frozen = self.frozen(trial)
+        if trial.status == "stopped":
+            frozen.state = TrialState.PRUNED
+        if frozen.values and len(frozen.values) == 1:
+            frozen.intermediate_values = {trial.epochs: frozen.values[0]}
+        if trial.status != "rejected":
+            frozen.datetime_start = began
+        return frozen
 
 
 def trial_of(frozen: FrozenTrial) -> Trial | None:

@@ -65,6 +65,7 @@ class OpInfo:
         outputs: tensors that it computes.
         shape: shape of the first output.
         macs: multiply-accumulates of one run; None if they cannot be determined.
+        constant_bytes: bytes in the file of the constants that it reads and no operator before it.
     """
 
     name: str
@@ -73,6 +74,7 @@ class OpInfo:
     outputs: tuple[int, ...]
     shape: tuple[int, ...]
     macs: int | None
+    constant_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +143,7 @@ def inspect(data: bytes, tables: DecodedTable | None = None) -> Inspection:
         size_bytes=len(data),
         bytes_by_part=bytes_by_part(data, model),
         tensors=tensors,
-        ops=tuple(_operator(op, main, counter.op(main, op)) for op in main.ops),
+        ops=_operators(main, counter),
         inputs=tuple(tensors[i] for i in main.inputs),
         outputs=tuple(tensors[i] for i in main.outputs),
         parameters=sum(tensor.size for tensor in weights),
@@ -184,18 +186,6 @@ def _values(tensor: FileTensor) -> np.ndarray:
     return stored_values(tensor.content, TYPES[tensor.kind], math.prod(tensor.shape))
 
 
-def _operator(op: FileOp, graph: Subgraph, count: int | None) -> OpInfo:
-    made = [graph.tensors[i].written_shape for i in op.outputs[:1] if i >= 0]
-    return OpInfo(
-        name=op.name,
-        version=op.version,
-        inputs=op.inputs,
-        outputs=op.outputs,
-        shape=made[0] if made else (),
-        macs=count,
-    )
-
-
 class _MacCounter:
     """Counter of the multiply-accumulates of the subgraphs run from the first one.
 
@@ -228,6 +218,26 @@ class _MacCounter:
         if count is None:
             self.unknown.add(op.name)
         return count
+
+
+def _operators(graph: Subgraph, counter: _MacCounter) -> tuple[OpInfo, ...]:
+    found, seen = [], set[int]()
+    for op in graph.ops:
+        made = [graph.tensors[i].written_shape for i in op.outputs[:1] if i >= 0]
+        read = {t.buffer: len(t.content) for i in op.inputs if i >= 0 for t in [graph.tensors[i]]}
+        found.append(
+            OpInfo(
+                name=op.name,
+                version=op.version,
+                inputs=op.inputs,
+                outputs=op.outputs,
+                shape=made[0] if made else (),
+                macs=counter.op(graph, op),
+                constant_bytes=sum(size for buffer, size in read.items() if buffer not in seen),
+            )
+        )
+        seen |= read.keys()
+    return tuple(found)
 
 
 def _activation_bytes(graph: Subgraph) -> int:

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 import motefit
-from motefit.cli.output import CHANNEL_HELP, escape, given, listed, out, print_json, show, tell
+from motefit.cli.output import (
+    CHANNEL_HELP,
+    begin,
+    escape,
+    given,
+    listed,
+    out,
+    print_json,
+    show,
+    tell,
+)
 from motefit.spec.errors import RecipeError
 
 data_app = typer.Typer(no_args_is_help=True, help="Synthesize, fetch, record, cut and audit data.")
@@ -51,6 +61,7 @@ def synth_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Synthesize spoken words (in a separate process) or a climate series."""
+    begin(f"synthesizing {words or 'a climate series'} in {out_path}")
     made = motefit.synthesize(
         out_path,
         words=listed(words),
@@ -100,6 +111,7 @@ def fetch_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Download a published data set; downloads resume, and size and SHA-256 are checked."""
+    begin(f"{name}: looking for it, then downloading what is missing")
     report = motefit.fetch(name, out_dir, url=url)
     if as_json:
         print_json({**vars(report), "path": str(report.path)})
@@ -125,6 +137,7 @@ def audit_command(
 
     Exit code 0: the data can be used; 1: some files cannot; 2: a mistake to fix.
     """
+    begin(f"{data}: reading all of it")
     found = motefit.audit(data, recipe=recipe or None)
     if as_json:
         broken = [{"path": str(item.path), "problem": item.problem} for item in found.broken]
@@ -173,6 +186,7 @@ def record_command(
     A bad take is asked for again. After an interruption, the same command continues. Exit code 0:
     all clips are there; 1: the sound ended before; 2: a mistake to fix.
     """
+    begin("opening the microphone")
     made = motefit.record(
         listed(words),
         out_path,
@@ -232,6 +246,7 @@ def cut_command(
     First: motefit data cut RECORDING --list cuts.csv. Then fill in the column word, write no into
     keep where it is none, and: motefit data cut --apply cuts.csv --out words.
     """
+    begin("reading the recordings")
     if list_path is not None and recordings and table is None:
         count = motefit.list_cuts(recordings, list_path, words=listed(words), channel=channel)
         if as_json:

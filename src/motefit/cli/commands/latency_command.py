@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import encode, examples, out, print_json, tell
+from motefit.cli.output import begin, encode, examples, out, print_json, tell
 
 EXAMPLES = examples(
     "motefit latency --model up-down --protocol 2024",
@@ -101,6 +101,7 @@ def latency_command(
         upper_frequency=upper_frequency,
         coeff=coeff,
     )
+    begin(f"timing {model or 'the front end'} by the protocol {protocol}")
     found = motefit.latency(
         model,
         flags=flags,

@@ -9,7 +9,7 @@ a separate process, as every command does.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -22,6 +22,8 @@ MOST_ROUNDS = 10 * ROUNDS
 """Most rounds of a bounded latency: a busy machine is measured for longer."""
 MOST_SECONDS = 10.0
 """Time after which a bounded latency gets no further rounds."""
+PERCENTILES = tuple(i + 0.5 for i in range(100))
+"""Of the total, for a picture of how the times are distributed."""
 SETTLED = 1.5
 """Median over 25th percentile up to which a measurement needs no further rounds."""
 WARM_UP_ROUNDS = 20
@@ -74,6 +76,7 @@ class Latency:
         protocol: always ``"motefit"``.
         total_cpu_ms: median of the processor time of both, over all threads; less than ``total_ms``
             if the process had to wait for a core. 0: not measured.
+        total_percentiles_ms: the :data:`PERCENTILES` of both; None if they were not asked for.
     """
 
     frontend_ms: float
@@ -89,6 +92,7 @@ class Latency:
     resolver: Resolver
     protocol: Literal["motefit"] = "motefit"
     total_cpu_ms: float = 0.0
+    total_percentiles_ms: tuple[float, ...] | None = None
 
     @property
     def facts(self) -> dict[str, float]:
@@ -112,6 +116,7 @@ def measure_latency(
     rounds: int = ROUNDS,
     most_rounds: int = 0,
     warm_up_rounds: int = WARM_UP_ROUNDS,
+    percentiles: bool = False,
     clock: Callable[[], int] = time.perf_counter_ns,
 ) -> dict[str, Latency]:
     """Time pipelines against each other and the reference workload in one run.
@@ -123,6 +128,7 @@ def measure_latency(
             median is more than :data:`SETTLED` times its 25th percentile, up to this number and for
             :data:`MOST_SECONDS`. All rounds count.
         warm_up_rounds: rounds before them that do not count.
+        percentiles: whether the result has ``total_percentiles_ms``.
         clock: monotonic, in nanoseconds.
 
     Returns:
@@ -140,7 +146,13 @@ def measure_latency(
     race.run(rounds)
     while race.rounds < most_rounds and not race.settled and clock() - start < 1e9 * MOST_SECONDS:
         race.run(min(rounds, most_rounds - race.rounds))
-    return race.latencies()
+    found = race.latencies()
+    if not percentiles:
+        return found
+    return {
+        name: replace(latency, total_percentiles_ms=race.percentiles(name))
+        for name, latency in found.items()
+    }
 
 
 class _Race:
@@ -187,6 +199,11 @@ class _Race:
             name: _latency(np.array(times, float), reference_ns, self._subjects[name].pipeline)
             for name, times in self._stages_ns.items()
         }
+
+    def percentiles(self, name: str) -> tuple[float, ...]:
+        """Return the :data:`PERCENTILES` of a pipeline's total, in ms with four digits."""
+        totals_ns = np.array(self._stages_ns[name], float)[:, :2].sum(axis=1)
+        return tuple(float(f"{ns / 1e6:.4g}") for ns in np.percentile(totals_ns, PERCENTILES))
 
 
 def saving_percent(reference: Latency, ours: Latency) -> float:

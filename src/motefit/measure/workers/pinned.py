@@ -78,7 +78,11 @@ def call_pinned(function: Callable[P, T], *args: P.args, **options: P.kwargs) ->
 
 
 def pinned_latency(
-    subjects: Mapping[str, Opener], *, rounds: int = ROUNDS, most_rounds: int = MOST_ROUNDS
+    subjects: Mapping[str, Opener],
+    *,
+    rounds: int = ROUNDS,
+    most_rounds: int = MOST_ROUNDS,
+    percentiles: bool = False,
 ) -> dict[str, Latency]:
     """Time pipelines against each other in the pinned worker; see :func:`measure_latency`.
 
@@ -86,17 +90,20 @@ def pinned_latency(
         subjects: openers of the pipelines, by name.
         rounds: timed rounds, at least 4.
         most_rounds: on a busy machine.
+        percentiles: whether the result says how the times are distributed.
 
     Raises:
         DataError: for fewer than 4 rounds.
         ModelFileError: for a model that LiteRT cannot run.
     """
-    return call_pinned(open_and_measure, dict(subjects), rounds, most_rounds)
+    return call_pinned(
+        open_and_measure, dict(subjects), rounds, most_rounds, percentiles=percentiles
+    )
 
 
 def open_and_measure(
-    subjects: Mapping[str, Opener], rounds: int, most_rounds: int
+    subjects: Mapping[str, Opener], rounds: int, most_rounds: int, *, percentiles: bool = False
 ) -> dict[str, Latency]:
     """Open pipelines and time them; runs in the worker for :func:`pinned_latency`."""
     opened = {name: opener() for name, opener in subjects.items()}
-    return measure_latency(opened, rounds=rounds, most_rounds=most_rounds)
+    return measure_latency(opened, rounds=rounds, most_rounds=most_rounds, percentiles=percentiles)

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from motefit.report.charts import Part, stack
-from motefit.report.report_facts import ReportFacts, number, table
+from motefit.report.report_facts import ReportFacts, number, numbers, table
 from motefit.report.sections import SECTIONS, Section
+from motefit.report.spreads import SpreadChart, spread_chart
 from motefit.report.text import Row, metric_name, phrase, plain, rows, with_unit
+from motefit.spec.budget import Bound
 from motefit.spec.metrics import format_value
 
 _STAGES = {"frontend_ms": "front end", "inference_ms": "inference"}
 _SHOWN = {*_STAGES, "total_ms", "resolver"}
+_TOTAL = "latency.total_ms"
 _SAVING = "latency.saving_percent"
 
 
@@ -35,6 +38,7 @@ class LatencyView:
     bars: tuple[Bar, ...]
     keys: tuple[str, ...]
     rows: tuple[Row, ...]
+    spread: SpreadChart | None
 
 
 def build(facts: ReportFacts) -> LatencyView | None:
@@ -59,6 +63,18 @@ def build(facts: ReportFacts) -> LatencyView | None:
         ),
         keys=tuple(phrase(key) for key in differing),
         rows=rows({**_saving(facts), **{key: first[key] for key in keys if key in same}}),
+        spread=_spread(facts),
+    )
+
+
+def _spread(facts: ReportFacts) -> SpreadChart | None:
+    """Draw how the times are distributed, if they were kept."""
+    samples = table(facts.details.get("latency"))
+    given = (line for line in facts.certificate.lines if line.metric == _TOTAL)
+    limits = (Bound.parse(_TOTAL, line.bound).limit for line in given)
+    return spread_chart(
+        {str(name): numbers(values) for name, values in samples.items()},
+        bounds=[(limit, f"bound {limit:g}") for limit in limits],
     )
 
 
@@ -87,7 +103,7 @@ def _stages(run: Mapping[str, object]) -> list[tuple[str, float]]:
 
 
 def _ms(value: float) -> str:
-    return format_value("latency.total_ms", value)
+    return format_value(_TOTAL, value)
 
 
 SECTIONS.register("latency", Section(order=50, name="latency", title="Latency", build=build))

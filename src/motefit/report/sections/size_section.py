@@ -1,11 +1,14 @@
-"""Size: the file raw, zipped and bundled; its bytes by purpose; its operations."""
+"""Size: the file raw, zipped and bundled; its bytes by layer and purpose, and what to shrink."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from motefit.report.charts import Part, stack
-from motefit.report.report_facts import ReportFacts, number, table
+from motefit.report.report_facts import ReportFacts, number
 from motefit.report.sections import SECTIONS, Section
-from motefit.report.text import grouped, phrase, plain
+from motefit.report.sections.layers_section import layer_name
+from motefit.report.text import grouped, phrase
+from motefit.report.treemap import Cell, Piece, treemap
 from motefit.spec.metrics import format_value
 
 _SIZES = {
@@ -13,9 +16,19 @@ _SIZES = {
     "zip_bytes": "Zipped alone",
     "bundle_bytes": "Bundle with card",
 }
-
-_FIRST = ("op", "name")
-"""Columns that come before the others of an operation, in whatever order they are stored."""
+_CONSTANTS = "constants"
+_LAYER_ADVICE = "fewer channels, pruning or clustering"
+_ADVICE = {
+    _CONSTANTS: _LAYER_ADVICE,
+    "scales": "per_channel = false, where the accuracy allows it",
+    "zero points": "per_channel = false, where the accuracy allows it",
+    "names": "motefit shrink, which leaves them out",
+    "metadata": "motefit shrink, which leaves it out",
+    "appended": "motefit shrink, which leaves it out",
+}
+"""What reduces a part; the others grow with the number of operations."""
+_LARGEST = 3
+"""Number of pieces with an advice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +38,8 @@ class SizeView:
     sizes: tuple[tuple[str, str], ...]
     parts: tuple[Part, ...]
     total: str
-    operation_keys: tuple[str, ...]
-    operations: tuple[tuple[str, ...], ...]
+    cells: tuple[Cell, ...]
+    shrink: tuple[tuple[str, str, str], ...]
 
 
 def build(facts: ReportFacts) -> SizeView | None:
@@ -39,32 +52,60 @@ def build(facts: ReportFacts) -> SizeView | None:
     )
     total = sum(facts.byte_map.values())
     pieces = sorted(facts.byte_map.items(), key=lambda item: (-item[1], item[0]))
-    found = dict.fromkeys(str(key) for op in facts.operations for key in op)
-    keys = tuple(sorted(found, key=lambda key: key not in _FIRST))
-    if not (sizes or pieces or keys):
+    if not (sizes or pieces):
         return None
+    layers, forms = _layers(facts), _forms(facts)
     return SizeView(
         sizes=sizes,
         parts=stack([(phrase(n), v, grouped(v)) for n, v in pieces if v], full=total),
         total=grouped(total),
-        operation_keys=tuple(phrase(key) for key in keys),
-        operations=tuple(tuple(_cell(op.get(key)) for key in keys) for op in facts.operations),
+        cells=treemap([layers, forms]),
+        shrink=tuple(
+            (piece.name, f"{100 * piece.value / total:.1f} %", _advice(piece))
+            for piece in sorted([*layers, *forms], key=lambda p: -p.value)[:_LARGEST]
+        ),
     )
+
+
+def _layers(facts: ReportFacts) -> list[Piece]:
+    """Return the constants of each operation, if together they are no more than the file's."""
+    pieces = [
+        _piece(f"{i + 1} {layer_name(op)}", number(op.get("constant_bytes")) or 0, "layer")
+        for i, op in enumerate(facts.operations)
+    ]
+    found = [piece for piece in pieces if piece.value]
+    return found if _sum(found) <= facts.byte_map.get(_CONSTANTS, 0) else []
+
+
+def _forms(facts: ReportFacts) -> list[Piece]:
+    """Return everything that is no constant of an operation, by purpose."""
+    layers = _sum(_layers(facts))
+    rest = {**facts.byte_map}
+    if layers:
+        rest[_CONSTANTS] -= round(layers)
+    found = [_piece(name, value, "form") for name, value in rest.items() if value]
+    return [
+        replace(p, name="other constants") if p.name == _CONSTANTS and layers else p for p in found
+    ]
+
+
+def _piece(name: str, value: float, kind: str) -> Piece:
+    return Piece(name=name, value=value, text=f"{grouped(value)} B", kind=kind)
+
+
+def _sum(pieces: Sequence[Piece]) -> float:
+    return sum(piece.value for piece in pieces)
+
+
+def _advice(piece: Piece) -> str:
+    if piece.kind == "layer":
+        return _LAYER_ADVICE
+    return _ADVICE.get(piece.name, "fewer operations")
 
 
 def _from_card(facts: ReportFacts) -> dict[str, object]:
     names = {"tflite_bytes": "size.tflite_bytes", "zip_bytes": "size.zip_bytes"}
     return {k: facts.card.facts[name] for k, name in names.items() if name in facts.card.facts}
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list | tuple) and value and all(isinstance(v, int) for v in value):
-        return "\N{MULTIPLICATION SIGN}".join(map(str, value))
-    if table(value):
-        return ", ".join(f"{phrase(str(k)).lower()} {plain(v)}" for k, v in table(value).items())
-    return plain(value)
 
 
 SECTIONS.register("size", Section(order=40, name="size", title="Size", build=build))
