@@ -8,10 +8,8 @@ from pathlib import Path
 from motefit.runtime.zoo import find_model, model_names
 from motefit.spec.card import Card
 from motefit.spec.certificate import Certificate, recheck
-from motefit.spec.metrics import MAE_PREFIX, column_title, column_value
+from motefit.spec.metrics import COSTS, MAE_PREFIX, column_title, column_value
 from motefit.spec.tables import Item, Printable, ResultTable, Styled
-
-COSTS = ("size.tflite_bytes", "size.zip_bytes", "latency.total_ms", "macs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +80,12 @@ def _table(task: str, models: Sequence[ShippedModel]) -> ResultTable:
     scored = "accuracy" in names
     title = task if scored else f"{task}: mean absolute error"
     quality = ("accuracy", "strangers") if scored else map(column_title, errors)
-    titles = ("model", *quality, *map(column_title, COSTS), "budget")
+    titles = ("model", *quality, *map(column_title, COSTS.values()), "budget")
     rows = [
         (
             model.name,
             *(_accuracy(model) if scored else (_value(name, model) for name in errors)),
-            *(_value(name, model) for name in COSTS),
+            *(_value(name, model) for name in COSTS.values()),
             Styled("met", "good") if model.certificate.met else Styled("missed", "bad"),
         )
         for model in models

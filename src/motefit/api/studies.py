@@ -13,7 +13,7 @@ from motefit.spec.codec import dumps_json, encode
 from motefit.spec.errors import MotefitError, RecipeError
 from motefit.spec.extras import require
 from motefit.spec.files import write_atomic
-from motefit.spec.metrics import column_title, column_value, format_value
+from motefit.spec.metrics import COSTS, column_title, column_value, format_value
 from motefit.spec.tables import ResultTable, Text
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from motefit.search.trial import Trial
 
 FORMATS = (".csv", ".json")
-SHOWN = ("size.tflite_bytes", "size.zip_bytes", "latency.total_ms", "macs")
-"""Costs shown in a table, in addition to all quality metrics."""
 
 
 class NoStudyError(MotefitError, LookupError):
@@ -187,7 +185,7 @@ def _columns_of(facts: Iterable[Mapping[str, float]]) -> list[str]:
     """List the metrics of a table: the known quality metrics, then the known costs."""
     known = {name for values in facts for name in values}
     qualities = sorted(name for name in known if is_summary(name))
-    return [*qualities, *(name for name in SHOWN if name in known)]
+    return [*qualities, *(name for name in COSTS.values() if name in known)]
 
 
 def _values(facts: Mapping[str, float], metrics: Iterable[str]) -> list[str]:
@@ -242,7 +240,7 @@ def _value(value: object) -> str:
 
 
 def _is_shown(name: str) -> bool:
-    return is_summary(name) or name in SHOWN
+    return is_summary(name) or name in COSTS.values()
 
 
 def _best_value(study: "StoredStudy", name: str) -> str:

@@ -10,17 +10,11 @@ from motefit.fitting.finalists import Finalist
 from motefit.fitting.jobs import HISTORY, training_folder
 from motefit.search.space import SEED, Candidate, Space
 from motefit.search.trial import Trial
+from motefit.spec.metrics import COSTS
 from motefit.spec.recipe import Recipe
 
 MOST_ROWS = 1000
 """Maximum number of candidates in a report; rejected ones come last."""
-COSTS = {
-    "tflite_bytes": "size.tflite_bytes",
-    "zip_bytes": "size.zip_bytes",
-    "total_ms": "latency.total_ms",
-    "macs": "macs",
-}
-"""Metric of each cost in a row."""
 
 
 def candidate_rows(

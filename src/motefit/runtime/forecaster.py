@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.window_codec import WindowCodec
-from motefit.spec.errors import DataError, ModelFileError
+from motefit.spec.errors import DataError
 from motefit.spec.tasks.series_spec import NAME, SeriesIO
 
 Float32Array = NDArray[np.float32]
@@ -43,14 +43,12 @@ class Forecaster:
         self.interpreter = Interpreter(model, threads=threads, xnnpack=xnnpack)
         self._codec = WindowCodec(io)
         self._window = io.input_steps, len(io.inputs)
-        sizes = math.prod(self.interpreter.input_shape), math.prod(self.interpreter.output_shape)
-        if sizes != (math.prod(io.window_shape), math.prod(io.answer_shape)):
-            raise ModelFileError(
-                f"the model takes {self.interpreter.input_shape} and gives "
-                f"{self.interpreter.output_shape}, but windows of {io.window_shape} and "
-                f"predictions of {_without_one(io.answer_shape)} are stated by its card, or "
-                "without one by recipe and data: they belong to another model"
-            )
+        self.interpreter.require_sizes(
+            math.prod(io.window_shape),
+            math.prod(io.answer_shape),
+            stated=f"windows of {io.window_shape} and predictions of "
+            f"{_without_one(io.answer_shape)}",
+        )
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int = 1, xnnpack: bool = True) -> "Forecaster":

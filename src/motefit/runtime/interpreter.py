@@ -177,6 +177,19 @@ class Interpreter:
         """Type of the file's output: float32, int8, uint8 or int16."""
         return self._output.dtype
 
+    def require_sizes(self, inputs: int, outputs: int, *, stated: str) -> None:
+        """Require the model to take and return as many numbers per example as stated elsewhere.
+
+        Raises:
+            ModelFileError: if it does not; ``stated`` says what was expected.
+        """
+        if (inputs, outputs) != (math.prod(self.input_shape), math.prod(self.output_shape)):
+            raise ModelFileError(
+                f"the model takes {self.input_shape} and gives {self.output_shape}, but {stated} "
+                "are stated by its card, or without one by recipe and data: they belong to another "
+                "model"
+            )
+
     def run(self, batch: np.ndarray) -> Float32Array:
         """Run a batch and return its outputs as real numbers, whatever the file's own types are.
 

@@ -16,7 +16,7 @@ from motefit.signal.features import features_of
 from motefit.signal.pcm import as_float32, require_samples
 from motefit.signal.resample import resample
 from motefit.spec.decision import Decision
-from motefit.spec.errors import DataError, ModelFileError
+from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import NAME, SpeechIO
 
 Float32Array = NDArray[np.float32]
@@ -74,14 +74,11 @@ class KeywordSpotter:
             self.interpreter = Interpreter(model, threads=threads, xnnpack=xnnpack)
         self._features = features_of(io.frontend)
         self._normalizer = Normalizer(io.normalization, columns=io.frontend.features)
-        sizes = math.prod(self.interpreter.input_shape), math.prod(self.interpreter.output_shape)
-        if sizes != (math.prod(io.input_shape), len(io.labels)):
-            raise ModelFileError(
-                f"the model takes {self.interpreter.input_shape} and gives "
-                f"{self.interpreter.output_shape}, but {io.input} {io.input_shape} and "
-                f"{len(io.labels)} labels are stated by its card, or without one by recipe and "
-                "data: they belong to another model"
-            )
+        self.interpreter.require_sizes(
+            math.prod(io.input_shape),
+            len(io.labels),
+            stated=f"{io.input} {io.input_shape} and {len(io.labels)} labels",
+        )
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int = 1, xnnpack: bool = True) -> "KeywordSpotter":

@@ -1,6 +1,6 @@
 """Metrics that a budget can bound: name, unit, and whether higher or lower is better."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -179,6 +179,13 @@ def format_value(name: str, value: float) -> str:
     return f"{value:.4g}"
 
 
+COSTS: Mapping[str, str] = {
+    "tflite_bytes": "size.tflite_bytes",
+    "zip_bytes": "size.zip_bytes",
+    "total_ms": "latency.total_ms",
+    "macs": "macs",
+}
+"""Metrics of the costs that tables of models show, by their keys in the rows of a report."""
 TITLES = {
     "size.tflite_bytes": "bytes",
     "size.zip_bytes": "zip bytes",

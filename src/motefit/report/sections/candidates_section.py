@@ -9,17 +9,10 @@ from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import metric_name, metric_unit, plain, with_unit
 from motefit.spec.budget import Bound, Budget
 from motefit.spec.errors import RecipeError
-from motefit.spec.metrics import column_title, column_value, metric
+from motefit.spec.metrics import COSTS, column_title, column_value, metric
 
 _ORDER = ("chosen", "trained", "stopped", "not trained", "diverged", "lost", "rejected")
 _MARKS = {"chosen": "●", "trained": "○", "stopped": "◌", "rejected": "\N{EN DASH}"}
-COSTS = {
-    "tflite_bytes": "size.tflite_bytes",
-    "zip_bytes": "size.zip_bytes",
-    "total_ms": "latency.total_ms",
-    "macs": "macs",
-}
-"""Metric of each cost of a candidate."""
 SIZES = ("zip_bytes", "tflite_bytes")
 """Sizes for the chart, the preferred one first."""
 PRINTED = 20

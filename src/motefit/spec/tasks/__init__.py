@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from motefit.spec.errors import RecipeError
 from motefit.spec.registry import Registry
 
 
@@ -33,3 +34,16 @@ class TaskSpec:
 
 TASK_SPECS: Registry[TaskSpec] = Registry(__name__, "task")
 """What a recipe and a card say of every task, by its name; each file of this folder adds one."""
+
+
+def check_percents(train: float, validation: float) -> None:
+    """Check the shares of training and validation set.
+
+    Raises:
+        RecipeError: unless both are positive and leave a test set.
+    """
+    if not (train > 0 and validation > 0 and train + validation < 100):
+        raise RecipeError(
+            "train_percent and validation_percent must be positive and leave a test set, "
+            f"got {train} and {validation}"
+        )

@@ -9,7 +9,7 @@ from motefit.spec.codec import check_fields, nearest
 from motefit.spec.errors import RecipeError
 from motefit.spec.metrics import COVERAGE_PREFIX, MAE_PREFIX, SKILL_PREFIX
 from motefit.spec.normalization import Normalization
-from motefit.spec.tasks import TASK_SPECS, TaskSpec
+from motefit.spec.tasks import TASK_SPECS, TaskSpec, check_percents
 from motefit.spec.time_formats import check_time_format
 
 NAME = "forecasting"
@@ -146,15 +146,7 @@ class SeriesData:
             )
         if self.block_days <= 0:
             raise RecipeError(f"block_days must be positive, got {self.block_days:g}")
-        if not (
-            self.train_percent > 0
-            and self.validation_percent > 0
-            and self.train_percent + self.validation_percent < 100
-        ):
-            raise RecipeError(
-                "train_percent and validation_percent must be positive and leave a test set, "
-                f"got {self.train_percent} and {self.validation_percent}"
-            )
+        check_percents(self.train_percent, self.validation_percent)
 
     @property
     def time_columns(self) -> tuple[str, ...]:

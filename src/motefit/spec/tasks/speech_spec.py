@@ -20,7 +20,7 @@ from motefit.spec.metrics import (
     WORDS_REJECTED,
 )
 from motefit.spec.normalization import Normalization
-from motefit.spec.tasks import TASK_SPECS, TaskSpec
+from motefit.spec.tasks import TASK_SPECS, TaskSpec, check_percents
 
 NAME = "keyword-spotting"
 SPEAKER_FOLDERS = "folder"
@@ -145,15 +145,7 @@ class SpeechData:
                 f"at least two words are needed, got {self.words[0]}; a single one needs other "
                 'speech to be told from: set unknown in [data], e.g. unknown = ["synthetic"]'
             )
-        if not (
-            self.train_percent > 0
-            and self.validation_percent > 0
-            and self.train_percent + self.validation_percent < 100
-        ):
-            raise RecipeError(
-                "train_percent and validation_percent must be positive and leave a test set, "
-                f"got {self.train_percent} and {self.validation_percent}"
-            )
+        check_percents(self.train_percent, self.validation_percent)
         if not (self.folds >= 3 and 0 <= self.fold < self.folds):
             raise RecipeError(
                 "folds must be at least 3 and fold 0 to folds - 1, "
