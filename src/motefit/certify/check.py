@@ -140,12 +140,9 @@ def check(  # noqa: PLR0913 - the options of a command
     Args:
         model: bundle, or .tflite with its card; with ``recipe`` any .tflite file or zip of one.
         data: folder or file; None synthesizes data by the recipe.
-        stream: folder that replaces the recipe's ``[data] stream``; relative to the working
-            directory.
-        recipe: recipe whose budget and data replace the card's; without a card its front end is
-            used too.
-        labels: labels of a model without a card, in the order of its outputs; None: those in the
-            file, else sorted.
+        stream: folder in place of the recipe's ``[data] stream``.
+        recipe: recipe whose budget and data replace the card's, and its front end without a card.
+        labels: of a model without a card, in the order of its outputs; None: the file's, or sorted.
         out: folder for certificate and report; default: ``<model>-check`` beside the model.
         whole: score all the data, not only their test set.
         c_source: also compile the model's C source and compare it on the same data.

@@ -14,7 +14,7 @@ _CHARACTER = 0.011
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class Tile:
     """One rectangle; position and size in percent of the whole map.
 
     Attributes:
@@ -40,7 +40,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """One value to show: what it is, its value, and both for people; see :class:`Cell`."""
+    """One value to show: what it is, its value, and both for people; see :class:`Tile`."""
 
     name: str
     value: float
@@ -48,7 +48,7 @@ class Piece:
     kind: str
 
 
-def treemap(groups: Sequence[Sequence[Piece]]) -> tuple[Cell, ...]:
+def treemap(groups: Sequence[Sequence[Piece]]) -> tuple[Tile, ...]:
     """Lay out groups side by side from the left, and the pieces of each as near to squares as fit.
 
     >>> [
@@ -116,10 +116,10 @@ def _worst(strip: Sequence[float], short: float) -> float:
     return max(short**2 * max(strip) / total**2, total**2 / (short**2 * min(strip)))
 
 
-def _cell(piece: Piece, box: _Box) -> Cell:
+def _cell(piece: Piece, box: _Box) -> Tile:
     left, top, width, height = box
     longest = max(len(piece.name), len(piece.text))
-    return Cell(
+    return Tile(
         name=piece.name,
         text=piece.text,
         kind=piece.kind,

@@ -8,7 +8,7 @@ from motefit.report.report_facts import ReportFacts, number
 from motefit.report.sections import SECTIONS, Section
 from motefit.report.sections.layers_section import layer_name
 from motefit.report.text import grouped, phrase
-from motefit.report.treemap import Cell, Piece, treemap
+from motefit.report.treemap import Piece, Tile, treemap
 from motefit.spec.metrics import format_value
 
 _SIZES = {
@@ -38,7 +38,7 @@ class SizeView:
     sizes: tuple[tuple[str, str], ...]
     parts: tuple[Part, ...]
     total: str
-    cells: tuple[Cell, ...]
+    cells: tuple[Tile, ...]
     shrink: tuple[tuple[str, str, str], ...]
 
 
