@@ -59,7 +59,7 @@ def models(draw, kind, *, whole, unsigned=False):
     if unsigned:
         edges[1] = quantized(make, out, Types.UINT8, to[0], to[1] + 128)
         make.operator(Operators.QUANTIZE, ends[1:], edges[1:])
-    return make.finish(edges[:1], edges[1:]), source[0], np.prod(shape)
+    return make.finish(edges[:1], edges[1:]), source[0] if whole else 0.05, np.prod(shape)
 
 
 def compared(case, seed):

@@ -204,7 +204,8 @@ def _leaky_relu(op: LeakyRelu, arrays: list[np.ndarray]) -> np.ndarray:
 
 @_compute.register
 def _logistic(op: Logistic, arrays: list[np.ndarray]) -> np.ndarray:  # noqa: ARG001
-    return sigmoid(arrays[0])
+    with np.errstate(over="ignore"):  # unlike the hyperbolic tangent, exact for small results too
+        return np.asarray(1.0 / (1.0 + np.exp(-arrays[0].astype(np.float64))), np.float32)
 
 
 @_compute.register
