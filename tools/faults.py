@@ -1,12 +1,14 @@
 """Run commands under faults, and write what became of their files into docs/faults.md.
 
-``python tools/faults.py [--commands fit,check] [--faults kill,full] [--kills 3] [--seed 0]``. Each
-command runs once undisturbed; then under each fault, in a copy of the same folder, with older
-results in the place of those that it replaces; then once more without the fault. A cell of the
-table says how the disturbed run ended, and is marked as a failure if anything was lost:
+``python tools/faults.py [--commands fit,check] [--faults kill,full] [--kills 3] [--jobs 2]
+[--seed 0]``. Each command runs once undisturbed; then under each fault, in a copy of the same
+folder, with older results in the place of those that it replaces; then once more without the
+fault. A cell of the table says how the disturbed run ended, and is marked as a failure if anything
+was lost:
 
 - a result is neither the older one nor the whole new one,
-- the repeated run fails, or its results differ from the undisturbed run's by a byte,
+- the repeated run fails, or its results differ from the undisturbed run's by a byte; of reports
+  and cards, which have the latency in them, all but the measured times are compared,
 - a hidden temporary file is left after the repeated run,
 - the disturbed run printed a traceback, or ended with exit code 70.
 
@@ -14,6 +16,8 @@ The exit code is 1 if there was a failure.
 """
 
 import argparse
+import concurrent.futures
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -21,6 +25,7 @@ import http.server
 import io
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -31,20 +36,26 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from motefit.data.synth.climate import synthesize_climate
-from motefit.data.synth.sound import write_wav
+from motefit.runtime.bundle import load_bundle, write_bundle
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "faults.md"
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 from small_recipes import CLIMATE  # noqa: E402
+from tone_model import SPEECH, bundle_of  # noqa: E402
 
 MAIN = "from motefit.cli import main; main()"
+BRIEF = """
+from motefit.measure.workers import pinned
+pinned.pinned_latency.__kwdefaults__.update(rounds=4, most_rounds=4)
+"""
+"""Before commands that measure latency: four rounds, since nobody reads the times."""
 FETCH = """
 from motefit.data.fetch.datasets import DATASETS, Dataset
 DATASETS.register("tiny", Dataset(name="tiny", description="", license="", url="{url}",
@@ -53,10 +64,15 @@ DATASETS.register("tiny", Dataset(name="tiny", description="", license="", url="
 OLD = b"an older result"
 DROP_BOUNDING, DAC_OVERRIDE = 24, 1
 """Of prctl, and of the capability by which root writes to read-only folders."""
+RESUME = ("fit", "--resume", "run")
 NAMES = ("fit", "check", "export", "shrink", "synth", "fetch", "study")
 FILE_BYTES = 600
 MEMORY_BYTES = 300 << 20
-FOREVER_S = 300
+FOREVER_S = 900
+UNEQUAL = re.compile(rb'"(commit|[a-z0-9_.]*(_ms|over_reference))": [^,\n]+')
+"""Times, and the commit of the source, which may move during an hour of faults."""
+NUMBERS = re.compile(rb"[-+]?[0-9][0-9.,]*(e[-+]?[0-9]+)?")
+NOTHING_TO_DAMAGE = "reads none"
 TITLES = {
     "kill": "kill -9", "term": "SIGTERM", "full": "disk full", "readonly": "read-only",
     "clock": "clock step", "memory": "memory", "cache": "damaged cache", "study": "damaged study",
@@ -69,16 +85,14 @@ class Command:
 
     Attributes:
         words: its arguments.
-        results: files that it writes and that are equal in each run.
+        results: files that it writes and that are equal in each run, but for measured times.
         replaces: results that may be there before.
-        again: arguments of the repeated run; empty: the same.
         before: Python source that runs before the command.
     """
 
     words: tuple[str, ...]
     results: tuple[str, ...]
     replaces: bool = True
-    again: tuple[str, ...] = ()
     before: str = ""
 
 
@@ -89,14 +103,17 @@ def commands(before_fetch: str) -> dict[str, Command]:
             words=("fit", "tiny.toml", "--data", "climate.csv", "--out", "run"),
             results=("run/tiny.zip",),
             replaces=False,
+            before=BRIEF,
         ),
         "check": Command(
             words=("check", "done/tiny.zip", "--data", "climate.csv", "--out", "checked"),
-            results=(),
+            results=("checked/certificate.json", "checked/report.json", "checked/report.html"),
+            before=BRIEF,
         ),
         "export": Command(
-            words=("export", "yes-no", "--frontend", "in-graph", "--out", "x.zip"),
-            results=(),
+            words=("export", "tone.zip", "--frontend", "in-graph", "--out", "x.zip"),
+            results=("x.zip",),
+            before=BRIEF,
         ),
         "shrink": Command(
             words=("shrink", "big.tflite", "--out", "small.tflite"), results=("small.tflite",)
@@ -150,6 +167,7 @@ def started(
         **os.environ, "MOTEFIT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1",
         "TMPDIR": str(folder / "tmp"),
     }  # fmt: skip
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # no process compiles what another one has
     return subprocess.Popen(
         [sys.executable, "-c", command.before + MAIN, *words],
         cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -166,9 +184,20 @@ def digests(folder: Path, names: Sequence[str]) -> dict[str, str]:
             files = sorted(path for path in files[0].rglob("*") if path.is_file())
         total = hashlib.sha256()
         for path in files:
-            total.update(path.read_bytes() if path.is_file() else b"absent")
+            total.update(untimed(path) if path.is_file() else b"absent")
         found[name] = total.hexdigest()
     return found
+
+
+def untimed(path: Path) -> bytes:
+    """Return the content of a file without what differs in each run; of a zip, its members'."""
+    data = path.read_bytes()
+    if path.suffix == ".html":
+        return NUMBERS.sub(b"#", data)
+    if path.suffix == ".zip" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as pack:
+            data = b"".join(name.encode() + pack.read(name) for name in pack.namelist())
+    return UNEQUAL.sub(b"", data)
 
 
 def limited(fault: str, folder: Path) -> Callable[[], None] | None:
@@ -195,11 +224,13 @@ def disturbed(
         later = time.time_ns() + 10 * 365 * 86_400 * 10**9
         for path in folder.rglob("*"):
             os.utime(path, ns=(later, later), follow_symlinks=False)
+    words = command.words
     if fault in {"cache", "study"}:
-        pattern = "cache/**/*" if fault == "cache" else "**/study.db"
-        for path in [path for path in folder.glob(pattern) if path.is_file()]:
+        for path in damageable(fault, folder):
             _damage(path, rng)
-    process = started(command, command.words, folder, limited(fault, folder))
+    if fault == "study" and words[0] == "fit":
+        words = RESUME
+    process = started(command, words, folder, limited(fault, folder))
     if fault in {"kill", "term"}:
         try:
             process.wait(seconds * rng.uniform(0.1, 1.0))
@@ -219,12 +250,32 @@ def disturbed(
     return process.returncode, said
 
 
+def damageable(fault: str, folder: Path) -> list[Path]:
+    """Return the files that a fault damages."""
+    pattern = "cache/**/*" if fault == "cache" else "**/study.db"
+    return [path for path in folder.glob(pattern) if path.is_file()]
+
+
 def _damage(path: Path, rng: random.Random) -> None:
+    """Turn 20 bits, none of them in a byte that is 0 anyway: most of a database is empty."""
     data = bytearray(path.read_bytes())
+    used = [place for place, byte in enumerate(data) if byte]
     for _ in range(20):
-        if data:
-            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        if used:
+            data[rng.choice(used)] ^= 1 << rng.randrange(8)
     path.write_bytes(data)
+
+
+def begin_study(command: Command, folder: Path, seconds: float, rng: random.Random) -> None:
+    """Kill a run as soon as it has a study, or a while later."""
+    process = started(command, command.words, folder)
+    while process.poll() is None and not (folder / "run" / "study.db").exists():
+        time.sleep(0.02)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds * rng.uniform(0.0, 0.3))
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
 
 
 def problem_of(
@@ -236,13 +287,16 @@ def problem_of(
     wanted = workshop.wanted[name]
     found = digests(folder, command.results)
     old = hashlib.sha256(OLD).hexdigest()
-    if command.replaces:
-        for result, digest in found.items():
-            if digest not in {old, wanted[result]}:
-                return f"{result} is neither old nor new"
-    again = command.again or command.words
+    for result, digest in found.items() if command.replaces else ():
+        if digest not in {old, wanted[result]}:
+            return f"{result} is neither old nor new"
+    again = command.words
     if name == "fit" and (folder / "run" / "run.json").exists():
-        again = ("fit", "--resume", "run")
+        again = RESUME
+        if "study's storage" in said:  # what the message says
+            again = (*RESUME, "--storage", f"sqlite:///{folder / 'another.db'}")
+    if name == "study":  # from a copy, since its input is damaged
+        shutil.copy(workshop.template / "done" / "study.db", folder / "done" / "study.db")
     process = started(command, again, folder)
     _, told = process.communicate(timeout=FOREVER_S)
     if process.returncode not in {0, 1}:
@@ -269,15 +323,18 @@ def cell(workshop: Workshop, fault: str, name: str, command: Command, options: o
     for turn in range(kills if fault == "kill" else 1):
         rng = random.Random(f"{seed} {fault} {name} {turn}")  # noqa: S311 - no secret
         folder = workshop.copy(f"{fault}-{name}")
-        if command.replaces:
-            for result in command.results:
-                (folder / result).write_bytes(OLD)
-        if fault == "cache":  # there is something to damage
-            started(command, command.words, folder).communicate()
-            if not command.replaces:
-                shutil.rmtree(folder / command.words[-1], ignore_errors=True)
-                for result in command.results:
-                    shutil.rmtree(folder / Path(result).parts[0], ignore_errors=True)
+        for result in command.results if command.replaces else ():
+            (folder / result).parent.mkdir(exist_ok=True)
+            (folder / result).write_bytes(OLD)
+        if fault == "cache":  # as the undisturbed run left it
+            shutil.rmtree(folder / "cache")
+            shutil.copytree(workshop.base / f"whole-{name}" / "cache", folder / "cache")
+        if fault == "study" and name == "fit":
+            begin_study(command, folder, workshop.seconds[name], rng)
+        if (fault == "study" and name not in {"fit", "study"}) or (
+            fault in {"cache", "study"} and not damageable(fault, folder)
+        ):
+            return NOTHING_TO_DAMAGE
         code, said = disturbed(fault, command, folder, workshop.seconds[name], rng)
         time.sleep(0.1)
         _age(folder)
@@ -308,7 +365,7 @@ def prepared(base: Path, url: str, chosen: Sequence[str]) -> tuple[Workshop, dic
     synthesize_climate(template / "climate.csv", days=30, rng=np.random.default_rng(0))
     (template / "tiny.toml").write_text(CLIMATE.format(epochs=8))
     shutil.copy(ROOT / "tests/golden/converters/mlp.int8.tflite", template / "big.tflite")
-    write_wav(template / "a.wav", np.zeros(800, np.int16), 16_000)
+    write_spotter(template / "tone.zip")
     archive = _archive()
     sha256 = hashlib.sha256(archive).hexdigest()
     table = commands(FETCH.format(url=f"{url}/tiny.zip", size=len(archive), sha256=sha256))
@@ -319,6 +376,17 @@ def prepared(base: Path, url: str, chosen: Sequence[str]) -> tuple[Workshop, dic
         done = ("fit", "tiny.toml", "--data", "climate.csv", "--out", "done")
         started(table["fit"], done, template).communicate()
     return workshop, table
+
+
+def write_spotter(path: Path) -> None:
+    """Write a keyword spotter whose front end is small, so that to export it takes seconds."""
+    front_end = replace(SPEECH.frontend, frame_length=64, frame_step=800)
+    frames, features = front_end.shape
+    row = np.linspace(-1.0, 1.0, frames * features)
+    io = replace(SPEECH, frontend=front_end)
+    made = load_bundle(bundle_of(path, "keyword-spotting", io, np.stack([row, -row])))
+    recipe = {"task": "keyword-spotting", "model": {"family": "mlp"}}
+    write_bundle(path, made.model, replace(made.card, recipe=recipe))
 
 
 def run_undisturbed(workshop: Workshop, name: str, command: Command) -> None:
@@ -353,6 +421,7 @@ def main() -> int:
     parser.add_argument("--commands", default=",".join(NAMES))
     parser.add_argument("--faults", default=",".join(TITLES))
     parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2, help="faults at once")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=PAGE)
     options = parser.parse_args()
@@ -365,8 +434,11 @@ def main() -> int:
         workshop, table = prepared(Path(made), f"http://127.0.0.1:{server.server_port}", names)
         for name in names:
             run_undisturbed(workshop, name, table[name])
-            cells = [cell(workshop, fault, name, table[name], options) for fault in faults]
-            rows.append((name, *cells))
+            fill = functools.partial(
+                cell, workshop, name=name, command=table[name], options=options
+            )
+            with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+                rows.append((name, *pool.map(fill, faults)))
             print(" | ".join(rows[-1]), flush=True)
             failed = sum("**" in entry for row in rows for entry in row)
             text = page(faults, rows, options.kills, failed)
@@ -395,8 +467,8 @@ Each command was disturbed by each fault, and run again without it. Written by
 
 {left}{failed} of {cells} cells are failures. In all others, files that a command replaces were
 the older ones or the whole new ones after the fault; the repeated run (`fit --resume` for a run
-that had begun) succeeded, its results were those of an undisturbed run to the byte, and no hidden
-temporary file was left.
+that had begun) succeeded, its results were those of an undisturbed run to the byte (of reports and
+cards, all but the times measured), and no hidden temporary file was left.
 
 - **kill -9**: all processes of the command, {kills} x, at a random moment of its usual time;
   **SIGTERM**: its first process, once. *killed* or *ended*: before it was done.
@@ -404,8 +476,10 @@ temporary file was left.
   folder may not be written to, its sub-folders may; **memory**: 300 MB of address space.
   *refused*: with a message and exit code 2.
 - **clock step**: all files are dated ten years after the clock, as if it had been set back.
-- **damaged cache**: 20 bits in every file of the cache; **damaged study**: 20 bits in `study.db`.
-- *done*: the fault did not keep the command from its end, or it reads no such file.
+- **damaged cache**: 20 bits in every file of the cache; **damaged study**: 20 bits in the used
+  bytes of `study.db`; for `fit`, of a run that was killed and is resumed. A refused run is repeated
+  as its message says, with another `--storage`; a refused export from a copy of the study.
+- *done*: the fault did not keep the command from its end. *reads none*: it reads no such file.
 
 What a killed process was writing is a hidden file or folder, `.<digits>.motefit.part`, which it
 holds locked. The next process that writes to the same folder removes those that nobody holds. A

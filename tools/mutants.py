@@ -1,7 +1,8 @@
 """Change a module in one place at a time, and see whether its tests notice.
 
 ``python tools/mutants.py MODULE TESTS [--seconds N] [--seed N]``, as in ``python tools/mutants.py
-motefit.tflite.appended tests/tflite/test_appended.py``. A comparison is turned, a number moves by
+motefit.tflite.appended tests/tflite/test_appended.py``; without arguments the modules of
+:data:`TESTED`, as a table. A comparison is turned, a number moves by
 one, ``and`` becomes ``or``, a sign changes, a condition is negated, a returned value is dropped.
 Each mutant runs its tests in a process of its own, a fork of one that has loaded NumPy, LiteRT and
 pytest. Printed are the counts, each survivor with its line, and how many mutants the time did not
@@ -15,6 +16,7 @@ import argparse
 import ast
 import importlib.abc
 import importlib.util
+import itertools
 import os
 import random
 import signal
@@ -24,6 +26,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+TESTED = {
+    "motefit.spec.sweeping": "tests/spec/test_sweeping.py",
+    "motefit.runtime.gate": "tests/runtime/test_gate.py",
+    "motefit.tflite.appended": "tests/tflite/test_appended.py",
+    "motefit.spec.files": "tests/spec/test_files.py",
+    "motefit.spec.budget": "tests/spec/test_budget.py",
+}
+"""Modules on which safety depends, with the tests that are theirs."""
 LONGEST_S = 120
 TURNED: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
@@ -32,6 +42,10 @@ TURNED: dict[type[ast.AST], type[ast.AST]] = {
     ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.And: ast.Or, ast.Or: ast.And,
     ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
 }  # fmt: skip
+CHANGED = (
+    ast.Compare, ast.BinOp, ast.BoolOp, ast.AugAssign, ast.Constant, ast.If, ast.IfExp, ast.While,
+    ast.Return,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +65,11 @@ class Mutant:
 
 def mutants(source: str) -> Iterator[Mutant]:
     """Yield every mutant of a module."""
-    count = sum(1 for _ in ast.walk(ast.parse(source)))
-    for place in range(count):
+    for place, original in enumerate(ast.walk(ast.parse(source))):
+        if not isinstance(original, CHANGED):
+            continue
         tree = ast.parse(source)
-        node = list(ast.walk(tree))[place]
+        node = next(itertools.islice(ast.walk(tree), place, None))
         for change in _changes(node, tree):
             yield Mutant(line=getattr(node, "lineno", 0), change=change, source=ast.unparse(tree))
 
@@ -128,42 +143,54 @@ def killed(name: str, path: Path, source: str, tests: list[str]) -> bool:
     return os.waitpid(child, 0)[1] != 0
 
 
-def main() -> int:
-    """Run the mutants; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("module")
-    parser.add_argument("tests", nargs="+")
-    parser.add_argument("--seconds", type=float, default=300.0, help="of the processor")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    os.chdir(ROOT)
-    path = ROOT / "src" / f"{options.module.replace('.', '/')}.py"
-    source = path.read_text(encoding="utf-8")
-    import ai_edge_litert.interpreter  # noqa: F401, PLC0415 - shared by all forks
-    import numpy as np  # noqa: F401, PLC0415
-    import pytest  # noqa: F401, PLC0415
+def measure(name: str, tests: list[str], *, seconds: float, seed: int) -> None:
+    """Run the mutants of a module; print its row of the table, and the survivors.
 
-    if killed(options.module, path, source, options.tests):
-        print(f"the tests fail on the module as it is: {' '.join(options.tests)}")
-        return 2
+    Raises:
+        RuntimeError: if the tests fail on the module as it is.
+    """
+    path = ROOT / "src" / f"{name.replace('.', '/')}.py"
+    source = path.read_text(encoding="utf-8")
+    if killed(name, path, source, tests):
+        raise RuntimeError(f"the tests fail on the module as it is: {' '.join(tests)}")
     made = list(mutants(source))
-    random.Random(options.seed).shuffle(made)  # noqa: S311 - no secret
-    dead, alive = 0, []
+    random.Random(seed).shuffle(made)  # noqa: S311 - no secret
+    dead, alive, before = 0, [], sum(os.times()[:4])
     for mutant in made:
-        if sum(os.times()[:4]) > options.seconds:
+        if sum(os.times()[:4]) - before > seconds:
             break
-        if killed(options.module, path, mutant.source, options.tests):
+        if killed(name, path, mutant.source, tests):
             dead += 1
         else:
             alive.append(mutant)
     run = dead + len(alive)
-    partial = (
-        "" if run == len(made) else f"; partial: {len(made) - run} of {len(made)} were not run"
-    )
+    rest = f"partial: {len(made) - run} of {len(made)} were not run" if run < len(made) else ""
     share = f"{100 * dead / run:.0f} %" if run else "none"
-    print(f"| {options.module} | {run} | {dead} | {share} |{partial}")
+    print(f"| {name} | {len(made)} | {run} | {dead} | {share} |", rest, flush=True)
     for mutant in sorted(alive, key=lambda mutant: mutant.line):
-        print(f"  line {mutant.line}: {mutant.change}")
+        print(f"  line {mutant.line}: {mutant.change}", flush=True)
+
+
+def main() -> int:
+    """Run the mutants; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("module", nargs="?")
+    parser.add_argument("tests", nargs="*")
+    parser.add_argument("--seconds", type=float, default=300.0, help="of the processor, a module")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    import ai_edge_litert.interpreter  # noqa: F401, PLC0415 - shared by all forks
+    import numpy as np  # noqa: F401, PLC0415
+    import pytest  # noqa: F401, PLC0415
+
+    limits = {"seconds": options.seconds, "seed": options.seed}
+    if options.module:
+        measure(options.module, options.tests, **limits)
+        return 0
+    print("| module | mutants | run | noticed | share |\n| --- | --- | --- | --- | --- |")
+    for name, tests in TESTED.items():
+        measure(name, [tests], **limits)
     return 0
 
 

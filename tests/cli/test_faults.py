@@ -52,3 +52,10 @@ def test_a_bug_has_its_own_exit_code_and_a_traceback(program, body, tracebacks):
 def test_other_exit_codes_are_as_before(program):
     assert program(HERE, "--version").returncode == 0
     assert program(HERE, "no-such-command").returncode == 2
+
+
+def test_a_library_without_memory_is_no_bug(program):
+    done = program("raise ImportError('x.so: failed to map segment from shared object')", "broken")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: not enough memory")
+    assert program("raise ImportError('no module named y')", "broken").returncode == 70

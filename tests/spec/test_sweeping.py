@@ -75,3 +75,24 @@ def test_a_file_from_the_future_is_as_stale_as_an_old_one(tmp_path):
         assert path.exists()
     sweep(tmp_path)
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("age_ns", "stays"), [(0, True), (1_999_999_999, True), (2_000_000_000, False), (-1, False)]
+)
+def test_for_two_seconds_a_file_is_young(tmp_path, monkeypatch, age_ns, stays):
+    now = 1_700_000_000 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    path = tmp_path / ".aged.motefit.part"
+    path.write_text("x")
+    os.utime(path, ns=(now - age_ns, now - age_ns))
+    sweep(tmp_path)
+    assert path.exists() is stays
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    path = tmp_path / ".pipe.motefit.part"
+    os.mkfifo(path)
+    age(path)
+    sweep(tmp_path)
+    assert not path.exists()

@@ -35,6 +35,8 @@ MEANT = {
     "ui": "dashboard", "help": "--help", "version": "--version",
 }  # fmt: skip
 """Names that other programs give to these commands."""
+UNMAPPED = ("failed to map segment", "cannot allocate memory")
+"""In the linker's message on a library for which there is no memory."""
 EXAMPLES = examples(
     "motefit kws up-down clip.wav           which word is it?",
     "motefit forecast climate-6 today.csv   the next hour",
@@ -99,7 +101,9 @@ class Application(TyperGroup):
                 raise
             fail(f"{error.filename}: {error.strerror or error}")
             raise typer.Exit(MISTAKE) from None
-        except MemoryError:
+        except (MemoryError, ImportError) as error:
+            if isinstance(error, ImportError) and not any(text in str(error) for text in UNMAPPED):
+                raise
             fail("not enough memory; close other programs, or raise the limit of this process")
             raise typer.Exit(MISTAKE) from None
         except KeyboardInterrupt:

@@ -67,13 +67,13 @@ def measure_parity(model: ModelFile, batch: np.ndarray) -> Parity:
 
     Args:
         model: a .tflite file that ``motefit.tflite.importer.read`` can read.
-        batch: (n, ...) real inputs of the network; quantized to int8 if the file takes int8.
+        batch: (n, ...) real inputs of the network; quantized if the file takes int8 or uint8.
 
     Raises:
         DataError: for no examples, or examples that do not fit the input.
         ModelFileError: for a file that cannot be read or run.
     """
-    graph, names = read_named(model.data, model.tables)
+    graph, names = read_named(model.data, model.tables, unsigned=True)
     size = int(np.prod(graph.input_shape))
     batch = np.asarray(batch, np.float32)
     if not len(batch) or batch[0].size != size:
@@ -121,7 +121,9 @@ def _run_litert(model: bytes, given: np.ndarray) -> Mapping[int, np.ndarray]:
         found: dict[int, list[np.ndarray]] = {int(index): [] for index in kept}
         for example in given:
             litert.reset_all_variables()
-            litert.set_tensor(source["index"], example.reshape(source["shape"]))
+            shown = example.astype(np.int16) + 128 if source["dtype"] == np.uint8 else example
+            shown = shown.astype(source["dtype"]).reshape(source["shape"])
+            litert.set_tensor(source["index"], shown)
             litert.invoke()
             for index, parts in found.items():
                 parts.append(litert.get_tensor(index).copy())
@@ -135,6 +137,8 @@ def _compare(
     graph: Graph, op: Op, ours: np.ndarray, theirs: np.ndarray, maker: tuple[int, str]
 ) -> LayerParity:
     theirs = theirs.reshape(ours.shape)
+    if theirs.dtype == np.uint8:  # of an output behind a QUANTIZE, which a Graph leaves out
+        theirs = theirs.astype(np.int16) - 128
     exact = op.output in graph.quantization
     apart = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
     if not exact:

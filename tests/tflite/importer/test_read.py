@@ -21,8 +21,8 @@ FLOAT_FORMS = ("float32", "float16", "weights", "weights-tensor", "weights4", "d
 INT8_FORMS = ("int8", "int8-tensor", "int8-float-edges")
 GOLDEN = Path(__file__).parent.parent.parent / "golden" / "converters"
 REFUSED = {
-    "lstm-unrolled.int8": "LOGISTIC, SPLIT, TANH, UNPACK",
-    "lstm.litert-torch": "LOGISTIC, TANH",
+    "lstm-unrolled.int8": "SPLIT, TANH, UNPACK",
+    "lstm.litert-torch": "TANH",
     "lstm-while.float32": "WHILE",
 }
 READ = sorted({path.stem for path in GOLDEN.glob("*.tflite")} - set(REFUSED))

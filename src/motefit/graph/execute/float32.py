@@ -35,6 +35,7 @@ from motefit.graph.ops import (
     Softmax,
     Windowed,
 )
+from motefit.graph.ops_foreign import LeakyRelu, Logistic, MaxPool2D
 from motefit.graph.ops_signal import Concatenate, Function, MatMul, Multiply, Reshape, Slice
 from motefit.spec.errors import ModelFileError
 
@@ -188,6 +189,23 @@ def _average_pool(op: AveragePool2D, arrays: list[np.ndarray]) -> np.ndarray:
     total = patches(op, arrays[0], op.window).sum(axis=(3, 4), dtype=np.float32)
     counts = patches(op, np.ones((1, *arrays[0].shape[1:3], 1), np.float32), op.window)
     return np.asarray(total / counts.sum(axis=(3, 4)), np.float32)
+
+
+@_compute.register
+def _max_pool(op: MaxPool2D, arrays: list[np.ndarray]) -> np.ndarray:
+    window = patches(op, arrays[0], op.window, fill=-np.inf)
+    return activate(window.max(axis=(3, 4)), op.activation)
+
+
+@_compute.register
+def _leaky_relu(op: LeakyRelu, arrays: list[np.ndarray]) -> np.ndarray:
+    return np.asarray(np.where(arrays[0] > 0, arrays[0], arrays[0] * np.float32(op.alpha)))
+
+
+@_compute.register
+def _logistic(op: Logistic, arrays: list[np.ndarray]) -> np.ndarray:  # noqa: ARG001
+    with np.errstate(over="ignore"):  # unlike the hyperbolic tangent, exact for small results too
+        return np.asarray(1.0 / (1.0 + np.exp(-arrays[0].astype(np.float64))), np.float32)
 
 
 @_compute.register

@@ -37,6 +37,7 @@ from motefit.graph.ops import (
     Shape,
     Softmax,
 )
+from motefit.graph.ops_foreign import LeakyRelu, Logistic, MaxPool2D
 from motefit.graph.ops_signal import Concatenate, Multiply, Slice
 from motefit.graph.scales import CELL, HIDDEN, dequantize_array, quantize_array
 from motefit.spec.errors import DataError, ModelFileError
@@ -307,6 +308,44 @@ def _average_pool(op: AveragePool2D, graph: Graph, tensors: Tensors) -> np.ndarr
     counts = float32.patches(op, ones, op.window).sum(axis=(3, 4))
     size = (np.abs(total) + counts // 2) // counts
     return np.asarray(np.sign(total) * size, np.int8)
+
+
+@_compute.register
+def _max_pool(op: MaxPool2D, graph: Graph, tensors: Tensors) -> np.ndarray:
+    """Take the greatest integer; input and output have the same scale."""
+    if not same_parameters(op, graph):
+        raise ModelFileError(f"{op.output}: its input and its output differ in scale")
+    window = float32.patches(op, tensors[op.inputs[0]], op.window, fill=fixed_point.INT8[0])
+    bounds = limits(_parameters(graph, op.output), op.activation)
+    return np.asarray(np.clip(window.max(axis=(3, 4)), *bounds), np.int8)
+
+
+@_compute.register
+def _leaky_relu(op: LeakyRelu, graph: Graph, tensors: Tensors) -> np.ndarray:
+    """Rescale to the output's scale, negative numbers by another factor; both are float32."""
+    out = _parameters(graph, op.output)
+    x = _centered(graph, tensors, op.inputs[0]).astype(np.int64)
+    scale = _parameters(graph, op.inputs[0]).scale[0]
+    by, less = (
+        fixed_point.multiplier(float(factor / out.scale[0]))
+        for factor in (scale, scale * np.float32(op.alpha))
+    )
+    scaled = (fixed_point.multiply(x, factor, away=True) for factor in (by, less))
+    return _clamp(np.where(x >= 0, *scaled), out)
+
+
+@_compute.register
+def _logistic(op: Logistic, graph: Graph, tensors: Tensors) -> np.ndarray:
+    """Look up the rounded float32 function of each of the 256 integers."""
+    source, out = _parameters(graph, op.inputs[0]), _parameters(graph, op.output)
+    integers = np.arange(-128, 128, dtype=np.float32)
+    real = source.scale[0] * (integers - np.float32(source.zero_point))
+    with np.errstate(over="ignore"):
+        power = np.exp(-real.astype(np.float64)).astype(np.float32)  # as glibc's expf rounds
+    inverse = np.float32(1.0) / out.scale[0]
+    steps = fixed_point.round_half_away(np.float32(1.0) / (np.float32(1.0) + power) * inverse)
+    table = _clamp(steps.astype(np.int64), out)
+    return np.asarray(table[tensors[op.inputs[0]].astype(np.int64) + 128])
 
 
 @_compute.register

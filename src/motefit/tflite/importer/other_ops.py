@@ -23,7 +23,7 @@ from motefit.graph.ops import (
 from motefit.graph.ops_signal import Multiply, Slice
 from motefit.tflite.content import FileOp
 from motefit.tflite.importer.layers import padding, positive
-from motefit.tflite.importer.state import ImportState, Weighted, equal, imports
+from motefit.tflite.importer.state import ImportState, Weighted, equal, imports, signed
 
 
 @imports("AVERAGE_POOL_2D")
@@ -85,12 +85,27 @@ def _softmax(state: ImportState, op: FileOp) -> None:
 def _quantize(state: ImportState, op: FileOp) -> None:
     source, output = state.tensor(op.inputs[0]), state.tensor(op.outputs[0])
     name = state.source(op)
-    if source.dtype == "int8" and equal(source.quantization, output.quantization):
+    if state.unsigned and _moves_edge(state, op):
+        state.names[op.outputs[0]] = name
+    elif source.dtype == "int8" and equal(source.quantization, output.quantization):
         state.same(op)
     elif source.dtype == "float32" and output.dtype == "int8":
         state.add(op, Quantize(inputs=(name,), output=state.activation(op, "quantize")))
     else:
         raise op.refuse(f"it converts {source.dtype} to {output.dtype} with different scales")
+
+
+def _moves_edge(state: ImportState, op: FileOp) -> bool:
+    """Return whether it moves the input from uint8 to int8, or the output back, by 128."""
+    source, output = (state.tensor(index) for index in (op.inputs[0], op.outputs[0]))
+    at_edge = op.inputs[0] == state.content.input or op.outputs[0] == state.content.output
+    one, other = signed(source), signed(output)
+    return (
+        at_edge
+        and {source.dtype, output.dtype} == {"uint8", "int8"}
+        and one.dtype == other.dtype == "int8"
+        and equal(one.quantization, other.quantization)
+    )
 
 
 @imports("DEQUANTIZE")

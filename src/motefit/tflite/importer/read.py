@@ -14,7 +14,7 @@ from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.tflite.content import Content, FileOp, read_content
 from motefit.tflite.flatbuffer.reader import DecodedTable
 from motefit.tflite.importer.recurrent import fuse_unrolled
-from motefit.tflite.importer.state import IMPORT_RULES, ImportState, refuse_all
+from motefit.tflite.importer.state import IMPORT_RULES, ImportState, refuse_all, signed
 
 SHAPERS = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE", "TRANSPOSE", "QUANTIZE")
 """Operators after the input, whose output shape it may take."""
@@ -42,12 +42,16 @@ def read_graph(data: bytes) -> Graph:
     return read_named(data)[0]
 
 
-def read_named(data: bytes, tables: DecodedTable | None = None) -> tuple[Graph, Mapping[int, str]]:
+def read_named(
+    data: bytes, tables: DecodedTable | None = None, *, unsigned: bool = False
+) -> tuple[Graph, Mapping[int, str]]:
     """Read a Graph as in :func:`read_graph`, with its names of the file's tensors by index.
 
     Args:
         data: the whole file.
         tables: its root table, if it has been read before.
+        unsigned: whether the input and the output may be uint8 beside a QUANTIZE that moves them
+            by 128 to or from int8; the Graph begins and ends with int8.
 
     Raises:
         ModelFileError: as in :func:`read_graph`.
@@ -57,7 +61,7 @@ def read_named(data: bytes, tables: DecodedTable | None = None) -> tuple[Graph, 
     unknown = sorted({op.name for op in content.ops} - set(rules))
     if unknown:
         raise refuse_all(", ".join(unknown))
-    state = ImportState(content=content)
+    state = ImportState(content=content, unsigned=unsigned)
     try:
         _read_input(state)
         for op in content.ops:
@@ -72,6 +76,7 @@ def read_named(data: bytes, tables: DecodedTable | None = None) -> tuple[Graph, 
 def _read_input(state: ImportState) -> None:
     content = state.content
     tensor = content.tensors[content.input]
+    tensor = signed(tensor) if state.unsigned else tensor
     if tensor.dtype not in {"float32", "int8"} or tensor.data is not None:
         raise ModelFileError(
             f"the model's input is {tensor.dtype}; only float32 and int8 are supported"

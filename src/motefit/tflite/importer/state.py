@@ -26,6 +26,7 @@ from motefit.graph.ops import (
 from motefit.spec.errors import ModelFileError
 from motefit.spec.registry import Registry
 from motefit.tflite.content import Content, FileOp, FileTensor
+from motefit.tflite.flatbuffer.schema import TensorType
 
 Rule = Callable[["ImportState", FileOp], None]
 IMPORT_RULES: "Registry[Rule]" = Registry("motefit.tflite.importer", "operator")
@@ -51,6 +52,7 @@ class ImportState:
 
     Attributes:
         content: the file.
+        unsigned: whether uint8 at the edges is read as the int8 that a QUANTIZE makes of it.
         shapes: shape of every activation of the Graph, by name.
         names: names of the Graph's tensors by the file's index; several indices may share a name.
         ops: position in the file and operation, to be sorted by position.
@@ -63,6 +65,7 @@ class ImportState:
     """
 
     content: Content
+    unsigned: bool = False
     shapes: dict[str, Shape] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     ops: list[tuple[int, Op]] = field(default_factory=list)
@@ -291,6 +294,14 @@ class ImportState:
     def replace(self, position: int, op: Op) -> None:
         """Replace an operation."""
         self.ops[position] = (self.ops[position][0], op)
+
+
+def signed(tensor: FileTensor) -> FileTensor:
+    """Return a uint8 tensor as the int8 tensor of the same reals, any other as it is."""
+    if tensor.kind != TensorType.UINT8:
+        return tensor
+    moved = tuple(zero - 128 for zero in tensor.zero_point)
+    return replace(tensor, kind=TensorType.INT8, zero_point=moved)
 
 
 def equal(a: Quantization | None, b: Quantization | None) -> bool:
