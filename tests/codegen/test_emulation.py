@@ -1,6 +1,7 @@
 """C on emulated Cortex-M processors answers like Python; built and run by ``tools/cortex_m``."""
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,3 +48,13 @@ def test_kernels_of_each_kind_of_core_compute_what_python_does(emulator, tmp_pat
         program = emulator.link(source, emulator.CORES[core], "-O2")
         found[name] = emulator.emulate(program, emulator.CORES[core]).get("wrong")
     assert found == dict.fromkeys(graphs, 0)
+
+
+def test_the_whole_chain_hears_200_clips_as_python_does(emulator, real_data):
+    del emulator
+    done = subprocess.run(
+        [sys.executable, TOOLS / "clips.py", "yes-no", "--data", real_data / "speech"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "200 clips, 200 with the same label" in done.stdout
