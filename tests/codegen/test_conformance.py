@@ -1,10 +1,9 @@
 """C computes what the integer executor and LiteRT's builtin kernels compute, bit for bit."""
 
 import numpy as np
-from c_bundles import bundle_of, quantized, speech_io
+from c_bundles import ODD_LAYERS, bundle_of, odd_layers, quantized, speech_io
 from family_cases import make, run_litert
 
-from motefit.graph.builder import Builder
 from motefit.graph.execute import int8
 from motefit.graph.families import FAMILIES, Problem, build
 from motefit.signal.features import features_of
@@ -29,17 +28,6 @@ FRONTENDS = {
 }  # fmt: skip
 
 
-def odd_layers(kernel, stride, dilation, padding, channels, rng):
-    """Return a network with a convolution and a depthwise one of this form, and a pool."""
-    built = Builder((9, 7, channels), rng=rng)
-    built.conv(channels + 2, kernel, stride=stride, dilation=dilation, padding=padding)
-    built.relu()
-    built.depthwise(kernel, stride=stride, padding=padding if padding == "causal" else "same")
-    height, width, _ = built.shape
-    built.average_pool((min(height, 2), min(width, 2)), stride=(2, 1))
-    return quantized(built.classify(4), rng)
-
-
 def examples_of(graph, rng, count=20):
     shape = (count, *graph.input_shape)
     if "input" in graph.quantization:
@@ -51,11 +39,7 @@ def test_int8_networks_are_equal_to_litert_in_every_bit(compiled, subtests):
     rng = np.random.default_rng(3)
     forms = [(name, form) for name in NAMES for form in ("int8", "int8-float-edges")]
     graphs = {f"{name} {form}": make(name, form).graph for name, form in (*forms, *OTHERS)}
-    shapes = [((3, 3), (1, 1), (1, 1), "same", 3), ((2, 4), (2, 3), (1, 1), "same", 1),
-              ((3, 2), (1, 1), (2, 3), "same", 5), ((3, 3), (2, 1), (1, 1), "valid", 8),
-              ((4, 7), (1, 1), (1, 1), "valid", 2), ((1, 1), (2, 2), (1, 1), "valid", 9),
-              ((3, 1), (1, 1), (2, 1), "causal", 4)]  # fmt: skip
-    graphs |= {f"layers {i}": odd_layers(*shape, rng) for i, shape in enumerate(shapes)}
+    graphs |= {f"layers {i}": odd_layers(layers, rng) for i, layers in enumerate(ODD_LAYERS)}
     models = compiled({name: bundle_of(graph) for name, graph in graphs.items()})
     for name, graph in graphs.items():
         with subtests.test(name):

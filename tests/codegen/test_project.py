@@ -6,7 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from c_bundles import bundle_of, series_io, speech_io
+from c_bundles import ODD_LAYERS, bundle_of, odd_layers, series_io, speech_io
 from family_cases import make
 from typer.testing import CliRunner
 
@@ -19,6 +19,7 @@ from motefit.runtime.bundle import load_bundle
 from motefit.spec.errors import ModelFileError
 from motefit.spec.frontend import FrontEnd
 
+DILATED = 7
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
 
 
@@ -28,13 +29,15 @@ def run(*command, **options):
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """A spotter with an LSTM, and a forecaster with a calendar, each in a folder."""
+    """Spotters, one with an LSTM, a forecaster with a calendar, and dilated layers in folders."""
     top = tmp_path_factory.mktemp("projects")
     spotter = bundle_of(make("lstm", "int8").graph)
     forecaster = load_bundle(motefit.find_model("climate-6-clock"))
     write_c_source(spotter, top / "lstm", name="lstm")
     write_c_source(forecaster, top / "climate", name="climate-6-clock")
     write_c_source(load_bundle(motefit.find_model("yes-no")), top / "yes-no", name="yes-no")
+    dilated = bundle_of(odd_layers(ODD_LAYERS[DILATED], np.random.default_rng(3)))
+    write_c_source(dilated, top / "dilated", name="dilated")
     return sorted(top.iterdir())
 
 

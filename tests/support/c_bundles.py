@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from family_cases import SPEECH
 
+from motefit.graph.builder import Builder
 from motefit.graph.fold import fold
 from motefit.graph.graph import Graph
 from motefit.graph.quantize.calibration import calibrate
@@ -68,3 +69,40 @@ def quantized(graph: Graph, rng: np.random.Generator) -> Graph:
     graph = fold(graph)
     examples = rng.normal(0, 1, (8, *graph.input_shape)).astype(np.float32)
     return quantize(graph, calibrate(graph, examples), io="int8")
+
+
+ODD_LAYERS = (
+    ((9, 7, 3), 5, (3, 3), (1, 1), (1, 1), "same"),
+    ((9, 7, 1), 3, (2, 4), (2, 3), (1, 1), "same"),
+    ((9, 7, 5), 7, (3, 2), (1, 1), (2, 3), "same"),
+    ((9, 7, 8), 10, (3, 3), (2, 1), (1, 1), "valid"),
+    ((9, 7, 2), 13, (4, 7), (1, 1), (1, 1), "valid"),
+    ((9, 7, 9), 11, (1, 1), (2, 2), (1, 1), "valid"),
+    ((9, 7, 4), 6, (3, 1), (1, 1), (2, 1), "causal"),
+    ((9, 7, 2), 17, (2, 3), (1, 1), (4, 2), "same"),
+    ((5, 16, 3), 12, (1, 6), (1, 2), (1, 1), "same"),
+    ((2, 3, 3), 20, (5, 3), (1, 1), (1, 1), "same"),
+    ((30, 1, 6), 16, (9, 1), (1, 1), (1, 1), "same"),
+    ((30, 1, 6), 16, (17, 1), (3, 1), (1, 1), "same"),
+)
+"""Shape, channels, kernel, stride, dilation and padding of networks that take the kernels' paths.
+
+Either axis is the longer one, lines have fewer than four pixels, channels any number.
+"""
+
+
+def odd_layers(layers: tuple[Any, ...], rng: np.random.Generator) -> Graph:
+    """Build a network of convolutions and depthwise ones of such a form, a sum, and a pool."""
+    shape, channels, kernel, stride, dilation, padding = layers
+    built = Builder(shape, rng=rng)
+    built.conv(channels, kernel, stride=stride, dilation=dilation, padding=padding)
+    before = built.relu()
+    causal = "causal" if padding == "causal" else "same"
+    built.depthwise(kernel, dilation=dilation, padding=causal)
+    built.conv(channels, (1, 1))
+    built.add(before, built.cursor)
+    built.depthwise(kernel, stride=stride, padding=causal)
+    built.conv(channels, (1, 1))
+    height, width, _ = built.shape
+    built.average_pool((min(height, 2), min(width, 2)), stride=(2, 1))
+    return quantized(built.classify(4), rng)

@@ -88,18 +88,21 @@ def mlperf() -> Bundle:
     return Bundle(file=file, card=card, bundle_bytes=len(file.data))
 
 
-def link(source: CSource, core: Core, optimize: str) -> Path:
-    """Compile and link a model with the harness."""
-    measure = (HERE / "measure.c").read_text(encoding="utf-8").replace("model", source.name)
-    measure = measure.replace("MODEL", source.name.upper())
-    (source.folder / "measure.c").write_text(measure, encoding="utf-8")
+def link(
+    source: CSource, core: Core, optimize: str, *, harness: str = "measure.c", **macros: str
+) -> Path:
+    """Compile and link a model with a harness."""
+    text = (HERE / harness).read_text(encoding="utf-8").replace("model", source.name)
+    text = text.replace("MODEL", source.name.upper())
+    (source.folder / harness).write_text(text, encoding="utf-8")
     program = source.folder / f"{core.board}.elf"
     files = [source.folder / f for f in source.files if f.endswith(".c") and f != "self_test.c"]
     command = [
         CC, *core.flags, "-mthumb", "-std=gnu99", "-ffp-contract=off", optimize, "-nostartfiles",
         "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "--specs=nano.specs",
         f"-Wl,--defsym=CODE={core.code}", f"-Wl,--defsym=RAM={core.ram}", "-T", LAYOUTS / "link.ld",
-        "-o", program, LAYOUTS / "startup.c", source.folder / "measure.c", *files, "-lm",
+        *(f"-D{name}={value}" for name, value in macros.items()),
+        "-o", program, LAYOUTS / "startup.c", source.folder / harness, *files, "-lm",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

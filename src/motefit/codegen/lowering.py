@@ -163,10 +163,8 @@ def _window(op: Windowed, state: Lowering, size: tuple[int, int]) -> dict[str, i
     }  # fmt: skip
 
 
-def _output(
-    op: Conv2D | DepthwiseConv2D | Dense, state: Lowering, *, folded: bool
-) -> dict[str, Any]:
-    """Write the record of how sums become int8; ``folded``: the bias contains the zero point."""
+def _output(op: Conv2D | DepthwiseConv2D | Dense, state: Lowering) -> dict[str, Any]:
+    """Write the record of how sums become int8; the bias contains the input's zero point."""
     graph = state.graph
     weight = graph.constants[op.inputs[1]].astype(np.int64)
     axis = -1 if isinstance(op, DepthwiseConv2D) else 0
@@ -179,8 +177,7 @@ def _output(
     largest = int((np.abs(bias) + 2 * 256 * sizes).max())
     if largest >= LARGEST_SUM:
         raise ModelFileError(f"{op.output}: its sums may exceed {LARGEST_SUM}")
-    if folded:
-        bias -= graph.quantization[op.inputs[0]].zero_point * weight.sum(axis=others)
+    bias -= graph.quantization[op.inputs[0]].zero_point * weight.sum(axis=others)
     by = int8.output_multiplier(op, graph)
     low, high = int8.limits(graph.quantization[op.output], op.activation)
     whole = (low, high) == (-128, 127)
@@ -213,14 +210,18 @@ def _conv2d(op: Conv2D, state: Lowering) -> list[Call]:
     shape = state.graph.shapes[op.inputs[1]]
     window = _window(op, state, (shape[1], shape[2]))
     weight = _weight(op, state)
-    fields = {"window": window, "weight": weight, "output": _output(op, state, folded=True)}
+    fields = {"window": window, "weight": weight, "output": _output(op, state)}
+    alone = shape[1:3] == op.stride == (1, 1)  # a pixel is read before it may be overwritten
     return [
         Call(
             kernel="mf_conv2d",
             record=state.record("mf_conv2d_layer", op, fields),
             reads=op.inputs[:1],
             writes=op.output,
-            scratch=_columns(math.prod(shape[1:]), gathers=not _always_contiguous(op, state)),
+            scratch=_columns(
+                math.prod(shape[1:]), gathers=alone or not _always_contiguous(op, state)
+            ),
+            in_place=op.inputs[:1] if alone else (),
         )
     ]
 
@@ -239,13 +240,50 @@ def _always_contiguous(op: Conv2D, state: Lowering) -> bool:
 
 def _depthwise(op: DepthwiseConv2D, state: Lowering) -> list[Call]:
     _require_int8(op, state, op.inputs[0])
-    shape = state.graph.shapes[op.inputs[1]]
-    window = _window(op, state, (shape[1], shape[2]))
-    weight = _weight(op, state)
-    fields = {"window": window, "weight": weight, "output": _output(op, state, folded=False)}
+    graph = state.graph
+    along, across = _axes(op, state)
+    length, places = _reach(along) // along["dilation"] + 1, _reach(across) + 1
+    fields = {
+        "channels": graph.shapes[op.output][2],
+        "in_zero_point": graph.quantization[op.inputs[0]].zero_point,
+        "along": along, "across": across, "length": length, "places": places,
+        "weight": _weight(op, state), "output": _output(op, state),
+    }  # fmt: skip
     record = state.record("mf_depthwise_layer", op, fields)
     made = Call(kernel="mf_depthwise", record=record, reads=op.inputs[:1], writes=op.output)
-    return [replace(made, scratch=8 * shape[1] * shape[2])]
+    taps, line = along["kernel"], places * along["dilation"] * length
+    weights = [across["kernel"] * run for run in (max(4, -(-taps // 2) * 2), taps)]
+    scratch = max(
+        4 * 2 * (weights[0] + line + 3 * along["stride"] + 3),  # four channels as int16
+        8 * (weights[1] + line),  # eight as int8
+    )
+    return [replace(made, scratch=scratch, in_place=op.inputs[:1])]
+
+
+def _reach(axis: Mapping[str, int]) -> int:
+    """Compute how far the last number that is read lies from the first along an axis."""
+    return (axis["out"] - 1) * axis["stride"] + (axis["kernel"] - 1) * axis["dilation"]
+
+
+def _axes(op: DepthwiseConv2D, state: Lowering) -> list[dict[str, int]]:
+    """Describe both axes of a depthwise window, the cheaper one for the kernel's runs first."""
+    x, weight, out = (state.graph.shapes[n] for n in (op.inputs[0], op.inputs[1], op.output))
+    pads = op.pads(x, (weight[1], weight[2]))
+    found = [
+        {
+            "in": x[i], "out": out[i], "kernel": weight[1 + i],
+            "stride": op.stride[i], "dilation": op.dilation[i], "pad": pads[i][0],
+            "in_step": math.prod(x[1 + i :]), "out_step": math.prod(out[1 + i :]),
+            "weight_step": math.prod(weight[2 + i :]),
+        }
+        for i in (0, 1)
+    ]  # fmt: skip
+
+    def steps(along: int) -> int:
+        a, b = found[along], found[1 - along]
+        return -(-a["out"] // 4) * -(-a["kernel"] // 2) * b["out"] * b["kernel"]
+
+    return found if steps(0) <= steps(1) else found[::-1]
 
 
 def _dense(op: Dense, state: Lowering) -> list[Call]:
@@ -254,9 +292,7 @@ def _dense(op: Dense, state: Lowering) -> list[Call]:
     _require_int8(op, state)
     outputs, inputs = state.graph.shapes[op.inputs[1]]
     fields = {"inputs": inputs, "outputs": outputs, "weight": _weight(op, state)}
-    record = state.record(
-        "mf_dense_layer", op, {**fields, "output": _output(op, state, folded=True)}
-    )
+    record = state.record("mf_dense_layer", op, {**fields, "output": _output(op, state)})
     return [Call(kernel="mf_dense", record=record, reads=op.inputs[:1], writes=op.output)]
 
 

@@ -12,6 +12,8 @@ from motefit.graph.memory import peak_bytes
 
 ALIGNMENT_BYTES = 8
 """Of every buffer: floats and words of the kernels need no more."""
+ROUNDS = 20
+"""Times that an order of placement is tried."""
 LIMIT = 200_000
 """Placements that a search tries before it returns the best plan found so far."""
 
@@ -76,7 +78,7 @@ def plan_memory(buffers: Sequence[Buffer], *, limit: int = LIMIT) -> MemoryPlan:
         limit: placements to try; if they do not suffice, the plan is not called optimal.
     """
     bound = _bound(buffers)
-    best = _greedy(buffers)
+    best = _greedy(buffers, bound)
     size = _size(buffers, best)
     finished = True
     if size > bound:
@@ -114,9 +116,13 @@ def _lowest(buffer: Buffer, placed: Sequence[tuple[int, int, Buffer]]) -> int:
     return offset
 
 
-def _greedy(buffers: Sequence[Buffer]) -> Mapping[int, int]:
-    """Place buffers by size, by time, by lifetime, and the fullest step first; return the best."""
-    found: list[dict[int, int]] = []
+def _greedy(buffers: Sequence[Buffer], bound: int) -> Mapping[int, int]:
+    """Place buffers by size, by time, by lifetime, and the fullest step first; return the best.
+
+    Each order is tried again a few times, the buffer that ends highest first.
+    """
+    best: Mapping[int, int] = {}
+    least = None
     last = max((buffer.last for buffer in buffers), default=0)
     alive = [sum(b.room for b in buffers if b.first <= i <= b.last) for i in range(last + 1)]
 
@@ -124,13 +130,26 @@ def _greedy(buffers: Sequence[Buffer]) -> Mapping[int, int]:
         return -max(alive[buffer.first : buffer.last + 1]), -buffer.room
 
     for key in (_by_size, _by_start, _by_lifetime, by_pressure):
-        placed: list[tuple[int, int, Buffer]] = []
-        offsets = {}
-        for i in sorted(range(len(buffers)), key=lambda i: key(buffers[i])):
-            offsets[i] = _lowest(buffers[i], placed)
-            placed.append((offsets[i], offsets[i] + buffers[i].room, buffers[i]))
-        found.append(offsets)
-    return min(found, key=lambda offsets: _size(buffers, offsets))
+        order = sorted(range(len(buffers)), key=lambda i: key(buffers[i]))
+        for _ in range(ROUNDS):
+            offsets = _in_order(buffers, order)
+            size = _size(buffers, offsets)
+            if least is None or size < least:
+                best, least = offsets, size
+            if least == bound:
+                return best
+            highest = max(order, key=lambda i: offsets[i] + buffers[i].room)
+            order = [highest, *(i for i in order if i != highest)]
+    return best
+
+
+def _in_order(buffers: Sequence[Buffer], order: Sequence[int]) -> Mapping[int, int]:
+    """Place each buffer at the lowest offset that is free."""
+    placed: list[tuple[int, int, Buffer]] = []
+    for i in order:
+        offset = _lowest(buffers[i], placed)
+        placed.append((offset, offset + buffers[i].room, buffers[i]))
+    return {i: offset for i, (offset, _, _) in zip(order, placed, strict=True)}
 
 
 def _by_size(buffer: Buffer) -> tuple[int, int]:

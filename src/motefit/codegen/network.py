@@ -11,16 +11,15 @@ from motefit.graph.graph import INPUT, Graph
 
 SCRATCH = "scratch of call "
 WORK = "work of the front end"
-UNITS = {"bytes": 1, "halves": 2, "words": 4, "reals": 4, "taps": 8}
+UNITS = {"bytes": 1, "halves": 2, "words": 4, "reals": 4}
 """Members of the block of memory, and bytes of their elements."""
 TYPES = {
     "bytes": "int8_t",
     "halves": "int16_t",
     "words": "uint32_t",
     "reals": "float",
-    "taps": "mf_tap",
 }
-SCRATCH_AS = {"mf_conv2d": "words", "mf_depthwise": "taps", "mf_lstm": "halves"}
+SCRATCH_AS = {"mf_conv2d": "words", "mf_depthwise": "halves", "mf_lstm": "halves"}
 """Member that a kernel uses for itself."""
 
 

@@ -27,6 +27,7 @@ KERNELS = (
     "motefit_dot_scalar.h",
     "motefit_edge.c",
     "motefit_edge.h",
+    "motefit_finish.h",
     "motefit_fixed.h",
     "motefit_kernels.c",
     "motefit_kernels.h",

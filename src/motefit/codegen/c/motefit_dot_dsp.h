@@ -67,6 +67,8 @@ typedef struct {
     const uint32_t *packed;
 } mf_columns;
 
+#define MF_PACK_COPIES 1 /* whether mf_pack copies a column */
+
 /* Where a column may be gathered before it is packed. */
 static inline int8_t *mf_gathered(uint32_t *scratch, int32_t depth, int32_t i)
 {
@@ -146,48 +148,167 @@ static inline void mf_dot_4(const mf_columns *columns, const int8_t *w, int32_t 
     sums[3] = d;
 }
 
-/* One tap of four channels. */
-#define MF_TAP                                   \
-    "ldrd %[p], %[q], [%[tap]], #8\n"            \
-    "ldr %[p], [%[x], %[p]]\n"                   \
-    "ldr %[q], [%[w], %[q]]\n"                   \
-    "sxtab16 %[r], %[offsets], %[p]\n"           \
-    "sxtb16 %[s], %[q]\n"                        \
-    "sxtab16 %[p], %[offsets], %[p], ror #8\n"   \
-    "sxtb16 %[q], %[q], ror #8\n"                \
-    "smlabb %[a], %[r], %[s], %[a]\n"            \
-    "smlatt %[c], %[r], %[s], %[c]\n"            \
-    "smlabb %[b], %[p], %[q], %[b]\n"            \
-    "smlatt %[d], %[p], %[q], %[d]\n"
+/* Numbers of a plane and of weights: of how many channels, how far apart neighbors are, how many
+ * weights are in a run (whole pairs, at least four), and how many numbers may be read beyond a
+ * plane, since four pixels are computed at a time. */
+typedef int16_t mf_number;
+#define MF_LANES 4
+#define MF_APART 1
+#define MF_RUN(taps) ((taps) < 3 ? 4 : ((taps) + 1) / 2 * 2)
+#define MF_BEYOND(stride) (3 * (stride) + 3)
 
-#define MF_TAP_OPERANDS                                                                        \
-    [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [tap] "+r"(tap), [p] "=&r"(p),         \
-        [q] "=&r"(q), [r] "=&r"(r), [s] "=&r"(s)
-
-/* Sums of (x + offset) w of four channels over all taps, and their biases. */
-static inline void mf_taps_4(const int8_t *x, const int8_t *w, const mf_tap *tap,
-                             const mf_tap *end, int32_t offset, const int32_t bias[4],
-                             int32_t sums[4])
+static inline void mf_spread(const int8_t *x, int32_t step, int32_t count, int32_t lanes,
+                             int32_t size, mf_number *to)
 {
-    const uint32_t offsets = ((uint32_t)offset & 0xffffu) * 0x10001u;
-    int32_t a = bias[0], b = bias[1], c = bias[2], d = bias[3];
-    uint32_t p, q, r, s;
-    if ((end - tap) % 2 != 0) {
-        __asm__ volatile(MF_TAP
-                         : MF_TAP_OPERANDS
-                         : [x] "r"(x), [w] "r"(w), [offsets] "r"(offsets)
-                         : "memory");
+    if (lanes == 4) {
+        for (; count > 0; count--) {
+            const uint32_t four = mf_load_4(x), even = mf_even(four), odd = mf_odd(four);
+            to[0] = (int16_t)even;
+            to[size] = (int16_t)odd;
+            to[2 * size] = (int16_t)(even >> 16);
+            to[3 * size] = (int16_t)(odd >> 16);
+            to++;
+            x += step;
+        }
+        return;
     }
-    while (tap != end) {
-        __asm__ volatile(MF_TAP MF_TAP
-                         : MF_TAP_OPERANDS
-                         : [x] "r"(x), [w] "r"(w), [offsets] "r"(offsets)
-                         : "memory");
+    for (int32_t lane = 0; lane < lanes; lane++) {
+        for (int32_t i = 0; i < count; i++) {
+            to[lane * size + i] = x[lane + i * step];
+        }
+    }
+}
+
+/* What a depthwise kernel multiplies: runs of neighbors, each of some fours of them and perhaps two
+ * more, one run `hop` numbers after the other; the windows of pixels are `step` numbers apart. */
+typedef struct {
+    const mf_number *weight, *end;
+    int32_t fours, two, hop, step;
+    int32_t next; /* bytes from where a run's fours end to the next run */
+    int32_t size; /* of a plane */
+} mf_stencil;
+
+static inline mf_stencil mf_stencil_of(const mf_number *weight, int32_t runs, int32_t taps,
+                                       int32_t hop, int32_t step, int32_t size)
+{
+    const int32_t run = MF_RUN(taps);
+    const mf_stencil of = {weight, weight + runs * run, run / 4, run % 4, hop, step,
+                           2 * hop - 8 * (run / 4), size};
+    return of;
+}
+
+static inline void mf_next_channel(mf_stencil *of)
+{
+    const int32_t weights = (int32_t)(of->end - of->weight);
+    of->weight += weights;
+    of->end += weights;
+}
+
+/* Two taps of pixels whose windows are one number apart: p and q hold pairs of the first two. */
+#define MF_TAPS_2                     \
+    "ldr %[u], [%[w]], #4\n"          \
+    "ldr %[r], [%[x], #4]\n"          \
+    "ldr %[s], [%[x], #6]\n"          \
+    "smlad %[a], %[p], %[u], %[a]\n"  \
+    "smlad %[b], %[q], %[u], %[b]\n"  \
+    "smlad %[c], %[r], %[u], %[c]\n"  \
+    "smlad %[d], %[s], %[u], %[d]\n"
+
+/* Four taps of them; the pairs of the last two pixels become those of the first two. */
+#define MF_TAPS_4                     \
+    MF_TAPS_2                         \
+    "ldr %[u], [%[w]], #4\n"          \
+    "ldr %[p], [%[x], #8]!\n"         \
+    "ldr %[q], [%[x], #2]\n"          \
+    "smlad %[a], %[r], %[u], %[a]\n"  \
+    "smlad %[b], %[s], %[u], %[b]\n"  \
+    "smlad %[c], %[p], %[u], %[c]\n"  \
+    "smlad %[d], %[q], %[u], %[d]\n"
+
+/* All runs; `rest` is what follows the fours of each. */
+#define MF_TAPS(rest)                 \
+    "1:\n"                            \
+    "ldr %[p], [%[x]]\n"              \
+    "ldr %[q], [%[x], #2]\n"          \
+    "ldr %[u], %[fours]\n"            \
+    "add %[n], %[w], %[u], lsl #3\n"  \
+    "2:\n" MF_TAPS_4                  \
+    "cmp %[w], %[n]\n"                \
+    "bne 2b\n" rest                   \
+    "ldr %[n], %[next]\n"             \
+    "ldr %[u], %[end]\n"              \
+    "add %[x], %[n]\n"                \
+    "cmp %[w], %[u]\n"                \
+    "bne 1b\n"
+
+#define MF_TAPS_OPERANDS                                                                          \
+    : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [x] "+r"(x), [w] "+r"(w), [p] "=&r"(p), \
+      [q] "=&r"(q), [r] "=&r"(r), [s] "=&r"(s), [u] "=&r"(u), [n] "=&r"(n)                        \
+    : [fours] "m"(of->fours), [next] "m"(of->next), [end] "m"(of->end)                            \
+    : "cc", "memory"
+
+/* Sums of four pixels whose windows are one number apart. */
+static inline void mf_neighbors_4(const mf_stencil *of, const mf_number *x, int32_t bias,
+                                  int32_t sums[4])
+{
+    const mf_number *w = of->weight;
+    int32_t a = bias, b = bias, c = bias, d = bias;
+    uint32_t n, p, q, r, s, u;
+    if (of->two) {
+        __asm__ volatile(MF_TAPS(MF_TAPS_2) MF_TAPS_OPERANDS);
+    } else {
+        __asm__ volatile(MF_TAPS("") MF_TAPS_OPERANDS);
     }
     sums[0] = a;
     sums[1] = b;
     sums[2] = c;
     sums[3] = d;
+}
+
+/* Sums of four pixels whose windows are any numbers apart. */
+static inline void mf_strided_4(const mf_stencil *of, const mf_number *x, int32_t bias,
+                                int32_t sums[4])
+{
+    const int32_t step = 2 * of->step;
+    const mf_number *w = of->weight;
+    int32_t a = bias, b = bias, c = bias, d = bias;
+    while (w != of->end) {
+        const mf_number *first = x, *last = x + 3 * of->step;
+        const mf_number *end = w + 4 * of->fours + of->two;
+        uint32_t p, q, u;
+        while (w != end) {
+            __asm__ volatile("ldr %[u], [%[w]], #4\n"
+                             "ldr %[p], [%[x], %[step]]\n"
+                             "ldr %[q], [%[x], %[step], lsl #1]\n"
+                             "smlad %[b], %[p], %[u], %[b]\n"
+                             "smlad %[c], %[q], %[u], %[c]\n"
+                             "ldr %[p], [%[x]], #4\n"
+                             "ldr %[q], [%[y]], #4\n"
+                             "smlad %[a], %[p], %[u], %[a]\n"
+                             "smlad %[d], %[q], %[u], %[d]\n"
+                             : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [x] "+r"(first),
+                               [y] "+r"(last), [w] "+r"(w), [p] "=&r"(p), [q] "=&r"(q),
+                               [u] "=&r"(u)
+                             : [step] "r"(step)
+                             : "memory");
+        }
+        x += of->hop;
+    }
+    sums[0] = a;
+    sums[1] = b;
+    sums[2] = c;
+    sums[3] = d;
+}
+
+/* Sums of four pixels of one channel. */
+static inline void mf_stencil_4(const mf_stencil *of, const mf_number *x, int32_t bias,
+                                int32_t sums[4])
+{
+    if (of->step == 1) {
+        mf_neighbors_4(of, x, bias, sums);
+    } else {
+        mf_strided_4(of, x, bias, sums);
+    }
 }
 
 #include "motefit_dot_scalar.h"

@@ -20,6 +20,8 @@ typedef struct {
     const int8_t *x[4];
 } mf_columns;
 
+#define MF_PACK_COPIES 0 /* whether mf_pack copies a column */
+
 /* Where column i may be gathered. */
 static inline int8_t *mf_gathered(uint32_t *scratch, int32_t depth, int32_t i)
 {
@@ -54,18 +56,60 @@ static inline void mf_dot_4(const mf_columns *columns, const int8_t *w, int32_t 
     sums[3] = d;
 }
 
-/* Sums of (x + offset) w of four channels over all taps, and their biases. */
-static inline void mf_taps_4(const int8_t *x, const int8_t *w, const mf_tap *tap,
-                             const mf_tap *end, int32_t offset, const int32_t bias[4],
-                             int32_t sums[4])
+/* Numbers of a plane and of weights: of how many channels, how far apart neighbors are, how many
+ * weights are in a run, and how many numbers may be read beyond a plane, since four pixels are
+ * computed at a time. */
+typedef int8_t mf_number;
+#define MF_LANES 1
+#define MF_APART 1
+#define MF_RUN(taps) (taps)
+#define MF_BEYOND(stride) (3 * (stride))
+
+static inline void mf_spread(const int8_t *x, int32_t step, int32_t count, int32_t lanes,
+                             int32_t size, mf_number *to)
 {
-    int32_t a = bias[0], b = bias[1], c = bias[2], d = bias[3];
-    for (; tap != end; tap++) {
-        const int8_t *value = x + tap->x, *weight = w + tap->weight;
-        a += (value[0] + offset) * weight[0];
-        b += (value[1] + offset) * weight[1];
-        c += (value[2] + offset) * weight[2];
-        d += (value[3] + offset) * weight[3];
+    (void)lanes;
+    (void)size;
+    for (; count > 0; count--) {
+        *to++ = *x;
+        x += step;
+    }
+}
+
+/* What a depthwise kernel multiplies: `runs` of `taps` neighbors, one run `hop` numbers after the
+ * other; the windows of pixels are `step` numbers apart. */
+typedef struct {
+    const mf_number *weight;
+    int32_t runs, taps, hop, step;
+    int32_t weights, size; /* of one channel, and of its plane */
+} mf_stencil;
+
+static inline mf_stencil mf_stencil_of(const mf_number *weight, int32_t runs, int32_t taps,
+                                       int32_t hop, int32_t step, int32_t size)
+{
+    const mf_stencil of = {weight, runs, taps, hop, step, runs * taps, size};
+    return of;
+}
+
+static inline void mf_next_channel(mf_stencil *of) { of->weight += of->weights; }
+
+/* Sums of four pixels of one channel. */
+static inline void mf_stencil_4(const mf_stencil *of, const mf_number *x, int32_t bias,
+                                int32_t sums[4])
+{
+    const int32_t step = of->step;
+    const mf_number *w = of->weight;
+    int32_t a = bias, b = bias, c = bias, d = bias;
+    for (int32_t run = 0; run < of->runs; run++) {
+        const mf_number *value = x + run * of->hop, *end = w + of->taps;
+        while (w != end) {
+            const int32_t weight = *w++;
+            a += value[0] * weight;
+            b += value[step] * weight;
+            c += value[2 * step] * weight;
+            d += value[3 * step] * weight;
+            value++;
+        }
     }
     sums[0] = a;
     sums[1] = b;

@@ -58,17 +58,23 @@ static inline int32_t mf_halves_away(int32_t x, int32_t bits)
     return bits == 0 ? x : (((x - (x < 0)) >> (bits - 1)) + 1) >> 1;
 }
 
-/* The same for sums, whose size is below 2^30. */
-static inline int32_t mf_high_multiply_sum(int32_t sum, int32_t mantissa)
+/* twice * mantissa / 2^32 to nearest, halves up. */
+static inline int32_t mf_high_multiply_twice(int32_t twice, int32_t mantissa)
 {
 #if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP && defined(__ARM_ARCH_PROFILE) && \
     __ARM_ARCH_PROFILE == 'M'
     int32_t high;
-    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(sum * 2), "r"(mantissa));
+    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(twice), "r"(mantissa));
     return high;
 #else
-    return mf_high_multiply(sum, mantissa);
+    return (int32_t)(((int64_t)twice * mantissa + ((int64_t)1 << 31)) >> 32);
 #endif
+}
+
+/* sum * mantissa / 2^31 to nearest, halves up, for sums whose size is below 2^30. */
+static inline int32_t mf_high_multiply_sum(int32_t sum, int32_t mantissa)
+{
+    return mf_high_multiply_twice(sum * 2, mantissa);
 }
 
 static inline int32_t mf_multiply_up(int32_t x, mf_multiplier by)

@@ -4,30 +4,7 @@
 #include <string.h>
 
 #include "motefit_dot.h"
-
-/* A sum at the output's scale, halves up. */
-static inline int32_t scaled_up(int32_t sum, mf_multiplier by)
-{
-    if (by.exponent >= 0) { /* rare: the output's scale is finer than the products' */
-        return mf_multiply_up(sum, by);
-    }
-    return ((mf_high_multiply_sum(sum, by.mantissa) >> (-1 - by.exponent)) + 1) >> 1;
-}
-
-static inline int8_t limited(const mf_output *to, int32_t scaled)
-{
-    return (int8_t)mf_clamp(scaled + to->zero_point, to->low, to->high);
-}
-
-static inline int8_t finish_up(const mf_output *to, int32_t sum, int32_t channel)
-{
-    return limited(to, scaled_up(sum, to->scale[channel * to->scale_step]));
-}
-
-static inline int8_t finish_away(const mf_output *to, int32_t sum, int32_t channel)
-{
-    return limited(to, mf_multiply_away(sum, to->scale[channel * to->scale_step]));
-}
+#include "motefit_finish.h"
 
 /* Whether the input under a whole window is one run of bytes. */
 static int is_contiguous(const mf_window *w, int32_t top, int32_t left)
@@ -38,13 +15,15 @@ static int is_contiguous(const mf_window *w, int32_t top, int32_t left)
     return inside && one_row && w->dilation_height == 1 && w->dilation_width == 1;
 }
 
-/* The input under the window of an output pixel, zero points in the padding. */
-static const int8_t *column(const mf_window *w, const int8_t *x, int32_t pixel, int8_t *scratch)
+/* The input under the window of an output pixel, zero points in the padding; `copies`: in any case
+ * in memory of its own. */
+static const int8_t *column(const mf_window *w, const int8_t *x, int32_t pixel, int copies,
+                            int8_t *scratch)
 {
     const int32_t top = pixel / w->out_width * w->stride_height - w->pad_top;
     const int32_t left = pixel % w->out_width * w->stride_width - w->pad_left;
     const int32_t channels = w->in_channels;
-    if (is_contiguous(w, top, left)) {
+    if (!copies && is_contiguous(w, top, left)) {
         return x + (top * w->in_width + left) * channels;
     }
     int8_t *to = scratch;
@@ -63,25 +42,27 @@ static const int8_t *column(const mf_window *w, const int8_t *x, int32_t pixel, 
     return scratch;
 }
 
-/* Four pixels in all channels. A function of its own, so that its loop has the registers. */
-MF_ALONE static void conv_4(const mf_conv2d_layer *layer, const mf_columns *columns,
-                   const int32_t places[4], int8_t *out)
+/* Up to four pixels in all channels. A function of its own, so that its loop has the registers. */
+MF_ALONE static void conv_4(const mf_conv2d_layer *layer, const mf_columns *columns, int32_t count,
+                            int8_t *out)
 {
     const mf_output to = layer->output;
     const mf_window *w = &layer->window;
     const int32_t depth = w->kernel_height * w->kernel_width * w->in_channels;
     const int32_t channels = w->out_channels;
+    const int some = count < 4 || to.is_odd;
     const int8_t *row = layer->weight;
     for (int32_t c = 0; c < channels; c++) {
         int32_t sums[4];
         mf_dot_4(columns, row, depth, to.bias[c], sums);
-        if (to.is_odd) {
-            for (int32_t i = 0; i < 4; i++) {
-                out[c + places[i]] = finish_up(&to, sums[i], c);
+        if (some) {
+            for (int32_t i = 0; i < count; i++) {
+                out[i * channels] = mf_finish_up(&to, sums[i], c);
             }
         } else {
-            mf_finish_4(&to, sums, c, places, out + c);
+            mf_finish_4(&to, mf_finish_of(&to, c), sums, channels, out);
         }
+        out++;
         row += depth;
     }
 }
@@ -92,7 +73,7 @@ static void conv_1(const mf_conv2d_layer *layer, const int8_t *x, int32_t depth,
     const mf_output to = layer->output;
     const int8_t *row = layer->weight;
     for (int32_t c = 0; c < layer->window.out_channels; c++) {
-        out[c] = finish_up(&to, to.bias[c] + mf_dot(x, row, depth), c);
+        out[c] = mf_finish_up(&to, to.bias[c] + mf_dot(x, row, depth), c);
         row += depth;
     }
 }
@@ -102,21 +83,22 @@ void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, uint32_t *scratch,
     const mf_window *w = &layer->window;
     const int32_t depth = w->kernel_height * w->kernel_width * w->in_channels;
     const int32_t channels = w->out_channels, pixels = w->out_height * w->out_width;
+    const int in_place = x == out;
     for (int32_t pixel = 0; pixel < pixels; pixel += 4) {
         if (pixel + 1 == pixels) {
-            const int8_t *last = column(w, x, pixel, mf_gathered(scratch, depth, 0));
+            const int8_t *last = column(w, x, pixel, in_place, mf_gathered(scratch, depth, 0));
             conv_1(layer, last, depth, out + pixel * channels);
             break;
         }
         mf_columns columns;
-        int32_t places[4];
         for (int32_t i = 0; i < 4; i++) {
             const int32_t place = mf_min(i, pixels - 1 - pixel); /* the last pixel may repeat */
             int8_t *gathered = mf_gathered(scratch, depth, i);
-            mf_pack(&columns, i, column(w, x, pixel + place, gathered), depth, scratch);
-            places[i] = place * channels;
+            const int8_t *from =
+                column(w, x, pixel + place, in_place && !MF_PACK_COPIES, gathered);
+            mf_pack(&columns, i, from, depth, scratch);
         }
-        conv_4(layer, &columns, places, out + pixel * channels);
+        conv_4(layer, &columns, mf_min(4, pixels - pixel), out + pixel * channels);
     }
 }
 
@@ -127,59 +109,77 @@ static void inside(int32_t start, int32_t size, int32_t taps, int32_t dilation, 
     bounds[1] = start >= size ? 0 : mf_min(taps, (size - start + dilation - 1) / dilation);
 }
 
-/* Lists the taps of a window for output pixels of one column: all rows of the kernel, and of each
- * row what lies inside the input. Returns how many are in a row. */
-static int32_t list_taps(const mf_window *w, int32_t left, mf_tap *list)
+/* Lays the numbers of some channels next to each other; the padding is there already. With a
+ * dilation of d, number i along the padded input is number i / d of phase i % d. */
+static void fill_plane(const mf_depthwise_layer *layer, int32_t lanes, int32_t size,
+                       const int8_t *x, mf_number *plane)
 {
-    int32_t wide[2];
-    inside(left, w->in_width, w->kernel_width, w->dilation_width, wide);
-    for (int32_t i = 0; i < w->kernel_height; i++) {
-        const int32_t line = i * w->dilation_height * w->in_width;
-        for (int32_t j = wide[0]; j < wide[1]; j++) {
-            list->x = (line + j * w->dilation_width) * w->in_channels;
-            list->weight = (i * w->kernel_width + j) * w->in_channels;
-            list++;
+    const mf_axis *along = &layer->along, *across = &layer->across;
+    const int32_t step = along->dilation * along->in_step;
+    const int32_t line = along->dilation * layer->length;
+    const int32_t stop = mf_min(layer->places, across->in + across->pad);
+    for (int32_t phase = 0; phase < along->dilation; phase++) {
+        int32_t bounds[2];
+        inside(phase - along->pad, along->in, layer->length, along->dilation, bounds);
+        const int32_t first = phase - along->pad + bounds[0] * along->dilation;
+        const int8_t *from = x + first * along->in_step;
+        mf_number *to = plane + (phase * layer->length + bounds[0]) * MF_APART;
+        for (int32_t j = across->pad; j < stop; j++) {
+            mf_spread(from, step, bounds[1] - bounds[0], lanes, size, to + j * line * MF_APART);
+            from += across->in_step;
         }
-    }
-    return mf_max(wide[1] - wide[0], 0);
-}
-
-/* All channels of one output pixel. */
-MF_ALONE static void depthwise_pixel(const mf_output *to, const mf_window *w, const int8_t *weight,
-                            const int8_t *x, const mf_tap *first, const mf_tap *end, int8_t *out)
-{
-    const int32_t channels = w->in_channels, offset = -w->in_zero_point;
-    const int32_t vector = channels / 8 * 8; /* the others are rounded by LiteRT's scalar code */
-    int32_t c = 0;
-    for (; c < vector && !to->is_odd; c += 8) {
-        mf_depthwise_8(to, c, x, weight, first, end, offset, out);
-    }
-    for (; c < channels; c++) {
-        int32_t sum = to->bias[c];
-        for (const mf_tap *tap = first; tap != end; tap++) {
-            sum += (x[tap->x + c] + offset) * weight[tap->weight + c];
-        }
-        out[c] = c < vector ? finish_up(to, sum, c) : finish_away(to, sum, c);
     }
 }
 
-void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, mf_tap *list, int8_t *out)
+/* Lays the weights of some channels next to each other, one run along after the other. */
+static void fill_weights(const mf_depthwise_layer *layer, int32_t lanes, int32_t size,
+                         const int8_t *weight, mf_number *to)
 {
-    const mf_window w = layer->window;
+    const mf_axis *along = &layer->along, *across = &layer->across;
+    for (int32_t j = 0; j < across->kernel; j++) {
+        mf_spread(weight, along->weight_step, along->kernel, lanes, size, to);
+        to += MF_RUN(along->kernel) * MF_APART;
+        weight += across->weight_step;
+    }
+}
+
+/* All pixels of some channels. */
+static void depthwise_block(const mf_depthwise_layer *layer, const mf_stencil *stencil,
+                            const mf_block *block, const mf_number *plane, int8_t *out)
+{
+    const mf_axis *along = &layer->along, *across = &layer->across;
+    const int32_t d = along->dilation;
+    for (int32_t phase = 0; phase < mf_min(d, along->out); phase++) {
+        const int32_t start = phase * along->stride;
+        const mf_number *x = plane + (start % d * layer->length + start / d) * MF_APART;
+        const int32_t count = (along->out - phase + d - 1) / d;
+        int8_t *line = out + phase * along->out_step;
+        for (int32_t j = 0; j < across->out; j++) {
+            mf_line(stencil, block, x, count, d * along->out_step, line);
+            x += across->stride * d * layer->length * MF_APART;
+            line += across->out_step;
+        }
+    }
+}
+
+void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, int16_t *scratch, int8_t *out)
+{
     const mf_output to = layer->output;
-    for (int32_t j = 0; j < w.out_width; j++) {
-        const int32_t left = j * w.stride_width - w.pad_left;
-        const int32_t in_row = list_taps(&w, left, list);
-        for (int32_t i = 0; i < w.out_height; i++) {
-            const int32_t top = i * w.stride_height - w.pad_top;
-            int32_t high[2];
-            inside(top, w.in_height, w.kernel_height, w.dilation_height, high);
-            const mf_tap *first = list + high[0] * in_row;
-            const mf_tap *end = high[1] > high[0] ? list + high[1] * in_row : first;
-            const int32_t start = (top * w.in_width + left) * w.in_channels;
-            depthwise_pixel(&to, &w, layer->weight, x + start, first, end,
-                            out + (i * w.out_width + j) * w.in_channels);
-        }
+    const mf_axis *along = &layer->along, *across = &layer->across;
+    const int32_t line = along->dilation * layer->length;
+    const int32_t weights = across->kernel * MF_RUN(along->kernel);
+    const int32_t size = layer->places * line + MF_BEYOND(along->stride);
+    mf_number *weight = (mf_number *)scratch, *plane = weight + weights * MF_LANES;
+    const mf_stencil stencil = mf_stencil_of(weight, across->kernel, along->kernel,
+                                             across->dilation * line, along->stride, size);
+    mf_fill(weight, 0, weights * MF_LANES);
+    mf_fill(plane, layer->in_zero_point, size * MF_LANES);
+    for (int32_t c = 0; c < layer->channels; c += MF_LANES) {
+        const int32_t lanes = mf_min(MF_LANES, layer->channels - c);
+        const mf_block block = {&to, c, lanes, c >= layer->channels / 8 * 8};
+        fill_weights(layer, lanes, weights, layer->weight + c, weight);
+        fill_plane(layer, lanes, size, x + c, plane);
+        depthwise_block(layer, &stencil, &block, plane, out + c);
     }
 }
 
@@ -188,7 +188,7 @@ void mf_dense(const mf_dense_layer *layer, const int8_t *x, int8_t *out)
     for (int32_t i = 0; i < layer->outputs; i++) {
         const int8_t *row = layer->weight + i * layer->inputs;
         const int32_t sum = layer->output.bias[i] + mf_dot(x, row, layer->inputs);
-        out[i] = finish_up(&layer->output, sum, i);
+        out[i] = mf_finish_up(&layer->output, sum, i);
     }
 }
 

@@ -14,9 +14,9 @@
 #define MF_RANK 3        /* of activations */
 #define MF_ADD_SHIFT 20  /* of the operands of a sum */
 
-/* A function of its own, so that its loop has all registers. */
+/* A function of its own, so that a loop has all registers. */
 #if defined(__GNUC__)
-#define MF_ALONE __attribute__((noinline))
+#define MF_ALONE __attribute__((noinline, unused))
 #else
 #define MF_ALONE
 #endif
@@ -46,17 +46,19 @@ typedef struct {
     mf_output output;
 } mf_conv2d_layer;
 
+/* One axis of a window: sizes, and bytes between neighbors. */
 typedef struct {
-    mf_window window;
-    const int8_t *weight; /* (kernel_height, kernel_width, channels) */
-    mf_output output;     /* bias without zero point: padding varies */
-} mf_depthwise_layer;
+    int32_t in, out, kernel, stride, dilation, pad;
+    int32_t in_step, out_step, weight_step;
+} mf_axis;
 
-/* Where one weight of a depthwise kernel, and what it multiplies, start: the latter from the first
- * number under the window. */
 typedef struct {
-    int32_t x, weight;
-} mf_tap;
+    int32_t channels, in_zero_point;
+    mf_axis along, across; /* neighbors along the first are neighbors in a plane */
+    int32_t length, places; /* of a plane: numbers of a phase along, and places across */
+    const int8_t *weight;  /* (kernel_height, kernel_width, channels) */
+    mf_output output;
+} mf_depthwise_layer;
 
 typedef struct {
     int32_t inputs, outputs;
@@ -132,10 +134,12 @@ typedef struct {
     float low, high;
 } mf_real_add_layer;
 
-/* Scratch memory of a convolution: four columns of int16, and one of int8 if it has padding; of a
- * depthwise one: a tap for each weight of a channel. */
+/* A convolution's scratch memory holds four columns of int16, and one of int8 if it has padding; a
+ * depthwise one's the weights of a channel and its plane, as int16. A depthwise convolution may
+ * overwrite its input; so may one of a single pixel with as many outputs as inputs. */
 void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, uint32_t *scratch, int8_t *out);
-void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, mf_tap *list, int8_t *out);
+void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, int16_t *scratch,
+                  int8_t *out);
 void mf_dense(const mf_dense_layer *layer, const int8_t *x, int8_t *out);
 void mf_average_pool(const mf_window *window, const int8_t *x, int8_t *out);
 void mf_mean(const mf_mean_layer *layer, const int8_t *x, int8_t *out);
