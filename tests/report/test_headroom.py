@@ -42,7 +42,10 @@ def test_the_page_shows_the_share_of_each_stored_line(words, climate):
         known = [line for line in stored if line.get("value") is not None]
         wanted = [used_percent(li["metric"], li["bound"], li["value"]) for li in known]
         assert shown == [f"{used:.0f}" for used in wanted]
-        widths = [float(width) for width in re.findall(r'<span style="width:([\d.]+)%', page)]
+        widths = [
+            float(width)
+            for width in re.findall(r'class="used"><span [^>]*><span style="width:([\d.]+)%', page)
+        ]
         assert widths == [pytest.approx(min(used, 100), abs=0.1) for used in wanted]
         assert len(verdict_lines(facts.certificate)) == len(stored)
 

@@ -118,9 +118,9 @@ def test_a_dashboard_sees_pruned_candidates_and_when_each_round_ran(url, space):
             trial_store.add(trials(space, number=number))
     storage = open_storage(url)
     study = optuna.load_study(study_name="mine-1", storage=storage)
-    stored = study.trials
+    stored, titles = study.trials, study.metric_names
     close_storage(storage)
-    assert study.metric_names == ["mae.rh (%)"]
+    assert titles == ["mae.rh (%)"]
     assert [trial.state.name for trial in stored] == ["COMPLETE", "PRUNED", "PRUNED", "FAIL"] * 2
     stopped = [trial for trial in stored if trial.user_attrs["status"] == "stopped"]
     assert [trial.intermediate_values for trial in stopped] == [{1: 0.5}] * 2
