@@ -1,8 +1,8 @@
 """Time a report of many candidates in a headless Chromium: opening, and sorting its table.
 
 ``python benchmarks/report_page/measure.py [--candidates 1000] [--page report.html]`` prints the
-page's size, the time until it is drawn, and the time of each sort with its layout. Candidates are
-invented unless a page is given; the page is the one that ``motefit report`` writes.
+page's size, the time until it is drawn, and the best of five times of each sort with its layout.
+Candidates are invented unless a page is given; the page is the one that ``motefit report`` writes.
 """
 
 import argparse
@@ -34,12 +34,14 @@ onload = () => {
   page.body.offsetHeight;
   const found = {opened_ms: view.performance.now(), sorts_ms: []};
   for (const button of page.querySelectorAll('#candidates-table thead button')) {
-    for (const _ of [1, 2]) {
+    const best = [Infinity, Infinity];  // rising and falling: others may use the machine too
+    for (let i = 0; i < 10; i++) {
       const before = clock();
       button.click();
       page.body.offsetHeight;
-      found.sorts_ms.push(clock() - before);
+      best[i % 2] = Math.min(best[i % 2], clock() - before);
     }
+    found.sorts_ms.push(...best);
   }
   document.body.innerHTML = '';
   document.body.textContent = JSON.stringify(found);
@@ -121,8 +123,8 @@ def main() -> None:
     print(f"{rows} candidates, page of {size / 1e6:.2f} MB")
     print(f"drawn {found['opened_ms']:.0f} ms after opening")
     print(
-        f"{len(sorts)} sorts: fastest {sorts[0]:.0f} ms, median {sorts[len(sorts) // 2]:.0f} ms, "
-        f"slowest {sorts[-1]:.0f} ms"
+        f"{len(sorts)} sorts, each the best of 5: fastest {sorts[0]:.0f} ms, "
+        f"median {sorts[len(sorts) // 2]:.0f} ms, slowest {sorts[-1]:.0f} ms"
     )
 
 
