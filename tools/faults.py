@@ -69,8 +69,11 @@ NAMES = ("fit", "check", "export", "shrink", "synth", "fetch", "study")
 FILE_BYTES = 600
 MEMORY_BYTES = 300 << 20
 FOREVER_S = 900
-UNEQUAL = re.compile(rb'"(commit|[a-z0-9_.]*(_ms|over_reference))": [^,\n]+')
-"""Times, and the commit of the source, which may move during an hour of faults."""
+UNEQUAL = re.compile(
+    rb'"(commit|[a-z0-9_.]*(_ms|over_reference))": [^,\n]+|^ *[-+.e0-9]+,?\n', re.MULTILINE
+)
+"""Times, their distributions, and the commit of the source, which may move in an hour of faults."""
+DRAWINGS = re.compile(rb"<svg.*?</svg>", re.DOTALL)
 NUMBERS = re.compile(rb"[-+]?[0-9][0-9.,]*(e[-+]?[0-9]+)?")
 NOTHING_TO_DAMAGE = "reads none"
 TITLES = {
@@ -193,7 +196,7 @@ def untimed(path: Path) -> bytes:
     """Return the content of a file without what differs in each run; of a zip, its members'."""
     data = path.read_bytes()
     if path.suffix == ".html":
-        return NUMBERS.sub(b"#", data)
+        return NUMBERS.sub(b"#", DRAWINGS.sub(b"", data))
     if path.suffix == ".zip" and zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as pack:
             data = b"".join(name.encode() + pack.read(name) for name in pack.namelist())
