@@ -96,7 +96,7 @@ def test_a_summary_has_less_than_the_page():
     [
         (["no-such-model"], "there is no model"),
         (["up-down", "--pdf", "--markdown"], "choose one form"),
-        (["up-down", "go-stop", "--markdown"], "a comparison is a page"),
+        (["up-down", "go-stop", "--markdown"], "a comparison is always a page"),
         (["."], "neither a finished run nor a check"),
         (["bad.json"], "not the facts of a report"),
     ],

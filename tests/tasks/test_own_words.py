@@ -1,5 +1,6 @@
 """Words of one's own: synthetic clips, a few recordings among them, and what is then measured."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from motefit.tasks import TASKS
 
 SMALL = {
     "data.synthetic_clips": 12,
+    "data.synthesizers": ["espeak-ng"],
     "data.recordings_percent": 50.0,
     "data.unknown": [],
     "data.silence": [],
@@ -23,8 +25,10 @@ SMALL = {
 
 
 def small(*words: str, **more: object) -> Recipe:
-    recipe = with_words(find_recipe("custom"), words, synthetic=True)
-    return recipe.with_values(SMALL | more)
+    """The recipe with few clips, one synthesizer and no reject classes."""
+    recipe = find_recipe("custom")
+    recipe = replace(recipe, train=replace(recipe.train, rejects=None))
+    return with_words(recipe, words, synthetic=True).with_values(SMALL | more)
 
 
 @pytest.fixture(scope="module")

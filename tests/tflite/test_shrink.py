@@ -2,6 +2,7 @@
 
 import struct
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,12 @@ def test_official_files_shrink_and_compute_the_same(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_only_parts_without_effect_are_removed(name):
     before, after = inspect(golden(name)), inspect(shrink(golden(name)))
-    assert after.ops == before.ops
+    ops = [[replace(op, constant_bytes=0) for op in i.ops] for i in (before, after)]
+    assert ops[0] == ops[1]  # equal buffers become one, which counts where it is first used
     assert [t.shape for t in after.tensors] == [t.shape for t in before.tensors]
     numbers = [[(t.constant, t.zeros, t.distinct) for t in i.tensors] for i in (before, after)]
     assert numbers[0] == numbers[1]
-    assert after.parameters <= before.parameters  # equal buffers become one
+    assert after.parameters <= before.parameters
     assert after.zero_parameters == before.zero_parameters
     assert not any(tensor.name for tensor in after.tensors)
     assert [t.scale for t in after.tensors] == [t.scale for t in before.tensors]

@@ -154,6 +154,7 @@ def test_a_pause_is_no_less_than_nothing(staged, measure, pause_s):
         measure(stage.inputs, stage, FRONTEND, rng=rng, pause_s=pause_s)
 
 
+@pytest.mark.proof  # times of one run beside others of the same: for a machine with nothing to do
 def test_the_protocols_agree_with_the_paired_one(make_graph):
     """A model of some milliseconds, so that what the protocols leave out is small beside it."""
     model = write(make_graph("dscnn", FRONTEND.shape, 3, width=128, blocks=4))
