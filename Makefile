@@ -23,7 +23,7 @@ demo: $(STAMP)
 	$(BIN)/motefit check runs/quickstart/quickstart.zip
 
 # more processes than cores: tests that wait leave the cores to others
-WORKERS := $(shell expr 2 \* $$(nproc) + 2)
+WORKERS := $(shell expr $$(nproc) + 2)
 # every process of the tests would compile what the last one did where the environment forbids caches
 PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 

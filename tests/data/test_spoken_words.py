@@ -122,7 +122,7 @@ def test_clips_of_a_word_all_differ(tmp_path: Path) -> None:
     assert len(set(hashes(report.folder / "go").values())) == 40
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_every_voice_of_the_cast_speaks_and_then_speaks_again(tmp_path: Path) -> None:
     names = {voice.name for voice in cast(ENGLISH_ACCENTS)}
     report = make(tmp_path / "out", ["seven"], clips=len(names) + 10)

@@ -39,6 +39,7 @@ def test_the_wheel_brings_the_command_and_nothing_else(wheel):
     assert {name.split("/")[0].split("-")[0] for name in wheel} == {"motefit"}
 
 
+@pytest.mark.proof
 def test_equal_sources_give_equal_bytes(distribution, tmp_path):
     distributions.build(tmp_path)
     again = next(tmp_path.glob("*.tar.gz")), next(tmp_path.glob("*.whl"))
