@@ -123,8 +123,9 @@ def measure(
     rows = []
     for name in judged:
         clips = dataset.subsets[name]
-        probabilities = spotter.classify_batch(clips.pcm, RATE)
-        rejected = np.array([spotter.classify(pcm, RATE).rejected for pcm in clips.pcm])
+        heard = [spotter.classify(pcm, RATE) for pcm in clips.pcm]
+        probabilities = np.array([one.probabilities for one in heard])
+        rejected = np.array([one.rejected for one in heard])
         right = (probabilities.argmax(1) == places[clips.label]) & ~rejected
         row = OwnWords(
             words=words,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from motefit.data.decode import AUDIO_SUFFIXES
+from motefit.data.labeled_files import subset_of
 from motefit.data.tree import Tree, hidden_name
 from motefit.spec.codec import nearest
 from motefit.spec.errors import DataError
@@ -18,12 +19,7 @@ NOISE_NAMES = ("background_noise", "_background_noise_", "noise", "_noise_", "ba
 OTHER_SOUND = {"_unknown_": UNKNOWN, "unknown": UNKNOWN, "_silence_": SILENCE, "silence": SILENCE}
 """Folders of sound that is no word, and its label; like noise, they are words only if named."""
 LIST_FOLDER_NAMES = ("splits", "split", "lists")
-_SPLIT_NAME = re.compile(
-    r"(train|training|trn|test|testing|tst|val|valid|validate|validation|dev|development|eval"
-    r"|evaluation|holdout)([-_ .]?(set|data|audio|wavs?|split|part|clips|words|\d+))?"
-    r"|(fold|part|batch|session|chunk|shard)[-_ .]?\d+",
-    re.IGNORECASE,
-)
+_FOLD_NAME = re.compile(r"(fold|part|batch|session|chunk|shard)[-_ .]?\d+", re.IGNORECASE)
 _SPEAKER_NAME = re.compile(
     r"(speakers?|spkr?|sp|user|person|people|subject|participant|recorder|voice|talker|client|id"
     r"|[spfm])[-_ .]?\d+|\d{2,}|(?=.*\d)[0-9a-f]{7,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
@@ -127,7 +123,7 @@ def is_split_name(name: str) -> bool:
     >>> is_split_name("Training"), is_split_name("test_set"), is_split_name("up")
     (True, True, False)
     """
-    return _SPLIT_NAME.fullmatch(name) is not None
+    return bool(subset_of(name)) or _FOLD_NAME.fullmatch(name) is not None
 
 
 def _require_flat(root: Tree, present: Mapping[str, Tree], data: SpeechData) -> None:

@@ -11,16 +11,16 @@ from motefit.data.tree import composed
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import SpeechData
 
-_PART_NAMES = {
+_SUBSET_NAMES = {
     "train": "train|training|trn",
     "validation": "val|valid|validate|validation|dev|development",
     "test": "test|testing|tst|eval|evaluation|holdout",
 }
-_PART = {
+_SUBSET = {
     subset: re.compile(
-        rf"({names})([-_ .]?(set|data|audio|wavs?|split|subset|clips|words|\d+))?", re.IGNORECASE
+        rf"({names})([-_ .]?(set|data|audio|wavs?|split|part|clips|words|\d+))?", re.IGNORECASE
     )
-    for subset, names in _PART_NAMES.items()
+    for subset, names in _SUBSET_NAMES.items()
 }
 OTHER_WORDS = "of other words"
 
@@ -68,8 +68,10 @@ def subset_of(name: str) -> str:
 
     >>> subset_of("Training"), subset_of("dev"), subset_of("test_set"), subset_of("up")
     ('train', 'validation', 'test', '')
+    >>> subset_of("train_part"), subset_of("dev.part"), subset_of("train_subset")
+    ('train', 'validation', '')
     """
-    return next((subset for subset, found in _PART.items() if found.fullmatch(name)), "")
+    return next((subset for subset, found in _SUBSET.items() if found.fullmatch(name)), "")
 
 
 def arrange(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from motefit.report.charts import Tick, labeled, ticks
 
@@ -83,7 +84,7 @@ def spread_chart(
                 note=_note(values),
                 path=_bars([v for v in values if v <= last], first, last, base),
                 base=base,
-                median=at(_median(values)),
+                median=at(median(values)),
             )
         )
     return SpreadChart(
@@ -107,15 +108,10 @@ def _bars(values: Sequence[float], first: float, last: float, base: float) -> st
     )
 
 
-def _median(ordered: Sequence[float]) -> float:
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else sum(ordered[middle - 1 : middle + 1]) / 2
-
-
 def _note(ordered: Sequence[float]) -> str:
     """Say the median, and what one in twenty and one in a hundred runs take at least."""
     twentieth, hundredth = (ordered[-max(len(ordered) // n, 1)] for n in (20, 100))
     return (
-        f"median {_median(ordered):.3g} ms, 1 in 20 from {twentieth:.3g}, "
+        f"median {median(ordered):.3g} ms, 1 in 20 from {twentieth:.3g}, "
         f"1 in 100 from {hundredth:.3g}"
     )

@@ -52,8 +52,8 @@ def treemap(groups: Sequence[Sequence[Piece]]) -> tuple[Tile, ...]:
     """Lay out groups side by side from the left, and the pieces of each as near to squares as fit.
 
     >>> [
-    ...     cell.width
-    ...     for cell in treemap(
+    ...     tile.width
+    ...     for tile in treemap(
     ...         [
     ...             [Piece(name="a", value=3, text="3", kind="layer")],
     ...             [Piece(name="b", value=1, text="1", kind="form")],
@@ -63,16 +63,16 @@ def treemap(groups: Sequence[Sequence[Piece]]) -> tuple[Tile, ...]:
     [75.0, 25.0]
     """
     sizes = [sum(piece.value for piece in group) for group in groups]
-    total, left, cells = sum(sizes), 0.0, []
+    total, left, tiles = sum(sizes), 0.0, []
     for group, size in zip(groups, sizes, strict=True):
         pieces = sorted((p for p in group if p.value > 0), key=lambda p: -p.value)
         if pieces:
             width = size / total
             areas = [p.value / total * HEIGHT for p in pieces]
             boxes = _squarified(areas, (left, 0.0, width, HEIGHT))
-            cells += [_cell(p, box) for p, box in zip(pieces, boxes, strict=True)]
+            tiles += [_tile(p, box) for p, box in zip(pieces, boxes, strict=True)]
             left += width
-    return tuple(cells)
+    return tuple(tiles)
 
 
 _Box = tuple[float, float, float, float]
@@ -116,7 +116,7 @@ def _worst(strip: Sequence[float], short: float) -> float:
     return max(short**2 * max(strip) / total**2, total**2 / (short**2 * min(strip)))
 
 
-def _cell(piece: Piece, box: _Box) -> Tile:
+def _tile(piece: Piece, box: _Box) -> Tile:
     left, top, width, height = box
     longest = max(len(piece.name), len(piece.text))
     return Tile(

@@ -4,7 +4,7 @@ import threading
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -98,8 +98,9 @@ def write_clips(
     version = ""
     try:
         pending = {
-            pool.submit(_write_block, folder, range(first, last), settings, counter, speakers)
+            pool.submit(_write_block, folder, range(first, last), able, counter, speakers)
             for folder in folders
+            for able in (_of_readers(settings, folder.texts),)
             for first in range(0, folder.clips, _BLOCK)
             for last in (min(first + _BLOCK, folder.clips),)
         }
@@ -114,6 +115,13 @@ def write_clips(
         pool.shutdown(cancel_futures=True)
         speakers.close()
     return version
+
+
+def _of_readers(settings: ClipSettings, texts: Sequence[str]) -> ClipSettings:
+    """Leave the speakers who can say all texts."""
+    return replace(
+        settings, cast=tuple(voice for voice in settings.cast if all(map(voice.reads, texts)))
+    )
 
 
 class _Counter:
@@ -138,8 +146,6 @@ def _write_block(
 ) -> str:
     """Write some clips of one folder from one fresh espeak-ng process; return its version."""
     cast, rate_hz = settings.cast, settings.rate_hz
-    if not all(voice.reads(text) for voice in cast for text in folder.texts):
-        cast = tuple(voice for voice in cast if all(map(voice.reads, folder.texts)))
     order = generator(settings.root, folder.name, "cast").permutation(len(cast))
     with SpeakerProcess() as espeak:
         say = partial(speakers.say, espeak=espeak)

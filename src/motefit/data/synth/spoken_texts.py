@@ -52,7 +52,7 @@ def synthesize_texts(
             with SpeakerProcess() as espeak:
                 say = partial(speakers.say, espeak=espeak)
                 for number, text in enumerate(texts[first : first + _BLOCK], first):
-                    able = cast if all(voice.reads(text) for voice in cast) else readers
+                    able = [voice for voice in cast if voice.reads(text)]
                     voice = able[int(rng.integers(len(able)))]
                     speech = _say(say, text, voice, rate_hz, rng=rng)
                     noise = noises[int(rng.integers(len(noises)))]

@@ -33,7 +33,8 @@ _RARE_VARIANTS = ("croak", "whisper", "whisperf")
 SPEED_RANGE = (0.85, 1.2)
 """Slowest and fastest utterance, as multiples of the speaker's own speed."""
 PITCH_AT_0, PITCH_WIDTH = 0.4, 4.4
-"""Of hibari's own pitch at a ``pitch`` of 0, and how many times higher it is at 100."""
+"""Of hibari's own pitch at a ``pitch`` of 0, and how many times higher it is at 100; the program
+neural_speaker.py has the same numbers, since it imports nothing of motefit."""
 SLOWEST, FASTEST = 80, 450
 """Words a minute that espeak-ng speaks."""
 

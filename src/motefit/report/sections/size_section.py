@@ -1,6 +1,6 @@
 """Size: the file raw, zipped and bundled; its bytes by layer and purpose, and what to shrink."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from motefit.report.charts import Part, stack
@@ -54,7 +54,8 @@ def build(facts: ReportFacts) -> SizeView | None:
     pieces = sorted(facts.byte_map.items(), key=lambda item: (-item[1], item[0]))
     if not (sizes or pieces):
         return None
-    layers, forms = _layers(facts), _forms(facts)
+    layers = _layers(facts)
+    forms = _forms(facts.byte_map, layers)
     return SizeView(
         sizes=sizes,
         parts=stack([(phrase(n), v, grouped(v)) for n, v in pieces if v], full=total),
@@ -77,12 +78,11 @@ def _layers(facts: ReportFacts) -> list[Piece]:
     return found if _sum(found) <= facts.byte_map.get(_CONSTANTS, 0) else []
 
 
-def _forms(facts: ReportFacts) -> list[Piece]:
+def _forms(byte_map: Mapping[str, int], layers: Sequence[Piece]) -> list[Piece]:
     """Return everything that is no constant of an operation, by purpose."""
-    layers = _sum(_layers(facts))
-    rest = {**facts.byte_map}
+    rest = {**byte_map}
     if layers:
-        rest[_CONSTANTS] -= round(layers)
+        rest[_CONSTANTS] -= round(_sum(layers))
     found = [_piece(name, value, "form") for name, value in rest.items() if value]
     return [
         replace(p, name="other constants") if p.name == _CONSTANTS and layers else p for p in found
