@@ -124,7 +124,7 @@ def measure(
     for name in judged:
         clips = dataset.subsets[name]
         heard = [spotter.classify(pcm, RATE) for pcm in clips.pcm]
-        probabilities = np.array([one.probabilities for one in heard])
+        probabilities = np.array([list(one.probabilities.values()) for one in heard])
         rejected = np.array([one.rejected for one in heard])
         right = (probabilities.argmax(1) == places[clips.label]) & ~rejected
         row = OwnWords(
