@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
 import distributions
@@ -29,6 +30,31 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put files with slow tests first in the share of each process, or the last one is waited for.
+
+    Tests of a file stay together, because of their fixtures; xdist gives each process an equal
+    share of the list, and those that are done take from the ends of the others' shares.
+    """
+    processes = getattr(config, "workerinput", {}).get("workercount", 1)
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    slow = [path for path, tests in files.items() if any(map(_is_slow, tests))]
+    shares = [
+        [item for path in slow[n::processes] for item in files[path]] for n in range(processes)
+    ]
+    others = iter([item for item in items if item.path not in slow])
+    for share in shares:
+        share.extend(islice(others, max(0, len(items) // processes - len(share))))
+    items[:] = [*chain.from_iterable(shares), *others]
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
 
 
 @pytest.fixture(scope="session", autouse=True)

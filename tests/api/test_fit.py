@@ -19,6 +19,7 @@ def run(tmp_path_factory, count_reads):
     return data, out, result
 
 
+@pytest.mark.slow
 def test_a_run_ends_in_a_bundle_with_its_verdict(run):
     _, out, result = run
     assert result.met

@@ -75,6 +75,7 @@ def fitted(tmp_path_factory):
     return folder, result
 
 
+@pytest.mark.slow
 def test_the_card_says_how_windows_and_answers_are_encoded(fitted):
     _, result = fitted
     card = result.main.card

@@ -89,6 +89,7 @@ def heard(tmp_path_factory, motefit_process) -> tuple[Path, Path, dict]:
     return folder / "run" / "room.zip", data, json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_a_fit_chooses_the_threshold_and_the_card_has_the_curve(heard):
     bundle, _, printed = heard
     card = load_bundle(bundle).card

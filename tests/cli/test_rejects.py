@@ -73,6 +73,7 @@ def live(tmp_path_factory):
     return data, result.main.bundle
 
 
+@pytest.mark.slow
 def test_the_card_counts_what_is_rejected_and_what_is_answered(live, invoke):
     data, bundle = live
     card = load_bundle(bundle).card

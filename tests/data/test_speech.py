@@ -348,6 +348,7 @@ def test_two_lists_for_one_part(words, load):
         load(words, SpeechData(split="published"))
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_real_mini_speech_commands(real_data):
     dataset = load_speech(

@@ -47,15 +47,14 @@ def _pages() -> Iterator[Path]:
 
 @pytest.mark.parametrize("kind", PHRASES)
 def test_no_page_has_the_phrase(kind):
-    pattern = re.compile(PHRASES[kind], re.IGNORECASE)
     pages = [p for p in _pages() if p != Path(__file__)]
     assert len(pages) > 300
     found = []
     for page in pages:
         name = str(page.relative_to(ROOT))
-        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
-            words = {match[0].lower() for match in pattern.finditer(line)}
-            found += [f"{name}:{number}: {w}" for w in words if (name, w) not in ALLOWED]
+        text = page.read_text(encoding="utf-8").lower()  # ignoring case takes four times as long
+        places = [m for m in re.finditer(PHRASES[kind], text) if (name, m[0]) not in ALLOWED]
+        found += [f"{name}:{text.count(chr(10), 0, m.start()) + 1}: {m[0]}" for m in places]
     assert not found
 
 

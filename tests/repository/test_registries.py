@@ -25,11 +25,12 @@ NO_REGISTRY = {"_admitted", "_STAGE"}
 """Module-level containers that start empty and remember something else than members."""
 
 
-def _assignments():
-    """Yield (module, name, value) of every assignment at the top of a module."""
+def _assignments(having=""):
+    """Yield (module, name, value) of assignments at the top of modules with a text."""
     for path in sorted(SOURCE.rglob("*.py")):
         module = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        text = path.read_text(encoding="utf-8")
+        for node in ast.parse(text).body if having in text else []:
             if isinstance(node, ast.AnnAssign) and node.value is not None:
                 yield module.removesuffix(".__init__"), ast.unparse(node.target), node.value
             if isinstance(node, ast.Assign):
@@ -40,8 +41,9 @@ def _is_registry(value: ast.expr) -> bool:
     return isinstance(value, ast.Call) and ast.unparse(value.func).partition("[")[0] == "Registry"
 
 
-ASSIGNMENTS = list(_assignments())
-REGISTRIES = {name: module for module, name, value in ASSIGNMENTS if _is_registry(value)}
+REGISTRIES = {
+    name: module for module, name, value in _assignments(having="Registry") if _is_registry(value)
+}
 
 
 def registry(name: str) -> Registry:
@@ -53,7 +55,7 @@ def registry(name: str) -> Registry:
 def test_there_is_no_other_registry():
     assert len(REGISTRIES) >= 14
     empty = {"{}", "[]", "dict()", "list()", "set()"}
-    found = {name for _, name, value in ASSIGNMENTS if ast.unparse(value) in empty}
+    found = {name for _, name, value in _assignments() if ast.unparse(value) in empty}
     assert found == NO_REGISTRY
 
 

@@ -24,6 +24,7 @@ def test_every_family_is_recorded():
     assert recorded == set(FAMILIES.names())
 
 
+@pytest.mark.slow
 def test_models_have_the_recorded_bytes(tmp_path):
     """The record was written on an AMD EPYC; whatever runs this is the other processor."""
     if not set(AVX2) <= set(equal_arithmetic()):

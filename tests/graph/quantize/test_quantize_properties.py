@@ -161,6 +161,7 @@ def test_a_constant_input(name, value, refined):
     validate(write(form))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     name=st.sampled_from(sorted(FORMS)),

@@ -179,6 +179,7 @@ def test_zip_aware_is_smaller_and_within_its_tolerance(case_of) -> None:
     assert sizes[0] > sizes[1] > sizes[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epochs", [0, 2])
 def test_zip_aware_makes_the_zip_of_a_wanted_size(case_of, epochs: int) -> None:
     case = case_of("conv1d")

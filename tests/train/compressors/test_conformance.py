@@ -44,7 +44,7 @@ def test_every_compressor_is_here() -> None:
     assert all(registered.apply.__doc__ for registered in COMPRESSORS.all().values())
 
 
-SLOW = {("zip-aware", family) for family in ("tcnet", "bcresnet", "lstm", "conv1d", "residual-mlp")}
+SLOW = {("zip-aware", family) for family in FAMILIES if family != "mlp"}
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,7 @@ class InterruptedHereError(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
 def test_an_interrupted_step_resumes_to_the_same_bytes(
     case_of, name, tmp_path, monkeypatch

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -282,12 +283,18 @@ def _files(folder: Path) -> int:
 
 def _noises(folder: Path | None, order: _Order) -> tuple[Samples, ...]:
     """Make the noises to mix with speech, and write them if a folder is given."""
-    rng, rate_hz = generator(order.root, "noise"), order.rate_hz
-    readers = cast(order.accents)
-    noises = beds(readers, seconds=_NOISE_SECONDS, rate_hz=rate_hz, rng=rng)
+    rate_hz = order.rate_hz
+    noises = _beds(order.root, order.accents, rate_hz)
     if folder is not None:
         (folder / BACKGROUND_NOISE).mkdir()
         for name, samples in noises.items():
             path = folder / BACKGROUND_NOISE / f"{name}.wav"
             write_wav(path, samples * np.float32(0.1), rate_hz)
     return tuple(noises.values())
+
+
+@lru_cache(maxsize=2)
+def _beds(root: int, accents: tuple[str, ...], rate_hz: int) -> dict[str, Samples]:
+    """Make the noises of a seed; kept, because they take longer than a dozen clips."""
+    rng = generator(root, "noise")
+    return beds(cast(accents), seconds=_NOISE_SECONDS, rate_hz=rate_hz, rng=rng)
