@@ -161,6 +161,8 @@ class Scheduler:
         trainings: dict[str, list[Candidate]] = {}
         for candidate in candidates:
             trainings.setdefault(candidate.training_key, []).append(candidate)
+        if len(trainings) == 1:
+            return list(trainings.values())
         stacks: dict[str, list[list[Candidate]]] = {}
         for key, forms in trainings.items():
             stacks.setdefault(self._stack_key(forms[0]) or key, []).append(forms)

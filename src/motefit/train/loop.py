@@ -19,11 +19,9 @@ from motefit.train.checkpoint import Checkpoint, identify, read_checkpoint, writ
 from motefit.train.module import GraphModule, select_device
 from motefit.train.optimizer import (
     CLASSIFICATION,
-    MOMENTS,
-    SGD_MOMENTS,
+    Optimizer,
     learning_rate,
     loss_function,
-    optimizer,
     score,
 )
 from motefit.train.weight_average import WeightAverage
@@ -226,8 +224,7 @@ class Run:
         self._loss = loss
         self._train_loss = loss_function(loss, label_smoothing=settings.label_smoothing)
         self._plain_loss = loss_function(loss)
-        self._optimizer = optimizer(module, settings)
-        self._moments = SGD_MOMENTS if settings.optimizer == "sgd" else MOMENTS
+        self._optimizer = Optimizer(module, settings)
         share = settings.averaging
         self._average = WeightAverage(module, share=share) if share else None
         self._device = next(module.parameters()).device
@@ -362,8 +359,7 @@ class Run:
         for step, batch in enumerate(chosen.tensor_split(steps)):
             inputs, targets = x[batch], y[batch]
             rate = learning_rate(settings, (index + step / steps) / settings.epochs)
-            for group in self._optimizer.param_groups:
-                group["lr"] = rate
+            self._optimizer.rate = rate
             module.advance(index * steps + step, settings.epochs * steps)
             loss = self._train_loss(module.logits(inputs), targets)
             self._optimizer.zero_grad()
@@ -437,9 +433,8 @@ class Run:
         self._best = Best.from_facts(found.facts, {k: arrays[f"best/{k}"] for k in state})
         self._history = [EpochReport(**report) for report in found.facts["history"]]
         count = len(list(self.module.parameters()))
-        self.load_moments(
-            [{k: arrays[f"optimizer/{i}/{k}"] for k in self._moments} for i in range(count)]
-        )
+        names = self._optimizer.moments
+        self.load_moments([{k: arrays[f"optimizer/{i}/{k}"] for k in names} for i in range(count)])
         if self._average is not None:
             stored = {k.partition("/")[2]: v for k, v in arrays.items() if k.startswith("average/")}
             self._average.load(stored)
@@ -452,9 +447,9 @@ class Run:
         """Load copies of the result of :meth:`moments`."""
         for parameter, new in zip(self.module.parameters(), moments, strict=True):
             state = self._optimizer.state[parameter]
-            if "step" in self._moments:
+            if "step" in self._optimizer.moments:
                 state["step"] = new["step"].to(self._device, copy=True)
-            for key in (key for key in self._moments if key != "step"):
+            for key in (key for key in self._optimizer.moments if key != "step"):
                 # The fused kernels walk parameter and moments in memory order: keep the strides.
                 state[key] = torch.empty_like(parameter, requires_grad=False).copy_(new[key])
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
 
 from motefit.spec.codec import unknown
 from motefit.spec.recipe import TrainSpec
@@ -18,6 +20,10 @@ END_DIVISOR = 25.0 * 1e4
 """One-cycle ends at peak / 250,000 (torch's OneCycleLR)."""
 LONGEST_WARM_UP = 0.5
 """Largest rising fraction of the cosine schedule."""
+BETAS = (0.9, 0.999)
+"""Fractions of the previous moments that Adam keeps at each step (torch's default)."""
+EPSILON = 1e-8
+"""Added to the root of Adam's second moment (torch's default)."""
 MOMENTUM = 0.9
 """Of stochastic gradient descent."""
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
@@ -125,21 +131,64 @@ def _cosine(start: float, end: float, share: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
 
 
-def optimizer(module: nn.Module, settings: TrainSpec) -> torch.optim.Optimizer:
-    """Make a fused optimizer; weight decay only on parameters of two or more dimensions.
+class Optimizer:
+    """Adam, AdamW or stochastic gradient descent with momentum, by torch's fused functions.
+
+    The same arithmetic as ``torch.optim.Adam(fused=True)`` and its siblings, whose steps import
+    torch's compiler: that takes as long as importing torch itself, and is not used here.
 
     For ``"adam"`` and ``"sgd"`` the decay is added to the gradient (an L2 penalty), for ``"adamw"``
-    it is decoupled.
+    it is decoupled. It applies to parameters of two or more dimensions only.
+
+    Attributes:
+        rate: learning rate of the next step.
+        state: moments of each parameter by the names of :data:`MOMENTS` or :data:`SGD_MOMENTS`,
+            none before the first step.
+        moments: these names.
     """
-    parameters = list(module.parameters())
-    decayed = [p for p in parameters if p.ndim >= 2]
-    others = [p for p in parameters if p.ndim < 2]
-    groups = [
-        {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    chosen = [g for g in groups if g["params"]]
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(chosen, lr=settings.learning_rate, momentum=MOMENTUM, fused=True)
-    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-    return kind(chosen, lr=settings.learning_rate, fused=True)
+
+    def __init__(self, module: nn.Module, settings: TrainSpec) -> None:
+        parameters = list(module.parameters())
+        self.rate = settings.learning_rate
+        self.state: dict[Tensor, dict[str, Tensor]] = {p: {} for p in parameters}
+        self.moments = SGD_MOMENTS if settings.optimizer == "sgd" else MOMENTS
+        self._kind = settings.optimizer
+        decayed = [p for p in parameters if p.ndim >= 2]
+        others = [p for p in parameters if p.ndim < 2]
+        self._groups = ((decayed, settings.weight_decay), (others, 0.0))
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.state:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move the parameters that have a gradient."""
+        for group, decay in self._groups:
+            moved: list[Tensor] = [p for p in group if p.grad is not None]
+            if moved:
+                self._step(moved, [p.grad for p in moved if p.grad is not None], decay)
+
+    def _step(self, moved: list[Tensor], gradients: list[Tensor], decay: float) -> None:
+        if self._kind == "sgd":
+            velocities = [self.state[p].get("momentum_buffer") for p in moved]
+            sgd(
+                moved, gradients, velocities, fused=True, weight_decay=decay, momentum=MOMENTUM,
+                lr=self.rate, dampening=0.0, nesterov=False, maximize=False,
+            )  # fmt: skip
+            for parameter, velocity in zip(moved, velocities, strict=True):
+                if velocity is not None:  # as it was made in the first step
+                    self.state[parameter]["momentum_buffer"] = velocity
+            return
+        for parameter in moved:
+            if not self.state[parameter]:
+                zeros = torch.zeros((), dtype=torch.float32, device=parameter.device)
+                like = [torch.zeros_like(parameter) for _ in range(2)]
+                self.state[parameter] = dict(zip(MOMENTS, (zeros, *like), strict=True))
+        steps, means, squares = ([self.state[p][name] for p in moved] for name in MOMENTS)
+        adam(
+            moved, gradients, means, squares, [], steps, fused=True,
+            decoupled_weight_decay=self._kind == "adamw", amsgrad=False, beta1=BETAS[0],
+            beta2=BETAS[1], lr=self.rate, weight_decay=decay, eps=EPSILON, maximize=False,
+        )  # fmt: skip

@@ -160,14 +160,13 @@ class LocalEngine(Engine):
 def _context() -> ForkServerContext | SpawnContext:
     """Return how processes start: as forks of a server that has imported torch already.
 
-    The import takes seconds and 200 MB, and that of torch's compiler, which torch's optimizers
-    import and do not use here, takes longer still; forks share all of it. Elsewhere than on Linux,
-    where system libraries are not safe to fork, each process imports torch for itself.
+    The import takes seconds and 200 MB, which forks share. Elsewhere than on Linux, where system
+    libraries are not safe to fork, each process imports torch for itself.
     """
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "torch._dynamo"])
+    context.set_forkserver_preload(["torch"])
     return context
 
 

@@ -32,7 +32,9 @@ from motefit.train.loop import (
 )
 from motefit.train.module import GraphModule
 from motefit.train.optimizer import (
+    BETAS,
     CLASSIFICATION,
+    EPSILON,
     learning_rate,
     loss_function,
     pinball,
@@ -41,14 +43,9 @@ from motefit.train.optimizer import (
 from motefit.train.stacked.grouped_ops import is_stackable
 from motefit.train.stacked.module_stack import StackedModule
 
-BETAS = (0.9, 0.999)
-"""Fractions of the previous moments kept at each step (torch's default)."""
-EPSILON = 1e-8
-"""Added to the root of the second moment (torch's default)."""
-
 
 class StackedAdam:
-    """The arithmetic of ``train.optimizer.optimizer``, in a handful of operations.
+    """The arithmetic of ``train.optimizer.Optimizer``, in a handful of operations.
 
     Args:
         module: whose ``values``, ``moments`` and ``steps`` it updates.
