@@ -37,7 +37,7 @@ from motefit.graph.ops import (
     Shape,
     Softmax,
 )
-from motefit.graph.ops_foreign import LeakyRelu, Logistic, MaxPool2D
+from motefit.graph.ops_foreign import STATE, SVDF, LeakyRelu, Logistic, MaxPool2D
 from motefit.graph.ops_signal import Concatenate, Multiply, Slice
 from motefit.graph.scales import CELL, HIDDEN, dequantize_array, quantize_array
 from motefit.spec.errors import DataError, ModelFileError
@@ -104,7 +104,6 @@ def _product(
     return fixed_point.multiply(fixed_point.wrap32(sums + bias), by, away=True)
 
 
-CHUNK = 64
 ADD_SHIFT = 20
 
 Tensors = dict[str, np.ndarray]
@@ -127,8 +126,9 @@ def run(graph: Graph, batch: np.ndarray, *, machine: Machine = "x86-64") -> np.n
     """
     batch = np.asarray(batch).reshape(-1, *graph.input_shape)
     _check_dtype(graph, batch)
-    starts = range(0, len(batch), CHUNK)
-    parts = [run_all(graph, batch[s : s + CHUNK], machine=machine)[graph.output] for s in starts]
+    most = float32.chunk_of(graph, len(batch))
+    starts = range(0, len(batch), most)
+    parts = [run_all(graph, batch[s : s + most], machine=machine)[graph.output] for s in starts]
     if not parts:
         dtype = np.int8 if graph.output in graph.quantization else np.float32
         return np.zeros((0, *graph.output_shape), dtype)
@@ -332,6 +332,27 @@ def _leaky_relu(op: LeakyRelu, graph: Graph, tensors: Tensors) -> np.ndarray:
     )
     scaled = (fixed_point.multiply(x, factor, away=True) for factor in (by, less))
     return _clamp(np.where(x >= 0, *scaled), out)
+
+
+@_compute.register
+def _svdf(op: SVDF, graph: Graph, tensors: Tensors) -> np.ndarray:
+    """Keep each filter's products as int16; sum over time and rank as int32; scales are float32."""
+    weight, time = (graph.constants[name] for name in op.inputs[1:3])
+    source, by_input, by_time, kept, out = (
+        _parameters(graph, name).scale[0]
+        for name in (*op.inputs[:3], f"{op.output}{STATE}", op.output)
+    )
+    x = _centered(graph, tensors, op.inputs[0])
+    products = fixed_point.wrap32(x.reshape(len(x), -1) @ weight.T.astype(np.float64))
+    to_state = fixed_point.multiplier(float(source * by_input / kept))
+    state = np.clip(fixed_point.multiply(products, to_state, away=True), *INT16)
+    sums = (float32.memory_of(state, time.shape[1]) * time.astype(np.int64)).sum(axis=2)
+    total = sums.reshape(len(sums), -1, op.rank).sum(axis=2)
+    if len(op.inputs) == 4:
+        total = total + graph.constants[op.inputs[3]]
+    to_out = fixed_point.multiplier(float(kept * by_time / out))
+    scaled = fixed_point.multiply(fixed_point.wrap32(total), to_out, away=True)
+    return _clamp(scaled, _parameters(graph, op.output))
 
 
 @_compute.register
