@@ -122,6 +122,10 @@ VALUES = {
     "zero points": (parameter(1, "zeroPoint", [0, 0]), "tensor 1: 3 scales, 2 zero points"),
     "axis": (parameter(1, "quantizedDimension", 1), "has 3 scales on axis 1"),
     "no axis": (parameter(1, "quantizedDimension", 2), "has 3 scales on axis 2"),
+    "two on an axis of three": (
+        several(parameter(1, "scale", [0.5, 0.5]), parameter(1, "zeroPoint", [0, 0])),
+        "has 2 scales on axis 0",
+    ),
     "axis before": (parameter(1, "quantizedDimension", -1), "has 3 scales on axis -1"),
 }
 ACCEPTED = {
