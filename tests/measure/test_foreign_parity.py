@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as official
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from odd_models import ModelMaker, Operators, Types
 
@@ -89,6 +89,108 @@ def test_floats_agree_to_the_tolerance(kind, data, seed):
     (layer,) = found.layers
     assert not layer.exact
     assert layer.differing == 0
+
+
+def with_scale(make, index, scale, zero):
+    parameters = official.QuantizationParametersT()
+    parameters.scale, parameters.zeroPoint = [scale], [zero]
+    make.model.subgraphs[0].tensors[index].quantization = parameters
+    return index
+
+
+def made(kind, **settings):
+    """Makes the options of an operator."""
+
+    def make():
+        options = kind()
+        vars(options).update(settings)
+        return options
+
+    return make
+
+
+DILATION = {"dilationHFactor": 1, "dilationWFactor": 1}
+BYTES = st.integers(0, 255)
+LAYERS = {
+    "FULLY_CONNECTED": official.FullyConnectedOptionsT,
+    "CONV_2D": made(official.Conv2DOptionsT, **DILATION),
+    "DEPTHWISE_CONV_2D": made(official.DepthwiseConv2DOptionsT, depthMultiplier=1, **DILATION),
+    "AVERAGE_POOL_2D": official.Pool2DOptionsT,
+    "MAX_POOL_2D": official.Pool2DOptionsT,
+    "SOFTMAX": made(official.SoftmaxOptionsT, beta=1.0),
+    "LOGISTIC": lambda: None,
+    "ADD": official.AddOptionsT,
+}
+
+
+def weighted(draw, make, kind, window, channels, scale):
+    """Indices of a weight with a zero point and of a bias, and the number of outputs."""
+    rng = np.random.default_rng(draw(st.integers(0, 999)))
+    outputs = channels if kind == "DEPTHWISE_CONV_2D" else draw(st.integers(1, 19))
+    sizes = {
+        "FULLY_CONNECTED": (outputs, channels),
+        "CONV_2D": (outputs, *window, channels),
+        "DEPTHWISE_CONV_2D": (1, *window, channels),
+    }
+    weight = rng.integers(0, 256, sizes[kind]).astype(np.uint8)
+    index, by = make.tensor(weight.shape, Types.UINT8, data=weight), draw(SCALES) / 64
+    bias = make.constant(rng.integers(-2000, 2000, outputs, np.int32))
+    return [
+        with_scale(make, index, by, draw(BYTES)),
+        with_scale(make, bias, scale * by, 0),
+    ], outputs
+
+
+@st.composite
+def unsigned_layers(draw, kind):
+    """A file of one layer in uint8, as converters wrote them before int8: weights have zeros."""
+    make, channels, options = ModelMaker(), draw(st.integers(1, 19)), LAYERS[kind]()
+    scale, zero, image = draw(SCALES), draw(BYTES), kind.endswith("2D")
+    window, to = (3, draw(st.integers(1, 3))), [1]
+    shape = [1, *(draw(st.integers(3, 8)) for _ in range(2 * image)), channels]
+    source = with_scale(make, make.tensor(shape, Types.UINT8), scale, zero)
+    inputs, after = [source], (draw(SCALES) * 4, draw(BYTES))
+    if image:
+        step = options.strideH = options.strideW = draw(st.integers(1, 2))
+        options.padding = draw(st.integers(0, 1))
+        reach = window if options.padding else (1, 1)
+        to += [-(-(n - k + 1) // step) for n, k in zip(shape[1:3], reach, strict=True)]
+    if "POOL" in kind:
+        (options.filterHeight, options.filterWidth), after = window, (scale, zero)
+    elif image or kind == "FULLY_CONNECTED":
+        more, channels = weighted(draw, make, kind, window, channels, scale)
+        inputs += more
+    elif kind == "ADD":
+        inputs *= 2
+    else:
+        after = 1 / 256, 0
+    if kind not in {"AVERAGE_POOL_2D", "SOFTMAX", "LOGISTIC"}:
+        options.fusedActivationFunction = draw(st.sampled_from([0, 1, 3]))
+    out = with_scale(make, make.tensor([*to, channels], Types.UINT8), *after)
+    make.operator(getattr(Operators, kind), inputs, [out], options)
+    return make.finish([source], [out]), scale, np.prod(shape)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@settings(max_examples=10)
+@given(data=st.data(), seed=st.integers(0, 9))
+def test_a_layer_in_uint8_has_the_integers_of_litert(kind, data, seed):
+    found = compared(data.draw(unsigned_layers(kind)), seed)
+    (layer,) = found.layers
+    assert (layer.operator, layer.exact, layer.differing) == (kind, True, 0)
+    assert layer.numbers == 4 * np.prod(layer.shape)
+
+
+def test_a_network_in_uint8_is_read_for_its_parity_only():
+    make = ModelMaker()
+    source = with_scale(make, make.tensor([1, 3], Types.UINT8), 0.5, 128)
+    out = with_scale(make, make.tensor([1, 3], Types.UINT8), 0.5, 128)
+    make.operator(Operators.LEAKY_RELU, [source], [out], official.LeakyReluOptionsT())
+    data = make.finish([source], [out])
+    with pytest.raises(ModelFileError, match="input is uint8"):
+        read_graph(data)
+    with pytest.raises(ModelFileError, match="does not read in uint8: LEAKY_RELU"):
+        measure_parity(ModelFile(data=data), np.zeros((1, 3)))
 
 
 @st.composite

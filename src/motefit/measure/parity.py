@@ -152,7 +152,7 @@ def _compare(
     graph: Graph, op: Op, ours: np.ndarray, theirs: np.ndarray, maker: tuple[int, str]
 ) -> LayerParity:
     theirs = theirs.reshape(ours.shape)
-    if theirs.dtype == np.uint8:  # of an output behind a QUANTIZE, which a Graph leaves out
+    if theirs.dtype == np.uint8:  # which a Graph has as int8
         theirs = theirs.astype(np.int16) - 128
     exact = op.output in graph.quantization
     apart = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))

@@ -4,9 +4,10 @@ The batch comes first: an activation is (n, *shape), int8. Sums of products are 
 matrix products, which are exact below 2**53, and then follow the kernels' fixed-point arithmetic.
 
 The kernels round differently in their vector code and in the scalar code for what does not fill a
-block: matrix kernels round halves up throughout, depthwise ones in blocks of 8 channels. Which code
-processes an element was found by measuring LiteRT 2.3.0 on x86-64 with a batch of one; a build
-without the vector code differs from this by one step in about one in a thousand.
+block: matrix kernels round halves up throughout, depthwise ones in blocks of 8 channels, and those
+of uint8 files nowhere. Which code processes an element was found by measuring LiteRT 2.3.0 on
+x86-64 with a batch of one; a build without the vector code differs from this by one step in about
+one in a thousand.
 """
 
 import math
@@ -250,7 +251,8 @@ def output_multiplier(op: Conv2D | DepthwiseConv2D | Dense, graph: Graph) -> Mul
     """Compute the multipliers (channels,) or (1,) from sums of products to the output's scale."""
     source, weight = (_parameters(graph, name).scale for name in op.inputs[:2])
     out = _parameters(graph, op.output)
-    if isinstance(op, Dense) and len(weight) == 1:  # this kernel multiplies scales in float32
+    unsigned = _parameters(graph, op.inputs[0]).unsigned
+    if len(weight) == 1 and (isinstance(op, Dense) or unsigned):  # these multiply in float32
         real = (source * weight).astype(np.float64) / np.float64(out.scale[0])
     else:
         real = source.astype(np.float64) * weight.astype(np.float64) / np.float64(out.scale[0])
@@ -264,6 +266,7 @@ def _clamp(values: np.ndarray, out: Quantization, kind: ActivationKind = "none")
 def _products(op: Conv2D | Dense, graph: Graph, tensors: Tensors) -> np.ndarray:
     """Compute the sums of products of a matrix kernel, (n, ..., channels) float64."""
     weight = graph.constants[op.inputs[1]].astype(np.float64)
+    weight -= _parameters(graph, op.inputs[1]).zero_point
     x = _centered(graph, tensors, op.inputs[0])
     if isinstance(op, Dense):
         return np.asarray(x.reshape(len(x), -1) @ weight.T)
@@ -282,6 +285,7 @@ def _has_kernel_of_its_own(op: Conv2D | Dense, graph: Graph) -> bool:
 @_compute.register
 def _depthwise(op: DepthwiseConv2D, graph: Graph, tensors: Tensors) -> np.ndarray:
     weight = graph.constants[op.inputs[1]].astype(np.float64)
+    weight -= _parameters(graph, op.inputs[1]).zero_point
     x = _centered(graph, tensors, op.inputs[0])
     window = float32.patches(op, x, (weight.shape[1], weight.shape[2]))
     sums = np.zeros((*window.shape[:3], window.shape[5]))
@@ -289,7 +293,8 @@ def _depthwise(op: DepthwiseConv2D, graph: Graph, tensors: Tensors) -> np.ndarra
         for column in range(weight.shape[2]):
             sums += window[:, :, :, row, column] * weight[0, row, column]
     channels = sums.shape[-1]
-    return _finish(graph, op, sums, away=np.arange(channels) >= channels // 8 * 8)
+    whole = 0 if _parameters(graph, op.inputs[0]).unsigned else channels // 8 * 8
+    return _finish(graph, op, sums, away=np.arange(channels) >= whole)
 
 
 @_compute.register
@@ -306,6 +311,8 @@ def _average_pool(op: AveragePool2D, graph: Graph, tensors: Tensors) -> np.ndarr
         return np.asarray(np.clip(values, *fixed_point.INT8), np.int8)
     ones = np.ones((1, *x.shape[1:3], 1), np.int64)
     counts = float32.patches(op, ones, op.window).sum(axis=(3, 4))
+    if source.unsigned:
+        return np.asarray((total + 128 * counts + counts // 2) // counts - 128, np.int8)
     size = (np.abs(total) + counts // 2) // counts
     return np.asarray(np.sign(total) * size, np.int8)
 
