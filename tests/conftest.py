@@ -17,6 +17,8 @@ from pathlib import Path
 import distributions
 import pytest
 from hypothesis import settings
+from small_recipes import CLIMATE, TONES
+from small_runs import Run, finished, make_tones, write_climate, write_recipe
 
 from motefit.tflite.flatbuffer import reader
 
@@ -99,6 +101,42 @@ def real_data() -> Path:
     if not (folder / "speech").is_dir() or not (folder / "climate").is_dir():
         pytest.fail(f"MOTEFIT_DATA={name} has no speech/ and climate/ folders")
     return folder
+
+
+@pytest.fixture(scope="session")
+def climate_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file of 30 synthetic days."""
+    return write_climate(tmp_path_factory.mktemp("climate") / "climate.csv")
+
+
+@pytest.fixture
+def tones(tmp_path: Path) -> Path:
+    """Make a folder of two words that a test may damage."""
+    return make_tones(tmp_path / "tones")
+
+
+@pytest.fixture
+def climate_recipe(tmp_path: Path) -> Path:
+    """Write the recipe file of a small forecaster."""
+    return write_recipe(tmp_path / "tiny-climate.toml", CLIMATE.format(epochs=3))
+
+
+@pytest.fixture
+def tones_recipe(tmp_path: Path) -> Path:
+    """Write the recipe file of a small keyword spotter."""
+    return write_recipe(tmp_path / "tiny-tones.toml", TONES)
+
+
+@pytest.fixture(scope="session")
+def climate_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a finished run of the small forecaster; tests must not change it."""
+    return finished(tmp_path_factory, "tiny-climate", CLIMATE.format(epochs=3), "climate.csv")
+
+
+@pytest.fixture(scope="session")
+def tones_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a finished run of the small keyword spotter; tests must not change it."""
+    return finished(tmp_path_factory, "tiny-tones", TONES, "tones")
 
 
 @dataclass(kw_only=True)

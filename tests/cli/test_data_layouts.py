@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from motefit.runtime import load_bundle
+
 
 def write_wav(path, pcm, *, rate_hz=8000):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +97,7 @@ def test_a_split_by_speakers_needs_their_names(invoke, refused, tones, tones_rec
 
 
 def test_fit_reports_the_data_used_and_the_accuracy_for_new_speakers(tones_run, invoke, tmp_path):
-    evidence = json.loads(tones_run.printed)["evidence"]
+    evidence = load_bundle(tones_run.bundle).card.evidence
     unseen = evidence["accuracy"]["unseen_speakers"]
     clips, data = evidence["accuracy"]["n"], evidence["data"]
     assert unseen["n"] == clips - data["test_clips_shared"]

@@ -6,11 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.measure import accuracy as module
-from motefit.measure.accuracy import measure_accuracy, score
+from motefit.measure.accuracy import (
+    NO_WORD,
+    measure_accuracy,
+    probabilities_of,
+    score,
+    score_words,
+)
 from motefit.measure.baselines import majority_class
 from motefit.spec.binomial import interval
 from motefit.spec.codec import decode, encode
 from motefit.spec.errors import DataError
+from motefit.spec.frontend import FrontEnd
+from motefit.spec.normalization import Normalization
+from motefit.spec.tasks.speech_spec import SILENCE, UNKNOWN, SpeechIO
 
 NAMES = ("down", "left", "up")
 
@@ -102,3 +111,42 @@ def test_unseen_speakers_are_counted_apart(rows):
 
 def test_where_speakers_are_unknown_nothing_is_said_of_them():
     assert score(NAMES, np.array([0, 1]), np.array([0, 0])).unseen_speakers is None
+
+
+def rejecting(*words: str) -> SpeechIO:
+    """The section of the card of a model with both reject classes."""
+    rejects = (UNKNOWN, SILENCE)
+    return SpeechIO(
+        labels=(*words, *rejects), rejects=rejects, frontend=FrontEnd(),
+        normalization=Normalization(),
+    )  # fmt: skip
+
+
+def test_among_words_the_outputs_of_reject_classes_are_set_aside():
+    probabilities = np.array([[0.3, 0.2, 0.5, 0.0], [0.1, 0.2, 0.1, 0.6], [0.6, 0.3, 0.1, 0.0]])
+    found = score_words(rejecting("no", "yes"), probabilities, np.array([0, 1, 1]))
+    assert found.labels == ("no", "yes")
+    assert found.confusion == ((1, 0), (1, 1))
+    assert (found.n, found.correct) == (3, 2)
+
+
+def test_a_single_word_is_right_unless_the_clip_is_rejected():
+    probabilities = np.array([[0.4, 0.3, 0.3], [0.4, 0.5, 0.1], [0.2, 0.1, 0.7], [0.9, 0.1, 0.0]])
+    unseen = np.array([True, True, False, False])
+    found = score_words(rejecting("yes"), probabilities, np.zeros(4, int), unseen=unseen)
+    assert (found.n, found.correct, found.recalls) == (4, 2, (0.5,))
+    assert found.confusion == ((2,),)  # a rejected clip is in no column
+    assert (found.unseen_speakers.n, found.unseen_speakers.correct) == (2, 1)
+
+
+def test_clips_that_are_given_no_word_are_wrong():
+    found = score(NAMES, np.array([NO_WORD, 1, NO_WORD]), np.array([0, 1, 2]))
+    assert (found.n, found.correct) == (3, 1)
+    assert found.confusion == ((0, 0, 0), (0, 1, 0), (0, 0, 0))
+    assert found.recalls == (0.0, 1.0, 0.0)
+
+
+def test_no_clips_have_no_probabilities(spotter, clips):
+    assert probabilities_of(spotter, clips[:0]).shape == (0, 3)
+    with pytest.raises(DataError, match="got 0 clips"):
+        measure_accuracy(spotter, clips[:0], np.zeros(0, int))

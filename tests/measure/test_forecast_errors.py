@@ -1,5 +1,7 @@
 """Forecast errors and the naive forecasts, in real units."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,8 +10,14 @@ from hypothesis import strategies as st
 from motefit.data.series import load_series
 from motefit.data.windows import Windows
 from motefit.measure import baselines
+from motefit.measure import forecast_errors as module
 from motefit.measure.baselines import LeastSquares, forecast_baselines, persistence
-from motefit.measure.forecast_errors import measure_errors, score_forecast
+from motefit.measure.forecast_errors import (
+    measure_errors,
+    predict_windows,
+    score_coverage,
+    score_forecast,
+)
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.series_spec import SeriesData
 
@@ -68,6 +76,54 @@ def test_without_a_naive_error_there_is_no_skill_rather_than_a_perfect_one():
     naive = score_forecast(COLUMNS, np.full((2, 1, 2), [0.0, 2.0]), targets)
     perfect = score_forecast(COLUMNS, targets, targets)
     assert perfect.skill_facts(naive) == {"skill.T (degC)": 1.0}
+
+
+def test_an_infinite_naive_error_gives_no_skill():
+    one = score_forecast(COLUMNS, np.ones((1, 1, 2)), np.zeros((1, 1, 2)))
+    endless = dataclasses.replace(one, mae=(np.inf, 4.0))
+    assert endless.skill_facts(one) == {"skill.T (degC)": -3.0}
+
+
+def test_coverage_by_hand():
+    """Two windows of two steps; the first column is inside three times, on the edges too."""
+    targets = np.array([[[1.0, 5.0], [2.0, 5.0]], [[3.0, 5.0], [9.0, 5.0]]])
+    low, middle, high = (np.full((2, 2, 2), value) for value in (1.0, 2.0, 3.0))
+    values = np.stack([low, middle, high], axis=-1)
+    found = score_coverage(COLUMNS, (0.1, 0.5, 0.9), values, targets)
+    assert found.inside == (0.75, 0.0)
+    assert found.below == ((0.25, 0.5, 0.75), (0.0, 0.0, 0.0))
+    assert found.facts == {"coverage.rh (%)": 0.75, "coverage.T (degC)": 0.0}
+    assert found.evidence == {
+        "quantiles": {
+            "promised": pytest.approx(0.8),
+            "inside": {"rh (%)": 0.75, "T (degC)": 0.0},
+            "below": {
+                "rh (%)": {"0.1": 0.25, "0.5": 0.5, "0.9": 0.75},
+                "T (degC)": {"0.1": 0.0, "0.5": 0.0, "0.9": 0.0},
+            },
+        }
+    }
+
+
+def test_a_single_quantile_covers_nothing_but_is_evidence():
+    values = np.full((3, 1, 2, 1), 2.0)
+    found = score_coverage(COLUMNS, (0.5,), values, np.full((3, 1, 2), 2.0))
+    assert found.facts == {}
+    assert found.evidence["quantiles"]["promised"] == 0.0
+    pair = score_coverage(COLUMNS, (0.2, 0.7), np.repeat(values, 2, axis=3), np.zeros((3, 1, 2)))
+    assert set(pair.facts) == {"coverage.rh (%)", "coverage.T (degC)"}
+
+
+def test_windows_are_predicted_in_blocks(forecaster, monkeypatch):
+    rng = np.random.default_rng(3)
+    inputs = rng.standard_normal((5, 6, 2)) * (8, 16) + (9, 72)
+    windows = made_windows(inputs, np.zeros((5, 3, 2)))
+    whole = predict_windows(forecaster, windows)
+    assert whole.shape == (5, 3, 2, 1)
+    monkeypatch.setattr(module, "BLOCK", 2)
+    np.testing.assert_array_equal(predict_windows(forecaster, windows), whole)
+    with pytest.raises(DataError, match="at least one window"):
+        predict_windows(forecaster, made_windows(inputs[:0], np.zeros((0, 3, 2))))
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as official
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from odd_models import ModelMaker, Operators, Types
 
+from motefit.graph.execute import int8
+from motefit.graph.graph import INPUT
+from motefit.graph.scales import dequantize_array
 from motefit.measure.parity import measure_parity
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.importer.read import read_graph
@@ -86,6 +89,219 @@ def test_floats_agree_to_the_tolerance(kind, data, seed):
     (layer,) = found.layers
     assert not layer.exact
     assert layer.differing == 0
+
+
+def with_scale(make, index, scale, zero):
+    parameters = official.QuantizationParametersT()
+    parameters.scale, parameters.zeroPoint = [scale], [zero]
+    make.model.subgraphs[0].tensors[index].quantization = parameters
+    return index
+
+
+def made(kind, **settings):
+    """Makes the options of an operator."""
+
+    def make():
+        options = kind()
+        vars(options).update(settings)
+        return options
+
+    return make
+
+
+DILATION = {"dilationHFactor": 1, "dilationWFactor": 1}
+BYTES = st.integers(0, 255)
+LAYERS = {
+    "FULLY_CONNECTED": official.FullyConnectedOptionsT,
+    "CONV_2D": made(official.Conv2DOptionsT, **DILATION),
+    "DEPTHWISE_CONV_2D": made(official.DepthwiseConv2DOptionsT, depthMultiplier=1, **DILATION),
+    "AVERAGE_POOL_2D": official.Pool2DOptionsT,
+    "MAX_POOL_2D": official.Pool2DOptionsT,
+    "SOFTMAX": made(official.SoftmaxOptionsT, beta=1.0),
+    "LOGISTIC": lambda: None,
+    "ADD": official.AddOptionsT,
+}
+
+
+def weighted(draw, make, kind, window, channels, scale):
+    """Indices of a weight with a zero point and of a bias, and the number of outputs."""
+    rng = np.random.default_rng(draw(st.integers(0, 999)))
+    outputs = channels if kind == "DEPTHWISE_CONV_2D" else draw(st.integers(1, 19))
+    sizes = {
+        "FULLY_CONNECTED": (outputs, channels),
+        "CONV_2D": (outputs, *window, channels),
+        "DEPTHWISE_CONV_2D": (1, *window, channels),
+    }
+    weight = rng.integers(0, 256, sizes[kind]).astype(np.uint8)
+    index, by = make.tensor(weight.shape, Types.UINT8, data=weight), draw(SCALES) / 64
+    bias = make.constant(rng.integers(-2000, 2000, outputs, np.int32))
+    return [
+        with_scale(make, index, by, draw(BYTES)),
+        with_scale(make, bias, scale * by, 0),
+    ], outputs
+
+
+@st.composite
+def unsigned_layers(draw, kind):
+    """A file of one layer in uint8, as converters wrote them before int8: weights have zeros."""
+    make, channels, options = ModelMaker(), draw(st.integers(1, 19)), LAYERS[kind]()
+    scale, zero, image = draw(SCALES), draw(BYTES), kind.endswith("2D")
+    window, to = (3, draw(st.integers(1, 3))), [1]
+    shape = [1, *(draw(st.integers(3, 8)) for _ in range(2 * image)), channels]
+    source = with_scale(make, make.tensor(shape, Types.UINT8), scale, zero)
+    inputs, after = [source], (draw(SCALES) * 4, draw(BYTES))
+    if image:
+        step = options.strideH = options.strideW = draw(st.integers(1, 2))
+        options.padding = draw(st.integers(0, 1))
+        reach = window if options.padding else (1, 1)
+        to += [-(-(n - k + 1) // step) for n, k in zip(shape[1:3], reach, strict=True)]
+    if "POOL" in kind:
+        (options.filterHeight, options.filterWidth), after = window, (scale, zero)
+    elif image or kind == "FULLY_CONNECTED":
+        more, channels = weighted(draw, make, kind, window, channels, scale)
+        inputs += more
+    elif kind == "ADD":
+        inputs *= 2
+    else:
+        after = 1 / 256, 0
+    if kind not in {"AVERAGE_POOL_2D", "SOFTMAX", "LOGISTIC"}:
+        options.fusedActivationFunction = draw(st.sampled_from([0, 1, 3]))
+    out = with_scale(make, make.tensor([*to, channels], Types.UINT8), *after)
+    make.operator(getattr(Operators, kind), inputs, [out], options)
+    return make.finish([source], [out]), scale, np.prod(shape)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@settings(max_examples=10)
+@given(data=st.data(), seed=st.integers(0, 9))
+def test_a_layer_in_uint8_has_the_integers_of_litert(kind, data, seed):
+    found = compared(data.draw(unsigned_layers(kind)), seed)
+    (layer,) = found.layers
+    assert (layer.operator, layer.exact, layer.differing) == (kind, True, 0)
+    assert layer.numbers == 4 * np.prod(layer.shape)
+
+
+def test_a_network_in_uint8_is_read_for_its_parity_only():
+    make = ModelMaker()
+    source = with_scale(make, make.tensor([1, 3], Types.UINT8), 0.5, 128)
+    out = with_scale(make, make.tensor([1, 3], Types.UINT8), 0.5, 128)
+    make.operator(Operators.LEAKY_RELU, [source], [out], official.LeakyReluOptionsT())
+    data = make.finish([source], [out])
+    with pytest.raises(ModelFileError, match="input is uint8"):
+        read_graph(data)
+    with pytest.raises(ModelFileError, match="does not read in uint8: LEAKY_RELU"):
+        measure_parity(ModelFile(data=data), np.zeros((1, 3)))
+
+
+@st.composite
+def memories(draw, *, whole):
+    """A file with one SVDF; its weights, scales and zero points are random."""
+    make, units, rank = ModelMaker(), draw(SIZES), draw(st.integers(1, 3))
+    size, length, filters = draw(st.integers(1, 9)), draw(SIZES), units * rank
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    scale = draw(SCALES)
+    options = official.SVDFOptionsT()
+    options.rank = rank
+    options.fusedActivationFunction = 1 if whole else draw(st.sampled_from([0, 1, 3]))
+    if whole:
+        source = quantized(make, [1, size], Types.INT8, scale, draw(ZEROS))
+        weight = make.constant(rng.integers(-127, 128, (filters, size), np.int8))
+        most = draw(st.sampled_from([100, 32767]))
+        time = make.constant(rng.integers(-most, most + 1, (filters, length), np.int16))
+        bias = make.constant(rng.integers(-(10**6), 10**6, units, np.int32))
+        scales = {weight: draw(SCALES), time: draw(SCALES) / 4096}
+        out = quantized(make, [1, units], Types.INT8, draw(SCALES) * 8, draw(ZEROS))
+        kind = Types.INT16
+        state = make.tensor([1, filters * length], kind, scale=draw(SCALES) / 16, variable=True)
+        for index, each in scales.items():
+            parameters = official.QuantizationParametersT()
+            parameters.scale, parameters.zeroPoint = [each], [0]
+            make.model.subgraphs[0].tensors[index].quantization = parameters
+    else:
+        source, out = make.tensor([1, size]), make.tensor([1, units])
+        weight, time, bias = (
+            make.constant(rng.normal(size=shape).astype(np.float32))
+            for shape in ((filters, size), (filters, length), (units,))
+        )
+        state = make.tensor([1, filters * length], variable=True)
+    inputs = [source, weight, time, draw(st.sampled_from([bias, -1])), state]
+    make.operator(Operators.SVDF, inputs, [out], options)
+    return make.finish([source], [out]), scale if whole else 0.05, size
+
+
+@given(data=st.data(), seed=st.integers(0, 9))
+def test_a_memory_is_that_of_litert_at_every_step(data, seed):
+    model, scale, size = data.draw(memories(whole=True))
+    batch = np.random.default_rng(seed).normal(0, 60 * scale, (12, size))
+    found = measure_parity(ModelFile(data=model), batch)
+    (layer,) = found.layers
+    assert (layer.operator, layer.exact, layer.differing) == ("SVDF", True, 0)
+    assert layer.numbers == 12 * np.prod(layer.shape)
+
+
+@given(data=st.data(), seed=st.integers(0, 9))
+def test_a_memory_of_floats_agrees_to_the_tolerance(data, seed):
+    model, scale, size = data.draw(memories(whole=False))
+    batch = np.random.default_rng(seed).normal(0, 60 * scale, (12, size))
+    (layer,) = measure_parity(ModelFile(data=model), batch).layers
+    assert not layer.exact
+    assert layer.differing == 0
+
+
+def svdf(change) -> bytes:
+    """An int8 SVDF of two filters for one unit after a change of its operator and tensors."""
+    make = ModelMaker()
+    source = quantized(make, [1, 3], Types.INT8, 0.5, 0)
+    weight, time = make.constant(np.ones((2, 3), np.int8)), make.constant(np.ones((2, 4), np.int16))
+    out = quantized(make, [1, 1], Types.INT8, 0.5, 0)
+    state = make.tensor([1, 8], Types.INT16, scale=0.25, variable=True)
+    tensors = make.model.subgraphs[0].tensors
+    for index in (weight, time):
+        tensors[index].quantization = official.QuantizationParametersT()
+        tensors[index].quantization.scale, tensors[index].quantization.zeroPoint = [0.5], [0]
+    options = official.SVDFOptionsT()
+    options.rank, options.fusedActivationFunction = 2, 1
+    make.operator(Operators.SVDF, [source, weight, time, -1, state], [out], options)
+    change(tensors, options)
+    return make.finish([source], [out])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda _, options: setattr(options, "rank", 3), "of rank 3 do not fit"),
+        (lambda _, options: setattr(options, "rank", 0), "of rank 0 do not fit"),
+        (lambda _, options: setattr(options, "fusedActivationFunction", 0), "with a RELU only"),
+        (lambda tensors, _: setattr(tensors[4], "type", Types.INT8), "its memory is int8"),
+        (lambda tensors, _: setattr(tensors[4], "isVariable", False), "its memory is int16"),
+        (
+            lambda tensors, _: setattr(tensors[4], "quantization", None),
+            "its memory needs one scale",
+        ),
+        (lambda tensors, _: setattr(tensors[1].quantization, "zeroPoint", [1]), "0 as its zero"),
+        (lambda tensors, _: setattr(tensors[2], "quantization", None), "weight 2 needs one scale"),
+    ],
+)
+def test_a_memory_of_another_form_is_refused(change, said):
+    assert read_graph(svdf(lambda *_: None)).output_shape == (1,)
+    with pytest.raises(ModelFileError, match=said):
+        read_graph(svdf(change))
+
+
+def test_a_memory_is_one_sequence_in_both_executors():
+    """It is not split into chunks of examples, as others are."""
+    graph = read_graph(svdf(lambda *_: None))
+    steps = np.random.default_rng(0).integers(-20, 20, (150, 3), np.int8)
+    whole = int8.run_all(graph, steps)[graph.output]
+    np.testing.assert_array_equal(int8.run(graph, steps), whole)
+    assert len(np.unique(whole)) > 20
+    real = dequantize_array(steps, graph.quantization[INPUT])
+    window = np.lib.stride_tricks.sliding_window_view(
+        np.concatenate([np.zeros((3, 3)), real]), 4, axis=0
+    )
+    wanted = 2 * window.sum(axis=(1, 2))[:, None] * 0.25  # ones times both weights' scales
+    found = dequantize_array(whole, graph.quantization[graph.output])
+    assert np.abs(found - wanted).max() <= 0.5
 
 
 def test_a_graph_that_is_written_again_has_no_uint8():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motefit.signal.features import Features, features_of
+from motefit.signal.features import BLOCK_SAMPLES, Features, features_of
 from motefit.spec.errors import DataError
 from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
 
@@ -85,6 +85,21 @@ def test_stream_over_a_long_signal_in_equal_chunks(frontend: FrontEnd, chunk: in
     np.testing.assert_allclose(np.concatenate(pieces), whole, rtol=0, atol=STREAM)
     stream.reset()
     np.testing.assert_allclose(stream.push(pcm), whole, rtol=0, atol=STREAM)
+
+
+@pytest.mark.parametrize("frontend", FRONT_ENDS)
+def test_a_signal_longer_than_the_work_memory_is_computed_in_blocks(frontend: FrontEnd) -> None:
+    """Its frames are those of its parts, on both sides of the limit and in a last partial block."""
+    features = features_of(frontend)
+    rows, step = features._spectrum.rows, frontend.frame_step
+    assert max(rows, frontend.frames) * frontend.frame_length > BLOCK_SAMPLES // 2
+    pcm = noise((2 * rows + 3) * step + frontend.frame_length)
+    whole = features.whole(pcm)
+    assert whole.shape == (2 * rows + 4, frontend.features)
+    for first, count in ((0, rows), (0, rows + 1), (rows, rows), (2 * rows, 4)):
+        samples = pcm[first * step : (first + count - 1) * step + frontend.frame_length]
+        part = features.whole(samples)
+        np.testing.assert_allclose(part, whole[first : first + count], rtol=0, atol=STREAM)
 
 
 def test_stream_keeps_constant_memory_and_survives_a_bad_chunk() -> None:

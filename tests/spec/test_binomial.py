@@ -98,6 +98,12 @@ def test_known_numbers_of_clips():
     assert clips_to_show(196, 200, 0.98) is None
     assert clips_to_show(1, 1, 1.0) is None
     assert clips_to_show(16, 33, 0.3046875) <= 33  # as many as 38 by bisection alone
+    assert clips_to_show(2, 2, 0.02) == 1  # P(one of one) is 0.02 at the bound
+
+
+def test_any_success_shows_more_than_nothing():
+    assert shows(1, 10, 0.0)
+    assert not shows(0, 10, 0.0)
 
 
 @pytest.mark.parametrize("pair", [(0, 0), (-1, 5), (6, 5)])

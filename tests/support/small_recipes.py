@@ -21,3 +21,31 @@ objective = "mae.rh (%)"
 [search]
 repeats = 1
 """
+
+TONES = """
+description = "two tones"
+task = "keyword-spotting"
+[data]
+words = ["low", "high"]
+[frontend]
+rate_hz = 8000
+frame_length = 256
+frame_step = 256
+mel_bins = 12
+lower_hz = 100
+upper_hz = 3800
+coefficients = 0
+[model]
+family = "dscnn"
+width = 8
+blocks = 1
+[train]
+epochs = 12
+batch_size = 8
+learning_rate = 0.02
+[budget]
+accuracy = ">= 75 %"
+size.tflite_bytes = "< 10 KB"
+[search]
+repeats = 1
+"""

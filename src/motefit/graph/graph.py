@@ -21,12 +21,15 @@ class Quantization:
         zero_point: of activations; 0 for weights and biases.
         axis: None per tensor, otherwise the axis of the per-channel scales.
         bits: of an integer in the file: 8, or 4 for weights in [-7, 7], two to a byte.
+        unsigned: whether the file holds ``q + 128`` as uint8, for which kernels round differently.
+            Its weights have zero points, too. Such a graph is read and executed, but not written.
     """
 
     scale: np.ndarray
     zero_point: int = 0
     axis: int | None = None
     bits: int = 8
+    unsigned: bool = False
 
     def __post_init__(self) -> None:
         scale = np.asarray(self.scale, np.float32)

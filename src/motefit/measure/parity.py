@@ -10,7 +10,8 @@ from ai_edge_litert.interpreter import OpResolverType
 
 from motefit.graph.execute import float32, int8
 from motefit.graph.graph import INPUT, Graph
-from motefit.graph.ops import Op, Quantize
+from motefit.graph.ops import LSTM, Op, Quantize
+from motefit.graph.ops_foreign import SVDF
 from motefit.spec.errors import DataError, ModelFileError
 from motefit.tflite.importer.read import read_named
 from motefit.tflite.model import ModelFile
@@ -67,7 +68,8 @@ def measure_parity(model: ModelFile, batch: np.ndarray) -> Parity:
 
     Args:
         model: a .tflite file that ``motefit.tflite.importer.read`` can read.
-        batch: (n, ...) real inputs of the network; quantized if the file takes int8 or uint8.
+        batch: (n, ...) real inputs of the network; quantized if the file takes int8 or uint8. For a
+            network with a memory (SVDF), they are successive steps of a stream.
 
     Raises:
         DataError: for no examples, or examples that do not fit the input.
@@ -88,7 +90,7 @@ def measure_parity(model: ModelFile, batch: np.ndarray) -> Parity:
         if whole
         else float32.run_all(graph, given)
     )
-    theirs = _run_litert(model.data, given)
+    theirs = _run_litert(model.data, given, stream=_is_stream(graph))
     makers = _makers(model)
     last = {name: index for index, name in sorted(names.items()) if index in makers}
     layers = tuple(
@@ -106,8 +108,20 @@ def _makers(model: ModelFile) -> Mapping[int, tuple[int, str]]:
     return {index: (place, op.name) for place, op in enumerate(ops) for index in op.outputs}
 
 
-def _run_litert(model: bytes, given: np.ndarray) -> Mapping[int, np.ndarray]:
-    """Compute every tensor by its index, each (n, *shape)."""
+def _is_stream(graph: Graph) -> bool:
+    """Return whether examples are steps of a stream, of which a layer remembers the last ones.
+
+    Raises:
+        ModelFileError: if another layer starts over with each example.
+    """
+    kinds = {type(op) for op in graph.ops}
+    if {SVDF, LSTM} <= kinds:
+        raise ModelFileError("a parity of SVDF and LSTM layers in one model is not supported")
+    return SVDF in kinds
+
+
+def _run_litert(model: bytes, given: np.ndarray, *, stream: bool) -> Mapping[int, np.ndarray]:
+    """Compute every tensor by its index, each (n, *shape); a stream keeps its past."""
     try:
         litert = LiteRT(
             model_content=model,
@@ -119,8 +133,9 @@ def _run_litert(model: bytes, given: np.ndarray) -> Mapping[int, np.ndarray]:
         source = litert.get_input_details()[0]
         kept = [index for op in litert._get_ops_details() for index in op["outputs"]]
         found: dict[int, list[np.ndarray]] = {int(index): [] for index in kept}
-        for example in given:
-            litert.reset_all_variables()
+        for place, example in enumerate(given):
+            if not (stream and place):
+                litert.reset_all_variables()
             shown = example.astype(np.int16) + 128 if source["dtype"] == np.uint8 else example
             shown = shown.astype(source["dtype"]).reshape(source["shape"])
             litert.set_tensor(source["index"], shown)
@@ -137,7 +152,7 @@ def _compare(
     graph: Graph, op: Op, ours: np.ndarray, theirs: np.ndarray, maker: tuple[int, str]
 ) -> LayerParity:
     theirs = theirs.reshape(ours.shape)
-    if theirs.dtype == np.uint8:  # of an output behind a QUANTIZE, which a Graph leaves out
+    if theirs.dtype == np.uint8:  # which a Graph has as int8
         theirs = theirs.astype(np.int16) - 128
     exact = op.output in graph.quantization
     apart = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))

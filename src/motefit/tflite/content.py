@@ -41,6 +41,7 @@ class FileTensor:
         scale: one scale per tensor, one per channel, or none.
         zero_point: zero points, as many as scales.
         axis: axis of the channels.
+        unsigned: whether the file holds ``q + 128``, as uint8.
     """
 
     name: str
@@ -53,6 +54,7 @@ class FileTensor:
     scale: tuple[float, ...]
     zero_point: tuple[int, ...]
     axis: int
+    unsigned: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -103,6 +105,7 @@ class FileTensor:
             zero_point=sum(self.zero_point[:1]),
             axis=self.axis if scale.size > 1 or self.axis else None,
             bits=4 if self.kind == TensorType.INT4 else 8,
+            unsigned=self.unsigned,
         )
 
 

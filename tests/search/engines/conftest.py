@@ -27,7 +27,7 @@ NAMES = [
     pytest.param(name, marks=[pytest.mark.proof] if name == "ray" else [])
     for name in ENGINES.names()
 ]
-"""Ray takes seconds to start; tests/cli/test_engines.py trains with it at every change."""
+"""Ray takes seconds to start; tests/fitting/test_engines.py trains with it, as a proof."""
 
 
 @pytest.fixture(scope="module", params=NAMES)

@@ -35,7 +35,7 @@ from motefit.graph.ops import (
     Softmax,
     Windowed,
 )
-from motefit.graph.ops_foreign import LeakyRelu, Logistic, MaxPool2D
+from motefit.graph.ops_foreign import SVDF, LeakyRelu, Logistic, MaxPool2D
 from motefit.graph.ops_signal import Concatenate, Function, MatMul, Multiply, Reshape, Slice
 from motefit.spec.errors import ModelFileError
 
@@ -46,11 +46,17 @@ NO_STATES: Mapping[str, np.ndarray] = MappingProxyType({})
 def run(graph: Graph, batch: np.ndarray) -> np.ndarray:
     """Compute outputs (n, *output_shape), float32, of inputs (n, *input_shape)."""
     batch = np.asarray(batch, np.float32).reshape(-1, *graph.input_shape)
-    starts = range(0, len(batch), CHUNK)
-    parts = [run_all(graph, batch[s : s + CHUNK])[graph.output] for s in starts]
+    most = chunk_of(graph, len(batch))
+    starts = range(0, len(batch), most)
+    parts = [run_all(graph, batch[s : s + most])[graph.output] for s in starts]
     if not parts:
         return np.zeros((0, *graph.output_shape), np.float32)
     return np.concatenate(parts)
+
+
+def chunk_of(graph: Graph, examples: int) -> int:
+    """Return how many examples run at once: all where they are the steps of one stream."""
+    return max(examples, 1) if any(isinstance(op, SVDF) for op in graph.ops) else CHUNK
 
 
 def run_all(
@@ -182,6 +188,22 @@ def _dense(op: Dense, arrays: list[np.ndarray]) -> np.ndarray:
     if len(arrays) == 3:
         out = out + arrays[2]
     return activate(out, op.activation)
+
+
+@_compute.register
+def _svdf(op: SVDF, arrays: list[np.ndarray]) -> np.ndarray:
+    kept = arrays[0].reshape(len(arrays[0]), -1) @ arrays[1].T
+    sums = (memory_of(kept, arrays[2].shape[1]) * arrays[2]).sum(axis=2)
+    out = sums.reshape(len(sums), -1, op.rank).sum(axis=2)
+    if len(arrays) == 4:
+        out = out + arrays[3]
+    return activate(out, op.activation)
+
+
+def memory_of(kept: np.ndarray, length: int) -> np.ndarray:
+    """Collect the last numbers of each filter at every step: (n, filters) to (n, filters, m)."""
+    past = np.zeros((length - 1, kept.shape[1]), kept.dtype)
+    return np.lib.stride_tricks.sliding_window_view(np.concatenate((past, kept)), length, axis=0)
 
 
 @_compute.register

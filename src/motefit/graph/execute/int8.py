@@ -4,9 +4,10 @@ The batch comes first: an activation is (n, *shape), int8. Sums of products are 
 matrix products, which are exact below 2**53, and then follow the kernels' fixed-point arithmetic.
 
 The kernels round differently in their vector code and in the scalar code for what does not fill a
-block: matrix kernels round halves up throughout, depthwise ones in blocks of 8 channels. Which code
-processes an element was found by measuring LiteRT 2.3.0 on x86-64 with a batch of one; a build
-without the vector code differs from this by one step in about one in a thousand.
+block: matrix kernels round halves up throughout, depthwise ones in blocks of 8 channels, and those
+of uint8 files nowhere. Which code processes an element was found by measuring LiteRT 2.3.0 on
+x86-64 with a batch of one; a build without the vector code differs from this by one step in about
+one in a thousand.
 """
 
 import math
@@ -37,7 +38,7 @@ from motefit.graph.ops import (
     Shape,
     Softmax,
 )
-from motefit.graph.ops_foreign import LeakyRelu, Logistic, MaxPool2D
+from motefit.graph.ops_foreign import STATE, SVDF, LeakyRelu, Logistic, MaxPool2D
 from motefit.graph.ops_signal import Concatenate, Multiply, Slice
 from motefit.graph.scales import CELL, HIDDEN, dequantize_array, quantize_array
 from motefit.spec.errors import DataError, ModelFileError
@@ -104,7 +105,6 @@ def _product(
     return fixed_point.multiply(fixed_point.wrap32(sums + bias), by, away=True)
 
 
-CHUNK = 64
 ADD_SHIFT = 20
 
 Tensors = dict[str, np.ndarray]
@@ -127,8 +127,9 @@ def run(graph: Graph, batch: np.ndarray, *, machine: Machine = "x86-64") -> np.n
     """
     batch = np.asarray(batch).reshape(-1, *graph.input_shape)
     _check_dtype(graph, batch)
-    starts = range(0, len(batch), CHUNK)
-    parts = [run_all(graph, batch[s : s + CHUNK], machine=machine)[graph.output] for s in starts]
+    most = float32.chunk_of(graph, len(batch))
+    starts = range(0, len(batch), most)
+    parts = [run_all(graph, batch[s : s + most], machine=machine)[graph.output] for s in starts]
     if not parts:
         dtype = np.int8 if graph.output in graph.quantization else np.float32
         return np.zeros((0, *graph.output_shape), dtype)
@@ -250,7 +251,8 @@ def output_multiplier(op: Conv2D | DepthwiseConv2D | Dense, graph: Graph) -> Mul
     """Compute the multipliers (channels,) or (1,) from sums of products to the output's scale."""
     source, weight = (_parameters(graph, name).scale for name in op.inputs[:2])
     out = _parameters(graph, op.output)
-    if isinstance(op, Dense) and len(weight) == 1:  # this kernel multiplies scales in float32
+    unsigned = _parameters(graph, op.inputs[0]).unsigned
+    if len(weight) == 1 and (isinstance(op, Dense) or unsigned):  # these multiply in float32
         real = (source * weight).astype(np.float64) / np.float64(out.scale[0])
     else:
         real = source.astype(np.float64) * weight.astype(np.float64) / np.float64(out.scale[0])
@@ -264,6 +266,7 @@ def _clamp(values: np.ndarray, out: Quantization, kind: ActivationKind = "none")
 def _products(op: Conv2D | Dense, graph: Graph, tensors: Tensors) -> np.ndarray:
     """Compute the sums of products of a matrix kernel, (n, ..., channels) float64."""
     weight = graph.constants[op.inputs[1]].astype(np.float64)
+    weight -= _parameters(graph, op.inputs[1]).zero_point
     x = _centered(graph, tensors, op.inputs[0])
     if isinstance(op, Dense):
         return np.asarray(x.reshape(len(x), -1) @ weight.T)
@@ -282,6 +285,7 @@ def _has_kernel_of_its_own(op: Conv2D | Dense, graph: Graph) -> bool:
 @_compute.register
 def _depthwise(op: DepthwiseConv2D, graph: Graph, tensors: Tensors) -> np.ndarray:
     weight = graph.constants[op.inputs[1]].astype(np.float64)
+    weight -= _parameters(graph, op.inputs[1]).zero_point
     x = _centered(graph, tensors, op.inputs[0])
     window = float32.patches(op, x, (weight.shape[1], weight.shape[2]))
     sums = np.zeros((*window.shape[:3], window.shape[5]))
@@ -289,7 +293,8 @@ def _depthwise(op: DepthwiseConv2D, graph: Graph, tensors: Tensors) -> np.ndarra
         for column in range(weight.shape[2]):
             sums += window[:, :, :, row, column] * weight[0, row, column]
     channels = sums.shape[-1]
-    return _finish(graph, op, sums, away=np.arange(channels) >= channels // 8 * 8)
+    whole = 0 if _parameters(graph, op.inputs[0]).unsigned else channels // 8 * 8
+    return _finish(graph, op, sums, away=np.arange(channels) >= whole)
 
 
 @_compute.register
@@ -306,6 +311,8 @@ def _average_pool(op: AveragePool2D, graph: Graph, tensors: Tensors) -> np.ndarr
         return np.asarray(np.clip(values, *fixed_point.INT8), np.int8)
     ones = np.ones((1, *x.shape[1:3], 1), np.int64)
     counts = float32.patches(op, ones, op.window).sum(axis=(3, 4))
+    if source.unsigned:
+        return np.asarray((total + 128 * counts + counts // 2) // counts - 128, np.int8)
     size = (np.abs(total) + counts // 2) // counts
     return np.asarray(np.sign(total) * size, np.int8)
 
@@ -332,6 +339,27 @@ def _leaky_relu(op: LeakyRelu, graph: Graph, tensors: Tensors) -> np.ndarray:
     )
     scaled = (fixed_point.multiply(x, factor, away=True) for factor in (by, less))
     return _clamp(np.where(x >= 0, *scaled), out)
+
+
+@_compute.register
+def _svdf(op: SVDF, graph: Graph, tensors: Tensors) -> np.ndarray:
+    """Keep each filter's products as int16; sum over time and rank as int32; scales are float32."""
+    weight, time = (graph.constants[name] for name in op.inputs[1:3])
+    source, by_input, by_time, kept, out = (
+        _parameters(graph, name).scale[0]
+        for name in (*op.inputs[:3], f"{op.output}{STATE}", op.output)
+    )
+    x = _centered(graph, tensors, op.inputs[0])
+    products = fixed_point.wrap32(x.reshape(len(x), -1) @ weight.T.astype(np.float64))
+    to_state = fixed_point.multiplier(float(source * by_input / kept))
+    state = np.clip(fixed_point.multiply(products, to_state, away=True), *INT16)
+    sums = (float32.memory_of(state, time.shape[1]) * time.astype(np.int64)).sum(axis=2)
+    total = sums.reshape(len(sums), -1, op.rank).sum(axis=2)
+    if len(op.inputs) == 4:
+        total = total + graph.constants[op.inputs[3]]
+    to_out = fixed_point.multiplier(float(kept * by_time / out))
+    scaled = fixed_point.multiply(fixed_point.wrap32(total), to_out, away=True)
+    return _clamp(scaled, _parameters(graph, op.output))
 
 
 @_compute.register

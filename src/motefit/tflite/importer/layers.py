@@ -71,7 +71,10 @@ def _as_convolution(state: ImportState, op: FileOp, weight: str, shape: Shape) -
         raise op.refuse("several outputs per channel are supported only for one channel")
     known = state.quantization.get(weight)
     if known is not None and (
-        not state.is_int8(op.inputs[0]) or array.shape[3] % VECTOR_CHANNELS or known.bits != 8
+        not state.is_int8(op.inputs[0])
+        or array.shape[3] % VECTOR_CHANNELS
+        or known.bits != 8
+        or known.unsigned
     ):
         raise op.refuse(
             f"several integer outputs per channel are supported in multiples of {VECTOR_CHANNELS}, "

@@ -6,6 +6,7 @@ the same networks. Anything else is refused by name; nothing is guessed.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from motefit.graph.execute.integer_mean import mean_form
 from motefit.graph.graph import INPUT, Graph
@@ -16,6 +17,11 @@ from motefit.tflite.flatbuffer.reader import DecodedTable
 from motefit.tflite.importer.recurrent import fuse_unrolled
 from motefit.tflite.importer.state import IMPORT_RULES, ImportState, refuse_all, signed
 
+UNSIGNED = (
+    "ADD", "AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "LOGISTIC",
+    "MAX_POOL_2D", "RESHAPE", "SOFTMAX", "SQUEEZE",
+)  # fmt: skip
+"""Operators of networks that are uint8 throughout whose integers are known to be LiteRT's."""
 SHAPERS = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE", "TRANSPOSE", "QUANTIZE")
 """Operators after the input, whose output shape it may take."""
 
@@ -50,8 +56,8 @@ def read_named(
     Args:
         data: the whole file.
         tables: its root table, if it has been read before.
-        unsigned: whether the input and the output may be uint8 beside a QUANTIZE that moves them
-            by 128 to or from int8; the Graph begins and ends with int8.
+        unsigned: whether uint8 may be read as int8, moved by 128: an input and an output beside a
+            QUANTIZE to or from int8, or all numbers of a network. Such a Graph is not written.
 
     Raises:
         ModelFileError: as in :func:`read_graph`.
@@ -61,6 +67,8 @@ def read_named(
     unknown = sorted({op.name for op in content.ops} - set(rules))
     if unknown:
         raise refuse_all(", ".join(unknown))
+    if unsigned and _is_unsigned(content):
+        content = _signed_throughout(content)
     state = ImportState(content=content, unsigned=unsigned)
     try:
         _read_input(state)
@@ -71,6 +79,19 @@ def read_named(
         return _finished(state), state.names
     except RecipeError as error:
         raise ModelFileError(f"this file's operators do not match: {error}") from error
+
+
+def _is_unsigned(content: Content) -> bool:
+    """Return whether a network computes in uint8, and not only its edges are."""
+    readers = {op.name for op in content.readers(content.input)}
+    return content.tensors[content.input].dtype == "uint8" and "QUANTIZE" not in readers
+
+
+def _signed_throughout(content: Content) -> Content:
+    others = sorted({op.name for op in content.ops} - set(UNSIGNED))
+    if others:
+        raise ModelFileError(f"operators that motefit does not read in uint8: {', '.join(others)}")
+    return replace(content, tensors=tuple(map(signed, content.tensors)))
 
 
 def _read_input(state: ImportState) -> None:

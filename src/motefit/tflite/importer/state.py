@@ -52,7 +52,8 @@ class ImportState:
 
     Attributes:
         content: the file.
-        unsigned: whether uint8 at the edges is read as the int8 that a QUANTIZE makes of it.
+        unsigned: whether uint8 is read as int8: at the edges, if a QUANTIZE makes it of them, or
+            throughout.
         shapes: shape of every activation of the Graph, by name.
         names: names of the Graph's tensors by the file's index; several indices may share a name.
         ops: position in the file and operation, to be sorted by position.
@@ -254,7 +255,8 @@ class ImportState:
                 raise op.refuse(f"its weight {tensor.name!r} has no scale")
             return
         several = len(known.scale) > 1
-        if known.zero_point != 0 or (several and data.shape[axis or 0] != len(known.scale)):
+        centered = known.zero_point == 0 or (known.unsigned and not several)
+        if not centered or (several and data.shape[axis or 0] != len(known.scale)):
             raise op.refuse(f"its weight {tensor.name!r} is not quantized symmetrically by channel")
         if several and known.axis != (axis or 0):
             raise op.refuse(f"its weight {tensor.name!r} has scales along axis {known.axis}")
@@ -301,7 +303,8 @@ def signed(tensor: FileTensor) -> FileTensor:
     if tensor.kind != TensorType.UINT8:
         return tensor
     moved = tuple(zero - 128 for zero in tensor.zero_point)
-    return replace(tensor, kind=TensorType.INT8, zero_point=moved)
+    content = (np.frombuffer(tensor.content, np.uint8) ^ 0x80).tobytes()
+    return replace(tensor, kind=TensorType.INT8, zero_point=moved, content=content, unsigned=True)
 
 
 def equal(a: Quantization | None, b: Quantization | None) -> bool:

@@ -1,11 +1,11 @@
 """From a file with gaps to a certificate and a forecast: only measured values are scored."""
 
-import json
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import numpy as np
 import pytest
+
+import motefit
 
 RECIPE = """
 task = "forecasting"
@@ -49,28 +49,28 @@ def lines(rng: np.random.Generator) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory, invoke):
-    """The folder of the files, and the output of ``fit`` as JSON and as text."""
+def walk(tmp_path_factory):
+    """The folder of the files, and the release of a fit to them."""
     folder = tmp_path_factory.mktemp("walk")
     (folder / "walk.toml").write_text(RECIPE)
     rows = lines(np.random.default_rng(0))
-    (folder / "walk.csv").write_text("\n".join(["time,x", *rows]) + "\n")
-    done = invoke(
-        "fit", folder / "walk.toml", "--data", folder / "walk.csv", "--out", folder / "run",
-        "--workers", 1, "--json",
-    )  # fmt: skip
-    assert done.exit_code == 1, done.output  # no forecast can meet this budget
-    return folder, json.loads(done.stdout)
+    data = folder / "walk.csv"
+    data.write_text("\n".join(["time,x", *rows]) + "\n")
+    result = motefit.fit(
+        folder / "walk.toml", data=data, out=folder / "run", workers=1, progress="quiet"
+    )
+    assert not result.met  # no forecast can meet this budget
+    return folder, result.main
 
 
 def test_an_error_below_the_lowest_possible_one_is_not_certified(walk):
     _, found = walk
-    assert found["met"] is False
-    naive = found["evidence"]["baselines"]["persistence"]["mae"]["x"]
-    assert found["facts"]["mae.x"] == pytest.approx(LEAST, abs=0.15)  # 3 errors, about 150 windows
-    assert found["facts"]["mae.x"] == pytest.approx(naive, rel=0.1)
-    data = found["evidence"]["data"]
-    assert found["certificate"]["data"]["filled_inputs_percent"] == pytest.approx(
+    facts, evidence = found.card.facts, found.card.evidence
+    naive = evidence["baselines"]["persistence"]["mae"]["x"]
+    assert facts["mae.x"] == pytest.approx(LEAST, abs=0.15)  # 3 errors, about 150 windows
+    assert facts["mae.x"] == pytest.approx(naive, rel=0.1)
+    data = evidence["data"]
+    assert found.certificate.data.filled_inputs_percent == pytest.approx(
         data["filled_inputs_percent"]["test"]
     )
     assert 30 < data["filled_inputs_percent"]["test"] < 50
@@ -81,24 +81,24 @@ def test_an_error_below_the_lowest_possible_one_is_not_certified(walk):
     assert "windows left out, as a target is missing: " in said
 
 
-def test_a_forecast_fills_gaps_as_training_did_and_says_so(walk, invoke, refused):
+def test_a_forecast_fills_gaps_as_training_did_and_says_so(walk):
     folder, found = walk
-    bundle = Path(found["bundle"])
     rows = (folder / "walk.csv").read_text().splitlines()[:2000]
     known = [n for n, row in enumerate(rows) if n and not row.endswith(",")]
     last = next(n for n in known[::-1] if rows[n - 1].endswith(",") and n > 1900)
     path = folder / "short.csv"
     path.write_text("\n".join(rows[: last + 1]) + "\n")
     stamp = rows[last].split(",")[0].replace("T", " ")
-    (row,) = json.loads(invoke("forecast", bundle, path, "--json").stdout)
-    assert row["input_end"] == stamp
-    assert row["filled_inputs"] == sum(text.endswith(",") for text in rows[last - 5 : last + 1]) > 0
-    assert row["time"] == str(datetime.fromisoformat(stamp) + timedelta(minutes=1))
-    assert row["x"] == pytest.approx(float(rows[last].split(",")[1]), abs=2)
-    said = invoke("forecast", bundle, path).stdout.splitlines()[0]
-    assert said == (
-        f"input ends {stamp}, the newest row; {row['filled_inputs']} missing input values held "
-        "from earlier rows"
+    said = motefit.forecast(found.bundle, path)
+    filled = sum(text.endswith(",") for text in rows[last - 5 : last + 1])
+    assert said.filled_inputs == filled > 0
+    assert said.values[0, 0] == pytest.approx(float(rows[last].split(",")[1]), abs=2)
+    head, _, step = str(said).splitlines()
+    assert head == (
+        f"input ends {stamp}, the newest row; {filled} missing input values held from earlier rows"
     )
+    assert step.startswith(str(datetime.fromisoformat(stamp) + timedelta(minutes=1)))
     path.write_text("\n".join([*rows[: last + 1], "2024-02-01T00:00:00+02:00,"]) + "\n")
-    assert f"the last usable row is {stamp}" in refused("forecast", bundle, path)
+    with pytest.raises(motefit.DataError) as refused:
+        motefit.forecast(found.bundle, path)
+    assert f"the last usable row is {stamp}" in str(refused.value)

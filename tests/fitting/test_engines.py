@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 from process_watch import children_of
 
+import motefit
 from motefit.runtime import load_bundle
 from motefit.search.engines.ray import import_ray
 
+COMMAND = (sys.executable, "-c", "from motefit.cli import main; main()")
 PATIENCE_S = 1200
 STUDY = """
 task = "forecasting"
@@ -50,14 +53,12 @@ def standings_of(run: Path) -> set[str]:
 
 @pytest.mark.proof
 @pytest.mark.slow
-def test_ray_gives_the_same_model_as_local_processes(
-    climate_run, climate_csv, motefit_process, tmp_path
-):
-    done = motefit_process(
-        "fit", climate_run.recipe, "--data", climate_csv, "--out", tmp_path / "run",
-        "--engine", "ray", "--workers", 1,
+def test_ray_gives_the_same_model_as_local_processes(climate_run, climate_csv, tmp_path):
+    result = motefit.fit(
+        climate_run.recipe, data=climate_csv, out=tmp_path / "run", engine="ray", workers=1,
+        progress="quiet",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert result.met
     models = models_of(climate_run.folder)
     assert models
     assert models_of(tmp_path / "run") == models
@@ -67,14 +68,10 @@ def test_ray_gives_the_same_model_as_local_processes(
 
 @pytest.mark.slow
 @pytest.mark.proof
-def test_a_study_that_loses_a_node_gives_the_same_models(
-    climate_csv, motefit_process, command, environment, tmp_path
-):
+def test_a_study_that_loses_a_node_gives_the_same_models(climate_csv, tmp_path):
     recipe = tmp_path / "study.toml"
     recipe.write_text(STUDY)
-    given = ("fit", recipe, "--data", climate_csv)
-    whole = motefit_process(*given, "--out", tmp_path / "whole", "--workers", 2)
-    assert whole.returncode == 0, whole.stderr
+    motefit.fit(recipe, data=climate_csv, out=tmp_path / "whole", workers=2, progress="quiet")
     import_ray()
     from ray.cluster_utils import Cluster  # noqa: PLC0415 - after its settings
 
@@ -91,9 +88,9 @@ def test_a_study_that_loses_a_node_gives_the_same_models(
         node = cluster.add_node(num_cpus=2)
         raylet = node.all_processes["raylet"][0].process.pid
         running = subprocess.Popen(
-            [*command, *map(str, given), "--out", str(tmp_path / "run"),
-             "--engine", "ray", "--address", cluster.address],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [*COMMAND, "fit", str(recipe), "--data", str(climate_csv),
+             "--out", str(tmp_path / "run"), "--engine", "ray", "--address", cluster.address],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         end = time.monotonic() + PATIENCE_S
         while sum(b"ray::motefit" in name for name in children_of(raylet).values()) < 2:

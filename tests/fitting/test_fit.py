@@ -1,16 +1,62 @@
-"""``motefit fit`` from recipe to bundle."""
+"""A run from recipe to bundle."""
 
 import json
 import re
 import shutil
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import motefit
 from motefit.runtime import load_bundle
+from motefit.search.rounds import Proposal
 from motefit.tflite.inspect import inspect
+
+SPOKEN = """
+task = "keyword-spotting"
+[data]
+words = ["go", "stop"]
+synthetic_clips = 20
+split = "speaker"
+[frontend]
+coefficients = 0
+mel_bins = 20
+[model]
+family = "tcnet"
+width = 8
+[train]
+epochs = 4
+batch_size = 8
+learning_rate = 0.02
+[budget]
+accuracy = "> 50 %"
+"""
+SHORT = """
+task = "keyword-spotting"
+[data]
+words = ["up", "down"]
+split = "published"
+[frontend]
+coefficients = 0
+upper_hz = 7600
+frame_length = 512
+frame_step = 512
+mel_bins = 24
+[model]
+family = "tcnet"
+width = 16
+blocks = 2
+[train]
+epochs = 3
+batch_size = 32
+learning_rate = 0.02
+[budget]
+accuracy = ">= 80 %"
+size.tflite_bytes = "< 25 KB"
+latency.total_ms = "< 8 ms"
+"""
 
 
 def test_forecasting_ends_in_a_bundle_whose_budget_is_met(climate_run):
@@ -65,41 +111,58 @@ def test_reads_of_the_test_set_are_logged(climate_run):
     assert parts == ["train", "validation", "test"]
 
 
-def test_json_is_one_document_and_nothing_else(tones_run):
-    result = json.loads(tones_run.printed)
-    assert result["met"] is True
-    assert result["facts"]["accuracy"] >= 0.75
-    assert Path(result["bundle"]) == tones_run.bundle
-    assert result["certificate"]["accuracy"]["n"] > 0
-
-
 def test_a_keyword_model_knows_its_labels_sorted(tones_run):
     assert load_bundle(tones_run.bundle).card.io.labels == ("high", "low")
 
 
-def test_the_same_run_again_trains_nothing_and_gives_the_same_model(climate_run, invoke, tmp_path):
+def test_the_card_says_how_it_was_made(climate_run):
+    card = load_bundle(climate_run.bundle).card
+    recipe, data = climate_run.recipe, climate_run.data
+    assert card.provenance.command == f"motefit fit {recipe.stem}.toml --data {data.name}"
+    assert card.provenance.seed == 0
+    assert len(card.provenance.data_sha256) == 64
+
+
+def fitted(recipe: Path, data: Path | None, out: Path, **options: object) -> motefit.FitResult:
+    given = {"workers": 1, "progress": "quiet", **options}
+    return motefit.fit(recipe, data=data, out=out, **given)
+
+
+def test_a_run_without_its_measurement_trains_nothing_again(climate_run, tmp_path):
     folder = Path(shutil.copytree(climate_run.folder, tmp_path / "run"))
+    (folder / "measured.json").unlink()
     stamps = {p: p.stat().st_mtime_ns for p in folder.glob("[ct]*/*/*")}
     assert stamps
-    again = invoke("fit", climate_run.recipe, "--data", climate_run.data, "--out", folder)
-    assert again.exit_code == 0
+    again = fitted(climate_run.recipe, climate_run.data, folder)
+    assert (again.met, again.already_done) == (True, False)
     after = load_bundle(folder / climate_run.bundle.name)
     assert after.model == load_bundle(climate_run.bundle).model
     assert {p: p.stat().st_mtime_ns for p in folder.glob("[ct]*/*/*")} == stamps
 
 
+class Screened(motefit.Listener):
+    """Remembers the candidates of each round."""
+
+    def __init__(self) -> None:
+        self.to_train: list[bool] = []
+
+    def screened(self, number: int, proposals: Sequence[Proposal]) -> None:
+        assert number == 0
+        self.to_train += [proposal.trains for proposal in proposals]
+
+
 @pytest.mark.slow
-def test_the_better_of_two_candidates_that_miss_the_budget_is_shipped_with_exit_code_1(
-    invoke, tmp_path, climate_recipe, climate_csv
+def test_the_better_of_two_candidates_that_miss_the_budget_is_shipped(
+    tmp_path, climate_recipe, climate_csv
 ):
     text = climate_recipe.read_text().replace("seeds = [0]", "seeds = [3, 7]")
     climate_recipe.write_text(text.replace('"< 2.0"', '"< 0.001"'))
-    out = tmp_path / "run"
-    result = invoke("fit", climate_recipe, "--data", climate_csv, "--out", out, "--workers", 2)
-    assert result.exit_code == 1
-    assert "screened: 2 to train, 0 rejected" in result.stderr
-    assert "FAIL" in result.stdout
-    assert "budget not met" in result.stdout
+    out, listener = tmp_path / "run", Screened()
+    result = fitted(climate_recipe, climate_csv, out, workers=2, progress=listener)
+    assert not result.met
+    assert listener.to_train == [True, True]
+    assert "FAIL" in str(result)
+    assert "budget not met" in str(result)
     results = [json.loads(p.read_text()) for p in out.glob("candidates/*/result.json")]
     assert len({r["model_sha256"] for r in results}) == 2
     best = min(results, key=lambda r: r["facts"]["mae.T (degC)"])
@@ -107,7 +170,7 @@ def test_the_better_of_two_candidates_that_miss_the_budget_is_shipped_with_exit_
 
 
 @pytest.mark.slow
-def test_compression_steps_are_trained_and_shipped(invoke, tmp_path, tones_run):
+def test_compression_steps_are_trained_and_shipped(tmp_path, tones_run):
     text = tones_run.recipe.read_text().replace(
         "[budget]",
         '[[compress.steps]]\nname = "quantization-aware"\nepochs = 3\n[budget]',
@@ -115,9 +178,9 @@ def test_compression_steps_are_trained_and_shipped(invoke, tmp_path, tones_run):
     recipe = tmp_path / "tuned.toml"
     recipe.write_text(text)
     out = tmp_path / "run"
-    result = invoke("fit", recipe, "--data", tones_run.data, "--out", out, "--keep-names", "--json")
-    assert result.exit_code == 0, result.output
-    assert "dense0" in {t.name for t in inspect(load_bundle(out / "tuned.zip").model).tensors}
+    result = fitted(recipe, tones_run.data, out, keep_names=True)
+    assert result.met
+    assert "dense0" in {t.name for t in inspect(load_bundle(result.main.bundle).model).tensors}
     (stored,) = (out / "candidates").glob("*/result.json")
     epochs = [report["epoch"] for report in json.loads(stored.read_text())["history"]]
     assert epochs == list(range(12 + 3))
@@ -126,97 +189,44 @@ def test_compression_steps_are_trained_and_shipped(invoke, tmp_path, tones_run):
 
 @pytest.mark.proof
 @pytest.mark.slow
-def test_synthetic_words_need_no_download(invoke, tmp_path):
+def test_synthetic_words_need_no_download(tmp_path):
     recipe = tmp_path / "spoken.toml"
-    recipe.write_text(
-        """
-        task = "keyword-spotting"
-        [data]
-        words = ["go", "stop"]
-        synthetic_clips = 20
-        split = "speaker"
-        [frontend]
-        coefficients = 0
-        mel_bins = 20
-        [model]
-        family = "tcnet"
-        width = 8
-        [train]
-        epochs = 4
-        batch_size = 8
-        learning_rate = 0.02
-        [budget]
-        accuracy = "> 50 %"
-        """
-    )
-    result = invoke("fit", recipe, "--out", tmp_path / "run", "--json")
-    assert result.exit_code in {0, 1}, result.output
-    facts = json.loads(result.stdout)
-    assert facts["evidence"]["data"]["shared_speakers"] == 0
-    assert facts["facts"]["size.tflite_bytes"] < 10_000
+    recipe.write_text(SPOKEN)
+    card = fitted(recipe, None, tmp_path / "run").main.card
+    assert card.evidence["data"]["shared_speakers"] == 0
+    assert card.facts["size.tflite_bytes"] < 10_000
 
 
 @pytest.mark.proof
 @pytest.mark.data
-def test_climate_6_beats_persistence_and_least_squares(motefit_process, real_data, tmp_path):
+def test_climate_6_beats_persistence_and_least_squares(real_data, tmp_path):
     """The shipped recipe with a fifth of its epochs and one of its seeds."""
-    text = motefit_process("recipes", "climate-6").stdout
+    text = motefit.find_recipe("climate-6").to_toml()
     assert "epochs = 30" in text
     recipe = tmp_path / "climate-6.toml"
     text = re.sub(r"seeds = .*", "seeds = [0]", text.replace("epochs = 30", "epochs = 6"))
     recipe.write_text(text)
     data = real_data / "climate" / "jena_10min_2009_2020_2021.csv"
-    done = motefit_process("fit", recipe, "--data", data, "--out", tmp_path / "run", "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(done.stdout)
-    facts = found["facts"]
+    result = fitted(recipe, data, tmp_path / "run")
+    assert result.met
+    facts, evidence = result.main.card.facts, result.main.card.evidence
     assert facts["size.tflite_bytes"] < 1100
     assert facts["size.zip_bytes"] < 700
     for column in ("T (degC)", "rh (%)"):
         for baseline in ("persistence", "least squares"):
-            assert facts[f"mae.{column}"] < found["evidence"]["baselines"][baseline]["mae"][column]
-    again = motefit_process("check", found["bundle"], "--data", data)
-    assert again.returncode == 0, again.stderr
-    assert "reproduced exactly" in again.stdout
+            assert facts[f"mae.{column}"] < evidence["baselines"][baseline]["mae"][column]
+    assert motefit.check(result.main.bundle, data=data, progress="quiet").differences == ()
 
 
 @pytest.mark.slow
 @pytest.mark.data
-def test_two_real_words_are_told_apart_after_three_epochs(invoke, real_data, tmp_path):
+def test_two_real_words_are_told_apart_after_three_epochs(real_data, tmp_path):
     """Chance is 50 % of about 200 clips; 80 % is eight standard deviations above it."""
-    recipe = tmp_path / "short.toml"
-    recipe.write_text(
-        """
-        task = "keyword-spotting"
-        [data]
-        words = ["up", "down"]
-        split = "published"
-        [frontend]
-        coefficients = 0
-        upper_hz = 7600
-        frame_length = 512
-        frame_step = 512
-        mel_bins = 24
-        [model]
-        family = "tcnet"
-        width = 16
-        blocks = 2
-        [train]
-        epochs = 3
-        batch_size = 32
-        learning_rate = 0.02
-        [budget]
-        accuracy = ">= 80 %"
-        size.tflite_bytes = "< 25 KB"
-        latency.total_ms = "< 8 ms"
-        """
-    )
-    data = real_data / "speech"
-    done = invoke("fit", recipe, "--data", data, "--out", tmp_path / "run", "--json")
-    assert done.exit_code == 0, done.output
-    found = json.loads(done.stdout)
-    assert found["certificate"]["accuracy"]["n"] < 200
-    assert any("test set has" in note for note in found["evidence"]["data"]["notes"])
-    again = invoke("check", found["bundle"], "--data", data, "--json")
-    assert again.exit_code == 0, again.output
-    assert json.loads(again.stdout)["facts"]["accuracy"] == found["facts"]["accuracy"]
+    recipe, data = tmp_path / "short.toml", real_data / "speech"
+    recipe.write_text(SHORT)
+    result = fitted(recipe, data, tmp_path / "run")
+    assert result.met
+    assert result.main.certificate.accuracy.n < 200
+    assert any("test set has" in note for note in result.main.card.evidence["data"]["notes"])
+    again = motefit.check(result.main.bundle, data=data, progress="quiet")
+    assert again.card.facts["accuracy"] == result.main.card.facts["accuracy"]

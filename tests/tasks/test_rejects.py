@@ -1,6 +1,4 @@
-"""A model with reject classes from recipe to bundle, and what kws and listen say about them."""
-
-import json
+"""A model with reject classes, from recipe to bundle to what is heard with it."""
 
 import numpy as np
 import pytest
@@ -74,7 +72,7 @@ def live(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_card_counts_what_is_rejected_and_what_is_answered(live, invoke):
+def test_the_card_counts_what_is_rejected_and_what_is_answered(live):
     data, bundle = live
     card = load_bundle(bundle).card
     assert (card.io.labels, card.io.rejects) == (
@@ -93,44 +91,37 @@ def test_the_card_counts_what_is_rejected_and_what_is_answered(live, invoke):
     assert rows[:2, 2:].sum() == counts["words"]["count"]
     assert set(counts["sources"][UNKNOWN]) == {"talk", "other-words"}
     assert any("_unknown_ of talk" in note for note in card.evidence["data"]["notes"])
-    checked = invoke("check", bundle, "--data", data, "--json", "--out", data.parent / "check")
-    assert json.loads(checked.stdout)["met"], checked.output
+    assert motefit.check(bundle, data=data, out=data.parent / "check", progress="quiet").met
 
 
-def test_kws_and_listen_do_not_report_a_reject_class_as_a_word(live, invoke, tmp_path):
+def test_a_reject_class_is_never_reported_as_a_word(live, tmp_path):
     data, bundle = live
     files = [data / "low" / "s00_nohash_0.wav", data / "talk" / "0.wav"]
-    low, other = json.loads(invoke("kws", bundle, *files, "--json").stdout)
-    assert (low["label"], low["rejected"]) == ("low", False)
-    assert (other["label"], other["rejected"]) == (UNKNOWN, True)
-    assert "no word (unknown " in invoke("kws", bundle, *files).stdout
-    found = KeywordSpotter.load(bundle).classify(tone(2800, 1.0, np.random.default_rng(8)), RATE_HZ)
-    assert (found.word, found.rejected) == (None, True)
+    low, other = dict(motefit.classify_files(bundle, files)).values()
+    assert (low.label, low.word, low.rejected) == ("low", "low", False)
+    assert (other.label, other.word, other.rejected) == (UNKNOWN, None, True)
     silence = np.zeros(RATE_HZ, np.int16)
     talk = np.concatenate([silence, tone(2800, 1.0, np.random.default_rng(9)), silence, silence])
     write(tmp_path / "stream.wav", talk)
-    heard = invoke("listen", bundle, "--input", tmp_path / "stream.wav", "--json").stdout
-    assert heard == ""
+    assert list(motefit.listen(bundle, source=str(tmp_path / "stream.wav"))) == []
 
 
-def test_a_single_word_is_told_from_all_other_sound(live, invoke, tmp_path):
+def test_a_single_word_is_told_from_all_other_sound(live, tmp_path):
     data, _ = live
     recipe = tmp_path / "wake.toml"
-    text = RECIPE.replace('["low", "high"]', '["low"]').replace("mining_rounds = 1", "")
-    recipe.write_text(text)
-    done = invoke("fit", recipe, "--data", data, "--out", tmp_path / "run", "--json")
-    card = load_bundle(tmp_path / "run" / "wake.zip").card
-    assert card.io.labels == ("low", UNKNOWN, SILENCE), done.output
+    recipe.write_text(RECIPE.replace('["low", "high"]', '["low"]').replace("mining_rounds = 1", ""))
+    result = motefit.fit(recipe, data=data, out=tmp_path / "run", workers=1, progress="quiet")
+    card = result.main.card
+    assert card.io.labels == ("low", UNKNOWN, SILENCE)
     counts, rejected = card.evidence["accuracy"], card.evidence["rejects"]["words"]["count"]
     assert counts["correct"] == counts["n"] - rejected
     assert card.facts["recall.low"] == card.facts["accuracy"] >= 0.5
-    assert "baselines" not in card.evidence or not card.evidence["baselines"]
-    assert not json.loads(done.stdout).get("weaknesses")
-    page = (tmp_path / "run" / "report.html").read_text("utf-8")
-    assert UNKNOWN in page
+    assert not card.evidence.get("baselines")
+    assert not result.main.certificate.weaknesses
+    assert UNKNOWN in (tmp_path / "run" / "report.html").read_text("utf-8")
     files = [data / "low" / "s00_nohash_0.wav", data / "high" / "s00_nohash_0.wav"]
-    low, high = json.loads(invoke("kws", tmp_path / "run" / "wake.zip", *files, "--json").stdout)
-    assert (low["label"], high["label"]) == ("low", UNKNOWN)
+    low, high = dict(motefit.classify_files(result.main.bundle, files)).values()
+    assert (low.label, high.label) == ("low", UNKNOWN)
 
 
 def test_hard_negatives_are_the_windows_taken_for_a_word(live):

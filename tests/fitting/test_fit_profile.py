@@ -1,18 +1,19 @@
-"""A device profile of ``motefit bench --profile`` determines what ``fit --profile`` trains."""
+"""The profile of a device determines what a run trains for it."""
 
 import dataclasses
-import json
 
 import pytest
 
-from motefit.measure.latency.device_profile import DeviceProfile
+import motefit
+from motefit.measure.latency.device_profile import DeviceProfile, measure_profile
+from motefit.spec.errors import MotefitError
 
 
 @pytest.fixture(scope="module")
-def profile(invoke, tmp_path_factory):
+def profile(tmp_path_factory):
     """The profile of this machine."""
     path = tmp_path_factory.mktemp("profile") / "here.json"
-    assert invoke("bench", "--profile", path).exit_code == 0
+    measure_profile().save(path)
     return path
 
 
@@ -35,23 +36,22 @@ def slower(profile, times: float, path):
     return path
 
 
-def test_on_a_slow_device_nothing_is_trained(invoke, recipe, climate_csv, profile, tmp_path):
+def fitted(recipe, data, out, profile) -> motefit.FitResult:
+    return motefit.fit(recipe, data=data, out=out, profile=profile, workers=1, progress="quiet")
+
+
+def test_on_a_slow_device_nothing_is_trained(recipe, climate_csv, profile, tmp_path):
     device, out = slower(profile, 1e5, tmp_path / "slow.json"), tmp_path / "run"
-    done = invoke("fit", recipe, "--data", climate_csv, "--out", out, "--profile", device, "--json")
-    assert done.exit_code == 1
-    told = json.loads(done.stdout)
-    assert told["rejected"] == {"latency.total_ms": 1}
-    assert "latency.total_ms is" in told["nearest_miss"]["reason"]
+    result = fitted(recipe, climate_csv, out, device)
+    assert not result.met
+    assert result.rejected == {"latency.total_ms": 1}
+    assert "latency.total_ms is" in result.obstacle.reason
     assert not (out / "candidates").exists()
 
 
-def test_on_a_device_like_this_one_it_is_trained(invoke, recipe, climate_csv, profile, tmp_path):
-    done = invoke(
-        "fit", recipe, "--data", climate_csv, "--out", tmp_path / "run", "--workers", 1,
-        "--profile", profile, "--json",
-    )  # fmt: skip
-    assert done.exit_code == 0, done.stdout
-    assert json.loads(done.stdout)["rejected"] == {}
+def test_on_a_device_like_this_one_it_is_trained(recipe, climate_csv, profile, tmp_path):
+    result = fitted(recipe, climate_csv, tmp_path / "run", profile)
+    assert (result.met, result.rejected) == (True, {})
 
 
 @pytest.mark.parametrize(
@@ -63,10 +63,10 @@ def test_on_a_device_like_this_one_it_is_trained(invoke, recipe, climate_csv, pr
     ],
     ids=["absent", "text", "empty"],
 )
-def test_an_unusable_profile(refused, recipe, climate_csv, tmp_path, content, said):
+def test_an_unusable_profile(recipe, climate_csv, tmp_path, content, said):
     path, out = tmp_path / "device.json", tmp_path / "run"
     if content is not None:
         path.write_text(content)
-    told = refused("fit", recipe, "--data", climate_csv, "--out", out, "--profile", path)
-    assert said in told
+    with pytest.raises(MotefitError, match=said):
+        fitted(recipe, climate_csv, out, path)
     assert not (out / "candidates").exists()
