@@ -1,5 +1,6 @@
 """Models as C: written into one folder, compiled once, called through ctypes."""
 
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -37,3 +38,25 @@ def compiled(compiler, tmp_path_factory) -> Callable[..., Mapping[str, CompiledM
         }
 
     return compile_all
+
+
+@pytest.fixture
+def fuzzed(compiler, tmp_path) -> Callable[..., str]:
+    """``fuzzed(bundle, driver, calls)``: what a driver prints, compiled with the sanitizers."""
+
+    def run(bundle: Bundle, driver: str, calls: int, *, fixed: bool = False) -> str:
+        source = write_c_source(bundle, tmp_path, name="fuzzed")
+        text = Path(__file__).with_name(driver).read_text(encoding="utf-8")
+        text = text.replace("model", source.name).replace("MODEL", source.name.upper())
+        (tmp_path / driver).write_text(text, encoding="utf-8")
+        files = [tmp_path / f for f in source.files if f.endswith(".c") and f != "self_test.c"]
+        checks = "-fsanitize=address,undefined,float-cast-overflow"
+        options = ["-std=c99", f"-DMF_FIXED={int(fixed)}", checks, "-fno-sanitize-recover=all"]
+        program = tmp_path / "fuzz"
+        command = [compiler, *options, "-O1", "-o", program, tmp_path / driver, *files, "-lm"]
+        subprocess.run(command, check=True)
+        done = subprocess.run([program, str(calls)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

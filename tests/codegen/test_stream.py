@@ -1,8 +1,6 @@
 """The streaming spotter in C reports the words that Python reports, at the same times."""
 
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +8,6 @@ from c_bundles import SHORT, bundle_of, quantized, speech_io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motefit.codegen.project import write_c_source
 from motefit.codegen.stream_tables import least_float32
 from motefit.graph.families import Problem, build
 from motefit.runtime.keyword_spotter import KeywordSpotter
@@ -105,17 +102,7 @@ def test_a_threshold_in_float32_decides_like_one_in_float64():
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("form", ["-DMF_FIXED=0", "-DMF_FIXED=1"])
-def test_the_sanitizers_find_nothing_in_ten_million_calls(compiler, form, tmp_path):
-    bundle = dict(spotters())["even any"]
-    source = write_c_source(bundle, tmp_path, name="ears")
-    driver = Path(__file__).with_name("listen_fuzz.c").read_text(encoding="utf-8")
-    (tmp_path / "fuzz.c").write_text(driver.replace("model", "ears"), encoding="utf-8")
-    files = [tmp_path / f for f in source.files if f.endswith(".c") and f != "self_test.c"]
-    checks = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1"]
-    program = tmp_path / "fuzz"
-    command = [compiler, "-std=c99", form, *checks, "-o", program, tmp_path / "fuzz.c", *files]
-    subprocess.run([*command, "-lm"], check=True)
-    done = subprocess.run([program, "10000000"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("10000000 calls")
+@pytest.mark.parametrize("fixed", [False, True])
+def test_the_sanitizers_find_nothing_in_ten_million_calls(fuzzed, fixed):
+    said = fuzzed(dict(spotters())["even any"], "listen_fuzz.c", 10_000_000, fixed=fixed)
+    assert said.startswith("10000000 calls")

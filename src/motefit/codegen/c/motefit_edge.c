@@ -9,7 +9,8 @@ static int8_t step_of(const mf_edge *edge, float number)
 {
     const float ratio = number / edge->scale;
     const float whole = truncf(ratio + copysignf(BELOW_HALF, ratio)) + (float)edge->zero_point;
-    return (int8_t)(whole < -128.0f ? -128.0f : whole > 127.0f ? 127.0f : whole);
+    /* what is no number becomes the least step: as an integer it would be undefined */
+    return (int8_t)(whole > -128.0f ? (whole < 127.0f ? whole : 127.0f) : -128.0f);
 }
 
 void mf_put(const mf_edge *edge, int32_t place, const float *numbers, int32_t count)
