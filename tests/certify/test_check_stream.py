@@ -86,6 +86,7 @@ def heard(tmp_path_factory) -> tuple[Path, Path, motefit.FitResult]:
     return result.main.bundle, data, result
 
 
+@pytest.mark.slow
 def test_a_fit_chooses_the_threshold_and_the_card_has_the_curve(heard):
     bundle, _, result = heard
     card = load_bundle(bundle).card

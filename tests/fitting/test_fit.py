@@ -94,6 +94,19 @@ def test_the_report_of_a_run_is_made_again_from_what_is_stored(tones_run, tmp_pa
     assert "<audio" not in page.read_text(encoding="utf-8")
 
 
+def test_the_noise_of_quantization_is_stored_and_shown_by_layer(tones_run):
+    stored = json.loads((tones_run.folder / "measured.json").read_text())
+    (bundle,) = stored["bundles"].values()
+    noise = bundle["details"]["noise"]
+    layers = [op.name for op in inspect(load_bundle(tones_run.bundle).model).ops]
+    assert all(layers[layer["place"]] == layer["operator"] for layer in noise["layers"])
+    page = (tones_run.folder / "report.html").read_text(encoding="utf-8")
+    numbers = [noise["input_db"]] + [layer["total_db"] for layer in noise["layers"]]
+    for number in numbers:
+        assert f'<td class="n">{number:.1f}</td>' in page
+    assert "noise" not in load_bundle(tones_run.bundle).card.evidence
+
+
 def test_report_names_the_verdict_and_the_baselines(climate_run):
     page = (climate_run.folder / "report.html").read_text(encoding="utf-8")
     assert "least squares" in page

@@ -3,10 +3,12 @@
 import itertools
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
+import motefit
 from motefit.measure.latency.protocols import interleave
 from motefit.measure.workers import client
 from motefit.measure.workers.client import motefit_worker, tensorflow_worker
@@ -50,6 +52,35 @@ def test_each_turn_is_followed_by_a_pause(monkeypatch):
     monkeypatch.setattr("motefit.measure.latency.protocols.time.sleep", slept.append)
     interleave({"a": lambda: [1], "b": lambda: [2]}, loops=3, pause_s=0.25)
     assert slept == [0.25] * 6
+
+
+def test_progress_is_reported_before_pauses_and_not_too_often(monkeypatch):
+    happened: list[object] = []
+    monkeypatch.setattr("motefit.measure.latency.protocols.time.sleep", happened.append)
+    turns = {name: lambda: happened.append("turn") or [1] for name in "ab"}
+
+    def report(*counts):
+        happened.append(counts)
+
+    interleave(turns, loops=2, pause_s=0.5, progress=report)
+    assert happened == ["turn", 0.5] * 4  # all of it takes less than the least time
+    happened.clear()
+    monkeypatch.setattr("motefit.measure.latency.protocols.REPORT_S", 0)
+    interleave(turns, loops=2, pause_s=0.5, progress=report)
+    assert happened == ["turn", (1, 2), 0.5] * 2 + ["turn", (2, 2), 0.5] * 2
+
+
+def test_the_progress_of_a_worker_is_reported_here():
+    class Counts(motefit.Listener):
+        seen: ClassVar[list[tuple[int, int]]] = []
+
+        def timing(self, done, total):
+            self.seen.append((done, total))
+
+    found = motefit.latency("up-down", protocol="2020", pause_s=0.01, progress=Counts())
+    assert found.result.loops == 100
+    assert Counts.seen == sorted(set(Counts.seen))
+    assert {total for _, total in Counts.seen} == {100}
 
 
 @pytest.fixture(scope="module")

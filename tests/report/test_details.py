@@ -11,7 +11,12 @@ import pytest
 from motefit.report.pictures import PALETTE, picture_uri
 from motefit.report.render import render_report
 from motefit.report.report_facts import ReportFacts
-from motefit.report.sections import hardest_section, stream_section, training_section
+from motefit.report.sections import (
+    hardest_section,
+    noise_section,
+    stream_section,
+    training_section,
+)
 from motefit.spec.errors import ModelFileError
 
 CLIP = {
@@ -124,3 +129,37 @@ def test_all_curves_are_behind_the_shipped_one_with_the_rungs(words) -> None:
     assert (len(chart.background), len(chart.lines)) == (2, 1)
     assert [v.text for v in chart.verticals] == ["rung"]
     assert all(float(tick.text).is_integer() for tick in chart.x_ticks)
+
+
+NOISE = {
+    "examples": 64, "input_db": 41.25,
+    "layers": [
+        {"place": 1, "operator": "CONV_2D", "own_db": 32.5, "total_db": 31.75},
+        {"place": 3, "operator": "DEPTHWISE_CONV_2D", "own_db": 20.25, "total_db": 19.25},
+        {"place": 4, "operator": "RESHAPE", "own_db": None, "total_db": 19.25},
+    ],
+}  # fmt: skip
+
+
+def test_the_noise_of_each_layer_is_shown_and_the_worst_named(words) -> None:
+    facts = replace(words, details={"noise": NOISE})
+    view = noise_section.build(facts)
+    assert view is not None
+    assert [(row.number, row.own, row.total) for row in view.rows] == [
+        ("", "41.2", "41.2"), ("2", "32.5", "31.8"), ("4", "20.2", "19.2"), ("5", "exact", "19.2"),
+    ]  # fmt: skip
+    assert max(view.rows, key=lambda row: row.percent).name == "depthwise conv 2d"
+    page = render_report(facts)
+    assert "Operation 4, depthwise conv 2d, adds most: alone it leaves 20.2 dB." in page
+    assert "19.2 dB are left at the output." in page
+    assert "64 examples" in page
+
+
+@pytest.mark.parametrize(
+    "damaged", [None, 3, {"layers": 3}, {"layers": []}, {"layers": [{}]}, {"layers": [3]},
+                {"examples": "x", "layers": [{"place": 1, "own_db": "x"}]}],
+)  # fmt: skip
+def test_damaged_noise_leaves_its_part_out(words, damaged: object) -> None:
+    page = render_report(replace(words, details={"noise": damaged}))
+    assert "Provenance" in page
+    assert "None" not in page

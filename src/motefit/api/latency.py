@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from motefit.api.progress_display import Progress, open_progress
 from motefit.measure.latency.paired import (
     BenchmarkCase,
     Latency,
@@ -16,6 +17,7 @@ from motefit.measure.latency.paired import (
 )
 from motefit.measure.latency.protocols import (
     PAUSE_S,
+    Counted,
     Latency2020,
     Latency2024,
     ScriptedPipeline,
@@ -145,7 +147,7 @@ class Measured(Printable):
         )
 
 
-def latency(
+def latency(  # noqa: PLR0913 - the options of a command
     model: str | Path | None,
     *,
     flags: Flags = Flags(),
@@ -153,6 +155,7 @@ def latency(
     pause_s: float | None = None,
     threads: int = 1,
     xnnpack: bool = True,
+    progress: Progress = "auto",
 ) -> Measured:
     """Measure a model file by a protocol, in the pinned worker.
 
@@ -168,6 +171,7 @@ def latency(
         pause_s: pause after each loop of a published protocol; None: 0.1.
         threads: number of threads of LiteRT.
         xnnpack: LiteRT's default delegate; False runs the builtin kernels.
+        progress: how the loops of a published protocol are counted, see :func:`motefit.fit`.
 
     Raises:
         RecipeError: if flags contradict the card, each other or the protocol.
@@ -177,18 +181,21 @@ def latency(
         raise RecipeError(
             "the motefit protocol does not pause; choose protocol 2020 or 2024 (--protocol)"
         )
-    return call_pinned(
-        latency_here,
-        None if model is None else find_model(model),
-        flags,
-        protocol=protocol,
-        pause_s=_or(pause_s, PAUSE_S),
-        threads=threads,
-        xnnpack=xnnpack,
-    )
+    path = None if model is None else find_model(model)
+    with open_progress(progress) as listener:
+        return call_pinned(
+            latency_here,
+            path,
+            flags,
+            protocol=protocol,
+            pause_s=_or(pause_s, PAUSE_S),
+            threads=threads,
+            xnnpack=xnnpack,
+            progress=listener.timing,
+        )
 
 
-def latency_here(
+def latency_here(  # noqa: PLR0913 - as latency
     model: Path | None,
     flags: Flags,
     *,
@@ -196,6 +203,7 @@ def latency_here(
     pause_s: float,
     threads: int,
     xnnpack: bool,
+    progress: Counted | None = None,
 ) -> Measured:
     """Measure in this process; :func:`latency` runs this in the worker."""
     machine = this_machine()
@@ -212,7 +220,9 @@ def latency_here(
             pipeline = ScriptedPipeline(frontend, interpreter, resize=resize)
     return Measured(
         protocol=protocol,
-        result=_measure(pipeline, frontend, resize, protocol=protocol, pause_s=pause_s),
+        result=_measure(
+            pipeline, frontend, resize, protocol=protocol, pause_s=pause_s, progress=progress
+        ),
         frontend=frontend,
         resize=resize,
         from_card=isinstance(found, Bundle),
@@ -250,20 +260,29 @@ def _measure(
     *,
     protocol: ProtocolName,
     pause_s: float,
+    progress: Counted | None,
 ) -> Latency | Latency2020 | Latency2024:
     rng = np.random.default_rng(SEED)
     if protocol == "2020":
         inputs = scripted_inputs(frontend, resize=resize) if pipeline is None else pipeline.inputs
         interpreter = None if pipeline is None else pipeline.interpreter
-        return measure_2020(inputs, interpreter, frontend, rng=rng, pause_s=pause_s)
+        return measure_2020(
+            inputs, interpreter, frontend, rng=rng, pause_s=pause_s, progress=progress
+        )
     if pipeline is None:
         raise RecipeError(
             f"the protocol {protocol} needs a model (--model); protocol 2020 (--protocol 2020) "
             "times a front end alone"
         )
     if protocol == "2024":
-        inputs = pipeline.inputs
-        return measure_2024(inputs, pipeline.interpreter, frontend, rng=rng, pause_s=pause_s)
+        return measure_2024(
+            pipeline.inputs,
+            pipeline.interpreter,
+            frontend,
+            rng=rng,
+            pause_s=pause_s,
+            progress=progress,
+        )
     noise = rng.normal(0.0, 1000.0, (1, frontend.clip_samples)).astype(np.int16)
     return measure_latency({"model": BenchmarkCase(pipeline=pipeline, example=noise)})["model"]
 

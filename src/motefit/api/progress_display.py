@@ -75,15 +75,20 @@ def open_progress(
     return shown[progress]()
 
 
-class Loading:
-    """Progress of data that are decoded, spoken or downloaded, with the time left."""
+class Count:
+    """Progress of what can be counted, with the time left.
 
-    def __init__(self) -> None:
+    Args:
+        what: is counted, e.g. ``"data"`` that are decoded, spoken or downloaded.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
         self._started = self._told = time.perf_counter()
 
     def words(self, done: int, total: int) -> str:
         """Describe the progress, and estimate the time left at the same pace."""
-        words = f"data: {done} of {total}"
+        words = f"{self._what}: {done} of {total}"
         seconds = time.perf_counter() - self._started
         if not 0 < done < total or seconds < LONG_S:
             return words
@@ -101,12 +106,17 @@ class PlainLines(Shown):
     """Display of one line per step, for logs."""
 
     def __init__(self) -> None:
-        self._loading = Loading()
+        self._loading, self._timing = Count("data"), Count("loops")
 
     def loading(self, done: int, total: int) -> None:
         """Print the progress in loading data, if it takes long."""
         if self._loading.is_due():
             _say(self._loading.words(done, total))
+
+    def timing(self, done: int, total: int) -> None:
+        """Print the progress in timed loops, if they take long."""
+        if self._timing.is_due():
+            _say(self._timing.words(done, total))
 
     def screened(self, number: int, proposals: Sequence[Proposal]) -> None:
         """Print how many candidates are trained and rejected, and by which bounds."""
@@ -175,7 +185,7 @@ class LiveTable(Shown):
         self._workers = workers
         self._board = Board()
         self._doing = "starting"
-        self._loading = Loading()
+        self._loading, self._timing = Count("data"), Count("loops")
         self._live = Live(console=err, auto_refresh=False, transient=True)
 
     def began(self, recipe: Recipe) -> None:
@@ -233,6 +243,11 @@ class LiveTable(Shown):
     def measuring(self, what: str) -> None:
         """Show what is being measured."""
         self._doing = f"measuring {what}"
+        self._draw()
+
+    def timing(self, done: int, total: int) -> None:
+        """Show how many loops were timed."""
+        self._doing = self._timing.words(done, total)
         self._draw()
 
     def close(self) -> None:

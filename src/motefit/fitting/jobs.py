@@ -115,6 +115,7 @@ class TrainedFile:
         history: one mapping per epoch.
         seconds: duration of training and of making the file.
         evidence: evidence about what was chosen on the validation set, by topic of the card.
+        details: what only a report shows, by topic, as :class:`motefit.tasks.Measurement` has it.
     """
 
     file: ModelFile
@@ -123,6 +124,7 @@ class TrainedFile:
     history: tuple[Mapping[str, float], ...]
     seconds: float
     evidence: Mapping[str, object] = field(default_factory=dict)
+    details: Mapping[str, object] = field(default_factory=dict)
 
 
 def training_folder(run: Path, training_key: str) -> Path:
@@ -185,6 +187,7 @@ def outcome_of(run: Path, key: str) -> TrainedFile | None:
             history=tuple(result["history"]),
             seconds=result["seconds"],
             evidence=result.get("evidence", {}),
+            details=result.get("details", {}),
         )
     except (OSError, KeyError, TypeError):
         return None

@@ -66,12 +66,13 @@ def release(  # noqa: PLR0913 - all that a run has at its end
             facts=replace(facts[key], evidence={**facts[key].evidence, **evidence}),
             command=fit_command(recipe.name, data),
         )
+        details = shipped.details if sound else without_sound(shipped.details)
         measured[name] = MeasuredRelease(
             key=key,
             card=shipped.card,
             certificate=shipped.certificate,
             rows=candidate_rows(recipe, folder.path, trials, maker.finished, key),
-            details=shipped.details if sound else without_sound(shipped.details),
+            details={**maker.finished[key].outcome.details, **details},
         )
     return write_outputs(folder, measured, {key: maker.finished[key].outcome for key in keys})
 

@@ -27,6 +27,7 @@ from motefit.fitting.jobs import (
     training_folder,
     untrained,
 )
+from motefit.measure import quantization_noise
 from motefit.measure.size import quick_size
 from motefit.runtime.bundle import sha256
 from motefit.runtime.quiet import silence_litert
@@ -45,6 +46,9 @@ from motefit.train.stacked.train import train_stacked, worth_stacking
 
 STANDING_EXAMPLES = 128
 """Number of training examples that calibrate the file of a candidate still in training."""
+
+NOISE_EXAMPLES = 64
+"""Number of validation examples on which the noise of quantization is measured."""
 
 MINING_EPOCHS, MINING_RATE = 0.2, 0.3
 """Epochs and learning rate of a round with hard negatives, relative to those of the training."""
@@ -243,7 +247,8 @@ def _finish(job: TrainJob, work: CandidateJob) -> None:
     if isinstance(trained, DivergedError):
         raise trained
     context, trained = _with_hard_negatives(job, context, trained)
-    model, tuning = _to_file(job, context, trained)
+    tuner, compressed = _compressed(job, context, trained)
+    model = tuner.file(compressed)
     io, decided = context.task.decide(
         model,
         context.task.io(context.recipe, context.dataset, context.source),
@@ -260,7 +265,8 @@ def _finish(job: TrainJob, work: CandidateJob) -> None:
             "model_sha256": sha256(model),
             "facts": {**measured.facts, **decided.facts},
             "evidence": decided.evidence,
-            "history": [encode(report) for report in (*trained.history, *tuning)],
+            "details": _details(context, compressed, ModelFile(data=model)),
+            "history": [encode(report) for report in (*trained.history, *tuner.history)],
             "seconds": training + time.perf_counter() - start,
         },
     )
@@ -268,10 +274,8 @@ def _finish(job: TrainJob, work: CandidateJob) -> None:
         checkpoint.unlink()
 
 
-def _to_file(
-    job: TrainJob, context: _JobContext, trained: Trained
-) -> tuple[bytes, tuple[EpochReport, ...]]:
-    """Apply the recipe's compression steps; return the .tflite bytes and the steps' epochs."""
+def _compressed(job: TrainJob, context: _JobContext, trained: Trained) -> tuple[FineTuner, Model]:
+    """Apply the recipe's compression steps; return what makes the file, and the network."""
     recipe, source = context.recipe, context.source
     tuner = FineTuner(
         context.examples,
@@ -284,8 +288,14 @@ def _to_file(
         progress=_log(training_folder(job.folder, context.work.training_key) / HISTORY),
         device=job.device,
     )
-    model = compress(Model(graph=trained.graph), recipe.compress.steps, tuner)
-    return tuner.file(model), tuner.history
+    return tuner, compress(Model(graph=trained.graph), recipe.compress.steps, tuner)
+
+
+def _details(context: _JobContext, model: Model, file: ModelFile) -> dict[str, object]:
+    """Measure what only a report shows: the noise of quantization, if the file has any."""
+    windows = _sample(context.source.subset("validation")[0], NOISE_EXAMPLES)
+    noise = quantization_noise.measure_noise(file, model.folded().graph, windows)
+    return {} if noise is None else {quantization_noise.TOPIC: encode(noise)}
 
 
 def _sample(inputs: np.ndarray, count: int) -> np.ndarray:

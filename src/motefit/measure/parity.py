@@ -91,7 +91,7 @@ def measure_parity(model: ModelFile, batch: np.ndarray) -> Parity:
         else float32.run_all(graph, given)
     )
     theirs = _run_litert(model.data, given, stream=_is_stream(graph))
-    makers = _makers(model)
+    makers = makers_of(model)
     last = {name: index for index, name in sorted(names.items()) if index in makers}
     layers = tuple(
         _compare(graph, op, ours[op.output], theirs[last[op.output]], makers[last[op.output]])
@@ -102,7 +102,7 @@ def measure_parity(model: ModelFile, batch: np.ndarray) -> Parity:
     return Parity(examples=len(given), layers=layers, first=first)
 
 
-def _makers(model: ModelFile) -> Mapping[int, tuple[int, str]]:
+def makers_of(model: ModelFile) -> Mapping[int, tuple[int, str]]:
     """Find place and name of the operator that produces a tensor, by its index."""
     ops = model.inspection.ops
     return {index: (place, op.name) for place, op in enumerate(ops) for index in op.outputs}

@@ -30,7 +30,7 @@ class ReportFacts:
             ``validation`` (value by metric name), ``curve`` (score after each epoch); any may be
             absent.
         details: what only the report shows, by topic: ``hardest`` clips of a keyword spotter,
-            ``series`` of a forecaster.
+            ``series`` of a forecaster, ``noise`` of a quantized file.
         name: of the model; empty: its recipe's description, or its task.
     """
 

@@ -59,3 +59,6 @@ class Listener:
 
     def measuring(self, what: str) -> None:
         """Handle the start of a measurement."""
+
+    def timing(self, done: int, total: int) -> None:
+        """Handle progress in the loops of a latency measurement."""

@@ -25,11 +25,15 @@ Iteration = Callable[[], Sequence[int]]
 """One loop of a pipeline: the nanoseconds of its stages."""
 Clock = Callable[[], int]
 """Nanoseconds, rising."""
+Counted = Callable[[int, int], None]
+"""Receives progress: how many are done, of how many."""
 
 MICROPHONE_HZ = 48_000
 LOOPS_2020 = 100
 LOOPS_2024, DROPPED_2024 = 200, 100
 PAUSE_S = 0.1
+REPORT_S = 0.25
+"""Least time between two reports of progress."""
 INT16_MAX = np.float32(np.iinfo(np.int16).max)
 
 
@@ -129,7 +133,7 @@ class Latency2024:
         )
 
 
-def measure_2020(
+def measure_2020(  # noqa: PLR0913 - what the protocol leaves open
     inputs: Inputs,
     interpreter: Interpreter | None,
     frontend: FrontEnd,
@@ -137,6 +141,7 @@ def measure_2020(
     rng: np.random.Generator,
     pause_s: float = PAUSE_S,
     clock: Clock = time.perf_counter_ns,
+    progress: Counted | None = None,
 ) -> Latency2020:
     """Time 100 loops, each on new uniform 48 kHz noise, including its resampling.
 
@@ -148,16 +153,17 @@ def measure_2020(
         rng: draws the noise.
         pause_s: after each loop.
         clock: monotonic, in nanoseconds.
+        progress: as in :func:`interleave`.
 
     Raises:
         DataError: if the front end's output does not fit the model, or for a negative pause.
     """
     turn = iteration_2020(inputs, interpreter, frontend, rng=rng, clock=clock)
-    times_ns = interleave({"model": turn}, loops=LOOPS_2020, pause_s=pause_s)["model"]
+    times_ns = _loops(turn, LOOPS_2020, pause_s, progress)
     return Latency2020.of(times_ns, pause_s=pause_s)
 
 
-def measure_2024(
+def measure_2024(  # noqa: PLR0913 - as measure_2020
     inputs: Inputs,
     interpreter: Interpreter,
     frontend: FrontEnd,
@@ -165,6 +171,7 @@ def measure_2024(
     rng: np.random.Generator,
     pause_s: float = PAUSE_S,
     clock: Clock = time.perf_counter_ns,
+    progress: Counted | None = None,
 ) -> Latency2024:
     """Time 200 loops on the same normal noise, of which the first 100 do not count.
 
@@ -175,12 +182,13 @@ def measure_2024(
         rng: draws the noise.
         pause_s: after each loop.
         clock: monotonic, in nanoseconds.
+        progress: as in :func:`interleave`.
 
     Raises:
         DataError: as :func:`measure_2020`.
     """
     turn = iteration_2024(inputs, interpreter, frontend, rng=rng, clock=clock)
-    times_ns = interleave({"model": turn}, loops=LOOPS_2024, pause_s=pause_s)["model"]
+    times_ns = _loops(turn, LOOPS_2024, pause_s, progress)
     return Latency2024.of(times_ns, pause_s=pause_s)
 
 
@@ -234,8 +242,17 @@ def iteration_2024(
     return turn
 
 
+def _loops(turn: Iteration, loops: int, pause_s: float, progress: Counted | None) -> np.ndarray:
+    """Time one pipeline alone; (loops, stages) nanoseconds."""
+    return interleave({"model": turn}, loops=loops, pause_s=pause_s, progress=progress)["model"]
+
+
 def interleave(
-    turns: Mapping[str, Iteration], *, loops: int, pause_s: float
+    turns: Mapping[str, Iteration],
+    *,
+    loops: int,
+    pause_s: float,
+    progress: Counted | None = None,
 ) -> dict[str, np.ndarray]:
     """Time pipelines against each other: each runs once per loop, with a pause after it.
 
@@ -246,6 +263,8 @@ def interleave(
         turns: one iteration of each pipeline, e.g. from :func:`iteration_2020`.
         loops: of each.
         pause_s: after each iteration.
+        progress: called with finished loops and all loops, at the start of a pause and at most
+            every :data:`REPORT_S`.
 
     Returns:
         (loops, stages) float64 by name: nanoseconds.
@@ -257,10 +276,14 @@ def interleave(
         raise DataError(f"the pause must be 0 s or more, got {pause_s}")
     times_ns: dict[str, list[Sequence[int]]] = {name: [] for name in turns}
     names = list(turns)
+    reported = time.monotonic()
     for loop in range(loops):
         first = loop % len(names)
         for name in (*names[first:], *names[:first]):
             times_ns[name].append(turns[name]())
+            if progress is not None and time.monotonic() - reported >= REPORT_S:
+                reported = time.monotonic()
+                progress(loop + 1, loops)
             time.sleep(pause_s)
     return {name: np.asarray(times, float) for name, times in times_ns.items()}
 

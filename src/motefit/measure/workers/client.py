@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from motefit.measure.latency.protocols import Iteration
+from motefit.measure.latency.protocols import Counted, Iteration
 from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.frontend import FrontEnd
@@ -112,7 +112,7 @@ class Worker:
         Args:
             function: of a motefit module; function, arguments and result are pickled.
             *args: of it.
-            **options: of it.
+            **options: of it; a ``progress`` (``Counted``) is called here with what it reports.
 
         Returns:
             its result.
@@ -121,8 +121,11 @@ class Worker:
             RecipeError: if the worker ends.
             Exception: raised by the function.
         """
-        sent = base64.b64encode(pickle.dumps((Path.cwd(), function, args, options)))
-        answer = self._ask({"call": sent.decode()}, patient=True)
+        progress: Any = options.get("progress")
+        sendable = {name: value for name, value in options.items() if name != "progress"}
+        request = (Path.cwd(), function, args, sendable, progress is not None)
+        sent = base64.b64encode(pickle.dumps(request))
+        answer = self._ask({"call": sent.decode()}, patient=True, progress=progress)
         returned, value = pickle.loads(base64.b64decode(answer["value"]))  # noqa: S301 - ours
         if not returned:
             raise value
@@ -148,7 +151,9 @@ class Worker:
             raise RecipeError(f"{self._name} cannot be used: {found['missing']}; {self._remedy}")
         return str(found["versions"])
 
-    def _ask(self, asked: Mapping[str, Any], *, patient: bool = False) -> dict[str, Any]:
+    def _ask(
+        self, asked: Mapping[str, Any], *, patient: bool = False, progress: Counted | None = None
+    ) -> dict[str, Any]:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         self.idle = False
         try:
@@ -156,6 +161,9 @@ class Worker:
         except BrokenPipeError:
             raise self._fault("ended by itself") from None
         answer = self._answer(patient=patient)
+        while progress is not None and "done" in answer:
+            progress(answer["done"], answer["total"])
+            answer = self._answer(patient=patient)
         self.idle = True
         if "error" in answer:
             told = {name: value for name, value in asked.items() if name != "call"}

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from motefit.measure.latency.protocols import iteration_2020, iteration_2024
+from motefit.measure.latency.protocols import Counted, iteration_2020, iteration_2024
 from motefit.measure.workers.tensorflow_worker import serve
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.signal.features import features_of
@@ -36,14 +36,20 @@ class Own:
         }
 
 
-def call(text: str) -> str:
+def call(text: str, report: Counted) -> str:
     """Call a function in a folder, as requested by :meth:`~.client.Worker.call`.
+
+    Args:
+        text: the request.
+        report: sends the function's progress, if the request asks for it.
 
     Returns:
         whether it returned, and its result or exception; pickled, in base 64.
     """
     try:
-        folder, function, args, options = pickle.loads(base64.b64decode(text))  # noqa: S301 - ours
+        request = pickle.loads(base64.b64decode(text))  # noqa: S301 - ours
+        folder, function, args, options, reports = request
+        options |= {"progress": report} if reports else {}
         os.chdir(folder)
         answer = True, function(*args, **options)
     except Exception as error:  # noqa: BLE001 - raised on the other side

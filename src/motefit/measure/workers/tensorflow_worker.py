@@ -37,35 +37,45 @@ class Timed(Protocol):
 def serve(
     ready: Mapping[str, str],
     make: Callable[[Mapping[str, Any]], Timed],
-    call: Callable[[str], str] | None = None,
+    call: Callable[[str, Callable[[int, int], None]], str] | None = None,
 ) -> None:
     """Answer requests on standard input, one JSON object per line, until it ends.
 
     ``{"add": name, ...}`` makes a pipeline and answers ``{"features": [...]}`` of the noise of
     :func:`probe`; ``{"turn": name, "protocol": "2020"}`` answers ``{"ns": [...]}``;
-    ``{"call": text}`` answers ``{"value": text}``. Failures answer ``{"error": "..."}``. Standard
-    output is only for answers: other output goes to standard error.
+    ``{"call": text}`` answers ``{"value": text}``, with any number of ``{"done": 1, "total": 9}``
+    before it. Failures answer ``{"error": "..."}``. Standard output is only for answers: other
+    output goes to standard error.
 
     Args:
         ready: the first line: ``versions``, or the ``missing`` packages.
         make: makes a pipeline from its request.
-        call: answers a call; None for a worker without calls.
+        call: answers a call, given what sends its progress; None for a worker without calls.
     """
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
-        print(json.dumps(ready), file=answers, flush=True)
+
+        def say(answer: Mapping[str, object]) -> None:
+            print(json.dumps(answer), file=answers, flush=True)
+
+        def report(done: int, total: int) -> None:
+            say({"done": done, "total": total})
+
+        say(ready)
         pipelines: dict[str, Timed] = {}
         for line in sys.stdin:
             asked = json.loads(line)
             answer: Mapping[str, object]
             try:
                 if call is not None and "call" in asked:
-                    answer = {"value": call(asked["call"])}
+                    answer = {
+                        "value": call(asked["call"], lambda d, t: say({"done": d, "total": t}))
+                    }
                 else:
                     answer = _answer(asked, pipelines, make)
             except Exception as error:  # noqa: BLE001 - told to the other side, which stops
                 answer = {"error": f"{type(error).__name__}: {error}"}
-            print(json.dumps(answer), file=answers, flush=True)
+            say(answer)
 
 
 def _answer(

@@ -2,7 +2,7 @@
 (() => {
   // tables: a button in each heading sorts. Only the rows near those in sight are laid out, more as
   // one scrolls; without this script all are there, best first.
-  const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?(%|[a-zA-Z°]*)$/i, PAGE = 40;
+  const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?(%|[a-zA-Z°]*)$/i, PAGE = 24;
   const key = (row, column) => {
     const text = row.cells[column].textContent.trim();
     const plain = text.replace(/\s/g, "");
