@@ -23,6 +23,7 @@ PERIOD_SECONDS: Mapping[str, int] = {
 }
 """Seconds after which a period of the calendar repeats: the hour of the day after a day, and the
 day of the year after a mean Gregorian year."""
+LONGEST_STEP_MINUTES = 10 * 366 * 24 * 60.0
 MEDIAN = 0.5
 """The quantile that is a forecast's answer where it has several."""
 
@@ -281,6 +282,11 @@ def _check_window(window: SeriesData | SeriesIO) -> None:
     for name in ("input_steps", "output_steps", "step_minutes"):
         if getattr(window, name) <= 0:
             raise RecipeError(f"{name} must be positive, got {getattr(window, name)}")
+    if window.step_minutes > LONGEST_STEP_MINUTES:
+        raise RecipeError(
+            f"step_minutes must be at most {LONGEST_STEP_MINUTES:.0f} (ten years), got "
+            f"{window.step_minutes:g}"
+        )
     if len(set(window.calendar)) != len(window.calendar):
         raise RecipeError(f"calendar has a period twice: {', '.join(window.calendar)}")
     _check_answers(window)
