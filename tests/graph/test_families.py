@@ -175,3 +175,15 @@ def test_layer_rules():
     assert [per_layer((3, 2), i) for i in range(4)] == [3, 2, 2, 2]
     with pytest.raises(RecipeError, match="at least 1"):
         per_layer((0,), 0)
+
+
+@pytest.mark.parametrize("name", FAMILIES.names())
+def test_settings_that_make_no_network_are_refused(name):
+    problem = Problem(input_shape=(20, 8), outputs=2, naive=(0, 1))
+    for key in knob_names(name):
+        for value in (0, [], [0], 2**31, 1e308, [3] * 5000):
+            try:
+                graph = build(name, {key: value}, problem=problem, rng=np.random.default_rng(0))
+            except RecipeError:
+                continue
+            assert len(graph.ops) <= 2000

@@ -2,6 +2,7 @@
 
 import struct
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from motefit.graph.families import FAMILIES
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.flatbuffer.reader import read_tables
 from motefit.tflite.flatbuffer.schema import BufferSlot, ModelSlot
-from motefit.tflite.validate import unaligned, validate
+from motefit.tflite.validate import check_structure, unaligned, validate
 from motefit.tflite.write.write import write
 
+CONVERTERS = Path(__file__).parents[1] / "golden" / "converters"
 FORMS = (
     "float32",
     "float16",
@@ -108,3 +110,30 @@ def test_a_scale_that_is_not_positive_is_found(case, value):
     data = with_number(write(graph), scale, np.float32(value).tobytes() + scale[4:])
     with pytest.raises(ModelFileError, match="positive"):
         validate(data)
+
+
+def test_signatures_and_names_that_litert_gives_to_python_are_checked():
+    def no_tensor(signature, graph):
+        signature.inputs[0].tensorIndex = len(graph.tensors)
+
+    def no_graph(signature, graph):
+        signature.subgraphIndex = 7
+
+    def no_key(signature, graph):
+        signature.signatureKey = b"\xff"
+
+    def no_name(signature, graph):
+        graph.tensors[graph.inputs[0]].name = b"\x1b\xff"
+
+    for change, said in (
+        (no_tensor, "a signature refers to number"),
+        (no_graph, "a signature refers to number 7 of 1"),
+        (no_key, "the key of a signature is not UTF-8"),
+        (no_name, "the name of an input or output is not UTF-8"),
+    ):
+        data = rewritten(
+            (CONVERTERS / "mlp.int8.tflite").read_bytes(),
+            lambda model, change=change: change(model.signatureDefs[0], model.subgraphs[0]),
+        )
+        with pytest.raises(ModelFileError, match=said):
+            check_structure(read_tables(data))

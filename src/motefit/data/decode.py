@@ -7,6 +7,8 @@ the device uses.
 
 import hashlib
 import io
+import re
+import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,10 @@ import numpy.typing as npt
 
 from motefit.data.decoder_messages import caught_messages
 from motefit.signal.mixing import Channel, Mixer
-from motefit.signal.other_sound import START_BYTES, other_format
+from motefit.signal.other_sound import START_BYTES, convert_command, other_format
 from motefit.signal.resample import resample
-from motefit.signal.wav import parse_wav
+from motefit.signal.sample_formats import LOUDEST
+from motefit.signal.wav import parse_wav, without_tag
 from motefit.signal.wav_header import OtherEncodingError, starts_wav
 from motefit.spec.errors import DataError, MissingExtraError
 from motefit.spec.lfs_pointer import is_pointer, pointer_message
@@ -29,6 +32,11 @@ AUDIO_SUFFIXES = (
     ".rf64", ".snd", ".w64", ".wave",
 )  # fmt: skip
 _SCALE = 32768.0
+_WRONG = {"ALAC_32"}
+"""Encodings whose samples libsndfile 1.2 changes, even of its own files."""
+_SLACK_BYTES = 8
+"""Bytes by which programs state the length of a file wrongly, with its header or a padding byte."""
+_OBJECT = re.compile(r"Error opening <[^>]*>: ")
 _BLOCK = 1 << 16
 _UNKNOWN_FRAMES = 0x7FFFF000
 """Lengths from here on mean that the header does not know the length."""
@@ -128,6 +136,7 @@ def fit_length(clip: npt.NDArray[np.int16], samples: int) -> npt.NDArray[np.int1
 
 def _decode(path: Path, content: bytes, channel: Channel) -> Decoded:
     """Decode at the file's own rate."""
+    content = without_tag(content)
     if starts_wav(content[:40]):
         try:
             stream, pcm = parse_wav(content, name=str(path), channel=channel)
@@ -166,8 +175,6 @@ def _refuse(path: Path, content: bytes) -> None:
         raise DataError(f"{path}: this is {other.name}; {other.advice(str(path))}")
     if _import_soundfile() is None:
         raise MissingExtraError("soundfile", "audio", f"reading {path.name}, {other.name},")
-    if other.name == "OGG" and (problem := _ogg_problem(content)):
-        raise DataError(f"{path}: the file is truncated: {problem}; replace or remove it")
 
 
 def _decode_by_library(path: Path, content: bytes, channel: Channel) -> Decoded:
@@ -177,6 +184,8 @@ def _decode_by_library(path: Path, content: bytes, channel: Channel) -> Decoded:
     16-bit values survive the conversion to float32 exactly. In blocks: a header may promise more
     samples than fit in memory.
     """
+    if problem := _cut_short(content):
+        raise DataError(f"{path}: the file is truncated: {problem}; replace or remove it")
     soundfile = _import_soundfile()
     blocks = []
     try:
@@ -184,16 +193,26 @@ def _decode_by_library(path: Path, content: bytes, channel: Channel) -> Decoded:
             promised, channels = int(file.frames), int(file.channels)
             rate_hz = require_rate(int(file.samplerate), what=f"{path}: the sampling rate")
             encoding = f"{file.format.replace('WAVEX', 'WAV')} {file.subtype}"
+            if file.subtype in _WRONG:
+                raise DataError(
+                    f"{path}: libsndfile does not decode {file.subtype} as it should; convert it: "
+                    f"{convert_command(str(path))}"
+                )
             mixer = Mixer(channels, channel, rate_hz=rate_hz, name=str(path))
             while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
                 if not np.isfinite(block).all():
                     raise DataError(f"{path}: it contains NaN or infinite samples")
+                if np.abs(block).max() > LOUDEST:
+                    raise DataError(
+                        f"{path}: its float samples reach {np.abs(block).max():g} where full scale "
+                        "is 1.0, as 16-bit values that were not divided by 32768 do"
+                    )
                 blocks.append(mixer.mix(block.reshape(-1) * np.float32(_SCALE)))
             mixer.finish()
     except soundfile.SoundFileRuntimeError as error:
         raise DataError(
             f"{path}: not a readable {path.suffix[1:].upper()} file (starts with {content[:12]!r}: "
-            f"{str(error).rstrip('.')}); replace or remove it"
+            f"{_OBJECT.sub('', str(error)).rstrip('.')}); replace or remove it"
         ) from None
     decoded = sum(map(len, blocks))
     if decoded < promised < _UNKNOWN_FRAMES:
@@ -214,6 +233,37 @@ def _import_soundfile() -> Any:  # noqa: ANN401 - a module without types, None w
     except ImportError:
         return None
     return soundfile
+
+
+def _cut_short(content: bytes) -> str:
+    """Say that a file is shorter than its header says; libsndfile reads what is left of some."""
+    magic, size = content[:4], 0
+    if magic == b"OggS":
+        return _ogg_problem(content)
+    if magic == b"caff":
+        size = _caf_bytes(content)
+    elif len(content) >= 12:
+        first, second = struct.unpack_from("<II" if magic == b"RIFF" else ">II", content, 4)
+        if magic in {b"FORM", b"RIFF", b"RIFX"} and first < _UNKNOWN_FRAMES:
+            size = first + 8
+        elif magic == b".snd" and second < _UNKNOWN_FRAMES:
+            size = first + second
+    if size <= len(content) + _SLACK_BYTES:
+        return ""
+    return f"its header promises {size} bytes, it has {len(content)}"
+
+
+def _caf_bytes(content: bytes) -> int:
+    """Return the length that a CAF file's chunks add up to, at least up to its sound."""
+    at = 8
+    while at + 12 <= len(content):
+        name, size = struct.unpack_from(">4sq", content, at)
+        if size < 0:  # up to the end of the file
+            return len(content)
+        at += 12 + size
+        if name == b"data":
+            return at
+    return at
 
 
 def _ogg_problem(content: bytes) -> str:

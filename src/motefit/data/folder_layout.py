@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from motefit.data.decode import AUDIO_SUFFIXES
-from motefit.data.labeled_files import subset_of
+from motefit.data.labeled_files import subsets_in
 from motefit.data.tree import Tree, hidden_name
 from motefit.spec.codec import nearest
 from motefit.spec.errors import DataError
@@ -19,13 +19,18 @@ NOISE_NAMES = ("background_noise", "_background_noise_", "noise", "_noise_", "ba
 OTHER_SOUND = {"_unknown_": UNKNOWN, "unknown": UNKNOWN, "_silence_": SILENCE, "silence": SILENCE}
 """Folders of sound that is no word, and its label; like noise, they are words only if named."""
 LIST_FOLDER_NAMES = ("splits", "split", "lists")
-_FOLD_NAME = re.compile(r"(fold|part|batch|session|chunk|shard)[-_ .]?\d+", re.IGNORECASE)
+_FOLD_NAME = re.compile(
+    r"(fold|part|batch|session|chunk|shard|split|set|partition)[-_ .]?\d+", re.IGNORECASE
+)
 _SPEAKER_NAME = re.compile(
     r"(speakers?|spkr?|sp|user|person|people|subject|participant|recorder|voice|talker|client|id"
-    r"|[spfm])[-_ .]?\d+|\d{2,}|(?=.*\d)[0-9a-f]{7,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    r"|[spfm]|(fe)?male|(wo)?man|boy|girl|child|adult|kid)[-_ .]?\d+([-_ .]?[fm])?"
+    r"|(speaker|spkr?|user|person|subject|participant|talker|client)[-_ .][a-z]|\d{2,}"
+    r"|(?=.*\d)[0-9a-f]{7,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     re.IGNORECASE,
 )
 _SHOWN = 8
+_MARKS = re.compile(r"[-_ .]+")
 
 
 def choose_root(tree: Tree, data: SpeechData, *, listed: Callable[[], Collection[str]]) -> Tree:
@@ -85,8 +90,18 @@ def reserved_names(data: SpeechData) -> frozenset[str]:
     """Return the names of folders that are no words, unless the recipe says so."""
     places = (data.noise, data.lists, data.stream, *data.unknown, *data.silence)
     named = {name.strip("/") for name in places}
-    known = {*NOISE_NAMES, *LIST_FOLDER_NAMES, *OTHER_SOUND} - set(data.words)
-    return frozenset(known | (named - {""}))
+    known = {*NOISE_NAMES, *LIST_FOLDER_NAMES, *OTHER_SOUND}
+    spelled = {form for name in known for form in (name, name.upper(), capitalized(name))}
+    return frozenset((spelled - set(data.words)) | (named - {""}))
+
+
+def capitalized(name: str) -> str:
+    """Write each piece of a name with a capital letter.
+
+    >>> capitalized("_background_noise_")
+    '_Background_Noise_'
+    """
+    return "_".join(piece.capitalize() for piece in name.split("_"))
 
 
 def require_words(root: Tree, data: SpeechData) -> None:
@@ -114,7 +129,52 @@ def require_words(root: Tree, data: SpeechData) -> None:
             '"speaker/word"; if the file names start with the word, "speaker/word_*"; if these are '
             f"the words, name them: [data] words = {_toml(present)}"
         )
+    if names := _named_in_files(present):
+        raise DataError(
+            f"{root.path}: the folders {_shown(present)} seem to be speakers, as the names of "
+            f"their files contain them, behind {_shown(names)}; if so, give [data] layout = "
+            f'"speaker/word_*"; if these are the words, name them: [data] words = {_toml(present)}'
+        )
     _require_flat(root, present, data)
+
+
+def _first_names(folder: Tree) -> set[str]:
+    """Return what the names of a folder's files start with; empty if one has no mark behind it."""
+    pieces = [_MARKS.split(path.stem) for path in folder.clips]
+    if not pieces or not all(len(parts) > 1 and parts[0].isalpha() for parts in pieces):
+        return set()
+    return {parts[0] for parts in pieces}
+
+
+def _shared_names(folders: Mapping[str, Tree]) -> set[str]:
+    """Return what files start with, if it is the same in all of at least two folders."""
+    found = [_first_names(folder) for folder in folders.values()]
+    same = len(found) > 1 and len(found[0]) > 1 and all(names == found[0] for names in found)
+    return found[0] if same else set()
+
+
+def _named_in_files(folders: Mapping[str, Tree]) -> set[str]:
+    """Return the words of files that are named word_speaker_*, in folders named by speakers."""
+    names = _shared_names(folders)
+    for name, folder in folders.items() if names else ():
+        own = f"_{'_'.join(_MARKS.split(name.casefold()))}"
+        stems = ("_".join(_MARKS.split(path.stem.casefold())) for path in folder.clips)
+        if not all(own in stem for stem in stems):
+            return set()
+    return names
+
+
+def name_hints(folders: Mapping[str, Tree], data: SpeechData) -> list[str]:
+    """Point out that files of all folders start with the same names: speakers, or the words."""
+    names = sorted(_shared_names(folders)) if not data.words and not data.speaker else []
+    if not names:
+        return []
+    hint = (
+        f"the names of the files in each folder start with {_shown(names)}; if these are speakers, "
+        "give [data] speaker = '/([^_.-]+)'; if they are the words and the folders are speakers, "
+        'layout = "speaker/word_*"'
+    )
+    return [hint]
 
 
 def is_split_name(name: str) -> bool:
@@ -123,7 +183,7 @@ def is_split_name(name: str) -> bool:
     >>> is_split_name("Training"), is_split_name("test_set"), is_split_name("up")
     (True, True, False)
     """
-    return bool(subset_of(name)) or _FOLD_NAME.fullmatch(name) is not None
+    return bool(subsets_in(name)) or _FOLD_NAME.fullmatch(name) is not None
 
 
 def _require_flat(root: Tree, present: Mapping[str, Tree], data: SpeechData) -> None:

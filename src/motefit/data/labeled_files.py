@@ -1,7 +1,9 @@
 """Clips labeled by a layout or a manifest instead of by one folder per word."""
 
 import json
+import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,17 +14,23 @@ from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import SpeechData
 
 _SUBSET_NAMES = {
-    "train": "train|training|trn",
-    "validation": "val|valid|validate|validation|dev|development",
-    "test": "test|testing|tst|eval|evaluation|holdout",
+    "train": "train|trainings?|trn|entrenamiento|apprentissage|entra[iî]nement|addestramento",
+    "validation": "val|valid|validate|validation|dev|development|validierungs?|validaci[oó]n",
+    "test": "test|tests|testing|tst|eval|evaluation|holdout|pruebas?",
 }
 _SUBSET = {
     subset: re.compile(
-        rf"({names})([-_ .]?(set|data|audio|wavs?|split|part|clips|words|\d+))?", re.IGNORECASE
+        rf"({names})(sets?|data|daten|dataset|audio|wavs?|splits?|part|clips|words|files)?",
+        re.IGNORECASE,
     )
     for subset, names in _SUBSET_NAMES.items()
 }
+_HOLD_OUT = re.compile(r"hold[-_ .]out", re.IGNORECASE)
+_PIECES = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+")
+"""Pieces of a name: between other characters than letters, and of TrainingSet."""
+_INVISIBLE = {"Cf", "Cc"}
 OTHER_WORDS = "of other words"
+OTHER_SOUND = "of other sound"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,18 +72,36 @@ class Labeled:
 
 
 def subset_of(name: str) -> str:
-    """Return the set that a folder or table is named after; empty if it is none.
+    """Return the set that a folder or table is named after; empty if it is none, or several.
 
     >>> subset_of("Training"), subset_of("dev"), subset_of("test_set"), subset_of("up")
     ('train', 'validation', 'test', '')
-    >>> subset_of("train_part"), subset_of("dev.part"), subset_of("train_subset")
-    ('train', 'validation', '')
+    >>> subset_of("train_part"), subset_of("dev.part"), subset_of("1-trainset_16k")
+    ('train', 'validation', 'train')
+    >>> subset_of("TestSet"), subset_of("dev_test"), subset_of("contest")
+    ('test', '', '')
     """
-    return next((subset for subset, found in _SUBSET.items() if found.fullmatch(name)), "")
+    found = subsets_in(name)
+    return found.pop() if len(found) == 1 else ""
+
+
+def subsets_in(name: str) -> set[str]:
+    """Return the sets that pieces of a name are named after."""
+    pieces = _PIECES.findall(_HOLD_OUT.sub("holdout", name))
+    return {
+        subset
+        for subset, pattern in _SUBSET.items()
+        if any(pattern.fullmatch(piece) for piece in pieces)
+    }
 
 
 def arrange(
-    files: Iterable[LabeledFile], data: SpeechData, *, where: Path, how: Sequence[str]
+    files: Iterable[LabeledFile],
+    data: SpeechData,
+    *,
+    where: Path,
+    how: Sequence[str],
+    reserved: frozenset[str] = frozenset(),
 ) -> Labeled:
     """Sort labeled files by word, and choose the recipe's words.
 
@@ -84,17 +110,29 @@ def arrange(
         data: its words.
         where: the folder or manifest, for errors.
         how: sentences on how words were determined.
+        reserved: labels of other sound, which are no words.
 
     Raises:
-        DataError: for a clip with two files, a missing word, or fewer than two words.
+        DataError: for a clip with two files, a file that is two clips, a missing word, fewer than
+            two words, or an empty word or one with a slash.
     """
     clips: dict[str, dict[str, Path]] = {}
     speakers: dict[str, str] = {}
     subsets: dict[str, str] = {}
     skipped: dict[Path, str] = {}
     found: Counter[str] = Counter()
+    places: dict[str, LabeledFile] = {}
     for file in files:
+        if not file.word.strip() or "/" in file.word:
+            raise DataError(
+                f"{file.path}: the label {file.word!r} is empty or has a slash; a label is the "
+                "name of a word: correct it"
+            )
+        _require_once(file, places)
         found[file.word] += 1
+        if file.word in reserved:
+            skipped[file.path] = OTHER_SOUND
+            continue
         if data.words and file.word not in data.words:
             skipped[file.path] = OTHER_WORDS
             continue
@@ -125,16 +163,35 @@ def arrange(
     )
 
 
+def _require_once(file: LabeledFile, places: dict[str, LabeledFile]) -> None:
+    """Refuse a file that is listed twice, whatever its path looks like; note it otherwise.
+
+    Raises:
+        DataError: saying with which labels or in which sets it is listed.
+    """
+    other = places.setdefault(os.path.realpath(file.path), file)
+    if other is file:
+        return
+    said = [f"as {one.word!r}{f' for {one.subset}' * bool(one.subset)}" for one in (other, file)]
+    raise DataError(f"{file.path}: the file is listed twice, {' and '.join(said)}; remove one")
+
+
 def case_hints(words: Iterable[str]) -> list[str]:
-    """Point out labels that differ by case only."""
+    """Point out labels that differ only by case, spaces, width or characters that are not shown."""
     groups: dict[str, list[str]] = {}
     for word in sorted(words):
-        groups.setdefault(word.casefold(), []).append(word)
-    return [
-        f"the words {', '.join(group)} differ by case only; if they are one word, join them"
-        for group in groups.values()
-        if len(group) > 1
-    ]
+        shown = (c for c in word if unicodedata.category(c) not in _INVISIBLE)
+        plain = unicodedata.normalize("NFKC", "".join(shown)).casefold()
+        groups.setdefault(" ".join(plain.split()), []).append(word)
+    hints = []
+    for group in (group for group in groups.values() if len(group) > 1):
+        by_case = len({word.casefold() for word in group}) == 1
+        shown_words = ", ".join(group if by_case else map(ascii, group))
+        how = "case" if by_case else "case, spaces or characters that are not shown"
+        hints.append(
+            f"the words {shown_words} differ by {how} only; if they are one word, join them"
+        )
+    return hints
 
 
 def edge_impulse_labels(folder: Path) -> dict[Path, str]:
@@ -147,7 +204,7 @@ def edge_impulse_labels(folder: Path) -> dict[Path, str]:
     if not path.is_file():
         return {}
     try:
-        files = json.loads(path.read_text(encoding="utf-8")).get("files", [])
+        files = json.loads(path.read_text(encoding="utf-8-sig")).get("files", [])
         return {
             folder / entry["path"]: composed(entry["label"]["label"])
             for entry in files

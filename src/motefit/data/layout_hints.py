@@ -7,6 +7,7 @@ import numpy as np
 
 from motefit.data.stamps import Times
 from motefit.spec.codec import nearest
+from motefit.spec.tasks.series_spec import SeriesData
 
 _SERIES = ("entity_id", "_field", "metric", "sensor", "sensor_id", "variable", "parameter",
            "quantity", "channel", "topic", "series", "name", "key", "tag")  # fmt: skip
@@ -17,6 +18,15 @@ _HOUR = re.compile(r"(hour|hr|hh|stunde|heure|hora|time|zeit|uhrzeit|utc)\b", re
 _YEAR, _MONTH, _DAY = ("year", "yr"), ("month", "mon", "mo"), ("day", "dom")
 _CLOCK_PARTS = (("hour", "hr"), ("minute", "min"), ("second", "sec"))
 _SHOWN = 8
+_MANY, _LONG = 40, 80
+"""Columns, and characters of a name, that a message lists."""
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?", re.ASCII)
+_STARTS_DATE = re.compile(r"\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{2,4}", re.ASCII)
+GROUP_NAMES = frozenset(
+    {"station", "device", "device_id", "node", "sensor", "sensor_id", "site", "location", "room",
+     "id", "station_id", "mac"}
+)  # fmt: skip
+"""Names of columns that may name the station of a row."""
 
 
 def unknown_column(header: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> str:
@@ -27,9 +37,28 @@ def unknown_column(header: Sequence[str], rows: Sequence[Sequence[str]], name: s
         rows: its first rows.
         name: of the column.
     """
-    named = ", ".join(header)
-    found = f"there is no column {name!r}{nearest(name, header)}; available columns: {named}"
-    return "; ".join(filter(None, [found, long_layout(header, rows), split_time(header, rows)]))
+    named = ", ".join(text[:_LONG] for text in header[:_MANY])
+    more = f", ... ({len(header)} in all)" if len(header) > _MANY else ""
+    found = f"there is no column {name!r}{nearest(name, header)}; available columns: {named}{more}"
+    hints = [long_layout(header, rows), split_time(header, rows), _no_header(header)]
+    return "; ".join(filter(None, [found, *hints]))
+
+
+def _no_header(header: Sequence[str]) -> str:
+    """Say that the first line looks like a row, where it has a time or numbers only."""
+    texts = [name for name in header if name]
+    numbers = sum(_NUMBER.fullmatch(text) is not None for text in texts)
+    times = sum(bool(_STARTS_DATE.match(text)) for text in texts)
+    if not texts or numbers + times <= len(texts) / 2:
+        return ""
+    return "the first line looks like a row: write a header line with names of the columns above it"
+
+
+def other_group(header: Sequence[str], data: SeriesData) -> str:
+    """Name a column that may tell stations apart and that a recipe does not use; or nothing."""
+    used = {data.group, data.series, data.value, *data.time_columns, *data.columns}
+    names = (n for n in header if n.lower() in GROUP_NAMES and n not in used)
+    return "" if data.group or data.series else next(names, "")
 
 
 def long_layout(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -80,6 +109,24 @@ def clock_put_back(times: Times, row: int, step: np.timedelta64) -> bool:
     """Tell whether a row is an hour or half an hour earlier than one step after the row before."""
     back = times[row - 1] + step - times[row]
     return bool(back in {np.timedelta64(60, "m"), np.timedelta64(30, "m")})
+
+
+def swapped_days(times: Times, step: np.timedelta64) -> int:
+    """Count the gaps, if each leads from a day to the same day of the next month.
+
+    >>> days = np.array(["2024-01-05T23", "2024-02-05T00", "2024-03-05T01"], "datetime64[s]")
+    >>> swapped_days(days[:2], np.timedelta64(1, "h")), swapped_days(days, np.timedelta64(1, "h"))
+    (1, 0)
+    """
+    apart = np.diff(times)
+    gaps = np.flatnonzero(apart > step)
+    if not len(gaps) or step >= np.timedelta64(1, "D"):
+        return 0
+    months = times.astype("datetime64[M]")
+    day = (times.astype("datetime64[D]") - months).astype(np.int64)
+    fits = (np.diff(months.astype(np.int64))[gaps] == 1) & (np.diff(day)[gaps] == 0)
+    fits &= (apart[gaps] - step) % np.timedelta64(1, "D") == np.timedelta64(0)
+    return len(gaps) if fits.all() else 0
 
 
 def lost_hours(times: Times, step: np.timedelta64) -> int:

@@ -3,15 +3,20 @@
 import csv
 import io
 import json
+import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from motefit.data.labeled_files import Labeled, LabeledFile, arrange, subset_of
-from motefit.data.tree import composed, is_there
+from motefit.data.numbers import shown
+from motefit.data.text_files import text_lines
+from motefit.data.tree import Tree, composed, is_there
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import SpeechData
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
+"""Of tables that are searched; a recipe may also name a .json file with one list."""
 _USUAL = {
     "path": (
         "path", "file", "filename", "file_name", "filepath", "file_path", "fname", "audio",
@@ -26,6 +31,9 @@ _USUAL = {
 }  # fmt: skip
 _CLIP_FOLDERS = ("", "clips", "wavs", "wav", "audio")
 """Folders next to a manifest in which its files are looked for; Common Voice has ``clips``."""
+_CUTS = frozenset({"start", "end", "begin", "stop", "offset", "onset", "start_s", "end_s"})
+"""Columns that would cut a clip out of a recording."""
+_ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 _SHOWN = 3
 
 
@@ -53,73 +61,178 @@ def _is_manifest(path: Path, data: SpeechData) -> bool:
     return all(names & {*_USUAL[role], data.columns.get(role, "")} for role in ("path", "label"))
 
 
-def read_manifests(folder: Path, paths: list[Path], data: SpeechData) -> Labeled:
+def read_manifests(
+    tree: Tree, paths: list[Path], data: SpeechData, reserved: frozenset[str] = frozenset()
+) -> Labeled:
     """Read the clips of manifests; files that do not exist are counted.
 
+    A file is looked for beside its manifest, in the data folder, and in usual folders of both; an
+    absolute path of another machine also without its first folders, and a bare name in all folders,
+    if only one file has it.
+
     Args:
-        folder: the data folder.
+        tree: of the data folder.
         paths: of the manifests.
         data: the recipe's section.
+        reserved: labels of other sound, which are no words.
 
     Raises:
-        DataError: for unreadable manifests, ambiguous columns, lines without a label, or no file
-            that exists.
+        DataError: for unreadable manifests, ambiguous columns, lines without a label, a file with
+            two labels or in two sets, or no file that exists.
     """
     named = {path: subset_of(path.stem) for path in paths}
-    if len(paths) > 1 and not all(named.values()) and not data.manifest:
-        shown = ", ".join(path.name for path in paths)
+    unused: list[Path] = []
+    if {"train", "test"} <= set(named.values()) and not data.manifest:
+        unused = [path for path in paths if not named[path]]
+        paths = [path for path in paths if named[path]]
+    if len(paths) > 1 and not all(named[path] for path in paths) and not data.manifest:
+        names = ", ".join(path.name for path in paths)
         raise DataError(
-            f"{folder}: several tables name clips: {shown}; choose: [data] manifest = "
+            f"{tree.path}: several tables name clips: {names}; choose: [data] manifest = "
             f'["{paths[0].name}"]'
         )
+    places = _Places(tree)
     files: list[LabeledFile] = []
     missing: list[LabeledFile] = []
-    for path in paths:
-        for file in _read(folder, path, data, subset=named[path]):
-            (files if is_there(file.path) else missing).append(file)
-    if not files:
-        example = f", e.g. {missing[0].path}" if missing else ""
-        raise DataError(f"{paths[0]}: none of the files that it names exists{example}")
     how = [f"words: manifest {', '.join(path.name for path in paths)}"]
+    for path in paths:
+        reader = _Reader(path, data, places, subset=named[path])
+        for file in reader.files():
+            (files if is_there(file.path) else missing).append(file)
+        how += reader.notes
+    if not files:
+        example = (
+            f"none of the files that it names exists, e.g. {missing[0].path}"
+            if missing
+            else ("it names no clips; expected a header and a line for each clip")
+        )
+        raise DataError(f"{paths[0]}: {example}")
+    if unused:
+        how.append(f"tables that name no set are not used: {', '.join(p.name for p in unused)}")
+    if places.moved:
+        how.append(f"{places.moved} files were found by the end of their paths")
     if missing:
-        shown = ", ".join(str(file.path) for file in missing[:_SHOWN])
-        how.append(f"{len(missing)} files that the manifest names are missing, e.g. {shown}")
-    return arrange(files, data, where=paths[0], how=how)
+        some = ", ".join(str(file.path) for file in missing[:_SHOWN])
+        how.append(f"{len(missing)} files that the manifest names are missing, e.g. {some}")
+    return arrange(files, data, where=paths[0], how=how, reserved=reserved)
 
 
-def _read(folder: Path, path: Path, data: SpeechData, *, subset: str) -> Iterator[LabeledFile]:
-    columns: Mapping[str, str] | None = None
-    for number, row in _rows(path):
-        columns = columns or _columns(path, row, data)
-        file, label = (str(row.get(columns[role]) or "").strip() for role in ("path", "label"))
-        if not file or not label or "/" in label:
+class _Places:
+    """Finds the files that manifests name.
+
+    Attributes:
+        moved: number of files found by the end of their paths.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._dropped: int | None = None
+        self._by_name: dict[str, list[Path]] | None = None
+        self.moved = 0
+
+    def find(self, beside: Path, file: str) -> Path:
+        """Return the path of a file, or where it should be.
+
+        Args:
+            beside: folder of the manifest.
+            file: path with slashes, as the manifest gives it.
+        """
+        bases = [b / sub for b in dict.fromkeys((beside, self._tree.path)) for sub in _CLIP_FOLDERS]
+        places = [base / file for base in bases]
+        if found := next((place for place in places if is_there(place)), None):
+            return found
+        if _ABSOLUTE.match(file):
+            found = self._moved(bases, file)
+        elif "/" not in file:
+            found = self._named(file)
+        self.moved += found is not None
+        return places[0] if found is None else found
+
+    def _moved(self, bases: list[Path], file: str) -> Path | None:
+        """Find an absolute path of another machine, as many folders shorter as all others."""
+        pieces = [piece for piece in file.split("/") if piece]
+        tried = range(1, len(pieces)) if self._dropped is None else [self._dropped]
+        for dropped in tried:
+            for base in bases:
+                if dropped < len(pieces) and is_there(base.joinpath(*pieces[dropped:])):
+                    self._dropped = dropped
+                    return base.joinpath(*pieces[dropped:])
+        return None
+
+    def _named(self, name: str) -> Path | None:
+        """Find the only file of that name in all folders."""
+        if self._by_name is None:
+            self._by_name = {}
+            for path in self._tree.below():
+                self._by_name.setdefault(path.name, []).append(path)
+        found = self._by_name.get(name, [])
+        return found[0] if len(found) == 1 else None
+
+
+class _Reader:
+    """Reads the clips of a manifest.
+
+    Attributes:
+        notes: sentences on what is not used.
+    """
+
+    def __init__(self, path: Path, data: SpeechData, places: _Places, *, subset: str) -> None:
+        self._path, self._data, self._places, self._subset = path, data, places, subset
+        self.notes: list[str] = []
+
+    def files(self) -> Iterator[LabeledFile]:
+        """Read the clips.
+
+        Yields:
+            each clip, whether its file exists or not.
+        """
+        columns: Mapping[str, str] | None = None
+        for number, row in _rows(self._path):
+            if not any(map(_text, row.values())):
+                continue
+            if columns is None:
+                columns = _columns(self._path, row, self._data)
+                cuts = [name for name in row if name.casefold() in _CUTS]
+                if cuts:
+                    self.notes.append(
+                        f"the columns {', '.join(cuts)} are not used: every file is one clip, from "
+                        "its start (motefit data cut makes clips of longer recordings)"
+                    )
+            yield self._file(number, row, columns)
+
+    def _file(
+        self, number: int, row: Mapping[str, object], columns: Mapping[str, str]
+    ) -> LabeledFile:
+        path, data = self._path, self._data
+        odd = [row[columns[role]] for role in ("path", "label") if columns[role] in row]
+        file, label = (_text(row.get(columns[role])) for role in ("path", "label"))
+        if not file or not label or "/" in label or any(isinstance(v, list | dict) for v in odd):
             raise DataError(
                 f"{path}, line {number}: expected a path and a label without a slash, got "
-                f"{file!r} and {label!r}"
+                f"{shown(file)} and {shown(label)}"
             )
-        home = str(row.get(columns.get("split", ""), "") or "").strip()
-        given = subset_of(home) if "split" in columns else subset
+        home = _text(row.get(columns.get("split", "")))
+        given = subset_of(home) if "split" in columns else self._subset
         if data.split == "given" and not given:
             raise DataError(
                 f"{path}, line {number}: the set {home!r} is not known; allowed are train, "
                 "validation and test in common spellings, in a column split or as the names of "
                 "several tables"
             )
-        stem = composed(file.replace("\\", "/")).strip("/")
-        yield LabeledFile(
-            path=_locate(folder, path.parent, file.replace("\\", "/")),
+        file = file.replace("\\", "/").removeprefix("file://")
+        stem = composed(posixpath.normpath(file)).strip("/")
+        return LabeledFile(
+            path=self._places.find(path.parent, file),
             word=composed(label),
             name=stem.rpartition(".")[0] or stem,
-            speaker=str(row.get(columns.get("speaker", ""), "") or "").strip() or None,
+            speaker=_text(row.get(columns.get("speaker", ""))) or None,
             subset=given,
         )
 
 
-def _locate(folder: Path, beside: Path, file: str) -> Path:
-    places = [
-        base / sub / file for base in dict.fromkeys((beside, folder)) for sub in _CLIP_FOLDERS
-    ]
-    return next((place for place in places if is_there(place)), places[0])
+def _text(value: object) -> str:
+    """Return a value as text; empty for none."""
+    return "" if value is None else str(value).strip()
 
 
 def _columns(path: Path, row: Mapping[str, object], data: SpeechData) -> dict[str, str]:
@@ -134,11 +247,16 @@ def _columns(path: Path, row: Mapping[str, object], data: SpeechData) -> dict[st
             problem = f"several columns may be the {role}" if found else f"no column is the {role}"
             raise DataError(
                 f"{path}: {problem} (columns: {', '.join(row)}); name it: [data] columns = "
-                f'{{{role} = "{(found or list(row) or ["NAME"])[0]}"}}'
+                f'{{{role} = "{_example(found, row, chosen)}"}}'
             )
         if found:
             chosen[role] = found[0]
     return chosen
+
+
+def _example(found: list[str], row: Mapping[str, object], chosen: Mapping[str, str]) -> str:
+    """Return a column that may have a role: one that may, else one without another role."""
+    return next(iter(found or [n for n in row if n not in chosen.values()] or row), "NAME")
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
@@ -147,27 +265,42 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     Yields:
         Line number, and the values by column.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    text = "".join(text_lines(path, []))
     if path.suffix.lower() in {".jsonl", ".ndjson"}:
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 yield number, _object(path, number, line)
         return
-    header = text.partition("\n")[0]
-    separator = max(("\t", ",", ";"), key=header.count)
+    if text.lstrip().startswith(("[", "{")) and path.suffix.lower() == ".json":
+        yield from enumerate(_listed(path, text), 1)
+        return
+    header, _, rest = text.partition("\n")
+    before = 1
+    if header.lower().startswith("sep=") and rest:
+        header, text, before = rest.partition("\n")[0], rest, 2
+    separator = max(("\t", ",", ";", "|"), key=header.count)
     file = io.StringIO(text, newline="")
     if separator == "\t":  # as Common Voice writes it: quotation marks are part of a sentence
         reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
     else:
-        reader = csv.DictReader(file, delimiter=separator)
+        reader = csv.DictReader(file, delimiter=separator, skipinitialspace=True)
     try:
         for row in reader:
-            yield reader.line_num, {str(k): v for k, v in row.items() if k is not None}
+            found = {str(k).strip(): v for k, v in row.items() if k is not None}
+            yield reader.line_num + before - 1, found
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num}: {error}") from None
+
+
+def _listed(path: Path, text: str) -> list[dict[str, object]]:
+    """Read a JSON list of objects."""
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({error}); correct it") from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{path}: expected a list of objects, each with a path and a label")
+    return rows
 
 
 def _object(path: Path, number: int, line: str) -> dict[str, object]:

@@ -19,6 +19,15 @@ MISSING = frozenset(
     | {"-", "--", "?", "<na>"}
 )
 _COMMA = re.compile(r"[+-]?\d+,\d+\s*\Z", re.ASCII)
+_POINT = re.compile(r"[+-]?\d+\.\d+\Z", re.ASCII)
+_GROUPED = re.compile(
+    r"[+-]?\d{1,3}((?P<by>[.,'\u2019 \u00a0\u202f])\d{3})((?P=by)\d{3})*([.,]\d*)?\Z"
+)
+"""Digits in groups of three; spaces between them may be of several kinds."""
+_WITH_UNIT = re.compile(r"[+-]?\d[\d.,]*\s*([^\d\s.,][^\d]{0,11})\Z")
+_SWITCHES = frozenset({"true", "false", "on", "off", "yes", "no", "open", "closed"})
+_SHOWN = 60
+"""Characters of a text that a message shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +37,7 @@ class NumberRule:
     Attributes:
         name: of the column.
         decimal: ``"."`` or ``","``.
+        thousands: between groups of three digits; empty: there are none.
         missing: words, in lower case, that mean "missing".
         sentinels: numbers that mean "missing".
         valid: smallest and largest value; others are missing.
@@ -35,6 +45,7 @@ class NumberRule:
 
     name: str
     decimal: str = "."
+    thousands: str = ""
     missing: Collection[str] = MISSING
     sentinels: Sequence[float] = field(default_factory=tuple)
     valid: tuple[float, float] | None = None
@@ -60,8 +71,8 @@ def read_numbers(
         if np.isinf(values[row]):
             raise _not_a_number(texts[row], rule, place(row))
         raise DataError(
-            f"{place(row)}: {texts[row]!r} in the column {rule.name!r} is larger than a model's "
-            f"float32 can hold ({LARGEST:.3g}); correct it, or name it in [data] sentinels"
+            f"{place(row)}: {shown(texts[row])} in the column {rule.name!r} is larger than a "
+            f"model's float32 can hold ({LARGEST:.3g}); correct it, or name it in [data] sentinels"
         )
     if rule.valid is None:
         return values, 0
@@ -74,7 +85,7 @@ def read_numbers(
 def _fast(texts: Sequence[str], rule: NumberRule) -> npt.NDArray[np.float64] | None:
     """Convert all texts at once; None if one of them is unusual."""
     joined = "".join(texts)
-    if rule.decimal == "," or not joined.isascii() or "_" in joined:
+    if rule.decimal == "," or rule.thousands or not joined.isascii() or "_" in joined:
         return None
     try:
         return np.array(list(map(float, texts)))
@@ -86,9 +97,9 @@ def _float(text: str, rule: NumberRule, place: Place, row: int) -> float:
     written = text.strip()
     if written.lower() in rule.missing:
         return np.nan
-    number = written
+    number = _ungrouped(written, rule) if rule.thousands else written
     if rule.decimal == ",":
-        number = "" if "." in written else written.replace(",", ".")
+        number = "" if "." in number else number.replace(",", ".")
     try:
         if number.isascii() and "_" not in number:
             return float(number)
@@ -97,12 +108,66 @@ def _float(text: str, rule: NumberRule, place: Place, row: int) -> float:
     raise _not_a_number(text, rule, place(row))
 
 
+def _ungrouped(text: str, rule: NumberRule) -> str:
+    """Drop the separators of groups of three digits; empty if groups or separators are others."""
+    whole, point, decimals = text.partition(rule.decimal)
+    marks = {" ": " \u00a0\u202f", "'": "'\u2019"}.get(rule.thousands, rule.thousands)
+    groups = re.split(f"[{re.escape(marks)}]", whole)
+    first = groups[0].lstrip("+-")
+    right = 1 <= len(first) <= 3 and all(len(group) == 3 for group in groups[1:])
+    return "".join(groups) + point + decimals if right or len(groups) == 1 else ""
+
+
+def shown(text: str) -> str:
+    """Quote a text for a message, shortened if it is long.
+
+    >>> shown("7" * 1000)
+    "'7777777777777777777777777777777777777777777777777777777777...' (1000 characters)"
+    """
+    if len(text) <= _SHOWN:
+        return repr(text)
+    return f"{text[: _SHOWN - 2] + '...'!r} ({len(text)} characters)"
+
+
 def _not_a_number(text: str, rule: NumberRule, place: str) -> DataError:
-    found = f"{place}: {text!r} in the column {rule.name!r} is not a finite number"
-    if rule.decimal == "." and _COMMA.match(text.strip()):
-        return DataError(f'{found}; if the comma is a decimal one, set [data] decimal = ","')
+    found = f"{place}: {shown(text)} in the column {rule.name!r} is not a finite number"
+    written = text.strip()
+    hint = "" if rule.thousands else _grouped_hint(written, rule.decimal)
+    if rule.decimal == "." and _COMMA.match(written):
+        comma = 'if the comma is a decimal one, set [data] decimal = ","'
+        return DataError(f"{found}; {comma}{f'; {hint}' if hint else ''}")
+    if hint:
+        return DataError(f"{found}; {hint}")
+    if rule.decimal == "," and _POINT.match(written):
+        return DataError(f"{found}; if the point is the decimal one, leave [data] decimal out")
+    if unit := _WITH_UNIT.match(written):
+        return DataError(
+            f"{found}; write the number alone, without {unit[1].strip()!r} (in Grafana: export the "
+            "data unformatted)"
+        )
+    if written.lower() in _SWITCHES:
+        return DataError(f"{found}; write 0 and 1")
+    if written.isascii() and not any(map(str.isdigit, written)) and "inf" not in written.lower():
+        return DataError(
+            f"{found}; if it means that the value is missing, set [data] missing_texts = "
+            f'["{written[:_SHOWN]}"]; numbers have the digits 0 to 9'
+        )
     point = "comma" if rule.decimal == "," else "point"
     return DataError(
         f"{found}; write numbers with a decimal {point} and the digits 0 to 9, and missing values "
         "as an empty field, NaN, a sentinel named in [data] sentinels or a word of missing_texts"
     )
+
+
+def _grouped_hint(text: str, decimal: str) -> str:
+    """Name the key that reads digits in groups of three; empty where there are none."""
+    found = _GROUPED.match(text)
+    if found is None:
+        return ""
+    by, rest = found["by"], found[4] or ""
+    other = rest[:1] or (decimal if decimal != by else "")
+    if other in {"", by}:
+        other = "," if by == "." else "."
+    key = by if by in ".,'" else "'" if by == "\u2019" else " "
+    both = f' and decimal = "{other}"' if other != decimal else ""
+    return f'if {by!r} separates thousands, set [data] thousands = "{key}"{both}'

@@ -5,12 +5,15 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.layout_hints import clock_put_back, split_time
+from motefit.data.layout_hints import GROUP_NAMES, clock_put_back, split_time
 from motefit.data.sampling import step_of
 from motefit.data.stamps import coarse
 from motefit.data.table_reader import SeriesTable
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.series_spec import SeriesData
+
+_CLOCKS = np.datetime64("2001-01-01")
+"""Loggers whose clock was never set start in 1970, 1980 or 2000."""
 
 
 def in_order(table: SeriesTable, data: SeriesData) -> tuple[SeriesTable, int]:
@@ -81,6 +84,8 @@ def _order_remedy(
             "the clock seems to have been put back at the end of daylight-saving time: set [data] "
             'timezone to that of the clock, as "Europe/Berlin"'
         )
+    if len(earlier) == 0 and table.times[row] < _CLOCKS < table.times[row - 1]:
+        return "the clock seems to have been reset to its start; remove the rows until it was set"
     remedy = "remove one of the lines" if len(earlier) else "sort the lines by time"
     if repeats:
         remedy += ', or set [data] repeated_rows = "drop", as the values are the same'
@@ -91,9 +96,11 @@ def _order_remedy(
 
 def _repeating_column(table: SeriesTable, data: SeriesData) -> str:
     """Suggest a group where the file has a column that may name the station of a row."""
-    likely = {"station", "device", "device_id", "node", "sensor", "sensor_id", "site", "location",
-              "room", "id", "station_id", "mac"}  # fmt: skip
-    names = [n for n in table.header if n.lower() in likely and n != data.group]
+    names = [n for n in table.header if n.lower() in GROUP_NAMES and n != data.group]
+    if not names:
+        used = {data.group, *data.time_columns, *data.columns}
+        pairs = zip(table.header, table.example, strict=False)
+        names = [n for n, text in pairs if n and n not in used and text.strip()[:1].isalpha()]
     if not names:
         return ""
     return f'if {names[0]!r} names the station of a row, set [data] group = "{names[0]}"'

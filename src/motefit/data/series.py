@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from motefit.data.blocks import divide_in_blocks
 from motefit.data.holding import Floats, Mask, Segment, hold, without_outside_values
-from motefit.data.layout_hints import lost_hours
+from motefit.data.layout_hints import lost_hours, swapped_days
 from motefit.data.oddities import Oddities, find_oddities
 from motefit.data.row_order import in_order
 from motefit.data.sampling import (
@@ -339,7 +339,10 @@ def _outside_notes(table: SeriesTable, data: SeriesData) -> list[str]:
 
 
 def _clock_notes(table: SeriesTable, grid: Grid) -> list[str]:
-    """Say that the clock seems to be a local one, from the hours it skips in spring."""
+    """Say that the clock seems to be a local one, from the hours it skips; or dates swapped."""
+    if swapped := swapped_days(table.times, grid.step):
+        swap = "gaps lead to the same day of the next month, as where day and month are swapped"
+        return [f"{swapped} {swap}; if so, correct [data] time_format"]
     if table.zones is not None:
         return []
     skipped = lost_hours(table.times, grid.step)

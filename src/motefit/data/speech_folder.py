@@ -10,8 +10,10 @@ from motefit.data.folder_layout import (
     LIST_FOLDER_NAMES,
     NOISE_NAMES,
     OTHER_SOUND,
+    capitalized,
     choose_root,
     listing,
+    name_hints,
     require_word,
     require_words,
     reserved_names,
@@ -126,7 +128,7 @@ def _find(folder: Path, data: SpeechData) -> SpeechFolder:
         lists=_find_lists(folder, places, data) if data.split in LISTED_SPLITS else {},
         noise=noise,
         unused=_count_unused(tree, root, folders, used | _rejected(tree, root, data, places)),
-        how=tuple(case_hints(words)),
+        how=(*case_hints(words), *name_hints(folders, data)),
         other_sound=_other_sound(root, data),
     )
 
@@ -145,13 +147,13 @@ def _find_labeled(tree: Tree, data: SpeechData) -> Labeled | None:
     """Read a manifest or a layout; None for one folder per word."""
     reserved = reserved_names(data)
     if data.manifest:
-        return read_manifests(tree.path, find_manifests(tree.path, data), data)
+        return read_manifests(tree, find_manifests(tree.path, data), data, reserved)
     if not data.layout and data.split not in LISTED_SPLITS:
         folders = [f for n, f in tree.folders.items() if n not in reserved and not hidden_name(n)]
         words = sum(bool(f.clips) or (bool(data.speaker) and f.holds_sound()) for f in folders)
         given = data.split == "given" and not any(subset_of(f.path.name) for f in folders)
         if (words < 2 or given) and (tables := find_manifests(tree.path, data)):
-            return read_manifests(tree.path, tables, data)
+            return read_manifests(tree, tables, data, reserved)
     layout = find_layout(tree, data, reserved)
     return read_layout(tree, data, layout, reserved) if layout else None
 
@@ -188,7 +190,8 @@ def _other_sound(root: Tree, data: SpeechData) -> dict[str, tuple[Path, ...]]:
     """Find folders of unknown words and silence that are not words of the recipe."""
     found: dict[str, tuple[Path, ...]] = {}
     taken = {*data.words, *(entry.strip("/") for entry in (*data.unknown, *data.silence))}
-    for name, label in OTHER_SOUND.items():
+    spelled = {f: lb for n, lb in OTHER_SOUND.items() for f in (n, n.upper(), capitalized(n))}
+    for name, label in spelled.items():
         if name in root.folders and name not in taken and root.folders[name].holds_sound():
             found[label] = (*found.get(label, ()), root.folders[name].path)
     return found
@@ -236,9 +239,9 @@ def _count_unused(
             reason = f"{path.suffix.lower()} is not read"
         elif home in words:
             reason = "in a folder inside the word's"
-        elif home in OTHER_SOUND:
+        elif home.casefold() in OTHER_SOUND:
             reason = "of other sound"
-        elif home and home not in NOISE_NAMES:
+        elif home and home.casefold() not in NOISE_NAMES:
             reason = "of other words"
         else:
             reason = "outside the word folders"
@@ -259,7 +262,8 @@ def _find_noise(folder: Path, places: list[Path], data: SpeechData) -> tuple[Pat
         return tuple(files)
     for place in places:
         names = NOISE_NAMES if place.is_relative_to(folder) else NOISE_NAMES[:2]
-        for name in (name for name in names if name not in data.words):
+        spelled = [form for name in names for form in (name, name.upper(), capitalized(name))]
+        for name in (name for name in spelled if name not in data.words):
             if (place / name).is_dir() and (found := audio_files(place / name)):
                 return tuple(found)
     return ()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.numbers import Place
+from motefit.data.numbers import Place, shown
 from motefit.spec.errors import DataError
 from motefit.spec.time_formats import EPOCHS
 
@@ -26,10 +26,23 @@ _PARTS = {
 }
 """Names of columns that hold one part of the time."""
 _MIDNIGHT = re.compile(r"(?<![\d:.])24(?=:00(?::00(?:[.,]0+)?)?(?![\d:]))|(?<=[ T])24\Z")
-_HALF_DAY = re.compile(r"\b([aApP])\.?\s?[mM]\.?(?=\s|$)")
+_HALF_DAY = re.compile(r"(?<=[\d\s])([aApP])(?:\.?\s?[mM]\.?)?(?=\s|$)")
+_HALF_DAY_SPACE = re.compile(r"(?<=\d)(?=[aApP]M)|(?<=\d)\s+(?=[aApP]M)")
+_UTC_NAME = re.compile(r"\b(?:UTC|GMT|Z)\b|(?<=\d)Z\b")
+_ZONE_NAME = re.compile(r"\d\s?([A-Z]{3,5})(?:\s+\d{4})?\Z")
+"""An abbreviation such as CEST, at the end or before the year."""
+_REGION = re.compile(r"(?<=[\dZz])\[[\w/+-]+\]\Z")
+"""Region that Java writes behind an offset."""
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d(:\d\d)?(?:(Z)|([+-])(\d\d):?(\d\d))?\Z", re.ASCII
 )
+_DATE_DIGITS = {
+    8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S",
+}  # fmt: skip
+_EXCEL_DAYS = re.compile(r"[34]\d{4}([.,]\d+)?\Z", re.ASCII)
+"""Days since 1899-12-30, of 1982 to 2036."""
+_BEGAN = 180 * 86_400 * 1_000_000
+"""Microseconds in half a year; the clocks of loggers are set to later times."""
 _DIGITS_OF_EPOCH = {9: "epoch-s", 10: "epoch-s", 12: "epoch-ms", 13: "epoch-ms",
                     16: "epoch-us", 19: "epoch-ns"}  # fmt: skip
 _ZONE = re.compile(r"\s+(?:UTC|GMT|Z|([+-]\d\d:?\d\d))\Z")
@@ -40,6 +53,14 @@ GUESSES = (
     *("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%d/%m/%Y %I:%M:%S %p", "%d/%m/%Y %I:%M %p"),
     *("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%d.%m.%y %H:%M", "%d/%m/%y %H:%M"),
     *("%m/%d/%y %H:%M", "%Y-%m-%d %I:%M:%S %p", "%d %b %Y %H:%M:%S", "%d %b %Y %H:%M"),
+    *("%Y-%m-%d %I:%M %p", "%d/%m/%y %I:%M %p", "%m/%d/%y %I:%M %p", "%m/%d/%y %I:%M:%S %p"),
+    *("%d.%m.%y %H:%M:%S", "%d/%m/%y %H:%M:%S", "%m/%d/%y %H:%M:%S", "%Y.%m.%d %H:%M:%S"),
+    *("%Y.%m.%d %H:%M", "%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M", "%d-%b-%y %H:%M:%S"),
+    *("%b %d, %Y %H:%M:%S", "%b %d, %Y %H:%M", "%b %d, %Y %I:%M:%S %p", "%b %d, %Y, %I:%M %p"),
+    *("%a, %d %b %Y %H:%M:%S %z", "%a, %d %b %Y %H:%M:%S %Z", "%a %b %d %H:%M:%S %Y"),
+    *("[%d/%b/%Y:%H:%M:%S %z]", "%d/%b/%Y:%H:%M:%S %z", "%d.%m.%Y %H:%M:%S %z", "%d.%m.%Y, %H:%M"),
+    *("%d/%m/%Y, %H:%M:%S", "%m/%d/%Y, %I:%M:%S %p", "%Y/%m/%d %H:%M:%S.%f", "%y-%m-%d %H:%M:%S"),
+    *("%y-%m-%d %H:%M", "%Y_%m_%d_%H_%M_%S", "%Y-%m-%d_%H:%M:%S", "%Y-%m-%d-%H:%M:%S"),
     *(
         "%Y-%m-%d %H:%M:%S",
         "%Y-%m-%d %H:%M",
@@ -120,9 +141,15 @@ def parse_time(text: str, time_format: str) -> datetime:
     if not time_format:
         if text.isdigit() and len(text) > 8:
             raise ValueError(text)
-        return datetime.fromisoformat(_ZONE.sub(_joined_zone, text)) + later
+        text = _ZONE.sub(_joined_zone, _REGION.sub("", text))
+        return datetime.fromisoformat(text[:-1] + "Z" if text.endswith("z") else text) + later
+    if any(not character.isascii() and character.isdigit() for character in text):
+        raise ValueError(text)
     if "%p" in time_format:
-        text = _HALF_DAY.sub(r"\1M", text)
+        text = _HALF_DAY_SPACE.sub(" ", _HALF_DAY.sub(r"\1M", text))
+        time_format = re.sub(r"\s*%p", " %p", time_format)
+    if "%Z" in time_format:  # strptime knows the names of the machine's own zone, and drops them
+        text, time_format = _UTC_NAME.sub("+0000", text), time_format.replace("%Z", "%z")
     return datetime.strptime(text, time_format) + later  # noqa: DTZ007 - a zone is optional
 
 
@@ -152,9 +179,9 @@ def read_stamps(
     far = np.flatnonzero((times < EARLIEST) | (times > LATEST))
     if len(far):
         row = int(far[0])
-        given = " ".join(texts[row] for texts in columns)
+        given = shown(" ".join(texts[row] for texts in columns))
         raise DataError(
-            f"{place(row)}: the time {given!r} is outside the years 2 to 9998; correct the line"
+            f"{place(row)}: the time {given} is outside the years 2 to 9998; correct the line"
         )
     return times, zones
 
@@ -203,7 +230,8 @@ def mixed_zones(first: tuple[str, str], other: tuple[str, str], *, zoned: bool) 
     kinds = ("a zone", "none") if zoned else ("no zone", "one")
     line = first[1].rpartition(", ")[2]
     return DataError(
-        f"{other[1]}: the time {first[0]!r} of {line} has {kinds[0]}, {other[0]!r} has {kinds[1]}; "
+        f"{other[1]}: the time {shown(first[0])} of {line} has {kinds[0]}, {shown(other[0])} has "
+        f"{kinds[1]}; "
         "write all times with a zone, or all without"
     )
 
@@ -212,28 +240,52 @@ def _not_a_time(texts: Sequence[str], row: int, rule: TimeRule, place: Place) ->
     time_format = rule.time_format
     wanted = f"the format {time_format!r}" if time_format else "ISO 8601"
     example = _EXAMPLE.strftime(time_format or "%Y-%m-%d %H:%M:%S")
-    text = texts[row].strip()
-    remedy = "correct the line or [data] time_format"
-    if text.isdigit() and (epoch := _DIGITS_OF_EPOCH.get(len(text))):
-        remedy = f'if it counts from 1970, set [data] time_format = "{epoch}"'
-    elif guesses := _guesses([t for t in texts[row : row + 1000] if t.strip()]):
-        either = " or ".join(f'"{guess}"' for guess in guesses)
-        remedy = f"set [data] time_format = {either}"
     return DataError(
-        f"{place(row)}: the time {texts[row]!r} is not in {wanted} (example: {example}); {remedy}"
+        f"{place(row)}: the time {shown(texts[row])} is not in {wanted} (example: {example}); "
+        f"{_time_remedy(texts, row)}"
     )
+
+
+def _time_remedy(texts: Sequence[str], row: int) -> str:
+    """Say what reads a time that its format does not read."""
+    text = texts[row].strip()
+    if not text:
+        return "remove the line, or give it a time"
+    below = [t for t in texts[row : row + 1000] if t.strip()]
+    dated = _DATE_DIGITS.get(len(text), "")
+    if text.isdigit() and dated and "19" <= text[:2] <= "20" and _reads(dated, below):
+        return f'set [data] time_format = "{dated}"'
+    if text.isdigit() and (epoch := _DIGITS_OF_EPOCH.get(len(text))):
+        return f'if it counts from 1970, set [data] time_format = "{epoch}"'
+    if _EXCEL_DAYS.match(text):
+        return "it seems to be Excel's count of days: format the column as a time, and save again"
+    guesses = _guesses(below)
+    if guesses and row and not _guesses([*texts[max(0, row - 100) : row], text]):
+        return f"the rows above have another format than this one ({guesses[0]}); write all alike"
+    if guesses:
+        either = " or ".join(f'"{guess}"' for guess in guesses)
+        return f"set [data] time_format = {either}"
+    zone = _ZONE_NAME.search(text)
+    if zone and zone[1] not in {"UTC", "GMT"}:
+        return (
+            f"names of zones other than UTC and GMT are not read, as {zone[1]} has several "
+            "meanings; write offsets, such as +01:00"
+        )
+    return "correct the line or [data] time_format"
+
+
+def _reads(time_format: str, texts: Sequence[str]) -> bool:
+    try:
+        for text in texts:
+            parse_time(text, time_format)
+    except (ValueError, OverflowError):
+        return False
+    return True
 
 
 def _guesses(texts: Sequence[str]) -> list[str]:
     """Find the formats that read all texts: two if the order of day and month is not certain."""
-    found = []
-    for guess in GUESSES:
-        try:
-            for text in texts:
-                parse_time(text, guess)
-        except (ValueError, OverflowError):
-            continue
-        found.append(guess)
+    found = [guess for guess in GUESSES if _reads(guess, texts)]
     dated = [guess for guess in found if "d" in guess]
     return dated[:2]
 
@@ -247,8 +299,8 @@ def _from_epoch(
     except (ValueError, OverflowError):
         row = next(i for i, text in enumerate(texts) if not _is_count(text))
         raise DataError(
-            f"{place(row)}: the time {texts[row]!r} is not in {rule.time_format!r}, a count since "
-            "1970 (example: "
+            f"{place(row)}: the time {shown(texts[row])} is not in {rule.time_format!r}, a count "
+            "since 1970 (example: "
             f"{int(_EXAMPLE.timestamp()) * per_second}); correct the line or [data] time_format"
         ) from None
     far = np.flatnonzero(np.abs(micros) > 8e15)
@@ -257,10 +309,30 @@ def _from_epoch(
         better = _DIGITS_OF_EPOCH.get(len(texts[row].strip().partition(".")[0]))
         hint = f'set [data] time_format = "{better}"' if better else "correct the line"
         raise DataError(
-            f"{place(row)}: the time {texts[row]!r} is after the year 2200 in "
+            f"{place(row)}: the time {shown(texts[row])} is after the year 2200 in "
             f"{rule.time_format!r}; {hint}"
         )
+    _require_unit(texts, micros, rule, place)
     return micros.astype("datetime64[us]"), np.zeros(len(micros), np.int64)
+
+
+def _require_unit(
+    texts: Sequence[str], micros: npt.NDArray[np.int64], rule: TimeRule, place: Place
+) -> None:
+    """Refuse counts that all are in the first months of 1970, and in this century in another unit.
+
+    Raises:
+        DataError: naming that unit.
+    """
+    units = {_DIGITS_OF_EPOCH.get(len(texts[at].strip().partition(".")[0])) for at in (0, -1)}
+    unit = units.pop()
+    if units or unit in {None, rule.time_format} or len(texts) < 2 or micros.max() > _BEGAN:
+        return
+    first = micros[:1].astype("datetime64[us]").astype("datetime64[s]")[0]
+    raise DataError(
+        f"{place(0)}: the time {shown(texts[0])} is {first} in {rule.time_format!r}; set [data] "
+        f'time_format = "{unit}"'
+    )
 
 
 def _micros(texts: Sequence[str], per_second: int) -> npt.NDArray[np.int64]:

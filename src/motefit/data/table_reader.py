@@ -9,11 +9,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.layout_hints import split_time, unknown_column
+from motefit.data.layout_hints import other_group, split_time, unknown_column
 from motefit.data.long_format import pivoted
 from motefit.data.numbers import MISSING, NumberRule, read_numbers
 from motefit.data.stamps import TimeRule, Times, Zones, mixed_zones, read_stamps
-from motefit.data.tables import CHUNK_ROWS, Chunk, RawTable, Wanted, open_table, table_files
+from motefit.data.tables import (
+    CHUNK_ROWS,
+    Chunk,
+    RawTable,
+    Wanted,
+    column_name,
+    open_table,
+    table_files,
+)
 from motefit.data.zones import find_zone, to_utc, zones_at
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.series_spec import SeriesData
@@ -30,6 +38,10 @@ _Arrays = tuple[
 """Times, zones, values, line numbers, quantities and groups of a chunk of rows."""
 
 _EXAMPLE_ROWS = 200
+_UNIT_LINES = 4
+"""Most lines of units below a header."""
+_MOSTLY = 0.9
+"""Share of steps back in time from which on a file has its newest row first."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,7 +59,7 @@ class SeriesTable:
             known.
         values: float64 (rows, columns); NaN where missing.
         lines: int64 (rows,), number of each row in its file, from 1.
-        file_of: int16 (rows,), index of each row's file.
+        file_of: int32 (rows,), index of each row's file.
         groups: int32 (rows,), index of each row's group, not decreasing.
         group_names: of the groups; one empty name where there are no groups.
         outside: per column, values outside the valid range, which are missing.
@@ -63,7 +75,7 @@ class SeriesTable:
     zones: Zones | None
     values: npt.NDArray[np.float64]
     lines: npt.NDArray[np.int64]
-    file_of: npt.NDArray[np.int16]
+    file_of: npt.NDArray[np.int32]
     groups: npt.NDArray[np.int32]
     group_names: tuple[str, ...]
     outside: tuple[int, ...]
@@ -187,7 +199,10 @@ def _read_file(
 
 
 def _newest_first(times: Times) -> bool:
-    return len(times) > 1 and bool((np.diff(times) < np.timedelta64(0)).all())
+    """Tell whether times mostly fall; they rise from a group to the next, and repeat."""
+    steps = np.diff(times)
+    moved = steps[steps != np.timedelta64(0)]
+    return len(moved) > 0 and bool((moved < np.timedelta64(0)).mean() > _MOSTLY)
 
 
 def _backwards(path: Path, part: _FilePart) -> _FilePart:
@@ -240,11 +255,14 @@ class _ChunkReader:
         self._path, self._raw, self._rule, self._data = path, raw, rule, data
         self._groups = groups
         self._first: tuple[bool, str, str] | None = None
+        self._other = other_group(raw.header, data)
+        self._others: set[str] = set()
         missing = MISSING | {text.strip().lower() for text in data.missing_texts}
         self._rules = [
             NumberRule(
                 name=name,
                 decimal=data.decimal,
+                thousands=data.thousands,
                 missing=missing,
                 sentinels=(*data.sentinels, *data.column_sentinels.get(name, ())),
                 valid=data.valid_ranges.get(name),
@@ -259,7 +277,7 @@ class _ChunkReader:
         """Read times, zones, values, line numbers, quantities and groups of a chunk."""
         numbers, rows = chunk
         if self._data.series:
-            names = [row[places[-2]].strip() for row in rows]
+            names = [column_name(row[places[-2]]) for row in rows]
             self.seen.update(names)
             ours = [name in self._column for name in names]
             numbers, rows = list(compress(numbers, ours)), list(compress(rows, ours))
@@ -275,7 +293,9 @@ class _ChunkReader:
             times, zones = read_stamps(texts[:count], self._rule, place)
         except DataError as error:
             hint = split_time(self._raw.header, rows[:1]) if count == 1 else ""
+            hint = self._units(texts[:count]) or hint
             raise DataError(f"{error}; {hint}" if hint else str(error)) from None
+        self._look_for_groups(rows)
         self._require_same_zones(zones is not None, texts[0][0], place(0))
         codes = np.zeros(len(rows), np.int32)
         if self._data.group:
@@ -288,6 +308,33 @@ class _ChunkReader:
             series = np.zeros(0, np.int16)
             values = self._columns(texts[count:], place)
         return times, zones, values, np.array(numbers, np.int64), series, codes
+
+    def _units(self, texts: Sequence[Sequence[str]]) -> str:
+        """Say that the first lines hold no data, if a later one does; empty otherwise."""
+        if self._first is not None or self._raw.place != "line":
+            return ""
+        for count in range(min(_UNIT_LINES + 1, len(texts[0]))):
+            if self._rule.time_of([column[count] for column in texts]) is not None:
+                break
+        else:
+            return ""
+        if not count:
+            return ""
+        lines = "line below the header holds" if count == 1 else f"{count} lines below it hold"
+        return f"if the {lines} units, set [data] skip_lines = {count}"
+
+    def _look_for_groups(self, rows: Sequence[Sequence[str]]) -> None:
+        """Note a column that seems to tell series apart, once it has two values."""
+        if not self._other or len(self._others) > 1:
+            return
+        at = self._raw.header.index(self._other)
+        self._others |= {row[at].strip() for row in rows} - {""}
+        if 1 < len(self._others) <= _EXAMPLE_ROWS and len(self._others) * 4 < len(rows):
+            shown = ", ".join(sorted(self._others)[:3])
+            self._raw.notes.append(
+                f"{self._path}: the column {self._other!r} has {len(self._others)} values, e.g. "
+                f'{shown}; if each is a series of its own, set [data] group = "{self._other}"'
+            )
 
     def _nothing(self) -> _Arrays:
         rows = np.zeros(0, np.int64)
@@ -315,7 +362,7 @@ class _ChunkReader:
         self, names: list[str], texts: list[str], place: Callable[[int], str]
     ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float64]]:
         """Read the quantity and the value of each row of the long format."""
-        series = np.array([self._column[name.strip()] for name in names], np.int16)
+        series = np.array([self._column[column_name(name)] for name in names], np.int16)
         values = np.empty((len(names), 1))
         for column, rule in enumerate(self._rules):
             rows = np.flatnonzero(series == column)
@@ -362,7 +409,7 @@ def _joined(
         zones=np.concatenate([p.zones for p in parts if p.zones is not None]) if zoned[0] else None,
         values=np.concatenate([part.values for part in parts]),
         lines=np.concatenate([part.lines for part in parts]),
-        file_of=np.repeat(np.arange(len(parts), dtype=np.int16), rows),
+        file_of=np.repeat(np.arange(len(parts), dtype=np.int32), rows),
         groups=np.concatenate([part.groups for part in parts]),
         group_names=tuple(groups) if count else ("",),
         outside=tuple(np.sum([part.outside for part in parts], axis=0).tolist()),

@@ -5,6 +5,7 @@ import codecs
 import gzip
 import io
 import lzma
+import stat
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ COMPRESSED: dict[str, tuple[bytes, Callable[..., Any]]] = {
 UNPACKING = (OSError, EOFError, lzma.LZMAError, zlib.error)
 """Exceptions of a file that cannot be read or decompressed to its end."""
 _BLOCK = 1 << 20
+_EMPTY = "\0\r\n\x1a "
+"""Characters of a file's end that hold nothing."""
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -56,6 +59,11 @@ def open_bytes(path: Path) -> IO[bytes]:
         DataError: for a file that is absent or cannot be read.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise DataError(
+                f"{path}: is a pipe or a device, and a table is read more than once; write it to "
+                "a file first"
+            )
         with path.open("rb") as file:
             start = file.read(8)
         for magic, opener in COMPRESSED.values():
@@ -79,7 +87,8 @@ def text_lines(path: Path, notes: list[str]) -> Iterator[str]:
 
     UTF-8 and UTF-16, with or without a byte order mark; else Windows-1252, whose five undefined
     bytes are read as Latin-1. Zero bytes up to the end of the file, as a power cut leaves them, and
-    the line that they begin in are left out with a note.
+    the line that they begin in are left out with a note. Byte order marks at the start of other
+    lines, where files were joined, and the end mark of DOS are dropped.
 
     Args:
         path: of the file, compressed or not.
@@ -95,18 +104,23 @@ def text_lines(path: Path, notes: list[str]) -> Iterator[str]:
     errors = "motefit-latin-1" if encoding.name == "cp1252" else "strict"
     try:
         with io.TextIOWrapper(open_bytes(path), encoding.name, errors) as text:
-            if not encoding.nul_tail:
-                yield from text
-                return
+            wide = encoding.name.startswith("utf-16") or encoding.name == "utf-32"
             for number, line in enumerate(text, 1):
-                if number == encoding.nul_tail:
+                mark = line[0]
+                if number == encoding.nul_tail or (wide and "\0" in line):
+                    if wide and any(
+                        rest.strip(_EMPTY) for rest in (line[line.find("\0") :], *text)
+                    ):
+                        raise _zeros_amid_rows(path, number)
                     cut = "" if not line.strip("\0\r\n ") else ", with the broken row before them"
                     notes.append(
                         f"{path}, line {number}: zero bytes up to the end of the file, as after a "
                         f"power cut, are left out{cut}"
                     )
                     return
-                yield line
+                if mark == "\x1a" and not line.strip(_EMPTY):
+                    return
+                yield line if mark != "\ufeff" else line.lstrip("\ufeff")
     except UnicodeError as error:
         raise DataError(f"{path}: is no {encoding.name} text ({error}); save it as UTF-8") from None
     except UNPACKING as error:
@@ -136,11 +150,15 @@ def _encoding(path: Path) -> Encoding:
     except UNPACKING as error:
         raise unreadable(path, error) from None
     if not tail_ok:
-        raise DataError(
-            f"{path}, line {nul_line}: zero bytes amid the rows, as after a power cut; remove them "
-            "and the rest of that line"
-        )
+        raise _zeros_amid_rows(path, nul_line)
     return Encoding(name="utf-8-sig" if utf8 else "cp1252", nul_tail=nul_line)
+
+
+def _zeros_amid_rows(path: Path, line: int) -> DataError:
+    return DataError(
+        f"{path}, line {line}: zero bytes amid the rows, as after a power cut; remove them "
+        "and the rest of that line"
+    )
 
 
 def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bool:

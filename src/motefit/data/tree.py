@@ -16,6 +16,10 @@ OTHER_SUFFIXES = (
 )  # fmt: skip
 """Extensions of audio files that are not read."""
 _SOUND = frozenset((*AUDIO_SUFFIXES, *OTHER_SUFFIXES))
+_OF_SYSTEMS = frozenset(
+    {"$recycle.bin", "system volume information", "lost+found", "@eadir", "#recycle", "@tmp"}
+)
+"""Folders that Windows, Linux and network drives make, in lower case."""
 DEEPEST = 6
 """Folders further below the given folder are not searched."""
 
@@ -78,16 +82,16 @@ def is_hidden(path: Path, below: Path) -> bool:
 
 
 def hidden_name(name: str) -> bool:
-    """Return whether a name is hidden: it starts with a dot or, like ``__MACOSX``, ``__``."""
-    return name.startswith((".", "__"))
+    """Return whether a name is hidden: it starts with a dot or ``__``, or systems make it."""
+    return name.startswith((".", "__")) or name.casefold() in _OF_SYSTEMS
 
 
 def read_tree(folder: Path) -> Tree:
     """Walk a folder once.
 
     Raises:
-        DataError: for two sub-folders whose names differ only in their Unicode form, or a name
-            that is not UTF-8.
+        DataError: for two sub-folders whose names differ only in their Unicode form, a name that is
+            not UTF-8, or a sound that is a pipe or a link to nothing.
         OSError: if a folder cannot be read.
     """
     return _read(folder, (), DEEPEST)
@@ -105,6 +109,11 @@ def _read(folder: Path, above: tuple[tuple[int, int], ...], depth: int) -> Tree:
                     _add(folders, _read(Path(entry.path), here, depth - 1))
             elif entry.name[entry.name.rfind(".") :].lower() in _SOUND:
                 _require_text(folder, entry.name)
+                if not entry.is_file():
+                    raise DataError(
+                        f"{folder / entry.name}: is no file (a link to nothing, a pipe or a "
+                        "device); remove it"
+                    )
                 sounds.append(folder / entry.name)
     return Tree(path=folder, sounds=tuple(sounds), folders=dict(sorted(folders.items())))
 

@@ -1,5 +1,6 @@
 """A small graph builder, used by the families: names tensors and draws initial weights."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +25,9 @@ from motefit.graph.ops import (
 )
 from motefit.graph.ops_signal import Slice
 from motefit.spec.errors import RecipeError
+
+MOST_WEIGHTS, MOST_OPS = 1 << 24, 2000
+"""Most weights of a layer, which are 64 MB in float32, and operations of a network."""
 
 
 class Builder:
@@ -50,6 +54,10 @@ class Builder:
     def _append(self, op: Op) -> str:
         shapes = [self._shapes.get(n, None) or self._constants[n].shape for n in op.inputs]
         self._shapes[op.output] = op.infer(shapes)
+        if len(self._ops) == MOST_OPS:
+            raise RecipeError(
+                f"the network would have more than {MOST_OPS} operations; give it fewer layers"
+            )
         self._ops.append(op)
         self.cursor = op.output
         return op.output
@@ -65,6 +73,11 @@ class Builder:
         return name
 
     def _uniform(self, shape: Shape, limit: float) -> np.ndarray:
+        if (weights := math.prod(shape)) > MOST_WEIGHTS:
+            raise RecipeError(
+                f"a layer of the network would have {weights} weights; at most {MOST_WEIGHTS} are "
+                "trained: make it smaller"
+            )
         return self._rng.uniform(-limit, limit, shape)
 
     def conv(  # noqa: PLR0913 - the settings of a convolution

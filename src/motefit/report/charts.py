@@ -1,6 +1,7 @@
 """Geometry of the page's drawings, in pixels; templates turn it into SVG and CSS."""
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -139,6 +140,8 @@ def ticks(low: float, high: float, *, most: int = 5) -> tuple[float, ...]:
     if high <= low:
         low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
     raw = (high - low) / most
+    if not sys.float_info.min < raw < sys.float_info.max / 100:
+        return low, high
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * 0.999999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterator
 
 from motefit.report.headline import headline
-from motefit.report.report_facts import ReportFacts, table
+from motefit.report.report_facts import ReportFacts, recipe_text, table
 from motefit.report.text import metric_name, with_unit
 from motefit.report.verdict import verdict_lines
-from motefit.spec.codec import dumps_toml
 from motefit.spec.errors import RecipeError
 from motefit.spec.metrics import RECALL_PREFIX, metric
 
@@ -76,7 +75,7 @@ def _body(facts: ReportFacts) -> Iterator[str]:
         if text:
             yield f"- {title}: `{text.replace('`', '')}`"
     if table(card.recipe):
-        yield from ("", "```toml", dumps_toml(card.recipe).rstrip(), "```")
+        yield from ("", "```toml", recipe_text(card).rstrip(), "```")
 
 
 def _use(task: str, file: str) -> tuple[str, ...]:

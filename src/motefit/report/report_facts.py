@@ -4,11 +4,13 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from motefit.spec.card import Card
 from motefit.spec.certificate import Certificate
-from motefit.spec.codec import dumps_json
+from motefit.spec.codec import dumps_json, dumps_toml, encode, loads_json
 from motefit.spec.errors import ModelFileError
+from motefit.spec.limits import model_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +57,18 @@ class ReportFacts:
             ModelFileError: if it is not such a file, or its card is of another version.
         """
         try:
-            stored = json.loads(text)
+            stored = loads_json(text)
             card = Card.from_json(json.dumps(stored["card"]), where=where)
             certificate = Certificate.from_json(json.dumps(stored["certificate"]), where=where)
             return cls(
                 card=card,
                 certificate=certificate,
-                byte_map=stored["byte_map"],
-                operations=tuple(stored["operations"]),
-                history=tuple(stored["history"]),
-                candidates=tuple(stored["candidates"]),
-                details=stored["details"],
-                name=stored["name"],
+                byte_map=_byte_map(stored["byte_map"]),
+                operations=_tables(stored["operations"]),
+                history=_tables(stored["history"]),
+                candidates=_tables(stored["candidates"]),
+                details=table(stored["details"]),
+                name=str(stored["name"]),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise ModelFileError(f"{where}: not the facts of a report: {error}") from None
@@ -74,6 +76,38 @@ class ReportFacts:
     def topic(self, name: str) -> Mapping[str, object]:
         """Return one topic of the card's evidence; empty if it was not measured."""
         return table(self.card.evidence.get(name))
+
+
+def _byte_map(stored: object) -> dict[str, int]:
+    """Check the bytes of a file by what they hold.
+
+    Raises:
+        ValueError: if they are no such table.
+    """
+    found = table(stored)
+    most = model_bytes()
+    if not found or not all(type(n) is int and 0 <= n <= most for n in found.values()):
+        raise ValueError("byte_map must be a table of bytes of a model")
+    return {str(key): int(value) for key, value in found.items() if isinstance(value, int)}
+
+
+def _tables(stored: object) -> tuple[Mapping[str, Any], ...]:
+    """Return a list of tables.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    if not isinstance(stored, list) or not all(isinstance(item, Mapping) for item in stored):
+        raise ValueError(f"expected a list of tables, got {str(stored)[:60]}")
+    return tuple(stored)
+
+
+def recipe_text(card: Card) -> str:
+    """Write the recipe of a card as TOML, or as JSON if TOML cannot hold it."""
+    try:
+        return dumps_toml(encode(card.recipe))
+    except TypeError:
+        return dumps_json(card.recipe)
 
 
 def table(value: object) -> Mapping[str, object]:

@@ -14,6 +14,13 @@ _MARKS: tuple[tuple[int, bytes, str, Use], ...] = (
     (0, b"caff", "CAF", "library"),
     (0, b"RIFX", "RIFX (a big-endian WAV file)", "library"),
     (0, b"ID3", "MP3", "library"),
+    (0, b"NIST_1A", "NIST SPHERE", "library"),
+    (0, b"Creative Voice File", "Creative VOC", "library"),
+    (0, b"\xff\xf1", "AAC", "convert"),
+    (0, b"\xff\xf9", "AAC", "convert"),
+    (0, b"\xff\xfd", "MPEG layer 2", "convert"),
+    (0, b"\xff\xfc", "MPEG layer 2", "convert"),
+    (0, b"\x00\x05\x16\x07", "a companion file of macOS without sound", "none"),
     (4, b"ftyp", "MP4 or M4A", "convert"),
     (0, b"\x1a\x45\xdf\xa3", "WebM or Matroska", "convert"),
     (0, b"#!AMR", "AMR", "convert"),
@@ -32,6 +39,8 @@ _MARKS: tuple[tuple[int, bytes, str, Use], ...] = (
 START_BYTES = 4096
 """So many first bytes recognize every format."""
 _LEAST_BYTES = 12
+_ID3_BYTES = 10
+"""Length of the header of an ID3 tag."""
 _TEXT_BYTES = 64
 """So many printable characters are text."""
 _BITRATES = {
@@ -62,8 +71,7 @@ class OtherFormat:
         """
         if self.use == "none":
             return "give a file with sound: WAV, or with the extra audio FLAC, OGG, MP3 or AIFF"
-        target = path.rpartition("/")[2].rpartition(".")[0] or "sound"
-        command = f"ffmpeg -i {path} -ac 1 -c:a pcm_s16le {target}.wav"
+        command = convert_command(path)
         if self.use == "library":
             return f"to read more than WAV: pip install 'motefit[audio]'; to convert it: {command}"
         return f"this format is not read; convert it: {command}"
@@ -86,6 +94,30 @@ def other_format(start: bytes) -> OtherFormat | None:
     if len(start) >= _TEXT_BYTES and _is_text(start[:512]):
         return OtherFormat(name="text", use="none")
     return None
+
+
+def tag_bytes(start: bytes) -> int:
+    """Return the length of the ID3 tag that a file starts with; 0 if there is none.
+
+    Some programs put one before WAV or FLAC, too.
+
+    >>> tag_bytes(b"ID3" + bytes([4, 0, 0, 0, 0, 2, 1]) + b"..."), tag_bytes(b"RIFF")
+    (267, 0)
+    """
+    if start[:3] != b"ID3" or len(start) < _ID3_BYTES:
+        return 0
+    size = 0
+    for byte in start[6:_ID3_BYTES]:
+        size = size << 7 | byte & 0x7F
+    footer = _ID3_BYTES if start[5] & 0x10 else 0
+    return _ID3_BYTES + size + footer
+
+
+def convert_command(path: str) -> str:
+    """Return the command that makes a WAV file of any sound."""
+    stem, _, suffix = path.rpartition("/")[2].rpartition(".")
+    target = f"{stem}-16" if suffix.lower() == "wav" else stem or "sound"
+    return f"ffmpeg -i {path} -ac 1 -c:a pcm_s16le {target}.wav"
 
 
 def telling_bytes(start: bytes) -> int:

@@ -7,8 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motefit.signal.mixing import Channel, Mixer
-from motefit.signal.other_sound import START_BYTES, other_format
-from motefit.signal.wav_header import Read, WavHeader, read_header, starts_wav
+from motefit.signal.other_sound import START_BYTES, convert_command, other_format, tag_bytes
+from motefit.signal.wav_header import (
+    OtherEncodingError,
+    Read,
+    WavHeader,
+    read_header,
+    starts_wav,
+)
 from motefit.spec.errors import DataError
 from motefit.spec.lfs_pointer import is_pointer, pointer_message
 from motefit.spec.limits import require_rate
@@ -37,6 +43,10 @@ class WavStream:
         self._read = read
         try:
             self.header: WavHeader = read_header(read)
+        except OtherEncodingError as error:
+            raise OtherEncodingError(
+                f"{name}: {error}; convert it: {convert_command(name)}"
+            ) from None
         except DataError as error:
             raise type(error)(f"{name}: {error}") from None
         self.rate_hz = require_rate(self.header.rate_hz, what=f"{name}: the sampling rate")
@@ -120,6 +130,12 @@ def read_wav(path: str | Path, *, channel: Channel = "auto") -> tuple[NDArray[np
     return samples, stream.rate_hz
 
 
+def without_tag(content: bytes) -> bytes:
+    """Return a file without the ID3 tag before it, which is no part of WAV, FLAC or Ogg."""
+    rest = content[tag_bytes(content) :]
+    return rest if starts_wav(rest[:40]) or rest[:4] in {b"fLaC", b"OggS"} else content
+
+
 def parse_wav(
     content: bytes, *, name: str, channel: Channel = "auto"
 ) -> tuple[WavStream, NDArray[np.int16]]:
@@ -136,6 +152,7 @@ def parse_wav(
     Raises:
         DataError: if it is no WAV file, truncated, damaged or empty.
     """
+    content = without_tag(content)
     if not starts_wav(content[:40]):
         if is_pointer(content):
             raise DataError(pointer_message(name))

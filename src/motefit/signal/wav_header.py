@@ -20,6 +20,8 @@ _GUID = b"\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71"
 """End of the identifiers of formats in extensible headers; their start is the usual code."""
 _RIFF_64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _WAVE_64 = b"wave"
+_IN_LONGER = {12, 20, 24}
+"""Bits of samples that some recorders store in 32."""
 _CODES = {1: "integer", 3: "float", 6: "A-law", 7: "mu-law"}
 _EXTENSIBLE = 0xFFFE
 _COMPRESSED = {
@@ -201,6 +203,8 @@ def _sample_format(code: int, bits: int, channels: int, frame_bytes: int) -> Sam
         shown = "8 to 32" if kind == "integer" else " or ".join(map(str, allowed))
         raise DataError(f"its header states {kind} samples of {bits} bits; allowed: {shown}")
     sample_bytes = -(-bits // 8)
+    if kind == "integer" and bits in _IN_LONGER and frame_bytes == 4 * channels:
+        sample_bytes = 4  # the bits are the upper ones
     if frame_bytes not in {0, channels * sample_bytes}:
         raise DataError(
             f"its header contradicts itself: {channels} channel(s) of {bits} bits, but "

@@ -1,11 +1,10 @@
 """The card that travels with a model: what it is, what was measured, and how it was made."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from motefit.spec.codec import check_fields, decode, dumps_json
+from motefit.spec.codec import check_fields, decode, dumps_json, loads_json
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.tasks import TASK_SPECS
 
@@ -80,8 +79,8 @@ class Card:
             ModelFileError: for damaged text, an unknown schema version, task or key.
         """
         try:
-            table = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            table = loads_json(text)
+        except ValueError as error:
             raise ModelFileError(f"{where}: not valid JSON: {error}") from None
         if not isinstance(table, dict):
             raise ModelFileError(f"{where}: expected a JSON object")

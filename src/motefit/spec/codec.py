@@ -16,6 +16,8 @@ from motefit.spec.errors import RecipeError
 T = TypeVar("T")
 LARGEST_INTEGER = 2**63 - 1
 """TOML guarantees 64 bits, and other readers of a card support no more."""
+DEEPEST = 40
+"""Levels of nested tables and lists in a JSON file; those of a card are at most eight."""
 FORMERLY = {"normalisation": "normalization", "ways": "variants"}
 """Keys that earlier versions wrote into cards and recipes, and their current names."""
 
@@ -240,6 +242,46 @@ def encode(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [encode(v) for v in value]
     return value
+
+
+def loads_json(text: str) -> Any:
+    """Read JSON that means one thing: no key twice, no half of a character, not too deep.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    try:
+        found = json.loads(text, object_pairs_hook=_unique)
+        level: list[Any] = [found]
+        for _ in range(DEEPEST):
+            level = [inner for value in level for inner in _inside(value)]
+            if not level:
+                return found
+    except RecursionError:
+        pass
+    raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} occurs twice")
+    return found
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    """Return what is inside a value.
+
+    Raises:
+        UnicodeError: for a text that cannot be written, such as half of a pair.
+    """
+    if isinstance(value, str):
+        value.encode()
+    if isinstance(value, dict):
+        return (*value, *value.values())
+    return value if isinstance(value, list) else ()
 
 
 def dumps_json(value: Any) -> str:

@@ -319,7 +319,10 @@ class Recipe:
             table = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise RecipeError(f"{name}: not valid TOML: {error}") from None
-        return cls.from_table(table, name=name)
+        try:
+            return cls.from_table(table, name=name)
+        except RecursionError:
+            raise RecipeError(f"{name}: its lists and tables are nested too deeply") from None
 
     def to_table(self) -> dict[str, Any]:
         """Return the plain table that :meth:`from_table` reads back to an equal recipe."""

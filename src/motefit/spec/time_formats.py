@@ -27,6 +27,26 @@ _INSTEAD = {
 }
 
 
+def _check_meaning(time_format: str) -> None:
+    """Refuse formats that ``strptime`` accepts, but that give another time than is written."""
+    names = set(re.findall(r"%(.)", time_format.replace("%%", "")))
+    if not names:
+        return
+    if ("I" in names) != ("p" in names) and not names & {"c", "X"}:
+        have, lack = ("%I", "%p") if "I" in names else ("%p", "%I")
+        raise RecipeError(
+            f"time_format {time_format!r} has {have} without {lack}, so that morning and afternoon "
+            "are not told apart; write %I and %p for a 12-hour clock, %H for a 24-hour one"
+        )
+    if "I" in names and "H" in names:
+        raise RecipeError(f"time_format {time_format!r} has two hours; keep %I or %H")
+    if not names & {"Y", "y", "G", "c", "x"}:
+        raise RecipeError(
+            f"time_format {time_format!r} gives no year; if the date is in another column, set "
+            '[data] time = ["Date", "Time"] and write the format of both, joined by a space'
+        )
+
+
 def check_time_format(time_format: str) -> None:
     """Make sure that a time format means the same on every platform.
 
@@ -48,6 +68,7 @@ def check_time_format(time_format: str) -> None:
         raise RecipeError(
             f"time_format {time_format!r}: {found[0]} is not read alike on every platform; {remedy}"
         )
+    _check_meaning(time_format)
     if time_format and "%" not in time_format:
         raise RecipeError(
             f"time_format {time_format!r} has no directive such as %Y; leave it empty for ISO "

@@ -232,6 +232,11 @@ def _unpacked(data: bytes, where: str, companion: str) -> tuple[Member, Member |
             raise ModelFileError(f"the zip {where} is empty; a model must be its first member")
         model = _member(archive, data, named.get(NAME, members[0]), where, model_bytes())
         if companion not in named:
+            inside = next((n for n in named if companion and n.endswith(f"/{companion}")), None)
+            if inside is not None:
+                raise ModelFileError(
+                    f"{where}: {inside} is in a folder of the zip; pack the files, not their folder"
+                )
             return model, None
         return model, _member(archive, data, named[companion], where, CARD_BYTES)
 

@@ -71,11 +71,13 @@ def check_equivalence(
     for name in RESOLVERS:
         try:
             _runner(before, name)
-        except (ValueError, RuntimeError) as error:
+            compared += _compare_runs(before, after, name, n, rng)
+            compared += _compare_signatures(before, after, name, n, rng)
+        except ModelFileError:
+            raise
+        except (ValueError, RuntimeError) as error:  # of LiteRT, or a name that is not UTF-8
             reason = " ".join(str(error).split())
             return EquivalenceReport(tables=True, inputs=0, resolvers=(), values=0, reason=reason)
-        compared += _compare_runs(before, after, name, n, rng)
-        compared += _compare_signatures(before, after, name, n, rng)
     return EquivalenceReport(tables=True, inputs=n, resolvers=tuple(RESOLVERS), values=compared)
 
 

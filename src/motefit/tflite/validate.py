@@ -20,7 +20,9 @@ from motefit.tflite.flatbuffer.schema import (
     ModelSlot,
     OperatorSlot,
     QuantizationSlot,
+    SignatureSlot,
     SubGraphSlot,
+    TensorMapSlot,
     TensorSlot,
     TensorType,
 )
@@ -55,8 +57,11 @@ def check_structure(model: DecodedTable) -> None:
         raise damaged("it has no subgraph")
     for entry in model.records(ModelSlot.METADATA):
         _check_index("metadata", entry.number(MetadataSlot.BUFFER), buffers)
-    for graph in model.records(ModelSlot.SUBGRAPHS):
+    graphs = model.records(ModelSlot.SUBGRAPHS)
+    for graph in graphs:
         _check_subgraph(graph, codes, buffers)
+    for signature in model.records(ModelSlot.SIGNATURE_DEFS):
+        _check_signature(signature, graphs)
 
 
 def validate(data: bytes, tables: DecodedTable | None = None) -> None:
@@ -113,10 +118,32 @@ def _check_subgraph(
     for edge in (SubGraphSlot.INPUTS, SubGraphSlot.OUTPUTS):
         for index in graph.numbers(edge):
             _check_index("the graph's edge", index, tensors)
+            _check_text("the name of an input or output", tensors[int(index)], TensorSlot.NAME)
     for op in graph.records(SubGraphSlot.OPERATORS):
         _check_operator(op, codes, tensors)
     for number, tensor in enumerate(tensors):
         _check_tensor(number, tensor, buffers)
+
+
+def _check_signature(signature: DecodedTable, graphs: Sequence[DecodedTable]) -> None:
+    place = signature.number(SignatureSlot.SUBGRAPH)
+    _check_index("a signature", place, graphs)
+    _check_text("the key of a signature", signature, SignatureSlot.KEY)
+    tensors = graphs[int(place)].records(SubGraphSlot.TENSORS)
+    for slot in (SignatureSlot.INPUTS, SignatureSlot.OUTPUTS):
+        for named in signature.records(slot):
+            _check_index("a signature", named.number(TensorMapSlot.TENSOR_INDEX), tensors)
+            _check_text("a name of a signature", named, TensorMapSlot.NAME)
+
+
+def _check_text(what: str, table: DecodedTable, slot: int) -> None:
+    """Check a text that LiteRT gives to Python."""
+    text = table.fields.get(slot)
+    try:
+        if isinstance(text, bytes):
+            text.decode()
+    except UnicodeDecodeError:
+        raise damaged(f"{what} is not UTF-8: {text!r}") from None
 
 
 def _check_operator(

@@ -18,6 +18,7 @@ TABLES = {
     schema.BufferSlot: "Buffer",
     schema.MetadataSlot: "Metadata",
     schema.SignatureSlot: "SignatureDef",
+    schema.TensorMapSlot: "TensorMap",
 }
 
 

@@ -4,6 +4,8 @@ A form opens a file and gives its column names and an iterator of rows; numbers 
 from the texts by one code for all forms, :mod:`motefit.data.table_reader`.
 """
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -29,7 +31,15 @@ _REFUSED = {
     b"\x89HDF": "is an HDF5 file; write the columns as CSV or Parquet",
     b"CDF": "is a NetCDF file; write the columns as CSV or Parquet",
     b"ARROW1": "is a Feather file; write it as Parquet",
+    b"\x28\xb5\x2f\xfd": "is compressed by zstd, which is not read; unpack it with: zstd -d",
+    b"7z\xbc\xaf": "is a 7z archive; unpack it",
+    b"Rar!": "is a RAR archive; unpack it",
+    b"%PDF": "is a PDF; write its table as CSV",
+    b"\x89PNG": "is a picture; give the table that it was drawn from",
 }
+_MARKUP = re.compile(
+    rb"[\xef\xbb\xbf\s]*<(!doctype|html|\?xml|table|workbook|gpx|kml)", re.IGNORECASE
+)
 
 
 CHUNK_ROWS = 1 << 16
@@ -112,9 +122,22 @@ def open_table(path: Path, wanted: Wanted) -> RawTable:
     for magic, problem in _REFUSED.items():
         if head.startswith(magic):
             raise DataError(f"{path}: {problem}")
+    if _MARKUP.match(head):
+        raise DataError(
+            f"{path}: is a web page or XML, not a table of rows; save or export the data as CSV"
+        )
     forms = FORMS.all()
     name = next((name for name, form in forms.items() if form.starts(head)), FALLBACK)
     return forms[name].open(path, wanted)
+
+
+def column_name(text: str) -> str:
+    """Return the name of a column as it is compared: stripped, composed (NFC).
+
+    >>> column_name(" Temperatu\u0308r ") == "Temperatür"
+    True
+    """
+    return unicodedata.normalize("NFC", text.strip())
 
 
 def chunked(rows: Iterable[tuple[int, Sequence[str]]]) -> Iterator[Chunk]:

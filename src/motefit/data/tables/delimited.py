@@ -7,7 +7,16 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from motefit.data.tables import CHUNK_ROWS, FALLBACK, FORMS, Chunk, Form, RawTable, Wanted
+from motefit.data.tables import (
+    CHUNK_ROWS,
+    FALLBACK,
+    FORMS,
+    Chunk,
+    Form,
+    RawTable,
+    Wanted,
+    column_name,
+)
 from motefit.data.text_files import text_lines
 from motefit.spec.errors import DataError
 
@@ -27,7 +36,8 @@ def open_delimited(path: Path, wanted: Wanted) -> RawTable:
 
     The header is the first of 60 lines that has every wanted column, else the first line that is
     not blank. A line ``sep=;`` names the separator. A header that is one name short is R's: the
-    first column holds row names. Empty fields beyond the header are dropped.
+    first column holds row names. Empty fields beyond the header are dropped. A later line with
+    every wanted column is the header of the rows below it, whose columns may have another order.
 
     Raises:
         DataError: for an empty file, or a row whose fields do not fit the header.
@@ -39,9 +49,9 @@ def open_delimited(path: Path, wanted: Wanted) -> RawTable:
     start = first[at:]
     start[0] = start[0].lstrip("#") if not _fits(start[0], separator, wanted) else start[0]
     reader = csv.reader(
-        chain(start, lines), delimiter=separator, skipinitialspace=separator == " ", strict=True
+        chain(start, lines), delimiter=separator, skipinitialspace=True, strict=True
     )
-    body = _Body(path, reader, lines_before=at, notes=notes)
+    body = _Body(path, reader, wanted, lines_before=at, notes=notes)
     header = body.header
     body.skip(wanted.skip_lines)
     opening = body.some(1)
@@ -50,7 +60,7 @@ def open_delimited(path: Path, wanted: Wanted) -> RawTable:
         and len(opening[1][0]) == len(header) + 1
         and _has_row_names(header, opening[1], wanted)
     ):
-        header = body.header = (ROW_NAME, *header)
+        header = body.header = body.current = (ROW_NAME, *header)
     return RawTable(header=header, chunks=body.chunks(opening), notes=notes)
 
 
@@ -59,15 +69,25 @@ class _Body:
 
     Attributes:
         header: names of the columns.
+        current: names of the columns of the rows that are being read; another order or other
+            columns than the header's only below a later header.
     """
 
     def __init__(
-        self, path: Path, reader: CsvReader, *, lines_before: int, notes: list[str]
+        self,
+        path: Path,
+        reader: CsvReader,
+        wanted: Wanted,
+        *,
+        lines_before: int,
+        notes: list[str],
     ) -> None:
         self._path, self._reader, self._before, self._notes = path, reader, lines_before, notes
-        self._repeated = 0
+        self._wanted = wanted
+        self._repeated = self._comments = 0
         with self._named():
-            self.header = tuple(name.strip() for name in next(reader, []))
+            self.header = tuple(map(column_name, next(reader, [])))
+        self.current = self.header
 
     def skip(self, count: int) -> None:
         """Drop rows that are no data."""
@@ -111,30 +131,67 @@ class _Body:
             if found[1]:
                 yield found
             numbers, rows = self.some(1)
-        if self._repeated:
-            self._notes.append(
-                f"{self._path}: {self._repeated} lines that repeat the header are left out"
-            )
+        for count, what in (
+            (self._repeated, "repeat the header"),
+            (self._comments, "start with #"),
+        ):
+            if count:
+                self._notes.append(f"{self._path}: {count} lines that {what} are left out")
 
     def _fitted(self, numbers: list[int], rows: list[list[str]]) -> Chunk:
-        """Give all rows the header's width, and leave out headers and annotations."""
-        width, header = len(self.header), list(self.header)
-        last = header[-1]
-        if all(
-            len(row) == width and row[-1] != last and row[0][:1] not in {"", "#"} for row in rows
+        """Give all rows the header's columns, and leave out headers, annotations and comments."""
+        width, time, last = len(self.header), self._wanted.time[0], self.header[-1]
+        if self.current == self.header and all(
+            len(row) == width
+            and row[-1] != last
+            and row[0][:1] not in {"", "#"}
+            and time not in row
+            for row in rows
         ):
             return numbers, rows
         kept: tuple[list[int], list[list[str]]] = [], []
         for number, row in zip(numbers, rows, strict=True):
             if row[0].startswith(_ANNOTATIONS) or not any(map(str.strip, row)):
                 continue
-            fitted = row if len(row) == width else _fitted(self._path, number, row, self.header)
-            if [name.strip() for name in fitted] == header:
-                self._repeated += 1
+            if self._starts_table(number, row):
                 continue
+            timed = self.current[0] in self._wanted.time  # and no time starts with #
+            if row[0].startswith("#") and (timed or len(row) != len(self.current)):
+                self._comments += 1
+                continue
+            fitted = row
+            if len(row) != len(self.current):
+                fitted = _fitted(self._path, number, row, self.current)
+            if self.current != self.header:
+                by_name = dict(zip(self.current, fitted, strict=True))
+                fitted = [by_name.get(name, "") for name in self.header]
             kept[0].append(number)
             kept[1].append(fitted)
         return kept
+
+    def _starts_table(self, number: int, row: list[str]) -> bool:
+        """Tell whether a row is a header, and use it for the rows below."""
+        names = tuple(map(column_name, row))
+        unnamed = self.header[0] == ROW_NAME and names == self.header[1:]
+        while len(names) > len(self.header) and not names[-1]:
+            names = names[:-1]
+        if unnamed or names == self.header:
+            self._repeated += 1
+            self.current = self.header
+            return True
+        if not self._wanted.columns or not set(self._wanted.columns) <= set(names):
+            return False
+        twice = next((name for name in self._wanted.columns if names.count(name) > 1), None)
+        if twice is not None:
+            raise DataError(
+                f"{self._path}, line {number}: the column {twice!r} occurs "
+                f"{names.count(twice)} times; keep one"
+            )
+        self._notes.append(
+            f"{self._path}, line {number}: another header; the rows below it are read by it"
+        )
+        self.current = names
+        return True
 
 
 def _find_header(path: Path, first: list[str], wanted: Wanted) -> tuple[int, str]:
@@ -167,9 +224,9 @@ def _fits(line: str, separator: str, wanted: Wanted) -> bool:
 
 
 def _names(line: str, separator: str) -> list[str]:
-    reader = csv.reader([line], delimiter=separator, skipinitialspace=separator == " ")
+    reader = csv.reader([line], delimiter=separator, skipinitialspace=True)
     try:
-        return [name.strip() for name in next(reader, [])]
+        return list(map(column_name, next(reader, [])))
     except csv.Error:  # no header: one of its fields is too long
         return []
 

@@ -6,18 +6,25 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked
+from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked, column_name
 from motefit.data.text_files import text_lines
 from motefit.spec.errors import DataError
 
 _LOOK_AHEAD = 1000
 """Objects whose keys make the header."""
+_MANY = 100
+"""Keys, or characters of a list, of a file's only object from which on it holds more than a row."""
+_HELP = "write one object per line, or one list of objects (jq -c '.data[]' makes lines of a list)"
+_ONE_OBJECT = f"the file seems to be one object for all rows; {_HELP}"
 _BLANK = b"\xef\xbb\xbf\xff\xfe \t\r\n"
 """Byte order marks and white space; zero bytes are those of UTF-16."""
 
 
 def open_json(path: Path, wanted: Wanted) -> RawTable:
     """Open a file of JSON objects; nested ones have keys with dots, as ``sensor.t``.
+
+    An object per line, one list of objects, or a list of such lists, as Home Assistant's history
+    is.
 
     Raises:
         DataError: for a line that is no JSON object.
@@ -30,6 +37,8 @@ def open_json(path: Path, wanted: Wanted) -> RawTable:
     header = tuple(dict.fromkeys(key for _, found in first for key in found))
     if not header:
         raise DataError(f"{path}: the file is empty; expected a JSON object per line")
+    if len(first) == 1 and _holds_table(first[0][1]):
+        raise DataError(f"{path}: {_ONE_OBJECT}")
 
     def rows() -> Iterator[tuple[int, Sequence[str]]]:
         for line, found in chain(first, objects):
@@ -38,39 +47,67 @@ def open_json(path: Path, wanted: Wanted) -> RawTable:
     return RawTable(header=header, chunks=chunked(rows()), notes=notes)
 
 
+def _holds_table(row: Mapping[str, str]) -> bool:
+    """Tell whether an object seems to be a whole table instead of a row."""
+    lists = (text for text in row.values() if text.startswith("["))
+    return len(row) > _MANY or any(len(text) > _MANY for text in lists)
+
+
 def _objects(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    first = True
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        if number == 1 and line.lstrip().startswith("["):
+        if first and line.lstrip().startswith("["):
             yield from _list(path, line + "".join(lines))
             return
+        if first and line.strip() == "{":
+            raise DataError(f"{path}, line {number}: {_ONE_OBJECT}")
+        first = False
         yield number, _object(path, f"line {number}", _parsed(path, f"line {number}", line))
 
 
 def _list(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    for number, found in enumerate(_parsed(path, "line 1", text), 1):
-        yield number, _object(path, f"object {number}", found)
+    found = _parsed(path, "line 1", text)
+    if found and all(isinstance(item, list) for item in found):
+        found = chain.from_iterable(found)
+    for number, item in enumerate(found, 1):
+        yield number, _object(path, f"object {number}", item)
 
 
 def _parsed(path: Path, place: str, text: str) -> Any:  # noqa: ANN401 - any JSON
     try:
-        return json.loads(text, parse_float=str, parse_int=str)
+        return json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}, {place}: not JSON ({error}); correct or remove it") from None
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its pairs.
+
+    Raises:
+        ValueError: for a key that occurs twice.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} occurs twice")
+    return found
+
+
 def _object(path: Path, place: str, found: object) -> dict[str, str]:
     if not isinstance(found, Mapping):
-        raise DataError(f"{path}, {place}: expected a JSON object, got {str(found)[:40]!r}")
+        raise DataError(
+            f"{path}, {place}: expected a JSON object per row, got {str(found)[:40]!r}; {_HELP}"
+        )
     flat: dict[str, str] = {}
     for key, value in found.items():
         if isinstance(value, Mapping):
             flat |= {f"{key}.{k}": text for k, text in _object(path, place, value).items()}
         elif value is None:
-            flat[str(key).strip()] = ""
+            flat[column_name(key)] = ""
         else:
-            flat[str(key).strip()] = str(value)
+            flat[column_name(key)] = str(value)
     return flat
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
-from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked
+from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked, column_name
 from motefit.spec.errors import DataError
 from motefit.spec.extras import require
 
@@ -25,7 +25,7 @@ def open_parquet(path: Path, wanted: Wanted) -> RawTable:
         header = tuple(file.schema_arrow.names)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as a Parquet file ({error})") from None
-    columns = [name for name in header if name.strip() in wanted.columns]
+    columns = [name for name in header if column_name(name) in wanted.columns]
 
     def rows() -> Iterator[tuple[int, Sequence[str]]]:
         number = 0
@@ -39,9 +39,7 @@ def open_parquet(path: Path, wanted: Wanted) -> RawTable:
         except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
             raise DataError(f"{path}: cannot be read as a Parquet file ({error})") from None
 
-    return RawTable(
-        header=tuple(name.strip() for name in header), chunks=chunked(rows()), place="row"
-    )
+    return RawTable(header=tuple(map(column_name, header)), chunks=chunked(rows()), place="row")
 
 
 def _text(value: object) -> str:

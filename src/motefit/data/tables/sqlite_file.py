@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked
+from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked, column_name
 from motefit.spec.codec import nearest
 from motefit.spec.errors import DataError
 
@@ -27,10 +27,11 @@ def open_sqlite(path: Path, wanted: Wanted) -> RawTable:
                 "AND name NOT LIKE 'sqlite_%' ORDER BY name"
             )
         ]
-        cursor = database.execute(f'SELECT * FROM "{_table(path, names, wanted.table)}"')  # noqa: S608 - one of the names above
+        name = _table(path, names, wanted.table).replace('"', '""')
+        cursor = database.execute(f'SELECT * FROM "{name}"')  # noqa: S608 - one of the names above
     except FAULTS as error:
         raise DataError(f"{path}: cannot be read as an SQLite file ({error})") from None
-    header = tuple(column[0].strip() for column in cursor.description)
+    header = tuple(column_name(column[0]) for column in cursor.description)
 
     def rows() -> Iterator[tuple[int, Sequence[str]]]:
         try:

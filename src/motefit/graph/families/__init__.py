@@ -36,6 +36,8 @@ class Problem:
 
 
 Build = Callable[..., Graph]
+GREATEST, MOST_NUMBERS = 1 << 16, 64
+"""Largest number among a family's settings, and longest list."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,4 +111,20 @@ def build(
         numbers = value if isinstance(value, tuple) else (value,)
         if any(isinstance(n, int | float) and n < 0 for n in numbers):
             raise RecipeError(f"[model] family {name}: {key} must not be negative, got {value!r}")
-    return chosen.build(problem, rng=rng, **knobs)
+        if len(numbers) > MOST_NUMBERS or any(
+            isinstance(n, int | float) and n > GREATEST for n in numbers
+        ):
+            raise RecipeError(
+                f"[model] family {name}: {key} must be at most {GREATEST}, and a list of at most "
+                f"{MOST_NUMBERS} numbers"
+            )
+    try:
+        return chosen.build(problem, rng=rng, **knobs)
+    except RecipeError:
+        raise
+    except (ArithmeticError, IndexError, ValueError) as error:
+        given = ", ".join(f"{key} = {value!r}" for key, value in options.items())
+        raise RecipeError(
+            f"[model] family {name}: no network has these settings: {given} ({error}); sizes must "
+            "be positive, and lists long enough"
+        ) from error

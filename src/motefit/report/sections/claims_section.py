@@ -1,8 +1,9 @@
 """Claims: properties of the file read from its bytes: forms, zeros, shared values, channels."""
 
+import math
 from dataclasses import dataclass
 
-from motefit.report.report_facts import ReportFacts, number, table
+from motefit.report.report_facts import ReportFacts, number, numbers, table
 from motefit.report.sections import SECTIONS, Section
 from motefit.report.text import grouped
 
@@ -37,10 +38,7 @@ def build(facts: ReportFacts) -> ClaimsView | None:
 def _row(weight: object) -> tuple[str, ...]:
     facts = table(weight)
     shape = facts.get("shape")
-    sizes = [int(n) for n in shape] if isinstance(shape, list | tuple) else []
-    size = 1
-    for n in sizes:
-        size *= n
+    sizes = [int(n) for n in numbers(shape)]
     zeros = number(facts.get("zeros")) or 0
     counts = (number(facts.get(key)) or 0 for key in ("channels", "bits", "scales"))
     return (
@@ -48,7 +46,7 @@ def _row(weight: object) -> tuple[str, ...]:
         str(facts.get("form", "")),
         "\N{MULTIPLICATION SIGN}".join(map(str, sizes)),
         *(grouped(int(count)) for count in counts),
-        f"{100 * zeros / max(size, 1):.1f} %",
+        f"{100 * zeros / max(math.prod(map(float, sizes)), 1):.1f} %",
         grouped(int(number(facts.get("distinct")) or 0)),
     )
 

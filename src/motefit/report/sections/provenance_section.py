@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from motefit.report.report_facts import ReportFacts
+from motefit.report.report_facts import ReportFacts, recipe_text
 from motefit.report.sections import SECTIONS, Section
-from motefit.spec.codec import dumps_toml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +38,7 @@ def build(facts: ReportFacts) -> ProvenanceView:
     return ProvenanceView(
         commands=(("Make it again", made.command),) if made.command else (),
         origins=tuple(Origin(name=n, value=v, code=code) for n, v, code in lines if v),
-        recipe=dumps_toml(card.recipe) if card.recipe else "",
+        recipe=recipe_text(card) if card.recipe else "",
     )
 
 

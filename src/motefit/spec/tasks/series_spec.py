@@ -1,5 +1,6 @@
 """Forecasting: input and target columns, how windows are cut, and units."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -22,6 +23,7 @@ PERIOD_SECONDS: Mapping[str, int] = {
 }
 """Seconds after which a period of the calendar repeats: the hour of the day after a day, and the
 day of the year after a mean Gregorian year."""
+LONGEST_STEP_MINUTES = 10 * 366 * 24 * 60.0
 MEDIAN = 0.5
 """The quantile that is a forecast's answer where it has several."""
 
@@ -88,6 +90,8 @@ class SeriesData:
         separator: of the fields of a CSV file; empty: comma, semicolon, tab or ``|``, whichever
             the header uses.
         decimal: what separates whole digits from decimals.
+        thousands: what separates groups of three digits, as in ``1,234.5``; a space stands for
+            every kind of space. Empty: nothing does.
         skip_lines: lines below the header that are not data, such as units.
         table: name of the table in an SQLite file; empty: its only one.
         series: column that names the quantity, in a file with one row per reading; ``inputs`` and
@@ -128,6 +132,7 @@ class SeriesData:
     repeated_rows: Literal["error", "drop"] = "error"
     separator: str = ""
     decimal: Literal[".", ","] = "."
+    thousands: Literal["", ".", ",", "'", " "] = ""
     skip_lines: int = 0
     table: str = ""
     series: str = ""
@@ -137,6 +142,7 @@ class SeriesData:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        _compose_names(self)
         _check_window(self)
         _check_reading(self)
         if self.synthetic_days < 1 or self.max_filled_steps < 0:
@@ -246,6 +252,18 @@ class SeriesIO:
         return self.output_steps, len(self.targets), max(len(self.quantiles), 1)
 
 
+def _compose_names(data: SeriesData) -> None:
+    """Write the names of columns as they are compared with a file's: composed (NFC)."""
+    for name in ("time", "inputs", "targets", "series", "value", "group"):
+        given = getattr(data, name)
+        many = given if isinstance(given, tuple) else (given,)
+        made = tuple(unicodedata.normalize("NFC", text) for text in many)
+        object.__setattr__(data, name, made if isinstance(given, tuple) else made[0])
+    for name in ("limits", "column_sentinels", "valid_ranges"):
+        table = {unicodedata.normalize("NFC", k): v for k, v in getattr(data, name).items()}
+        object.__setattr__(data, name, table)
+
+
 def _check_window(window: SeriesData | SeriesIO) -> None:
     """Check what the data and the card of a forecaster have in common."""
     for name in ("inputs", "targets"):
@@ -264,6 +282,11 @@ def _check_window(window: SeriesData | SeriesIO) -> None:
     for name in ("input_steps", "output_steps", "step_minutes"):
         if getattr(window, name) <= 0:
             raise RecipeError(f"{name} must be positive, got {getattr(window, name)}")
+    if window.step_minutes > LONGEST_STEP_MINUTES:
+        raise RecipeError(
+            f"step_minutes must be at most {LONGEST_STEP_MINUTES:.0f} (ten years), got "
+            f"{window.step_minutes:g}"
+        )
     if len(set(window.calendar)) != len(window.calendar):
         raise RecipeError(f"calendar has a period twice: {', '.join(window.calendar)}")
     _check_answers(window)
@@ -314,10 +337,7 @@ def _check_reading(data: SeriesData) -> None:
             "series and value belong together: the column that names the quantity, and the column "
             f"of the readings; got series = {data.series!r} and value = {data.value!r}"
         )
-    if len(data.separator) > 1 or data.separator in {'"', "\n", "\r", data.decimal}:
-        raise RecipeError(
-            f"separator must be one character other than the decimal one, got {data.separator!r}"
-        )
+    _check_characters(data)
     if data.tolerance_percent is not None and not 0 <= data.tolerance_percent < 50:
         raise RecipeError(
             f"tolerance_percent must be at least 0 and below 50, got {data.tolerance_percent:g}"
@@ -331,6 +351,16 @@ def _check_reading(data: SeriesData) -> None:
         unknown = [name for name in getattr(data, key) if name not in data.columns]
         if unknown:
             raise RecipeError(f"{key} names {', '.join(unknown)}, which is no input")
+
+
+def _check_characters(data: SeriesData) -> None:
+    """Check what separates fields, decimals and groups of digits."""
+    if len(data.separator) > 1 or data.separator in {'"', "\n", "\r", data.decimal}:
+        raise RecipeError(
+            f"separator must be one character other than the decimal one, got {data.separator!r}"
+        )
+    if data.thousands == data.decimal:
+        raise RecipeError(f"thousands and decimal are the same character, {data.decimal!r}")
 
 
 def _metrics(data: SeriesData) -> tuple[str, ...]:

@@ -172,3 +172,10 @@ class SignatureSlot(Slot):
     OUTPUTS = 1
     KEY = 2
     SUBGRAPH = 4
+
+
+class TensorMapSlot(Slot):
+    """Fields of a tensor's name in a signature."""
+
+    NAME = 0
+    TENSOR_INDEX = 1

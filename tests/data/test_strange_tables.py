@@ -1,0 +1,200 @@
+"""Tables as strangers' programs write them: read as they are meant, or refused with what helps."""
+
+import json
+import os
+import sqlite3
+from datetime import datetime, timedelta
+
+import pytest
+
+from motefit.data.series import read_series
+from motefit.spec.errors import MotefitError
+from motefit.spec.tasks.series_spec import SeriesData
+
+ROWS = 60
+START = datetime(2024, 3, 25)  # noqa: DTZ001 - files without a zone
+
+
+def at(row, minutes=10):
+    return START + timedelta(minutes=minutes * row)
+
+
+def table(header, row, rows=ROWS):
+    return "\n".join([header, *(row(i) for i in range(rows)), ""])
+
+
+def timed(time_format, rows=ROWS):
+    return table("time;T", lambda i: f"{at(i):{time_format}};{i}", rows)
+
+
+def read(path, **keys):
+    given = {"time": "time", "time_format": "", "inputs": ("T",), "targets": ("T",), **keys}
+    return read_series(path, SeriesData(**given))
+
+
+PLAIN = table("time,T", lambda i: f"{at(i)},{i}")
+DATED = {"time_format": "%d/%m/%Y %H:%M"}
+FIELDS = {"time": "_time", "series": "_field", "value": "_value"}
+INFLUX = "#datatype,string,long,dateTime:RFC3339,{0}\n,result,table,_time,{0}\n"
+READ = {
+    "headers in another order": (
+        table("time,T,x", lambda i: f"{at(i)},{i},-1", 30)
+        + "\n".join(["time,x,T", *(f"{at(i)},-1,{i}" for i in range(30, ROWS))]),
+        {},
+        "line 32: another header",
+    ),
+    "tables of InfluxDB with other columns": (
+        INFLUX.format("_value,_field,room")
+        + "".join(f",,0,{at(i).isoformat()}Z,{i},T,hall\n" for i in range(30))
+        + "\n"
+        + INFLUX.format("size,_field,host,_value")
+        + "".join(f",,1,{at(i).isoformat()}Z,-1,T,h1,{i}\n" for i in range(30, ROWS)),
+        FIELDS,
+        "line 35: another header",
+    ),
+    "joined files with marks and comments": (
+        "".join(
+            f"\ufeff# logger, started again\ntime,T\n{at(i)},{i}\n" for i in range(ROWS)
+        ).encode(),
+        {},
+        "59 lines that repeat the header",
+    ),
+    "comma and space between quoted fields": (
+        table('"time", "T"', lambda i: f'"{at(i)}", "{i}"'), {}, "",
+    ),
+    "UTF-16 and a power cut": (PLAIN.encode("utf-16") + b"\0" * 64, {}, "power cut"),
+    "the end mark of DOS": (PLAIN + "\x1a", {}, ""),
+    "newest first, with a repeated row": (
+        "time,T\n" + "".join(f"{at(i)},{i}\n" * (1 + (i == 9)) for i in reversed(range(ROWS))),
+        {"repeated_rows": "drop"},
+        "newest row is the first",
+    ),
+    "a or p behind the hour": (
+        table("time;T", lambda i: f"{at(i):%d/%m/%y %I:%M}{'ap'[at(i).hour > 11]};{i}", 150),
+        {"time_format": "%d/%m/%y %I:%M%p"},
+        "",
+    ),
+    "small z": (table("time,T", lambda i: f"{at(i).isoformat()}z,{i}"), {}, ""),
+    "a region behind the offset": (
+        table("time,T", lambda i: f"{at(i).isoformat()}+00:00[Etc/UTC],{i}"), {}, "",
+    ),
+    "the name of UTC": (
+        table("time,T", lambda i: f"{at(i):%b %d %H:%M:%S} UTC 2024,{i}"),
+        {"time_format": "%b %d %H:%M:%S %Z %Y"},
+        "",
+    ),
+    "grouped digits, English": (
+        table("time;T", lambda i: f"{at(i)};{1000 * i:,}.0"),
+        {"thousands": ",", "column_sentinels": {}},
+        "",
+    ),
+    "grouped digits, French": (
+        table("time;T", lambda i: f"{at(i)};{1000 * i:,},0".replace(",", "\u202f", 1)
+              if i else f"{at(i)};0,0"),
+        {"thousands": " ", "decimal": ","},
+        "",
+    ),
+    "a column decomposed": (PLAIN.replace("T", "Tu\u0308r"), {"inputs": ("T\u00fcr",),
+                            "targets": ("T\u00fcr",)}, ""),
+    "Home Assistant's history": (
+        json.dumps([[{"time": f"{at(i)}", "k": "T", "v": i} for i in range(ROWS)]] * 1),
+        {"series": "k", "value": "v"},
+        "",
+    ),
+    "two sensors in turn": (
+        table("time,sensor,T", lambda i: f"{at(i)},{'ab'[i % 2]},{i}"), {}, 'group = "sensor"',
+    ),
+    "day and month swapped": (
+        table("time;T", lambda i: f"{at(6 * i + 37 * 144):%m/%d/%Y %H:%M};{i}"),
+        {**DATED, "step_minutes": 60.0},
+        "day and month are swapped",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_is_read_as_it_is_meant(tmp_path, kind):
+    content, keys, note = READ[kind]
+    path = tmp_path / "log.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    found = read(path, **keys)
+    factor = 1000 if "thousands" in keys else 1
+    rows = 150 if "%p" in keys.get("time_format", "") else ROWS
+    assert found.values[:, 0].tolist() == [factor * i for i in range(rows)]
+    assert note in "; ".join(found.notes)
+    if kind in {"small z", "a region behind the offset", "the name of UTC"}:
+        assert found.file_zones is not None
+
+
+REFUSED = {
+    "grouped digits": ("time;T\n2024-03-25;1.200,5\n", {}, r'thousands = "\." and decimal = ","'),
+    "a unit": ("time,T\n2024-03-25,20 °C\n", {}, "without '°C'"),
+    "a word": ("time,T\n2024-03-25,---\n", {}, r'missing_texts = \["---"\]'),
+    "a switch": ("time,T\n2024-03-25,on\n", {}, "write 0 and 1"),
+    "a point": ("time;T\n2024-03-25;2.5\n", {"decimal": ","}, "leave .* decimal out"),
+    "endless digits": ("time,T\n2024-03-25," + "9" * 9999, {}, r"9\.\.\.' \(9999 characters\)"),
+    "units below the header": (PLAIN.replace("\n", "\n-,degC\n,avg\n", 1), {}, "skip_lines = 2"),
+    "no header": (PLAIN.partition("\n")[2], {}, "first line looks like a row"),
+    "no time": (PLAIN + ",5\n", {}, "remove the line"),
+    "digits of another script": (PLAIN.replace("2024", "２０２４", 1), {}, "line 2"),  # noqa: RUF001
+    "and with a format": (
+        timed("%d/%m/%Y %H:%M").replace("2024", "２０２４", 1), DATED, "line 2"  # noqa: RUF001
+    ),
+    "a zone's name": (timed("%Y-%m-%d %H:%M CEST"), {}, "write offsets"),
+    "a zone's name with a format": (
+        timed("%Y-%m-%d %H:%M CET"), {"time_format": "%Y-%m-%d %H:%M %Z"}, "write offsets",
+    ),
+    "two formats": (PLAIN + f"{at(99):%d.%m.%Y %H:%M},1\n", {}, "write all alike"),
+    "digits of dates": (timed("%Y%m%d%H"), {}, 'time_format = "%Y%m%d%H"'),
+    "Excel's days": ("time,T\n45376.25,1\n", {}, "Excel"),
+    "a log's times": (timed("[%d/%b/%Y:%H:%M:%S +0100]"), {}, r'"\[%d/%b/%Y:%H:%M:%S %z\]"'),
+    "a coarser epoch": (timed("%s"), {"time_format": "epoch-ms"}, 'time_format = "epoch-s"'),
+    "a clock set back to its start": (
+        PLAIN + "1970-01-01 00:00:00,1\n", {}, "clock seems to have been reset",
+    ),
+    "devices": (
+        table("time,Gerät,T", lambda i: f"{at(i // 2)},{'ab'[i % 2]},{i}"), {}, 'group = "Gerät"',
+    ),
+    "a web page": ("<!DOCTYPE html>\n<html>", {}, "web page"),
+    "zstd": (b"\x28\xb5\x2f\xfd" + b"\x01\x80" * 50, {}, "zstd -d"),
+    "one object of columns": (json.dumps({"time": [f"{at(i)}" for i in range(ROWS)]}), {}, "jq"),
+    "a document": (json.dumps({"data": [{"time": "2024", "T": 1}]}, indent=1), {}, "jq"),
+    "a key twice": ('{"time": "2024-03-25", "T": 1, "T": 2}', {}, "'T' occurs twice"),
+    "a column twice below": (PLAIN + "time,T,T\n", {}, r"line 62: the column 'T' occurs 2 times"),
+    "12 hours without half days": (PLAIN, {"time_format": "%Y-%m-%d %I:%M"}, "%I without %p"),
+    "24 hours with half days": (PLAIN, {"time_format": "%Y-%m-%d %H:%M %p"}, "%p without %I"),
+    "no year": (PLAIN, {"time_format": "%d.%m. %H:%M"}, "gives no year"),
+    "one mark for two": (PLAIN, {"thousands": ".", "decimal": "."}, "same character"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_is_refused_with_what_helps(tmp_path, kind):
+    content, keys, said = REFUSED[kind]
+    path = tmp_path / "log.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(MotefitError, match=said) as caught:
+        read(path, **keys)
+    assert len(str(caught.value)) < 600
+
+
+def test_groups_of_digits_have_three(tmp_path):
+    path = tmp_path / "log.csv"
+    for bad in ("1,23", "12345,678", "1,2345", ",123", "1,,234"):
+        path.write_text(f"time;T\n2024-03-25;{bad}\n")
+        with pytest.raises(MotefitError, match="not a finite number"):
+            read(path, thousands=",")
+
+
+def test_pipes_are_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(MotefitError, match="pipe or a device"):
+        read(tmp_path / "pipe.csv")
+
+
+def test_a_database_table_may_have_any_name(tmp_path):
+    with sqlite3.connect(tmp_path / "log.db") as database:
+        database.execute('CREATE TABLE "a""b" (time, T)')
+        database.execute("""INSERT INTO "a""b" VALUES ('2024-03-25', 1.5)""")
+    database.close()
+    assert read(tmp_path / "log.db").values.tolist() == [[1.5]]
