@@ -255,7 +255,7 @@ def _cut_short(content: bytes) -> str:
 
 def _caf_bytes(content: bytes) -> int:
     """Return the length that a CAF file's chunks add up to, at least up to its sound."""
-    at = 8
+    at: int = 8
     while at + 12 <= len(content):
         name, size = struct.unpack_from(">4sq", content, at)
         if size < 0:  # up to the end of the file
