@@ -85,18 +85,24 @@ class Count:
     def __init__(self, what: str) -> None:
         self._what = what
         self._started = self._told = time.perf_counter()
+        self._first: tuple[float, int] | None = None
 
     def words(self, done: int, total: int) -> str:
         """Describe the progress, and estimate the time left at the same pace."""
         words = f"{self._what}: {done} of {total}"
-        seconds = time.perf_counter() - self._started
-        if not 0 < done < total or seconds < LONG_S:
+        now, (start, before) = time.perf_counter(), self._start(done)
+        if not before < done < total or now - start < LONG_S:
             return words
-        return f"{words}, about {_time(seconds / done * (total - done))} left"
+        return f"{words}, about {_time((now - start) / (done - before) * (total - done))} left"
 
-    def is_due(self) -> bool:
+    def _start(self, done: int) -> tuple[float, int]:
+        """Return when the first progress was seen, and how much it was."""
+        self._first = self._first or (time.perf_counter(), done)
+        return self._first
+
+    def is_due(self, done: int) -> bool:
         """Return whether a line for a log is due: after two seconds, then every ten."""
-        now = time.perf_counter()
+        now, _ = time.perf_counter(), self._start(done)
         due = now - self._told > (LONG_S if self._told == self._started else OFTEN_S)
         self._told = now if due else self._told
         return due
@@ -110,12 +116,12 @@ class PlainLines(Shown):
 
     def loading(self, done: int, total: int) -> None:
         """Print the progress in loading data, if it takes long."""
-        if self._loading.is_due():
+        if self._loading.is_due(done):
             _say(self._loading.words(done, total))
 
     def timing(self, done: int, total: int) -> None:
         """Print the progress in timed loops, if they take long."""
-        if self._timing.is_due():
+        if self._timing.is_due(done):
             _say(self._timing.words(done, total))
 
     def screened(self, number: int, proposals: Sequence[Proposal]) -> None:

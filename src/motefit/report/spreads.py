@@ -7,8 +7,8 @@ from statistics import median
 from motefit.report.charts import Tick, labeled, ticks
 
 WIDTH, LEFT, RIGHT = 420.0, 8.0, 412.0
-ROW, TOP, BARS = 84.0, 14.0, 48.0
-"""Height of a row, its text above the bars, and the tallest bar."""
+ROW, TOP, BARS, LABEL = 84.0, 14.0, 48.0, 14.0
+"""Height of a row, its text above the bars, the tallest bar, and the label of a bound."""
 BINS = 60
 SHOWN = 0.97
 """Share of each sample that the axis reaches; words tell of the rest."""
@@ -75,9 +75,11 @@ def spread_chart(
     def at(value: float) -> float:
         return round(LEFT + (value - first) / (last - first) * (RIGHT - LEFT), 1)
 
+    drawn = tuple(Tick(at=at(x), text=t) for x, t in bounds if first <= x <= last)
+    top = TOP + LABEL if drawn else TOP
     rows = []
     for i, (name, values) in enumerate(found.items()):
-        base = TOP + ROW * i + BARS + 10
+        base = top + ROW * i + BARS + 10
         rows.append(
             SpreadRow(
                 name=name,
@@ -90,7 +92,7 @@ def spread_chart(
     return SpreadChart(
         rows=tuple(rows),
         x_ticks=labeled(x_values, at),
-        bounds=tuple(Tick(at=at(x), text=t) for x, t in bounds if first <= x <= last),
+        bounds=drawn,
         axis=rows[-1].base,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from motefit.report.pareto import CandidatePoint, ParetoChart, pareto_chart
 from motefit.report.report_facts import ReportFacts, number, table
 from motefit.report.sections import SECTIONS, Section
-from motefit.report.text import metric_name, metric_unit, plain, with_unit
+from motefit.report.text import metric_name, metric_unit, plain, split_column, with_unit
 from motefit.spec.budget import Bound, Budget
 from motefit.spec.errors import RecipeError
 from motefit.spec.metrics import COSTS, column_title, column_value, metric
@@ -80,8 +80,10 @@ def build(facts: ReportFacts) -> CandidatesView | None:
 
 
 def _heading(name: str) -> str:
+    """Return the column's title in the terminal, with the unit as one writes it: ``T, °C``."""
     unit = metric_unit(name)
-    return f"{column_title(name)}{f', {unit}' if unit else ''}"
+    title = column_title(name)
+    return f"{split_column(title)[0]}, {unit}" if unit else title
 
 
 def _status(candidate: Mapping[str, object]) -> str:

@@ -59,6 +59,8 @@ def build(facts: ReportFacts) -> DataView | None:
     for key, value in topic.items():
         if _by_subset(value):
             counts.extend(_rows(key, table(value)))
+        elif key == "part":
+            left["scored_set"] = value
         elif key not in own and key not in _DRAWN and value != facts.card.provenance.data_sha256:
             left[key] = value
     return DataView(
