@@ -36,7 +36,7 @@ FENCE = re.compile(
 )
 COMMAND = re.compile(r"^\$ (?P<typed>(?:.*\\\n)*.*)\n(?P<shown>(?:(?!\$ ).*\n)*)", re.MULTILINE)
 MEASURED = re.compile(r"\d+(?:\.\d+)?(?=(?: \+/- [\d.]+)? ?m?s\b)")
-SLOW = re.compile(r"data: \d+ of \d+(, about .* left)?$")
+SLOW = re.compile(r"(data|loops|cores linked|recordings): \d+ of \d+(, about .* left)?$")
 """What a program says of data that take longer than usual, as on a busy machine."""
 EXIT = re.compile(r"^\[\d+\]\n\Z", re.MULTILINE)
 LIMIT_S = 300.0

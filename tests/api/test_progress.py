@@ -168,3 +168,18 @@ def test_a_log_says_how_long_the_data_take(monkeypatch):
         "data: 14 of 30, about 16 s left",
         "data: 25 of 30, about 5 s left",
     ]
+
+
+def test_anything_else_is_counted_by_its_name(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(progress_display.time, "perf_counter", lambda: now[0])
+    listener, text = shown(monkeypatch, "plain")
+    with listener:
+        for done in (4, 5, 6):  # the time before the first says nothing about the pace
+            listener.counted("loops", done, 10)
+            listener.counted("cores linked", done - 4, 3)
+            now[0] += 3
+    assert text.getvalue().splitlines() == [
+        "loops: 5 of 10, about 15 s left",
+        "cores linked: 1 of 3, about 6 s left",
+    ]

@@ -74,7 +74,8 @@ def test_the_progress_of_a_worker_is_reported_here():
     class Counts(motefit.Listener):
         seen: ClassVar[list[tuple[int, int]]] = []
 
-        def timing(self, done, total):
+        def counted(self, what, done, total):
+            assert what == "loops"
             self.seen.append((done, total))
 
     found = motefit.latency("up-down", protocol="2020", pause_s=0.01, progress=Counts())

@@ -1,10 +1,12 @@
 """``estimate``: what a model would take on microcontroller boards."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from motefit.api.progress_display import Progress, open_progress
 from motefit.codegen.estimate import METHOD, BoardEstimate, estimate_on
 from motefit.codegen.footprint import COUNTED, STACK_BYTES, Footprint, footprint_of
 from motefit.codegen.linked import linked_size
@@ -78,7 +80,11 @@ def _row(found: BoardEstimate) -> tuple[Text, ...]:
 
 
 def estimate(
-    model: str | Path, *, boards: Sequence[str] = (), linked: bool = False
+    model: str | Path,
+    *,
+    boards: Sequence[str] = (),
+    linked: bool = False,
+    progress: Progress = "auto",
 ) -> ModelEstimate:
     """Estimate time, energy, flash and RAM of a model on microcontroller boards.
 
@@ -94,6 +100,7 @@ def estimate(
         model: bundle, .tflite with its card, or name of a shipped model.
         boards: names, as in :data:`motefit.spec.boards.BOARDS`; empty: all of them.
         linked: also link the generated C for each core, where arm-none-eabi-gcc is installed.
+        progress: how the linked cores are counted, see :func:`motefit.fit`.
 
     Raises:
         ModelFileError: if the model is damaged, or has no C source.
@@ -104,7 +111,11 @@ def estimate(
     bundle = load_bundle(path)
     graph = read_graph(bundle.model)
     kept = footprint_of(graph, getattr(bundle.card.io, "frontend", None))
-    sizes = _linked(bundle, {board.core for board in chosen}) if linked else {}
+    sizes: Mapping[str, int] = {}
+    if linked:
+        with open_progress(progress) as listener:
+            counted = partial(listener.counted, "cores linked")
+            sizes = _linked(bundle, sorted({board.core for board in chosen}), counted)
     rows = [
         replace(estimate_on(graph, kept, board), linked_flash_bytes=sizes.get(board.core))
         for board in chosen
@@ -114,9 +125,15 @@ def estimate(
     )
 
 
-def _linked(bundle: Bundle, cores: set[str]) -> dict[str, int]:
+def _linked(
+    bundle: Bundle, cores: Sequence[str], counted: Callable[[int, int], None]
+) -> dict[str, int]:
     """Link the generated C for some cores; return bytes of flash by core."""
+    sizes = {}
     with tempfile.TemporaryDirectory(prefix="motefit-c-") as folder:
         source = write_c_source(bundle, Path(folder), name="model")
-        found = {core: linked_size(source, CORES[core]) for core in sorted(cores)}
-    return {core: size.flash_bytes for core, size in found.items() if size is not None}
+        for done, core in enumerate(cores):
+            counted(done, len(cores))
+            if (size := linked_size(source, CORES[core])) is not None:
+                sizes[core] = size.flash_bytes
+    return sizes

@@ -1,8 +1,10 @@
 """``list_cuts`` and ``cut``: clips of words from long recordings."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from motefit.api.progress_display import Progress, open_progress
 from motefit.data.word_finder import CutReport, cut_clips, list_stretches
 from motefit.signal.mixing import parse_channel
 from motefit.spec.errors import RecipeError
@@ -14,6 +16,7 @@ def list_cuts(
     *,
     words: Sequence[str] = (),
     channel: int | str = "auto",
+    progress: Progress = "auto",
 ) -> int:
     """Find the words in long recordings, and list them in a CSV file to check and complete.
 
@@ -30,6 +33,7 @@ def list_cuts(
         words: words in the order they are spoken, repeated in turn; empty: to be filled in.
         channel: which of several channels to take, from 1; ``"mean"``: their average; ``"auto"``:
             the average of two, unless they cancel each other.
+        progress: how the recordings are counted, see :func:`motefit.fit`.
 
     Returns:
         Number of stretches found.
@@ -38,9 +42,14 @@ def list_cuts(
         DataError: if a recording cannot be read, or contains nothing louder than the room.
         OutputError: if the table exists or cannot be written.
     """
-    return list_stretches(
-        list(map(Path, recordings)), Path(out), words=words, channel=parse_channel(str(channel))
-    )
+    with open_progress(progress) as listener:
+        return list_stretches(
+            list(map(Path, recordings)),
+            Path(out),
+            words=words,
+            channel=parse_channel(str(channel)),
+            progress=partial(listener.counted, "recordings"),
+        )
 
 
 def cut(
@@ -50,6 +59,7 @@ def cut(
     seconds: float = 1.0,
     speaker: str = "",
     channel: int | str = "auto",
+    progress: Progress = "auto",
 ) -> CutReport:
     """Write a clip for each row of a table of :func:`motefit.list_cuts` that is to be kept.
 
@@ -59,6 +69,7 @@ def cut(
         seconds: length of a clip, centered on its word.
         speaker: name of the speaker; clips are then named ``<speaker>_nohash_<number>``.
         channel: as in :func:`motefit.list_cuts`.
+        progress: as in :func:`motefit.list_cuts`.
 
     Raises:
         RecipeError: for a length that is not positive, or a speaker that cannot be used in a file
@@ -70,10 +81,12 @@ def cut(
         raise RecipeError(f"seconds must be above 0 and at most 60, got {seconds:g}")
     if "/" in speaker or speaker.startswith("."):
         raise RecipeError(f"speaker must be usable in a file name, got {speaker!r}")
-    return cut_clips(
-        Path(table),
-        Path(out),
-        seconds=seconds,
-        speaker=speaker,
-        channel=parse_channel(str(channel)),
-    )
+    with open_progress(progress) as listener:
+        return cut_clips(
+            Path(table),
+            Path(out),
+            seconds=seconds,
+            speaker=speaker,
+            channel=parse_channel(str(channel)),
+            progress=partial(listener.counted, "recordings"),
+        )

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -191,7 +192,7 @@ def latency(  # noqa: PLR0913 - the options of a command
             pause_s=_or(pause_s, PAUSE_S),
             threads=threads,
             xnnpack=xnnpack,
-            progress=listener.timing,
+            progress=partial(listener.counted, "loops"),
         )
 
 

@@ -112,17 +112,17 @@ class PlainLines(Shown):
     """Display of one line per step, for logs."""
 
     def __init__(self) -> None:
-        self._loading, self._timing = Count("data"), Count("loops")
+        self._counts: dict[str, Count] = {}
 
     def loading(self, done: int, total: int) -> None:
         """Print the progress in loading data, if it takes long."""
-        if self._loading.is_due(done):
-            _say(self._loading.words(done, total))
+        self.counted("data", done, total)
 
-    def timing(self, done: int, total: int) -> None:
-        """Print the progress in timed loops, if they take long."""
-        if self._timing.is_due(done):
-            _say(self._timing.words(done, total))
+    def counted(self, what: str, done: int, total: int) -> None:
+        """Print how many are done, if it takes long."""
+        count = self._counts.setdefault(what, Count(what))
+        if count.is_due(done):
+            _say(count.words(done, total))
 
     def screened(self, number: int, proposals: Sequence[Proposal]) -> None:
         """Print how many candidates are trained and rejected, and by which bounds."""
@@ -191,7 +191,7 @@ class LiveTable(Shown):
         self._workers = workers
         self._board = Board()
         self._doing = "starting"
-        self._loading, self._timing = Count("data"), Count("loops")
+        self._counts: dict[str, Count] = {}
         self._live = Live(console=err, auto_refresh=False, transient=True)
 
     def began(self, recipe: Recipe) -> None:
@@ -201,8 +201,7 @@ class LiveTable(Shown):
 
     def loading(self, done: int, total: int) -> None:
         """Show the clips decoded or spoken, or the bytes downloaded."""
-        self._doing = self._loading.words(done, total)
-        self._draw()
+        self.counted("data", done, total)
 
     def loaded(self, notes: Sequence[str]) -> None:
         """Show the next stage; the notes are printed with the verdict."""
@@ -251,9 +250,9 @@ class LiveTable(Shown):
         self._doing = f"measuring {what}"
         self._draw()
 
-    def timing(self, done: int, total: int) -> None:
-        """Show how many loops were timed."""
-        self._doing = self._timing.words(done, total)
+    def counted(self, what: str, done: int, total: int) -> None:
+        """Show how many are done."""
+        self._doing = self._counts.setdefault(what, Count(what)).words(done, total)
         self._draw()
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ import io
 import itertools
 import wave
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from motefit.signal.mixing import Channel
 from motefit.spec.errors import DataError, OutputError
 from motefit.spec.files import replacing, write_atomic
 
+Progress = Callable[[int, int], None]
 COLUMNS = ("recording", "start_s", "end_s", "level_dbfs", "word", "keep")
 RATE_HZ = 16_000
 _FRAME_S = 0.01
@@ -97,7 +98,12 @@ def find_stretches(pcm: npt.NDArray[np.int16], rate_hz: int) -> list[Stretch]:
 
 
 def list_stretches(
-    recordings: Sequence[Path], out: Path, *, words: Sequence[str] = (), channel: Channel = "auto"
+    recordings: Sequence[Path],
+    out: Path,
+    *,
+    words: Sequence[str] = (),
+    channel: Channel = "auto",
+    progress: Progress | None = None,
 ) -> int:
     """Write the stretches of recordings into a table that a person completes.
 
@@ -106,6 +112,7 @@ def list_stretches(
         out: CSV file to write; must not exist.
         words: words as they are said, in turn; one word for all; empty: to be filled in.
         channel: which of several channels to take.
+        progress: called with the recordings read and all of them.
 
     Returns:
         Number of stretches.
@@ -120,7 +127,9 @@ def list_stretches(
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
     count = 0
-    for path in recordings:
+    for read, path in enumerate(recordings):
+        if progress is not None:
+            progress(read, len(recordings))
         pcm = decode_clip(path, rate_hz=RATE_HZ, channel=channel).pcm
         for found in find_stretches(pcm, RATE_HZ):
             word = words[count % len(words)] if words else ""
@@ -137,7 +146,13 @@ def list_stretches(
 
 
 def cut_clips(
-    table: Path, out: Path, *, seconds: float = 1.0, speaker: str = "", channel: Channel = "auto"
+    table: Path,
+    out: Path,
+    *,
+    seconds: float = 1.0,
+    speaker: str = "",
+    channel: Channel = "auto",
+    progress: Progress | None = None,
 ) -> CutReport:
     """Write a clip for each confirmed row of a table, centered on its word.
 
@@ -149,6 +164,7 @@ def cut_clips(
         seconds: length of a clip.
         speaker: who speaks; clips are then named as in Speech Commands.
         channel: which of several channels to take.
+        progress: called with the recordings read and all of them.
 
     Raises:
         DataError: for a table that cannot be used, naming the line, or an unreadable recording.
@@ -157,7 +173,9 @@ def cut_clips(
     rows = _read_table(table)
     counts: Counter[str] = Counter()
     longer = 0
-    for recording, held in rows.items():
+    for read, (recording, held) in enumerate(rows.items()):
+        if progress is not None:
+            progress(read, len(rows))
         pcm = decode_clip(recording, rate_hz=RATE_HZ, channel=channel).pcm
         starts = [0.0, *((row.end_s + after.start_s) / 2 for row, after in _pairs(held))]
         ends = [*starts[1:], len(pcm) / RATE_HZ]

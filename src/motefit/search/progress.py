@@ -60,5 +60,5 @@ class Listener:
     def measuring(self, what: str) -> None:
         """Handle the start of a measurement."""
 
-    def timing(self, done: int, total: int) -> None:
-        """Handle progress in the loops of a latency measurement."""
+    def counted(self, what: str, done: int, total: int) -> None:
+        """Handle progress in anything else: what is counted, e.g. loops, and how many are done."""
