@@ -52,7 +52,7 @@ def test_the_file_is_read_once_the_zip_opened_once_and_the_model_parsed_once(
     assert (reads.files[bundle], reads.zips, list(reads.models.values())) == (1, 1, [1])
 
 
-@pytest.mark.parametrize("run", ["climate_run", "tones_run"])
+@pytest.mark.parametrize("run", ["climate_run", pytest.param("tones_run", marks=pytest.mark.proof)])
 def test_every_fact_but_the_times_is_measured_again_exactly(run, request, tmp_path):
     made = request.getfixturevalue(run)
     stated = load_bundle(made.bundle).card

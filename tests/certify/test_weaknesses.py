@@ -83,6 +83,7 @@ def fitted(recipe: Path, data: Path, out: Path) -> tuple[str, Certificate]:
     return str(result), Certificate.from_json((out / "certificate.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_forecaster_that_is_worse_than_persistence(climate_csv, tmp_path):
     recipe = write_recipe(tmp_path / "poor.toml", POOR.format(more=""))
     printed, certificate = fitted(recipe, climate_csv, tmp_path / "run")

@@ -15,17 +15,14 @@ def copied(climate_run, tmp_path) -> Path:
     return Path(shutil.copytree(climate_run.folder, tmp_path / "run"))
 
 
-def test_a_process_trains_prints_the_verdict_and_writes_the_same_model(
-    climate_run, motefit_process, tmp_path
-):
-    out = tmp_path / "run"
-    done = motefit_process("fit", climate_run.recipe, "--data", climate_run.data, "--out", out)
-    assert done.returncode == 0, done.stderr
+def test_a_run_prints_its_verdict_and_where_its_files_are(climate_run, copied, invoke):
+    (copied / "measured.json").unlink()
+    done = invoke("fit", climate_run.recipe, "--data", climate_run.data, "--out", copied)
+    assert done.exit_code == 0, done.output
+    assert "already done" not in done.stdout
     assert "budget met" in done.stdout
-    assert str(out / climate_run.bundle.name) in done.stdout
-    assert "screened: 1 to train, 0 rejected" in done.stderr
-    made = load_bundle(out / climate_run.bundle.name)
-    assert made.model == load_bundle(climate_run.bundle).model
+    assert f"bundle  {copied / climate_run.bundle.name}" in done.stdout
+    assert "measuring: the chosen files on the test set" in done.stderr
 
 
 def test_a_finished_run_prints_its_result_again(climate_run, invoke):

@@ -39,6 +39,7 @@ def tones_clips(tones_run) -> np.ndarray:
     return np.stack([read_wav(path)[0] for path in sorted(tones_run.data.rglob("*.wav"))])
 
 
+@pytest.mark.slow
 def test_the_new_bytes_are_measured_and_certified(exported, tones_run):
     old, new = load_bundle(tones_run.bundle), load_bundle(exported.bundle)
     assert new.card == exported.card
