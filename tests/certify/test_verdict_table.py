@@ -54,6 +54,21 @@ def test_the_counted_clips_are_those_of_the_evidence(n, data):
     assert certificate.accuracy.confidence in line
 
 
+@pytest.mark.parametrize(
+    ("unseen", "said"),
+    [
+        (None, "speakers unknown"),
+        ({"n": 0, "correct": 0}, "none of the 8 test clips"),
+        ({"n": 4, "correct": 3}, "75.00 %, 3 of 4 test clips; 95 % interval 19.41..99.37 %"),
+    ],
+)
+def test_clips_of_new_speakers_are_counted_apart(unseen, said):
+    evidence = {"accuracy": {"n": 8, "correct": 7, "unseen_speakers": unseen}}
+    card, certificate = judged({"accuracy": 7 / 8}, {"accuracy": "> 50 %"}, evidence)
+    lines = [str(item) for item in verdict_content(card, certificate)]
+    assert f"accuracy on speakers who are not in training: {said}" in lines
+
+
 def test_a_fact_without_a_bound_is_shown_and_single_recalls_are_not():
     facts = {"size.zip_bytes": 9.0, "macs": 72.0, "recall.no": 0.5, RECALL_MIN: 0.4}
     card, certificate = judged(facts, {"size": {"zip_bytes": "< 10 B"}})
