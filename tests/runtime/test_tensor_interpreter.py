@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from odd_models import counting, sixteen_bits, stateful, two_inputs
+from odd_models import counting, sixteen_bits, stateful, two_inputs, unknown_type
 
 from motefit.runtime.interpreter import Interpreter, OtherEdgesError
 from motefit.runtime.tensor_interpreter import FrameInterpreter, TensorInterpreter
@@ -54,3 +54,8 @@ def test_a_clip_is_taken_frame_by_frame_and_the_next_one_starts_anew():
     assert FrameInterpreter(stateful(frames=2), shape=(9, 10)).steps == 4
     with pytest.raises(ModelFileError, match="not a whole number of frames"):
         FrameInterpreter(stateful(), shape=(9, 7))
+
+
+def test_numbers_that_numpy_lacks_are_refused():
+    with pytest.raises(ModelFileError, match="LiteRT cannot load this model"):
+        TensorInterpreter(unknown_type())

@@ -135,3 +135,26 @@ def counting() -> bytes:
     make.operator(Operators.VAR_HANDLE, [], [handle], name)
     make.operator(Operators.ASSIGN_VARIABLE, [handle, zero], [])
     return make.finish([given], [after])
+
+
+def unknown_type() -> bytes:
+    """A conversion from a type of numbers that numpy lacks."""
+    make = ModelMaker()
+    given, out = make.tensor([4], Types.BFLOAT16), make.tensor([4])
+    make.operator(Operators.CAST, [given], [out], official.CastOptionsT())
+    return make.finish([given], [out])
+
+
+def endless() -> bytes:
+    """A loop whose condition is always met."""
+    make = ModelMaker()
+    given, out = make.tensor([1], Types.INT32), make.tensor([1], Types.INT32)
+    loop = official.WhileOptionsT()
+    loop.condSubgraphIndex, loop.bodySubgraphIndex = 1, 2
+    make.operator(Operators.WHILE, [given], [out], loop)
+    for code, kind in ((Operators.EQUAL, Types.BOOL), (Operators.ABS, Types.INT32)):
+        graph = make.graph()
+        before, after = make.tensor([1], Types.INT32), make.tensor([1], kind)
+        make.operator(code, [before] * (1 + (kind == Types.BOOL)), [after])
+        graph.inputs, graph.outputs = [before], [after]
+    return make.finish([given], [out])

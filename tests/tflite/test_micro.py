@@ -10,6 +10,7 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as official
+from odd_models import endless
 
 from motefit.graph.families import Problem, build
 from motefit.graph.fold import fold
@@ -261,3 +262,10 @@ def test_damaged_bytes_are_refused_before_they_run():
 def test_none_without_the_wheel(case, monkeypatch):
     monkeypatch.setattr(micro, "WHEEL", "tflite_micro_that_is_not_there")
     assert micro.arena_bytes(ModelFile(data=write(case("linear", "float32").graph))) is None
+
+
+@needs_wheel
+@pytest.mark.proof
+def test_a_loop_without_an_end_is_ended():
+    with pytest.raises(ModelFileError, match="did not finish a run in 8 s"):
+        micro.arena_bytes(ModelFile(data=endless()))

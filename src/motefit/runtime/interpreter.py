@@ -140,12 +140,13 @@ class Interpreter:
                 experimental_op_resolver_type=resolver,
             )
             self._litert.allocate_tensors()
+            # it knows no types beyond numpy's, nor names that are not UTF-8
+            inputs, outputs = self._litert.get_input_details(), self._litert.get_output_details()
         except (ValueError, RuntimeError) as error:
             reason = _reason(error)
             raise ModelFileError(
                 f"LiteRT cannot load this model: {reason}; {_remedy(reason)}"
             ) from None
-        inputs, outputs = self._litert.get_input_details(), self._litert.get_output_details()
         self._input, self._output = self._edges(inputs, outputs)
 
     def _edges(self, inputs: Details, outputs: Details) -> tuple[Edge, Edge]:

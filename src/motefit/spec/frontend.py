@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from motefit.signal.feature_kinds import FeatureKind
 
 LONGEST_CLIP_S = 60
+MOST_BINS = 1 << 16
+"""Most samples of a frame, and most of what is computed from one."""
 
 FEATURE_KINDS: "Registry[FeatureKind]" = Registry(
     "motefit.signal.feature_kinds", "kind of features"
@@ -62,6 +64,11 @@ class FrontEnd:
             raise RecipeError(
                 f"frame_length must be 2..{self.clip_samples} samples (one clip), "
                 f"got {self.frame_length}"
+            )
+        if max(self.frame_length, self.mel_bins, self.coefficients) > MOST_BINS:
+            raise RecipeError(
+                f"frame_length, mel_bins and coefficients must be at most {MOST_BINS}, got "
+                f"{self.frame_length}, {self.mel_bins} and {self.coefficients}"
             )
         if not 1 <= self.frame_step <= self.clip_samples:
             raise RecipeError(

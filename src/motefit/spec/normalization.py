@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from motefit.spec.codec import check_fields
 from motefit.spec.errors import RecipeError
 
+LEAST_STD, GREATEST = 1e-30, 1e30
+"""Beyond them, values that a sensor gives leave float32 when they are standardized."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Normalization:
@@ -23,5 +26,10 @@ class Normalization:
         if not self.mean or len(self.mean) != len(self.std) or min(self.std) <= 0:
             raise RecipeError(
                 "normalization needs as many positive std values as mean values, "
+                f"got mean {self.mean} and std {self.std}"
+            )
+        if min(self.std) < LEAST_STD or max(map(abs, (*self.mean, *self.std))) > GREATEST:
+            raise RecipeError(
+                f"normalization must fit float32: std from {LEAST_STD:g}, all up to {GREATEST:g}, "
                 f"got mean {self.mean} and std {self.std}"
             )

@@ -3,11 +3,13 @@
 import functools
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from motefit.spec.errors import ModelFileError
+from motefit.tflite.micro_search import SECONDS
 from motefit.tflite.model import ModelFile
 
 WHEEL = "tflite_micro"
@@ -64,6 +66,8 @@ def _smallest(data: bytes) -> int:
         raise ModelFileError(
             f"TensorFlow Lite Micro did not finish within {TIMEOUT_S} s; use a smaller model"
         ) from error
+    if done.returncode == -signal.SIGXCPU:
+        raise ModelFileError(f"TensorFlow Lite Micro did not finish a run in {SECONDS} s")
     if done.returncode or not done.stdout.strip().isdigit():
         report = done.stderr.decode("utf-8", "replace")
         raise ModelFileError(

@@ -10,6 +10,9 @@ import os
 import sys
 from collections.abc import Callable
 
+SECONDS = 8
+"""CPU seconds that a run may take; a model may have a loop without an end."""
+
 
 def smallest(works: Callable[[int], bool], limit: int) -> int:
     """Find the smallest integer that works, if all larger ones work, too.
@@ -34,8 +37,20 @@ def smallest(works: Callable[[int], bool], limit: int) -> int:
     return high
 
 
+def limit_time() -> None:
+    """Let the system end this process, and each fork, when it has computed for long enough."""
+    try:
+        import resource  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    most = SECONDS if hard == resource.RLIM_INFINITY else min(SECONDS, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, hard))
+
+
 def main() -> None:
     """Try the limit, then smaller sizes."""
+    limit_time()
     from tflite_micro.python.tflite_micro import runtime  # noqa: PLC0415 - an extra
 
     # cached, since it parses the model in Python each time
