@@ -11,7 +11,7 @@ from pathlib import Path
 from motefit.data.labeled_files import Labeled, LabeledFile, arrange, subset_of
 from motefit.data.numbers import shown
 from motefit.data.text_files import text_lines
-from motefit.data.tree import Tree, composed, is_there
+from motefit.data.tree import composed, is_there, read_tree
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import SpeechData
 
@@ -62,7 +62,7 @@ def _is_manifest(path: Path, data: SpeechData) -> bool:
 
 
 def read_manifests(
-    tree: Tree, paths: list[Path], data: SpeechData, reserved: frozenset[str] = frozenset()
+    folder: Path, paths: list[Path], data: SpeechData, reserved: frozenset[str] = frozenset()
 ) -> Labeled:
     """Read the clips of manifests; files that do not exist are counted.
 
@@ -71,7 +71,7 @@ def read_manifests(
     if only one file has it.
 
     Args:
-        tree: of the data folder.
+        folder: the data folder.
         paths: of the manifests.
         data: the recipe's section.
         reserved: labels of other sound, which are no words.
@@ -88,10 +88,10 @@ def read_manifests(
     if len(paths) > 1 and not all(named[path] for path in paths) and not data.manifest:
         names = ", ".join(path.name for path in paths)
         raise DataError(
-            f"{tree.path}: several tables name clips: {names}; choose: [data] manifest = "
+            f"{folder}: several tables name clips: {names}; choose: [data] manifest = "
             f'["{paths[0].name}"]'
         )
-    places = _Places(tree)
+    places = _Places(folder)
     files: list[LabeledFile] = []
     missing: list[LabeledFile] = []
     how = [f"words: manifest {', '.join(path.name for path in paths)}"]
@@ -124,8 +124,8 @@ class _Places:
         moved: number of files found by the end of their paths.
     """
 
-    def __init__(self, tree: Tree) -> None:
-        self._tree = tree
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._dropped: int | None = None
         self._by_name: dict[str, list[Path]] | None = None
         self.moved = 0
@@ -137,7 +137,7 @@ class _Places:
             beside: folder of the manifest.
             file: path with slashes, as the manifest gives it.
         """
-        bases = [b / sub for b in dict.fromkeys((beside, self._tree.path)) for sub in _CLIP_FOLDERS]
+        bases = [b / sub for b in dict.fromkeys((beside, self._folder)) for sub in _CLIP_FOLDERS]
         places = [base / file for base in bases]
         if found := next((place for place in places if is_there(place)), None):
             return found
@@ -163,7 +163,7 @@ class _Places:
         """Find the only file of that name in all folders."""
         if self._by_name is None:
             self._by_name = {}
-            for path in self._tree.below():
+            for path in read_tree(self._folder).below():
                 self._by_name.setdefault(path.name, []).append(path)
         found = self._by_name.get(name, [])
         return found[0] if len(found) == 1 else None

@@ -147,13 +147,13 @@ def _find_labeled(tree: Tree, data: SpeechData) -> Labeled | None:
     """Read a manifest or a layout; None for one folder per word."""
     reserved = reserved_names(data)
     if data.manifest:
-        return read_manifests(tree, find_manifests(tree.path, data), data, reserved)
+        return read_manifests(tree.path, find_manifests(tree.path, data), data, reserved)
     if not data.layout and data.split not in LISTED_SPLITS:
         folders = [f for n, f in tree.folders.items() if n not in reserved and not hidden_name(n)]
         words = sum(bool(f.clips) or (bool(data.speaker) and f.holds_sound()) for f in folders)
         given = data.split == "given" and not any(subset_of(f.path.name) for f in folders)
         if (words < 2 or given) and (tables := find_manifests(tree.path, data)):
-            return read_manifests(tree, tables, data, reserved)
+            return read_manifests(tree.path, tables, data, reserved)
     layout = find_layout(tree, data, reserved)
     return read_layout(tree, data, layout, reserved) if layout else None
 
