@@ -113,8 +113,7 @@ def arrange(
         reserved: labels of other sound, which are no words.
 
     Raises:
-        DataError: for a clip with two files, a file that is two clips, a missing word, fewer than
-            two words, or an empty word or one with a slash.
+        DataError: for a clip or file that is there twice, a label that is no word, or too few words.
     """
     clips: dict[str, dict[str, Path]] = {}
     speakers: dict[str, str] = {}
@@ -123,11 +122,6 @@ def arrange(
     found: Counter[str] = Counter()
     places: dict[str, LabeledFile] = {}
     for file in files:
-        if not file.word.strip() or "/" in file.word:
-            raise DataError(
-                f"{file.path}: the label {file.word!r} is empty or has a slash; a label is the "
-                "name of a word: correct it"
-            )
         _require_once(file, places)
         found[file.word] += 1
         if file.word in reserved:
@@ -163,12 +157,26 @@ def arrange(
     )
 
 
+def _require_word(file: LabeledFile) -> None:
+    """Refuse a label that cannot be the name of a word.
+
+    Raises:
+        DataError: naming the file.
+    """
+    if not file.word.strip() or "/" in file.word:
+        raise DataError(
+            f"{file.path}: the label {file.word!r} is empty or has a slash; a label is the name "
+            "of a word: correct it"
+        )
+
+
 def _require_once(file: LabeledFile, places: dict[str, LabeledFile]) -> None:
-    """Refuse a file that is listed twice, whatever its path looks like; note it otherwise.
+    """Refuse a file that is listed twice, whatever its path looks like, or whose label is no word.
 
     Raises:
         DataError: saying with which labels or in which sets it is listed.
     """
+    _require_word(file)
     other = places.setdefault(os.path.realpath(file.path), file)
     if other is file:
         return
