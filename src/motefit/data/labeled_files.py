@@ -113,7 +113,7 @@ def arrange(
         reserved: labels of other sound, which are no words.
 
     Raises:
-        DataError: for a clip or file that is there twice, a label that is no word, or too few words.
+        DataError: for a clip or file that exists twice, a label that is no word, or few words.
     """
     clips: dict[str, dict[str, Path]] = {}
     speakers: dict[str, str] = {}
