@@ -152,9 +152,12 @@ def endless() -> bytes:
     loop = official.WhileOptionsT()
     loop.condSubgraphIndex, loop.bodySubgraphIndex = 1, 2
     make.operator(Operators.WHILE, [given], [out], loop)
-    for code, kind in ((Operators.EQUAL, Types.BOOL), (Operators.ABS, Types.INT32)):
+    for code, kind, options in (
+        (Operators.EQUAL, Types.BOOL, None),
+        (Operators.ADD, Types.INT32, official.AddOptionsT()),
+    ):
         graph = make.graph()
         before, after = make.tensor([1], Types.INT32), make.tensor([1], kind)
-        make.operator(code, [before] * (1 + (kind == Types.BOOL)), [after])
+        make.operator(code, [before, before], [after], options)
         graph.inputs, graph.outputs = [before], [after]
     return make.finish([given], [out])
