@@ -9,7 +9,7 @@ static int8_t step_of(const mf_edge *edge, float number)
 {
     const float ratio = number / edge->scale;
     const float whole = truncf(ratio + copysignf(BELOW_HALF, ratio)) + (float)edge->zero_point;
-    /* what is no number becomes the least step: as an integer it would be undefined */
+    /* NaN becomes the least step: its conversion to an integer would be undefined */
     return (int8_t)(whole > -128.0f ? (whole < 127.0f ? whole : 127.0f) : -128.0f);
 }
 
