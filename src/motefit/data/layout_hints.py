@@ -114,7 +114,7 @@ def clock_put_back(times: Times, row: int, step: np.timedelta64) -> bool:
 def swapped_days(times: Times, step: np.timedelta64) -> int:
     """Count the gaps, if each leads from a day to the same day of the next month.
 
-    >>> days = np.array(["2024-01-05T23", "2024-02-05T00", "2024-03-05T01"], "datetime64[s]")
+    >>> days = np.array(["2024-01-05T23", "2024-02-05T00", "2024-03-06T01"], "datetime64[s]")
     >>> swapped_days(days[:2], np.timedelta64(1, "h")), swapped_days(days, np.timedelta64(1, "h"))
     (1, 0)
     """

@@ -24,8 +24,8 @@ ADDED: Mapping[str, str] = {
     "MEAN": "Mean", "MUL": "Mul", "PACK": "Pack", "PAD": "Pad", "PADV2": "PadV2",
     "QUANTIZE": "Quantize", "RELU": "Relu", "RELU6": "Relu6", "RESHAPE": "Reshape",
     "SHAPE": "Shape", "SLICE": "Slice", "SOFTMAX": "Softmax", "SQRT": "Sqrt", "SQUARE": "Square",
-    "SQUEEZE": "Squeeze", "STRIDED_SLICE": "StridedSlice", "SUB": "Sub", "TRANSPOSE": "Transpose",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM",
+    "SQUEEZE": "Squeeze", "STRIDED_SLICE": "StridedSlice", "SUB": "Sub", "SVDF": "Svdf",
+    "TRANSPOSE": "Transpose", "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM",
 }  # fmt: skip
 """Operators of the schema, and the ends of ``MicroMutableOpResolver``'s ``Add...`` functions."""
 KERNELS = frozenset({"motefit_kernels.c", "motefit_lstm.c"})
