@@ -145,3 +145,15 @@ def _climate(folder: Path) -> Path:
     path = folder / "climate.csv"
     motefit.synthesize(path, climate_days=20)
     return path
+
+
+def test_one_name_is_not_a_list_of_letters(tmp_path):
+    clip = ROOT / "tests"  # a folder without sound
+    with pytest.raises(motefit.DataError, match=r"tests"):
+        list(motefit.classify_files("yes-no", str(clip)))
+    found = motefit.estimate("yes-no", boards="pico, pico-2")
+    assert [row.board for row in found.boards] == ["pico", "pico-2"]
+    with pytest.raises(motefit.ModelFileError, match=r"'yes-on' .*did you mean 'yes-no'"):
+        motefit.bench("yes-on")
+    with pytest.raises(motefit.RecipeError, match="got up, up"):
+        motefit.record("up, up", tmp_path)

@@ -19,12 +19,13 @@ from motefit.runtime.quiet import silence_litert
 from motefit.runtime.tensor_interpreter import TensorInterpreter
 from motefit.runtime.zoo import find_model
 from motefit.spec.remote_host import Host
+from motefit.spec.several import several_paths
 from motefit.tasks import TASKS
 from motefit.tflite.model import ModelFile
 
 
 def bench(
-    models: Sequence[str | Path],
+    models: str | Path | Sequence[str | Path],
     *,
     threads: int | None = None,
     rounds: int = ROUNDS,
@@ -33,7 +34,7 @@ def bench(
     """Time models on this machine, in the pinned worker.
 
     >>> import motefit
-    >>> found = motefit.bench(["climate-6"], rounds=4)
+    >>> found = motefit.bench("climate-6", rounds=4)
     >>> found.models[0].xnnpack.total_p25_ms > 0
     True
 
@@ -49,7 +50,7 @@ def bench(
     Raises:
         ModelFileError: if a model cannot be used.
     """
-    paths = tuple(map(find_model, models))
+    paths = tuple(map(find_model, several_paths(models)))
     return call_pinned(bench_here, paths, threads=threads, rounds=rounds, profile=profile)
 
 
@@ -66,7 +67,7 @@ def bench_here(models: Sequence[Path], *, threads: int | None, rounds: int, prof
 
 def bench_on_host(
     host: Host,
-    models: Sequence[str | Path],
+    models: str | Path | Sequence[str | Path],
     *,
     threads: int | None = None,
     rounds: int = ROUNDS,
@@ -82,7 +83,7 @@ def bench_on_host(
     options = ["--rounds", str(rounds)]
     options += ["--threads", str(threads)] if threads is not None else []
     options += ["--profile", "profile.json"] if profile else []
-    paths = map(find_model, models)
+    paths = map(find_model, several_paths(models))
     return bench_on(host, [(path.name, _packed(path)) for path in paths], options)
 
 

@@ -15,6 +15,7 @@ from motefit.graph.counter import count
 from motefit.runtime.bundle import Bundle, load_bundle
 from motefit.runtime.zoo import find_model
 from motefit.spec.boards import BOARDS, CORES, find_board
+from motefit.spec.several import several_names
 from motefit.spec.tables import Item, Printable, ResultTable, Styled, Text
 from motefit.tflite.importer.read import read_graph
 
@@ -106,7 +107,7 @@ def estimate(
         ModelFileError: if the model is damaged, or has no C source.
         RecipeError: for an unknown board.
     """
-    chosen = [find_board(name) for name in boards] or list(BOARDS.values())
+    chosen = [find_board(name) for name in several_names(boards)] or list(BOARDS.values())
     path = find_model(model)
     bundle = load_bundle(path)
     graph = read_graph(bundle.model)

@@ -15,6 +15,7 @@ from motefit.runtime.zoo import find_model, output_path
 from motefit.spec.errors import RecipeError
 from motefit.spec.files import leaves_no_empty
 from motefit.spec.recipe import Recipe
+from motefit.spec.several import several_names
 
 
 def check(  # noqa: PLR0913 - the options of a command
@@ -90,7 +91,7 @@ def _label_list(given: str | Path | Sequence[str]) -> Sequence[str]:
         return tuple(given)
     path = Path(given)
     if not isinstance(given, Path) and ("," in given or not is_there(path)):
-        return tuple(part.strip() for part in given.split(",") if part.strip())
+        return tuple(filter(None, several_names(given)))
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

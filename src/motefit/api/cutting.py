@@ -8,10 +8,11 @@ from motefit.api.progress_display import Progress, open_progress
 from motefit.data.word_finder import CutReport, cut_clips, list_stretches
 from motefit.signal.mixing import parse_channel
 from motefit.spec.errors import RecipeError
+from motefit.spec.several import several_names, several_paths
 
 
 def list_cuts(
-    recordings: Sequence[str | Path],
+    recordings: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
     words: Sequence[str] = (),
@@ -44,9 +45,9 @@ def list_cuts(
     """
     with open_progress(progress) as listener:
         return list_stretches(
-            list(map(Path, recordings)),
+            list(map(Path, several_paths(recordings))),
             Path(out),
-            words=words,
+            words=several_names(words),
             channel=parse_channel(str(channel)),
             progress=partial(listener.counted, "recordings"),
         )

@@ -13,6 +13,7 @@ from motefit.data.synth.spoken_words import SynthReport, synthesize_speech
 from motefit.data.synth.voices import ENGLISH_ACCENTS, chosen_synthesizers
 from motefit.spec.errors import RecipeError
 from motefit.spec.files import leaves_no_empty
+from motefit.spec.several import several_names
 
 
 def synthesize(  # noqa: PLR0913 - the options of a command
@@ -71,7 +72,7 @@ def synthesize(  # noqa: PLR0913 - the options of a command
         return synthesize_climate(out, days=climate_days, rng=rng)
     with open_progress(progress) as listener, leaves_no_empty(out):
         return synthesize_speech(
-            tuple(words),
+            several_names(words),
             out,
             clips_per_word=clips,
             rng=rng,
@@ -81,8 +82,8 @@ def synthesize(  # noqa: PLR0913 - the options of a command
             rate_hz=rate_hz,
             workers=workers,
             add=add,
-            accents=tuple(accents) or ENGLISH_ACCENTS,
-            synthesizers=chosen_synthesizers(synthesizers),
+            accents=several_names(accents) or ENGLISH_ACCENTS,
+            synthesizers=chosen_synthesizers(several_names(synthesizers)),
             progress=listener.loading,
         )
 

@@ -15,6 +15,7 @@ from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.runtime.zoo import find_model
 from motefit.signal.mixing import parse_channel
 from motefit.spec.decision import Decision
+from motefit.spec.several import several_names
 from motefit.spec.visible import visible
 
 DEFAULTS = StreamingSettings()
@@ -76,7 +77,7 @@ def listen(  # noqa: PLR0913 - the options of a command
     decision = model_spotter.io.decision
     if threshold is not None:
         decision = replace(decision or Decision(), threshold=threshold)
-    settings = StreamingSettings(hop_ms=hop_ms, decision=decision, ignored=tuple(ignore))
+    settings = StreamingSettings(hop_ms=hop_ms, decision=decision, ignored=several_names(ignore))
     spotter = StreamingSpotter(model_spotter, settings=settings)
     connect = connector(
         source,

@@ -11,10 +11,11 @@ from motefit.runtime.quiet import silence_litert
 from motefit.runtime.zoo import find_model
 from motefit.signal.mixing import parse_channel
 from motefit.spec.errors import DataError
+from motefit.spec.several import several_paths
 
 
 def classify_files(
-    model: str | Path, paths: Sequence[str | Path], *, channel: int | str = "auto"
+    model: str | Path, paths: str | Path | Sequence[str | Path], *, channel: int | str = "auto"
 ) -> Iterator[tuple[Path, Classification]]:
     """Classify audio files one by one.
 
@@ -43,7 +44,7 @@ def classify_files(
     chosen = parse_channel(str(channel))
     spotter = KeywordSpotter.load(find_model(model))
     rate_hz, samples = spotter.io.frontend.rate_hz, spotter.io.frontend.clip_samples
-    for path in _audio_files(list(map(Path, paths))):
+    for path in _audio_files(list(map(Path, several_paths(paths)))):
         pcm = read_clip(path, rate_hz=rate_hz, channel=chosen)
         start = crop_start(pcm, samples, "loudest")
         found = spotter.classify(pcm[start : start + samples], rate_hz)

@@ -17,6 +17,7 @@ from motefit.runtime.microphone.source import WAIT_S
 from motefit.runtime.streaming.listen import Chunk, Tell, chunks, connector
 from motefit.signal.mixing import parse_channel
 from motefit.spec.errors import DataError, RecipeError
+from motefit.spec.several import several_names
 
 _TICK_S = 1.0
 
@@ -122,7 +123,7 @@ def record(  # noqa: PLR0913 - the options of a command
 
 
 def _checked_words(words: Sequence[str], speaker: str) -> list[str]:
-    names = [composed(word.strip()) for word in words]
+    names = [composed(word.strip()) for word in several_names(words)]
     for name in names:
         if not name or "/" in name or name.startswith((".", "_")):
             raise RecipeError(f"a word must be usable as the name of a folder, got {name!r}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from motefit.reproduce.reproduce import Reproduced, reproduce
 from motefit.reproduce.training import Tell
 from motefit.spec.files import leaves_no_empty
+from motefit.spec.several import several_names
 from motefit.spec.visible import visible
 
 
@@ -54,7 +55,7 @@ def reproduce_published(  # noqa: PLR0913 - the options of a command
             Path(data),
             Path(out),
             Path(results),
-            only=only,
+            only=several_names(only),
             workers=workers,
             resume=resume,
             reference=None if reference is None else Path(reference),

@@ -11,6 +11,7 @@ from motefit.fitting.run_dir import RunDir
 from motefit.recipes.catalog import find_recipe
 from motefit.spec.files import leaves_no_empty
 from motefit.spec.recipe import Recipe
+from motefit.spec.several import several_names
 
 
 def fit(  # noqa: PLR0913 - the options of a command
@@ -73,7 +74,7 @@ def fit(  # noqa: PLR0913 - the options of a command
     """
     found = find_recipe(recipe)
     if words:
-        found = with_words(found, words, synthetic=data is None)
+        found = with_words(found, several_names(words), synthetic=data is None)
     if keep_names:
         found = found.with_values({"compress.keep_names": True})
     folder = Path("runs") / found.name if out is None else Path(out)

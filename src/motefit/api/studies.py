@@ -14,6 +14,7 @@ from motefit.spec.errors import MotefitError, RecipeError
 from motefit.spec.extras import require
 from motefit.spec.files import write_atomic
 from motefit.spec.metrics import COSTS, column_title, column_value, format_value
+from motefit.spec.several import several_paths
 from motefit.spec.tables import ResultTable, Text
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class NoStudyError(MotefitError, LookupError):
     """Error for a source without a study."""
 
 
-def find_studies(sources: Sequence[str | Path] = ("runs",)) -> tuple["StoredStudy", ...]:
+def find_studies(sources: str | Path | Sequence[str | Path] = "runs") -> tuple["StoredStudy", ...]:
     """Find the studies of run folders, of folders of runs, and of storages given by their URL.
 
     Raises:
@@ -40,7 +41,7 @@ def find_studies(sources: Sequence[str | Path] = ("runs",)) -> tuple["StoredStud
     from motefit.search.storage import read_studies  # noqa: PLC0415 - see above
 
     found: list[StoredStudy] = []
-    for source in sources:
+    for source in several_paths(sources):
         studies = [s for url, name in storages_of(str(source)) for s in read_studies(url)
                    if name in {"", s.name}]  # fmt: skip
         if not studies:

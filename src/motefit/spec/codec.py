@@ -251,7 +251,7 @@ def loads_json(text: str) -> Any:
         ValueError: for anything else.
     """
     try:
-        found = json.loads(text, object_pairs_hook=_unique)
+        found = json.loads(text, object_pairs_hook=unique_keys)
         level: list[Any] = [found]
         for _ in range(DEEPEST):
             level = [inner for value in level for inner in _inside(value)]
@@ -262,7 +262,12 @@ def loads_json(text: str) -> Any:
     raise ValueError(f"it is nested more than {DEEPEST} levels deep")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of the pairs that a JSON reader found.
+
+    Raises:
+        ValueError: for a key that occurs twice.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

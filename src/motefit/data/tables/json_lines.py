@@ -8,6 +8,7 @@ from typing import Any
 
 from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked, column_name
 from motefit.data.text_files import text_lines
+from motefit.spec.codec import unique_keys
 from motefit.spec.errors import DataError
 
 _LOOK_AHEAD = 1000
@@ -77,22 +78,9 @@ def _list(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _parsed(path: Path, place: str, text: str) -> Any:  # noqa: ANN401 - any JSON
     try:
-        return json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=_unique)
+        return json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}, {place}: not JSON ({error}); correct or remove it") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object of its pairs.
-
-    Raises:
-        ValueError: for a key that occurs twice.
-    """
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} occurs twice")
-    return found
 
 
 def _object(path: Path, place: str, found: object) -> dict[str, str]:
