@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from running_node import silence
+from running_node import kept_readings, silence
 
 import motefit
 from motefit.deploy.live_forecasts import LiveForecasts
 from motefit.deploy.reading import Quantity, Reading
-from motefit.deploy.stored_readings import stored_readings
 from motefit.runtime.bundle import load_bundle, write_bundle
 from motefit.runtime.forecaster import Forecaster
 from motefit.runtime.zoo import find_model
@@ -213,7 +212,7 @@ def test_a_node_forecasts_stores_and_judges(tmp_path, variant):
         microphone=str(silence(tmp_path / "silence.wav", 60)),
         forecast=str(variant(step_minutes=0.05, resample="mean")),
     )
-    stored = {(r.key, r.time_ms): r.value for r in stored_readings(url)}
+    stored = {(r.key, r.time_ms) for r in kept_readings(url, tmp_path / "outbox.db")}
     made = result.forecast.made
     assert made >= 12
     assert sum(key == "n:temperature:forecast_6" for key, _ in stored) == made

@@ -14,6 +14,9 @@ from servers import HANG_S
 
 from motefit.deploy.node import Node
 from motefit.deploy.node_settings import NodeSettings
+from motefit.deploy.outbox import Outbox
+from motefit.deploy.reading import Reading
+from motefit.deploy.stored_readings import stored_readings
 
 
 def silence(path: Path, seconds: float) -> Path:
@@ -80,3 +83,12 @@ def ask(
     with contextlib.closing(connection):
         connection.request(method, path, body=body, headers=dict(headers or {}))
         return Answer(connection.getresponse())
+
+
+def kept_readings(sink: str, outbox: Path) -> list[Reading]:
+    """Return what a node measured: stored by its sink, or still in the outbox of a busy machine."""
+    waiting = Outbox(outbox)
+    try:
+        return [*stored_readings(sink), *waiting.newest(100_000)]
+    finally:
+        waiting.close()
