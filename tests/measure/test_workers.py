@@ -1,6 +1,7 @@
 """Processes that time one loop on request; no test looks at an absolute time."""
 
 import itertools
+import os
 import sys
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +12,7 @@ import pytest
 import motefit
 from motefit.measure.latency.protocols import interleave
 from motefit.measure.workers import client
-from motefit.measure.workers.client import motefit_worker, tensorflow_worker
+from motefit.measure.workers.client import Worker, motefit_worker, tensorflow_worker
 from motefit.measure.workers.tensorflow_worker import probe
 from motefit.runtime.bundle import load_bundle
 from motefit.signal.features import features_of
@@ -147,3 +148,22 @@ def test_a_worker_that_dies_is_said(tmp_path):
         pytest.raises(RecipeError, match=r"gave no answer \(gone\); make an environment"),
     ):
         worker.turn("any", "2020")()
+
+
+AT_ONCE = """
+import base64, json, pickle, sys
+print(json.dumps({"versions": "1"}), flush=True)
+for line in sys.stdin:
+    value = base64.b64encode(pickle.dumps((True, 7))).decode()
+    lines = [{"done": 1, "total": 2}, {"done": 2, "total": 2}, {"value": value}]
+    sys.stdout.write("".join(json.dumps(each) + chr(10) for each in lines))
+    sys.stdout.flush()
+"""
+
+
+def test_progress_and_answer_that_arrive_together_are_both_read():
+    seen = []
+    command = [sys.executable, "-c", AT_ONCE]
+    with Worker(command, dict(os.environ), remedy="none") as worker:
+        found = worker.call(int, progress=lambda *counts: seen.append(counts))
+    assert (found, seen) == (7, [(1, 2), (2, 2)])

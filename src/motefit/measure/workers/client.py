@@ -173,8 +173,8 @@ class Worker:
     def _answer(self, *, patient: bool = False) -> dict[str, Any]:
         """Read the next line of output, which answers the last request."""
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        wait_s = None if patient else PATIENCE_S
-        if not select.select([self._process.stdout], [], [], wait_s)[0]:
+        # select does not see lines that came with an earlier one and are in the reader already
+        if not patient and not select.select([self._process.stdout], [], [], PATIENCE_S)[0]:
             raise self._fault(f"gave no answer in {PATIENCE_S:.0f} s")
         try:
             answer = json.loads(self._process.stdout.readline())
