@@ -45,10 +45,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
-    slow = [path for path, tests in files.items() if any(map(_is_slow, tests))]
-    shares = [
-        [item for path in slow[n::processes] for item in files[path]] for n in range(processes)
-    ]
+    slow = {path: tests for path, tests in files.items() if any(map(_is_slow, tests))}
+    dealt = [list(slow.values())[n::processes] for n in range(processes)]
+    shares = [list(chain.from_iterable(files_of_one)) for files_of_one in dealt]
     others = iter([item for item in items if item.path not in slow])
     for share in shares:
         share.extend(islice(others, max(0, len(items) // processes - len(share))))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_recipes import FRONTEND
 from small_runs import RATE_HZ, write_wav
 
 import motefit
@@ -15,19 +16,12 @@ from motefit.spec.certificate import certify
 from motefit.spec.errors import DataError, ModelFileError
 
 HERTZ = {"low": 400.0, "high": 2600.0}
-RECIPE = """
+RECIPE = f"""
 task = "keyword-spotting"
 [data]
 words = ["low", "high"]
 stream = "room"
-[frontend]
-rate_hz = 8000
-frame_length = 256
-frame_step = 256
-mel_bins = 12
-lower_hz = 100
-upper_hz = 3800
-coefficients = 0
+{FRONTEND}
 [model]
 family = "dscnn"
 width = 8

@@ -53,7 +53,10 @@ def fuzzed(compiler, tmp_path) -> Callable[..., str]:
         checks = "-fsanitize=address,undefined,float-cast-overflow"
         options = ["-std=c99", f"-DMF_FIXED={int(fixed)}", checks, "-fno-sanitize-recover=all"]
         program = tmp_path / "fuzz"
-        command = [compiler, *options, "-O1", "-o", program, tmp_path / driver, *files, "-lm"]
+        include = f"-I{Path(__file__).parent}"  # fuzz_numbers.h
+        command = [
+            compiler, *options, include, "-O1", "-o", program, tmp_path / driver, *files, "-lm",
+        ]  # fmt: skip
         subprocess.run(command, check=True)
         done = subprocess.run([program, str(calls)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

@@ -3,20 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fuzz_numbers.h"
 #include "model.h"
 
 #define WINDOW (MODEL_INPUT_STEPS * MODEL_COLUMNS)
 #define ANSWERS (MODEL_OUTPUT_STEPS * MODEL_TARGETS * MODEL_QUANTILES)
-
-static uint32_t state = 2463534242u;
-
-static uint32_t next_number(void)
-{
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return state;
-}
 
 /* Usual readings, huge and tiny ones, infinities, and what is no number. */
 static double reading_of(uint32_t kind)

@@ -3,17 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz_numbers.h"
 #include "model.h"
-
-static uint32_t state = 2463534242u;
-
-static uint32_t next_number(void)
-{
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return state;
-}
 
 /* Silence, the extremes, or noise at some level. */
 static int16_t sample_of(uint32_t kind)

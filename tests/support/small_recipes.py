@@ -22,11 +22,7 @@ objective = "mae.rh (%)"
 repeats = 1
 """
 
-TONES = """
-description = "two tones"
-task = "keyword-spotting"
-[data]
-words = ["low", "high"]
+FRONTEND = """
 [frontend]
 rate_hz = 8000
 frame_length = 256
@@ -35,6 +31,14 @@ mel_bins = 12
 lower_hz = 100
 upper_hz = 3800
 coefficients = 0
+"""
+
+TONES = f"""
+description = "two tones"
+task = "keyword-spotting"
+[data]
+words = ["low", "high"]
+{FRONTEND}
 [model]
 family = "dscnn"
 width = 8

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
+from small_recipes import FRONTEND
 
 import motefit
 from motefit.data.rejects.reject_sounds import RejectSounds
@@ -12,20 +13,13 @@ from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.spec.tasks.speech_spec import SILENCE, UNKNOWN
 
 RATE_HZ = 8000
-RECIPE = """
+RECIPE = f"""
 task = "keyword-spotting"
 [data]
 words = ["low", "high"]
 unknown = ["talk", "other-words"]
 silence = ["synthetic"]
-[frontend]
-rate_hz = 8000
-frame_length = 256
-frame_step = 256
-mel_bins = 12
-lower_hz = 100
-upper_hz = 3800
-coefficients = 0
+{FRONTEND}
 [model]
 family = "linear"
 [train]

@@ -91,7 +91,7 @@ def _label_list(given: str | Path | Sequence[str]) -> Sequence[str]:
         return tuple(given)
     path = Path(given)
     if not isinstance(given, Path) and ("," in given or not is_there(path)):
-        return tuple(filter(None, several_names(given)))
+        return several_names(given)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -63,8 +63,8 @@ def synthesize(  # noqa: PLR0913 - the options of a command
         OutputError: if ``out`` cannot be written.
         MissingExtraError: for words without ``pip install 'motefit[synth]'``.
     """
-    out, rng = Path(out), np.random.default_rng(seed)
-    if bool(words) == bool(climate_days):
+    out, rng, said = Path(out), np.random.default_rng(seed), several_names(words)
+    if bool(said) == bool(climate_days):
         raise RecipeError(
             "give either words (--words up,down) or climate_days (--climate-days 365)"
         )
@@ -72,7 +72,7 @@ def synthesize(  # noqa: PLR0913 - the options of a command
         return synthesize_climate(out, days=climate_days, rng=rng)
     with open_progress(progress) as listener, leaves_no_empty(out):
         return synthesize_speech(
-            several_names(words),
+            said,
             out,
             clips_per_word=clips,
             rng=rng,

@@ -73,8 +73,8 @@ def fit(  # noqa: PLR0913 - the options of a command
         NothingTrainedError: if no candidate finished its training.
     """
     found = find_recipe(recipe)
-    if words:
-        found = with_words(found, several_names(words), synthetic=data is None)
+    if chosen := several_names(words):
+        found = with_words(found, chosen, synthetic=data is None)
     if keep_names:
         found = found.with_values({"compress.keep_names": True})
     folder = Path("runs") / found.name if out is None else Path(out)

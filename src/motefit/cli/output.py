@@ -17,7 +17,7 @@ from motefit.spec.visible import visible
 
 __all__ = [
     "CHANNEL_HELP", "INTERRUPTED", "MISTAKE", "begin", "encode", "err", "escape", "examples",
-    "fail", "given", "listed", "out", "print_json", "show", "silence", "tell", "write",
+    "fail", "given", "out", "print_json", "show", "silence", "tell", "write",
 ]  # fmt: skip
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -114,15 +114,6 @@ def examples(*lines: str) -> str:
     ['Examples:', '  motefit zoo']
     """
     return "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in lines)])
-
-
-def listed(text: str) -> tuple[str, ...]:
-    """Split a comma-separated list.
-
-    >>> listed("up, down"), listed("")
-    (('up', 'down'), ())
-    """
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever dumps_json takes

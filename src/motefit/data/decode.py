@@ -20,7 +20,7 @@ from motefit.data.decoder_messages import caught_messages
 from motefit.signal.mixing import Channel, Mixer
 from motefit.signal.other_sound import START_BYTES, convert_command, other_format
 from motefit.signal.resample import resample
-from motefit.signal.sample_formats import LOUDEST
+from motefit.signal.sample_formats import FULL_SCALE, scaled_floats
 from motefit.signal.wav import parse_wav, without_tag
 from motefit.signal.wav_header import OtherEncodingError, starts_wav
 from motefit.spec.errors import DataError, MissingExtraError
@@ -31,7 +31,6 @@ AUDIO_SUFFIXES = (
     ".wav", ".flac", ".ogg", ".aif", ".aifc", ".aiff", ".au", ".caf", ".mp3", ".oga", ".opus",
     ".rf64", ".snd", ".w64", ".wave",
 )  # fmt: skip
-_SCALE = 32768.0
 _WRONG = {"ALAC_32"}
 """Encodings whose samples libsndfile 1.2 changes, even of its own files."""
 _SLACK_BYTES = 8
@@ -123,7 +122,7 @@ def decode_clip(path: Path, *, rate_hz: int, channel: Channel = "auto") -> Decod
     if decoded.rate_hz == rate_hz:
         return decoded
     resampled = resample(decoded.pcm, decoded.rate_hz, rate_hz)
-    scaled = np.clip(np.rint(resampled * np.float32(_SCALE)), -_SCALE, _SCALE - 1)
+    scaled = np.clip(np.rint(resampled * np.float32(FULL_SCALE)), -FULL_SCALE, FULL_SCALE - 1)
     return replace(decoded, pcm=np.asarray(scaled, np.int16))
 
 
@@ -200,14 +199,11 @@ def _decode_by_library(path: Path, content: bytes, channel: Channel) -> Decoded:
                 )
             mixer = Mixer(channels, channel, rate_hz=rate_hz, name=str(path))
             while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
-                if not np.isfinite(block).all():
-                    raise DataError(f"{path}: it contains NaN or infinite samples")
-                if np.abs(block).max() > LOUDEST:
-                    raise DataError(
-                        f"{path}: its float samples reach {np.abs(block).max():g} where full scale "
-                        "is 1.0, as 16-bit values that were not divided by 32768 do"
-                    )
-                blocks.append(mixer.mix(block.reshape(-1) * np.float32(_SCALE)))
+                try:
+                    samples = scaled_floats(block.reshape(-1))
+                except DataError as error:
+                    raise DataError(f"{path}: {error}") from None
+                blocks.append(mixer.mix(samples))
             mixer.finish()
     except soundfile.SoundFileRuntimeError as error:
         raise DataError(

@@ -16,7 +16,12 @@ from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import SILENCE, SPEAKER_FOLDERS, UNKNOWN, SpeechData
 
 NOISE_NAMES = ("background_noise", "_background_noise_", "noise", "_noise_", "background")
-OTHER_SOUND = {"_unknown_": UNKNOWN, "unknown": UNKNOWN, "_silence_": SILENCE, "silence": SILENCE}
+OTHER_SOUND_NAMES = {
+    "_unknown_": UNKNOWN,
+    "unknown": UNKNOWN,
+    "_silence_": SILENCE,
+    "silence": SILENCE,
+}
 """Folders of sound that is no word, and its label; like noise, they are words only if named."""
 LIST_FOLDER_NAMES = ("splits", "split", "lists")
 _FOLD_NAME = re.compile(
@@ -90,18 +95,21 @@ def reserved_names(data: SpeechData) -> frozenset[str]:
     """Return the names of folders that are no words, unless the recipe says so."""
     places = (data.noise, data.lists, data.stream, *data.unknown, *data.silence)
     named = {name.strip("/") for name in places}
-    known = {*NOISE_NAMES, *LIST_FOLDER_NAMES, *OTHER_SOUND}
-    spelled = {form for name in known for form in (name, name.upper(), capitalized(name))}
-    return frozenset((spelled - set(data.words)) | (named - {""}))
+    known = spellings((*NOISE_NAMES, *LIST_FOLDER_NAMES, *OTHER_SOUND_NAMES))
+    return frozenset((set(known) - set(data.words)) | (named - {""}))
 
 
-def capitalized(name: str) -> str:
-    """Write each piece of a name with a capital letter.
+def spellings(names: Iterable[str]) -> dict[str, str]:
+    """Return names in lower case by their spellings: as they are, in capitals, and capitalized.
 
-    >>> capitalized("_background_noise_")
-    '_Background_Noise_'
+    >>> list(spellings(["_background_noise_"]))
+    ['_background_noise_', '_BACKGROUND_NOISE_', '_Background_Noise_']
     """
-    return "_".join(piece.capitalize() for piece in name.split("_"))
+    return {
+        form: name
+        for name in names
+        for form in (name, name.upper(), "_".join(map(str.capitalize, name.split("_"))))
+    }
 
 
 def require_words(root: Tree, data: SpeechData) -> None:

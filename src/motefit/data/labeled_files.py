@@ -29,8 +29,8 @@ _HOLD_OUT = re.compile(r"hold[-_ .]out", re.IGNORECASE)
 _PIECES = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+")
 """Pieces of a name: between other characters than letters, and of TrainingSet."""
 _INVISIBLE = {"Cf", "Cc"}
-OTHER_WORDS = "of other words"
-OTHER_SOUND = "of other sound"
+OF_OTHER_WORDS = "of other words"
+OF_OTHER_SOUND = "of other sound"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,10 +125,10 @@ def arrange(
         _require_once(file, places)
         found[file.word] += 1
         if file.word in reserved:
-            skipped[file.path] = OTHER_SOUND
+            skipped[file.path] = OF_OTHER_SOUND
             continue
         if data.words and file.word not in data.words:
-            skipped[file.path] = OTHER_WORDS
+            skipped[file.path] = OF_OTHER_WORDS
             continue
         name = f"{file.word}/{file.name}"
         held = clips.setdefault(file.word, {})

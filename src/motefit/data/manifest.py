@@ -101,12 +101,10 @@ def read_manifests(
             (files if is_there(file.path) else missing).append(file)
         how += reader.notes
     if not files:
-        example = (
-            f"none of the files that it names exists, e.g. {missing[0].path}"
-            if missing
-            else ("it names no clips; expected a header and a line for each clip")
-        )
-        raise DataError(f"{paths[0]}: {example}")
+        problem = "it names no clips; expected a header and a line for each clip"
+        if missing:
+            problem = f"none of the files that it names exists, e.g. {missing[0].path}"
+        raise DataError(f"{paths[0]}: {problem}")
     if unused:
         how.append(f"tables that name no set are not used: {', '.join(p.name for p in unused)}")
     if places.moved:

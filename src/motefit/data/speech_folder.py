@@ -9,17 +9,23 @@ from motefit.data.decode import AUDIO_SUFFIXES
 from motefit.data.folder_layout import (
     LIST_FOLDER_NAMES,
     NOISE_NAMES,
-    OTHER_SOUND,
-    capitalized,
+    OTHER_SOUND_NAMES,
     choose_root,
     listing,
     name_hints,
     require_word,
     require_words,
     reserved_names,
+    spellings,
     word_folders,
 )
-from motefit.data.labeled_files import Labeled, case_hints, subset_of
+from motefit.data.labeled_files import (
+    OF_OTHER_SOUND,
+    OF_OTHER_WORDS,
+    Labeled,
+    case_hints,
+    subset_of,
+)
 from motefit.data.layouts import find_layout, read_layout
 from motefit.data.manifest import find_manifests, read_manifests
 from motefit.data.splits import read_list, word_of
@@ -190,8 +196,8 @@ def _other_sound(root: Tree, data: SpeechData) -> dict[str, tuple[Path, ...]]:
     """Find folders of unknown words and silence that are not words of the recipe."""
     found: dict[str, tuple[Path, ...]] = {}
     taken = {*data.words, *(entry.strip("/") for entry in (*data.unknown, *data.silence))}
-    spelled = {f: lb for n, lb in OTHER_SOUND.items() for f in (n, n.upper(), capitalized(n))}
-    for name, label in spelled.items():
+    for name, known in spellings(OTHER_SOUND_NAMES).items():
+        label = OTHER_SOUND_NAMES[known]
         if name in root.folders and name not in taken and root.folders[name].holds_sound():
             found[label] = (*found.get(label, ()), root.folders[name].path)
     return found
@@ -239,10 +245,10 @@ def _count_unused(
             reason = f"{path.suffix.lower()} is not read"
         elif home in words:
             reason = "in a folder inside the word's"
-        elif home.casefold() in OTHER_SOUND:
-            reason = "of other sound"
+        elif home.casefold() in OTHER_SOUND_NAMES:
+            reason = OF_OTHER_SOUND
         elif home and home.casefold() not in NOISE_NAMES:
-            reason = "of other words"
+            reason = OF_OTHER_WORDS
         else:
             reason = "outside the word folders"
         counts.setdefault(reason, Counter())[home if home in words else ELSEWHERE] += 1
@@ -262,8 +268,7 @@ def _find_noise(folder: Path, places: list[Path], data: SpeechData) -> tuple[Pat
         return tuple(files)
     for place in places:
         names = NOISE_NAMES if place.is_relative_to(folder) else NOISE_NAMES[:2]
-        spelled = [form for name in names for form in (name, name.upper(), capitalized(name))]
-        for name in (name for name in spelled if name not in data.words):
+        for name in (name for name in spellings(names) if name not in data.words):
             if (place / name).is_dir() and (found := audio_files(place / name)):
                 return tuple(found)
     return ()

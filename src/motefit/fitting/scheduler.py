@@ -175,9 +175,9 @@ class Scheduler:
     def _stack_key(self, candidate: Candidate) -> str:
         """Return a key that is equal for candidates that may train as one; empty: trains alone."""
         recipe = candidate.recipe
-        graph = untrained(recipe, candidate.seed, self._problem_of(recipe))
         if recipe.search.stack == 1 or self._device != "cpu":
             return ""
+        graph = untrained(recipe, candidate.seed, self._problem_of(recipe))
         # Imported here because it imports torch, which takes a second.
         from motefit.train.stacked.train import stack_key, worth_stacking  # noqa: PLC0415 - see above
 

@@ -55,7 +55,7 @@ class SampleFormat:
             DataError: for float samples that are not finite or far beyond full scale.
         """
         if self.kind == "float":
-            return _floats(np.frombuffer(data, f"<f{self.sample_bytes}"))
+            return scaled_floats(np.frombuffer(data, f"<f{self.sample_bytes}"))
         if self.kind == "mu-law":
             return _MU_LAW[np.frombuffer(data, np.uint8)]
         if self.kind == "A-law":
@@ -70,7 +70,12 @@ class SampleFormat:
         return np.asarray(padded.view("<i4")[:, 0] / 65536)
 
 
-def _floats(values: NDArray[np.floating]) -> NDArray[np.float32]:
+def scaled_floats(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Scale float samples of full scale 1.0 to that of 16 bits.
+
+    Raises:
+        DataError: for samples that are not finite or far beyond full scale.
+    """
     if not (values.min(initial=0) > -LOUDEST and values.max(initial=0) < LOUDEST):  # NaN: both
         if not np.isfinite(values).all():
             raise DataError("it contains NaN or infinite samples")

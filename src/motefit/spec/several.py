@@ -16,9 +16,9 @@ def several_paths(given: str | Path | Iterable[str | Path]) -> tuple[str | Path,
 def several_names(given: str | Iterable[str]) -> tuple[str, ...]:
     """Return names as a tuple; a text has commas between them, as on the command line.
 
-    >>> several_names("up, down"), several_names(["up", "down"]), several_names("computer")
-    (('up', 'down'), ('up', 'down'), ('computer',))
+    >>> several_names("up, down"), several_names(["up", "down"]), several_names("")
+    (('up', 'down'), ('up', 'down'), ())
     """
     if not isinstance(given, str):
         return tuple(given)
-    return tuple(name.strip() for name in given.split(",")) if given else ()
+    return tuple(name.strip() for name in given.split(",") if name.strip())

@@ -11,7 +11,6 @@ from motefit.cli.output import (
     begin,
     escape,
     given,
-    listed,
     out,
     print_json,
     show,
@@ -64,15 +63,15 @@ def synth_command(
     begin(f"synthesizing {words or 'a climate series'} in {out_path}")
     made = motefit.synthesize(
         out_path,
-        words=listed(words),
+        words=words,
         clips=clips,
         climate_days=climate_days,
         seconds=seconds,
         near_words=near_words,
         sentences=sentences,
         rate_hz=rate_hz,
-        accents=listed(accents),
-        synthesizers=listed(synthesizers),
+        accents=accents,
+        synthesizers=synthesizers,
         seed=seed,
         workers=workers,
         add=add,
@@ -188,7 +187,7 @@ def record_command(
     """
     begin("opening the microphone")
     made = motefit.record(
-        listed(words),
+        words,
         out_path,
         source=source,
         clips=clips,
@@ -248,7 +247,7 @@ def cut_command(
     """
     begin("reading the recordings")
     if list_path is not None and recordings and table is None:
-        count = motefit.list_cuts(recordings, list_path, words=listed(words), channel=channel)
+        count = motefit.list_cuts(recordings, list_path, words=words, channel=channel)
         if as_json:
             print_json({"path": str(list_path), "stretches": count})
             return

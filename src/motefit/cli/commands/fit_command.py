@@ -9,7 +9,7 @@ import typer
 import motefit
 from motefit.cli.completion import complete_recipe, complete_run
 from motefit.cli.json_tables import fit_json
-from motefit.cli.output import INTERRUPTED, begin, examples, fail, listed, print_json, show
+from motefit.cli.output import INTERRUPTED, begin, examples, fail, print_json, show
 from motefit.spec.errors import RecipeError
 
 ProgressName = Literal["auto", "live", "plain", "json", "quiet"]
@@ -113,7 +113,7 @@ def fit_command(
             result = motefit.fit(
                 recipe,
                 data=data,
-                words=listed(words),
+                words=words,
                 out=folder,
                 keep_names=keep_names,
                 **options,

@@ -15,7 +15,6 @@ from motefit.cli.output import (
     encode,
     examples,
     given,
-    listed,
     out,
     print_json,
     show,
@@ -123,7 +122,7 @@ def listen_command(
         channels=channels,
         channel=channel,
         seconds=seconds,
-        ignore=listed(ignore),
+        ignore=ignore,
         tell=tell,
         **given(threshold=threshold, hop_ms=hop_ms, wait_s=wait, retries=retries),
     )

@@ -90,7 +90,7 @@ class SeriesData:
         separator: of the fields of a CSV file; empty: comma, semicolon, tab or ``|``, whichever
             the header uses.
         decimal: what separates whole digits from decimals.
-        thousands: what separates groups of three digits, as in ``1,234.5``; a space stands for
+        thousands: what separates groups of three digits, as in ``1,234.5``; a space means
             every kind of space. Empty: nothing does.
         skip_lines: lines below the header that are not data, such as units.
         table: name of the table in an SQLite file; empty: its only one.
