@@ -18,6 +18,9 @@ class RejectSpec:
         silence: windows of sound without speech in an epoch, per clip of a word.
         half_words: share of the windows of other speech that are the first or the last half of a
             training word, or halves of two different words.
+        neighbors: share of the clips of words with other speech before the word, after it or both,
+            as in a stream. Above 0, every word is moved to any place in its window where it is
+            whole, and its own background fills the rest; 0 leaves clips as they are.
         mining_rounds: rounds of hard negatives after the training. In each, the quantized network
             classifies the training recordings, and the network is trained further, for a fifth of
             the epochs, with the windows that it takes for words.
@@ -27,6 +30,7 @@ class RejectSpec:
     unknown: float = 1.0
     silence: float = 0.25
     half_words: float = 0.15
+    neighbors: float = 0.0
     mining_rounds: int = 0
     mined: float = 0.3
 
@@ -42,5 +46,7 @@ class RejectSpec:
                 "half_words and mined must not be negative and leave a share for other speech, "
                 f"got {self.half_words} and {self.mined}"
             )
+        if not 0 <= self.neighbors <= 1:
+            raise RecipeError(f"neighbors is a share, 0..1, got {self.neighbors}")
         if not 0 <= self.mining_rounds <= 20:
             raise RecipeError(f"mining_rounds must be 0..20, got {self.mining_rounds}")

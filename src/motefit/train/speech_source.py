@@ -121,11 +121,13 @@ class SpeechSource:
         """Augment the words and newly drawn windows of the reject classes alike."""
         if self._sampler is None:
             raise ValueError("the data set has no reject classes")
-        drawn = self._sampler.blocks(len(labels), rng=np.random.default_rng(rng.integers(2**63)))
+        places = np.random.default_rng(rng.integers(2**63))
+        drawn = self._sampler.blocks(len(labels), rng=places)
+        words = self._sampler.placed(_blocks(self._dataset.train.pcm, chosen), rng=places)
         found = [labels]
 
         def blocks() -> Iterator[NDArray[np.int16]]:
-            yield from _blocks(self._dataset.train.pcm, chosen)
+            yield from words
             for pcm, own in drawn:
                 found.append(own)
                 yield pcm

@@ -1,12 +1,13 @@
 """Draws of an epoch: windows of reject recordings at any place, half words, synthetic words."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from motefit.data.rejects.half_words import half_window, joined_window
+from motefit.data.rejects.placed_words import placed_word
 from motefit.data.rejects.reject_sounds import RejectData, RejectSounds
 from motefit.spec.rejects import RejectSpec
 from motefit.spec.tasks.speech_spec import SILENCE, SYNTHETIC, UNKNOWN
@@ -21,6 +22,8 @@ SLIDE = 0.4
 """A recording of at most one window is slid by up to this share of its length over the edges."""
 MOST_SYNTHETIC = 0.25
 """Largest share of synthetic speech among other speech, if there is any other."""
+SIDES = np.array([[True, False], [False, True], [True, True]])
+"""Other speech is heard before a word, after it, or both."""
 JITTER = 0.05
 """A hard negative is heard up to this share of a window earlier or later."""
 
@@ -110,6 +113,34 @@ class RejectSampler:
             yield from self._hard(label, counts[f"{label} hard"], rng)
             yield from self._whole(label, counts[label], rng)
         yield from self._spoken(counts.get("spoken", 0), rng)
+
+    def placed(self, clips: Iterable[Int16s], *, rng: np.random.Generator) -> Iterator[Int16s]:
+        """Place words in their windows, some of them between other speech.
+
+        Args:
+            clips: blocks of words, int16 (b, samples).
+            rng: the only source of randomness.
+
+        Yields:
+            blocks as given; unchanged without neighbors in the recipe.
+        """
+        for block in clips:
+            yield self._among_speech(block, rng) if self._spec.neighbors else block
+
+    def _among_speech(self, block: Int16s, rng: np.random.Generator) -> Int16s:
+        """Move each word of a block (b, samples), and draw the speech beside it."""
+        sides = SIDES[rng.integers(0, len(SIDES), len(block))]
+        sides = sides & np.less(rng.random((len(block), 1)), self._spec.neighbors)
+        beside = np.zeros((len(block), 2, block.shape[1]), np.int16)
+        if UNKNOWN in self._pools:
+            drawn = [pcm for pcm, _ in self._whole(UNKNOWN, int(sides.sum()), rng)]
+            beside[sides] = np.concatenate([block[:0], *drawn])
+        return np.stack(
+            [
+                placed_word(clip, before=before, after=after, rate_hz=self._rate_hz, rng=rng)
+                for clip, (before, after) in zip(block, beside, strict=True)
+            ]
+        )
 
     def fixed(self, subset: str, count: int) -> Iterator[Block]:
         """Return the same examples each time, to measure or to calibrate on.
@@ -211,7 +242,8 @@ class RejectSampler:
         rows = rng.integers(0, len(pool), count)
         for start in range(0, count, BLOCK):
             some = rows[start : start + BLOCK]
-            yield pool.cut(some, np.zeros_like(some), self._samples, continued=True), index[some]
+            pcm = pool.cut(some, np.zeros_like(some), self._samples, continued=True)
+            yield next(self.placed([pcm], rng=rng)), index[some]
 
     def _mined_windows(
         self, pool: RejectSounds, mined: Mapping[str, Sequence[int]]
