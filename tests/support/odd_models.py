@@ -161,3 +161,30 @@ def endless() -> bytes:
         make.operator(code, [before, before], [after], options)
         graph.inputs, graph.outputs = [before], [after]
     return make.finish([given], [out])
+
+
+def endless_above(limit: float, shape: Sequence[int], outputs: int) -> bytes:
+    """A dense layer after a loop that ends at once unless an input is greater than a limit."""
+    make, count = ModelMaker(), int(np.prod(shape))
+    given, same = make.tensor([1, *shape]), make.tensor([1, *shape])
+    out = make.tensor([1, outputs])
+    loop = official.WhileOptionsT()
+    loop.condSubgraphIndex, loop.bodySubgraphIndex = 1, 2
+    make.operator(Operators.WHILE, [given], [same], loop)
+    weights = make.constant(np.full((outputs, count), 0.1, np.float32))
+    make.operator(
+        Operators.FULLY_CONNECTED, [same, weights, -1], [out], official.FullyConnectedOptionsT()
+    )
+    condition = make.graph()
+    before, most, is_above = make.tensor([1, *shape]), make.tensor([]), make.tensor([], Types.BOOL)
+    axes = make.constant(np.arange(len(shape) + 1, dtype=np.int32))
+    make.operator(Operators.REDUCE_MAX, [before, axes], [most], official.ReducerOptionsT())
+    make.operator(
+        Operators.GREATER, [most, make.constant(np.float32(limit).reshape(()))], [is_above]
+    )
+    condition.inputs, condition.outputs = [before], [is_above]
+    body = make.graph()
+    before, after = make.tensor([1, *shape]), make.tensor([1, *shape])
+    make.operator(Operators.ADD, [before, before], [after], official.AddOptionsT())
+    body.inputs, body.outputs = [before], [after]
+    return make.finish([given], [out])

@@ -94,6 +94,7 @@ def inspect(model: str | Path, *, parity: str | Path = "") -> ModelReport:
     inputs = str(parity)
     found = open_model(path) if needs_card(inputs) else ModelFile.from_path(path)
     file = found if isinstance(found, ModelFile) else found.file
+    compared = compare_layers(found, inputs, path=path) if inputs else None  # may be refused
     return ModelReport(
         path=path,
         file=file.inspection,
@@ -101,7 +102,7 @@ def inspect(model: str | Path, *, parity: str | Path = "") -> ModelReport:
         arena=measure_ram(file),
         problem=_problem(file),
         notes=tuple(_notes(file)),
-        parity=compare_layers(found, inputs, path=path) if inputs else None,
+        parity=compared,
     )
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from motefit.measure.parity import Parity, measure_parity
 from motefit.runtime.bundle import Bundle
 from motefit.runtime.gate import admit
-from motefit.runtime.quiet import silence_litert
 from motefit.spec.card import Card
 from motefit.spec.errors import DataError, NoCardError, RecipeError
 from motefit.spec.extras import require_training
@@ -51,18 +50,19 @@ def parity(
     """
     file = found if isinstance(found, ModelFile) else found.file
     admit(file, path)
-    silence_litert()
     if inputs == RANDOM:
         size = next((tensor.size for tensor in file.inspection.inputs), 1)
-        return measure_parity(file, np.random.default_rng(0).normal(0.0, 1.0, (examples, size)))
+        drawn = np.random.default_rng(0).normal(0.0, 1.0, (examples, size))
+        return measure_parity(file, drawn, contain=True)
     if inputs.endswith(".npy"):
-        return measure_parity(file, _array(Path(inputs))[:examples])
+        return measure_parity(file, _array(Path(inputs))[:examples], contain=True)
     if isinstance(found, ModelFile):
         raise NoCardError(
             f"{path} has no card to say how its inputs are computed from {inputs}: give a "
             ".npy file of inputs, or 'random'"
         )
-    return measure_parity(file, _of_task(found.card, path, Path(inputs), examples))
+    given = _of_task(found.card, path, Path(inputs), examples)
+    return measure_parity(file, given, contain=True)
 
 
 def _array(path: Path) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Parity per layer between motefit's executors and LiteRT's builtin kernels."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter as LiteRT
@@ -13,11 +14,16 @@ from motefit.graph.graph import INPUT, Graph
 from motefit.graph.ops import LSTM, Op, Quantize
 from motefit.graph.ops_foreign import SVDF
 from motefit.spec.errors import DataError, ModelFileError
+from motefit.tflite.contained import MEMORY_BYTES, contained, stage
 from motefit.tflite.importer.read import read_named
 from motefit.tflite.model import ModelFile
 
 FLOAT_TOLERANCE = 1e-5
 """Tolerance relative to a layer's greatest output, for sums in a different order."""
+RUNS_S = 120
+"""CPU seconds that LiteRT may take for all examples."""
+COPIES = 4
+"""Copies of the outputs that LiteRT's process may hold: in lists, as arrays, and as an answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +69,14 @@ class Parity:
     first: str | None
 
 
-def measure_parity(model: ModelFile, batch: np.ndarray) -> Parity:
+def measure_parity(model: ModelFile, batch: np.ndarray, *, contain: bool = False) -> Parity:
     """Compare every layer of a file with LiteRT's builtin kernels, without XNNPACK.
 
     Args:
         model: a .tflite file that ``motefit.tflite.importer.read`` can read.
         batch: (n, ...) real inputs of the network; quantized if the file takes int8 or uint8. For a
             network with a memory (SVDF), they are successive steps of a stream.
+        contain: run LiteRT in a process of its own, as a file of unknown origin needs.
 
     Raises:
         DataError: for no examples, or examples that do not fit the input.
@@ -90,9 +97,12 @@ def measure_parity(model: ModelFile, batch: np.ndarray) -> Parity:
         if whole
         else float32.run_all(graph, given)
     )
-    theirs = _run_litert(model.data, given, stream=_is_stream(graph))
     makers = makers_of(model)
     last = {name: index for index, name in sorted(names.items()) if index in makers}
+    kept = {name: index for name, index in last.items() if name in ours}
+    run = partial(_run_litert, model.data, given, tuple(kept.values()), stream=_is_stream(graph))
+    memory_bytes = MEMORY_BYTES + COPIES * sum(ours[name].nbytes for name in kept)
+    theirs = contained(run, seconds=RUNS_S, memory_bytes=memory_bytes) if contain else run()
     layers = tuple(
         _compare(graph, op, ours[op.output], theirs[last[op.output]], makers[last[op.output]])
         for op in graph.ops
@@ -120,8 +130,11 @@ def _is_stream(graph: Graph) -> bool:
     return SVDF in kinds
 
 
-def _run_litert(model: bytes, given: np.ndarray, *, stream: bool) -> Mapping[int, np.ndarray]:
-    """Compute every tensor by its index, each (n, *shape); a stream keeps its past."""
+def _run_litert(
+    model: bytes, given: np.ndarray, kept: Sequence[int], *, stream: bool
+) -> Mapping[int, np.ndarray]:
+    """Compute tensors, given by index, each (n, *shape); a stream keeps its past."""
+    stage("allocating")
     try:
         litert = LiteRT(
             model_content=model,
@@ -131,9 +144,9 @@ def _run_litert(model: bytes, given: np.ndarray, *, stream: bool) -> Mapping[int
         )
         litert.allocate_tensors()
         source = litert.get_input_details()[0]
-        kept = [index for op in litert._get_ops_details() for index in op["outputs"]]
-        found: dict[int, list[np.ndarray]] = {int(index): [] for index in kept}
+        found: dict[int, list[np.ndarray]] = {index: [] for index in kept}
         for place, example in enumerate(given):
+            stage("running")
             if not (stream and place):
                 litert.reset_all_variables()
             shown = example.astype(np.int16) + 128 if source["dtype"] == np.uint8 else example

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motefit.runtime.limited_run import LimitedRun, may_loop
 from motefit.spec.errors import DataError, ModelFileError, UnsupportedPlatformError
 
 try:
@@ -147,6 +148,9 @@ class Interpreter:
             raise ModelFileError(
                 f"LiteRT cannot load this model: {reason}; {_remedy(reason)}"
             ) from None
+        self._run = self._litert.invoke
+        if self._litert.num_subgraphs() > 1 and may_loop(model):
+            self._run = LimitedRun(self._litert.invoke)
         self._input, self._output = self._edges(inputs, outputs)
 
     def _edges(self, inputs: Details, outputs: Details) -> tuple[Edge, Edge]:
@@ -268,10 +272,12 @@ class Interpreter:
         """Run the model: the second step of :meth:`run_raw`.
 
         Raises:
-            ModelFileError: if LiteRT cannot run the model.
+            ModelFileError: if LiteRT cannot run the model, or a loop in it does not end.
         """
         try:
-            self._litert.invoke()
+            self._run()
+        except ModelFileError:
+            raise
         except (RuntimeError, ValueError) as error:
             raise ModelFileError(f"LiteRT cannot run this model: {_reason(error)}") from None
 

@@ -11,6 +11,7 @@ This contains accidents. It is no sandbox for programs that want to break out.
 
 import atexit
 import contextlib
+import math
 import mmap
 import os
 import pickle  # noqa: TID251 - between two processes of one program, never a file
@@ -31,9 +32,9 @@ from motefit.spec.errors import ModelFileError
 from motefit.spec.worker_environment import ONE_THREAD
 
 MEMORY_BYTES = 512 << 20
-"""Memory that a call may use, in addition to four times the size of its arguments."""
+"""Memory that a call may use, unless it asks for more."""
 SECONDS = 5
-"""CPU seconds that a call may take."""
+"""CPU seconds that a call may take, or one that may take longer from one stage to the next."""
 WAITING = 8
 """Factor by which a call that waits instead of computing may take longer."""
 IDLE_S = 5.0
@@ -48,10 +49,18 @@ T = TypeVar("T")
 _STAGE: list[mmap.mmap] = []
 
 
+_MOST_S: list[int] = []
+
+
 def stage(name: str) -> None:
-    """Record the stage that the call has reached, e.g. ``"allocating"``, for the error message."""
+    """Record the stage that the call has reached, e.g. ``"allocating"``, for the error message.
+
+    It may take :data:`SECONDS` until the next stage: a run that takes longer has no end.
+    """
     for shared in _STAGE:
         shared[:] = name.encode()[:STAGE_BYTES].ljust(STAGE_BYTES, b"\0")
+    for most in _MOST_S:
+        _limit_cpu(min(most, math.ceil(time.process_time()) + SECONDS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +71,14 @@ class Outcome:
         answer: pickled: whether it returned, and its result or exception; empty if neither.
         signal: that ended its process; 0 if none.
         stage: last one that it noted.
-        late: whether it was ended because its time was up.
+        late: CPU seconds after which it was ended because its time was up; 0 if it was not.
         short: whether LiteRT reported that it was out of memory.
     """
 
     answer: bytes
     signal: int = 0
     stage: str = ""
-    late: bool = False
+    late: int = 0
     short: bool = False
 
 
@@ -86,13 +95,16 @@ class Limits:
     memory_bytes: int
 
 
-def contained(call: Callable[[], T], *, seconds: int = SECONDS) -> T:
+def contained(
+    call: Callable[[], T], *, seconds: int = SECONDS, memory_bytes: int = MEMORY_BYTES
+) -> T:
     """Call a function that hands a model to LiteRT, in a separate process.
 
     Args:
         call: e.g. a ``functools.partial`` of a function of motefit; it is pickled, and so is what
             it returns.
-        seconds: CPU time that it may take.
+        seconds: CPU time that it may take; from one :func:`stage` to the next, :data:`SECONDS`.
+        memory_bytes: memory that it may use, in addition to four times the size of its arguments.
 
     Returns:
         its result.
@@ -102,11 +114,13 @@ def contained(call: Callable[[], T], *, seconds: int = SECONDS) -> T:
         Exception: raised by the call.
     """
     given = pickle.dumps(call)
-    limits = Limits(seconds=seconds, memory_bytes=MEMORY_BYTES + 4 * len(given))
+    limits = Limits(seconds=seconds, memory_bytes=memory_bytes + 4 * len(given))
     outcome = _SERVER.call(pickle.dumps((given, limits)))
     during = f" while {outcome.stage}" if outcome.stage else ""
     if outcome.late:
-        raise ModelFileError(f"LiteRT did not finish with this model in {seconds} s{during}")
+        raise ModelFileError(
+            f"LiteRT did not finish with this model in {outcome.late} s{during}"
+        )
     most = f"this model needs more than {limits.memory_bytes >> 20} MB of memory in LiteRT{during}"
     if outcome.short:
         raise ModelFileError(most)
@@ -227,14 +241,15 @@ def _forked(given: bytes, limits: Limits) -> Outcome:
         if answer is None:
             os.kill(child, signal.SIGKILL)
         os.close(read_end)
-        status = os.waitpid(child, 0)[1]
+        _, status, used = os.wait4(child, 0)
         ended = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        late = round(used.ru_utime + used.ru_stime) if ended == signal.SIGXCPU else 0
         said.seek(0)
         return Outcome(
             answer=answer or b"",
             signal=ended,
             stage=bytes(noted[:]).rstrip(b"\0").decode("utf-8", "replace"),
-            late=answer is None or ended == signal.SIGXCPU,
+            late=limits.seconds if answer is None else late,
             short=b"bad_alloc" in said.read(1 << 16),
         )
 
@@ -269,14 +284,25 @@ def _restrict(limits: Limits) -> None:
     import resource  # noqa: PLC0415 - not on every system
 
     used = int(STATUS.read_text().split()[0]) * mmap.PAGESIZE if STATUS.exists() else 0
-    for kind, value in (
-        (resource.RLIMIT_AS, used + limits.memory_bytes),
-        (resource.RLIMIT_CPU, limits.seconds),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(kind)[1]
-        least = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (least, hard))
+    _limit(resource.RLIMIT_AS, used + limits.memory_bytes)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit_cpu(limits.seconds)
+    _MOST_S.append(limits.seconds)
+
+
+def _limit_cpu(seconds: int) -> None:
+    import resource  # noqa: PLC0415 - not on every system
+
+    _limit(resource.RLIMIT_CPU, seconds)
+
+
+def _limit(kind: int, value: int) -> None:
+    """Set a limit of this process, as far as the system lets it."""
+    import resource  # noqa: PLC0415 - not on every system
+
+    hard = resource.getrlimit(kind)[1]
+    least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (least, hard))
 
 
 def _answer(given: bytes) -> bytes:

@@ -130,10 +130,10 @@ def _compare_signatures(
     for key in left.get_signature_list():
         if key not in kept:
             continue
-        stage(f"running the signature {key}")
         runners = [model.get_signature_runner(key) for model in (left, right)]
         inputs = runners[0].get_input_details()
         for _ in range(n):
+            stage(f"running the signature {key}")
             feed = {name: _draw(tensor, 1, LIMITS[-1], rng) for name, tensor in inputs.items()}
             try:
                 answer = runners[0](**feed)
@@ -166,9 +166,9 @@ def _outputs(model: bytes, resolver: str, feeds: Feeds) -> list[np.ndarray]:
         if tuple(tensor["shape"]) != array.shape:
             runner.resize_tensor_input(tensor["index"], array.shape)
     runner.allocate_tensors()
-    stage("running")
     outputs = []
     for feed in feeds:
+        stage("running")
         for tensor, array in zip(inputs, feed, strict=True):
             runner.set_tensor(tensor["index"], array)
         runner.invoke()

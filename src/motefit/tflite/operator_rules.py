@@ -10,7 +10,7 @@ have more.
 from collections.abc import Mapping, Sequence
 
 from motefit.tflite.flatbuffer.reader import DecodedTable, operators
-from motefit.tflite.flatbuffer.schema import OperatorCodeSlot
+from motefit.tflite.flatbuffer.schema import ModelSlot, OperatorCodeSlot
 
 _INPUTS = """
 0 VAR_HANDLE
@@ -42,6 +42,8 @@ OPTIONAL: Mapping[str, frozenset[int]] = {
 """Places among the fewest inputs whose tensor may be absent."""
 ALL_INPUTS = frozenset({"ADD_N", "CONCATENATION", "PACK"})
 """Operators of any number of inputs, none of which may be absent."""
+LOOPS = frozenset({"WHILE", "STABLEHLO_WHILE"})
+"""Operators that repeat others until a condition is false."""
 _NO_OUTPUT = frozenset({"ASSIGN_VARIABLE"})
 
 LEAST_INPUTS: Mapping[str, int] = {
@@ -79,10 +81,21 @@ Code = tuple[str, int]
 
 
 def operator_code(code: DecodedTable) -> Code:
-    """Read an operator code: the greater of both fields (``GetBuiltinCode`` in LiteRT)."""
+    """Read an operator code; only an operator that is not builtin has a name in the file."""
+    name = _builtin(code)
+    if name == "CUSTOM":
+        name = code.text(OperatorCodeSlot.CUSTOM_CODE) or name
+    return name, int(code.number(OperatorCodeSlot.VERSION))
+
+
+def has_loops(model: DecodedTable) -> bool:
+    """Return whether an operator of a file is one of :data:`LOOPS`."""
+    return any(_builtin(code) in LOOPS for code in model.records(ModelSlot.OPERATOR_CODES))
+
+
+def _builtin(code: DecodedTable) -> str:
+    """Return the builtin operator: the greater of both fields (``GetBuiltinCode`` in LiteRT)."""
     old = code.number(OperatorCodeSlot.DEPRECATED_BUILTIN_CODE)
     number = int(max(old, code.number(OperatorCodeSlot.BUILTIN_CODE)))
     names = operators()
-    name = names[number] if number < len(names) else f"OPERATOR_{number}"
-    custom = code.text(OperatorCodeSlot.CUSTOM_CODE)
-    return custom or name, int(code.number(OperatorCodeSlot.VERSION))
+    return names[number] if number < len(names) else f"OPERATOR_{number}"

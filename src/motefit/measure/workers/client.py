@@ -43,7 +43,6 @@ class Worker:
     Ctrl-C does not reach it; it ends with its standard input.
 
     Attributes:
-        idle: whether it has answered all requests; if not, it can no longer be used.
         versions: of its packages, in words.
 
     Args:
@@ -59,7 +58,6 @@ class Worker:
         self, command: Sequence[str], environment: Mapping[str, str], *, remedy: str
     ) -> None:
         self._name, self._remedy = command[0], remedy
-        self.idle = True
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the user's own Python, no shell
@@ -155,7 +153,6 @@ class Worker:
         self, asked: Mapping[str, Any], *, patient: bool = False, progress: Counted | None = None
     ) -> dict[str, Any]:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
-        self.idle = False
         try:
             print(json.dumps(asked), file=self._process.stdin, flush=True)
         except BrokenPipeError:
@@ -164,7 +161,6 @@ class Worker:
         while progress is not None and "done" in answer:
             progress(answer["done"], answer["total"])
             answer = self._answer(patient=patient)
-        self.idle = True
         if "error" in answer:
             told = {name: value for name, value in asked.items() if name != "call"}
             raise ModelFileError(f"{self._name} with {told}: {answer['error']}")

@@ -39,10 +39,11 @@ class _Pinned:
             worker = self._running()
             try:
                 return worker.call(function, *args, **options)
-            finally:
-                if not worker.idle:  # interrupted or ended: its next line would not be an answer
-                    worker.close()
-                    self._worker = None
+            except BaseException:
+                # its next line may be no answer, or a run without an end may be left behind
+                worker.close()
+                self._worker = None
+                raise
 
     def _running(self) -> Worker:
         if self._worker is None or self._owner != os.getpid():  # a fork has its parent's
