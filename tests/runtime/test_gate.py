@@ -1,6 +1,7 @@
 """The gate: what LiteRT does not survive stays out, and a proof is made once."""
 
 import os
+import platform
 
 import pytest
 from model_edits import crashing, rewritten
@@ -40,6 +41,27 @@ def test_a_proof_for_another_litert_is_none(alone, int8_bundle, monkeypatch):
     admit(file)
     monkeypatch.setattr(gate, "_admitted", set())
     monkeypatch.setattr(gate, "LITERT_VERSION", "0.0")
+    admit(file)
+    assert len(alone) == 2
+
+
+def test_a_proof_by_other_rules_is_none(alone, int8_bundle, monkeypatch, tmp_path):
+    file = ModelFile(data=int8_bundle.model)
+    former = f"{file.sha256} LiteRT {gate.LITERT_VERSION} {platform.machine()}"
+    (tmp_path / PROVEN).write_text(f"{former}\n{former} gate 0123456789abcdef\n")
+    admit(file)
+    assert len(alone) == 1
+    monkeypatch.setattr(gate, "_admitted", set())
+    admit(file)  # by the same rules
+    assert len(alone) == 1
+    changed = tmp_path / "tflite"
+    for name in gate.RULES:
+        (changed / name).parent.mkdir(parents=True, exist_ok=True)
+        (changed / name).write_bytes((gate.FOLDER / name).read_bytes())
+    (changed / "validate.py").write_text("# another rule")
+    monkeypatch.setattr(gate, "FOLDER", changed)
+    monkeypatch.setattr(gate, "gate_digest", gate.gate_digest.__wrapped__)
+    monkeypatch.setattr(gate, "_admitted", set())
     admit(file)
     assert len(alone) == 2
 

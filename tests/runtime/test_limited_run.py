@@ -3,7 +3,7 @@
 from functools import partial
 
 import pytest
-from odd_models import counting, endless, endless_above
+from odd_models import counting, endless, endless_below
 
 from motefit.runtime.limited_run import LimitedRun, may_loop
 from motefit.spec.errors import DataError
@@ -17,7 +17,7 @@ from motefit.runtime.interpreter import Interpreter
 limited_run.RUN_S = 0.1
 interpreter = Interpreter(model)
 assert np.allclose(interpreter.run(np.ones((3, 4, 5))), 2.0)
-for value in (7.0, 7.0, 1.0):  # not run again, whatever the input
+for value in (-7.0, -7.0, 1.0):  # not run again, whatever the input
     try:
         interpreter.run(np.full((1, 4, 5), value))
     except ValueError as error:
@@ -28,7 +28,7 @@ for value in (7.0, 7.0, 1.0):  # not run again, whatever the input
 
 
 def test_a_loop_without_an_end_is_an_error_and_the_model_is_not_run_again():
-    contained(partial(exec, RUNS, {"model": endless_above(6.0, (4, 5), 2)}))
+    contained(partial(exec, RUNS, {"model": endless_below(-6.0, (4, 5), 2)}))
 
 
 def test_only_models_with_loops_have_a_thread():

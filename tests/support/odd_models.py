@@ -163,8 +163,8 @@ def endless() -> bytes:
     return make.finish([given], [out])
 
 
-def endless_above(limit: float, shape: Sequence[int], outputs: int) -> bytes:
-    """A dense layer after a loop that ends at once unless an input is greater than a limit."""
+def endless_below(limit: float, shape: Sequence[int], outputs: int) -> bytes:
+    """A dense layer after a loop that ends at once unless all inputs are below a negative limit."""
     make, count = ModelMaker(), int(np.prod(shape))
     given, same = make.tensor([1, *shape]), make.tensor([1, *shape])
     out = make.tensor([1, outputs])
@@ -176,13 +176,11 @@ def endless_above(limit: float, shape: Sequence[int], outputs: int) -> bytes:
         Operators.FULLY_CONNECTED, [same, weights, -1], [out], official.FullyConnectedOptionsT()
     )
     condition = make.graph()
-    before, most, is_above = make.tensor([1, *shape]), make.tensor([]), make.tensor([], Types.BOOL)
+    before, most, is_below = make.tensor([1, *shape]), make.tensor([]), make.tensor([], Types.BOOL)
     axes = make.constant(np.arange(len(shape) + 1, dtype=np.int32))
     make.operator(Operators.REDUCE_MAX, [before, axes], [most], official.ReducerOptionsT())
-    make.operator(
-        Operators.GREATER, [most, make.constant(np.float32(limit).reshape(()))], [is_above]
-    )
-    condition.inputs, condition.outputs = [before], [is_above]
+    make.operator(Operators.LESS, [most, make.constant(np.array(limit, np.float32))], [is_below])
+    condition.inputs, condition.outputs = [before], [is_below]
     body = make.graph()
     before, after = make.tensor([1, *shape]), make.tensor([1, *shape])
     make.operator(Operators.ADD, [before, before], [after], official.AddOptionsT())

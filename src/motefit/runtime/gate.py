@@ -2,15 +2,18 @@
 
 LiteRT trusts its files. One from a stranger is first read strictly, then tried in a process with
 limits on time and memory (:mod:`motefit.tflite.model_trial`). The proof is a line in the file
-:data:`PROVEN` of the cache folder: the model's SHA-256, and for which LiteRT it holds. Whatever was
-proven before, was measured here, or is shipped with motefit needs no second process: on a device,
-the first use at deployment is the proof for all later ones.
+:data:`PROVEN` of the cache folder: the model's SHA-256, for which LiteRT it holds, and which rules
+the gate had. Whatever these rules have proven before, was measured here, or is shipped with motefit
+needs no second process: on a device, the first use at deployment is the proof for all later ones.
 
 The file holds no secrets and grants no trust: whoever can write to a user's cache folder can run
 programs as that user anyway.
 """
 
 import contextlib
+import functools
+import hashlib
+import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +23,18 @@ from motefit.runtime.zoo import is_shipped
 from motefit.spec.files import cache_folder, write_atomic
 from motefit.tflite.model import ModelFile
 
+FOLDER = Path(__file__).parents[1] / "tflite"
 PROVEN = "proven-models.txt"
 """File of proofs in the cache folder, a line each."""
+RULES = (
+    "flatbuffer/layout.py",
+    "flatbuffer/reader.py",
+    "operator_rules.py",
+    "validate.py",
+    "contained.py",
+    "model_trial.py",
+)
+"""Modules of motefit.tflite that decide what passes: a proof of others does not count."""
 MOST_PROOFS = 2000
 """Proofs that are kept; older ones are dropped, and made again when they are needed."""
 
@@ -61,7 +74,20 @@ _admitted: set[str] = set()
 
 
 def _proof(model: ModelFile) -> str:
-    return f"{model.sha256} LiteRT {LITERT_VERSION} {platform.machine()}"
+    return f"{model.sha256} LiteRT {LITERT_VERSION} {platform.machine()} gate {gate_digest()}"
+
+
+@functools.cache
+def gate_digest() -> str:
+    """Return a digest of the sources of :data:`RULES`, which changes with each of them.
+
+    Without sources, it is that of this process, whose proofs then hold for itself.
+    """
+    try:
+        sources = [(FOLDER / name).read_bytes() for name in RULES]
+    except OSError:
+        return f"of process {os.getpid()}"
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
 
 
 def _proofs() -> list[str]:

@@ -118,9 +118,7 @@ def contained(
     outcome = _SERVER.call(pickle.dumps((given, limits)))
     during = f" while {outcome.stage}" if outcome.stage else ""
     if outcome.late:
-        raise ModelFileError(
-            f"LiteRT did not finish with this model in {outcome.late} s{during}"
-        )
+        raise ModelFileError(f"LiteRT did not finish with this model in {outcome.late} s{during}")
     most = f"this model needs more than {limits.memory_bytes >> 20} MB of memory in LiteRT{during}"
     if outcome.short:
         raise ModelFileError(most)
