@@ -42,6 +42,7 @@ SECONDS ?= 20
 fuzz: $(STAMP)
 	$(BIN)/python tools/fuzz.py --seconds $(SECONDS)
 	$(BIN)/python tools/fuzz_commands.py --seconds $$((10 * $(SECONDS)))
+	$(BIN)/python tools/fuzz_commands.py --cards --seconds $$((10 * $(SECONDS)))
 
 # kill -9, a full disk and others, for every command that writes; fills docs/faults.md
 faults: $(STAMP)
