@@ -16,7 +16,7 @@ from motefit.certify.check import check
 from motefit.codegen.compiled import find_compiler
 from motefit.recipes.catalog import find_recipe
 from motefit.runtime import load_bundle, write_bundle
-from motefit.spec.errors import ModelFileError, OutputError, RecipeError
+from motefit.spec.errors import DataError, ModelFileError, OutputError, RecipeError
 
 
 @pytest.fixture
@@ -101,6 +101,13 @@ def test_a_bundle_whose_model_was_changed_is_refused(bundle, climate_run):
         write_bundle(bundle, bytes(model), loaded.card)
     with pytest.raises(ModelFileError, match="changed after it was measured"):
         check(bundle, climate_run.data)
+
+
+def test_a_check_that_is_refused_leaves_no_folder(bundle, tmp_path):
+    for out in (None, tmp_path / "new" / "out"):
+        with pytest.raises(DataError):
+            check(bundle, tmp_path / "nowhere.csv", out=out)
+    assert [path.name for path in tmp_path.iterdir()] == [bundle.name]
 
 
 def test_a_zip_that_another_program_packed_is_checked_by_its_own_stream(bundle, climate_run):

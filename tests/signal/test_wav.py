@@ -162,6 +162,37 @@ def stereo(left: np.ndarray, right: np.ndarray) -> bytes:
     return wav_files.wav(wav_files.encode(np.stack([left, right], axis=1)), form)
 
 
+@pytest.mark.parametrize("container", ["WAV", "RF64"])
+@pytest.mark.parametrize("before", [[], [(b"LIST", b"odd")]])
+def test_a_second_chunk_of_sound_is_not_lost_in_silence(tmp_path, container, before):
+    sound = wav_files.encode(np.full((101, 1), 0.1), "integer", 1)
+    form = wav_files.format_chunk(rate_hz=16_000, size=1)
+    after = [*before, (b"data", sound[:40]), (b"LIST", b"more")]
+    (tmp_path / "two.wav").write_bytes(wav_files.wav(sound, form, container=container, after=after))
+    with pytest.raises(DataError, match="of 101 bytes is followed by a second data chunk, of 40"):
+        read_wav(tmp_path / "two.wav")
+
+
+@pytest.mark.parametrize("extensible", [False, True])
+@pytest.mark.parametrize("bits", [12, 20, 24])
+def test_short_samples_in_32_bits_are_read_wherever_they_are(tmp_path, bits, extensible):
+    """The upper bits by the standard; the lower ones, with any bits above, by ALSA's S24_LE."""
+    rng = np.random.default_rng(bits)
+    samples = rng.integers(-(1 << bits - 1), 1 << bits - 1, 400)
+    code, size = (0xFFFE, 32) if extensible else (1, bits)
+    form = struct.pack("<HHIIHH", code, 1, 16_000, 64_000, 4, size)
+    if extensible:
+        form += struct.pack("<HHIH", 22, bits, 0, 1) + wav_files.GUID
+    heard = []
+    for values in (samples << 32 - bits, samples, samples & (1 << bits) - 1):
+        data = values.astype(np.uint32).tobytes()
+        (tmp_path / "short.wav").write_bytes(wav_files.wav(data, form))
+        heard.append(read_wav(tmp_path / "short.wav")[0])
+    expected = samples * 2.0 ** (16 - bits)
+    for found in heard:
+        np.testing.assert_allclose(found, np.clip(np.rint(expected), -32768, 32767), atol=1)
+
+
 def test_channels_that_cancel_each_other_are_not_averaged(tmp_path):
     sound = np.random.default_rng(0).uniform(-0.5, 0.5, 4000)
     refused(tmp_path, stereo(sound, 0.01 - 0.9 * sound), "channels cancel each other.*channel = 1")

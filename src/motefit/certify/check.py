@@ -23,7 +23,7 @@ from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.evidence import table
 from motefit.spec.extras import can_report
-from motefit.spec.files import make_writable, write_atomic
+from motefit.spec.files import require_writable, write_atomic
 from motefit.spec.metrics import STREAM_PREFIX, format_value, is_estimate, metric
 from motefit.spec.recipe import Recipe
 from motefit.spec.stream_evidence import SCRIPTED
@@ -158,7 +158,7 @@ def check(  # noqa: PLR0913 - the options of a command
     content, card = _open(model, recipe)
     recipe = _with_stream(recipe or recipe_of(card, model), stream)
     task = TASKS.find(recipe.task)
-    make_writable(folder := out or model.with_name(f"{model.stem}-check"))
+    require_writable(folder := out or model.with_name(f"{model.stem}-check"))
     if card is not None:
         _require_agreement(card, task, model, labels)
     dataset = _load(task, recipe, data, task.load_whole if whole else task.load, listener)

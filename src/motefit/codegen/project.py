@@ -13,7 +13,7 @@ from motefit.codegen.pipelines import PipelineSource, write_pipeline
 from motefit.graph.graph import INPUT, Graph
 from motefit.runtime.bundle import Bundle
 from motefit.spec.errors import ModelFileError
-from motefit.spec.files import make_writable, write_atomic
+from motefit.spec.files import require_writable, write_atomic
 from motefit.spec.tables import Item, Printable
 from motefit.tflite.importer.read import read_graph
 
@@ -183,7 +183,7 @@ def save_source(
         OutputError: if the folder cannot be written.
     """
     for place in dict.fromkeys((folder / path).parent for path in texts):
-        make_writable(place)
+        require_writable(place)
     for path, text in texts.items():
         write_atomic(folder / path, text)
     return CSource(

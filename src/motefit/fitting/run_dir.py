@@ -34,8 +34,8 @@ from motefit.spec.errors import OutputError, RecipeError
 from motefit.spec.files import (
     DamagedFileError,
     is_file_name,
-    make_writable,
     read_sealed,
+    require_writable,
     write_atomic,
     write_sealed,
 )
@@ -104,7 +104,7 @@ class RunDir:
     def claim(self, recipe: Recipe, *, overwrite: bool) -> None:
         """Check that a run of this recipe can use this folder, before anything takes time.
 
-        Create the folder, but change nothing in it.
+        Nothing is created or changed.
 
         Raises:
             OutputError: if the folder cannot be written.
@@ -113,9 +113,9 @@ class RunDir:
         """
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(f"{self.path} is a file; choose another folder for the run (--out)")
-        make_writable(self.path)
+        require_writable(self.path)
         if not self.started:
-            if any(self.path.iterdir()):
+            if self.path.exists() and any(self.path.iterdir()):
                 raise RecipeError(
                     f"{self.path} has other files; choose a new folder for the run (--out)"
                 )
@@ -132,6 +132,7 @@ class RunDir:
         Raises:
             OutputError: if another process is working on it.
         """
+        self.path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

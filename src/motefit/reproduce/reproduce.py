@@ -20,7 +20,7 @@ from motefit.reproduce.results import collect
 from motefit.reproduce.training import RowJob, Tell, train_rows
 from motefit.runtime.quiet import silence_litert
 from motefit.spec.extras import require_report, require_training
-from motefit.spec.files import make_writable, read_json, write_atomic
+from motefit.spec.files import read_json, require_writable, write_atomic
 from motefit.spec.tables import Item, Printable, Style, Styled
 
 JSON, PAGE = "results.json", "results.md"
@@ -107,7 +107,7 @@ def reproduce(  # noqa: PLR0913 - the options of the command
     require_training()
     require_report()
     chosen = plan(only)
-    make_writable(results)
+    require_writable(results)
     if reference is not None:
         tell(f"reference pipelines: {require_reference(reference)}")
     failed = _train_missing(chosen, data, out, workers or usable_cores(), resume=resume, tell=tell)

@@ -31,10 +31,13 @@ class SampleFormat:
     Attributes:
         kind: of number; one-byte integers are unsigned, longer ones signed.
         sample_bytes: 1 to 4 for integers, 4 or 8 for floats, 1 for mu-law and A-law.
+        valid_bits: of integers that are shorter than their 32 bits, else 0. They should be the
+            upper bits, but ALSA's S24_LE, for one, has them in the lower ones.
     """
 
     kind: Literal["integer", "float", "mu-law", "A-law"]
     sample_bytes: int
+    valid_bits: int = 0
 
     @property
     def name(self) -> str:
@@ -67,7 +70,21 @@ class SampleFormat:
         padded = np.zeros((len(data) // self.sample_bytes, 4), np.uint8)
         raw = np.frombuffer(data, np.uint8).reshape(-1, self.sample_bytes)
         padded[:, 4 - self.sample_bytes :] = raw
-        return np.asarray(padded.view("<i4")[:, 0] / 65536)
+        return np.asarray(self._upper(padded.view("<i4")[:, 0]) / 65536)
+
+    def _upper(self, values: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Move samples to the upper bits if they are in the lower ones.
+
+        They are if some bits below the upper ones are set, which must be zero, and all bits above
+        the lower ones are equal.
+        """
+        if not self.valid_bits:
+            return values
+        unused = 32 - self.valid_bits
+        above = values >> self.valid_bits
+        if not (values & ((1 << unused) - 1)).any() or not ((above == 0) | (above == -1)).all():
+            return values
+        return values << unused
 
 
 def scaled_floats(values: NDArray[np.floating]) -> NDArray[np.float32]:

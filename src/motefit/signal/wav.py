@@ -13,6 +13,7 @@ from motefit.signal.wav_header import (
     Read,
     WavHeader,
     read_header,
+    second_sound,
     starts_wav,
 )
 from motefit.spec.errors import DataError
@@ -160,10 +161,26 @@ def parse_wav(
         if other is not None:
             raise DataError(f"{name}: this is {other.name}; {other.advice(name)}")
         raise DataError(f"{name}: not a readable WAV file (starts with {content[:12]!r})")
-    stream = WavStream(io.BytesIO(content).read, name=name, channel=channel)
+    source = io.BytesIO(content)
+    stream = WavStream(source.read, name=name, channel=channel)
     blocks = []
     while len(block := stream.samples()):
         blocks.append(block)
+    _require_one_sound(stream, source)
     if not blocks:
         raise DataError(f"{name}: the file contains no audio samples")
     return stream, np.concatenate(blocks)
+
+
+def _require_one_sound(stream: WavStream, source: io.BytesIO) -> None:
+    """Refuse a file whose sound goes on in a second chunk, which other programs drop in silence."""
+    header = stream.header
+    if header.data_bytes is None or header.container == "W64":
+        return
+    lost = second_sound(header, header.start[header.data_bytes :] + source.read())
+    if lost:
+        raise DataError(
+            f"{stream.name}: its sound of {header.data_bytes} bytes is followed by a second data "
+            f"chunk, of {lost} bytes; a WAV file has one: save it again with the program that "
+            "recorded it, or as two files"
+        )

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from motefit.signal.sample_formats import SampleFormat
 from motefit.spec.errors import DataError
@@ -80,6 +80,23 @@ def read_header(read: Read) -> WavHeader:
     source = _Source(read)
     magic = source.take(4)
     return _wave64(source) if magic == _RIFF_64[:4] else _riff(source, magic)
+
+
+def second_sound(header: WavHeader, rest: bytes) -> int:
+    """Return the length of a second ``data`` chunk behind the sound; 0 if there is none.
+
+    Args:
+        header: of the file, a WAV or RF64 file with a known length.
+        rest: what follows its sound.
+    """
+    place = (header.data_bytes or 0) % 2 and int(not rest[:1].isalnum())
+    while place + 8 <= len(rest):
+        name, length = struct.unpack_from("<4sI", rest, place)
+        if name == b"data":
+            return min(int(length), len(rest) - place - 8)
+        place += 8 + length
+        place += length % 2 and int(not rest[place : place + 1].isalnum())
+    return 0
 
 
 class _Source:
@@ -183,17 +200,21 @@ def _format(source: _Source, length: int) -> tuple[int, int, SampleFormat]:
     chunk = source.take(length)
     code, channels, rate_hz, _, frame_bytes = struct.unpack_from("<HHIIH", chunk)
     bits = struct.unpack_from("<H", chunk, 14)[0] if length >= 16 else 8
+    valid = 0
     if code == _EXTENSIBLE:
         if length < 40 or chunk[26:40] != _GUID:
             named = chunk[24:40].hex() or "none"
             raise OtherEncodingError(f"it is an extensible WAV file of an unknown format ({named})")
-        (code,) = struct.unpack_from("<H", chunk, 24)
+        valid, code = struct.unpack_from("<H4xH", chunk, 18)
     if code not in _CODES:
         named = _COMPRESSED.get(code, "an unknown encoding")
         raise OtherEncodingError(f"its samples are encoded as {named} (format {code})")
     if channels < 1:
         raise DataError("its header states 0 channels")
-    return rate_hz, channels, _sample_format(code, bits, channels, frame_bytes)
+    samples = _sample_format(code, bits, channels, frame_bytes)
+    if bits == 32 and valid in _IN_LONGER and samples.kind == "integer":
+        samples = replace(samples, valid_bits=valid)
+    return rate_hz, channels, samples
 
 
 def _sample_format(code: int, bits: int, channels: int, frame_bytes: int) -> SampleFormat:
@@ -202,12 +223,16 @@ def _sample_format(code: int, bits: int, channels: int, frame_bytes: int) -> Sam
     if bits not in allowed:
         shown = "8 to 32" if kind == "integer" else " or ".join(map(str, allowed))
         raise DataError(f"its header states {kind} samples of {bits} bits; allowed: {shown}")
-    sample_bytes = -(-bits // 8)
+    sample_bytes, valid = -(-bits // 8), 0
     if kind == "integer" and bits in _IN_LONGER and frame_bytes == 4 * channels:
-        sample_bytes = 4  # the bits are the upper ones
+        sample_bytes, valid = 4, bits
     if frame_bytes not in {0, channels * sample_bytes}:
         raise DataError(
             f"its header contradicts itself: {channels} channel(s) of {bits} bits, but "
             f"{frame_bytes} bytes for a sample of all channels"
         )
-    return SampleFormat(kind=kind, sample_bytes=sample_bytes)  # type: ignore[arg-type]
+    return SampleFormat(
+        kind=kind,  # type: ignore[arg-type]
+        sample_bytes=sample_bytes,
+        valid_bits=valid,
+    )

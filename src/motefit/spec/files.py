@@ -172,16 +172,19 @@ def leaves_no_empty(*folders: Path) -> Iterator[None]:
                 path.rmdir()
 
 
-def make_writable(folder: Path) -> None:
-    """Create a folder, and test it by writing a temporary file.
+def require_writable(folder: Path) -> None:
+    """Test by writing a temporary file that results can be written to a folder.
+
+    A folder that does not exist is removed again: a run that is refused later leaves nothing.
 
     Raises:
         OutputError: if files cannot be written there.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"motefit")
+        with leaves_no_empty(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b"motefit")
     except OSError as error:
         raise OutputError(
             f"cannot write to {folder}: {error.strerror}; choose another folder with --out"
