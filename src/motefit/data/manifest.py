@@ -5,13 +5,13 @@ import io
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
 from motefit.data.labeled_files import Labeled, LabeledFile, arrange, subset_of
 from motefit.data.numbers import shown
 from motefit.data.text_files import text_lines
-from motefit.data.tree import composed, is_there, read_tree
+from motefit.data.tree import Tree, composed, hidden_name, is_there, read_tree
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import SpeechData
 
@@ -33,6 +33,7 @@ _CLIP_FOLDERS = ("", "clips", "wavs", "wav", "audio")
 """Folders next to a manifest in which its files are looked for; Common Voice has ``clips``."""
 _CUTS = frozenset({"start", "end", "begin", "stop", "offset", "onset", "start_s", "end_s"})
 """Columns that would cut a clip out of a recording."""
+_LARGE_BYTES = 64 << 20
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 _SHOWN = 3
 
@@ -59,6 +60,45 @@ def _is_manifest(path: Path, data: SpeechData) -> bool:
         return False
     names = {name.casefold() for name in first[1]} if first is not None else set()
     return all(names & {*_USUAL[role], data.columns.get(role, "")} for role in ("path", "label"))
+
+
+def manifest_hint(tree: Tree, given: Path) -> str:
+    """Say which table names the files of a folder, if its words are found in no other way.
+
+    Args:
+        tree: of the folder.
+        given: folder that the user gave, to which the recipe's paths are relative.
+
+    Returns:
+        What to give in the recipe; empty if there is no such table in it or two levels below.
+    """
+    names = {path.name for path in tree.below()}
+    near = [f for name, f in tree.folders.items() if not hidden_name(name)]
+    far = [f for place in near for name, f in place.folders.items() if not hidden_name(name)]
+    for folder in (place.path for place in (tree, *near, *far)):
+        for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
+            if columns := _naming_columns(path, names):
+                place = path.relative_to(given).as_posix()
+                return (
+                    f"{place} names the files: to take the words from it, give [data] manifest = "
+                    f'["{place}"] and columns = {{path = "{columns[0]}", label = "{columns[1]}"}}'
+                )
+    return ""
+
+
+def _naming_columns(path: Path, names: Set[str]) -> tuple[str, str] | None:
+    """Return the columns of a table that name files and their labels in words, if it does."""
+    try:
+        if path.stat().st_size > _LARGE_BYTES:
+            return None
+        _, row = next(_rows(path), (0, {}))
+    except (DataError, OSError):
+        return None
+    texts = {name: str(value) for name, value in row.items() if value}
+    files = [name for name, text in texts.items() if posixpath.basename(text) in names]
+    known = {name.casefold(): name for name in texts}
+    labels = [known[n] for n in _USUAL["label"] if n in known and not texts[known[n]].isdigit()]
+    return (files[0], labels[0]) if files and labels else None
 
 
 def read_manifests(

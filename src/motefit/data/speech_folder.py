@@ -27,7 +27,7 @@ from motefit.data.labeled_files import (
     subset_of,
 )
 from motefit.data.layouts import find_layout, read_layout
-from motefit.data.manifest import find_manifests, read_manifests
+from motefit.data.manifest import find_manifests, manifest_hint, read_manifests
 from motefit.data.splits import read_list, word_of
 from motefit.data.tree import Tree, composed, hidden_name, is_hidden, is_readable, read_tree
 from motefit.spec.errors import DataError
@@ -110,10 +110,34 @@ def audio_files(folder: Path) -> list[Path]:
 
 
 def _find(folder: Path, data: SpeechData) -> SpeechFolder:
+    given = folder
     tree = read_tree(folder)
+    while (inner := _only_folder(tree)) and not (data.layout or data.manifest):
+        tree, folder = inner, inner.path
     labeled = _find_labeled(tree, data)
     if labeled is not None:
         return _labeled_folder(tree, data, labeled)
+    try:
+        return _word_folders_of(tree, folder, data)
+    except DataError as error:
+        hint = manifest_hint(tree, given)
+        raise DataError(f"{error}; {hint}") if hint else error from None
+
+
+def _only_folder(tree: Tree) -> Tree | None:
+    """Return the folder in a folder that holds nothing else, as archives have it.
+
+    None where the folders in it are words, whose place is found from here, too.
+    """
+    inner = [f for name, f in tree.folders.items() if not hidden_name(name)]
+    others = [p for p in tree.path.iterdir() if not hidden_name(p.name) and not p.is_dir()]
+    if others or len(inner) != 1 or any(f.clips for f in inner[0].folders.values()):
+        return None
+    return inner[0] if inner[0].folders else None
+
+
+def _word_folders_of(tree: Tree, folder: Path, data: SpeechData) -> SpeechFolder:
+    """Find one folder per word."""
     root = choose_root(tree, data, listed=lambda: _listed_words(folder, data))
     require_words(root, data)
     present = word_folders(root, data)
@@ -134,7 +158,7 @@ def _find(folder: Path, data: SpeechData) -> SpeechFolder:
         lists=_find_lists(folder, places, data) if data.split in LISTED_SPLITS else {},
         noise=noise,
         unused=_count_unused(tree, root, folders, used | _rejected(tree, root, data, places)),
-        how=(*case_hints(words), *name_hints(folders, data)),
+        how=(*case_hints(words), *name_hints(folders, data), *_unused_lists(places, data)),
         other_sound=_other_sound(root, data),
     )
 
@@ -301,6 +325,22 @@ def _find_lists(folder: Path, places: list[Path], data: SpeechData) -> dict[str,
         f"{', '.join(LIST_PATTERNS.values())} (the training list may be absent) there or in a "
         'folder "splits"; give their folder as [data] lists, or use split = "stratified"'
     )
+
+
+def _unused_lists(places: list[Path], data: SpeechData) -> list[str]:
+    """Point out published lists that a drawn split does not follow."""
+    if data.split != "stratified":
+        return []
+    for place in places:
+        try:
+            lists = _lists_in(place)
+        except DataError:
+            continue
+        if lists:
+            names = ", ".join(sorted(path.name for path in lists.values()))
+            hint = 'to take the published sets, give [data] split = "published"'
+            return [f"the sets are drawn, and {names} are not used; {hint}"]
+    return []
 
 
 def _lists_in(folder: Path) -> dict[str, Path]:
