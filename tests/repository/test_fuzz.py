@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import motefit
+from motefit.runtime.bundle import load_bundle
+from motefit.runtime.zoo import find_model
 from motefit.spec.errors import MotefitError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,3 +60,27 @@ def test_damaged_files_are_read_or_refused(targets):
         source = rng.choice(targets[name].sources)
         seen[name] = {outcome(targets[name], damaged(source, rng)) for _ in range(4)}
     assert {"refused"} < set().union(*seen.values())
+
+
+def test_odd_cards_are_read_or_refused(tmp_path):
+    """A card may say anything: no other error, and no control character in a report."""
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        commands = tool("fuzz_commands")
+    finally:
+        sys.path.remove(str(ROOT / "tools"))
+    rng, seen = random.Random(0), []  # noqa: S311 - no secret
+    bundles = [load_bundle(find_model(name)) for name in ("yes-no", "climate-6-linear")]
+    for number in range(16):
+        bundle = bundles[number % 2]
+        places = commands.written(tmp_path, bundle.model, bundle, rng)
+        try:
+            motefit.load(places["bundle"])
+            for form in ("page", "markdown"):
+                motefit.make_report(places["bundle"], form=form, out=places["out"])
+                said = Path(places["out"]).read_text("utf-8")
+                assert not commands.CONTROL.search(said), form
+        except MotefitError as error:
+            said = str(error)
+        seen.append(said.startswith("---"))
+    assert 0 < sum(seen) < len(seen)  # some are read, some refused

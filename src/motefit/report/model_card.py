@@ -9,6 +9,7 @@ from motefit.report.text import metric_name, with_unit
 from motefit.report.verdict import verdict_lines
 from motefit.spec.errors import RecipeError
 from motefit.spec.metrics import RECALL_PREFIX, metric
+from motefit.spec.visible import visible
 
 PIPELINES = {"keyword-spotting": "audio-classification", "forecasting": "time-series-forecasting"}
 """Names that hubs give to the tasks."""
@@ -16,7 +17,7 @@ PIPELINES = {"keyword-spotting": "audio-classification", "forecasting": "time-se
 
 def model_card(facts: ReportFacts) -> str:
     """Write the card: YAML metadata, verdict, figures, limits, use and origin."""
-    return "\n".join([*_metadata(facts), *_body(facts)]) + "\n"
+    return visible("\n".join([*_metadata(facts), *_body(facts)]) + "\n")
 
 
 def _metadata(facts: ReportFacts) -> Iterator[str]:
@@ -32,8 +33,9 @@ def _metadata(facts: ReportFacts) -> Iterator[str]:
     yield "  - task:"
     yield f"      type: {pipeline}"
     yield "    dataset:"
-    yield f'      name: "test set of data {card.provenance.data_sha256[:12] or "unknown"}"'
-    yield f'      type: "{card.provenance.data_sha256 or "unknown"}"'
+    data = card.provenance.data_sha256 or "unknown"
+    yield f"      name: {json.dumps(f'test set of data {data[:12]}', ensure_ascii=False)}"
+    yield f"      type: {json.dumps(data, ensure_ascii=False)}"
     yield "    metrics:"
     for metric_, value in sorted(card.facts.items()):
         yield f"    - type: {json.dumps(metric_, ensure_ascii=False)}"
@@ -73,7 +75,7 @@ def _body(facts: ReportFacts) -> Iterator[str]:
         ("SHA-256 of the data", card.provenance.data_sha256),
     ):
         if text:
-            yield f"- {title}: `{text.replace('`', '')}`"
+            yield f"- {title}: `{_cell(text.replace('`', ''))}`"
     if table(card.recipe):
         yield from ("", "```toml", recipe_text(card).rstrip(), "```")
 

@@ -14,6 +14,7 @@ from motefit.report.sections import sections
 from motefit.report.side_by_side import compare
 from motefit.spec.errors import MissingExtraError
 from motefit.spec.files import write_atomic
+from motefit.spec.visible import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -53,15 +54,14 @@ def render_comparison(models: Sequence[ReportFacts]) -> str:
         MissingExtraError: without jinja2.
     """
     template = _environment().get_template("comparison.html")
-    return template.render(view=compare(models), **_script())
+    return visible(template.render(view=compare(models), **_script()))
 
 
 def _page(facts: ReportFacts, names: Collection[str], *, sheet: str = "") -> str:
     built = ((s, s.build(facts)) for s in sections() if s.name in names)
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
+    page = _environment().get_template("report.html")
+    return visible(
+        page.render(
             headline=headline(facts),
             shown=[(section, view) for section, view in built if view is not None],
             sheet=sheet,
