@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Collection
@@ -25,6 +26,11 @@ def square_slowly(number: int) -> tuple[int, int]:
 def environment(names: Collection[str]) -> tuple[dict[str, str | None], int]:
     """The environment variables a worker has, and its process."""
     return {name: os.environ.get(name) for name in names}, os.getpid()
+
+
+def imported(names: Collection[str]) -> list[str]:
+    """The modules that a worker has imported before its first job, of some."""
+    return [name for name in names if name in sys.modules]
 
 
 def refuse_odd(number: int) -> int:

@@ -11,6 +11,7 @@ from process_watch import PATIENCE_S, alive, wait_for
 
 from motefit.measure.machine import usable_cores
 from motefit.search.engines import WorkerLost, open_engine
+from motefit.search.engines.local import PRELOADED
 from motefit.spec.errors import RecipeError
 
 
@@ -24,6 +25,12 @@ def test_one_worker_is_a_process_too(results):
         pids = {pid for _, pid in results(engine, jobs.square, range(5)).values()}
     assert len(pids) == 1
     assert os.getpid() not in pids
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks workers")
+def test_workers_share_what_their_jobs_import(results):
+    with open_engine("local", workers=1) as engine:
+        assert results(engine, jobs.imported, [PRELOADED]) == {0: list(PRELOADED)}
 
 
 def test_no_number_of_workers_is_one_per_core(results):

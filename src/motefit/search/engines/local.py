@@ -35,6 +35,9 @@ from motefit.search.engines import (
 from motefit.spec.errors import RecipeError
 from motefit.spec.worker_environment import worker_environment
 
+PRELOADED = ("torch", "motefit.fitting.worker")
+"""Modules that all forks share; named and not imported, because jobs are of packages above."""
+
 
 def open_local(*, workers: int, address: str) -> Engine:
     """Open the engine, see :class:`motefit.search.engines.Opener`.
@@ -158,15 +161,15 @@ class LocalEngine(Engine):
 
 
 def _context() -> ForkServerContext | SpawnContext:
-    """Return how processes start: as forks of a server that has imported torch already.
+    """Return how processes start: as forks of a server that has imported what jobs need.
 
-    The import takes seconds and 200 MB, which forks share. Elsewhere than on Linux, where system
-    libraries are not safe to fork, each process imports torch for itself.
+    The imports take seconds and 200 MB, which forks share. Elsewhere than on Linux, where system
+    libraries are not safe to fork, each process imports them for itself.
     """
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch"])
+    context.set_forkserver_preload(list(PRELOADED))
     return context
 
 
