@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -174,21 +175,19 @@ trial_store.close()
 
 @pytest.mark.slow
 def test_two_processes_at_once_do_not_disturb_each_other(url, space):
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, url, name, space.recipe.to_toml()],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        for name in ("a-1", "a-2")
-    ]  # fmt: skip
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        process.communicate(timeout=1200)
-        assert process.returncode == 0
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, url, "a-1", space.recipe.to_toml()],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as other:  # fmt: skip
+        assert other.stdout.readline() == "ready\n"
+        with closing(open_store(url, space, "a-2")) as ours:
+            other.stdin.write("go\n")
+            other.stdin.flush()
+            for index, trial in enumerate(trials(space, 8)):
+                ours.add([replace(trial, index=index, key="a-2")])
+        other.communicate(timeout=1200)
+        assert other.returncode == 0
+    assert [study.name for study in read_studies(url)] == ["a-1", "a-2"]
     for study in read_studies(url):
         assert [r.index for r in study.trials] == list(range(8))
         assert {r.key for r in study.trials} == {study.name}
