@@ -41,10 +41,11 @@ def fisher(graph: Graph, examples: np.ndarray, *, loss: str, seed: int) -> dict[
     batch = torch.from_numpy(np.asarray(examples[:EXAMPLES], np.float32))
     batch = batch.reshape(-1, *graph.input_shape)
     for example in torch.split(batch, 1):
-        for _ in range(DRAWS):
-            out = module.logits(example).reshape(1, -1)
+        out = module.logits(example).reshape(1, -1)
+        for left in reversed(range(DRAWS)):
             value = _surprise(out, loss=loss, generator=generator)
-            gradients = torch.autograd.grad(value, [module.tensor(name) for name in names])
+            tensors = [module.tensor(name) for name in names]
+            gradients = torch.autograd.grad(value, tensors, retain_graph=left > 0)
             for name, gradient in zip(names, gradients, strict=True):
                 sums[name] += gradient.double().square()
     count = max(len(batch) * DRAWS, 1)
