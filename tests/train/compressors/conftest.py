@@ -88,7 +88,7 @@ class Case:
             SETTINGS,
             compress,
             loss=self.loss,
-            examples=self.source.validation()[0],
+            examples=self.source.validation()[0][:48],
             folder=folder,
             **knobs,
         )
