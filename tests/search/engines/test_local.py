@@ -66,8 +66,9 @@ def test_a_lost_worker_says_how_it_ended(tmp_path):
 MAIN = """
 import pathlib, sys
 import engine_jobs as jobs
-from motefit.search.engines import open_engine
+from motefit.search.engines import local, open_engine
 
+local.PRELOADED = ()  # these jobs need no torch
 if __name__ == "__main__":
     folder = pathlib.Path(sys.argv[1])
     with open_engine("local", workers=2) as engine:
@@ -110,8 +111,9 @@ def test_workers_do_not_outlive_a_killed_parent(driver):
 NO_GUARD = """
 import sys
 import engine_jobs as jobs
-from motefit.search.engines import open_engine
+from motefit.search.engines import local, open_engine
 
+local.PRELOADED = ()  # these jobs need no torch
 print("once")
 with open_engine("local", workers=2) as engine:
     ended = engine.run(jobs.square, range(5), poll=lambda: None)
