@@ -36,6 +36,8 @@ epochs = 4
 weight = 0.75
 [budget]
 size.tflite_bytes = "< 10 KB"
+[search]
+repeats = 1
 """
 
 

@@ -56,6 +56,8 @@ learning_rate = 0.02
 accuracy = ">= 80 %"
 size.tflite_bytes = "< 25 KB"
 latency.total_ms = "< 8 ms"
+[search]
+repeats = 1
 """
 
 
