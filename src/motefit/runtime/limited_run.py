@@ -29,7 +29,7 @@ def may_loop(model: bytes) -> bool:
 
 
 class LimitedRun:
-    """A call whose run may take :data:`RUN_S`; a run adds some 0.1 ms for its thread.
+    """A call whose run may take :data:`RUN_S`; its thread adds about 0.2 ms to a run.
 
     Args:
         invoke: runs the model.
