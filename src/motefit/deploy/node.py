@@ -235,7 +235,9 @@ class Node:
         """
         state = "on" if self.switch.is_on else "off"
         waiting = f"; {len(self.outbox)} readings wait from before" if len(self.outbox) else ""
-        self._tell(f"node {self.settings.node}: logging {state}{waiting}")
+        names = (f"{n} (simulated)" if n == "room" else n for n in self.settings.sensors)
+        what = f"{', '.join(names)} to {self.settings.sink}"
+        self._tell(f"node {self.settings.node}: logging {state}; {what}{waiting}")
         with self._opened:
             self.forwarder.start()
             if self.page is not None:

@@ -10,6 +10,7 @@ from motefit.cli.output import (
     CHANNEL_HELP,
     begin,
     escape,
+    examples,
     given,
     out,
     print_json,
@@ -21,7 +22,13 @@ from motefit.spec.errors import RecipeError
 data_app = typer.Typer(no_args_is_help=True, help="Synthesize, fetch, record, cut and audit data.")
 
 
-@data_app.command("synth")
+@data_app.command(
+    "synth",
+    epilog=examples(
+        "motefit data synth --words lights,music --clips 150 --out words",
+        "motefit data synth --climate-days 365 --out climate.csv",
+    ),
+)
 def synth_command(
     out_path: Annotated[
         Path,
@@ -102,7 +109,7 @@ def _show_speech(made: "motefit.SynthReport") -> None:
     )
 
 
-@data_app.command("fetch")
+@data_app.command("fetch", epilog=examples("motefit data fetch mini-speech-commands --out data"))
 def fetch_command(
     name: Annotated[str, typer.Argument(help="Name of the data set, e.g. mini-speech-commands.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Folder to unpack into.")],
@@ -120,7 +127,10 @@ def fetch_command(
     out.print(f"sha256 {report.sha256}, {known}", soft_wrap=True)
 
 
-@data_app.command("audit")
+@data_app.command(
+    "audit",
+    epilog=examples("motefit data audit FOLDER", "motefit data audit jena.csv --recipe climate-6"),
+)
 def audit_command(
     data: Annotated[Path, typer.Argument(help="Folder of words, or CSV file.")],
     recipe: Annotated[
