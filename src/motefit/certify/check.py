@@ -55,7 +55,7 @@ class Difference:
         return differs, f" {name}: the card says {stated}, measured {measured}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class CheckResult(Printable):
     """Result of a check.
 

@@ -86,7 +86,8 @@ def _fits(table: ResultTable) -> bool:
         width if side == "r" else min(width, TEXT_COLUMN)
         for width, side in zip(widths, table.align, strict=True)
     )
-    return sum(least) + 2 * (len(table.titles) - 1) <= out.width
+    needed = sum(least) + 2 * (len(table.titles) - 1)
+    return needed <= int(out.width)
 
 
 def _blocks(table: ResultTable) -> RichText:

@@ -45,7 +45,7 @@ STUCK_S = 60.0
 """Time without a look at the sensors after which a node is not healthy."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class NodeResult(Printable):
     """What a node did until it was stopped.
 

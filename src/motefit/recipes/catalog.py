@@ -35,6 +35,11 @@ def find_recipe(recipe: str | Path | Recipe) -> Recipe:
     """
     if isinstance(recipe, Recipe):
         return recipe
+    if not isinstance(recipe, str | Path):
+        raise RecipeError(
+            f"a recipe is a name, a path or a Recipe, got {type(recipe).__name__}; "
+            "Recipe.from_table makes one of a dict"
+        )
     name, names, published = str(recipe), recipe_names(), published_names()
     if name in names or name in published:
         return _known(name)
