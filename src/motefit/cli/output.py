@@ -86,8 +86,9 @@ def _fits(table: ResultTable) -> bool:
         width if side == "r" else min(width, TEXT_COLUMN)
         for width, side in zip(widths, table.align, strict=True)
     )
-    needed = sum(least) + 2 * (len(table.titles) - 1)
-    return needed <= int(out.width)
+    needed: int = sum(least) + 2 * (len(table.titles) - 1)
+    width: int = out.width
+    return needed <= width
 
 
 def _blocks(table: ResultTable) -> RichText:

@@ -157,9 +157,10 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         """Check the number of workers, which Python code may give in any form."""
-        if not isinstance(self.workers, int) or self.workers < 0:
+        workers: object = self.workers
+        if not isinstance(workers, int) or workers < 0:
             raise RecipeError(
-                f"workers must be a whole number, 0 for one per core, got {self.workers!r}"
+                f"workers must be a whole number, 0 for one per core, got {workers!r}"
             )
 
 
