@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from motefit.codegen.estimate import BoardEstimate
     from motefit.codegen.project import CSource
     from motefit.data.fetch.datasets import dataset_names
+    from motefit.data.fetch.fetch import FetchReport
     from motefit.data.synth.climate import ClimateReport
     from motefit.data.synth.spoken_words import SynthReport
     from motefit.data.word_finder import CutReport
@@ -76,6 +77,8 @@ if TYPE_CHECKING:
     from motefit.runtime.streaming.detector import Detection
     from motefit.runtime.zoo import find_model, model_names
     from motefit.search.progress import Listener
+    from motefit.search.storage import StoredStudy
+    from motefit.search.trial import Trial
     from motefit.spec.card import Card
     from motefit.spec.certificate import Certificate
     from motefit.spec.errors import (
@@ -181,6 +184,7 @@ _HOMES = {
     "codegen.estimate": ("BoardEstimate",),
     "codegen.project": ("CSource",),
     "data.fetch.datasets": ("dataset_names",),
+    "data.fetch.fetch": ("FetchReport",),
     "data.synth.climate": ("ClimateReport",),
     "data.synth.spoken_words": ("SynthReport",),
     "data.word_finder": ("CutReport",),
@@ -221,6 +225,8 @@ _HOMES = {
         "model_names",
     ),
     "search.progress": ("Listener",),
+    "search.storage": ("StoredStudy",),
+    "search.trial": ("Trial",),
     "spec.card": ("Card",),
     "spec.certificate": ("Certificate",),
     "spec.errors": (
@@ -256,6 +262,7 @@ __all__ = [
     "Deployment",
     "Detection",
     "ExportedForm",
+    "FetchReport",
     "FitResult",
     "Flags",
     "Forecast",
@@ -289,9 +296,11 @@ __all__ = [
     "ShippedModel",
     "ShippedModels",
     "ShrinkResult",
+    "StoredStudy",
     "StreamCheck",
     "StreamingExport",
     "SynthReport",
+    "Trial",
     "UnsupportedPlatformError",
     "WrittenReport",
     "audit",

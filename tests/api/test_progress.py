@@ -113,7 +113,7 @@ def test_plain_lines(monkeypatch, tmp_path):
     go_through(listener, tmp_path)
     assert text.getvalue().splitlines() == [
         SCREENED,
-        "training: 1 candidate(s), up to 10% of the epochs",
+        "training: 1 candidate, up to 10% of the epochs",
         "diverged: the loss became nan",
         "measuring: the test set",
     ]

@@ -8,12 +8,14 @@ import pkgutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 import motefit
 from motefit.api.progress_display import PlainLines, open_progress
+from motefit.spec.tables import Printable, ResultTable
 
 ROOT = Path(__file__).parents[2]
 LIST = "import sys, json; print(json.dumps(sorted(sys.modules)))"
@@ -53,6 +55,37 @@ def test_type_checkers_and_the_program_see_the_same_names():
     assert set(motefit.__all__) <= set(dir(motefit))
 
 
+def classes(annotation):
+    """List the classes in an annotation, also inside of unions, tuples and the like."""
+    inner = [found for part in get_args(annotation) for found in classes(part)]
+    return [*inner, annotation] if inspect.isclass(annotation) else inner
+
+
+def test_what_a_function_takes_or_returns_can_be_imported_too():
+    """So that a user's script that names all types passes a type checker."""
+    functions = [getattr(motefit, name) for name in motefit.__all__]
+    functions = [found for found in functions if inspect.isfunction(found)]
+    assert len(functions) > 30
+    needed = {
+        found.__name__
+        for function in functions
+        for found in classes(function.__annotations__.get("return"))
+        if found.__module__.startswith("motefit") and found is not ResultTable
+    }
+    assert needed <= set(motefit.__all__)
+
+
+def test_an_interpreter_shows_a_result_as_it_prints():
+    results = [kind for name in motefit.__all__ if is_result(kind := getattr(motefit, name))]
+    assert len(results) > 20
+    assert [kind for kind in results if kind.__repr__ is not Printable.__repr__] == []
+
+
+def is_result(kind):
+    """Return whether a public name is a class of results that print."""
+    return inspect.isclass(kind) and issubclass(kind, Printable)
+
+
 @pytest.mark.parametrize("name", motefit.__all__)
 def test_each_name_exists_and_is_documented(name):
     found = getattr(motefit, name)
@@ -69,6 +102,26 @@ def test_no_package_hides_a_name():
 def test_another_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         motefit.fitt  # noqa: B018 - looking it up is the test
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: motefit.fit("quickstart", workers="2"), "workers must be a whole number"),
+        (lambda: motefit.fit({"task": "forecasting"}), "Recipe.from_table makes one of a dict"),
+        (lambda: motefit.Recipe.load("no/such.toml"), "cannot read the recipe no/such.toml"),
+    ],
+)
+def test_a_misuse_says_what_is_allowed(call, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(motefit.RecipeError, match=said):
+        call()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_loaded_model_shows_what_it_answers():
+    assert repr(motefit.load("up-down")) == "<KeywordSpotter of down, up>"
+    assert "T (degC)" in repr(motefit.load("climate-6"))
 
 
 def test_options_are_keywords_with_defaults():

@@ -21,7 +21,7 @@ _SENTENCES = {"notes": "note", "warnings": Styled("warning", "doubtful")}
 """Facts that are sentences, and the label printed before each."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class AuditResult(Printable):
     """Result of an audit.
 

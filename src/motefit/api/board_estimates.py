@@ -20,7 +20,7 @@ from motefit.spec.tables import Item, Printable, ResultTable, Styled, Text
 from motefit.tflite.importer.read import read_graph
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ModelEstimate(Printable):
     """Estimates of a model on boards.
 

@@ -23,7 +23,7 @@ from motefit.spec.tables import Item, Printable, ResultTable
 from motefit.spec.tasks.series_spec import NAME, SeriesData, SeriesIO
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Forecast(Printable):
     """Forecast of the steps that follow a window of a series; times are in the file's own clock.
 

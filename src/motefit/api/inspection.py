@@ -20,7 +20,7 @@ from motefit.tflite.model import ModelFile
 from motefit.tflite.validate import ALIGNMENT, unaligned, validate
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ModelReport(Printable):
     """Content and costs of a model file.
 

@@ -87,7 +87,7 @@ class Flags:
         return {name: value for name, value in given.items() if value is not None}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Measured(Printable):
     """Result of measuring a model by one protocol.
 

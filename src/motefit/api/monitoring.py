@@ -74,7 +74,7 @@ def _handle(number: signal.Signals, handler: Callable[[], None]) -> Any:  # noqa
     return signal.signal(number, lambda *_: handler())
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Readings(Printable):
     """Readings of a node, by key and time.
 

@@ -139,7 +139,8 @@ class PlainLines(Shown):
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
         """Print how many candidates are trained, and up to which epoch."""
-        _say(f"training: {len(trainings)} candidate(s), {stage}")
+        count = len(trainings)
+        _say(f"training: {count} candidate{'s' * (count != 1)}, {stage}")
 
     def entered(self, trials: Sequence[Trial]) -> None:
         """Print the candidates that failed."""

@@ -1,5 +1,6 @@
 """``data record``: a data set of the user's own words, take by take on the target microphone."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -18,12 +19,13 @@ from motefit.runtime.streaming.listen import Chunk, Tell, chunks, connector
 from motefit.signal.mixing import parse_channel
 from motefit.spec.errors import DataError, RecipeError
 from motefit.spec.several import several_names
+from motefit.spec.tables import Item, Printable
 
 _TICK_S = 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class RecordReport:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class RecordReport(Printable):
     """Clips of a recording session.
 
     Attributes:
@@ -39,6 +41,15 @@ class RecordReport:
     recorded: int
     repeated: int
     missing: int
+
+    def content(self) -> list[Item]:
+        """Say how many clips of each word there are, and what to do next."""
+        counts = ", ".join(f"{count} of {word}" for word, count in self.clips.items())
+        found = f"{counts} in {self.folder}; {self.repeated} takes were repeated"
+        if self.missing:
+            return [found, f"the sound ended: {self.missing} are missing; run the command again"]
+        words, folder = shlex.quote(",".join(self.clips)), shlex.quote(str(self.folder))
+        return [found, f"next: motefit fit custom --words {words} --data {folder}"]
 
 
 def record(  # noqa: PLR0913 - the options of a command

@@ -28,7 +28,7 @@ FACTS_BYTES = 64 * MIB
 """Maximum size of a file of facts, in bytes."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class WrittenReport(Printable):
     """A report that was written.
 

@@ -29,7 +29,7 @@ class ShippedModel:
     certificate: Certificate
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ShippedModels(Printable):
     """All shipped models; prints as one table per task.
 

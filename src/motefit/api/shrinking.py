@@ -25,7 +25,7 @@ COMPARISON_S = 120
 """CPU seconds that the comparison of both files may take."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ShrinkResult(Printable):
     """Result of shrinking a model file.
 

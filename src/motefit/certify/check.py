@@ -55,7 +55,7 @@ class Difference:
         return differs, f" {name}: the card says {stated}, measured {measured}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class CheckResult(Printable):
     """Result of a check.
 
@@ -178,10 +178,17 @@ def check(  # noqa: PLR0913 - the options of a command
         rounded=card is not None and _rounded(card.facts, shipped, same_data=same_data),
         same_data=same_data,
         report=_write(folder, shipped if sound else _muted(shipped)),
-        scope="" if same_data else task.scope(recipe, dataset),
+        scope="" if same_data else _scope(task.scope(recipe, dataset), synthetic=data is None),
         label_order=order,
         c_source=compared,
     )
+
+
+def _scope(scope: str, *, synthetic: bool) -> str:
+    """Describe the scored data; synthetic ones are named, since nobody chose them."""
+    if not synthetic:
+        return scope
+    return "synthetic data, as none were given with --data" + (f": {scope}" if scope else "")
 
 
 def _require_agreement(

@@ -25,7 +25,7 @@ CURVE_ROWS = 8
 """Number of thresholds that are printed; JSON has all."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class StreamCheck(Printable):
     """Result of listening to long recordings.
 

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from motefit import __version__
 from motefit.cli import commands
 from motefit.cli.output import INTERRUPTED, MISTAKE, examples, fail
+from motefit.cli.usage import UsageError, explain, is_mistake
 from motefit.spec.codec import nearest
 from motefit.spec.errors import MotefitError, RecipeError
 
@@ -89,10 +90,19 @@ class Application(TyperGroup):
             raise RecipeError(f"there is no command {name!r}{hint}; motefit --help lists all")
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as above
+        """Read the options before the command, with mistakes reported like all others."""
+        try:
+            return super().make_context(*args, **options)
+        except UsageError as error:
+            raise _refused(error) from None
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - click's, or typer's own copy of click
         """Run the command, with errors mapped to exit codes."""
         try:
             return super().invoke(ctx)
+        except UsageError as error:
+            raise _refused(error) from None
         except MotefitError as error:
             fail(str(error))
             raise typer.Exit(MISTAKE) from None
@@ -109,6 +119,14 @@ class Application(TyperGroup):
         except KeyboardInterrupt:
             fail("interrupted")
             raise typer.Exit(INTERRUPTED) from None
+
+
+def _refused(error: Exception) -> Exception:
+    """Report a mistake on the command line; return what ends the command."""
+    if not is_mistake(error):
+        return error
+    fail(explain(error))
+    return typer.Exit(MISTAKE)
 
 
 app = typer.Typer(

@@ -12,7 +12,7 @@ from rich.text import Text as RichText
 
 from motefit.api.safe_console import SafeConsole
 from motefit.spec.codec import dumps_json, encode
-from motefit.spec.tables import Item, Printable, ResultTable, Style, Styled, Text, parts
+from motefit.spec.tables import Item, Printable, ResultTable, Style, Styled, Text, parts, plain
 from motefit.spec.visible import visible
 
 __all__ = [
@@ -30,6 +30,9 @@ CHANNEL_HELP = (
 
 WIDE = 160
 """Columns without a terminal, so that tables in a log or pipe do not wrap words."""
+
+TEXT_COLUMN = 20
+"""Columns down to which a column of texts may be wrapped in a narrow terminal."""
 
 COLORS: Mapping[Style, str] = {
     "good": "green",
@@ -70,9 +73,37 @@ def show(result: Printable | Iterable[Item]) -> None:
     with suppress(BrokenPipeError):
         for item in result.content() if isinstance(result, Printable) else result:
             if isinstance(item, ResultTable):
-                out.print(_rich_table(item))
+                out.print(_rich_table(item) if _fits(item) else _blocks(item))
             else:
                 out.print(_rich_text(item), soft_wrap=True)
+
+
+def _fits(table: ResultTable) -> bool:
+    """Return whether the terminal is wide enough for all numbers, and for texts that wrap."""
+    lines = [[len(visible(plain(cell))) for cell in row] for row in (table.titles, *table.rows)]
+    widths = (max(column) for column in zip(*lines, strict=True))
+    least = (
+        width if side == "r" else min(width, TEXT_COLUMN)
+        for width, side in zip(widths, table.align, strict=True)
+    )
+    needed: int = sum(least) + 2 * (len(table.titles) - 1)
+    width: int = out.width
+    return needed <= width
+
+
+def _blocks(table: ResultTable) -> RichText:
+    """Return the rows of a table one below the other, each value beside its title."""
+    made = RichText()
+    if table.title:
+        made.append(f"{visible(table.title)}\n", "italic")
+    for name, *cells in table.rows:
+        made.append_text(_rich_text(name)).append("\n")
+        for title, cell in zip(table.titles[1:], cells, strict=True):
+            if plain(cell):
+                made.append("  ").append_text(_rich_text(title)).append(" ")
+                made.append_text(_rich_text(cell)).append("\n")
+    made.right_crop(1)
+    return made
 
 
 def _rich_table(table: ResultTable) -> RichTable:

@@ -75,7 +75,7 @@ class RenderedSource:
     graph: Graph
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class CSource(Printable):
     """A folder of C source.
 

@@ -269,7 +269,8 @@ def require_word(word: str, root: Tree, present: Mapping[str, Tree]) -> Tree:
     if word not in present:
         raise DataError(
             f"{root.path}: there is no folder for the word {word!r}{nearest(word, present)}; "
-            f"available words: {', '.join(present)}"
+            f"available words: {', '.join(present)}; name those to train with --words, or as words "
+            "in [data]"
         )
     return present[word]
 

@@ -29,6 +29,12 @@ GROUP_NAMES = frozenset(
 """Names of columns that may name the station of a row."""
 
 
+OWN_COLUMNS = (
+    "set time, inputs and targets in [data] of the recipe to columns of this file; a trained model "
+    "needs those it was trained on"
+)
+
+
 def unknown_column(header: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> str:
     """Say that a column is not in a file, and what the file's layout seems to be.
 
@@ -41,6 +47,8 @@ def unknown_column(header: Sequence[str], rows: Sequence[Sequence[str]], name: s
     more = f", ... ({len(header)} in all)" if len(header) > _MANY else ""
     found = f"there is no column {name!r}{nearest(name, header)}; available columns: {named}{more}"
     hints = [long_layout(header, rows), split_time(header, rows), _no_header(header)]
+    if not any(hints):
+        hints = [OWN_COLUMNS]
     return "; ".join(filter(None, [found, *hints]))
 
 

@@ -349,8 +349,8 @@ def _clock_notes(table: SeriesTable, grid: Grid) -> list[str]:
     if not skipped:
         return []
     note = (
-        f"{skipped} gaps of an hour on a Sunday night, as where clocks go forward to "
-        'daylight-saving time; if so, set [data] timezone, as "Europe/Berlin"'
+        f"{skipped} gap{'s' * (skipped != 1)} of an hour on a Sunday night, as where clocks go "
+        'forward to daylight-saving time; if so, set [data] timezone, as "Europe/Berlin"'
     )
     return [note]
 
@@ -470,11 +470,11 @@ def _no_windows(
         )
     span = data.input_steps + data.output_steps
     longest = max((stop - start for start, stop in segments[subset]), default=0)
-    rows = len(series.times)
+    rows, runs = len(series.times), len(series.runs)
     return DataError(
         f"{series.path}: too few rows: one window needs {span} in a row ({data.input_steps} in, "
         f"{data.output_steps} out), the longest stretch of the {subset} set has {longest} "
-        f"({rows} rows in {len(series.runs)} gap-free runs, step {data.step_minutes:g} min; "
+        f"({rows} rows in {runs} gap-free run{'s' * (runs != 1)}, step {data.step_minutes:g} min; "
         f"distances between rows: {series.distances}); {_remedy(series, data, span)}"
         f"{told(series.notes)}"
     )
@@ -511,6 +511,12 @@ def _remedy(series: Series, data: SeriesData, span: int) -> str:
             '[data] split = "whole", fewer input_steps or output_steps, or resample'
         )
     train, validation = data.train_percent, data.validation_percent
+    days = len(series.times) * data.step_minutes / (24 * 60)
+    if data.validation == "blocks" and days < 100 / validation * data.block_days:
+        return (
+            f"the series is of {days:.3g} days, too few for validation blocks of "
+            f"{data.block_days:g}: set [data] block_days to at most {days * validation / 200:.2g}"
+        )
     smallest = min(train, validation, 100 - train - validation)
     return (
         f"give at least {int(span * 100 / smallest) + 1} rows in a row, as the smallest set is "

@@ -17,6 +17,7 @@ from motefit.data.tree import composed
 from motefit.signal.mixing import Channel
 from motefit.spec.errors import DataError, OutputError
 from motefit.spec.files import replacing, write_atomic
+from motefit.spec.tables import Item, Printable
 
 Progress = Callable[[int, int], None]
 COLUMNS = ("recording", "start_s", "end_s", "level_dbfs", "word", "keep")
@@ -49,8 +50,8 @@ class Stretch:
     level_dbfs: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class CutReport:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class CutReport(Printable):
     """Clips that were written.
 
     Attributes:
@@ -62,6 +63,12 @@ class CutReport:
     folder: Path
     clips: Mapping[str, int]
     longer: int
+
+    def content(self) -> list[Item]:
+        """Say how many clips of each word there are, and how many are longer than others."""
+        counts = ", ".join(f"{count} of {word}" for word, count in self.clips.items())
+        longer = [f"{self.longer} are longer, because their words are"] if self.longer else []
+        return [f"clips: {counts} in {self.folder}", *longer]
 
 
 def find_stretches(pcm: npt.NDArray[np.int16], rate_hz: int) -> list[Stretch]:

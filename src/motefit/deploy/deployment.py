@@ -56,7 +56,7 @@ class NodeService:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Deployment(Printable):
     """What a deployment did, or would do.
 

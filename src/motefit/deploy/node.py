@@ -45,7 +45,7 @@ STUCK_S = 60.0
 """Time without a look at the sensors after which a node is not healthy."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class NodeResult(Printable):
     """What a node did until it was stopped.
 
@@ -235,7 +235,9 @@ class Node:
         """
         state = "on" if self.switch.is_on else "off"
         waiting = f"; {len(self.outbox)} readings wait from before" if len(self.outbox) else ""
-        self._tell(f"node {self.settings.node}: logging {state}{waiting}")
+        names = (f"{n} (simulated)" if n == "room" else n for n in self.settings.sensors)
+        what = f"{', '.join(names)} to {self.settings.sink}"
+        self._tell(f"node {self.settings.node}: logging {state}; {what}{waiting}")
         with self._opened:
             self.forwarder.start()
             if self.page is not None:

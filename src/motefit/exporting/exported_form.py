@@ -36,7 +36,7 @@ class FormAgreement(Protocol):
         """Whether the forms are equivalent."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ExportedForm(Printable):
     """Result of exporting a bundle's model in another form.
 

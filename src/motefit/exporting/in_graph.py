@@ -143,7 +143,7 @@ def _rounded(features: np.ndarray, model: bytes) -> np.ndarray:
     return np.asarray(np.rint(features * (np.float32(1) / edge.scale[0])) * edge.scale[0])
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class InGraphExport(ExportedForm):
     """Result of exporting a bundle with its front end inside the model.
 

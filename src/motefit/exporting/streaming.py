@@ -153,7 +153,7 @@ def step_subject(model: bytes, io: SpeechIO) -> BenchmarkCase:
     return BenchmarkCase(pipeline=step, example=noise)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class StreamingExport(ExportedForm):
     """Result of exporting a bundle's model in streaming form.
 

@@ -31,7 +31,7 @@ from motefit.search.strategies import STRATEGIES
 from motefit.search.timing import Timing
 from motefit.search.trial import Trial, rejected_by
 from motefit.spec.certificate import Certificate
-from motefit.spec.errors import MotefitError
+from motefit.spec.errors import MotefitError, RecipeError
 from motefit.spec.extras import require_report, require_training
 from motefit.spec.recipe import Recipe
 from motefit.spec.tables import Item, Printable, Styled
@@ -45,7 +45,7 @@ class NothingTrainedError(MotefitError, ArithmeticError):
     """Error for a run in which no candidate finished its training."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class FitResult(Printable):
     """Result of a run.
 
@@ -154,6 +154,14 @@ class FitOptions:
     profile: Path | None = None
     in_graph: bool = False
     sound: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the number of workers, which Python code may give in any form."""
+        workers: object = self.workers
+        if not isinstance(workers, int) or workers < 0:
+            raise RecipeError(
+                f"workers must be a whole number, 0 for one per core, got {workers!r}"
+            )
 
 
 def fit(

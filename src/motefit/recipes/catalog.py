@@ -35,6 +35,11 @@ def find_recipe(recipe: str | Path | Recipe) -> Recipe:
     """
     if isinstance(recipe, Recipe):
         return recipe
+    if not isinstance(recipe, str | Path):
+        raise RecipeError(
+            f"a recipe is a name, a path or a Recipe, got {type(recipe).__name__}; "
+            "Recipe.from_table makes one of a dict"
+        )
     name, names, published = str(recipe), recipe_names(), published_names()
     if name in names or name in published:
         return _known(name)
@@ -55,17 +60,27 @@ def _known(name: str) -> Recipe:
     return Recipe.from_table(recipe_table(name), name=name)
 
 
-def recipe_text(name: str) -> str:
-    """Return a complete recipe as TOML; the choices behind a published row become comments.
+def recipe_text(name: str, *, full: bool = False) -> str:
+    """Return a recipe as TOML, as it is shipped; keys that are left out have their defaults.
 
-    >>> recipe_text("yes-no").splitlines()[1]
-    'task = "keyword-spotting"'
+    >>> recipe_text("yes-no").splitlines()[-2]
+    'latency.total_ms = "< 8 ms"'
+
+    Args:
+        name: shipped recipe, or row of a published system, whose choices become comments.
+        full: whether every key is written, with its default.
 
     Raises:
         RecipeError: if there is no such recipe.
     """
+    if name in recipe_names() and not full:
+        return _source(name)
     choices = published_row(name)[0].choices if name in published_names() else ()
     return "".join(f"# {choice}\n" for choice in choices) + find_recipe(name).to_toml()
+
+
+def _source(name: str) -> str:
+    return (resources.files("motefit") / "recipes" / f"{name}.toml").read_text("utf-8")
 
 
 def recipe_table(name: str) -> dict[str, Any]:
@@ -77,6 +92,5 @@ def recipe_table(name: str) -> dict[str, Any]:
     if name in published_names():
         return published_table(name)
     if name in recipe_names():
-        text = (resources.files("motefit") / "recipes" / f"{name}.toml").read_text("utf-8")
-        return tomllib.loads(text)
+        return tomllib.loads(_source(name))
     raise RecipeError(f"there is no recipe {name!r}")

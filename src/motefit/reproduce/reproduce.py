@@ -26,7 +26,7 @@ from motefit.spec.tables import Item, Printable, Style, Styled
 JSON, PAGE = "results.json", "results.md"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Reproduced(Printable):
     """Result of a ``reproduce`` run.
 

@@ -103,8 +103,8 @@ def load_bundle(path: str | Path, *, task: str = "") -> Bundle:
         raise _no_card(Path(path))
     if task and found.card.task != task:
         raise ModelFileError(
-            f"{path} is a model for {found.card.task}, not for {task}; "
-            "load it with the class for its own task"
+            f"{path} is a model for {found.card.task}, not for {task}; motefit kws and listen take "
+            "keyword spotters, motefit forecast takes forecasters, and motefit.load takes both"
         )
     return found
 

@@ -50,6 +50,10 @@ class Forecaster:
             f"{_without_one(io.answer_shape)}",
         )
 
+    def __repr__(self) -> str:
+        targets, minutes = ", ".join(self.io.targets), self.io.step_minutes
+        return f"<Forecaster of {targets}, {self.io.output_steps} steps of {minutes:g} min>"
+
     @classmethod
     def load(cls, path: str | Path, *, threads: int = 1, xnnpack: bool = True) -> "Forecaster":
         """Open a bundle, or a .tflite file with its card beside it.

@@ -80,6 +80,9 @@ class KeywordSpotter:
             stated=f"{io.input} {io.input_shape} and {len(io.labels)} labels",
         )
 
+    def __repr__(self) -> str:
+        return f"<KeywordSpotter of {', '.join(self.io.labels)}>"
+
     @classmethod
     def load(cls, path: str | Path, *, threads: int = 1, xnnpack: bool = True) -> "KeywordSpotter":
         """Open a bundle, or a .tflite file with its card beside it.

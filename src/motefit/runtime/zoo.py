@@ -38,9 +38,12 @@ def find_model(model: str | Path) -> Path:
     path, shipped = Path(model), _shipped()
     if len(path.parts) != 1 or path.is_file():
         return path
+    trained = Path("runs", path.name, f"{path.name}.zip")
     if not path.suffix and path.name in shipped:
         return shipped[path.name]
-    hint = nearest(path.stem, shipped)
+    if path.is_dir():
+        return path
+    hint = f" (did you mean {trained}?)" if trained.is_file() else nearest(path.stem, shipped)
     if path.suffix and not hint:
         return path
     what = "file" if path.suffix else "model"

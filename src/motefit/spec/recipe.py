@@ -289,12 +289,13 @@ class Recipe:
             raise RecipeError(f"{name}: {error}") from None
 
     @classmethod
-    def load(cls, path: Path) -> "Recipe":
+    def load(cls, path: str | Path) -> "Recipe":
         """Read a recipe file.
 
         Raises:
             RecipeError: if the file is absent, is not TOML, or has unknown contents.
         """
+        path = Path(path)
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:

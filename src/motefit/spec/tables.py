@@ -55,7 +55,10 @@ def plain(text: Text) -> str:
 
 
 class Printable(ABC):
-    """A result that prints as lines and tables, and has HTML for notebooks."""
+    """A result that is shown as lines and tables, and has HTML for notebooks.
+
+    A dataclass of this kind needs ``repr=False``, so that an interpreter shows it as it prints.
+    """
 
     @abstractmethod
     def content(self) -> "Iterable[Item]":
@@ -64,11 +67,14 @@ class Printable(ABC):
     def __str__(self) -> str:
         return "\n".join(_plain_item(item) for item in self.content())
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def _repr_html_(self) -> str:
         return "".join(_html_item(item) for item in self.content())
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ResultTable(Printable):
     """Rows under titles.
 

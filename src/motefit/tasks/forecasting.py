@@ -273,7 +273,7 @@ class TimedForecaster:
 def _notes(audit: SeriesAudit) -> list[str]:
     """Say what the data are, and what was done about missing values."""
     notes = [
-        f"{audit.rows} rows in {audit.runs} gap-free runs; windows: "
+        f"{audit.rows} rows in {audit.runs} gap-free run{'s' * (audit.runs != 1)}; windows: "
         + ", ".join(f"{count} {subset}" for subset, count in audit.windows.items())
     ]
     if audit.missing == "interpolate":

@@ -154,6 +154,16 @@ def read_capped(path: Path, most: int) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(most + 1)
+    except IsADirectoryError:
+        models = sorted(
+            str(found) for ending in ("zip", "tflite") for found in path.glob(f"*.{ending}")
+        )
+        hint = (
+            f"one of its models: {', '.join(models[:3])}"
+            if models
+            else "a bundle (.zip) or .tflite file"
+        )
+        raise ModelFileError(f"{path} is a folder; give {hint}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ModelFileError(f"cannot read the model {path}: {reason}") from error

@@ -10,6 +10,7 @@ from motefit.cli.output import (
     CHANNEL_HELP,
     begin,
     escape,
+    examples,
     given,
     out,
     print_json,
@@ -21,7 +22,13 @@ from motefit.spec.errors import RecipeError
 data_app = typer.Typer(no_args_is_help=True, help="Synthesize, fetch, record, cut and audit data.")
 
 
-@data_app.command("synth")
+@data_app.command(
+    "synth",
+    epilog=examples(
+        "motefit data synth --words lights,music --clips 150 --out words",
+        "motefit data synth --climate-days 365 --out climate.csv",
+    ),
+)
 def synth_command(
     out_path: Annotated[
         Path,
@@ -76,33 +83,15 @@ def synth_command(
         workers=workers,
         add=add,
     )
-    where = escape(str(out_path))
-    if isinstance(made, motefit.ClimateReport):
-        if as_json:
-            print_json({"path": str(made.path), "rows": made.rows, "gaps": made.gaps})
-        else:
-            out.print(f"{made.rows} rows with {made.gaps} gaps in {where}")
-    elif as_json:
-        print_json({**vars(made), "folder": str(made.folder)})
+    if not as_json:
+        show(made)
+    elif isinstance(made, motefit.ClimateReport):
+        print_json({"path": str(made.path), "rows": made.rows, "gaps": made.gaps})
     else:
-        _show_speech(made)
+        print_json({**vars(made), "folder": str(made.folder)})
 
 
-def _show_speech(made: "motefit.SynthReport") -> None:
-    """Print what was spoken, and how."""
-    where = escape(str(made.folder))
-    out.print(f"{made.clips} clips of {', '.join(made.words)} by {made.speakers} voices in {where}")
-    if made.rejects:
-        out.print(f"{made.rejects} clips to be rejected in {where}/_unknown_")
-    slow, fast = made.speeds
-    version = made.espeak_version
-    out.print(
-        f"espeak-ng {version}, {slow} to {fast} words a minute; {made.seconds:g} s at "
-        f"{made.rate_hz} Hz" + (f"; {made.added} files added" if made.added else "")
-    )
-
-
-@data_app.command("fetch")
+@data_app.command("fetch", epilog=examples("motefit data fetch mini-speech-commands --out data"))
 def fetch_command(
     name: Annotated[str, typer.Argument(help="Name of the data set, e.g. mini-speech-commands.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Folder to unpack into.")],
@@ -114,13 +103,14 @@ def fetch_command(
     report = motefit.fetch(name, out_dir, url=url)
     if as_json:
         print_json({**vars(report), "path": str(report.path)})
-        return
-    known = "as published" if report.sha256_known else "recorded now, since none was published"
-    out.print(f"{report.name} is in {escape(str(report.path))} ({report.license})")
-    out.print(f"sha256 {report.sha256}, {known}", soft_wrap=True)
+    else:
+        show(report)
 
 
-@data_app.command("audit")
+@data_app.command(
+    "audit",
+    epilog=examples("motefit data audit FOLDER", "motefit data audit jena.csv --recipe climate-6"),
+)
 def audit_command(
     data: Annotated[Path, typer.Argument(help="Folder of words, or CSV file.")],
     recipe: Annotated[
@@ -204,14 +194,7 @@ def record_command(
     if as_json:
         print_json({**vars(made), "folder": str(made.folder)})
     else:
-        counts = ", ".join(f"{count} of {word}" for word, count in made.clips.items())
-        where = escape(str(made.folder))
-        out.print(f"{escape(counts)} in {where}; {made.repeated} takes were repeated")
-        if made.missing:
-            out.print(f"the sound ended: {made.missing} are missing; run the command again")
-        else:
-            shown = escape(",".join(made.clips))
-            out.print(f"next: motefit fit custom --words {shown} --data {where}", soft_wrap=True)
+        show(made)
     raise typer.Exit(1 if made.missing else 0)
 
 
@@ -260,11 +243,8 @@ def cut_command(
         made = motefit.cut(table, out_path, seconds=seconds, speaker=speaker, channel=channel)
         if as_json:
             print_json({"folder": str(made.folder), "clips": made.clips, "longer": made.longer})
-            return
-        counts = ", ".join(f"{count} of {word}" for word, count in made.clips.items())
-        out.print(f"clips: {escape(counts)} in {escape(str(made.folder))}")
-        if made.longer:
-            out.print(f"{made.longer} are longer than {seconds:g} s, because their words are")
+        else:
+            show(made)
     else:
         raise RecipeError(
             "give either recordings and --list cuts.csv, or --apply cuts.csv and --out FOLDER"

@@ -18,8 +18,11 @@ EXAMPLES = examples(
 def recipes(
     name: Annotated[
         str,
-        typer.Argument(autocompletion=complete_recipe, help="Print this recipe in full, as TOML."),
+        typer.Argument(autocompletion=complete_recipe, help="Print this recipe, as TOML."),
     ] = "",
+    full: Annotated[
+        bool, typer.Option("--full", help="Print every key of the recipe, with its default.")
+    ] = False,
     published: Annotated[
         bool, typer.Option("--published", help="List the published systems instead.")
     ] = False,
@@ -30,7 +33,7 @@ def recipes(
         if as_json:
             print_json(motefit.find_recipe(name).to_table())
         else:
-            out.out(motefit.recipe_text(name), end="")
+            out.out(motefit.recipe_text(name, full=full), end="")
         return
     names = motefit.published_names() if published else motefit.recipe_names()
     found = [motefit.find_recipe(name) for name in names]
@@ -43,7 +46,7 @@ def recipes(
         count = len(motefit.published_names())
         out.print(f"\n{count} published systems: [bold]motefit recipes --published[/]")
     out.print(
-        "\nRun one with [bold]motefit fit RECIPE --data DIR[/]; copy one with "
+        "\nRun one with [bold]motefit fit RECIPE --data DATA[/]; copy one with "
         "[bold]motefit recipes RECIPE > mine.toml[/]."
     )
 

@@ -11,13 +11,14 @@ from motefit.data.fetch.unpack import remove, unpack
 from motefit.spec.errors import DataError, OutputError
 from motefit.spec.files import write_json
 from motefit.spec.sweeping import SUFFIX, held, sweep
+from motefit.spec.tables import Item, Printable
 
 CONTENTS = "contents"
 """Folder below the temporary one to which an archive is unpacked."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FetchReport:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class FetchReport(Printable):
     """Result of a fetch.
 
     Attributes:
@@ -40,6 +41,14 @@ class FetchReport:
     sha256_known: bool
     reused: bool
     license: str
+
+    def content(self) -> list[Item]:
+        """Say where the data are, under which license, and whether their hash was known."""
+        known = "as published" if self.sha256_known else "recorded now, since none was published"
+        return [
+            f"{self.name} is in {self.path} ({self.license})",
+            f"sha256 {self.sha256}, {known}",
+        ]
 
 
 def fetch(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from motefit.spec.errors import RecipeError
 from motefit.spec.files import write_atomic
+from motefit.spec.tables import Item, Printable
 
 Series = npt.NDArray[np.float64]
 
@@ -27,8 +28,8 @@ _HOUR = 60 // STEP_MINUTES
 _GAP_HOURS = (2.0, 24.0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClimateReport:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ClimateReport(Printable):
     """Result of a synthesis.
 
     Attributes:
@@ -44,6 +45,10 @@ class ClimateReport:
     gaps: int
     first: datetime
     last: datetime
+
+    def content(self) -> list[Item]:
+        """Say how many rows and gaps there are, and where."""
+        return [f"{self.rows} rows with {self.gaps} gaps in {self.path}"]
 
 
 def synthesize_climate(

@@ -31,6 +31,7 @@ from motefit.data.synth.sound import Samples, write_wav
 from motefit.data.synth.voices import ENGLISH_ACCENTS, Voice, cast, speeds
 from motefit.data.synth.words import checked_words
 from motefit.spec.errors import OutputError, RecipeError
+from motefit.spec.tables import Item, Printable
 
 BACKGROUND_NOISE = "_background_noise_"
 NEAR_WORDS, OTHER_SPEECH = "_unknown_/near-words", "_unknown_/sentences"
@@ -41,8 +42,8 @@ _SENTENCES_PERCENT = 60
 """Share of sentences in free speech; the rest are single words and pairs."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SynthReport:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SynthReport(Printable):
     """Result of a synthesis.
 
     Attributes:
@@ -75,6 +76,20 @@ class SynthReport:
     espeak_version: str
     reused: bool
     added: int = 0
+
+    def content(self) -> list[Item]:
+        """Say what was spoken, and how."""
+        words = ", ".join(self.words)
+        found = [f"{self.clips} clips of {words} by {self.speakers} voices in {self.folder}"]
+        if self.rejects:
+            found.append(f"{self.rejects} clips to be rejected in {self.folder}/_unknown_")
+        slow, fast = self.speeds
+        added = f"; {self.added} files added" if self.added else ""
+        found.append(
+            f"espeak-ng {self.espeak_version}, {slow} to {fast} words a minute; {self.seconds:g} s "
+            f"at {self.rate_hz} Hz{added}"
+        )
+        return [*found]
 
 
 def synthesize_speech(  # noqa: PLR0913  # the options of one command

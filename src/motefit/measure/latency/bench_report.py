@@ -59,7 +59,7 @@ class ModelTimes:
     many_threads: Latency | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Bench(Printable):
     """What was found on one machine.
 

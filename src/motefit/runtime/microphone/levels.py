@@ -116,7 +116,7 @@ def _dbfs(power: float) -> float:
     return max(10 * float(np.log10(max(power, 1e-9) / FULL_SCALE**2)), _SILENT_DBFS)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class MicrophoneCheck(Printable):
     """Measured levels of an input, and what to change.
 
