@@ -24,14 +24,14 @@ import numpy as np
 from motefit.certify.provenance import machine
 from motefit.fitting.jobs import untrained
 from motefit.fitting.worker import load_dataset
+from motefit.recipes.catalog import find_recipe
 from motefit.spec.codec import dumps_json
 from motefit.spec.files import write_atomic
-from motefit.spec.recipe import Recipe
 from motefit.spec.worker_environment import MEMORY, worker_environment
 from motefit.tasks import TASKS
 
 HERE = Path(__file__).parent
-RECIPE = HERE.parent / "keywords" / "eight-words-25k.toml"
+RECIPE = "eight-words-25k"
 PLAIN = {
     "channels": (12, 18, 24, 30),
     "first_channels": 24,
@@ -65,7 +65,7 @@ def steps(*, fused: bool, large: bool) -> Steps:
     from motefit.train.optimizer import loss_function, optimizer  # noqa: PLC0415
 
     torch.set_num_threads(1)
-    recipe = Recipe.load(RECIPE)
+    recipe = find_recipe(RECIPE)
     shape = recipe.frontend.shape
     problem = Problem(input_shape=shape, outputs=8)
     graph = untrained(recipe, 0, problem)
@@ -147,7 +147,7 @@ def preparation(data: Path, rounds: int) -> dict[str, float]:
     from motefit.train.augmentation import Noise, Rooms, augment_clips  # noqa: PLC0415
     from motefit.train.spectral_augmentation import color_features  # noqa: PLC0415
 
-    recipe = Recipe.load(RECIPE)
+    recipe = find_recipe(RECIPE)
     task = TASKS.find(recipe.task)
     dataset = load_dataset(task, recipe, data)
     features, spec = task.source(recipe, dataset)._features, recipe.train.augment
@@ -183,7 +183,7 @@ def table(found: dict[str, object], parts: dict[str, dict[str, float]]) -> str:
             "# An epoch of a broadcast residual net",
             "",
             (
-                f"Recipe `{RECIPE.stem}`, one thread, {found['machine']}; made by `python "
+                f"Recipe `{RECIPE}`, one thread, {found['machine']}; made by `python "
                 "benchmarks/epoch/run.py`. Seconds of processor time, least of "
                 f"{found['rounds']} turns; blocks as a whole, and operation by operation."
             ),
@@ -215,7 +215,7 @@ def main() -> int:
     data = Path(os.environ["MOTEFIT_DATA"]) / "speech"
     ready = preparation(data, min(options.rounds, 5))
     seconds = paired(options.rounds)
-    recipe = Recipe.load(RECIPE)
+    recipe = find_recipe(RECIPE)
     batches = ready.pop("examples") / recipe.train.batch_size
     checked = ready.pop("validation") / recipe.train.batch_size
     parts = {

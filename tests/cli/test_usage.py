@@ -13,7 +13,7 @@ from motefit.spec.tables import ResultTable
         (("check",), ("MODEL is missing: bundle", "usage: motefit check [OPTIONS] MODEL")),
         (("data", "synth", "--words", "a"), ("--out is missing: folder", "data synth --words")),
         (("fit", "--dta", "x"), ("no such option: --dta", "motefit fit --help")),
-        (("--colour",), ("no such option: --colour", "motefit kws up-down clip.wav")),
+        (("--colors",), ("no such option: --colors", "motefit kws up-down clip.wav")),
         (("fit", "--workers", "two"), ("'--workers'", "valid integer")),
     ],
 )
