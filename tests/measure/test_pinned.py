@@ -42,7 +42,7 @@ def test_one_process_of_one_thread_answers_all(monkeypatch, tmp_path):
     assert call_pinned(os.getpid) == first
 
 
-def test_what_a_function_raises_is_raised_here_and_the_worker_goes_on():
+def test_what_a_function_raises_is_raised_here_and_a_new_worker_goes_on():
     first = call_pinned(os.getpid)
     with pytest.raises(ValueError, match="math domain error") as error:
         call_pinned(math.sqrt, -1)
@@ -53,7 +53,7 @@ def test_what_a_function_raises_is_raised_here_and_the_worker_goes_on():
     broken = partial(TASKS.find(bundle.card.task).benchmark_case, b"no model", bundle.card.io)
     with pytest.raises(ModelFileError, match=r"not a \.tflite model"):
         pinned_latency({"broken": broken})
-    assert call_pinned(os.getpid) == first
+    assert call_pinned(os.getpid) != first  # a run without an end may have been left behind
 
 
 def test_a_worker_that_ends_is_said_and_the_next_question_starts_another():

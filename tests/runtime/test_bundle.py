@@ -197,7 +197,7 @@ def test_a_truncated_zip_is_an_error(tmp_path, speech_bundle, share):
 def test_missing_and_unsuitable_files_are_errors(tmp_path, speech_bundle):
     with pytest.raises(ModelFileError, match="cannot read"):
         load_bundle(tmp_path / "absent.zip")
-    with pytest.raises(ModelFileError, match="cannot read"):
+    with pytest.raises(ModelFileError, match="is a folder; give a bundle"):
         load_bundle(tmp_path)
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("readme.txt", b"no model")

@@ -46,10 +46,7 @@ FAULTS = (OSError, EOFError, struct.error, pickle.UnpicklingError)
 """Exceptions that reveal that the server has ended."""
 T = TypeVar("T")
 
-_STAGE: list[mmap.mmap] = []
-
-
-_MOST_S: list[int] = []
+_STAGE: list[tuple[mmap.mmap, int]] = []
 
 
 def stage(name: str) -> None:
@@ -57,10 +54,9 @@ def stage(name: str) -> None:
 
     It may take :data:`SECONDS` until the next stage: a run that takes longer has no end.
     """
-    for shared in _STAGE:
+    for shared, most_s in _STAGE:
         shared[:] = name.encode()[:STAGE_BYTES].ljust(STAGE_BYTES, b"\0")
-    for most in _MOST_S:
-        _limit_cpu(min(most, math.ceil(time.process_time()) + SECONDS))
+        _limit_cpu(min(most_s, math.ceil(time.process_time()) + SECONDS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +228,7 @@ def _forked(given: bytes, limits: Limits) -> Outcome:
         child = os.fork()
         if not child:
             os.close(read_end)
-            _STAGE.append(noted)
+            _STAGE.append((noted, limits.seconds))
             _run(given, limits, write_end, said.fileno())
         os.close(write_end)
         answer = _read(read_end, limits.seconds * WAITING)
@@ -285,7 +281,6 @@ def _restrict(limits: Limits) -> None:
     _limit(resource.RLIMIT_AS, used + limits.memory_bytes)
     _limit(resource.RLIMIT_CORE, 0)
     _limit_cpu(limits.seconds)
-    _MOST_S.append(limits.seconds)
 
 
 def _limit_cpu(seconds: int) -> None:
