@@ -21,6 +21,7 @@ from motefit.certify.provenance import machine
 from motefit.runtime import KeywordSpotter
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.zoo import find_model
+from motefit.signal.gain import loudest_frame
 from motefit.signal.pcm import INT16_SCALE
 from motefit.spec.files import write_atomic
 from motefit.spec.frontend import FrontEnd
@@ -39,11 +40,11 @@ def played(pcm: np.ndarray, gain_db: float) -> np.ndarray:
 
 
 def loudest_frames_dbfs(pcm: np.ndarray, frontend: FrontEnd) -> float:
-    """Compute the median over clips (n, samples) of the RMS level of the loudest frame, in dB."""
+    """Compute the median over clips (n, samples) of the loudest frame's level, in dB."""
     starts = np.arange(frontend.frames) * frontend.frame_step
     frames = starts[:, np.newaxis] + np.arange(frontend.frame_length)
-    powers = [np.square(clip[frames] * INT16_SCALE).mean(axis=1).max() for clip in pcm]
-    return float(10 * np.log10(np.median(powers)))
+    levels = [loudest_frame(clip[frames] * INT16_SCALE) for clip in pcm]
+    return float(20 * np.log10(np.median(levels)))
 
 
 def measure(name: str, data: Path) -> dict[str, object]:

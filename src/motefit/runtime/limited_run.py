@@ -29,7 +29,7 @@ def may_loop(model: bytes) -> bool:
 
 
 class LimitedRun:
-    """A call whose run may take :data:`RUN_S`; its thread adds about 0.2 ms to a run.
+    """A call whose run may take :data:`RUN_S`; its thread adds a little to each.
 
     Args:
         invoke: runs the model.

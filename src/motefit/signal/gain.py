@@ -7,6 +7,11 @@ MOST_DB = 40.0
 """Largest gain: silence stays quieter than speech."""
 
 
+def loudest_frame(frames: NDArray[np.float32]) -> float:
+    """Compute the level of the loudest of frames (frames, frame_length): a standard deviation."""
+    return float(frames.std(axis=1).max())
+
+
 def apply_gain(samples: NDArray[np.float32], frames: NDArray[np.float32], dbfs: float) -> None:
     """Scale a clip so that its loudest frame has a level, in place.
 
@@ -18,6 +23,6 @@ def apply_gain(samples: NDArray[np.float32], frames: NDArray[np.float32], dbfs: 
         frames: (frames, frame_length), a view of the samples.
         dbfs: level in dB of full scale.
     """
-    loudest = float(frames.std(axis=1).max())
+    loudest = loudest_frame(frames)
     if loudest > 0:
         samples *= np.float32(min(10 ** (dbfs / 20) / loudest, 10 ** (MOST_DB / 20)))

@@ -119,20 +119,20 @@ class SpeechSource:
         rng: np.random.Generator,
     ) -> tuple[Floats, NDArray[np.int64]]:
         """Augment the words and newly drawn windows of the reject classes alike."""
-        if self._sampler is None:
+        sampler = self._sampler
+        if sampler is None:
             raise ValueError("the data set has no reject classes")
-        places = np.random.default_rng(rng.integers(2**63))
-        drawn = self._sampler.blocks(len(labels), rng=places)
-        words = self._sampler.placed(_blocks(self._dataset.train.pcm, chosen), rng=places)
+        draws = np.random.default_rng(rng.integers(2**63))
         found = [labels]
 
         def blocks() -> Iterator[NDArray[np.int16]]:
-            yield from words
-            for pcm, own in drawn:
+            for pcm in _blocks(self._dataset.train.pcm, chosen):
+                yield sampler.placed(pcm, rng=draws)
+            for pcm, own in sampler.blocks(len(labels), rng=draws):
                 found.append(own)
                 yield pcm
 
-        total = len(labels) + self._sampler.size(len(labels))
+        total = len(labels) + sampler.size(len(labels))
         clean = self._augmented(blocks(), total, rng)
         return clean, np.concatenate(found)
 

@@ -35,6 +35,12 @@ def half_word(clip: Int16s, *, first: bool, rate_hz: int, rng: np.random.Generat
     return clip[start : start + size] if first else clip[stop - size : stop]
 
 
+def fades(samples: int, rate_hz: int) -> npt.NDArray[np.float64]:
+    """Compute the factors (samples,) that fade a piece in and out."""
+    ends = np.minimum(np.arange(1, samples + 1), np.arange(samples, 0, -1))
+    return np.minimum(ends / round(FADE_S * rate_hz), 1)
+
+
 def half_window(clip: Int16s, *, rate_hz: int, rng: np.random.Generator) -> Int16s:
     """Make a window with half a word: half the time cut off by the window's edge.
 
@@ -76,11 +82,9 @@ def joined_window(clip: Int16s, other: Int16s, *, rate_hz: int, rng: np.random.G
 def _placed(pieces: list[Int16s], place: int, clip: Int16s, rate_hz: int) -> Int16s:
     """Put pieces one after the other over the background of a clip."""
     out = background(clip, len(clip)).astype(np.float32)
-    fade = round(FADE_S * rate_hz)
     for piece in pieces:
         kept = piece[: len(out) - place]
-        ends = np.minimum(np.arange(1, len(kept) + 1), np.arange(len(kept), 0, -1)) / fade
-        share = np.minimum(ends, 1)
+        share = fades(len(kept), rate_hz)
         out[place : place + len(kept)] *= 1 - share
         out[place : place + len(kept)] += share * kept
         place += len(kept)

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.rejects.half_words import FADE_S, word_span
+from motefit.data.rejects.half_words import fades, word_span
 from motefit.data.rejects.reject_sounds import background
 
 Int16s = npt.NDArray[np.int16]
@@ -51,9 +51,7 @@ def placed_word(
 def _heard(piece: Int16s, level: float, rate_hz: int) -> Floats:
     """Scale a piece of sound to a mean level and fade its ends."""
     sound = piece.astype(np.float32)
-    fade = max(round(FADE_S * rate_hz), 1)
-    ends = np.minimum(np.arange(1, len(sound) + 1), np.arange(len(sound), 0, -1)) / fade
-    sound *= np.minimum(ends, 1)
+    sound *= fades(len(sound), rate_hz)
     rms = _rms(sound)
     return sound * np.float32(level / rms) if rms else sound
 

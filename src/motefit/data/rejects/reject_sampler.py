@@ -1,6 +1,6 @@
 """Draws of an epoch: windows of reject recordings at any place, half words, synthetic words."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -114,21 +114,18 @@ class RejectSampler:
             yield from self._whole(label, counts[label], rng)
         yield from self._spoken(counts.get("spoken", 0), rng)
 
-    def placed(self, clips: Iterable[Int16s], *, rng: np.random.Generator) -> Iterator[Int16s]:
+    def placed(self, block: Int16s, *, rng: np.random.Generator) -> Int16s:
         """Place words in their windows, some of them between other speech.
 
         Args:
-            clips: blocks of words, int16 (b, samples).
+            block: words, int16 (b, samples).
             rng: the only source of randomness.
 
-        Yields:
-            blocks as given; unchanged without neighbors in the recipe.
+        Returns:
+            int16 (b, samples); the block itself without neighbors in the recipe.
         """
-        for block in clips:
-            yield self._among_speech(block, rng) if self._spec.neighbors else block
-
-    def _among_speech(self, block: Int16s, rng: np.random.Generator) -> Int16s:
-        """Move each word of a block (b, samples), and draw the speech beside it."""
+        if not self._spec.neighbors:
+            return block
         sides = SIDES[rng.integers(0, len(SIDES), len(block))]
         sides = sides & np.less(rng.random((len(block), 1)), self._spec.neighbors)
         beside = np.zeros((len(block), 2, block.shape[1]), np.int16)
@@ -243,7 +240,7 @@ class RejectSampler:
         for start in range(0, count, BLOCK):
             some = rows[start : start + BLOCK]
             pcm = pool.cut(some, np.zeros_like(some), self._samples, continued=True)
-            yield next(self.placed([pcm], rng=rng)), index[some]
+            yield self.placed(pcm, rng=rng), index[some]
 
     def _mined_windows(
         self, pool: RejectSounds, mined: Mapping[str, Sequence[int]]
