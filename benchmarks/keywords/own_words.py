@@ -116,7 +116,7 @@ def measure(
             progress="plain",
         )
         if result.main is None:
-            raise SystemExit(f"no model meets the budget of {recipe}: {result.obstacle}")
+            raise SystemExit(f"no model meets the budget of {recipe}\n{result}")
         spotter = KeywordSpotter.load(result.main.bundle)
         size_bytes = round(result.main.card.facts["size.zip_bytes"])
     places = np.array([spotter.io.labels.index(word) for word in words])

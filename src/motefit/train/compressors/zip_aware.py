@@ -1,7 +1,6 @@
 """Rounding for the deflated size (``train.finetune.rate_distortion``) at a price per bit."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,13 +32,11 @@ STRIDE = 5
 """Step of the first search, in powers of two, up to the price at which validation loses too
 much."""
 ATTEMPTS = 4
-"""Number of prices to try with fine-tuning, starting from the smallest file."""
+"""Number of prices to try with fine-tuning, starting from the smallest file, or toward a size."""
 PATIENCE = 4.0
 """The search ends when validation loses this many times the tolerance."""
 BISECTIONS = 10
 """Bisection steps for the price of a target size: 36 powers of two in 2^10 parts."""
-DEARER = 2.0**0.25
-"""Ratio of the prices to try when fine-tuning toward a target size."""
 
 
 @compressor("zip-aware")
@@ -147,6 +144,9 @@ def _of_size(
 ) -> RatePoint:
     """Find the lowest price with a zip of ``wanted`` bytes, fine-tuned if the size still fits.
 
+    Fine-tuning lets weights grow; where the zip does too, the next attempt starts from a file that
+    is smaller by the same ratio.
+
     Raises:
         RecipeError: if no price makes the zip that small.
     """
@@ -156,14 +156,31 @@ def _of_size(
         price = 2.0**power
         return RatePoint.of(_priced(model, layers, price=price, form=form), tuner, price=price)
 
+    best = _cheapest(offer, wanted)
+    if best is None:
+        least = offer(float(HALVINGS.stop)).size
+        raise RecipeError(
+            f"zip_bytes = {wanted} is out of reach: even with all weights rounded to zero, the zip "
+            f"of this network has {least} bytes; raise it, or make the network smaller"
+        )
+    start = best
+    for _ in range(ATTEMPTS if tuning.epochs else 0):
+        tried = _fitted(start, layers, tuner, tuning)
+        if tried.size <= wanted:
+            return tried
+        smaller = _cheapest(offer, start.size * wanted // tried.size)
+        if smaller is None:
+            break
+        start = smaller
+    return best
+
+
+def _cheapest(offer: Callable[[float], RatePoint], wanted: int) -> RatePoint | None:
+    """Find the point at the lowest price, a power of two, with a zip of ``wanted`` bytes."""
     low, high = float(HALVINGS.start), float(HALVINGS.stop)
     best = offer(high)
     if best.size > wanted:
-        raise RecipeError(
-            f"zip_bytes = {wanted} is out of reach: even with all weights rounded to zero, the zip "
-            "of this "
-            f"network has {best.size} bytes; raise it, or make the network smaller"
-        )
+        return None
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         found = offer(middle)
@@ -171,12 +188,6 @@ def _of_size(
             best, high = found, middle
         else:
             low = middle
-    attempts = ATTEMPTS if tuning.epochs else 0
-    for attempt in range(attempts):
-        start = offer(math.log2(best.price * DEARER**attempt))
-        tried = _fitted(start, layers, tuner, tuning)
-        if tried.size <= wanted:
-            return tried
     return best
 
 
