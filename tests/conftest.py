@@ -17,6 +17,7 @@ from pathlib import Path
 
 import distributions
 import pytest
+from _pytest.doctest import DoctestModule
 from hypothesis import settings
 from small_recipes import CLIMATE, TONES
 from small_runs import Run, finished, make_tones, write_climate, write_recipe
@@ -24,7 +25,7 @@ from small_runs import Run, finished, make_tones, write_climate, write_recipe
 from motefit.tflite.flatbuffer import reader
 
 # shared machines pause at any time: an example that took long says nothing
-settings.register_profile("motefit", deadline=None, max_examples=40)
+settings.register_profile("motefit", deadline=None, max_examples=20)
 settings.register_profile("proof", deadline=None, max_examples=1000)
 settings.load_profile("motefit")
 
@@ -44,6 +45,12 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Iterator[None]:
+    """Look for examples in the docstrings of the package only: tests have none."""
+    return [found for found in (yield) if not isinstance(found, DoctestModule)]
 
 
 @pytest.hookimpl(trylast=True)

@@ -162,7 +162,6 @@ def test_a_constant_input(name, value, refined):
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
 @given(
     name=st.sampled_from(sorted(FORMS)),
     exponent=st.integers(-15, 15),
