@@ -1,10 +1,11 @@
-"""Parameters of a test that crosses several axes: a few in every run, all as proofs."""
+"""How much of a test runs each time: what ``make test`` leaves out, ``make proof`` runs."""
 
 from collections.abc import Sequence
 from itertools import product
 
 import pytest
 from _pytest.mark import ParameterSet
+from hypothesis import settings
 
 
 def crossed(*axes: Sequence[object]) -> list[ParameterSet]:
@@ -14,3 +15,9 @@ def crossed(*axes: Sequence[object]) -> list[ParameterSet]:
         pytest.param(*values, marks=[] if values in few else pytest.mark.proof)
         for values in product(*axes)
     ]
+
+
+def examples(count: int) -> settings:
+    """Give a property of expensive examples this many of them; as a proof, ten times as many."""
+    more = 10 if settings.get_current_profile_name() == "proof" else 1
+    return settings(deadline=None, max_examples=more * count)
