@@ -2,11 +2,13 @@
 
 import builtins
 import fcntl
+import functools
 import gc
 import hashlib
 import io
 import os
 import signal
+import sys
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,8 +17,10 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 
+import bytecode
 import distributions
 import pytest
+from _pytest.doctest import DoctestModule
 from hypothesis import settings
 from small_recipes import CLIMATE, TONES
 from small_runs import Run, finished, make_tones, write_climate, write_recipe
@@ -24,7 +28,7 @@ from small_runs import Run, finished, make_tones, write_climate, write_recipe
 from motefit.tflite.flatbuffer import reader
 
 # shared machines pause at any time: an example that took long says nothing
-settings.register_profile("motefit", deadline=None, max_examples=40)
+settings.register_profile("motefit", deadline=None, max_examples=20)
 settings.register_profile("proof", deadline=None, max_examples=1000)
 settings.load_profile("motefit")
 
@@ -44,6 +48,28 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+class DocstringExamples:
+    """Look for examples in docstrings only where there are some: in a fifth of the package."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collect_file(self, file_path: Path) -> Iterator[None]:
+        found = yield
+        if b">>> " in file_path.read_bytes():
+            return found
+        return [one for one in found if not isinstance(one, DoctestModule)]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(DocstringExamples())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile before there are several processes that would."""
+    if session.config.getoption("numprocesses", 0) and not hasattr(session.config, "workerinput"):
+        bytecode.write_bytecode(session.config, ROOT, processes=os.cpu_count() or 1)
 
 
 @pytest.hookimpl(trylast=True)
@@ -79,6 +105,21 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTEFIT_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrations() -> Iterator[None]:
+    """Read Optuna's migrations once: it does so three times for each storage that it makes."""
+    storage = sys.modules.get("optuna.storages._rdb.storage")
+    if storage is None:  # a few tests, which do not pay for its import
+        yield
+        return
+    read = functools.cache(storage._VersionManager._create_alembic_script)
+    of_none = object.__new__(storage._VersionManager)
+    of_none.url = "sqlite://"  # migrations are the same for all storages
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storage._VersionManager, "_create_alembic_script", lambda _: read(of_none))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -123,6 +123,7 @@ def test_a_word_that_is_never_recognized_is_named(rare, tmp_path):
     assert "Budget met, but no better than always saying &#39;low&#39; (and 1 more)" in report
 
 
+@pytest.mark.proof
 def test_with_balanced_sampling_it_is_recognized(rare, tmp_path):
     train, more = 'balance = "sampling"', 'recall.high = "> 0"\nobjective = "balanced_accuracy"'
     recipe = write_recipe(tmp_path / "rare.toml", RARE.format(train=train, more=more))

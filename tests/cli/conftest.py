@@ -1,9 +1,11 @@
 """Fixtures that run the real command line, in this process or another one."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -30,8 +32,20 @@ class Without:
         return None if hidden else self._finder.find_spec(name, path, target)
 
 sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
+import json, os
+import ai_edge_litert.interpreter, motefit.certify.check, motefit.cli.app, numpy
 from motefit.cli import main
-main()
+
+for line in sys.stdin:
+    arguments, streams = json.loads(line)
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    for number, path in enumerate(streams):
+        os.dup2(os.open(path, (os.O_RDWR if number else os.O_RDONLY) | os.O_CREAT), number)
+    sys.argv[1:] = arguments
+    main()
+    break
 """
 
 Process = Callable[..., subprocess.CompletedProcess[str]]
@@ -101,10 +115,32 @@ def extras() -> tuple[str, ...]:
     return EXTRAS
 
 
+@pytest.fixture(scope="session")
+def base_server(environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Start a process without the extras that has imported what is slow, and forks for a line."""
+    with subprocess.Popen(
+        [sys.executable, "-c", BASE.format(extras=EXTRAS)],
+        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as server:  # fmt: skip
+        yield server
+
+
 @pytest.fixture
-def base(environment: Mapping[str, str]) -> Process:
-    """Run the command line as after ``pip install motefit``."""
-    return runner([sys.executable, "-c", BASE.format(extras=EXTRAS)], environment)
+def base(base_server: subprocess.Popen[str], tmp_path: Path) -> Process:
+    """Run the command line as after ``pip install motefit``, in a process of its own."""
+
+    def run(*arguments: object, sent: Path = Path(os.devnull)) -> subprocess.CompletedProcess[str]:
+        given = list(map(str, arguments))
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        out, err = folder / "out", folder / "err"
+        print(json.dumps([given, list(map(str, (sent, out, err)))]), file=base_server.stdin)
+        base_server.stdin.flush()
+        code = int(base_server.stdout.readline())
+        done = subprocess.CompletedProcess(given, code, out.read_text(), err.read_text())
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
 
 
 @pytest.fixture

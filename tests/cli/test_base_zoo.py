@@ -16,8 +16,6 @@ from motefit.runtime import load_bundle
 from motefit.spec.card import Card
 
 ZOO = sorted((Path(__file__).parents[2] / "zoo").glob("*.zip"))
-OFTEN = ("climate-6",)
-"""Bundles that every change tries; the others are a proof."""
 LISTS = {
     "train": "kws_train_split.txt",
     "validation": "kws_val_split.txt",
@@ -169,16 +167,11 @@ def try_bundle(run, bundle: Path, sound: Sound, series: Path, folder: Path) -> N
 
 def test_the_zoo_is_complete():
     assert len(ZOO) >= 8
-    assert {path.stem for path in ZOO} >= set(OFTEN)
+    assert {path.stem for path in ZOO} >= {"climate-6", "up-down"}
 
 
-@pytest.mark.parametrize(
-    "bundle",
-    [
-        pytest.param(path, id=path.stem, marks=[] if path.stem in OFTEN else pytest.mark.proof)
-        for path in ZOO
-    ],
-)
+@pytest.mark.proof
+@pytest.mark.parametrize("bundle", ZOO, ids=lambda path: path.stem)
 def test_without_the_extras(base, bundle, sound, series, tmp_path):
     try_bundle(base, bundle, sound, series, tmp_path)
 

@@ -93,15 +93,19 @@ def test_words_of_a_wav_file_at_another_rate_as_json(listen, speech, tmp_path):
         assert 0.5 < row["probability"] <= 1
 
 
-def test_options_take_effect(listen, speech):
-    data = speech.tobytes()
-    assert words(listen("--input", "-", "--seconds", 4.5, sent=data)) == SAID[:2]
-    assert words(listen("--input", "-", "--ignore", "low", sent=data)) == ("high", "high")
-    assert words(listen("--input", "-", "--hop-ms", 50, "--threshold", 0.2, sent=data)) == SAID
-    stereo = np.stack([speech, speech], axis=1)
-    assert words(listen("--input", "-", "--channels", 2, sent=stereo.tobytes())) == SAID
-    slow = np.repeat(speech, 3)
-    assert words(listen("--input", "-", "--rate", 24_000, sent=slow.tobytes())) == SAID
+def test_options_take_effect(invoke, model, speech, tmp_path):
+    path = tmp_path / "said.pcm"
+
+    def heard(samples: np.ndarray, *options: object) -> tuple[str, ...]:
+        path.write_bytes(samples.tobytes())
+        lines = invoke("listen", model, "--input", path, *options).stdout.splitlines()
+        return tuple(line.split()[2] for line in lines)
+
+    assert heard(speech, "--seconds", 4.5) == SAID[:2]
+    assert heard(speech, "--ignore", "low") == ("high", "high")
+    assert heard(speech, "--hop-ms", 50, "--threshold", 0.2) == SAID
+    assert heard(np.stack([speech, speech], axis=1), "--channels", 2) == SAID
+    assert heard(np.repeat(speech, 3), "--rate", 24_000) == SAID
 
 
 def test_an_odd_byte_at_the_end_is_reported(listen, speech):
@@ -113,13 +117,12 @@ def test_an_odd_byte_at_the_end_is_reported(listen, speech):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--input", "-"], "ended without a sample"),
         (["--input", "no-such-file"], "no input 'no-such-file'"),
-        (["--input", "-", "--rate", "10"], "must be 1000..768000 Hz, got 10"),
-        (["--input", "-", "--hop-ms", "0"], "hop_ms must be above 0"),
-        (["--input", "-", "--hop-ms", "5000"], "choose a shorter hop"),
+        (["--input", "said.pcm", "--rate", "10"], "must be 1000..768000 Hz, got 10"),
+        (["--input", "said.pcm", "--hop-ms", "0"], "hop_ms must be above 0"),
+        (["--input", "said.pcm", "--hop-ms", "5000"], "choose a shorter hop"),
         (
-            ["--input", "-", "--ignore", "hihg"],
+            ["--input", "said.pcm", "--ignore", "hihg"],
             "not a label of this model; its labels are high, low",
         ),
         (["--input", "arecord"], "arecord is not installed"),
@@ -127,8 +130,15 @@ def test_an_odd_byte_at_the_end_is_reported(listen, speech):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_mistakes(listen, tmp_path, options, said):
-    assert said in refusal(listen(*options, path=str(tmp_path)))
+def test_mistakes(refused, model, tmp_path, monkeypatch, options, said):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "said.pcm").write_bytes(bytes(2 * RATE_HZ))
+    assert said in refused("listen", model, *options)
+
+
+def test_a_pipe_without_sound_is_a_mistake(listen):
+    assert "ended without a sample" in refusal(listen("--input", "-"))
 
 
 def test_a_stalled_pipe_does_not_hang(environment, model):

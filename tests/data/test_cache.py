@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from motefit.data.cache import alone, open_checked, read_entry, write_checked
@@ -67,7 +67,6 @@ def test_absent_entry(tmp_path):
     assert read_entry(tmp_path) is None
 
 
-@settings(max_examples=40)
 @given(
     rows=st.lists(st.integers(0, 5), min_size=1, max_size=4),
     columns=st.lists(st.integers(0, 4), max_size=2),
@@ -117,7 +116,6 @@ def test_a_damaged_entry_is_said_once_and_an_absent_one_is_not(tmp_path, caplog)
     assert record.getMessage() == f"a damaged cache file is rebuilt: {path}"
 
 
-@settings(max_examples=60)
 @given(at=st.floats(0, 0.999), bit=st.integers(0, 7), cut=st.booleans())
 @example(at=0.2, bit=0, cut=False)  # between header and payload
 def test_any_damaged_byte_and_any_cut_is_noticed(tmp_path_factory, at, bit, cut):

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.data.series import read_series
@@ -99,7 +99,6 @@ def write_form(folder, form, header, rows, *, separator=",", encoding="utf-8"):
     return path
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     form=st.sampled_from(["csv", "sep", "trailing", "R", "below", "gz", "bz2", "xz", "json",
                           "json list", "sqlite"]),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.data.folder_layout import is_split_name
@@ -245,7 +245,6 @@ files = st.lists(
 )
 
 
-@settings(max_examples=60)
 @given(made=files)
 def test_every_audio_file_is_used_or_counted_once(tmp_path_factory, made):
     folder = tmp_path_factory.mktemp("files")

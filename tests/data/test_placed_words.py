@@ -1,7 +1,7 @@
 """Words are moved whole, and other speech is heard only outside of them."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.data.rejects.half_words import word_span
@@ -26,7 +26,6 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 @given(SPANS, SEEDS)
-@settings(max_examples=50, deadline=None)
 def test_a_moved_word_is_whole_and_has_no_silence_beside_it(span, seed):
     clip = tone(*span)
     first, last = word_span(clip, RATE)
@@ -55,7 +54,6 @@ def test_every_place_where_a_word_is_whole_is_used():
 
 
 @given(SPANS, SEEDS, st.sampled_from(["before", "after"]))
-@settings(max_examples=50, deadline=None)
 def test_other_speech_is_heard_on_its_side_only_and_never_in_the_word(span, seed, side):
     clip, other = tone(*span), tone(0.0, 1.0, hz=3000.0)
     sides = {"before": NOTHING, "after": NOTHING}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.data.rejects.half_words import joined_window, word_span
@@ -178,7 +178,6 @@ voices = st.lists(
 
 
 @given(voices, st.integers(0, 3), st.sampled_from([50.0, 80.0]))
-@settings(max_examples=60, deadline=None)
 def test_speakers_and_recordings_are_in_one_set(drawn, seed, train_percent):
     files = [
         RejectFile(
@@ -206,7 +205,6 @@ def test_speakers_and_recordings_are_in_one_set(drawn, seed, train_percent):
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.integers(1, 15), st.data())
-@settings(max_examples=60, deadline=None)
 def test_windows_cover_every_sample_and_are_cut_where_they_are_asked_for(lengths, samples, data):
     pcm = np.arange(1, sum(lengths) + 1, dtype=np.int16)
     starts = np.cumsum(lengths) - lengths

@@ -183,6 +183,7 @@ def test_any_clip_is_measured_in_range(pcm, rate):
     assert from_row(found.row()) == found
 
 
+@pytest.mark.proof
 @pytest.mark.data
 def test_real_words_are_recorded_alike(real_data):
     dataset = load_speech(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.graph.counter import count
@@ -43,7 +43,6 @@ def front_ends(draw: st.DrawFn) -> FrontEnd:
     )
 
 
-@settings(max_examples=60)
 @given(frontend=front_ends(), seed=st.integers(0, 2**32 - 1), per_column=st.booleans())
 def test_equals_numpy(frontend: FrontEnd, seed: int, per_column: bool) -> None:  # noqa: FBT001
     rng = np.random.default_rng(seed)

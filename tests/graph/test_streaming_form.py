@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, reject, settings
+from combinations import examples
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from motefit.graph.builder import Builder
@@ -98,7 +99,7 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25)
+@examples(12)
 @given(
     options=OPTIONS,
     frames=st.integers(20, 41),

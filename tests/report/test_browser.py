@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from combinations import crossed
 
 from motefit.report.render import render_report
 from motefit.report.report_facts import ReportFacts
@@ -90,10 +91,10 @@ def look(page: str, theme: str, folder: Path) -> dict[int, dict[str, object]]:
     return dict(zip(WIDTHS, json.loads(html.unescape(body[1])), strict=True))
 
 
-@pytest.fixture(params=["words", "climate", "many"])
-def facts(request: pytest.FixtureRequest, words: ReportFacts) -> ReportFacts:
-    if request.param != "many":
-        found: ReportFacts = request.getfixturevalue(request.param)
+@pytest.fixture
+def facts(request: pytest.FixtureRequest, kind: str, words: ReportFacts) -> ReportFacts:
+    if kind != "many":
+        found: ReportFacts = request.getfixturevalue(kind)
         return found
     labels = tuple(f"anextraordinarilylongword{i:02}" for i in range(35))
     confusion = [[12 * i if i == j else (i * j) % 5 for j in range(35)] for i in range(35)]
@@ -106,7 +107,7 @@ def facts(request: pytest.FixtureRequest, words: ReportFacts) -> ReportFacts:
     return replace(words, card=replace(card, provenance=made), name="n" * 120)
 
 
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize(("kind", "theme"), crossed(("words", "climate", "many"), tuple(THEMES)))
 def test_page_fits_and_can_be_read(facts: ReportFacts, theme: str, tmp_path: Path) -> None:
     found = look(render_report(facts), theme, tmp_path)
     for width, view in found.items():

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.report.pareto import (
@@ -28,7 +28,6 @@ POINTS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=50, deadline=None)
 @given(points=POINTS, rising=st.booleans(), bound=QUALITIES)
 def test_every_candidate_is_inside_the_frame_and_the_front_is_beaten_by_none(
     points: list[tuple[int, float | None, str]],

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from combinations import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.report import render
@@ -179,7 +180,7 @@ def test_labels_and_notes_cannot_become_markup(words: ReportFacts) -> None:
         assert text in page.text
 
 
-@settings(max_examples=30, deadline=None)
+@examples(10)
 @given(name=st.text(min_size=1), note=st.text(), key=st.text(min_size=1))
 def test_any_text_comes_through_unchanged(
     words: ReportFacts, name: str, note: str, key: str

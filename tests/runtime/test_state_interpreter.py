@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from combinations import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.exporting.streaming import streaming_file
@@ -142,7 +143,7 @@ def test_a_reset_discards_everything(spotters):
         np.testing.assert_array_equal(one, other)
 
 
-@settings(max_examples=12)
+@examples(5)
 @given(data=st.data())
 def test_any_chunking_gives_the_same_words(spotters, data):
     _, states = spotters

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.graph.builder import Builder
@@ -91,7 +91,6 @@ def test_words_are_found_once_with_their_time(spotter):
     assert_detected(found, SAID)
 
 
-@settings(max_examples=40)
 @given(data=st.data())
 def test_any_chunking_gives_the_same_words(spotter, data):
     pcm = sound(SAID, 9)
@@ -101,7 +100,6 @@ def test_any_chunking_gives_the_same_words(spotter, data):
     )
 
 
-@settings(max_examples=40)
 @given(
     offset_s=st.floats(0.6, 2.6), gap_s=st.floats(0.8, 2.0), first=st.sampled_from(sorted(WORDS))
 )

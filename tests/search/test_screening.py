@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from combinations import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -163,7 +164,7 @@ def test_bounds_that_need_no_training_are_judged():
 ESTIMATES = ("flash_bytes", "estimate.pico_ms", "estimate.nano-33-ble_ms")
 
 
-@settings(max_examples=12)
+@examples(6)
 @given(width=st.integers(2, 20), seed=st.integers(0, 99))
 def test_estimates_before_training_are_those_of_the_trained_file(width, seed):
     found = candidate(width=width)

@@ -174,6 +174,9 @@ trial_store.close()
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.proof)], indirect=True
+)
 def test_two_processes_at_once_do_not_disturb_each_other(url, space):
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, url, "a-1", space.recipe.to_toml()],

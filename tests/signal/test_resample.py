@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.signal.resample import PASS_BAND, Resampler, resample
@@ -47,7 +47,6 @@ def test_aliases_are_down(from_hz: int, to_hz: int) -> None:
         assert level_db(resample(tone(hertz * 1.0005, from_hz), from_hz, to_hz)) < ALIAS_DB
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     samples=st.integers(0, 3000),
     from_hz=st.integers(1, 400),

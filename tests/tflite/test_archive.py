@@ -3,7 +3,7 @@ import zipfile
 import zlib
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from motefit.spec.errors import ModelFileError
@@ -53,7 +53,6 @@ def test_refuses_uncommon_compression_methods(method):
         read_model(buffer.getvalue())
 
 
-@settings(deadline=None, max_examples=50)
 @given(MODEL)
 def test_round_trip_through_bytes_and_the_standard_reader(model):
     packed = zip_bytes(model, thorough=False)  # test_deflate covers the thorough search

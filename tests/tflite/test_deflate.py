@@ -3,7 +3,8 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from combinations import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.tflite import deflate as module
@@ -29,7 +30,7 @@ def no_zopfli(monkeypatch):
     module._searched.cache_clear()
 
 
-@settings(max_examples=12, deadline=None)
+@examples(6)
 @given(TEXTURE)
 def test_zlib_reads_the_stream_and_writes_no_shorter_one(data):
     packed = deflate(data)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from combinations import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.graph.families import Problem, build
@@ -51,7 +52,7 @@ def test_fused_and_plain_steps_agree(options: Mapping[str, object]) -> None:
         assert float((value - fused[name]).abs().max()) < 2e-5 * scale, name
 
 
-@settings(max_examples=15, deadline=None)
+@examples(6)
 @given(frames=st.integers(6, 30), batch=st.integers(2, 5), piece=st.integers(1, 4000))
 def test_the_size_of_the_pieces_does_not_matter(frames: int, batch: int, piece: int) -> None:
     graph = net(NETS[2], frames)

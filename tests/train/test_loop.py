@@ -1,7 +1,9 @@
 """The loop learns, repeats itself under a seed, and resumes to the same bytes."""
 
+import functools
 import io
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from combinations import crossed
 
 from motefit.data.cache import open_checked
 from motefit.graph.execute import float32
@@ -83,6 +86,25 @@ def fit(**knobs: object) -> Trained:
     return train(dscnn(), Blobs(), SETTINGS, **{"loss": "cross-entropy", "seed": 3, **knobs})
 
 
+@functools.cache
+def whole() -> Trained:
+    """Return what ``fit`` trains, once for all tests."""
+    return fit()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trained]:
+    """Return the checkpoint of a finished ``fit``, which tests must not change, and its result."""
+    path = tmp_path_factory.mktemp("finished") / "checkpoint.npz"
+    return path, fit(checkpoint=path)
+
+
+@pytest.fixture
+def copied(finished: tuple[Path, Trained], tmp_path: Path) -> Path:
+    """Return a checkpoint of a finished ``fit`` that a test may damage."""
+    return Path(shutil.copy(finished[0], tmp_path / "checkpoint.npz"))
+
+
 def test_it_learns_and_reports() -> None:
     seen: list[EpochReport] = []
     trained = fit(progress=seen.append)
@@ -100,8 +122,9 @@ def test_it_learns_and_reports() -> None:
     assert best.validation_loss == pytest.approx(-log_p[np.arange(60), y].mean(), rel=1e-4)
 
 
-@pytest.mark.parametrize("schedule", ["one-cycle", "linear", "constant"])
-@pytest.mark.parametrize("loss", ["mae", "mse", "huber"])
+@pytest.mark.parametrize(
+    ("loss", "schedule"), crossed(("mae", "mse", "huber"), ("one-cycle", "linear", "constant"))
+)
 def test_regression_losses_find_the_matrix(loss: str, schedule: str) -> None:
     settings = TrainSpec(
         epochs=25, batch_size=16, learning_rate=0.02, weight_decay=0.0, schedule=schedule
@@ -137,7 +160,7 @@ def test_quantiles_alternate_along_the_outputs() -> None:
 
 
 def test_equal_seeds_give_equal_bytes_and_other_seeds_do_not() -> None:
-    first, again, other = fit(), fit(), fit(seed=4)
+    first, again, other = whole(), fit(), fit(seed=4)
     assert content(first.graph) == content(again.graph)
     assert untimed(first) == untimed(again)
     assert content(first.graph) != content(other.graph)
@@ -151,10 +174,9 @@ def test_a_stopped_training_resumes_to_the_same_bytes(tmp_path: Path, stop_after
     assert not part.finished
     assert len(part.history) == stop_after
     resumed = fit(checkpoint=path, progress=seen.append)
-    whole = fit()
-    assert content(resumed.graph) == content(whole.graph)
-    assert untimed(resumed) == untimed(whole)
-    assert resumed.best_epoch == whole.best_epoch
+    assert content(resumed.graph) == content(whole().graph)
+    assert untimed(resumed) == untimed(whole())
+    assert resumed.best_epoch == whole().best_epoch
     assert len(seen) == 6
     assert [p.name for p in path.parent.iterdir()] == ["checkpoint.npz"]
 
@@ -164,10 +186,10 @@ def test_resuming_keeps_the_moments_in_place(tmp_path: Path, optimizer: str) -> 
     """Constant rate, so that wrong moments cannot hide behind a rate near zero."""
     settings = replace(SETTINGS, schedule="constant", optimizer=optimizer, epochs=4)
     path = tmp_path / "checkpoint.npz"
-    knobs = {"loss": "cross-entropy", "seed": 1}
-    train(dscnn(), Blobs(), settings, **knobs, checkpoint=path, stop=lambda: True)
-    resumed = train(dscnn(), Blobs(), settings, **knobs, checkpoint=path)
-    whole = train(dscnn(), Blobs(), settings, **knobs)
+    source, knobs = Blobs(n=65), {"loss": "cross-entropy", "seed": 1}
+    train(dscnn(), source, settings, **knobs, checkpoint=path, stop=lambda: True)
+    resumed = train(dscnn(), source, settings, **knobs, checkpoint=path)
+    whole = train(dscnn(), source, settings, **knobs)
     assert untimed(resumed) == untimed(whole)
 
 
@@ -175,7 +197,7 @@ def test_averaged_weights_are_kept_and_resume_to_the_same_bytes(tmp_path: Path) 
     averaged = replace(SETTINGS, averaging=0.95, schedule="cosine", warm_up_epochs=1.0)
 
     def fit(spec: TrainSpec = averaged, **knobs: object) -> Trained:
-        return train(dscnn(), Blobs(), spec, **{"loss": "cross-entropy", "seed": 3, **knobs})
+        return train(dscnn(), Blobs(n=65), spec, **{"loss": "cross-entropy", "seed": 3, **knobs})
 
     seen: list[EpochReport] = []
     path = tmp_path / "checkpoint.npz"
@@ -208,14 +230,15 @@ def test_cosine_warms_up_linearly_and_ends_at_the_final_rate() -> None:
     assert learning_rate(long, 0.5) == pytest.approx(0.4)
 
 
-def test_a_finished_checkpoint_returns_its_result_without_training(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.npz"
-    whole = fit(checkpoint=path)
+def test_a_finished_checkpoint_returns_its_result_without_training(
+    finished: tuple[Path, Trained],
+) -> None:
+    path, first = finished
     seen: list[EpochReport] = []
     again = fit(checkpoint=path, progress=seen.append)
     assert seen == []
-    assert content(again.graph) == content(whole.graph)
-    assert again.history == whole.history
+    assert content(again.graph) == content(first.graph)
+    assert again.history == first.history
 
 
 def test_an_interrupt_leaves_the_last_checkpoint(
@@ -233,37 +256,31 @@ def test_an_interrupt_leaves_the_last_checkpoint(
     seen: list[EpochReport] = []
     resumed = fit(checkpoint=path, progress=seen.append)
     assert [r.epoch for r in seen] == [3, 4, 5]
-    assert content(resumed.graph) == content(fit().graph)
+    assert content(resumed.graph) == content(whole().graph)
 
 
-def test_a_checkpoint_holds_no_pickle(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.npz"
-    fit(checkpoint=path)
-    stored, facts = open_checked(path)
+def test_a_checkpoint_holds_no_pickle(copied: Path) -> None:
+    stored, facts = open_checked(copied)
     with np.load(io.BytesIO(stored.tobytes()), allow_pickle=False) as archive:
         assert all(archive[name].dtype != object for name in archive.files)
     assert len(facts["history"]) == 6
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "text"])
-def test_a_damaged_checkpoint_is_refused_with_the_remedy(tmp_path: Path, damage: str) -> None:
-    path = tmp_path / "checkpoint.npz"
-    fit(checkpoint=path)
-    data = bytearray(path.read_bytes())
+def test_a_damaged_checkpoint_is_refused_with_the_remedy(copied: Path, damage: str) -> None:
+    data = bytearray(copied.read_bytes())
     if damage == "flipped":
         data[len(data) // 2] ^= 0xFF
     new = {"truncated": data[: len(data) // 2], "empty": b"", "text": b"hello"}.get(damage, data)
-    path.write_bytes(new)
+    copied.write_bytes(new)
     with pytest.raises(ModelFileError, match=r"(?s)damaged .* delete it to start over"):
-        fit(checkpoint=path)
+        fit(checkpoint=copied)
 
 
-def test_the_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.npz"
-    fit(checkpoint=path)
-    knobs = {"loss": "cross-entropy", "seed": 3, "checkpoint": path}
+def test_the_checkpoint_of_another_training_is_refused(copied: Path) -> None:
+    knobs = {"loss": "cross-entropy", "seed": 3, "checkpoint": copied}
     others = [
-        lambda: fit(checkpoint=path, seed=4),
+        lambda: fit(checkpoint=copied, seed=4),
         lambda: train(dscnn(), Blobs(key="other"), SETTINGS, **knobs),
         lambda: train(dscnn(seed=1), Blobs(), SETTINGS, **knobs),
         lambda: train(dscnn(), Blobs(), replace(SETTINGS, batch_size=8), **knobs),
@@ -277,8 +294,9 @@ def test_the_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
 
 def test_a_checkpoint_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "checkpoint.npz"
     with pytest.raises(OutputError, match=r"cannot write .*checkpoint\.npz"):
-        fit(checkpoint=tmp_path / "file" / "checkpoint.npz")
+        train(linear(), Lines(), replace(SETTINGS, epochs=1), loss="mse", checkpoint=path)
 
 
 def test_equal_scores_prefer_the_lower_loss() -> None:
@@ -335,7 +353,7 @@ def test_label_smoothing_reaches_the_loss_and_only_in_training() -> None:
     smooth = train(
         dscnn(), Blobs(), replace(SETTINGS, label_smoothing=0.3), loss="cross-entropy", seed=3
     )
-    plain = fit()
+    plain = whole()
     floor = -(0.8 * math.log(0.8) + 0.2 * math.log(0.1))
     assert min(r.train_loss for r in smooth.history) > 0.95 * floor
     assert min(r.train_loss for r in plain.history) < 0.5 * floor
@@ -362,7 +380,7 @@ def test_what_does_not_fit_is_refused() -> None:
 
 def test_training_uses_one_thread() -> None:
     torch.set_num_threads(2)
-    fit()
+    train(linear(), Lines(), replace(SETTINGS, epochs=1), loss="mse")
     assert torch.get_num_threads() == 1
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.graph.builder import Builder
@@ -100,7 +100,6 @@ def test_evaluation_equals_the_reference(
     np.testing.assert_allclose(out, float32.run(graph, batch), atol=1e-4)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     size=st.tuples(st.integers(4, 11), st.integers(4, 11)),
     kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),

@@ -286,6 +286,7 @@ except ImportError as error:
     assert "pip install 'motefit[train]'" in done.stdout
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 @pytest.mark.data
 def test_real_words_become_features(real_data: Path, tmp_path: Path) -> None:

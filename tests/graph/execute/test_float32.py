@@ -42,7 +42,6 @@ def same_pads(size, kernel, stride, dilation):
     return total // 2, total - total // 2
 
 
-@settings(deadline=None, max_examples=80)
 @given(
     depthwise=st.booleans(),
     size=SIZES,
@@ -93,7 +92,6 @@ def test_convolutions(depthwise, size, kernel, options, seed):
     np.testing.assert_allclose(np.moveaxis(ours, -1, 1), expected, atol=2e-5)
 
 
-@settings(deadline=None, max_examples=60)
 @given(size=SIZES, window=st.tuples(st.integers(1, 5), st.integers(1, 5)), seed=st.integers(0, 99))
 def test_average_pool_counts_no_padding(size, window, seed):
     rng = np.random.default_rng(seed)

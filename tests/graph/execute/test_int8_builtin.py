@@ -45,7 +45,6 @@ NETS = {
 SPEECH = Problem(input_shape=(31, 20), outputs=5)
 SERIES = Problem(input_shape=(6, 2), outputs=6)
 EXACT = settings(
-    max_examples=80,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -249,7 +248,7 @@ def test_quantize_and_dequantize(size, scale, zero_point, rng, builtin):
     np.testing.assert_array_equal(int8.run(graph, integers), builtin(graph, integers))
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=EXACT.suppress_health_check)
+@settings(deadline=None, suppress_health_check=EXACT.suppress_health_check)
 @given(
     seed=st.integers(0, 2**32 - 1),
     sizes=st.tuples(st.integers(1, 8), st.integers(1, 12), st.integers(1, 33)),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.graph.execute import float32
@@ -26,7 +26,6 @@ def quantization_of(weight, *, per_channel):
     return Quantization(scale=weight_scale(weight, axis), axis=axis)
 
 
-@settings(deadline=None, max_examples=40)
 @given(
     shape=st.tuples(st.integers(1, 5), st.integers(1, 9)),
     per_channel=st.booleans(),

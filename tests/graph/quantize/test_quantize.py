@@ -199,7 +199,7 @@ def test_a_network_of_zeros_and_a_constant_input(net, builtin):
     np.testing.assert_array_equal(output, builtin(form, batch))
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=FIXTURES)
+@settings(deadline=None, suppress_health_check=FIXTURES)
 @given(
     # a signal far below 1e-9 counts as absent, and biases are not scaled to it
     size=st.floats(-6, 12),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from combinations import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -162,7 +163,7 @@ def test_a_constant_input(name, value, refined):
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@examples(12)
 @given(
     name=st.sampled_from(sorted(FORMS)),
     exponent=st.integers(-15, 15),

@@ -7,7 +7,7 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as official
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.graph.execute import float32
@@ -133,7 +133,6 @@ def test_a_factor_is_not_folded_where_others_read_the_tensor(run_model):
     assert kinds[:2] == [Conv2D, DepthwiseConv2D]
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_pad_before_a_convolution(run_model, data):
     size = data.draw(st.tuples(st.integers(4, 9), st.integers(4, 9)))

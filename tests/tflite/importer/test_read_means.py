@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from motefit.graph.execute import int8
@@ -27,7 +27,6 @@ def mean(shape, window, source, out, *, image):
     return Graph(input_shape=shape, ops=ops, constants={}, quantization=known)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(1, 9)),
     over=st.sampled_from([(True, True), (True, False), (False, True)]),

@@ -1,7 +1,7 @@
 """Small tasks that every compressor meets, and ways to look into the file it leads to."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ SETTINGS = TrainSpec(epochs=3, batch_size=32, learning_rate=0.02, weight_decay=0
 class Patterns:
     """Rows that are high, low or in turn high and low; noise is drawn again per epoch."""
 
+    n: int = 192
     key: str = "patterns"
 
     def _draw(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,7 +48,7 @@ class Patterns:
         return x.astype(np.float32), label
 
     def epoch(self, _: int, *, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return self._draw(rng, 192)
+        return self._draw(rng, self.n)
 
     def validation(self) -> tuple[np.ndarray, np.ndarray]:
         return self._draw(np.random.default_rng(99), 96)
@@ -57,10 +58,11 @@ class Patterns:
 class Bends:
     """Targets are a bent matrix product of a window."""
 
+    n: int = 192
     key: str = "bends"
 
     def epoch(self, _: int, *, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        x = rng.standard_normal((192, 6, 2)).astype(np.float32)
+        x = rng.standard_normal((self.n, 6, 2)).astype(np.float32)
         matrix = np.random.default_rng(8).normal(0, 0.5, (12, 4))
         return x, np.tanh(x.reshape(-1, 12) @ matrix).astype(np.float32)
 
@@ -80,6 +82,10 @@ class Case:
     @property
     def model(self) -> Model:
         return Model(graph=self.graph)
+
+    def of(self, n: int) -> "Case":
+        """Return the same with fewer examples, for tests that ask for equal bytes only."""
+        return replace(self, source=replace(self.source, n=n))
 
     def tuner(self, folder: Path | None = None, **knobs: Any) -> FineTuner:
         compress = CompressSpec(precision=knobs.pop("precision", self.precision))

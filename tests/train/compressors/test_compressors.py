@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from combinations import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,7 +46,7 @@ def test_the_schedule_is_the_published_polynomial() -> None:
     assert schedule.sparsity(0.3) == pytest.approx(0.9 + (0.5 - 0.9) * (1 - 0.25) ** 3)
 
 
-@settings(deadline=None, max_examples=25)
+@examples(12)
 @given(
     sparsity=st.floats(0.01, 0.95),
     scope=st.sampled_from(["layer", "global"]),
@@ -180,7 +181,7 @@ def test_zip_aware_is_smaller_and_within_its_tolerance(case_of) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("epochs", [0, 2])
+@pytest.mark.parametrize("epochs", [pytest.param(0, marks=pytest.mark.proof), 2])
 def test_zip_aware_makes_the_zip_of_a_wanted_size(case_of, epochs: int) -> None:
     case = case_of("conv1d")
     tuner = case.tuner()

@@ -44,7 +44,11 @@ def test_every_compressor_is_here() -> None:
     assert all(registered.apply.__doc__ for registered in COMPRESSORS.all().values())
 
 
+# whatever the network; zip-aware takes seconds, convolutions next
 SLOW = {("zip-aware", family) for family in FAMILIES if family != "mlp"}
+SLOW |= set(itertools.product(QUICK, ("tcnet", "bcresnet"))) - {
+    ("quantization-aware", "tcnet"), ("magnitude-pruning", "bcresnet"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -55,7 +59,7 @@ SLOW = {("zip-aware", family) for family in FAMILIES if family != "mlp"}
     ],
 )
 def test_shapes_and_zeros_stay(case_of, family, name) -> None:
-    case = case_of(family)
+    case = case_of(family).of(64)
     model = half_pruned(case)
     tuner = case.tuner()
     first = compress(model, [step(name)], tuner)
@@ -93,7 +97,7 @@ def test_an_interrupted_step_resumes_to_the_same_bytes(
     case_of, name, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    case = case_of("tcnet")
+    case = case_of("conv1d" if name == "zip-aware" else "tcnet").of(64)
     # a step of its own before, so that there are two checkpoints
     steps = [step("magnitude-pruning"), step(name)]
     whole = case.tuner()

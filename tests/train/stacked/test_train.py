@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from combinations import crossed
 
 from motefit.graph.families import FAMILIES, Problem, build
 from motefit.graph.graph import Graph
@@ -224,9 +225,14 @@ def test_a_stack_trains_each_model_as_alone(family: str) -> None:
         assert_close(trained, whole.alone(i))
 
 
-@pytest.mark.parametrize("loss", ["mae", "mse", "huber", "pinball 0.1 0.5 0.9"])
-@pytest.mark.parametrize("schedule", ["one-cycle", "linear", "constant"])
-@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+@pytest.mark.parametrize(
+    ("loss", "schedule", "optimizer"),
+    crossed(
+        ("mae", "mse", "huber", "pinball 0.1 0.5 0.9"),
+        ("one-cycle", "linear", "constant"),
+        ("adam", "adamw"),
+    ),
+)
 def test_losses_schedules_and_optimizers(loss: str, schedule: str, optimizer: str) -> None:
     whole = case("conv1d", loss, schedule=schedule, optimizer=optimizer)
     for i, trained in enumerate(whole.stacked()):
