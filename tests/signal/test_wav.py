@@ -173,6 +173,14 @@ def test_a_second_chunk_of_sound_is_not_lost_in_silence(tmp_path, container, bef
         read_wav(tmp_path / "two.wav")
 
 
+def test_joined_files_are_not_read_as_the_first(tmp_path):
+    form = wav_files.format_chunk(rate_hz=16_000)
+    content = wav_files.wav(wav_files.encode(np.full((100, 1), 0.1)), form)
+    (tmp_path / "two.wav").write_bytes(content + content)
+    with pytest.raises(DataError, match="of 200 bytes is followed by another WAV file"):
+        read_wav(tmp_path / "two.wav")
+
+
 @pytest.mark.parametrize("extensible", [False, True])
 @pytest.mark.parametrize("bits", [12, 20, 24])
 def test_short_samples_in_32_bits_are_read_wherever_they_are(tmp_path, bits, extensible):
