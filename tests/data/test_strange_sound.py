@@ -161,6 +161,14 @@ def test_lines_of_json_may_be_in_a_json_file(tmp_path):
     assert {word: len(held) for word, held in found.clips.items()} == {"down": 4, "up": 4}
 
 
+def test_words_have_one_line(tmp_path):
+    with pytest.raises(DataError, match="line break"):
+        table(tmp_path, [*LABELED[:-1], (NAMES[-1], '"a\nbudget met"')])
+    clips(tmp_path, "w/{word}\nbudget met/{i}", number=1)
+    with pytest.raises(DataError, match=r"'up\\nbudget met' has a line break"):
+        find_speech(tmp_path / "w", SpeechData())
+
+
 def test_words_that_look_the_same_are_pointed_out():
     for pair in (("down", "down\u200b"), ("turn up", "turn  up"), ("up", "\uff55\uff50")):
         (hint,) = case_hints(pair)
