@@ -150,6 +150,14 @@ def test_what_cannot_be_used_is_named(tmp_path, content, said):
     refused(tmp_path, content, said)
 
 
+def test_two_formats_are_refused_unless_they_are_equal(tmp_path):
+    data = wav_files.encode(np.full((100, 1), 0.1))
+    slow, fast = (wav_files.format_chunk(rate_hz=rate) for rate in (8000, 16_000))
+    (tmp_path / "same.wav").write_bytes(wav_files.wav(data, fast, before=[(b"fmt ", fast)]))
+    assert read_wav(tmp_path / "same.wav")[1] == 16_000
+    refused(tmp_path, wav_files.wav(data, fast, before=[(b"fmt ", slow)]), "states two formats")
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 3000.0])
 def test_floats_that_are_no_sound_are_refused(tmp_path, value):
     data = wav_files.encode(np.array([[0.0], [value]]), "float", 4)

@@ -155,7 +155,7 @@ def _riff(source: _Source, magic: bytes) -> WavHeader:
         if name == b"data":
             break
         if name == b"fmt ":
-            chosen = _format(source, length)
+            chosen = _same(chosen, _format(source, length))
         elif name == b"ds64" and magic != b"RIFF" and 16 <= length <= _LONGEST_FORMAT:
             (long_bytes,) = struct.unpack_from("<Q", source.take(length), 8)
         else:
@@ -180,7 +180,7 @@ def _wave64(source: _Source) -> WavHeader:
         if length < 0:
             raise DataError(f"its chunk {name[:4]!r} states a length below that of its own header")
         if name[:4] == b"fmt ":
-            chosen = _format(source, length)
+            chosen = _same(chosen, _format(source, length))
         else:
             source.skip(length)
         source.skip(-length % 8)
@@ -207,6 +207,15 @@ def _complete(
         data_bytes=known,
         start=start,
     )
+
+
+def _same(
+    before: tuple[int, int, SampleFormat] | None, now: tuple[int, int, SampleFormat]
+) -> tuple[int, int, SampleFormat]:
+    """Refuse a second format that contradicts the first."""
+    if before not in {None, now}:
+        raise DataError("its header contradicts itself: it states two formats")
+    return now
 
 
 def _format(source: _Source, length: int) -> tuple[int, int, SampleFormat]:
