@@ -52,7 +52,26 @@ def esc_in_archives(folder):
     esc(folder / "archive" / "ESC-50" / "ESC-50-master")
 
 
-@pytest.mark.parametrize("make", [esc, urban, urban_on_kaggle, esc_in_archives])
+def numbered(folder):
+    """A contest's table: numbers of files without their extension, and a table to fill in."""
+    labeled = [(f"{i:04}", word) for i, (_, word) in enumerate(KINDS * 4)]
+    for name, _ in labeled:
+        clip(folder / "audio_train" / f"{name}.wav")
+    clip(folder / "audio_test" / "t.wav")
+    table(folder / "sample_submission.csv", ("id", "label"), [("t", "dog")])
+    table(folder / "train.csv", ("id", "take", "label"), [(n, 1, word) for n, word in labeled])
+
+
+def named_in_german(folder):
+    rows = [(f"a/{i}.wav", "Prüfung", word) for i, (_, word) in enumerate(KINDS * 4)]
+    for name, *_ in rows:
+        clip(folder / name)
+    table(folder / "Übersicht.csv", ("Datei", "Teil", "Wort"), rows)
+
+
+@pytest.mark.parametrize(
+    "make", [esc, urban, urban_on_kaggle, esc_in_archives, numbered, named_in_german]
+)
 @pytest.mark.parametrize("chosen", [(), ("dog", "vacuum_cleaner")])
 def test_a_table_of_the_files_is_found_and_what_is_advised_works(tmp_path, make, chosen):
     make(tmp_path / "set")

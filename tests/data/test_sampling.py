@@ -222,6 +222,21 @@ def test_spikes_and_stuck_values_are_found():
     assert find_oddities(times, values, ((0, 500), (500, 1000))).spikes == 0
 
 
+@given(
+    codes=st.lists(st.sampled_from([-127.0, 85.0, 65535.0]), unique=True), seed=st.integers(0, 9)
+)
+def test_error_codes_are_found_however_often_they_occur(codes, seed):
+    rng = np.random.default_rng(seed)
+    values = np.round(rng.uniform(14, 27, 600), 1)
+    places = rng.permutation(600)[: 60 * len(codes)]
+    values[places] = np.repeat(codes, 60)
+    times = np.datetime64("2024-01-01T00:00:00") + np.arange(600) * np.timedelta64(60, "s")
+    found = find_oddities(times, values, ((0, 600),))
+    assert sorted(found.apart) == sorted((code, 60) for code in codes)
+    assert all(f"{code:g} in 60 rows" in " ".join(found.notes("T")) for code in codes)
+    assert find_oddities(times, np.round(values / 1e9), ((0, 600),)).apart == ()
+
+
 @pytest.mark.parametrize(
     ("time_format", "remedy"),
     [

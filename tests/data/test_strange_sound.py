@@ -141,6 +141,34 @@ def test_json_tables_of_numbers_and_labels_of_other_sound(tmp_path):
     assert found.unused == {"of other sound": {"": 1}}
 
 
+def test_a_column_without_a_name_is_no_speaker(tmp_path):
+    rows = [(str(i), *row) for i, row in enumerate(LABELED)]
+    found = table(tmp_path, rows, ("", "path", "label"))
+    assert not found.speakers
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    with pytest.raises(DataError, match="'label' occurs 2 times"):
+        table(tmp_path, [(*row, "other") for row in LABELED], ("path", "label", "label"))
+
+
+def test_lines_of_json_may_be_in_a_json_file(tmp_path):
+    rows = [f'{{"audio_filepath": "{path}", "command": "{word}"}}' for path, word in LABELED]
+    for path in NAMES:
+        clip(tmp_path / path, samples=40)
+    (tmp_path / "train_manifest.json").write_text("\n".join(rows))
+    found = find_speech(tmp_path, SpeechData())
+    assert {word: len(held) for word, held in found.clips.items()} == {"down": 4, "up": 4}
+
+
+def test_words_have_one_line(tmp_path):
+    with pytest.raises(DataError, match="line break"):
+        table(tmp_path, [*LABELED[:-1], (NAMES[-1], '"a\nbudget met"')])
+    clips(tmp_path, "w/{word}\nbudget met/{i}", number=1)
+    with pytest.raises(DataError, match=r"budget met' has a line break"):
+        find_speech(tmp_path / "w", SpeechData())
+
+
 def test_words_that_look_the_same_are_pointed_out():
     for pair in (("down", "down\u200b"), ("turn up", "turn  up"), ("up", "\uff55\uff50")):
         (hint,) = case_hints(pair)

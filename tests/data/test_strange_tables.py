@@ -109,6 +109,10 @@ READ = {
         {**DATED, "step_minutes": 60.0},
         "day and month are swapped",
     ),
+    "a clock that was not set": (
+        table("time,T", lambda i: f"{at(i - (i < 20) * 54 * 365 * 144)},{i}"),
+        {}, "first 20 rows are of 1970",
+    ),
 }  # fmt: skip
 
 
@@ -130,6 +134,12 @@ REFUSED = {
     "grouped digits": ("time;T\n2024-03-25;1.200,5\n", {}, r'thousands = "\." and decimal = ","'),
     "a unit": ("time,T\n2024-03-25,20 °C\n", {}, "without '°C'"),
     "a word": ("time,T\n2024-03-25,---\n", {}, r'missing_texts = \["---"\]'),
+    "another minus": ("time,T\n2024-03-25,\u22122.5\n", {}, "write the minus sign as -"),
+    "decimal and other commas": ("time,T\n2024-03-25,2,5\n", {}, "if the comma is a decimal one"),
+    "rounded counts": (
+        "time,T\n1.711325E+09,1\n", {"time_format": "epoch-s"}, "a spreadsheet rounded it",
+    ),
+    "elapsed seconds": ("time,T\n0,1\n600,1\n", {}, 'time_format = "epoch-s"'),
     "a switch": ("time,T\n2024-03-25,on\n", {}, "write 0 and 1"),
     "a point": ("time;T\n2024-03-25;2.5\n", {"decimal": ","}, "leave .* decimal out"),
     "endless digits": ("time,T\n2024-03-25," + "9" * 9999, {}, r"9\.\.\.' \(9999 characters\)"),

@@ -1,5 +1,7 @@
 """Each word's recordings are counted, and words that were recorded unlike are named."""
 
+from shutil import copytree
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motefit.data.decode import Decoded, decode_clip
+from motefit.data.quality import audit_speech
 from motefit.data.recordings import LOWEST_DBFS, describe, from_row
 from motefit.data.speech import load_speech
 from motefit.data.word_facts import WordFacts, word_facts, word_warnings
@@ -113,6 +116,28 @@ def test_words_recorded_alike_give_no_warning(tmp_path, facts):
         write(tmp_path / "d", word, 10)
         write(tmp_path / "d", word, 10, rate=44_100, channels=2)
     assert word_warnings(facts()) == ()
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ({"level": 1e-4}, "clips are almost silent: down 20 of 20; up 20 of 20"),
+        ({"level": 1e-3, "subtype": "PCM_32"}, "filled only the lower 24 of 32 bits"),
+        ({"level": 9.0}, "most clips are clipped, as with too high a gain: down 20 of 20; up 20"),
+    ],
+)
+def test_clips_that_hold_little_are_a_warning_where_words_are_alike_too(tmp_path, facts, odd, said):
+    write(tmp_path / "d", "down", **odd)
+    write(tmp_path / "d", "up", **odd)
+    (found,) = word_warnings(facts())
+    assert said in found
+
+
+def test_copies_under_another_word_are_a_warning(tmp_path):
+    write(tmp_path / "d", "down")
+    copytree(tmp_path / "d" / "down", tmp_path / "d" / "up")
+    audit = audit_speech(load_speech(tmp_path / "d", SpeechData(), rate_hz=RATE, seconds=SECONDS))
+    assert audit.warnings[-1].startswith("40 clips have the samples of a clip of another word")
 
 
 @pytest.mark.parametrize(

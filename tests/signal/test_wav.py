@@ -150,6 +150,14 @@ def test_what_cannot_be_used_is_named(tmp_path, content, said):
     refused(tmp_path, content, said)
 
 
+def test_two_formats_are_refused_unless_they_are_equal(tmp_path):
+    data = wav_files.encode(np.full((100, 1), 0.1))
+    slow, fast = (wav_files.format_chunk(rate_hz=rate) for rate in (8000, 16_000))
+    (tmp_path / "same.wav").write_bytes(wav_files.wav(data, fast, before=[(b"fmt ", fast)]))
+    assert read_wav(tmp_path / "same.wav")[1] == 16_000
+    refused(tmp_path, wav_files.wav(data, fast, before=[(b"fmt ", slow)]), "states two formats")
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 3000.0])
 def test_floats_that_are_no_sound_are_refused(tmp_path, value):
     data = wav_files.encode(np.array([[0.0], [value]]), "float", 4)
@@ -170,6 +178,14 @@ def test_a_second_chunk_of_sound_is_not_lost_in_silence(tmp_path, container, bef
     after = [*before, (b"data", sound[:40]), (b"LIST", b"more")]
     (tmp_path / "two.wav").write_bytes(wav_files.wav(sound, form, container=container, after=after))
     with pytest.raises(DataError, match="of 101 bytes is followed by a second data chunk, of 40"):
+        read_wav(tmp_path / "two.wav")
+
+
+def test_joined_files_are_not_read_as_the_first(tmp_path):
+    form = wav_files.format_chunk(rate_hz=16_000)
+    content = wav_files.wav(wav_files.encode(np.full((100, 1), 0.1)), form)
+    (tmp_path / "two.wav").write_bytes(content + content)
+    with pytest.raises(DataError, match="of 200 bytes is followed by another WAV file"):
         read_wav(tmp_path / "two.wav")
 
 

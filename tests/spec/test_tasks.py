@@ -130,6 +130,7 @@ def test_target_columns_are_places_among_the_inputs():
     [
         ({"labels": ("a", "a")}, r"at least two distinct labels are needed, got \['a', 'a'\]"),
         ({"labels": ("a",)}, "at least two distinct labels"),
+        ({"labels": ("a", "b\nbudget met")}, r"one line of text, got 'b\\nbudget met'"),
         ({"output": "logit"}, r"output: got 'logit' \(did you mean 'logits'\?\)"),
         ({"frontend": None}, "frontend: expected a table"),
     ],

@@ -267,5 +267,5 @@ def test_none_without_the_wheel(case, monkeypatch):
 @needs_wheel
 @pytest.mark.proof
 def test_a_loop_without_an_end_is_ended():
-    with pytest.raises(ModelFileError, match="did not finish a run in 8 s"):
+    with pytest.raises(ModelFileError, match="did not finish a run in 2 s"):
         micro.arena_bytes(ModelFile(data=endless()))

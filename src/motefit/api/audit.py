@@ -26,7 +26,7 @@ class AuditResult(Printable):
     """Result of an audit.
 
     Attributes:
-        broken: unusable files; if there are too many, nothing else is counted.
+        broken: unusable files; if there are too many, nothing is counted, and a warning says why.
         facts: counts by name, as they go into a card.
     """
 
@@ -67,11 +67,11 @@ def audit(
     try:
         with open_progress(progress) as listener:
             dataset = task.load(recipe, data, progress=listener.loading)
-    except DataError:
+    except DataError as error:
         broken = task.broken(recipe, data)
         if not broken:
             raise
-        return AuditResult(broken=broken, facts={})
+        return AuditResult(broken=broken, facts={"warnings": (str(error),)})
     return AuditResult(broken=task.damaged(dataset), facts=task.audit(dataset))
 
 

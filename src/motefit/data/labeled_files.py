@@ -163,10 +163,10 @@ def _require_word(file: LabeledFile) -> None:
     Raises:
         DataError: naming the file.
     """
-    if not file.word.strip() or "/" in file.word:
+    if not file.word.strip() or "/" in file.word or len(file.word.splitlines()) > 1:
         raise DataError(
-            f"{file.path}: the label {file.word!r} is empty or has a slash; a label is the name "
-            "of a word: correct it"
+            f"{file.path}: the label {file.word!r} is empty, or has a slash or a line break; a "
+            "label is the name of a word: correct it"
         )
 
 

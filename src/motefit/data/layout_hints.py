@@ -137,6 +137,17 @@ def swapped_days(times: Times, step: np.timedelta64) -> int:
     return len(gaps) if fits.all() else 0
 
 
+def rows_of_an_unset_clock(times: Times) -> int:
+    """Count the rows before the first gap of five years, if they all are of one year.
+
+    >>> rows_of_an_unset_clock(np.array(["1970-01-01", "1970-01-02", "2024-03-01"], "M8[s]"))
+    2
+    """
+    gaps = np.flatnonzero(np.diff(times) > np.timedelta64(5 * 365, "D"))
+    years = times[: gaps[0] + 1].astype("datetime64[Y]") if len(gaps) else times[:0]
+    return len(years) if len(years) and years[0] == years[-1] else 0
+
+
 def lost_hours(times: Times, step: np.timedelta64) -> int:
     """Count the hours that clocks skip when daylight-saving time begins: at night on Sundays."""
     skipped = np.flatnonzero(np.diff(times) == step + np.timedelta64(1, "h"))

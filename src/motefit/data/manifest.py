@@ -2,10 +2,11 @@
 
 import csv
 import io
+import itertools
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 
 from motefit.data.labeled_files import Labeled, LabeledFile, arrange, subset_of
@@ -15,8 +16,8 @@ from motefit.data.tree import Tree, composed, hidden_name, is_there, read_tree
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import SpeechData
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
-"""Of tables that are searched; a recipe may also name a .json file with one list."""
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
+"""Of tables that are searched; a .json file has one list, or a line for each clip."""
 _USUAL = {
     "path": (
         "path", "file", "filename", "file_name", "filepath", "file_path", "fname", "audio",
@@ -36,6 +37,8 @@ _CUTS = frozenset({"start", "end", "begin", "stop", "offset", "onset", "start_s"
 _LARGE_BYTES = 64 << 20
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 _SHOWN = 3
+_SEARCHED = 200
+"""Rows of a table that tell which columns name files and labels."""
 
 
 def find_manifests(folder: Path, data: SpeechData) -> list[Path]:
@@ -72,11 +75,12 @@ def manifest_hint(tree: Tree, given: Path) -> str:
     Returns:
         What to give in the recipe; empty if there is no such table in it or two levels below.
     """
-    names = {path.name for path in tree.below()}
+    names = {name for path in tree.below() for name in (path.name, path.stem)}
     near = [f for name, f in tree.folders.items() if not hidden_name(name)]
     far = [f for place in near for name, f in place.folders.items() if not hidden_name(name)]
     for folder in (place.path for place in (tree, *near, *far)):
-        for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
+        tables = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and is_there(p)]
+        for path in sorted(tables, key=lambda path: (-path.stat().st_size, path)):
             if columns := _naming_columns(path, names):
                 place = path.relative_to(given).as_posix()
                 return (
@@ -87,18 +91,34 @@ def manifest_hint(tree: Tree, given: Path) -> str:
 
 
 def _naming_columns(path: Path, names: Set[str]) -> tuple[str, str] | None:
-    """Return the columns of a table that name files and their labels in words, if it does."""
+    """Return the columns of a table that name files and their labels in words, if it does.
+
+    The labels are in a column with a usual name, else in the first one whose texts repeat.
+    """
     try:
         if path.stat().st_size > _LARGE_BYTES:
             return None
-        _, row = next(_rows(path), (0, {}))
+        rows = [row for _, row in itertools.islice(_rows(path), _SEARCHED)]
     except (DataError, OSError):
         return None
-    texts = {name: str(value) for name, value in row.items() if value}
-    files = [name for name, text in texts.items() if posixpath.basename(text) in names]
-    known = {name.casefold(): name for name in texts}
-    labels = [known[n] for n in _USUAL["label"] if n in known and not texts[known[n]].isdigit()]
-    return (files[0], labels[0]) if files and labels else None
+    columns = {name: [_text(row.get(name)) for row in rows] for name in (rows or [{}])[0]}
+    file = next((name for name, texts in columns.items() if _all_named(texts, names)), None)
+    words = {
+        name: texts
+        for name, texts in columns.items()
+        if name != file
+        and not any(text.isdigit() or "/" in text or subset_of(text) for text in texts)
+    }
+    usual = [name for name in words if name.casefold() in _USUAL["label"]]
+    repeated = [name for name, texts in words.items() if 1 < len(set(texts)) <= len(texts) / 2]
+    labels = [name for name in usual or repeated if name.casefold() not in _USUAL["speaker"]]
+    return (file, labels[0]) if file and labels else None
+
+
+def _all_named(texts: Iterable[str], names: Set[str]) -> bool:
+    """Return whether most texts are paths of files of the given names."""
+    found = [posixpath.basename(text.replace("\\", "/")) in names for text in texts]
+    return 2 * sum(found) > len(found)
 
 
 def read_manifests(
@@ -107,8 +127,8 @@ def read_manifests(
     """Read the clips of manifests; files that do not exist are counted.
 
     A file is looked for beside its manifest, in the data folder, and in usual folders of both; an
-    absolute path of another machine also without its first folders, and a bare name in all folders,
-    if only one file has it.
+    absolute path of another machine also without its first folders, and a bare name, such as the
+    number of a clip, in all folders, if only one file has it.
 
     Args:
         folder: the data folder.
@@ -198,11 +218,12 @@ class _Places:
         return None
 
     def _named(self, name: str) -> Path | None:
-        """Find the only file of that name in all folders."""
+        """Find the only file of that name, with or without its extension, in all folders."""
         if self._by_name is None:
             self._by_name = {}
             for path in read_tree(self._folder).below():
-                self._by_name.setdefault(path.name, []).append(path)
+                for known in (path.name, path.stem):
+                    self._by_name.setdefault(known, []).append(path)
         found = self._by_name.get(name, [])
         return found[0] if len(found) == 1 else None
 
@@ -249,7 +270,10 @@ class _Reader:
                 f"{path}, line {number}: expected a path and a label without a slash, got "
                 f"{shown(file)} and {shown(label)}"
             )
-        home = _text(row.get(columns.get("split", "")))
+        home, speaker = (
+            _text(row.get(columns[role])) if role in columns else ""
+            for role in ("split", "speaker")
+        )
         given = subset_of(home) if "split" in columns else self._subset
         if data.split == "given" and not given:
             raise DataError(
@@ -263,7 +287,7 @@ class _Reader:
             path=self._places.find(path.parent, file),
             word=composed(label),
             name=stem.rpartition(".")[0] or stem,
-            speaker=_text(row.get(columns.get("speaker", ""))) or None,
+            speaker=speaker or None,
             subset=given,
         )
 
@@ -304,13 +328,13 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
         Line number, and the values by column.
     """
     text = "".join(text_lines(path, []))
-    if path.suffix.lower() in {".jsonl", ".ndjson"}:
+    if path.suffix.lower() == ".json" and text.lstrip().startswith("["):
+        yield from enumerate(_listed(path, text), 1)
+        return
+    if path.suffix.lower() in {".json", ".jsonl", ".ndjson"}:
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 yield number, _object(path, number, line)
-        return
-    if text.lstrip().startswith(("[", "{")) and path.suffix.lower() == ".json":
-        yield from enumerate(_listed(path, text), 1)
         return
     header, _, rest = text.partition("\n")
     before = 1
@@ -322,6 +346,10 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
         reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
     else:
         reader = csv.DictReader(file, delimiter=separator, skipinitialspace=True)
+    names = [str(name).strip() for name in reader.fieldnames or ()]
+    usual = {name for known in _USUAL.values() for name in known}
+    if twice := next((n for n in names if names.count(n) > 1 and n.casefold() in usual), ""):
+        raise DataError(f"{path}: the column {twice!r} occurs {names.count(twice)} times; keep one")
     try:
         for row in reader:
             found = {str(k).strip(): v for k, v in row.items() if k is not None}

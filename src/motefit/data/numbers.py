@@ -25,6 +25,7 @@ _GROUPED = re.compile(
 )
 """Digits in groups of three; spaces between them may be of several kinds."""
 _WITH_UNIT = re.compile(r"[+-]?\d[\d.,]*\s*([^\d\s.,][^\d]{0,11})\Z")
+_DASHES = "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"
 _SWITCHES = frozenset({"true", "false", "on", "off", "yes", "no", "open", "closed"})
 _SHOWN = 60
 """Characters of a text that a message shows."""
@@ -145,6 +146,8 @@ def _not_a_number(text: str, rule: NumberRule, place: str) -> DataError:
             f"{found}; write the number alone, without {unit[1].strip()!r} (in Grafana: export the "
             "data unformatted)"
         )
+    if written[:1] in _DASHES and written[1:2].isdigit():
+        return DataError(f"{found}; write the minus sign as -, instead of {written[0]!r}")
     if written.lower() in _SWITCHES:
         return DataError(f"{found}; write 0 and 1")
     if written.isascii() and not any(map(str.isdigit, written)) and "inf" not in written.lower():

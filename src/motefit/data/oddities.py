@@ -1,5 +1,6 @@
-"""Values that a sensor hardly measured: spikes of a single row, and values that do not change."""
+"""Values that a sensor hardly measured: spikes, values that stand alone or do not change."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ _USUAL = 0.95
 _STUCK_ROWS = 50
 _STUCK = 5.0
 """A stuck value lasts so many times as long as 99 % of the stretches of equal values."""
+_FEWEST_OTHERS, _SEEN = 10, 1000
+"""Different values among the first of the others, which those of a switch have not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,8 @@ class Oddities:
         equal_from: time of its first row, ISO 8601.
         equal_value: its value.
         stuck: whether that stretch is of 50 rows or more, and five times as long as 99 % of them.
+        apart: smallest and largest values that occur in several rows and are further from all
+            others than those are from each other, as an error code is; with their rows.
     """
 
     spikes: int
@@ -36,6 +41,7 @@ class Oddities:
     equal_from: str
     equal_value: float
     stuck: bool
+    apart: tuple[tuple[float, int], ...] = ()
 
     def notes(self, name: str) -> list[str]:
         """Say in sentences what is odd."""
@@ -50,6 +56,11 @@ class Oddities:
                 f"{name}: the value {self.equal_value:g} stays the same for {self.longest_equal} "
                 f"rows from {self.equal_from}; is the sensor stuck there?"
             )
+        found += [
+            f"{name}: the value {value:g} in {rows} rows is far from all others, as an error code "
+            "is; if the sensor cannot measure it, set [data] column_sentinels or valid_ranges"
+            for value, rows in self.apart
+        ]
         return found
 
 
@@ -87,4 +98,29 @@ def find_oddities(
         equal_from=str(times[starts[at]]),
         equal_value=float(values[starts[at]]),
         stuck=longest >= _STUCK_ROWS and longest >= _STUCK * usual,
+        apart=tuple(_apart(values)),
     )
+
+
+def _apart(values: npt.NDArray[np.float64]) -> Iterator[tuple[float, int]]:
+    """Find the ends of the range that stand alone, one after the other.
+
+    Args:
+        values: (rows,), finite.
+
+    Yields:
+        the value, and the number of its rows, at least 2.
+    """
+    while len(values):
+        low, high = float(values.min()), float(values.max())
+        inner = values[(values > low) & (values < high)]
+        if len(np.unique(inner[:_SEEN])) < _FEWEST_OTHERS:
+            return
+        below, above = float(inner.min()) - low, high - float(inner.max())
+        alone, gap = (low, below) if below > above else (high, above)
+        others = values[values != alone]
+        rows = len(values) - len(others)
+        if rows < 2 or gap <= float(np.ptp(others)):
+            return
+        yield alone, rows
+        values = others

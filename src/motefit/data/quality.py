@@ -123,6 +123,7 @@ def audit_speech(dataset: SpeechDataset) -> SpeechAudit:
     both = set(dataset.train.speakers) & set(dataset.test.speakers)
     recordings = {subset: clips.recordings for subset, clips in subsets.items()}
     words = word_facts(dataset)
+    conflicting = _conflicting(dataset)
     return SpeechAudit(
         key=dataset.key,
         clips={subset: _per_word(clips, dataset.words) for subset, clips in subsets.items()},
@@ -133,7 +134,7 @@ def audit_speech(dataset: SpeechDataset) -> SpeechAudit:
         test_shared_percent=None if shared is None else 100 * shared / len(dataset.test),
         duplicates_across=_duplicates_across(dataset),
         duplicates_within={p: len(c) - len(set(c.digests)) for p, c in subsets.items()},
-        conflicting=_conflicting(dataset),
+        conflicting=conflicting,
         short={p: int((c.lengths < c.pcm.shape[1]).sum()) for p, c in subsets.items()},
         long={p: int((c.lengths > c.pcm.shape[1]).sum()) for p, c in subsets.items()},
         silent={subset: sum(r.silent for r in rows) for subset, rows in recordings.items()},
@@ -145,8 +146,15 @@ def audit_speech(dataset: SpeechDataset) -> SpeechAudit:
         rejects=_windows(dataset),
         rejects_dropped=dataset.sounds.dropped if dataset.sounds is not None else {},
         words=words,
-        warnings=word_warnings(words),
+        warnings=(*word_warnings(words), *_copies(conflicting)),
     )
+
+
+def _copies(conflicting: int) -> list[str]:
+    """Warn of clips that no model can tell apart."""
+    if not conflicting:
+        return []
+    return [f"{conflicting} clips have the samples of a clip of another word: remove the wrong one"]
 
 
 def audit_series(dataset: SeriesDataset) -> SeriesAudit:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from motefit.data.blocks import divide_in_blocks
 from motefit.data.holding import Floats, Mask, Segment, hold, without_outside_values
-from motefit.data.layout_hints import lost_hours, swapped_days
+from motefit.data.layout_hints import lost_hours, rows_of_an_unset_clock, swapped_days
 from motefit.data.oddities import Oddities, find_oddities
 from motefit.data.row_order import in_order
 from motefit.data.sampling import (
@@ -343,6 +343,10 @@ def _clock_notes(table: SeriesTable, grid: Grid) -> list[str]:
     if swapped := swapped_days(table.times, grid.step):
         swap = "gaps lead to the same day of the next month, as where day and month are swapped"
         return [f"{swapped} {swap}; if so, correct [data] time_format"]
+    if unset := rows_of_an_unset_clock(table.times):
+        year = table.times[0].astype("datetime64[Y]")
+        early = f"the first {unset} rows are of {year}, years before all others"
+        return [f"{early}, as where a clock was not set; if so, remove them"]
     if table.zones is not None:
         return []
     skipped = lost_hours(table.times, grid.step)

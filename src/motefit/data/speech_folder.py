@@ -114,10 +114,13 @@ def _find(folder: Path, data: SpeechData) -> SpeechFolder:
     tree = read_tree(folder)
     while (inner := _only_folder(tree)) and not (data.layout or data.manifest):
         tree, folder = inner, inner.path
-    labeled = _find_labeled(tree, data)
-    if labeled is not None:
+    reserved = reserved_names(data)
+    if tables := _tables(tree, data, reserved):
+        labeled = read_manifests(tree.path, tables, data, reserved)
         return _labeled_folder(tree, data, labeled)
     try:
+        if layout := find_layout(tree, data, reserved):
+            return _labeled_folder(tree, data, read_layout(tree, data, layout, reserved))
         return _word_folders_of(tree, folder, data)
     except DataError as error:
         hint = manifest_hint(tree, given)
@@ -173,19 +176,16 @@ def _rejected(tree: Tree, root: Tree, data: SpeechData, places: list[Path]) -> s
     return {p for p in tree.below() if is_readable(p) and str(p).startswith(starts)}
 
 
-def _find_labeled(tree: Tree, data: SpeechData) -> Labeled | None:
-    """Read a manifest or a layout; None for one folder per word."""
-    reserved = reserved_names(data)
+def _tables(tree: Tree, data: SpeechData, reserved: Collection[str]) -> list[Path]:
+    """List the manifests; none where folders, or parts of names, tell the words."""
     if data.manifest:
-        return read_manifests(tree.path, find_manifests(tree.path, data), data, reserved)
-    if not data.layout and data.split not in LISTED_SPLITS:
-        folders = [f for n, f in tree.folders.items() if n not in reserved and not hidden_name(n)]
-        words = sum(bool(f.clips) or (bool(data.speaker) and f.holds_sound()) for f in folders)
-        given = data.split == "given" and not any(subset_of(f.path.name) for f in folders)
-        if (words < 2 or given) and (tables := find_manifests(tree.path, data)):
-            return read_manifests(tree.path, tables, data, reserved)
-    layout = find_layout(tree, data, reserved)
-    return read_layout(tree, data, layout, reserved) if layout else None
+        return find_manifests(tree.path, data)
+    if data.layout or data.split in LISTED_SPLITS:
+        return []
+    folders = [f for n, f in tree.folders.items() if n not in reserved and not hidden_name(n)]
+    words = sum(bool(f.clips) or (bool(data.speaker) and f.holds_sound()) for f in folders)
+    given = data.split == "given" and not any(subset_of(f.path.name) for f in folders)
+    return find_manifests(tree.path, data) if words < 2 or given else []
 
 
 def _labeled_folder(tree: Tree, data: SpeechData, labeled: Labeled) -> SpeechFolder:

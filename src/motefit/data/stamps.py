@@ -43,6 +43,7 @@ _EXCEL_DAYS = re.compile(r"[34]\d{4}([.,]\d+)?\Z", re.ASCII)
 """Days since 1899-12-30, of 1982 to 2036."""
 _BEGAN = 180 * 86_400 * 1_000_000
 """Microseconds in half a year; the clocks of loggers are set to later times."""
+_ROUNDED = re.compile(r"[0-9][.,]?[0-9]*[eE][+]?[0-9]+")
 _DIGITS_OF_EPOCH = {9: "epoch-s", 10: "epoch-s", 12: "epoch-ms", 13: "epoch-ms",
                     16: "epoch-us", 19: "epoch-ns"}  # fmt: skip
 _ZONE = re.compile(r"\s+(?:UTC|GMT|Z|([+-]\d\d:?\d\d))\Z")
@@ -265,6 +266,8 @@ def _time_remedy(texts: Sequence[str], row: int) -> str:
     if guesses:
         either = " or ".join(f'"{guess}"' for guess in guesses)
         return f"set [data] time_format = {either}"
+    if _is_count(text):
+        return 'if it counts from a start of its own, set [data] time_format = "epoch-s" (or -ms)'
     zone = _ZONE_NAME.search(text)
     if zone and zone[1] not in {"UTC", "GMT"}:
         return (
@@ -298,10 +301,12 @@ def _from_epoch(
         micros = _micros(texts, per_second)
     except (ValueError, OverflowError):
         row = next(i for i, text in enumerate(texts) if not _is_count(text))
+        remedy = "correct the line or [data] time_format"
+        if _ROUNDED.fullmatch(texts[row].strip()):
+            remedy = "a spreadsheet rounded it: format the column as a whole number, and save again"
         raise DataError(
             f"{place(row)}: the time {shown(texts[row])} is not in {rule.time_format!r}, a count "
-            "since 1970 (example: "
-            f"{int(_EXAMPLE.timestamp()) * per_second}); correct the line or [data] time_format"
+            f"since 1970 (example: {int(_EXAMPLE.timestamp()) * per_second}); {remedy}"
         ) from None
     far = np.flatnonzero(np.abs(micros) > 8e15)
     if len(far):
@@ -342,7 +347,7 @@ def _micros(texts: Sequence[str], per_second: int) -> npt.NDArray[np.int64]:
         ValueError: for a text that is no count.
     """
     joined = "".join(texts)
-    if not joined.isascii() or "_" in joined:
+    if not joined.isascii() or "_" in joined or "e" in joined.lower():
         raise ValueError(joined)
     try:
         counts = np.array(list(map(int, texts)), np.int64)

@@ -91,7 +91,7 @@ def read_tree(folder: Path) -> Tree:
 
     Raises:
         DataError: for two sub-folders whose names differ only in their Unicode form, a name that is
-            not UTF-8, or a sound that is a pipe or a link to nothing.
+            not UTF-8 or has a line break, or a sound that is a pipe or a link to nothing.
         OSError: if a folder cannot be read.
     """
     return _read(folder, (), DEEPEST)
@@ -136,6 +136,11 @@ def _require_text(folder: Path, name: str) -> None:
 def _add(folders: dict[str, Tree], tree: Tree) -> None:
     if tree.holds_sound():
         _require_text(tree.path.parent, tree.path.name)
+        if len(tree.path.name.splitlines()) > 1:
+            raise DataError(
+                f"{tree.path.parent}: the folder {tree.path.name!r} has a line break in its name; "
+                "rename it, as it would break the lines of what is printed"
+            )
     name = composed(tree.path.name)
     if name in folders:
         raise DataError(

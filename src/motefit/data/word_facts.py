@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from motefit.data.recordings import Recording
 from motefit.data.speech import SpeechDataset
 from motefit.data.speech_folder import HIDDEN
 
@@ -21,6 +22,10 @@ LEVEL_DB = 10.0
 BANDWIDTH_RATIO = 1.5
 """Median bandwidths that differ by a larger factor cause a warning: 1.07 in Mini Speech Commands, 2
 between recordings at 8 and at 16 kHz."""
+MOST_CLIPPED = 0.5
+"""A word with a larger share of clipped clips causes a warning."""
+LOWER_BITS_DBFS = -48.0
+"""Sound that fills only the lower 24 of 32 bits is not louder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +47,8 @@ class WordFacts:
         bandwidth_hz: median of the frequencies above which clips are empty.
         unused: audio files in the word's folder that are not used, without hidden ones.
         missed: longer clips whose loudest part is cropped away.
+        faint: clips without a sample above -60 dB of full scale, or of 32 bits and no louder than
+            their lower 24 bits.
     """
 
     clips: int
@@ -58,6 +65,7 @@ class WordFacts:
     bandwidth_hz: float
     unused: int
     missed: int = 0
+    faint: int = 0
 
 
 def word_facts(dataset: SpeechDataset) -> dict[str, WordFacts]:
@@ -84,6 +92,7 @@ def word_facts(dataset: SpeechDataset) -> dict[str, WordFacts]:
             shorter=int((lengths[rows] < samples).sum()),
             longer=int((lengths[rows] > samples).sum()),
             missed=sum(r.missed for r in held),
+            faint=sum(map(_is_faint, held)),
             level_dbfs=round(float(np.median([r.level_dbfs for r in held])), 1),
             clipped=sum(r.clipped for r in held),
             bandwidth_hz=round(float(np.median([r.bandwidth_hz for r in held]))),
@@ -97,7 +106,7 @@ def word_facts(dataset: SpeechDataset) -> dict[str, WordFacts]:
 def word_warnings(facts: Mapping[str, WordFacts]) -> tuple[str, ...]:
     """Describe what a model may distinguish instead of the words."""
     if len(facts) < 2:
-        return tuple(_cropped(facts))
+        return (*_cropped(facts), *_unusable(facts))
     clips = {word: f.clips for word, f in facts.items()}
     warnings = [
         *_by_kind("native sampling rate", {w: f.rates_hz for w, f in facts.items()}, " Hz"),
@@ -118,7 +127,28 @@ def word_warnings(facts: Mapping[str, WordFacts]) -> tuple[str, ...]:
             f"words differ in bandwidth (median): {low} {facts[low].bandwidth_hz:.0f} Hz, "
             f"{high} {facts[high].bandwidth_hz:.0f} Hz"
         )
-    return (*warnings, *_cropped(facts), *_losses(facts))
+    return (*warnings, *_cropped(facts), *_unusable(facts), *_losses(facts))
+
+
+def _is_faint(recording: Recording) -> bool:
+    wide = recording.encoding.endswith("PCM_32")
+    return recording.silent or (wide and recording.level_dbfs < LOWER_BITS_DBFS)
+
+
+def _unusable(facts: Mapping[str, WordFacts]) -> list[str]:
+    """Warn if words have clips that are almost silent, or are clipped as a rule."""
+    faint = {w: f for w, f in facts.items() if 100 * f.faint > SHARE_POINTS * f.clips}
+    clipped = {w: f for w, f in facts.items() if f.clipped > MOST_CLIPPED * f.clips}
+    warnings = []
+    if faint:
+        words = "; ".join(f"{word} {f.faint} of {f.clips}" for word, f in faint.items())
+        wide = any(kind.endswith("PCM_32") for f in faint.values() for kind in f.encodings)
+        hint = "; if a recorder filled only the lower 24 of 32 bits, save the files as 24-bit ones"
+        warnings.append(f"clips are almost silent: {words}{hint if wide else ''}")
+    if clipped:
+        words = "; ".join(f"{word} {f.clipped} of {f.clips}" for word, f in clipped.items())
+        warnings.append(f"most clips are clipped, as with too high a gain: {words}")
+    return warnings
 
 
 def _cropped(facts: Mapping[str, WordFacts]) -> list[str]:

@@ -100,6 +100,22 @@ class WavStream:
             return np.zeros(0, np.int16)
         return self.mixer.mix(self.header.samples.decode(data))
 
+    def require_one_sound(self, read: Read | None = None) -> None:
+        """Refuse more sound behind that of the header, which other programs drop in silence.
+
+        Args:
+            read: returns what follows the sound; None: as before.
+
+        Raises:
+            DataError: naming what follows.
+        """
+        if more := second_sound(self.header, read or self._read):
+            raise DataError(
+                f"{self.name}: its sound of {self.header.data_bytes} bytes is followed by {more}; "
+                "a WAV file has one sound: save it again with the program that recorded it, or as "
+                "two files"
+            )
+
     @property
     def leftover_bytes(self) -> int:
         """Bytes at the end that do not make up a sample."""
@@ -166,21 +182,7 @@ def parse_wav(
     blocks = []
     while len(block := stream.samples()):
         blocks.append(block)
-    _require_one_sound(stream, source)
+    stream.require_one_sound()
     if not blocks:
         raise DataError(f"{name}: the file contains no audio samples")
     return stream, np.concatenate(blocks)
-
-
-def _require_one_sound(stream: WavStream, source: io.BytesIO) -> None:
-    """Refuse a file whose sound goes on in a second chunk, which other programs drop in silence."""
-    header = stream.header
-    if header.data_bytes is None or header.container == "W64":
-        return
-    lost = second_sound(header, header.start[header.data_bytes :] + source.read())
-    if lost:
-        raise DataError(
-            f"{stream.name}: its sound of {header.data_bytes} bytes is followed by a second data "
-            f"chunk, of {lost} bytes; a WAV file has one: save it again with the program that "
-            "recorded it, or as two files"
-        )

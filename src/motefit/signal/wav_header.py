@@ -82,21 +82,29 @@ def read_header(read: Read) -> WavHeader:
     return _wave64(source) if magic == _RIFF_64[:4] else _riff(source, magic)
 
 
-def second_sound(header: WavHeader, rest: bytes) -> int:
-    """Return the length of a second ``data`` chunk behind the sound; 0 if there is none.
+def second_sound(header: WavHeader, read: Read) -> str:
+    """Describe sound behind the sound that the header states; empty if there is none.
 
     Args:
-        header: of the file, a WAV or RF64 file with a known length.
-        rest: what follows its sound.
+        header: of the file.
+        read: returns what follows the sound.
     """
-    place = (header.data_bytes or 0) % 2 and int(not rest[:1].isalnum())
-    while place + 8 <= len(rest):
-        name, length = struct.unpack_from("<4sI", rest, place)
-        if name == b"data":
-            return min(int(length), len(rest) - place - 8)
-        place += 8 + length
-        place += length % 2 and int(not rest[place : place + 1].isalnum())
-    return 0
+    if header.data_bytes is None or header.container == "W64":
+        return ""
+    source = _Source(read)
+    source.back(header.start[header.data_bytes :])
+    length = header.data_bytes
+    try:
+        while True:
+            source.pad(length)
+            name, length = struct.unpack("<4sI", source.take(8))
+            if name == b"data":
+                return f"a second data chunk, of {source.pass_over(length)} bytes"
+            if name == b"RIFF":
+                return "another WAV file"
+            source.skip(length)
+    except DataError:  # the end
+        return ""
 
 
 class _Source:
@@ -118,9 +126,21 @@ class _Source:
             raise DataError("the file is truncated: it ends before its audio data")
         return taken
 
+    def pass_over(self, count: int) -> int:
+        """Read so many bytes, or all up to the end; return how many there were."""
+        left = count
+        while left and (taken := len(self.some(min(left, _SKIPPED)))):
+            left -= taken
+        return count - left
+
     def skip(self, count: int) -> None:
-        while count > 0:
-            count -= len(self.take(min(count, _SKIPPED)))
+        if self.pass_over(count) < count:
+            self.take(1)
+
+    def pad(self, length: int) -> None:
+        """Skip the padding byte of an odd chunk: a chunk without one precedes the next's name."""
+        if length % 2 and (byte := self.some(1)).isalnum():
+            self.back(byte)
 
     def back(self, data: bytes) -> None:
         self._back = data + self._back
@@ -135,16 +155,12 @@ def _riff(source: _Source, magic: bytes) -> WavHeader:
         if name == b"data":
             break
         if name == b"fmt ":
-            chosen = _format(source, length)
+            chosen = _same(chosen, _format(source, length))
         elif name == b"ds64" and magic != b"RIFF" and 16 <= length <= _LONGEST_FORMAT:
             (long_bytes,) = struct.unpack_from("<Q", source.take(length), 8)
         else:
             source.skip(length)
-        if length % 2:
-            # a padding byte is 0; a chunk without one is followed by the name of the next
-            byte = source.some(1)
-            if byte.isalnum():
-                source.back(byte)
+        source.pad(length)
     known: int | None = length
     if magic != b"RIFF" and length == 0xFFFFFFFF:
         known = long_bytes if long_bytes < _UNKNOWN_64 else None
@@ -164,7 +180,7 @@ def _wave64(source: _Source) -> WavHeader:
         if length < 0:
             raise DataError(f"its chunk {name[:4]!r} states a length below that of its own header")
         if name[:4] == b"fmt ":
-            chosen = _format(source, length)
+            chosen = _same(chosen, _format(source, length))
         else:
             source.skip(length)
         source.skip(-length % 8)
@@ -191,6 +207,15 @@ def _complete(
         data_bytes=known,
         start=start,
     )
+
+
+def _same(
+    before: tuple[int, int, SampleFormat] | None, now: tuple[int, int, SampleFormat]
+) -> tuple[int, int, SampleFormat]:
+    """Refuse a second format that contradicts the first."""
+    if before not in {None, now}:
+        raise DataError("its header contradicts itself: it states two formats")
+    return now
 
 
 def _format(source: _Source, length: int) -> tuple[int, int, SampleFormat]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from motefit.spec.errors import ModelFileError
 from motefit.tflite.micro_search import SECONDS
 from motefit.tflite.model import ModelFile
+from motefit.tflite.operator_rules import has_loops
 
 WHEEL = "tflite_micro"
 ARENA_LIMIT_BYTES = 64 << 20
@@ -20,6 +21,8 @@ model depends on where the host puts the arena; a step of 64 exceeds that, and i
 KEPT = 64
 """Number of models whose arena is remembered, since a run measures the same file repeatedly."""
 TIMEOUT_S = 120
+LOOP_SECONDS = 2
+"""CPU seconds of a run of a model with a loop, which may have no end with inputs of zeros."""
 
 
 def arena_bytes(model: ModelFile) -> int | None:
@@ -46,16 +49,19 @@ def arena_bytes(model: ModelFile) -> int | None:
     model.inspection  # noqa: B018  (refuses a damaged file)
     if importlib.util.find_spec(WHEEL) is None:
         return None
-    return _smallest(model.data)
+    return _smallest(model.data, LOOP_SECONDS if has_loops(model.tables) else SECONDS)
 
 
 @functools.lru_cache(maxsize=KEPT)
-def _smallest(data: bytes) -> int:
+def _smallest(data: bytes, seconds: int) -> int:
     script = Path(__file__).with_name("micro_search.py")
     try:
         # A separate process, since the runtime prints to file descriptor 2 and may end its process.
         done = subprocess.run(  # noqa: S603  (this interpreter, a fixed script)
-            [sys.executable, "-P", str(script), str(ARENA_LIMIT_BYTES), str(GRANULE_BYTES)],
+            [
+                *(sys.executable, "-P", str(script)),
+                *map(str, (ARENA_LIMIT_BYTES, GRANULE_BYTES, seconds)),
+            ],
             input=data,
             capture_output=True,
             timeout=TIMEOUT_S,
@@ -67,7 +73,7 @@ def _smallest(data: bytes) -> int:
             f"TensorFlow Lite Micro did not finish within {TIMEOUT_S} s; use a smaller model"
         ) from error
     if done.returncode == -signal.SIGXCPU:
-        raise ModelFileError(f"TensorFlow Lite Micro did not finish a run in {SECONDS} s")
+        raise ModelFileError(f"TensorFlow Lite Micro did not finish a run in {seconds} s")
     if done.returncode or not done.stdout.strip().isdigit():
         report = done.stderr.decode("utf-8", "replace")
         raise ModelFileError(

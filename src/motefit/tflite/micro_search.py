@@ -1,17 +1,19 @@
 """Script that finds the smallest arena: model on standard input, size in bytes on the output.
 
-``python micro_search.py LIMIT GRANULE``. Each size is tried in a fork, since the runtime may end
-its process if memory is short. The limit is tried in this process, so that the runtime's reason is
-on standard error and a crash gives the exit status.
+``python micro_search.py LIMIT GRANULE SECONDS``. Each size is tried in a fork, since the runtime
+may end its process if memory is short. The limit is tried in this process, so that the runtime's
+reason is on standard error and a crash gives the exit status.
 """
 
 import functools
+import math
 import os
 import sys
+import time
 from collections.abc import Callable
 
 SECONDS = 8
-"""CPU seconds that a run may take; a model may have a loop without an end."""
+"""CPU seconds that a run may take, unless the model has a loop, which may have no end."""
 
 
 def smallest(works: Callable[[int], bool], limit: int) -> int:
@@ -37,26 +39,26 @@ def smallest(works: Callable[[int], bool], limit: int) -> int:
     return high
 
 
-def limit_time() -> None:
-    """Let the system end this process, and each fork, when it has computed for long enough."""
+def limit_time(seconds: int) -> None:
+    """Let the system end this process, and each fork, when it has computed for so many seconds."""
     try:
         import resource  # noqa: PLC0415 - not on every system
     except ImportError:
         return
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    most = SECONDS if hard == resource.RLIM_INFINITY else min(SECONDS, hard)
+    most = seconds if hard == resource.RLIM_INFINITY else min(seconds, hard)
     resource.setrlimit(resource.RLIMIT_CPU, (most, hard))
 
 
 def main() -> None:
     """Try the limit, then smaller sizes."""
-    limit_time()
+    limit, granule, seconds = map(int, sys.argv[1:])
     from tflite_micro.python.tflite_micro import runtime  # noqa: PLC0415 - an extra
 
     # cached, since it parses the model in Python each time
     runtime.count_resource_variables = functools.cache(runtime.count_resource_variables)
-    limit, granule = map(int, sys.argv[1:])
     model = sys.stdin.buffer.read()
+    limit_time(seconds + math.ceil(time.process_time()))
 
     def run(size: int) -> None:
         runtime.Interpreter.from_bytes(model, arena_size=size).invoke()

@@ -259,10 +259,10 @@ def _fitted(path: Path, line: int, row: list[str], header: tuple[str, ...]) -> l
         return row[:width]
     if len(row) < width and not any(header[len(row) :]):
         return [*row, *[""] * (width - len(row))]
-    raise DataError(
-        f"{path}, line {line}: {len(row)} fields, but the header has {width}; correct or remove "
-        "the line"
-    )
+    remedy = "correct or remove the line"
+    if len(row) > width and all(map(str.isdigit, row[-2:])):
+        remedy += '; if the comma is a decimal one, put ";" between the fields, or quote numbers'
+    raise DataError(f"{path}, line {line}: {len(row)} fields, but the header has {width}; {remedy}")
 
 
 FORMS.register(FALLBACK, Form(starts=lambda _: False, open=open_delimited))

@@ -24,6 +24,8 @@ Int16Array = NDArray[np.int16]
 
 WAIT_S = 5.0
 """Longest wait for sound; a working microphone delivers several times a second."""
+END_S = 0.2
+"""Longest wait for anything behind a sound that has its end in its header."""
 CHUNK_SECONDS = 0.1
 """Longest stretch of sound read at once."""
 
@@ -130,7 +132,7 @@ class PipeSource(SoundSource):
 
         Raises:
             DataError: if nothing arrives at all or in time, if a file ends before its sound does,
-                or its format is not supported.
+                or its format is not supported; at the end, if more sound follows.
         """
         if not self._started:
             self._start()
@@ -144,6 +146,8 @@ class PipeSource(SoundSource):
             return samples
         if not self.received:
             raise self._lost("ended without a sample; is the program that feeds it running?")
+        if self._wav:
+            self._wav.require_one_sound(self._at_hand)
         return None
 
     def close(self) -> None:
@@ -201,6 +205,11 @@ class PipeSource(SoundSource):
             taken, self._rest = self._rest[:most], self._rest[most:]
             return taken
         return self._more(most)
+
+    def _at_hand(self, most: int) -> bytes:
+        """Return the next bytes; none at the end, or where none arrive soon."""
+        ready = bool(self._rest) or select.select([self._descriptor], [], [], END_S)[0]
+        return self._bytes(most) if ready else b""
 
     def _more(self, most: int) -> bytes:
         ready, _, _ = select.select([self._descriptor], [], [], self._wait_s)

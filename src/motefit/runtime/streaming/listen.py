@@ -219,12 +219,19 @@ def listen(spotter: StreamingSpotter, sound: Iterable[Chunk]) -> Iterator[Detect
 
     Yields:
         Each word as soon as it is certain.
+
+    Raises:
+        DataError: raised by ``sound``, after the words that were heard before.
     """
-    for chunk in sound:
-        if chunk.follows_gap:
-            yield from spotter.finish()
-        if chunk.follows_gap or chunk.rate_hz != spotter.rate_hz:
-            spotter.reset(rate_hz=chunk.rate_hz, skipped_s=chunk.skipped_s)
-        if len(chunk.samples):
-            yield from spotter.push(chunk.samples)
+    try:
+        for chunk in sound:
+            if chunk.follows_gap:
+                yield from spotter.finish()
+            if chunk.follows_gap or chunk.rate_hz != spotter.rate_hz:
+                spotter.reset(rate_hz=chunk.rate_hz, skipped_s=chunk.skipped_s)
+            if len(chunk.samples):
+                yield from spotter.push(chunk.samples)
+    except DataError:
+        yield from spotter.finish()
+        raise
     yield from spotter.finish()

@@ -285,6 +285,8 @@ class SpeechIO:
         check_fields(self)
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise RecipeError(f"at least two distinct labels are needed, got {list(self.labels)}")
+        if broken := [label for label in self.labels if label.splitlines() != [label]]:
+            raise RecipeError(f"a label is one line of text, got {broken[0]!r}")
         if not self.words or self.labels != (*self.words, *self.rejects):
             raise RecipeError(
                 f"labels must be words, then rejects in their order, got labels "
