@@ -55,7 +55,7 @@ check up-down --data words --out checked
 inspect up-down
 report up-down
 estimate up-down
-latency --model up-down --pause 0
+latency up-down --pause 0
 bench up-down --rounds 4
 export up-down --frontend in-graph --out in.zip
 shrink up-down

@@ -18,7 +18,7 @@ COMMANDS = {
     "kws": ["kws", "{model}", "{clip}"],
     "listen": ["listen", "{model}", "--input", "{clip}"],
     "check": ["check", "{model}", "--data", "{data}", "--out", "{out}"],
-    "latency": ["latency", "--model", "{model}"],
+    "latency": ["latency", "{model}"],
     "bench": ["bench", "{model}", "--rounds", "4"],
     "export": ["export", "{model}", "--frontend", "in-graph", "--out", "{out}"],
 }

@@ -50,7 +50,7 @@ def run_all(run, tones_run, climate_run, folder) -> None:
     assert len(forecast.splitlines()) == 2 + 2
     bench = run("bench", tones_run.bundle, climate_run.bundle, "--rounds", 4, "--json")
     assert len(json.loads(printed(bench))["models"]) == 2
-    lines = run("latency", "--model", tones_run.bundle, "--protocol", "2024", "--pause", 0)
+    lines = run("latency", tones_run.bundle, "--protocol", "2024", "--pause", 0)
     assert printed(lines).startswith("Preprocessing Latency: ")
     heard = printed(run("listen", tones_run.bundle, "--input", clip)).splitlines()
     assert {line.split()[2] for line in heard} <= {"low", "high"}

@@ -128,7 +128,7 @@ def try_words(run, bundle: Path, card: Card, sound: Sound, folder: Path) -> None
     assert [row["file"] for row in rows] == list(map(str, clips))
     assert {row["label"] for row in rows} <= set(labels)
     for protocol, count in LINES.items():
-        lines = printed(run("latency", "--model", bundle, "--protocol", protocol, "--pause", 0))
+        lines = printed(run("latency", bundle, "--protocol", protocol, "--pause", 0))
         assert len(lines.splitlines()) == count
     pcm = folder / "stream.pcm"
     gap = np.zeros(RATE_HZ // 2, np.int16)

@@ -47,7 +47,7 @@ ENDLESS = (
     ("shrink", "endless.tflite"),
     ("bench", "endless.tflite"),
     ("kws", "loop.zip", "clip.wav"),
-    ("latency", "--model", "endless.tflite"),
+    ("latency", "endless.tflite"),
 )
 
 

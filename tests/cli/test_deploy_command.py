@@ -152,7 +152,7 @@ def test_a_real_node_is_replaced_and_comes_back_with_all_its_readings(
     options = options[:-4]
     start = (
         f"{shlex.quote(str(tmp_path / 'python'))} -m motefit.cli monitor current/node.toml "
-        "--model current/model.zip --mic sound"
+        "--model current/model.zip --input sound"
     )
     restart = (
         "kill $(cat pid) && while kill -0 $(cat pid); do sleep 0.1; done; [ -p sound ] || mkfifo "

@@ -52,7 +52,7 @@ COMMANDS = (
     ("inspect", "m.tflite"),
     ("inspect", "m.tflite", "--json"),
     ("shrink", "m.tflite"),
-    ("latency", "--model", "m.tflite"),
+    ("latency", "m.tflite"),
     ("bench", "absent.tflite"),
     ("export", "absent.zip"),
     ("data", "audit", "absent"),

@@ -96,7 +96,7 @@ def printed(result):
 
 @pytest.mark.parametrize("protocol", LINES)
 def test_a_protocol_prints_its_lines_and_nothing_else(invoke, bundle, protocol):
-    result = invoke("latency", "--model", bundle, "--protocol", protocol, *NO_PAUSE[protocol])
+    result = invoke("latency", bundle, "--protocol", protocol, *NO_PAUSE[protocol])
     lines = printed(result)
     assert len(lines) == len(LINES[protocol])
     for line, pattern in zip(lines, LINES[protocol], strict=True):
@@ -116,7 +116,7 @@ def test_a_protocol_prints_the_documented_lines(invoke, bundle, protocol):
     page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
     documented = re.search(rf"^{protocol} prints .*?:\n\n((?:    .+\n)+)", page, re.MULTILINE)
     assert documented is not None
-    result = invoke("latency", "--model", bundle, "--protocol", protocol, *NO_PAUSE[protocol])
+    result = invoke("latency", bundle, "--protocol", protocol, *NO_PAUSE[protocol])
     assert shapes(printed(result)) == shapes(documented[1].splitlines())
 
 
@@ -133,7 +133,7 @@ def test_the_protocols_agree_with_bench(invoke, large):
         bench = json_of("bench", large, "--rounds", 20, "--threads", 1)["models"][0]["xnnpack"]
         found["bench"].append((bench["inference_p25_ms"], bench["total_p25_ms"]))
         for protocol in ("2020", "2024"):
-            arguments = ["--model", large, "--protocol", protocol, "--pause", 0]
+            arguments = [large, "--protocol", protocol, "--pause", 0]
             result = json_of("latency", *arguments)["result"]
             found[protocol].append((result["inference_ms"], result["total_ms"]))
     least = {name: np.min(rows, axis=0) for name, rows in found.items()}
@@ -146,7 +146,7 @@ def test_the_protocols_agree_with_bench(invoke, large):
 @pytest.mark.parametrize("protocol", LINES)
 def test_json_has_the_figures_and_the_setting(invoke, bundle, protocol):
     arguments = ["--protocol", protocol, *NO_PAUSE[protocol], "--builtin", "--threads", 2]
-    result = invoke("latency", "--model", bundle, *arguments, "--json")
+    result = invoke("latency", bundle, *arguments, "--json")
     found = json.loads("\n".join(printed(result)))
     assert (found["resolver"], found["threads"], found["from_card"]) == ("builtin", 2, True)
     assert found["frontend"]["frame_length"] == 640
@@ -158,14 +158,14 @@ def test_the_published_command_line_of_a_bare_model(invoke, tmp_path):
     model = tmp_path / "little.tflite"
     model.write_bytes(network("dscnn", (49, 10), 8, width=8, blocks=1))
     flags = ["--length", 320, "--stride", 160, "--mfcc", "--rate", 8000]
-    result = invoke("latency", "--model", model, *flags, *NO_PAUSE["2020"], "--protocol", "2020")
+    result = invoke("latency", model, *flags, *NO_PAUSE["2020"], "--protocol", "2020")
     assert len(printed(result)) == 2
 
 
 def test_a_resized_spectrogram_is_the_default_without_a_card(invoke, tmp_path):
     model = tmp_path / "image.tflite"
     model.write_bytes(network("dscnn", (32, 32), 8, width=8, blocks=1))
-    arguments = ["latency", "--model", model, "--protocol", "2020", "--pause", 0]
+    arguments = ["latency", model, "--protocol", "2020", "--pause", 0]
     assert len(printed(invoke(*arguments))) == 2
     assert len(printed(invoke(*arguments, "--resize", 32, "--length", 256, "--stride", 128))) == 2
 
@@ -181,7 +181,7 @@ def test_log_mel_bands_for_a_bare_model_in_a_zip(invoke, tmp_path, flags):
         archive.writestr("any-name.tflite", network("tcnet", (49, 40), 3))
         archive.writestr("notes.txt", "more")
     pause = NO_PAUSE["2024" if "2024" in flags else "motefit"]
-    result = invoke("latency", "--model", path, *flags, *pause, "--json")
+    result = invoke("latency", path, *flags, *pause, "--json")
     assert json.loads("\n".join(printed(result)))["frontend"]["coefficients"] == 0
 
 
@@ -210,13 +210,13 @@ def test_the_front_end_alone(invoke):
     ids=lambda value: value[0][2:] if isinstance(value, list) else "",
 )
 def test_options_that_contradict_the_card(refused, bundle, flags, said):
-    assert said in refused("latency", "--model", bundle, *flags)
+    assert said in refused("latency", bundle, *flags)
 
 
 def test_options_that_agree_with_the_card(invoke, bundle):
     flags = ["--rate", 16000, "--mfcc", "--length", 640, "--stride", 320, "--bins", 40]
     flags += ["--lower-frequency", 20, "--upper-frequency", 4000, "--coeff", 10, "--resize", 0]
-    assert len(printed(invoke("latency", "--model", bundle, *flags))) == 4
+    assert len(printed(invoke("latency", bundle, *flags))) == 4
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_options_that_agree_with_the_card(invoke, bundle):
     ids=lambda value: "-".join(map(str, value)).strip("-") if isinstance(value, list) else "",
 )
 def test_invalid_options(refused, bare, flags, said):
-    assert said in refused("latency", "--model", bare, *flags)
+    assert said in refused("latency", bare, *flags)
 
 
 def test_a_model_is_needed(refused):
@@ -247,7 +247,7 @@ def test_a_model_is_needed(refused):
 
 
 def test_a_forecaster_has_no_audio_front_end(refused, series):
-    assert f"motefit bench {series}" in refused("latency", "--model", series)
+    assert f"motefit bench {series}" in refused("latency", series)
 
 
 def truncated(path):
@@ -268,9 +268,7 @@ def lacking_an_operation(path):
     path.write_bytes(rewritten(path.read_bytes(), custom_operation))
 
 
-@pytest.mark.parametrize(
-    "command", [["latency", "--mfcc", "--model"], ["bench"]], ids=["latency", "bench"]
-)
+@pytest.mark.parametrize("command", [["latency", "--mfcc"], ["bench"]], ids=["latency", "bench"])
 @pytest.mark.parametrize(
     ("damage", "said"),
     [

@@ -31,10 +31,10 @@ def test_a_node_logs_until_it_is_stopped(tmp_path, command, environment, invoke)
     where = f"csv:{tmp_path}/stored"
     table = invoke("readings", where, "--key", "temperature").stdout
     assert table.count("attic:temperature") == result["sent"] // 2
-    lines = invoke("readings", where, "--as", "csv").stdout.splitlines()
+    lines = invoke("readings", where, "--format", "csv").stdout.splitlines()
     assert lines[0] == "time,key,value,unit"
     assert len(lines) == result["sent"] + 1
-    plot = invoke("readings", where, "--as", "plot", "--last", 20).stdout
+    plot = invoke("readings", where, "--format", "plot", "--last", 20).stdout
     assert "attic:humidity" in plot
     assert "█" in plot
 

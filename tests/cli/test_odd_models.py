@@ -25,10 +25,9 @@ def test_bench_times_them_side_by_side(invoke, folder):
 
 
 def test_latency_takes_a_clip_through_a_model_with_states(invoke, refused, folder):
-    model = ("--model", folder / "memory.tflite")
     protocol = ("--protocol", "2024", "--pause", "0")
-    done = invoke("latency", *model, *protocol)
+    done = invoke("latency", folder / "memory.tflite", *protocol)
     assert done.exit_code == 0, done.output
     assert "49 steps per clip" in done.output
-    said = refused("latency", "--model", folder / "two.tflite", *protocol)
+    said = refused("latency", folder / "two.tflite", *protocol)
     assert "motefit bench" in said

@@ -22,6 +22,30 @@ def test_a_mistake_is_named_with_the_usage_and_an_example(refused, arguments, sa
     assert all(text in told for text in said), told
 
 
+@pytest.mark.parametrize(
+    ("former", "today"),
+    [
+        (("latency", "--model", "no.zip"), "no.zip"),
+        (("latency", "--model=no.zip"), "no.zip"),
+        (("monitor", "--mic=arecord:x", "--sensor", "none"), "none"),
+        (("readings", "--as", "csv", "csv:no"), "no"),
+        (("data", "synth", "--rate-hz=1", "--words", "a", "--out", "words"), "rate"),
+    ],
+)
+def test_former_spellings_of_options_work(refused, former, today, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = refused(*former)
+    assert today in told
+    assert "usage" not in told, told
+
+
+def test_a_flag_has_no_type_in_the_help(invoke):
+    for command in ((), ("fit",), ("data", "synth")):
+        shown = invoke(*command, "--help").output
+        assert "--help" in shown
+        assert "bool" not in shown.lower()
+
+
 def test_a_folder_is_no_model_but_may_hold_one(refused, tmp_path):
     assert "give a bundle (.zip) or .tflite file" in refused("inspect", tmp_path)
     (tmp_path / "m.zip").write_bytes(b"PK")

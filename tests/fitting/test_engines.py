@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from process_watch import children_of
+from ray_cluster import ray_cluster, raylet_of
 
 import motefit
 from motefit.runtime import load_bundle
-from motefit.search.engines.ray import import_ray
 
 COMMAND = (sys.executable, "-c", "from motefit.cli import main; main()")
 PATIENCE_S = 1200
@@ -72,21 +72,8 @@ def test_a_study_that_loses_a_node_gives_the_same_models(climate_csv, tmp_path):
     recipe = tmp_path / "study.toml"
     recipe.write_text(STUDY)
     motefit.fit(recipe, data=climate_csv, out=tmp_path / "whole", workers=2, progress="quiet")
-    import_ray()
-    from ray.cluster_utils import Cluster  # noqa: PLC0415 - after its settings
-
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={
-            "num_cpus": 1,
-            "include_dashboard": False,
-            # the default notices a lost node only after half a minute
-            "_system_config": {"health_check_period_ms": 500, "health_check_failure_threshold": 3},
-        },
-    )
-    try:
-        node = cluster.add_node(num_cpus=2)
-        raylet = node.all_processes["raylet"][0].process.pid
+    with ray_cluster() as cluster:
+        raylet = raylet_of(cluster.add_node(num_cpus=2))
         running = subprocess.Popen(
             [*COMMAND, "fit", str(recipe), "--data", str(climate_csv),
              "--out", str(tmp_path / "run"), "--engine", "ray", "--address", cluster.address],
@@ -100,8 +87,6 @@ def test_a_study_that_loses_a_node_gives_the_same_models(climate_csv, tmp_path):
         for pid in (raylet, *children_of(raylet)):
             os.kill(pid, signal.SIGKILL)
         _, said = running.communicate(timeout=PATIENCE_S)
-    finally:
-        cluster.shutdown()
     assert running.returncode == 0, said
     assert standings_of(tmp_path / "run") == standings_of(tmp_path / "whole")
     assert len(standings_of(tmp_path / "run")) >= 6

@@ -66,10 +66,25 @@ def test_the_same_run_continues_unchanged(folder, recipe):
 
 
 def test_another_recipe_or_other_data_are_refused(folder, recipe, other):
-    with pytest.raises(RecipeError, match="another recipe"):
+    with pytest.raises(RecipeError, match=r"\(train.epochs: given 9, stored 30\); .*--overwrite"):
         folder.claim(other, overwrite=False)
     with pytest.raises(RecipeError, match="other data"):
         folder.start(recipe, None, data_sha256="e", overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TEXT.replace("linear", "mlp"), r'\(model.family: given "linear", stored "mlp"\)'),
+        (TEXT + '[train]\nepochs = 9\nloss = "mse"\nbatch_size = 8\nrefit = true\n', "and 1 more"),
+        (TEXT + "[model]\n", "damaged or was written by another version"),
+        (f"# edited\n{TEXT}", "edited or written by another version"),
+    ],
+)
+def test_a_refusal_names_the_keys_that_differ(folder, recipe, text, said):
+    folder.recipe_path.write_text(text)
+    with pytest.raises(RecipeError, match=said):
+        folder.claim(recipe, overwrite=False)
 
 
 def test_overwriting_removes_the_run_and_nothing_else(folder, other):

@@ -103,7 +103,7 @@ def test_the_page_has_each_option_of_the_commands_own_help(name):
         ("latency", "[--protocol motefit|2020|2024]"),
         ("latency", "[--rate N]"),
         ("latency", "[--pause X]"),
-        ("latency", "[--model PATH]"),
+        ("latency", "[MODEL]"),
         ("listen", "[--input TEXT]"),
         ("reproduce", "[--only TEXT]"),
     ],

@@ -14,7 +14,7 @@ RUNS = """
 import numpy as np
 from motefit.runtime import limited_run
 from motefit.runtime.interpreter import Interpreter
-limited_run.RUN_S = 0.1
+limited_run.RUN_SECONDS = 0.1
 interpreter = Interpreter(model)
 assert np.allclose(interpreter.run(np.ones((3, 4, 5))), 2.0)
 for value in (-7.0, -7.0, 1.0):  # not run again, whatever the input

@@ -1,6 +1,7 @@
 """Mistakes on the command line, reported like all others: what is wrong, usage, examples."""
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -11,6 +12,35 @@ UsageError: Any = typer.BadParameter.__base__
 """Base class of all mistakes on a command line, in typer's own copy of click or in click."""
 
 EXTRA = "Got unexpected extra argument(s)"
+FORMER: Mapping[str, Mapping[str, str]] = {
+    "latency": {"--model": ""},
+    "monitor": {"--mic": "--input"},
+    "readings": {"--as": "--format"},
+    "synth": {"--rate-hz": "--rate"},
+}
+"""By command, former spellings of options that still work; empty: the value is now an argument."""
+
+
+def modern(command: str | None, arguments: Sequence[str]) -> list[str]:
+    """Return a command line in which former spellings are replaced by today's.
+
+    >>> modern("latency", ["--model=m.zip", "--pause", "0"])
+    ['m.zip', '--pause', '0']
+    """
+    changed = []
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        today = FORMER.get(command or "", {}).get(name, name)
+        changed.append(f"{today}{equals}{value}" if today else value)
+    return [c for c, argument in zip(changed, arguments, strict=True) if c or not argument]
+
+
+def without_type(parameters: Sequence[Any]) -> Sequence[Any]:
+    """Return parameters whose help shows no type of a flag, which has no value to give."""
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False) and parameter.metavar is None:
+            parameter.metavar = ""
+    return parameters
 
 
 def is_mistake(error: Exception) -> bool:

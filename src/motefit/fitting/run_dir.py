@@ -24,12 +24,13 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from motefit.search.urls import HIDDEN, without_password
+from motefit.spec.codec import dumps_toml, flatten
 from motefit.spec.errors import OutputError, RecipeError
 from motefit.spec.files import (
     DamagedFileError,
@@ -47,6 +48,8 @@ AGAIN = "; again, since the results were lost in an interruption or by damage"
 """Suffix of a log line about a test set that is opened again for the same purpose."""
 IN_GRAPH = ".in-graph"
 """Suffix of the name of a form with its front end inside."""
+MOST_NAMED = 3
+"""Keys that an error names where two recipes differ."""
 
 
 class RunDir:
@@ -121,8 +124,8 @@ class RunDir:
                 )
         elif not overwrite and self._recipe_text() != recipe.to_toml():
             raise RecipeError(
-                f"{self.path} has a run of another recipe; choose another folder for it "
-                "(--out), or replace the run (--overwrite)"
+                f"{self.path} has a run of another recipe{self._differences(recipe)}; choose "
+                "another folder for the new run (--out), or replace the stored one (--overwrite)"
             )
 
     @contextmanager
@@ -278,6 +281,23 @@ class RunDir:
             return None
         return {key: str(value) for key, value in state.items()}
 
+    def _differences(self, recipe: Recipe) -> str:
+        """Name keys whose values differ between a given recipe and the stored one."""
+        try:
+            stored = Recipe.loads(self._recipe_text(), name=recipe.name)
+        except RecipeError:
+            return ", which is damaged or was written by another version of motefit"
+        ours, theirs = (flatten(r.to_table(), where=r.name) for r in (recipe, stored))
+        changed = [k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)]
+        if not changed:
+            return ", whose file was edited or written by another version of motefit"
+        named = [
+            f"{key}: given {_shown(ours, key)}, stored {_shown(theirs, key)}"
+            for key in changed[:MOST_NAMED]
+        ]
+        named += [f"and {len(changed) - MOST_NAMED} more"] if len(changed) > MOST_NAMED else []
+        return f" ({'; '.join(named)})"
+
     def _recipe_text(self) -> str:
         return self.recipe_path.read_text(encoding="utf-8", errors="replace")
 
@@ -299,6 +319,14 @@ class RunDir:
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"cannot replace {self.path}: {error.strerror}") from None
+
+
+def _shown(table: Mapping[str, object], key: str) -> str:
+    """Return a value as in TOML, cut after 40 characters."""
+    if key not in table:
+        return "unset"
+    text = dumps_toml({"": table[key]}).partition("=")[2].strip()
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _digest(text: str) -> str:

@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable
 
 from motefit.spec.errors import ModelFileError
+from motefit.spec.limits import RUN_SECONDS
 
-RUN_S = 5.0
-"""CPU seconds that a run may take, as in the gate."""
 POLL_S = 0.2
 
 
@@ -29,7 +28,7 @@ def may_loop(model: bytes) -> bool:
 
 
 class LimitedRun:
-    """A call whose run may take :data:`RUN_S`; its thread adds a little to each.
+    """A call whose run may take :data:`RUN_SECONDS`; its thread adds a little to each.
 
     Args:
         invoke: runs the model.
@@ -54,11 +53,11 @@ class LimitedRun:
             thread.start()
             thread.join(POLL_S)
             while thread.is_alive() and not self._is_lost:
-                self._is_lost = self._used_s() > RUN_S
+                self._is_lost = self._used_s() > RUN_SECONDS
                 thread.join(POLL_S)
         if self._is_lost:
             raise ModelFileError(
-                f"LiteRT did not finish with this model in {RUN_S:.0f} s while running: its loop "
+                f"LiteRT did not finish with this model in {RUN_SECONDS} s while running: its loop "
                 "has no end with this input; export the model with a fixed number of rounds"
             )
         if self._error is not None:

@@ -19,6 +19,8 @@ SMALL_BYTES = MIB
 """Most bytes of a zip's member for which :data:`MOST_RATIO` is not looked at."""
 MOST_RATIO = 200
 """Most bytes that a byte of a zip may unpack to; a model whose weights are 95 % zeros has 15."""
+RUN_SECONDS = 5
+"""CPU seconds that one call of LiteRT may take before it counts as endless."""
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
 """Sampling rates of sound, from a file, a stream or a microphone."""
 

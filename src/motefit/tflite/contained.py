@@ -29,12 +29,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from motefit.spec.errors import ModelFileError
+from motefit.spec.limits import RUN_SECONDS
 from motefit.spec.worker_environment import ONE_THREAD
 
 MEMORY_BYTES = 512 << 20
 """Memory that a call may use, unless it asks for more."""
-SECONDS = 5
-"""CPU seconds that a call may take, or one that may take longer from one stage to the next."""
 WAITING = 8
 """Factor by which a call that waits instead of computing may take longer."""
 IDLE_S = 5.0
@@ -52,11 +51,11 @@ _STAGE: list[tuple[mmap.mmap, int]] = []
 def stage(name: str) -> None:
     """Record the stage that the call has reached, e.g. ``"allocating"``, for the error message.
 
-    It may take :data:`SECONDS` until the next stage: a run that takes longer has no end.
+    It may take :data:`RUN_SECONDS` until the next stage: a run that takes longer has no end.
     """
     for shared, most_s in _STAGE:
         shared[:] = name.encode()[:STAGE_BYTES].ljust(STAGE_BYTES, b"\0")
-        _limit_cpu(min(most_s, math.ceil(time.process_time()) + SECONDS))
+        _limit_cpu(min(most_s, math.ceil(time.process_time()) + RUN_SECONDS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,14 +91,14 @@ class Limits:
 
 
 def contained(
-    call: Callable[[], T], *, seconds: int = SECONDS, memory_bytes: int = MEMORY_BYTES
+    call: Callable[[], T], *, seconds: int = RUN_SECONDS, memory_bytes: int = MEMORY_BYTES
 ) -> T:
     """Call a function that hands a model to LiteRT, in a separate process.
 
     Args:
         call: e.g. a ``functools.partial`` of a function of motefit; it is pickled, and so is what
             it returns.
-        seconds: CPU time that it may take; from one :func:`stage` to the next, :data:`SECONDS`.
+        seconds: CPU time that it may take; from one :func:`stage` to the next, :data:`RUN_SECONDS`.
         memory_bytes: memory that it may use, in addition to four times the size of its arguments.
 
     Returns:

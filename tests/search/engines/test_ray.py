@@ -9,9 +9,9 @@ from pathlib import Path
 import engine_jobs as jobs
 import pytest
 from process_watch import PATIENCE_S, alive, children_of, wait_for
+from ray_cluster import ray_cluster, raylet_of
 
 from motefit.search.engines import WorkerLost, open_engine
-from motefit.search.engines.ray import import_ray
 from motefit.spec.errors import RecipeError
 
 SAYS_WHO = """
@@ -58,27 +58,9 @@ def test_a_cluster_that_is_not_there(address):
 
 
 @pytest.fixture
-def cluster(tmp_path):
-    """A head of one processor and a node of two, as processes of this machine."""
-    import_ray()
-    from ray.cluster_utils import Cluster  # noqa: PLC0415 - after its settings
-
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={
-            "num_cpus": 1,
-            "include_dashboard": False,
-            # else it takes half a minute until a node that went is missed
-            "_system_config": {"health_check_period_ms": 500, "health_check_failure_threshold": 3},
-        },
-    )
-    yield cluster
-    cluster.shutdown()
-
-
-def raylet_of(node) -> int:
-    (process,) = node.all_processes["raylet"]
-    return process.process.pid
+def cluster():
+    with ray_cluster() as cluster:
+        yield cluster
 
 
 @pytest.mark.proof

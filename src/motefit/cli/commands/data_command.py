@@ -51,7 +51,7 @@ def synth_command(
     sentences: Annotated[
         int, typer.Option(min=0, help="Sentences and other words, to be rejected.")
     ] = 0,
-    rate_hz: Annotated[int, typer.Option(help="Sampling rate of the clips.")] = 16_000,
+    rate: Annotated[int, typer.Option(help="Sampling rate in Hz of the clips.")] = 16_000,
     accents: Annotated[
         str, typer.Option(help="Comma-separated espeak-ng voices, e.g. de; default: English ones.")
     ] = "",
@@ -76,7 +76,7 @@ def synth_command(
         seconds=seconds,
         near_words=near_words,
         sentences=sentences,
-        rate_hz=rate_hz,
+        rate_hz=rate,
         accents=accents,
         synthesizers=synthesizers,
         seed=seed,

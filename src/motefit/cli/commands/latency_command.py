@@ -10,14 +10,14 @@ from motefit.cli.completion import complete_model
 from motefit.cli.output import begin, encode, examples, out, print_json, tell
 
 EXAMPLES = examples(
-    "motefit latency --model up-down --protocol 2024",
+    "motefit latency up-down --protocol 2024",
 )
 
 
 def latency_command(
     model: Annotated[
         Path | None,
-        typer.Option(
+        typer.Argument(
             autocompletion=complete_model,
             help="Bundle, .tflite, or zip whose first member is one. Default (2020 only): the "
             "front end alone.",
@@ -69,8 +69,8 @@ def latency_command(
 ) -> None:
     """Measure front end and model by a protocol; needs neither a card nor TensorFlow.
 
-    A bundle's card defines the front end, and options that contradict it are refused. For any other
-    .tflite the options define it, with the names and defaults of the published scripts.
+    A bundle's card defines the front end, and options that contradict it are refused. For any
+    other model the options define it, with the names and defaults of the published scripts.
 
     2020 prints means of 100 loops; the total includes resampling from 48 kHz:
 

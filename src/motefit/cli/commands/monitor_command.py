@@ -53,11 +53,12 @@ def monitor_command(
     start: Annotated[
         str | None, typer.Option(help="State before the first word: on or off. Default: off.")
     ] = None,
-    mic: Annotated[
+    microphone: Annotated[
         str | None,
         typer.Option(
-            help="As the input of motefit listen; a WAV file is processed as fast as possible. "
-            "Default: the default microphone."
+            "--input",
+            help="As for motefit listen; a WAV file is processed as fast as possible. "
+            "Default: the default microphone.",
         ),
     ] = None,
     node: Annotated[
@@ -103,7 +104,7 @@ def monitor_command(
             on=on,
             off=off,
             start=start,
-            microphone=mic,
+            microphone=microphone,
             node=node,
             outbox=outbox,
             status=status,

@@ -20,7 +20,7 @@ def readings_command(
     ] = "",
     last: Annotated[int, typer.Option(min=0, help="Only the newest N of each key; 0: all.")] = 0,
     form: Annotated[
-        Literal["table", "csv", "plot"], typer.Option("--as", help="Form of the output.")
+        Literal["table", "csv", "plot"], typer.Option("--format", help="Form of the output.")
     ] = "table",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
