@@ -82,9 +82,9 @@ def test_words_on_standard_input(listen, speech):
     assert words(listen("--input", "-", sent=speech.tobytes())) == SAID
 
 
-def test_words_of_a_wav_file_at_another_rate_as_json(listen, speech, tmp_path):
+def test_words_of_a_wav_file_at_another_rate_as_json(invoke, model, speech, tmp_path):
     path = as_wav(tmp_path / "said.wav", np.repeat(speech, 2), rate_hz=2 * RATE_HZ)
-    done = listen("--input", path, "--json")
+    done = invoke("listen", model, "--input", path, "--json")
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["word"] for row in found] == list(SAID)
     for place, row in enumerate(found):

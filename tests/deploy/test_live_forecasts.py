@@ -1,6 +1,7 @@
 """Live forecasts: from the rows that training would have made, and judged by what comes."""
 
 import dataclasses
+import functools
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -38,8 +39,9 @@ def readings(moment, temperature, humidity):
 
 @pytest.fixture(scope="module")
 def variant(tmp_path_factory):
-    """Make a shipped forecaster whose recipe and step are changed."""
+    """Make a shipped forecaster whose recipe and step are changed, each once."""
 
+    @functools.cache
     def make(name="climate-6", *, step_minutes=10.0, **data):
         bundle = load_bundle(find_model(name))
         recipe = {**bundle.card.recipe, "data": {**bundle.card.recipe["data"], **data}}

@@ -24,7 +24,7 @@ def install(wheel: Path, folder: Path) -> Path:
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = folder / "bin" / "python"
-    quiet = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
+    quiet = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-compile"]
     command = [sys.executable, "-m", "pip", "--python", python, "install", *quiet, wheel]
     subprocess.run(command, check=True)
     (site,) = folder.glob("lib/python*/site-packages")

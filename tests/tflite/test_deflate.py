@@ -7,6 +7,7 @@ from combinations import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from motefit.spec.errors import RecipeError
 from motefit.tflite import deflate as module
 from motefit.tflite.deflate import deflate
 from motefit.tflite.write.write import write
@@ -19,6 +20,14 @@ TEXTURE = st.one_of(
     st.integers(1, 1500).map(bytes),
     st.tuples(st.binary(min_size=1, max_size=3), st.integers(1, 600)).map(lambda t: t[0] * t[1]),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def thorough():
+    """Search as users do, not as other tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MOTEFIT_ZIP_ROUNDS")
+        yield
 
 
 @pytest.fixture
@@ -67,6 +76,24 @@ def test_without_zopfli_zlib_packs(no_zopfli, case):
     data = write(case("mlp", "int8").graph)
     assert deflate(data) == deflate(data, rounds=0)
     assert zlib.decompress(deflate(data), -15) == data
+
+
+def test_the_rounds_of_the_search_can_be_limited(monkeypatch):
+    pytest.importorskip("zopfli")
+    rng = np.random.default_rng(0)
+    words = [rng.bytes(size) for size in (2, 3, 4, 5)]
+    data = b"".join(words[place] for place in rng.integers(0, 4, 280))
+    whole, few, alone = deflate(data), deflate(data, rounds=2), deflate(data, rounds=0)
+    assert len(whole) < len(few) < len(alone)
+    for most, expected in (("0", alone), ("2", few), ("2000", whole)):
+        monkeypatch.setenv("MOTEFIT_ZIP_ROUNDS", most)
+        assert deflate(data) == expected
+    monkeypatch.setenv("MOTEFIT_ZIP_ROUNDS", "2")
+    assert deflate(data, rounds=15) == few
+    assert deflate(data, rounds=0) == alone
+    monkeypatch.setenv("MOTEFIT_ZIP_ROUNDS", "few")
+    with pytest.raises(RecipeError, match="must be a whole number from 0 to 999999, got 'few'"):
+        deflate(data)
 
 
 def test_long_data_is_left_to_zlib():

@@ -45,7 +45,7 @@ FRONT_ENDS = {
     "unequal-steps": FrontEnd(frame_length=400, frame_step=160),
     "many-steps": FrontEnd(frame_length=640, frame_step=64),
     "gaps": FrontEnd(frame_length=256, frame_step=300),
-    "one-frame": FrontEnd(frame_length=16_000, frame_step=16_000, seconds=1.0),
+    "one-frame": FrontEnd(rate_hz=8000, frame_length=4000, frame_step=4000, seconds=0.5),
     "8-khz": FrontEnd(rate_hz=8000, frame_length=320, frame_step=160),
 }
 SPEECH_FAMILIES = [n for n, f in sorted(FAMILIES.all().items()) if "keyword-spotting" in f.tasks]

@@ -116,6 +116,7 @@ def systems() -> Mapping[str, System]:
     }
 
 
+@cache
 def published_names() -> tuple[str, ...]:
     """List the names of all published rows, ``<system>.<row>``, in the order of their files."""
     return tuple(f"{name}.{row.name}" for name, system in systems().items() for row in system.rows)
@@ -157,7 +158,8 @@ def published_figures(name: str) -> dict[str, float]:
     return {(m := system.figures[key]): _figure(m, text) for key, text in row.figures.items()}
 
 
-def published_targets() -> dict[str, tuple[str, Target, Budget]]:
+@cache
+def published_targets() -> Mapping[str, tuple[str, Target, Budget]]:
     """Map the name of each published budget to its winner's full name, target and budget."""
     return {
         name: (

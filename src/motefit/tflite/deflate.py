@@ -4,9 +4,14 @@ Zopfli (https://github.com/google/zopfli) searches for the shortest stream, some
 zlib's. It comes with the extra ``train``; without it, as on a device, zlib packs alone.
 """
 
+import os
 import zlib
 from functools import lru_cache
 
+from motefit.spec.errors import RecipeError
+
+ROUNDS_VARIABLE = "MOTEFIT_ZIP_ROUNDS"
+"""Environment variable with the most rounds of a search, where zips need not be short."""
 MOST_BYTES = 1 << 18
 """Longer data is left to zlib: the search would take ten seconds or more."""
 ONE_BLOCK_BYTES = 1 << 10
@@ -18,10 +23,26 @@ def deflate(data: bytes, *, rounds: int | None = None) -> bytes:
 
     Args:
         data: bytes to pack.
-        rounds: rounds of Zopfli's search, if it is installed and for data up to 256 KB; None: as
-            many as pay off for a model of that size; 0: zlib alone, at level 9, in a millisecond.
+        rounds: rounds of Zopfli's search, if it is installed and for data up to 256 KB, at most
+            :data:`ROUNDS_VARIABLE`; None: as many as pay off for a model of that size; 0: zlib
+            alone, at level 9, in a millisecond.
+
+    Raises:
+        RecipeError: if the variable is no number.
     """
-    return _searched(data, _worthwhile_rounds(len(data)) if rounds is None else rounds)
+    return _searched(data, _limited(_worthwhile_rounds(len(data)) if rounds is None else rounds))
+
+
+def _limited(rounds: int) -> int:
+    given = os.environ.get(ROUNDS_VARIABLE, "")
+    if not given:
+        return rounds
+    if not given.isascii() or not given.isdigit() or len(given) > 6:
+        raise RecipeError(
+            f"{ROUNDS_VARIABLE} must be a whole number from 0 to 999999, got {given!r}; without it "
+            "a zip is searched for as long as that pays off"
+        )
+    return min(int(given), rounds)
 
 
 def _worthwhile_rounds(size: int) -> int:
@@ -54,6 +75,7 @@ def _searched(data: bytes, rounds: int) -> bytes:
         from zopfli.zlib import compress  # noqa: PLC0415  (an extra)
     except ImportError:
         return quick
-    split = int(len(data) > ONE_BLOCK_BYTES)
+    # choosing blocks takes as long as many rounds
+    split = int(len(data) > ONE_BLOCK_BYTES and rounds > 1)
     wrapped = compress(data, numiterations=rounds, blocksplitting=split)
     return min(quick, bytes(wrapped[2:-4]), key=len)  # without zlib's header and checksum
