@@ -116,3 +116,19 @@ def test_a_verdict_survives_a_reader_that_leaves(unread, tones):
     done = unread("data", "audit", tones)
     (said,) = done.stderr.splitlines()  # the warning, and nothing of the reader
     assert (done.returncode, "1 of 33 audio files are damaged" in said) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("streams", "arguments", "said"),
+    [
+        ("<&- >&-", ("listen", "up-down", "--input", "-"), "ended without a sample"),
+        (">/dev/full", ("zoo", "--json"), "cannot write what is printed: No space left"),
+    ],
+)
+def test_standard_streams_may_be_closed_or_full(command, environment, streams, arguments, said):
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {streams}', "sh", *command, *arguments],
+        env=environment, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr

@@ -169,6 +169,13 @@ def test_words_have_one_line(tmp_path):
         find_speech(tmp_path / "w", SpeechData())
 
 
+def test_names_read_in_another_encoding_are_not_taken_for_words(tmp_path, monkeypatch):
+    clips(tmp_path, "{word}/{i}", words=("f\u00fcr", "wider"), number=1)
+    monkeypatch.setattr("sys.getfilesystemencoding", lambda: "iso8859-1")
+    with pytest.raises(DataError, match=r"read as iso8859-1 here.* PYTHONUTF8=1"):
+        find_speech(tmp_path, SpeechData())
+
+
 def test_words_that_look_the_same_are_pointed_out():
     for pair in (("down", "down\u200b"), ("turn up", "turn  up"), ("up", "\uff55\uff50")):
         (hint,) = case_hints(pair)
