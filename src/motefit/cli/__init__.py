@@ -1,12 +1,12 @@
 """The command line: parse, call, print.
 
-Exit codes: 0, budget met; 1, not met; 2, the user's mistake; 70, a bug in motefit, with traceback.
+Exit codes: 0, budget met; 1, not met; 2, the user's mistake; 70, a bug in motefit, with traceback;
+130, interrupted.
 """
 
 import errno
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, TextIO
@@ -15,9 +15,8 @@ from motefit.spec.errors import UnsupportedPlatformError
 
 FAULT = 70
 """Exit code of a bug (sysexits.h: EX_SOFTWARE); Python's own, 1, would mean "budget not met"."""
-
-
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""Errors of a disk that takes no more of what is printed."""
 
 
 def main() -> None:
@@ -25,11 +24,14 @@ def main() -> None:
     _open_closed()
     try:
         from motefit.cli.app import app  # noqa: PLC0415 - fails here without LiteRT
+
+        _call(app)
     except UnsupportedPlatformError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
-    try:
-        _call(app)
+    except KeyboardInterrupt:  # before the application can tell it
+        sys.stderr.write("error: interrupted\n")
+        sys.exit(130)
     except BrokenPipeError:
         return
     except OSError as error:
@@ -47,6 +49,8 @@ def main() -> None:
 
 
 def _fault() -> NoReturn:
+    import traceback  # noqa: PLC0415 - most runs have none, and all wait for what is imported
+
     traceback.print_exc()
     sys.exit(FAULT)
 
