@@ -86,6 +86,39 @@ def test_an_unusable_series(climate_run, tmp_path, damage, said):
     assert said in refusal(climate_run.bundle, path)
 
 
+def test_times_in_iso_8601_are_read_whatever_the_training_data_had(climate_run, tmp_path):
+    header, *rows = climate_run.data.read_text().splitlines()[:400]
+    (tmp_path / "own.csv").write_text("\n".join([header, *rows]) + "\n")
+    iso = [f"{clock(row)},{row.partition(',')[2]}" for row in rows]
+    (tmp_path / "iso.csv").write_text("\n".join([header, *iso]) + "\n")
+    own, found = (
+        motefit.forecast(climate_run.bundle, tmp_path / f"{n}.csv") for n in ("own", "iso")
+    )
+    assert found.values.tolist() == own.values.tolist()
+    assert own.notes == ()
+    assert "read in ISO 8601, not as '%d.%m.%Y %H:%M:%S'" in found.notes[-1]
+
+
+def test_inputs_unlike_the_training_data_are_pointed_out(climate_run, tmp_path):
+    path = tmp_path / "kelvin.csv"
+    names, *rows = (line.split(",") for line in climate_run.data.read_text().splitlines())
+    kelvin = [[time, f"{float(celsius) + 273.15}", *rest] for time, celsius, *rest in rows[-9:]]
+    path.write_text("".join(",".join(row) + "\n" for row in [names, *kelvin]))
+    (note,) = motefit.forecast(climate_run.bundle, path).notes
+    assert note.startswith("T (degC): ")
+    assert note.endswith("of the training data; is it in another unit?")
+
+
+def test_another_step_and_a_group_that_is_not_there_are_named(climate_run, tmp_path):
+    lines = climate_run.data.read_text().splitlines()[:40]
+    (tmp_path / "every_third.csv").write_text("\n".join([lines[0], *lines[1::3]]) + "\n")
+    said = refusal(climate_run.bundle, tmp_path / "every_third.csv")
+    assert "rows are mostly 30 minutes apart" in said
+    assert "has no groups; leave 'x' out" in refusal(
+        climate_run.bundle, climate_run.data, group="x"
+    )
+
+
 @pytest.fixture
 def stale(climate_run, tmp_path) -> tuple[Path, Path, str]:
     """A file whose three newest rows lack a value, the file without them, and its last time."""

@@ -7,7 +7,8 @@ import wave
 import numpy as np
 import pytest
 
-from motefit.data.word_finder import find_stretches
+from motefit.data.word_finder import COLUMNS, cut_clips, find_stretches
+from motefit.spec.errors import DataError
 
 RATE = 16_000
 
@@ -91,3 +92,30 @@ def test_silence_has_no_words(refused, tmp_path):
     recording(tmp_path / "a.wav", [])
     said = refused("data", "cut", tmp_path / "a.wav", "--list", tmp_path / "b.csv")
     assert "louder than the room" in said
+
+
+def listed(tmp_path, *rows, mark=","):
+    """Write a list of rows of one recording of 12 s, and return it."""
+    recording(tmp_path / "a.wav", [1.0])
+    table = [COLUMNS, *((tmp_path / "a.wav", *row) for row in rows)]
+    text = "".join(mark.join(map(str, row)) + "\n" for row in table)
+    (tmp_path / "cuts.csv").write_text(text, encoding="cp1252")
+    return tmp_path / "cuts.csv"
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([(100, 101, -20, "up", "yes")], "line 2: ends at 101 s, but .*a.wav has 12.00 s"),
+        ([(1, 3, 0, "up", "yes"), (1.5, 2, 0, "up", "yes")], "line 3: starts at 1.5 s, before the"),
+    ],
+)
+def test_rows_that_no_sound_is_at_are_refused(tmp_path, rows, said):
+    with pytest.raises(DataError, match=said):
+        cut_clips(listed(tmp_path, *rows), tmp_path / "words")
+    assert not (tmp_path / "words").exists()
+
+
+def test_a_list_may_come_back_from_a_spreadsheet(tmp_path):
+    table = listed(tmp_path, ("1,0", "1,4", "-20,5", "für", "yes"), mark=";")
+    assert cut_clips(table, tmp_path / "words").clips == {"für": 1}

@@ -3,6 +3,8 @@
 import json
 import os
 import subprocess
+import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import motefit
+from motefit.cli import main
 from motefit.cli.app import MEANT, PANELS, command_names
 from motefit.cli.completion import complete_model, complete_recipe, complete_run
 from motefit.data.synth.sound import write_wav
@@ -116,3 +119,33 @@ def test_a_verdict_survives_a_reader_that_leaves(unread, tones):
     done = unread("data", "audit", tones)
     (said,) = done.stderr.splitlines()  # the warning, and nothing of the reader
     assert (done.returncode, "1 of 33 audio files are damaged" in said) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("streams", "arguments", "said"),
+    [
+        ("<&- >&-", ("listen", "up-down", "--input", "-"), "ended without a sample"),
+        (">/dev/full", ("zoo", "--json"), "cannot write what is printed: No space left"),
+    ],
+)
+def test_standard_streams_may_be_closed_or_full(command, environment, streams, arguments, said):
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {streams}', "sh", *command, *arguments],
+        env=environment, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+
+
+class Interrupted(ModuleType):
+    """The application's module while Ctrl-C interrupts its import."""
+
+    def __getattr__(self, name):
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_it_starts_is_no_traceback(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "motefit.cli.app", Interrupted("motefit.cli.app"))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().err) == (130, "error: interrupted\n")

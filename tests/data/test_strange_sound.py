@@ -152,6 +152,35 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path):
         table(tmp_path, [(*row, "other") for row in LABELED], ("path", "label", "label"))
 
 
+def test_paths_of_systems_that_do_not_tell_case(tmp_path):
+    for path in NAMES:
+        clip(tmp_path / "Audio" / path.upper(), samples=40)
+    rows = "".join(f"audio/{path},{word}\n" for path, word in LABELED)
+    (tmp_path / "t.csv").write_text(f"path,label\n{rows}")
+    found = find_speech(tmp_path, SpeechData())
+    assert {word: len(held) for word, held in found.clips.items()} == {"down": 4, "up": 4}
+    assert "8 files were found by the end of their paths" in found.how
+
+
+def test_sets_that_are_not_used_are_pointed_out(tmp_path):
+    rows = [(path, word, "train") for path, word in LABELED]
+    assert "column split is not used" in " ".join(
+        table(tmp_path / "a", rows, ("path", "label", "split")).how
+    )
+    for i, path in enumerate(NAMES):
+        clip(tmp_path / "b" / ("test", "train")[i % 2] / path, samples=40)
+    rows = [f"{('test', 'train')[i % 2]}/{path},{word}" for i, (path, word) in enumerate(LABELED)]
+    (tmp_path / "b" / "t.csv").write_text("path,label\n" + "\n".join(rows))
+    found = find_speech(tmp_path / "b", SpeechData(manifest=("t.csv",)))
+    assert "the paths name sets (test, train), which are not used" in " ".join(found.how)
+
+
+def test_files_in_one_folder_name_what_tells_the_words(tmp_path):
+    clips(tmp_path, "{word}{i}")
+    with pytest.raises(DataError, match=r'layout = "word_\*".* \(manifest\); motefit data cut'):
+        find_speech(tmp_path, SpeechData())
+
+
 def test_lines_of_json_may_be_in_a_json_file(tmp_path):
     rows = [f'{{"audio_filepath": "{path}", "command": "{word}"}}' for path, word in LABELED]
     for path in NAMES:
@@ -167,6 +196,13 @@ def test_words_have_one_line(tmp_path):
     clips(tmp_path, "w/{word}\nbudget met/{i}", number=1)
     with pytest.raises(DataError, match=r"budget met' has a line break"):
         find_speech(tmp_path / "w", SpeechData())
+
+
+def test_names_read_in_another_encoding_are_not_taken_for_words(tmp_path, monkeypatch):
+    clips(tmp_path, "{word}/{i}", words=("f\u00fcr", "wider"), number=1)
+    monkeypatch.setattr("sys.getfilesystemencoding", lambda: "iso8859-1")
+    with pytest.raises(DataError, match=r"read as iso8859-1 here.* PYTHONUTF8=1"):
+        find_speech(tmp_path, SpeechData())
 
 
 def test_words_that_look_the_same_are_pointed_out():

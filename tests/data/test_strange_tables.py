@@ -140,6 +140,7 @@ REFUSED = {
         "time,T\n1.711325E+09,1\n", {"time_format": "epoch-s"}, "a spreadsheet rounded it",
     ),
     "elapsed seconds": ("time,T\n0,1\n600,1\n", {}, 'time_format = "epoch-s"'),
+    "a backslash": ("time,T\n2024-03-25,\\N\n", {}, r'missing_texts = \["\\\\N"\]'),
     "a switch": ("time,T\n2024-03-25,on\n", {}, "write 0 and 1"),
     "a point": ("time;T\n2024-03-25;2.5\n", {"decimal": ","}, "leave .* decimal out"),
     "endless digits": ("time,T\n2024-03-25," + "9" * 9999, {}, r"9\.\.\.' \(9999 characters\)"),
@@ -186,6 +187,13 @@ def test_is_refused_with_what_helps(tmp_path, kind):
     with pytest.raises(MotefitError, match=said) as caught:
         read(path, **keys)
     assert len(str(caught.value)) < 600
+
+
+def test_a_line_that_never_ends_is_not_read_into_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("motefit.data.text_files.LONGEST_LINE", 1000)
+    (tmp_path / "log.csv").write_text(PLAIN + "0" * 1000)
+    with pytest.raises(MotefitError, match="line 62: more than 1,000 characters"):
+        read(tmp_path / "log.csv")
 
 
 def test_groups_of_digits_have_three(tmp_path):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,10 @@ from motefit.spec.errors import DataError, ModelFileError
 from motefit.spec.tables import Item, Printable, ResultTable
 from motefit.spec.tasks.series_spec import NAME, SeriesData, SeriesIO
 
+FAR_DEVIATIONS = 8.0
+"""Inputs further from the mean of the training data are pointed out: kelvins instead of degrees
+Celsius are 30, a record of the weather is 5."""
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Forecast(Printable):
@@ -39,7 +44,8 @@ class Forecast(Printable):
         levels: quantiles that the model gives; empty for a model that gives one answer.
         quantiles: float64 (output_steps, targets, levels), rising along the last axis.
         filled_inputs: number of missing values in the window, which are held from earlier rows.
-        notes: sentences about what was left out or changed when the file was read.
+        notes: sentences about what was left out or changed when the file was read, and about inputs
+            unlike those of the training data.
     """
 
     input_end: np.datetime64
@@ -139,7 +145,7 @@ def forecast(
     forecaster = Forecaster(bundle.model, bundle.card.io)
     io = forecaster.io
     data = _reading(bundle.card)
-    found = _of_group(read_series(Path(series), data), group)
+    found = _of_group(_read(Path(series), data), group)
     asked = _row_at(found, at, data.time_format) if at else len(found.file_times) - 1
     end = _window_end(found, asked, io, stale_ok=stale_ok)
     row = int(found.usable[:end].sum())
@@ -158,10 +164,48 @@ def forecast(
         targets=io.targets,
         values=forecaster.answer(quantiles),
         filled_inputs=int(found.filled[window].sum()),
-        notes=found.notes,
+        notes=(*found.notes, *_far_inputs(found.values[window], io)),
         levels=io.quantiles,
         quantiles=quantiles if io.quantiles else quantiles[..., :0],
     )
+
+
+def _read(path: Path, data: SeriesData) -> Series:
+    """Read a table whose times are as in the training data, or all in ISO 8601, with a note."""
+    try:
+        return read_series(path, data)
+    except DataError:
+        found = _in_iso(path, data)
+        if found is None:
+            raise
+    note = f"times are read in ISO 8601, not as {data.time_format!r} of the training data"
+    return replace(found, notes=(*found.notes, note))
+
+
+def _in_iso(path: Path, data: SeriesData) -> Series | None:
+    """Read a table with times in ISO 8601; None if that is no other way, or if it fails, too."""
+    if not data.time_format or not isinstance(data.time, str):
+        return None
+    try:
+        return read_series(path, replace(data, time_format=""))
+    except DataError:
+        return None
+
+
+def _far_inputs(values: npt.NDArray[np.float64], io: SeriesIO) -> Iterator[str]:
+    """Point out inputs (steps, columns) unlike all training data, as in another unit.
+
+    Yields:
+        a sentence for each such column.
+    """
+    mean, std = (np.array(part) for part in (io.normalization.mean, io.normalization.std))
+    deviations = np.abs(values - mean) / std
+    for column in np.flatnonzero(deviations.max(axis=0) > FAR_DEVIATIONS):
+        step = int(deviations[:, column].argmax())
+        yield (
+            f"{io.inputs[column]}: {values[step, column]:g} is {deviations[step, column]:.3g} "
+            "standard deviations from the mean of the training data; is it in another unit?"
+        )
 
 
 def _of_group(series: Series, group: str) -> Series:
@@ -216,6 +260,9 @@ def _window_end(series: Series, asked: int, io: SeriesIO, *, stale_ok: bool) -> 
     which = "the newest row" if asked == len(series.file_times) - 1 else "the row"
     if not len(usable):
         remedy = "no earlier row can be used either: give a file with more rows"
+        minutes = np.diff(series.file_times) / np.timedelta64(1, "m")
+        if len(minutes) and not 0.9 < (apart := np.median(minutes)) / io.step_minutes < 1.1:
+            remedy = f"the file's rows are mostly {apart:g} minutes apart: give one with that step"
     else:
         last = _text(series, int(usable[-1]))
         remedy = (

@@ -115,6 +115,8 @@ class Application(TyperGroup):
             return super().make_context(*args, **options)
         except UsageError as error:
             raise _refused(error) from None
+        except KeyboardInterrupt:
+            raise _interrupted() from None
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - click's, or typer's own copy of click
         """Run the command, with errors mapped to exit codes."""
@@ -136,8 +138,13 @@ class Application(TyperGroup):
             fail("not enough memory; close other programs, or raise the limit of this process")
             raise typer.Exit(MISTAKE) from None
         except KeyboardInterrupt:
-            fail("interrupted")
-            raise typer.Exit(INTERRUPTED) from None
+            raise _interrupted() from None
+
+
+def _interrupted() -> typer.Exit:
+    """Report Ctrl-C; return what ends the command."""
+    fail("interrupted")
+    return typer.Exit(INTERRUPTED)
 
 
 def _refused(error: Exception) -> Exception:

@@ -301,6 +301,12 @@ def _nothing_found(tree: Tree) -> DataError:
     names = sorted(path.name for path in tree.path.iterdir())
     deeper = next((path.parent for path in tree.below() if path.parent != tree.path), None)
     hint = f"; there are audio files deeper down, as in {deeper}" if deeper else ""
+    if tree.clips:
+        hint += (
+            '; if the names of the files start with the words, give [data] layout = "word_*" or '
+            '"word.*", or name words in a table (manifest); motefit data cut makes clips of long '
+            "recordings"
+        )
     return DataError(
         f"{tree.path}: no word folders found; expected one folder per word with "
         f"{', '.join(AUDIO_SUFFIXES)} files in it, here or one level down; "

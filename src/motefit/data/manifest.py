@@ -169,10 +169,20 @@ def read_manifests(
         how.append(f"tables that name no set are not used: {', '.join(p.name for p in unused)}")
     if places.moved:
         how.append(f"{places.moved} files were found by the end of their paths")
+    how += _unused_sets(files)
     if missing:
         some = ", ".join(str(file.path) for file in missing[:_SHOWN])
         how.append(f"{len(missing)} files that the manifest names are missing, e.g. {some}")
     return arrange(files, data, where=paths[0], how=how, reserved=reserved)
+
+
+def _unused_sets(files: list[LabeledFile]) -> list[str]:
+    """Point out paths that name sets, where no column does."""
+    sets = {subset_of(part) for file in files for part in file.name.split("/")[:-1]} - {""}
+    if len(sets) < 2 or any(file.subset for file in files):
+        return []
+    found = f"the paths name sets ({', '.join(sorted(sets))}), which are not used"
+    return [f'{found}: to take them, add a column split, and give [data] split = "given"']
 
 
 class _Places:
@@ -201,8 +211,8 @@ class _Places:
             return found
         if _ABSOLUTE.match(file):
             found = self._moved(bases, file)
-        elif "/" not in file:
-            found = self._named(file)
+        else:
+            found = self._named(file if "/" not in file else file.casefold())
         self.moved += found is not None
         return places[0] if found is None else found
 
@@ -218,11 +228,15 @@ class _Places:
         return None
 
     def _named(self, name: str) -> Path | None:
-        """Find the only file of that name, with or without its extension, in all folders."""
+        """Find the only file of that name, with or without its extension, in all folders.
+
+        Or of that path below the data folder, which is in lower case: others do not tell case.
+        """
         if self._by_name is None:
             self._by_name = {}
             for path in read_tree(self._folder).below():
-                for known in (path.name, path.stem):
+                place = path.relative_to(self._folder).as_posix().casefold()
+                for known in {path.name, path.stem, place}:
                     self._by_name.setdefault(known, []).append(path)
         found = self._by_name.get(name, [])
         return found[0] if len(found) == 1 else None
@@ -251,6 +265,11 @@ class _Reader:
                 continue
             if columns is None:
                 columns = _columns(self._path, row, self._data)
+                if "split" in columns and self._data.split != "given":
+                    self.notes.append(
+                        f"the column {columns['split']} is not used, as the sets are drawn; to "
+                        'take them as they are, give [data] split = "given"'
+                    )
                 cuts = [name for name in row if name.casefold() in _CUTS]
                 if cuts:
                     self.notes.append(

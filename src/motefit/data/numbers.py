@@ -1,5 +1,6 @@
 """Numbers of a column of texts: strict, fast, each problem with its line."""
 
+import json
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -153,7 +154,7 @@ def _not_a_number(text: str, rule: NumberRule, place: str) -> DataError:
     if written.isascii() and not any(map(str.isdigit, written)) and "inf" not in written.lower():
         return DataError(
             f"{found}; if it means that the value is missing, set [data] missing_texts = "
-            f'["{written[:_SHOWN]}"]; numbers have the digits 0 to 9'
+            f"[{json.dumps(written[:_SHOWN])}]; numbers have the digits 0 to 9"
         )
     point = "comma" if rule.decimal == "," else "point"
     return DataError(

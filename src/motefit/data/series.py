@@ -91,6 +91,8 @@ class Series:
         Raises:
             DataError: for a group that is not there.
         """
+        if not any(self.group_names):
+            raise DataError(f"{self.path}: has no groups; leave {name!r} out")
         if name not in self.group_names:
             raise DataError(
                 f"{self.path}: there is no group {name!r}{nearest(name, self.group_names)}; "

@@ -2,6 +2,7 @@
 
 import bz2
 import codecs
+import functools
 import gzip
 import io
 import lzma
@@ -22,6 +23,8 @@ COMPRESSED: dict[str, tuple[bytes, Callable[..., Any]]] = {
 """Per suffix, how a compressed file starts and what opens it."""
 UNPACKING = (OSError, EOFError, lzma.LZMAError, zlib.error)
 """Exceptions of a file that cannot be read or decompressed to its end."""
+LONGEST_LINE = 64 << 20
+"""Characters of a line; a JSON list may be in one."""
 _BLOCK = 1 << 20
 _EMPTY = "\0\r\n\x1a "
 """Characters of a file's end that hold nothing."""
@@ -98,14 +101,15 @@ def text_lines(path: Path, notes: list[str]) -> Iterator[str]:
         each line.
 
     Raises:
-        DataError: for a file that is no text, or zero bytes amid the rows.
+        DataError: for a file that is no text, zero bytes amid the rows, or a line that is too long.
     """
     encoding = _encoding(path)
     errors = "motefit-latin-1" if encoding.name == "cp1252" else "strict"
     try:
         with io.TextIOWrapper(open_bytes(path), encoding.name, errors) as text:
             wide = encoding.name.startswith("utf-16") or encoding.name == "utf-32"
-            for number, line in enumerate(text, 1):
+            lines = iter(functools.partial(text.readline, LONGEST_LINE), "")
+            for number, line in enumerate(lines, 1):
                 mark = line[0]
                 if number == encoding.nul_tail or (wide and "\0" in line):
                     if wide and any(
@@ -120,6 +124,11 @@ def text_lines(path: Path, notes: list[str]) -> Iterator[str]:
                     return
                 if mark == "\x1a" and not line.strip(_EMPTY):
                     return
+                if len(line) == LONGEST_LINE:
+                    raise DataError(
+                        f"{path}, line {number}: more than {LONGEST_LINE:,} characters without a "
+                        "line break; give a table with a line for each row"
+                    )
                 yield line if mark != "\ufeff" else line.lstrip("\ufeff")
     except UnicodeError as error:
         raise DataError(f"{path}: is no {encoding.name} text ({error}); save it as UTF-8") from None

@@ -1,6 +1,7 @@
 """Audio files below a folder, found in one walk; names are compared in Unicode NFC."""
 
 import os
+import sys
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -125,7 +126,13 @@ def _is_above(path: Path, above: tuple[tuple[int, int], ...]) -> bool:
 
 
 def _require_text(folder: Path, name: str) -> None:
-    """Refuse a name whose bytes are not UTF-8: cards and recipes name words and clips as text."""
+    """Refuse a name that is not read as UTF-8: cards and recipes name words and clips as text."""
+    encoding = sys.getfilesystemencoding()
+    if not name.isascii() and encoding != "utf-8":
+        raise DataError(
+            f"{folder / name}: names of files are read as {encoding} here, not as UTF-8: run "
+            "motefit with PYTHONUTF8=1 in its environment, or set the locale to C.UTF-8"
+        )
     if not name.isprintable() and any("\ud800" <= mark <= "\udfff" for mark in name):
         raise DataError(
             f"{folder / name}: the name is not UTF-8; rename it, e.g. with: "

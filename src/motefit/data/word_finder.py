@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motefit.data.decode import decode_clip
+from motefit.data.text_files import text_lines
 from motefit.data.tree import composed
 from motefit.signal.mixing import Channel
 from motefit.spec.errors import DataError, OutputError
@@ -184,13 +185,16 @@ def cut_clips(
         if progress is not None:
             progress(read, len(rows))
         pcm = decode_clip(recording, rate_hz=RATE_HZ, channel=channel).pcm
+        length_s = len(pcm) / RATE_HZ
+        _require_places(held, length_s, recording)
         starts = [0.0, *((row.end_s + after.start_s) / 2 for row, after in _pairs(held))]
-        ends = [*starts[1:], len(pcm) / RATE_HZ]
+        ends = [*starts[1:], length_s]
         for row, first, last in zip(held, starts, ends, strict=True):
             if not row.keep:
                 continue
             spare = max(seconds - (row.end_s - row.start_s), 0.0) / 2
-            start, end = max(row.start_s - spare, first), min(row.end_s + spare, last)
+            start = max(row.start_s - spare, min(first, row.start_s))
+            end = min(row.end_s + spare, max(last, row.end_s))
             longer += row.end_s - row.start_s > seconds
             stem = f"{speaker}_nohash_" if speaker else f"{composed(recording.stem)}."
             place = out / row.word / f"{stem}{counts[row.word]}.wav"
@@ -201,6 +205,7 @@ def cut_clips(
 
 @dataclass(frozen=True, kw_only=True)
 class _Row:
+    where: str
     start_s: float
     end_s: float
     word: str
@@ -211,13 +216,27 @@ def _pairs(rows: Sequence[_Row]) -> list[tuple[_Row, _Row]]:
     return list(itertools.pairwise(rows))
 
 
+def _require_places(rows: Sequence[_Row], length_s: float, recording: Path) -> None:
+    """Refuse rows behind the end of their recording, or that overlap."""
+    for row in rows:
+        if row.end_s > length_s + _FRAME_S:
+            raise DataError(
+                f"{row.where}: ends at {row.end_s:g} s, but {recording} has {length_s:.2f} s; "
+                "correct the row, or the name of the recording"
+            )
+    for row, after in _pairs(rows):
+        if after.start_s < row.end_s and row.keep and after.keep:
+            raise DataError(
+                f"{after.where}: starts at {after.start_s:g} s, before the end of {row.where}, at "
+                f"{row.end_s:g} s; correct one, or write no into keep"
+            )
+
+
 def _read_table(path: Path) -> dict[Path, list[_Row]]:
-    """Read the rows by recording, in order of time."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    """Read the rows by recording, in order of time; spreadsheets may have saved them."""
+    text = "".join(text_lines(path, []))
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
     if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
         raise DataError(
             f"{path}: the column {missing[0]} is missing; needed: {', '.join(COLUMNS)}, as "
@@ -240,7 +259,7 @@ def _row(row: Mapping[str, str | None], where: str) -> _Row:
     if kept and (not word or "/" in word or word.startswith(".")):
         raise DataError(f"{where}: write the word that is said, or no into keep; got {word!r}")
     try:
-        start_s, end_s = float(row["start_s"] or ""), float(row["end_s"] or "")
+        start_s, end_s = (float((row[n] or "").replace(",", ".")) for n in ("start_s", "end_s"))
     except ValueError:
         start_s, end_s = 0.0, -1.0
     if not 0 <= start_s < end_s < 1e6:
@@ -248,7 +267,7 @@ def _row(row: Mapping[str, str | None], where: str) -> _Row:
             f"{where}: start_s and end_s must be seconds, the end after the start, got "
             f"{row['start_s']!r} and {row['end_s']!r}"
         )
-    return _Row(start_s=start_s, end_s=end_s, word=word, keep=kept)
+    return _Row(where=where, start_s=start_s, end_s=end_s, word=word, keep=kept)
 
 
 def write_clip(path: Path, pcm: npt.NDArray[np.int16], rate_hz: int) -> None:
