@@ -154,7 +154,7 @@ def test_a_forecast_keeps_the_zone_of_the_row_it_starts_from(climate_run, tmp_pa
     assert found.zone == "+01:00"
     said = refusal(bundle, path, at="2024-10-27 02:50:00")
     assert "2 rows have the time" in said
-    assert 'as at (--at): "2024-10-27 02:50:00+02:00"' in said
+    assert 'zone too: at (--at) "2024-10-27 02:50:00+02:00"' in said
     for at in ("2024-10-27 02:50:00+02:00", "2024-10-27T00:50:00Z"):
         first = str(motefit.forecast(bundle, path, at=at)).splitlines()
         assert first[0] == (

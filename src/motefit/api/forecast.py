@@ -246,7 +246,7 @@ def _row_at(series: Series, at: str, time_format: str) -> int:
     if len(rows) > 1:
         raise DataError(
             f"{series.path}: {len(rows)} rows have the time {at!r} by their own zones; give its "
-            f'zone too, at (--at): "{_text(series, int(rows[0]))}"'
+            f'zone too: at (--at) "{_text(series, int(rows[0]))}"'
         )
     if not len(rows):
         raise DataError(
