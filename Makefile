@@ -52,6 +52,7 @@ lint: $(STAMP)
 	$(BIN)/ruff check src tests tools benchmarks
 	$(BIN)/ruff format --check src tests tools benchmarks
 	$(BIN)/mypy
+	$(BIN)/mypy tests/api/typed_user.py
 	$(BIN)/lint-imports
 
 bench: $(STAMP)

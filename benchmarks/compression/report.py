@@ -20,10 +20,10 @@ def markdown(rows: Sequence[Row], made: Mapping[str, Any]) -> str:
     )
     parts.append(
         "Bytes are those of `model.tflite` and of a zip that holds it alone. Metrics are measured "
-        "on the file, in LiteRT: on the validation set / on the test set, which chose nothing. "
-        "Latency is one inference over the plain float32 network's, measured in turns. Where "
-        "there are several seeds, means; the spread is largest minus smallest on the test set. "
-        "`form` is read from the file.\n"
+        "on the file, in LiteRT: on the validation set / on the test set, by which nothing was "
+        "chosen. Latency is one inference over the plain float32 network's, measured in turns. "
+        "Where there are several seeds, means; the spread is largest minus smallest on the test "
+        "set. `form` is read from the file.\n"
     )
     for net in dict.fromkeys(row["net"] for row in rows):
         own = [row for row in rows if row["net"] == net]

@@ -115,7 +115,7 @@ def measure(
             workers=1,
             progress="plain",
         )
-        if result.main is None:
+        if not result.releases:
             raise SystemExit(f"no model meets the budget of {recipe}\n{result}")
         spotter = KeywordSpotter.load(result.main.bundle)
         size_bytes = round(result.main.card.facts["size.zip_bytes"])

@@ -110,7 +110,7 @@ Made by `python benchmarks/streaming/padding.py --recipe {facts["recipe"]} --see
 on {facts["machine"]}. Recipe `{facts["recipe"]}`, errors of {facts["clips"]} validation clips by
 the shipped int8 files, by seed; the test set was not opened. *same*: the recipe as it is;
 *causal*: all padding first; *valid*: none, kernels {FORMS["valid"]["kernels"]}. *clips alone*: the
-network on the clip. The others: its streaming form, in which something came before the clip.
+network on the clip. The others: its streaming form, in which other sound precedes the clip.
 
 | form | {" | ".join(names)} |
 |---|{"---:|" * len(names)}

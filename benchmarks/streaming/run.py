@@ -19,7 +19,7 @@ The forms, each fed 20 ms at a time:
 and of networks with a streaming form, with a hop of 20 ms, which is every step of the network:
 
 - states: features and network alone, as *window*, an answer at every step
-- network, and network, states: the network alone, on ready features; builtin: without XNNPACK
+- network, and network, states: the network alone, on precomputed features; builtin: without XNNPACK
 - states, words: the streaming spotter with its loudness detector; the network gets every frame
 - states, open: the same without the loudness detector
 """
@@ -142,7 +142,7 @@ def forms_of(model: bytes, io: SpeechIO) -> dict[str, Callable[[], float]]:
 
 
 def networks_of(model: bytes, io: SpeechIO) -> dict[str, Callable[[], float]]:
-    """Time the network alone, on ready features: on the whole window every 20 ms, and by steps."""
+    """Time the network alone, on given features: on the whole window every 20 ms, and by steps."""
     rows = np.random.default_rng(2).standard_normal((1, *io.frontend.shape)).astype(np.float32)
     forms = {}
     for kernels, xnnpack in (("", True), (", builtin", False)):
@@ -234,8 +234,8 @@ network runs at every hop of {StreamingSettings().hop_ms:g} ms; *every 20 ms*: o
 `:valid` are the same networks without padding, of kernels {VALID["kernels"]}, and also in streaming
 form at a hop of 20 ms; the network takes two frames a step and so answers every 40 ms. *states*:
 features and network alone, as *window* is; *network* and *network, states*: the network alone, on
-ready features; *builtin*: without XNNPACK; *states, words* and *states, open*: the whole spotter,
-with its gate at work, and held open. What is left of a step is mostly calls.
+precomputed features; *builtin*: without XNNPACK; *states, words* and *states, open*: the whole
+spotter, with its gate at work, and held open. The rest of a step's cost is mostly call overhead.
 
 | model | form | us per 20 ms | ratio |
 |---|---|---:|---:|

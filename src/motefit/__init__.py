@@ -1,4 +1,4 @@
-"""motefit: the smallest model that fits a sensor node, proved on the bytes it ships.
+"""motefit: the smallest model that fits a sensor node, certified on the very file it ships.
 
 The public API; each name is imported when it is first used, so that ``import motefit`` is free.
 """

@@ -156,7 +156,7 @@ def test_a_forecast_from_a_row_equals_that_of_a_file_ending_there(climate_run, s
     ("at", "said"),
     [
         ("2009-01-20 00:05:00", "no row has the time '2009-01-20 00:05:00'; the rows go from 2009"),
-        ("yesterday", "at (--at) 'yesterday' is not a time in ISO 8601 nor in '%d.%m.%Y %H:%M:%S'"),
+        ("yesterday", "'yesterday' is neither in ISO 8601 nor in '%d.%m.%Y %H:%M:%S'"),
         ("2009-01-20T00:00:00+01:00", "has a zone, but the times of"),
         ("2009-01-01 00:20:00", "has 2 such rows up to there"),
     ],
@@ -187,7 +187,7 @@ def test_a_forecast_keeps_the_zone_of_the_row_it_starts_from(climate_run, tmp_pa
     assert found.zone == "+01:00"
     said = refusal(bundle, path, at="2024-10-27 02:50:00")
     assert "2 rows have the time" in said
-    assert 'as at (--at): "2024-10-27 02:50:00+02:00"' in said
+    assert 'zone too: at (--at) "2024-10-27 02:50:00+02:00"' in said
     for at in ("2024-10-27 02:50:00+02:00", "2024-10-27T00:50:00Z"):
         first = str(motefit.forecast(bundle, path, at=at)).splitlines()
         assert first[0] == (

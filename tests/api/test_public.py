@@ -5,6 +5,7 @@ import inspect
 import io
 import json
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -210,3 +211,9 @@ def test_one_name_is_not_a_list_of_letters(tmp_path):
         motefit.bench("yes-on")
     with pytest.raises(motefit.RecipeError, match="got up, up"):
         motefit.record("up, up", tmp_path)
+
+
+def test_the_type_checker_sees_a_program_with_every_name():
+    """``make lint`` checks that program; see there."""
+    program = Path(__file__).with_name("typed_user.py").read_text(encoding="utf-8")
+    assert set(motefit.__all__) - set(re.findall(r"\w+", program)) == set()

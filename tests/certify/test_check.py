@@ -169,7 +169,7 @@ def test_a_new_file_is_scored_on_its_last_tenth_or_whole(climate_run, tmp_path):
 
 
 def test_all_data_of_words_cannot_be_scored(tones_run, tmp_path):
-    with pytest.raises(RecipeError, match="leave --all out"):
+    with pytest.raises(RecipeError, match="leave it out"):
         check(tones_run.bundle, tones_run.data, whole=True, out=tmp_path / "checked")
 
 

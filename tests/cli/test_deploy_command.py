@@ -125,7 +125,7 @@ def test_settings_are_checked_against_the_model_before_they_are_sent(refused, tm
     path = tmp_path / "mine.toml"
     path.write_text('on = "up"\noff = "stop"\n')
     said = refused("deploy", "device", "up-down", "--node", path, "--ssh", "/no/ssh")
-    assert "'stop' is no word of up-down" in said
+    assert "'stop' is not a word of up-down" in said
 
 
 def test_a_node_that_cannot_take_a_version_is_explained(refused, node, tmp_path):

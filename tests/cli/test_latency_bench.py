@@ -243,7 +243,7 @@ def test_invalid_options(refused, bare, flags, said):
 
 
 def test_a_model_is_needed(refused):
-    assert "needs a model (--model)" in refused("latency", "--protocol", "2024", "--mfcc")
+    assert "needs a model;" in refused("latency", "--protocol", "2024", "--mfcc")
 
 
 def test_a_forecaster_has_no_audio_front_end(refused, series):

@@ -64,7 +64,7 @@ def test_a_running_node_shows_itself_and_reads_its_settings_again(tmp_path, comm
             assert 'motefit_node_info{node="attic"' in answer.read().decode()
         for text, said in (
             ("least_s = -3\n", "least_s must be 0 to 3600, got -3; the settings stay as they are"),
-            ("least_s = [\n", "no valid TOML"),
+            ("least_s = [\n", "not valid TOML"),
             ('sensors = ["room:7"]\nleast_s = 9\nevery_s = 0.05\n', "least_s is now 9, before 1"),
         ):
             settings.write_text(text)

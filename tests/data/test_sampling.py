@@ -262,7 +262,7 @@ def test_formats_that_are_not_portable_are_refused_by_name(time_format, remedy):
         ({"separator": ",", "decimal": ","}, "one character"),
         ({"tolerance_percent": 50.0}, "below 50"),
         ({"valid_ranges": {"a": (2.0, 1.0)}}, "2 must be less than 1"),
-        ({"column_sentinels": {"c": (1.0,)}}, "c, which is no input"),
+        ({"column_sentinels": {"c": (1.0,)}}, "c, which is not an input"),
         ({"time": ()}, "time needs the name of a column"),
         ({"skip_lines": -1}, "at least 0"),
     ],

@@ -207,7 +207,7 @@ def test_folders_of_other_sound_are_no_words_unless_named(tmp_path, load, name):
     dataset = load()
     assert dataset.labels == ("down", "up")
     label = f"_{name.strip('_')}_"
-    assert f"folders of other sound that are no words: {name} ({label})" in dataset.taken
+    assert f"folders of other sound, not words: {name} ({label})" in dataset.taken
     found = find_speech(tmp_path / "d", SpeechData())
     assert found.other_sound == {label: (tmp_path / "d" / name,)}
     assert load(words=("up", name)).labels == tuple(sorted(("up", name)))

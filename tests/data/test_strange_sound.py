@@ -226,7 +226,7 @@ def test_folders_of_systems_and_of_noise_in_any_case_are_no_words(tmp_path):
 def test_pipes_and_links_to_nothing_are_named(tmp_path, make):
     clips(tmp_path, "{word}/{i}", number=3)
     make(tmp_path / "up" / "odd.wav")
-    with pytest.raises(DataError, match=r"odd\.wav: is no file"):
+    with pytest.raises(DataError, match=r"odd\.wav: is not a file"):
         find_speech(tmp_path, SpeechData())
 
 

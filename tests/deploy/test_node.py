@@ -143,7 +143,7 @@ def test_a_lost_microphone_file_is_an_error(tmp_path):
         ("sensors = []", "name at least one"),
         ("start = 'maybe'", '"on" or "off"'),
         ("least_probability = 1.5", "0 to 1"),
-        ("every_s = [", "no valid TOML"),
+        ("every_s = [", "not valid TOML"),
     ],
 )
 def test_wrong_settings_are_explained(tmp_path, text, message):

@@ -128,7 +128,7 @@ def test_read_json_of_anything_else_is_none(tmp_path, content):
 def test_only_regular_files_are_replaced(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(OutputError, match="no regular file but a device, a pipe or a socket"):
+    with pytest.raises(OutputError, match="not a regular file but a device, a pipe or a socket"):
         write_atomic(pipe, "x")
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert list(tmp_path.iterdir()) == [pipe]

@@ -101,7 +101,6 @@ def test_two_words_and_recordings_become_a_certified_model(recordings: Path) -> 
         workers=1,
         progress="quiet",
     )
-    assert result.main is not None
     assert "measured on 4 of the recordings" in str(result)
     assert result.main.card.io.labels == ("down", "up", "_unknown_", "_silence_")
     checked = motefit.check(result.main.bundle, data=recordings, progress="quiet")

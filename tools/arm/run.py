@@ -274,7 +274,7 @@ integer executor computes for that machine (x86-64 / aarch64).
 against numpy's on the same aarch64 machine, both kinds of kernels; where a band is a thousandth of
 the loudest, the logarithm magnifies the rounding of any float32 transform, so that up to
 {1e6 * EXCEEDING_SHARE:.0f} in a million may differ by more than {TOLERANCE:.0e}. The network behind
-it is held against the executor on the features that the machine itself made.
+it is compared with the executor on the features that the machine itself computed.
 
 """
     for line in facts["promises"]:

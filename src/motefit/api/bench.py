@@ -75,6 +75,10 @@ def bench_on_host(
 ) -> Bench:
     """Time models on another machine; arguments as in :func:`bench`.
 
+    >>> import motefit
+    >>> node = motefit.Host(address="pi@raspberrypi", python="motefit/bin/python")
+    >>> motefit.bench_on_host(node, ["up-down", "yes-no"])  # doctest: +SKIP
+
     Raises:
         ModelFileError: if a model cannot be used; it is not copied to the host.
         HostError: see :func:`motefit.measure.latency.remote.bench_on`.

@@ -62,7 +62,10 @@ def cut(
     channel: int | str = "auto",
     progress: Progress = "auto",
 ) -> CutReport:
-    """Write a clip for each row of a table of :func:`motefit.list_cuts` that is to be kept.
+    """Write a clip for each row to keep of a table that :func:`motefit.list_cuts` wrote.
+
+    >>> import motefit
+    >>> motefit.cut("cuts.csv", "words", speaker="anna")  # doctest: +SKIP
 
     Args:
         table: the CSV file, checked by a person.

@@ -292,8 +292,8 @@ def _row_at(series: Series, at: str, time_format: str) -> int:
         rows = np.flatnonzero(series.file_times == clock - _seconds(offset.total_seconds()))
     if len(rows) > 1:
         raise DataError(
-            f"{series.path}: {len(rows)} rows have the time {at!r} by their own zones; give it "
-            f'with a zone, as at (--at): "{_text(series, int(rows[0]))}"'
+            f"{series.path}: {len(rows)} rows have the time {at!r} by their own zones; give its "
+            f'zone too: at (--at) "{_text(series, int(rows[0]))}"'
         )
     if not len(rows):
         raise DataError(
@@ -309,8 +309,8 @@ def _parsed(at: str, time_format: str) -> datetime:
             return parse_time(at, form)
         except ValueError:
             continue
-    known = f"ISO 8601 nor in {time_format!r}" if time_format else "ISO 8601"
-    raise DataError(f"at (--at) {at!r} is not a time in {known}; example: 2024-03-25 13:50:00")
+    known = f"neither in ISO 8601 nor in {time_format!r}" if time_format else "not in ISO 8601"
+    raise DataError(f"at (--at): the time {at!r} is {known}; example: 2024-03-25 13:50:00")
 
 
 def _text(series: Series, row: int) -> str:

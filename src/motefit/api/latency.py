@@ -272,7 +272,7 @@ def _measure(
         )
     if pipeline is None:
         raise RecipeError(
-            f"the protocol {protocol} needs a model (--model); protocol 2020 (--protocol 2020) "
+            f"the protocol {protocol} needs a model; protocol 2020 (--protocol 2020) "
             "times a front end alone"
         )
     if protocol == "2024":

@@ -30,7 +30,9 @@ def load(
         xnnpack: LiteRT's default delegate; False runs the builtin kernels.
 
     Returns:
-        A KeywordSpotter for a keyword model, a Forecaster for a forecasting model.
+        A KeywordSpotter for a keyword model, a Forecaster for a forecasting model. Where a type
+        checker needs to know which, use ``motefit.KeywordSpotter.load`` or
+        ``motefit.Forecaster.load``.
 
     Raises:
         ModelFileError: if there is no such model, or it is damaged or changed.

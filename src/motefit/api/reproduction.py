@@ -26,7 +26,7 @@ def reproduce_published(  # noqa: PLR0913 - the options of a command
     reference: str | Path | None = None,
     tell: Tell = _tell,
 ) -> Reproduced:
-    """Train the published systems and motefit's answers to their budgets, and compare them.
+    """Train the published systems and motefit's own models for their budgets; compare them.
 
     Rows that are already trained are kept.
 

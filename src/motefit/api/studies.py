@@ -31,6 +31,9 @@ class NoStudyError(MotefitError, LookupError):
 def find_studies(sources: str | Path | Sequence[str | Path] = "runs") -> tuple["StoredStudy", ...]:
     """Find the studies of run folders, of folders of runs, and of storages given by their URL.
 
+    >>> import motefit
+    >>> studies = motefit.find_studies("runs")  # doctest: +SKIP
+
     Raises:
         NoStudyError: if a source has none.
         OutputError: if a storage cannot be reached.
@@ -92,6 +95,9 @@ def storages_of(source: str) -> list[tuple[str, str]]:
 def export_study(study: "StoredStudy", path: str | Path) -> None:
     """Write the trials of a study to a file, one per row.
 
+    >>> import motefit
+    >>> motefit.export_study(motefit.find_study("runs/mine"), "mine.csv")  # doctest: +SKIP
+
     Raises:
         RecipeError: if the suffix is neither .csv nor .json.
         OutputError: if the file cannot be written.
@@ -130,6 +136,9 @@ def _cell(value: object) -> object:
 def open_dashboard(source: str | Path, *, host: str = "127.0.0.1", port: int = 8080) -> None:
     """Serve optuna-dashboard for a storage until interrupted.
 
+    >>> import motefit
+    >>> motefit.open_dashboard("runs/mine")  # doctest: +SKIP
+
     Raises:
         MissingExtraError: without optuna-dashboard.
         NoStudyError: if the source has no study.
@@ -146,7 +155,11 @@ def open_dashboard(source: str | Path, *, host: str = "127.0.0.1", port: int = 8
 
 
 def studies_table(studies: Sequence["StoredStudy"]) -> ResultTable:
-    """Tabulate studies: their candidates in each state, and the file of the best one."""
+    """Tabulate studies: their candidates in each state, and the file of the best one.
+
+    >>> import motefit
+    >>> print(motefit.studies_table(motefit.find_studies("runs")))  # doctest: +SKIP
+    """
     facts = [{} if study.best is None else study.best.facts for study in studies]
     metrics = _columns_of(facts)
     rows = []
@@ -165,6 +178,9 @@ def trials_table(study: "StoredStudy", *, top: int = 20) -> ResultTable:
     """Tabulate the trials of a study: the farthest first, and of those, the best.
 
     Quality metrics are those on the validation set.
+
+    >>> import motefit
+    >>> print(motefit.trials_table(motefit.find_study("runs/mine"), top=3))  # doctest: +SKIP
 
     Args:
         study: study found by :func:`find_study`.
@@ -194,7 +210,11 @@ def _values(facts: Mapping[str, float], metrics: Iterable[str]) -> list[str]:
 
 
 def compare_studies(studies: Sequence["StoredStudy"]) -> ResultTable:
-    """Tabulate studies side by side: candidates, epochs, and the best file of each."""
+    """Tabulate studies side by side: candidates, epochs, and the best file of each.
+
+    >>> import motefit
+    >>> print(motefit.compare_studies(motefit.find_studies(["runs/a", "runs/b"])))  # doctest: +SKIP
+    """
     statuses = {
         "trained to the end": "trained",
         "stopped at a rung": "stopped",
@@ -214,12 +234,22 @@ def compare_studies(studies: Sequence["StoredStudy"]) -> ResultTable:
 
 
 def ranked_trials(study: "StoredStudy") -> Sequence["Trial"]:
-    """Sort the trials of a study by how far they got; of those, the best first."""
+    """Sort the trials of a study by how far they got; of those, the best first.
+
+    >>> import motefit
+    >>> motefit.ranked_trials(motefit.find_study("runs/mine"))[0].point  # doctest: +SKIP
+    {'model.width': 12}
+    """
     return study.ranked
 
 
 def study_summary(study: "StoredStudy") -> Mapping[str, object]:
-    """Summarize a study in a few figures, for programs."""
+    """Summarize a study in a few figures, for programs.
+
+    >>> import motefit
+    >>> motefit.study_summary(motefit.find_study("runs/mine"))["epochs"]  # doctest: +SKIP
+    156
+    """
     return {
         "study": study.name,
         "folder": study.folder,

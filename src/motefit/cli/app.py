@@ -158,7 +158,7 @@ def _refused(error: Exception) -> Exception:
 app = typer.Typer(
     name="motefit",
     cls=Application,
-    help="Train the smallest model that fits a sensor node, and prove it on the bytes it ships.",
+    help="Train the smallest model that fits a sensor node, and certify the very file it ships.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     epilog=EXAMPLES,
@@ -178,4 +178,4 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Train the smallest model that fits a sensor node, and prove it on the bytes it ships."""
+    """Train the smallest model that fits a sensor node, and certify the very file it ships."""

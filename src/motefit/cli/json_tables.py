@@ -93,10 +93,10 @@ def fit_json(result: "FitResult") -> dict[str, object]:
         "judged": result.judged,
         "rejected": dict(result.rejected),
     }
-    tables = {name: _release(delivery) for name, delivery in result.deliveries.items()}
+    tables = {name: _release(released) for name, released in result.releases.items()}
     for name, form in result.in_graph.items():
         tables[name]["in_graph"] = form_json(form)
-    if result.main is not None:
+    if tables:
         table |= next(iter(tables.values()))
     if len(tables) > 1:
         table |= {"met": result.met, "budgets": tables}
@@ -108,6 +108,6 @@ def fit_json(result: "FitResult") -> dict[str, object]:
     return table
 
 
-def _release(delivery: "Release") -> dict[str, object]:
-    table = verdict_json(delivery.card, delivery.certificate)
-    return {**table, "bundle": str(delivery.bundle), "report": str(delivery.report)}
+def _release(released: "Release") -> dict[str, object]:
+    table = verdict_json(released.card, released.certificate)
+    return {**table, "bundle": str(released.bundle), "report": str(released.report)}

@@ -114,7 +114,7 @@ def open_checked(path: Path) -> tuple[Array, dict[str, Any]]:
         array = np.asarray(content[:at]).view(trailer["dtype"]).reshape(trailer["shape"])
         return array, dict(trailer["facts"])
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise DamagedFileError(f"{path}: no other file of motefit ends so ({error})") from None
+        raise DamagedFileError(f"{path}: its end is not that of a cache file ({error})") from None
 
 
 def _fields(header: bytes) -> tuple[int, int, int]:

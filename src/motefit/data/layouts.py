@@ -108,7 +108,7 @@ def _matching(
         subset = "" if place.split is None else subset_of(place.split)
         if place.split is not None and not subset:
             raise DataError(
-                f"{path}: {place.split!r} is no set that is known; allowed are train, validation "
+                f"{path}: {place.split!r} is not the name of a set; allowed are train, validation "
                 "and test in common spellings"
             )
         yield LabeledFile(

@@ -348,7 +348,7 @@ def _taken(
     ]
     for label, folders in found.other_sound.items():
         shown = ", ".join(folder.name for folder in folders)
-        notes.append(f"folders of other sound that are no words: {shown} ({label})")
+        notes.append(f"folders of other sound, not words: {shown} ({label})")
     if dataset.damaged:
         total = len(found.files) + len(found.noise)
         notes.append(damage_note(dataset.damaged, total))

@@ -173,7 +173,7 @@ def read_stamps(
         the texts state no zone.
 
     Raises:
-        DataError: for the first text that is no time, if only some have a zone, or for a time that
+        DataError: for the first text that is not a time, if only some have a zone, or a time that
             no clock of another zone can show.
     """
     times, zones = _read_stamps(columns, rule, place)
@@ -401,7 +401,7 @@ def _from_parts(columns: Sequence[Sequence[str]], rule: TimeRule, place: Place) 
             is None
         )  # fmt: skip
         texts = [column[row] for column in columns]
-        raise DataError(f"{place(row)}: {', '.join(texts)} is no time; correct the line")
+        raise DataError(f"{place(row)}: {', '.join(texts)} is not a time; correct the line")
     return np.asarray(made.astype("datetime64[us]"))
 
 
@@ -416,7 +416,7 @@ def _whole(texts: Sequence[str], name: str, place: Place) -> npt.NDArray[np.int6
         pass
     row = next(i for i, text in enumerate(texts) if not re.fullmatch(r"\s*\d+(\.0*)?\s*", text))
     raise DataError(
-        f"{place(row)}: {texts[row]!r} in the column {name!r} is no whole number; correct the line"
+        f"{place(row)}: {texts[row]!r} in the column {name!r} is not a whole number; correct it"
     )
 
 

@@ -131,7 +131,7 @@ def text_lines(path: Path, notes: list[str]) -> Iterator[str]:
                     )
                 yield line if mark != "\ufeff" else line.lstrip("\ufeff")
     except UnicodeError as error:
-        raise DataError(f"{path}: is no {encoding.name} text ({error}); save it as UTF-8") from None
+        raise DataError(f"{path}: not {encoding.name} text ({error}); save it as UTF-8") from None
     except UNPACKING as error:
         raise unreadable(path, error) from None
 

@@ -112,7 +112,7 @@ def _read(folder: Path, above: tuple[tuple[int, int], ...], depth: int) -> Tree:
                 _require_text(folder, entry.name)
                 if not entry.is_file():
                     raise DataError(
-                        f"{folder / entry.name}: is no file (a link to nothing, a pipe or a "
+                        f"{folder / entry.name}: is not a file (a broken link, a pipe or a "
                         "device); remove it"
                     )
                 sounds.append(folder / entry.name)

@@ -62,16 +62,6 @@ class Windows:
         return replace(self, first=self.first[which], times=self.times[which])
 
     @property
-    def input_rows(self) -> npt.NDArray[np.int64]:
-        """Row numbers (n, input_steps)."""
-        return self.first[:, np.newaxis] + np.arange(self.input_steps)
-
-    @property
-    def target_rows(self) -> npt.NDArray[np.int64]:
-        """Row numbers (n, output_steps)."""
-        return self.first[:, np.newaxis] + self.input_steps + np.arange(self.output_steps)
-
-    @property
     def inputs(self) -> Floats:
         """(n, input_steps, inputs) float64, in the columns' own units; a new copy."""
         return gathered(self.rows[:, : self.input_columns], self.first, self.input_steps)

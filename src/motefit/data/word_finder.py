@@ -247,7 +247,7 @@ def _read_table(path: Path) -> dict[Path, list[_Row]]:
         where = f"{path}, line {reader.line_num}"
         rows.setdefault(Path(row["recording"] or ""), []).append(_row(row, where))
     if not any(row.keep for held in rows.values() for row in held):
-        raise DataError(f"{path}: no row is to be kept; write yes into the column keep")
+        raise DataError(f"{path}: no row has yes in the column keep; write it into those to keep")
     return {name: sorted(held, key=lambda row: row.start_s) for name, held in rows.items()}
 
 

@@ -143,6 +143,9 @@ def deploy_to_host(
 def roll_back_host(host: Host, *, service: NodeService | None = None) -> Deployment:
     """Put the previous version of a node in place again; what was in place becomes the previous.
 
+    >>> import motefit
+    >>> motefit.roll_back_host(motefit.Host(address="pi@raspberrypi"))  # doctest: +SKIP
+
     Args:
         host: the node.
         service: as in :func:`deploy_to_host`.
@@ -155,6 +158,9 @@ def roll_back_host(host: Host, *, service: NodeService | None = None) -> Deploym
 
 def node_unit(host: Host, *, service: NodeService | None = None) -> str:
     """Write a hardened systemd unit for a node, with its user, Python and folder.
+
+    >>> import motefit
+    >>> unit = motefit.node_unit(motefit.Host(address="pi@raspberrypi"))  # doctest: +SKIP
 
     Args:
         host: the node, with motefit installed.

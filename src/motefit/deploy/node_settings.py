@@ -158,7 +158,7 @@ def check_words(settings: NodeSettings, words: Sequence[str]) -> None:
     for word in (settings.on, settings.off):
         if word not in words:
             raise RecipeError(
-                f"{word!r} is no word of {settings.model}; its words are {', '.join(words)}"
+                f"{word!r} is not a word of {settings.model}; its words are {', '.join(words)}"
             )
 
 
@@ -179,6 +179,6 @@ def read_settings(path: Path | None, options: Mapping[str, object]) -> NodeSetti
         except OSError as error:
             raise RecipeError(f"{path}: cannot be read: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise RecipeError(f"{path}: no valid TOML: {error}") from None
+            raise RecipeError(f"{path}: not valid TOML: {error}") from None
     where = path.name if path else "options"
     return decode(NodeSettings, {**table, **options}, where=where)

@@ -67,7 +67,7 @@ class Reading:
         if not math.isfinite(self.value):
             raise DataError(f"{self.key}: a reading is a finite number, got {self.value}")
         if not 0 <= self.time_ms < 2**53:
-            raise DataError(f"{self.key}: {self.time_ms} ms is no time since 1970")
+            raise DataError(f"{self.key}: {self.time_ms} ms is not a time since 1970")
 
 
 def reading_of(where: str, key: Any, time_ms: Any, value: Any, unit: Any) -> Reading:  # noqa: ANN401

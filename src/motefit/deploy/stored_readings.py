@@ -40,7 +40,7 @@ def stored_readings(url: str, *, key: str = "", last: int = 0) -> list[Reading]:
     }
     if address.kind not in readers:
         raise DataError(
-            f"readings cannot be read back from {address.kind}; from {', '.join(READABLE)} they can"
+            f"readings cannot be read back from {address.kind}, only from {', '.join(READABLE)}"
         )
     chosen: dict[str, dict[int, Reading]] = {}
     for reading in readers[address.kind](address):

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class NothingTrainedError(MotefitError, ArithmeticError):
-    """Error for a run in which no candidate finished its training."""
+    """Error for a run in which no candidate was trained to the end."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -51,7 +51,7 @@ class FitResult(Printable):
 
     Attributes:
         folder: folder of the run.
-        deliveries: the release for each budget by name, the recipe's own first; empty if no
+        releases: the release for each budget by name, the recipe's own first; empty if no
             candidate can meet a budget.
         in_graph: the same models with their front ends inside by the same names, if requested.
         obstacle: the candidate that misses its budget least, if none can meet a budget.
@@ -62,7 +62,7 @@ class FitResult(Printable):
     """
 
     folder: Path
-    deliveries: Mapping[str, Release] = field(default_factory=dict)
+    releases: Mapping[str, Release] = field(default_factory=dict)
     in_graph: Mapping[str, InGraphExport] = field(default_factory=dict)
     obstacle: Screened | None = None
     judged: int = 0
@@ -70,9 +70,15 @@ class FitResult(Printable):
     already_done: bool = False
 
     @property
-    def main(self) -> Release | None:
-        """Release for the recipe's own budget; None if there is none."""
-        return next(iter(self.deliveries.values()), None)
+    def main(self) -> Release:
+        """Release for the recipe's own budget.
+
+        Raises:
+            NothingTrainedError: if no candidate can meet the budget, so that ``releases`` is empty.
+        """
+        if not self.releases:
+            raise NothingTrainedError(f"there is no release: {self}")
+        return next(iter(self.releases.values()))
 
     @property
     def met(self) -> bool:
@@ -81,8 +87,8 @@ class FitResult(Printable):
         A form with its front end inside has its own certificate, which does not count here.
         """
         return (
-            bool(self.deliveries)
-            and all(d.certificate.met for d in self.deliveries.values())
+            bool(self.releases)
+            and all(d.certificate.met for d in self.releases.values())
             and all(form.agreement.proven for form in self.in_graph.values())
         )
 
@@ -96,11 +102,11 @@ class FitResult(Printable):
             )
         if self.obstacle is not None:
             found += obstacle_content(self.obstacle, self.rejected, judged=self.judged)
-        for name, delivery in self.deliveries.items():
-            if len(self.deliveries) > 1:
+        for name, released in self.releases.items():
+            if len(self.releases) > 1:
                 found += ["", Styled(name, "strong")]
-            found += verdict_content(delivery.card, delivery.certificate)
-            found += ["", f"bundle  {delivery.bundle}", f"report  {delivery.report}"]
+            found += verdict_content(released.card, released.certificate)
+            found += ["", f"bundle  {released.bundle}", f"report  {released.report}"]
             if name in self.in_graph:
                 found += ["", "with its front end inside:", *self.in_graph[name].comparison()]
                 found += _certificate_line(self.in_graph[name].certificate)
@@ -315,7 +321,7 @@ class _RunContext:
     ) -> FitResult:
         """Measure the chosen files on the test set, and write the bundles."""
         self.listener.measuring("the chosen files on the test set")
-        deliveries = release(
+        releases = release(
             self.recipe,
             self.data,
             self.folder,
@@ -324,19 +330,19 @@ class _RunContext:
             trials=trials,
             sound=self.options.sound and self.folder.sound,
         )
-        return self._result(deliveries, already_done=False)
+        return self._result(releases, already_done=False)
 
-    def answer(self, deliveries: Mapping[str, Release]) -> FitResult:
+    def answer(self, releases: Mapping[str, Release]) -> FitResult:
         """Return the stored result of a finished run, with any further forms now requested."""
-        return self._result(deliveries, already_done=True)
+        return self._result(releases, already_done=True)
 
-    def _result(self, deliveries: Mapping[str, Release], *, already_done: bool) -> FitResult:
-        in_graph = {name: self._in_graph(name) for name in deliveries if self.options.in_graph}
+    def _result(self, releases: Mapping[str, Release], *, already_done: bool) -> FitResult:
+        in_graph = {name: self._in_graph(name) for name in releases if self.options.in_graph}
         self.folder.clear_checkpoints()
-        searched: Any = next(iter(deliveries.values())).card.evidence["search"]
+        searched: Any = next(iter(releases.values())).card.evidence["search"]
         return FitResult(
             folder=self.folder.path,
-            deliveries=deliveries,
+            releases=releases,
             in_graph=in_graph,
             judged=searched["candidates"],
             rejected=searched["rejected_by"],

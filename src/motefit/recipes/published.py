@@ -118,7 +118,11 @@ def systems() -> Mapping[str, System]:
 
 @cache
 def published_names() -> tuple[str, ...]:
-    """List the names of all published rows, ``<system>.<row>``, in the order of their files."""
+    """List the names of all published rows, ``<system>.<row>``, in the order of their files.
+
+    >>> published_names()[:2]
+    ('R0.baseline-log-mel', 'R0.baseline-mfcc')
+    """
     return tuple(f"{name}.{row.name}" for name, system in systems().items() for row in system.rows)
 
 

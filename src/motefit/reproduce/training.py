@@ -79,4 +79,4 @@ def _train(job: RowJob) -> str:
         return str(error)
     except Exception:  # noqa: BLE001 - a bug in motefit: reported in full; other rows continue
         return traceback.format_exc()
-    return "" if result.deliveries else "no candidate can meet its budget"
+    return "" if result.releases else "no candidate can meet its budget"

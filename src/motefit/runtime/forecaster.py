@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.window_codec import WindowCodec
+from motefit.runtime.zoo import find_model
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.series_spec import NAME, SeriesIO
 
@@ -56,12 +57,12 @@ class Forecaster:
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int = 1, xnnpack: bool = True) -> "Forecaster":
-        """Open a bundle, or a .tflite file with its card beside it.
+        """Open a shipped model by name, a bundle, or a .tflite file with its card beside it.
 
         Raises:
             ModelFileError: if it is missing, damaged, changed, or not a forecasting model.
         """
-        bundle = load_bundle(path, task=NAME)
+        bundle = load_bundle(find_model(path), task=NAME)
         return cls(bundle.model, bundle.card.io, threads=threads, xnnpack=xnnpack)
 
     def inputs(self, windows: np.ndarray, times: Times | None = None) -> Float32Array:

@@ -12,6 +12,7 @@ from motefit.runtime.bundle import load_bundle
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.normalize import Normalizer
 from motefit.runtime.state_interpreter import StateInterpreter
+from motefit.runtime.zoo import find_model
 from motefit.signal.features import features_of
 from motefit.signal.pcm import as_float32, require_samples
 from motefit.signal.resample import resample
@@ -85,12 +86,12 @@ class KeywordSpotter:
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int = 1, xnnpack: bool = True) -> "KeywordSpotter":
-        """Open a bundle, or a .tflite file with its card beside it.
+        """Open a shipped model by name, a bundle, or a .tflite file with its card beside it.
 
         Raises:
             ModelFileError: if it is missing, damaged, changed, or not a keyword model.
         """
-        bundle = load_bundle(path, task=NAME)
+        bundle = load_bundle(find_model(path), task=NAME)
         return cls(bundle.model, bundle.card.io, threads=threads, xnnpack=xnnpack)
 
     def inputs(self, pcm: np.ndarray) -> Float32Array:

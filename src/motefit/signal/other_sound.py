@@ -27,7 +27,7 @@ _MARKS: tuple[tuple[int, bytes, str, Use], ...] = (
     (0, b"wvpk", "WavPack", "convert"),
     (0, b"MAC ", "Monkey's Audio", "convert"),
     (0, b"\x30\x26\xb2\x75", "Windows Media", "convert"),
-    (0, b"RIFF", "a RIFF file that is no WAV file", "none"),
+    (0, b"RIFF", "a RIFF file, but not WAV", "none"),
     (0, b"PK\x03\x04", "a zip archive", "none"),
     (0, b"\x1f\x8b", "a gzip archive", "none"),
     (0, b"%PDF", "a PDF", "none"),

@@ -77,8 +77,8 @@ def replacing(path: Path, *, what: str = "", remedy: str = REMEDY) -> Iterator[B
 def _require_replaceable(path: Path) -> None:
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OutputError(
-            f"cannot write {path}: it is no regular file but a device, a pipe or a socket, which "
-            "would be replaced; choose another name"
+            f"cannot write {path}: it is not a regular file but a device, a pipe or a socket, "
+            "which would be replaced; choose another name"
         )
 
 

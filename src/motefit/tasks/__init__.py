@@ -97,7 +97,7 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
             RecipeError: for a task that cannot.
         """
         del recipe, data, progress
-        raise RecipeError(f"all data as test set: not for {self.name}; leave --all out")
+        raise RecipeError(f"--all scores forecasters, not {self.name}; leave it out")
 
     def scope(self, recipe: Recipe, dataset: Dataset) -> str:
         """Describe which of the data are the test set; empty if nothing needs to be said."""

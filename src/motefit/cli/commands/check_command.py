@@ -63,7 +63,7 @@ def check_command(
         bool,
         typer.Option(
             "--c",
-            help="Also generate its C source, compile it here, and compare it on the same data.",
+            help="Also generate C source, compile it here, and compare it on the same data.",
         ),
     ] = False,
     fixed: Annotated[

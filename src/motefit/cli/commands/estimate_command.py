@@ -30,7 +30,7 @@ def estimate_command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Estimate a model on common microcontroller boards: time, energy, flash, RAM, and if it fits.
+    """Estimate a model on microcontroller boards: time, energy, flash, RAM, and whether it fits.
 
     Nothing is measured: times are calibrated on public results of MLPerf Tiny's keyword spotting,
     and their error bars are what those results span.

@@ -40,7 +40,7 @@ def forecast_command(
     stale_ok: Annotated[
         bool,
         typer.Option(
-            "--stale-ok", help="Where that row cannot be used, forecast from the last one that can."
+            "--stale-ok", help="If that row cannot be used, forecast from the last one that can."
         ),
     ] = False,
     group: Annotated[

@@ -59,7 +59,9 @@ def listen_command(
     channel: Annotated[str, typer.Option(help=CHANNEL_HELP)] = "auto",
     seconds: Annotated[
         float,
-        typer.Option(min=0, help="Stop after this many seconds of sound; 0: never; --check: 5."),
+        typer.Option(
+            min=0, help="Stop after this many seconds of sound; 0: never, with --check: 5."
+        ),
     ] = 0,
     threshold: Annotated[
         float | None,

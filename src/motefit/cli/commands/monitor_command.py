@@ -86,7 +86,7 @@ def monitor_command(
     seconds: Annotated[float, typer.Option(min=0, help="Stop after this time; 0: never.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Log sensors to a store, switched on and off by two spoken words; no reading is lost.
+    """Log sensors to a store, switched on and off by two spoken words; what cannot be sent waits.
 
     Ends at Ctrl-C or SIGTERM, or when the sound ends: exit code 0; 2 if something cannot be used.
     """

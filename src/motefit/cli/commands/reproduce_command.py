@@ -18,7 +18,7 @@ def reproduce_command(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            help="Row, budget or answer, or the beginning of a name: R1.climate, R4.final, "
+            help="Row, budget or model, or the start of a name: R1.climate, R4.final, "
             "climate-6. Can be given several times. Default: everything."
         ),
     ] = None,
@@ -54,9 +54,9 @@ def reproduce_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
-    """Train the published systems and motefit's answers to their budgets, and compare them.
+    """Train the published systems and motefit's own models for their budgets; compare them.
 
-    Rows that are already trained are kept. Exit code 0: motefit's answers meet all requested
+    Rows that are already trained are kept. Exit code 0: motefit's models meet all requested
     budgets; 1: they do not, or a row failed; 2: a mistake to fix.
     """
     if data is None:

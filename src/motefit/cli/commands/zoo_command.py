@@ -15,7 +15,7 @@ EXAMPLES = examples(
 def zoo_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the shipped models, by the names that every command takes, with their figures.
+    """List the shipped models, with their figures; every command takes their names.
 
     accuracy: on the test clips; strangers: on those of speakers who are not in training; bytes: of
     the .tflite file, and of its zip; ms: front end and inference; MACs: multiply-accumulates.

@@ -172,7 +172,7 @@ def table_files(path: Path) -> tuple[Path, ...]:
     if not path.exists() and any(c in path.name for c in "*?["):
         found = sorted(file for file in path.parent.glob(path.name) if file.is_file())
         if not found:
-            raise DataError(f"{path}: no file has such a name; give a CSV file")
+            raise DataError(f"{path}: no file matches; give a CSV file, a folder or a pattern")
         return tuple(found)
     return (path,)
 

@@ -105,7 +105,7 @@ def _milliseconds(path: Path, text: str) -> int:
     try:
         return round(1000 * datetime.fromisoformat(text).timestamp())
     except (ValueError, OverflowError):
-        raise DataError(f"{path}: {text!r} is no time") from None
+        raise DataError(f"{path}: {text!r} is not a time") from None
 
 
 def time_text(time_ms: int) -> str:

@@ -82,8 +82,8 @@ def connector(
         return lambda: SoundDeviceSource(device, **form)
     if text != "-" and not Path(text).exists():
         raise DataError(
-            f"no input {text!r}: give - for standard input, arecord, arecord:DEVICE, sounddevice, "
-            "or an existing WAV file or named pipe"
+            f"there is no input {text!r}; give - for standard input, arecord, arecord:DEVICE, "
+            "sounddevice, or an existing WAV file or named pipe"
         )
     return lambda: _FileSource(text, **form)
 

@@ -350,7 +350,7 @@ def _check_reading(data: SeriesData) -> None:
     for key in ("column_sentinels", "valid_ranges"):
         unknown = [name for name in getattr(data, key) if name not in data.columns]
         if unknown:
-            raise RecipeError(f"{key} names {', '.join(unknown)}, which is no input")
+            raise RecipeError(f"{key} names {', '.join(unknown)}, which is not an input")
 
 
 def _check_characters(data: SeriesData) -> None:

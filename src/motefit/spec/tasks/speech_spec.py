@@ -64,7 +64,7 @@ class SpeechData:
         validation_percent: size of the validation set; the rest is the test set.
         seed: of a seeded split, and of the folds.
         folds: how many (split ``"folds"``), at least 3.
-        fold: that validates, from 0.
+        fold: number of the fold that validates, from 0.
         lists: folder of the published lists, relative to the data folder; empty: found
             automatically.
         noise: folder of background noise, relative to the data folder; empty: found automatically,
@@ -93,8 +93,8 @@ class SpeechData:
             ``"speaker/word"``; at the end there may be a file name that contains them, e.g.
             ``"split/word.*"`` or ``"word_speaker_*"``. Empty: found automatically.
         manifest: tables of the clips, relative to the data folder: CSV, TSV or JSON lines with the
-            path and the label of each clip, and maybe its speaker and its set. Without a column of
-            sets, the names of the tables (``train.tsv``, ``dev.tsv``) name them.
+            path and the label of each clip, and optionally its speaker and its set. Without a
+            column of sets, the names of the tables (``train.tsv``, ``dev.tsv``) name them.
         columns: names of the manifest's columns ``path``, ``label``, ``speaker`` and ``split``, if
             they are not usual ones.
         channel: which of several channels to take, from 1; ``"mean"`` averages them; ``"auto"``

@@ -40,5 +40,9 @@ DATASETS: Registry[Dataset] = Registry(__name__, "data set")
 
 
 def dataset_names() -> tuple[str, ...]:
-    """Return the names of all registered data sets, sorted."""
+    """Return the names of all registered data sets, sorted.
+
+    >>> dataset_names()
+    ('jena-climate', 'mini-speech-commands')
+    """
     return DATASETS.names()
