@@ -151,7 +151,7 @@ def audit_speech(dataset: SpeechDataset) -> SpeechAudit:
 
 
 def _copies(conflicting: int) -> list[str]:
-    """Warn of clips that no model can tell apart."""
+    """Point out clips that no model can tell apart."""
     if not conflicting:
         return []
     return [f"{conflicting} clips have the samples of a clip of another word: remove the wrong one"]
