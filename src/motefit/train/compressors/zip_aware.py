@@ -62,6 +62,7 @@ def zip_aware(
         tolerance: validation loss allowed compared with the file without this step: an absolute
             drop in accuracy (0..1), or a relative increase of a mean absolute error.
         zip_bytes: target size of the zip, whatever validation loses; 0 leaves it to the tolerance.
+            With ``epochs``, the tolerance is that of rounding the fine-tuned network again.
         epochs: of fine-tuning at the price found, which allows higher prices.
         learning_rate: peak of the fine-tuning; 0 for a tenth of the training's.
 
@@ -83,7 +84,9 @@ def zip_aware(
         )
     tuning = FineTuneSpec(epochs=epochs, learning_rate=learning_rate)
     if zip_bytes:
-        return _of_size(model, layers, tuner, tuning=tuning, wanted=zip_bytes).model
+        return _of_size(
+            model, layers, tuner, tuning=tuning, wanted=zip_bytes, tolerance=tolerance
+        ).model
     offers = _offers(model, layers, start, tuner, until=PATIENCE * tolerance)
     if epochs:
         trained = _trained(offers, layers, start, tuner, tuning=tuning, tolerance=tolerance)
@@ -126,12 +129,7 @@ def _offers(
     model: Model, layers: list[Layer], start: RatePoint, tuner: FineTuner, *, until: float
 ) -> list[RatePoint]:
     """Make points at rising prices, near the first that loses more than ``until``."""
-    form = tuner.nearest_form(model)
-
-    def offer(power: float) -> RatePoint:
-        price = 2.0**power
-        return RatePoint.of(_priced(model, layers, price=price, form=form), tuner, price=price)
-
+    offer = _offering(model, layers, tuner)
     top = HALVINGS.start
     while top < HALVINGS.stop and start.lost(offer(top), tuner) <= until:
         top += STRIDE
@@ -140,39 +138,61 @@ def _offers(
 
 
 def _of_size(
-    model: Model, layers: list[Layer], tuner: FineTuner, *, tuning: FineTuneSpec, wanted: int
+    model: Model,
+    layers: list[Layer],
+    tuner: FineTuner,
+    *,
+    tuning: FineTuneSpec,
+    wanted: int,
+    tolerance: float,
 ) -> RatePoint:
     """Find the lowest price with a zip of ``wanted`` bytes, fine-tuned if the size still fits.
 
-    Fine-tuning lets weights grow; where the zip does too, the next attempt starts from a file that
-    is smaller by the same ratio.
+    Fine-tuning lets weights and the zip grow. The fine-tuned network is then rounded at a higher
+    price; if that loses more than ``tolerance``, the next attempt starts from a file that is
+    smaller by the same ratio.
 
     Raises:
         RecipeError: if no price makes the zip that small.
     """
+    offer = _offering(model, layers, tuner)
+    best = start = _cheapest(offer, wanted)
+    if best is None or start is None:
+        least = offer(float(HALVINGS.stop)).size
+        raise RecipeError(
+            f"zip_bytes = {wanted} is out of reach: even with all weights rounded to zero, the zip "
+            f"of this network has {least} bytes; raise it, or make the network smaller"
+        )
+    for _ in range(ATTEMPTS if tuning.epochs else 0):
+        tried = _fitted(start, layers, tuner, tuning)
+        if tried.size <= wanted:
+            return tried
+        fitted = _released(tried.model, model)
+        cheaper = _cheapest(_offering(fitted, _layers(fitted, tuner), tuner), wanted)
+        if cheaper is not None:
+            if tried.lost(cheaper, tuner) <= tolerance:
+                return cheaper
+            best = min(best, cheaper, key=lambda point: tried.lost(point, tuner))
+        start = _cheapest(offer, start.size * wanted // tried.size)
+        if start is None:
+            break
+    return best
+
+
+def _offering(model: Model, layers: list[Layer], tuner: FineTuner) -> Callable[[float], RatePoint]:
+    """Return what makes the point at a price, a power of two."""
     form = tuner.nearest_form(model)
 
     def offer(power: float) -> RatePoint:
         price = 2.0**power
         return RatePoint.of(_priced(model, layers, price=price, form=form), tuner, price=price)
 
-    best = _cheapest(offer, wanted)
-    if best is None:
-        least = offer(float(HALVINGS.stop)).size
-        raise RecipeError(
-            f"zip_bytes = {wanted} is out of reach: even with all weights rounded to zero, the zip "
-            f"of this network has {least} bytes; raise it, or make the network smaller"
-        )
-    start = best
-    for _ in range(ATTEMPTS if tuning.epochs else 0):
-        tried = _fitted(start, layers, tuner, tuning)
-        if tried.size <= wanted:
-            return tried
-        smaller = _cheapest(offer, start.size * wanted // tried.size)
-        if smaller is None:
-            break
-        start = smaller
-    return best
+    return offer
+
+
+def _released(fitted: Model, model: Model) -> Model:
+    """Return a fine-tuned model with no more constraints than the one before."""
+    return replace(fitted, groups=model.groups, scales=model.scales)
 
 
 def _cheapest(offer: Callable[[float], RatePoint], wanted: int) -> RatePoint | None:
