@@ -83,7 +83,7 @@ def test_completion_knows_names_files_and_runs(tmp_path, monkeypatch):
     (tmp_path / "runs" / "mine").mkdir(parents=True)
     (tmp_path / "runs" / "mine" / "recipe.toml").touch()
     (tmp_path / "upper.zip").touch()
-    assert complete_model("up") == ["up-down", "up-stop", "upper.zip"]
+    assert complete_model("up") == ["up-down", "up-down-live", "up-stop", "upper.zip"]
     assert "quickstart" in complete_recipe("")
     assert complete_recipe("runs/mine/") == ["runs/mine/recipe.toml"]
     assert complete_run("") == ["runs/mine"]
