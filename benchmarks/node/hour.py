@@ -150,8 +150,8 @@ def page(found: dict[str, dict[str, object]]) -> str:
     )
     lines = [
         "# A node through an hour of sound\n",
-        "Written by `benchmarks/node/hour.py`, which says how it is made. Most of the sentences, digits",
-        "and other words were in the training of `up-down-live`, as sounds to reject.\n",
+        "Written by `benchmarks/node/hour.py`, which says how it is made. Most of the sentences,",
+        "digits and other words were in the training of `up-down-live`, as sounds to reject.\n",
         f"| {' | '.join(titles)} |",
         f"|{'---|' * len(titles)}",
     ]
