@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -91,7 +92,7 @@ def zip_aware(
     if epochs:
         trained = _trained(offers, layers, start, tuner, tuning=tuning, tolerance=tolerance)
         offers = [*offers, *trained]
-    fair = [offer for offer in (start, *offers) if start.lost(offer, tuner) <= tolerance]
+    fair = [offer for offer in (start, *offers) if start.lost(offer) <= tolerance]
     return min(fair, key=lambda offer: offer.size).model
 
 
@@ -104,25 +105,30 @@ class RatePoint:
         price: in units of the loss.
         file: its .tflite bytes.
         size: of their zip, by fast compression.
-        score: of the file on validation.
+        tuner: that made the file.
     """
 
     model: Model
     price: float
     file: bytes
     size: int
-    score: float
+    tuner: FineTuner
 
     @classmethod
     def of(cls, model: Model, tuner: FineTuner, *, price: float) -> "RatePoint":
-        """Make, zip and score the file of a model."""
+        """Make and zip the file of a model."""
         file = tuner.file(model)
         size = len(zip_bytes(file, thorough=False))
-        return cls(model=model, price=price, file=file, size=size, score=tuner.score(file))
+        return cls(model=model, price=price, file=file, size=size, tuner=tuner)
 
-    def lost(self, other: "RatePoint", tuner: FineTuner) -> float:
+    @cached_property
+    def score(self) -> float:
+        """Score of the file on validation; a search by size needs it of few points."""
+        return self.tuner.score(self.file)
+
+    def lost(self, other: "RatePoint") -> float:
         """Return how much worse another point is."""
-        return tuner.loss_of_score(self.score, other.score)
+        return self.tuner.loss_of_score(self.score, other.score)
 
 
 def _offers(
@@ -131,10 +137,10 @@ def _offers(
     """Make points at rising prices, near the first that loses more than ``until``."""
     offer = _offering(model, layers, tuner)
     top = HALVINGS.start
-    while top < HALVINGS.stop and start.lost(offer(top), tuner) <= until:
+    while top < HALVINGS.stop and start.lost(offer(top)) <= until:
         top += STRIDE
     offers = [offer(top - half / 2) for half in range(1, 4 * STRIDE)]
-    return [found for found in offers if start.lost(found, tuner) <= until]
+    return [found for found in offers if start.lost(found) <= until]
 
 
 def _of_size(
@@ -156,26 +162,27 @@ def _of_size(
         RecipeError: if no price makes the zip that small.
     """
     offer = _offering(model, layers, tuner)
-    best = start = _cheapest(offer, wanted)
-    if best is None or start is None:
+    best = _cheapest(offer, wanted)
+    if best is None:
         least = offer(float(HALVINGS.stop)).size
         raise RecipeError(
             f"zip_bytes = {wanted} is out of reach: even with all weights rounded to zero, the zip "
             f"of this network has {least} bytes; raise it, or make the network smaller"
         )
+    start: RatePoint | None = best
     for _ in range(ATTEMPTS if tuning.epochs else 0):
+        if start is None:
+            break
         tried = _fitted(start, layers, tuner, tuning)
         if tried.size <= wanted:
             return tried
         fitted = _released(tried.model, model)
         cheaper = _cheapest(_offering(fitted, _layers(fitted, tuner), tuner), wanted)
         if cheaper is not None:
-            if tried.lost(cheaper, tuner) <= tolerance:
+            if tried.lost(cheaper) <= tolerance:
                 return cheaper
-            best = min(best, cheaper, key=lambda point: tried.lost(point, tuner))
+            best = min(best, cheaper, key=tried.lost)
         start = _cheapest(offer, start.size * wanted // tried.size)
-        if start is None:
-            break
     return best
 
 
@@ -223,7 +230,7 @@ def _trained(
     """Find the smallest point that fine-tuning brings within tolerance, if any."""
     for offer in sorted(offers, key=lambda o: o.size)[:ATTEMPTS]:
         tried = _fitted(offer, layers, tuner, tuning)
-        if start.lost(tried, tuner) <= tolerance:
+        if start.lost(tried) <= tolerance:
             return [tried]
     return []
 
