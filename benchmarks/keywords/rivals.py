@@ -197,7 +197,7 @@ def motefit_model(spotter: KeywordSpotter, word: str) -> Callable[..., Reports]:
             found = []
             for stream, candidates in zip(streams, heard, strict=True):
                 decision = replace(stream.decision, threshold=threshold)
-                decided: list[Detection] = list(stream.decider(decision).decide(candidates))
+                decided: list[Detection] = list(stream.postprocessor(decision).detect(candidates))
                 found.append([one.reported_s for one in decided if one.word == word])
             return found
 

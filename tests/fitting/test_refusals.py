@@ -23,7 +23,7 @@ def fit_climate(climate_recipe, climate_csv, tmp_path):
 
 def test_a_budget_that_no_candidate_can_meet(fit_climate, tmp_path):
     result = fit_climate("< 1100 B", "< 200 B")
-    assert (result.met, result.releases, result.judged) == (False, {}, 1)
+    assert (result.met, result.releases, result.screened) == (False, {}, 1)
     with pytest.raises(NothingTrainedError, match="no candidate can meet the budget"):
         _ = result.main
     assert result.rejected == {"size.tflite_bytes": 1}

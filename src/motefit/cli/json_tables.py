@@ -90,7 +90,7 @@ def fit_json(result: "FitResult") -> dict[str, object]:
         "met": result.met,
         "folder": str(result.folder),
         "already_done": result.already_done,
-        "judged": result.judged,
+        "screened": result.screened,
         "rejected": dict(result.rejected),
     }
     tables = {name: _release(released) for name, released in result.releases.items()}

@@ -196,8 +196,8 @@ class SeriesDataset:
         Windows overlap, so every :data:`REFIT_STRIDE`-th is enough to judge.
         """
         both = self.train.joined(self.validation)
-        judged = both.taken(slice(None, None, REFIT_STRIDE))
-        return replace(self, train=both, validation=judged, key=f"{self.key} refit")
+        validation = both.taken(slice(None, None, REFIT_STRIDE))
+        return replace(self, train=both, validation=validation, key=f"{self.key} refit")
 
 
 def load_series(

@@ -55,7 +55,7 @@ class FitResult(Printable):
             candidate can meet a budget.
         in_graph: the same models with their front ends inside by the same names, if requested.
         obstacle: the candidate that misses its budget least, if none can meet a budget.
-        judged: number of candidates screened.
+        screened: number of candidates screened.
         rejected: number of candidates rejected before training, by the bound they miss.
         already_done: whether the run was already finished, so that only further forms were measured
             now.
@@ -65,7 +65,7 @@ class FitResult(Printable):
     releases: Mapping[str, Release] = field(default_factory=dict)
     in_graph: Mapping[str, InGraphExport] = field(default_factory=dict)
     obstacle: Screened | None = None
-    judged: int = 0
+    screened: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     already_done: bool = False
 
@@ -101,7 +101,7 @@ class FitResult(Printable):
                 "overwrite (--overwrite) replaces it"
             )
         if self.obstacle is not None:
-            found += obstacle_content(self.obstacle, self.rejected, judged=self.judged)
+            found += obstacle_content(self.obstacle, self.rejected, screened=self.screened)
         for name, released in self.releases.items():
             if len(self.releases) > 1:
                 found += ["", Styled(name, "strong")]
@@ -113,11 +113,13 @@ class FitResult(Printable):
         return found
 
 
-def obstacle_content(nearest: Screened, rejected: Mapping[str, int], *, judged: int) -> list[Item]:
+def obstacle_content(
+    nearest: Screened, rejected: Mapping[str, int], *, screened: int
+) -> list[Item]:
     """Report that no candidate fits, which bounds they miss, and which one is closest."""
     head = Styled("no candidate can meet the budget", "bad")
     return [
-        (head, f" ({judged} screened, none trained)"),
+        (head, f" ({screened} screened, none trained)"),
         *(f"missed by {count}: {name}" for name, count in rejected.items()),
         f"nearest: {nearest.candidate.title}: {nearest.reason}",
     ]
@@ -197,7 +199,7 @@ def fit(
     silence_litert()
     task, space, folder = TASKS.find(recipe.task), Space(recipe), RunDir(out)
     folder.claim(recipe, overwrite=options.overwrite)
-    listener.began(recipe)
+    listener.started(recipe)
     dataset = load_dataset(task, recipe, data, progress=listener.loading)
     task.require_measured(recipe, dataset)
     listener.loaded(notes_of(task.audit(dataset)))
@@ -228,8 +230,8 @@ def _nothing_fits(out: Path, first: Round, screener: Screener) -> FitResult:
     return FitResult(
         folder=out,
         obstacle=nearest_miss(tuple(screener.screened)),
-        judged=len(first.entries),
-        rejected=rejected_by(proposal.excess for proposal in first.entries),
+        screened=len(first.entries),
+        rejected=rejected_by(proposal.violations for proposal in first.entries),
     )
 
 
@@ -344,7 +346,7 @@ class _RunContext:
             folder=self.folder.path,
             releases=releases,
             in_graph=in_graph,
-            judged=searched["candidates"],
+            screened=searched["candidates"],
             rejected=searched["rejected_by"],
             already_done=already_done,
         )

@@ -103,11 +103,11 @@ def measure_accuracy(
 
 def probabilities_of(spotter: KeywordSpotter, pcm: np.ndarray) -> np.ndarray:
     """Classify clips (n, samples) through the runtime, in chunks: float32 (n, labels)."""
-    heard = [
+    found = [
         spotter.classify_batch(pcm[start : start + CHUNK_CLIPS])
         for start in range(0, len(pcm), CHUNK_CLIPS)
     ]
-    return np.concatenate([np.empty((0, len(spotter.io.labels)), np.float32), *heard])
+    return np.concatenate([np.empty((0, len(spotter.io.labels)), np.float32), *found])
 
 
 def score_words(
