@@ -278,7 +278,7 @@ class _RunContext:
             return self.answer(done)
         with closing(_trial_store(self.folder, self.space, self.options)) as trial_store:
             maker, chosen = self.search(trial_store)
-            return self.deliver(maker, chosen, trial_store.trials)
+            return self.release(maker, chosen, trial_store.trials)
 
     def search(self, trial_store: "TrialStore") -> tuple[FinalistMaker, Mapping[str, str]]:
         """Train and choose; return the finished files, and the chosen keys by name of the bundle.
@@ -318,7 +318,7 @@ class _RunContext:
             )
             return maker, maker.run(trained)
 
-    def deliver(
+    def release(
         self, maker: FinalistMaker, chosen: Mapping[str, str], trials: Sequence[Trial]
     ) -> FitResult:
         """Measure the chosen files on the test set, and write the bundles."""

@@ -61,7 +61,7 @@ class Detection:
 
 @dataclass(frozen=True, kw_only=True)
 class WordCandidate:
-    """A sound that stands out, with the network's answer, not yet judged to be a word.
+    """A sound that stands out, with the network's answer; a decision says if it is a word.
 
     Attributes:
         label: the most probable one.
