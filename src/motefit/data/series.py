@@ -191,7 +191,7 @@ class SeriesDataset:
         return columns_of(self.inputs, self.targets)
 
     def refitting(self) -> "SeriesDataset":
-        """Return the data set with all windows before the test set for training, and a few for validation.
+        """Return the data that train on all windows before the test set, and validate on some.
 
         Windows overlap, so every :data:`REFIT_STRIDE`-th is enough to validate.
         """
