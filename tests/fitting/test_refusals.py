@@ -27,7 +27,7 @@ def test_a_budget_that_no_candidate_can_meet(fit_climate, tmp_path):
     with pytest.raises(NothingTrainedError, match="no candidate can meet the budget"):
         _ = result.main
     assert result.rejected == {"size.tflite_bytes": 1}
-    assert "200 B" in result.obstacle.reason
+    assert "200 B" in result.nearest_miss.reason
     head, missed, nearest = str(result).splitlines()
     assert head == "no candidate can meet the budget (1 screened, none trained)"
     assert missed == "missed by 1: size.tflite_bytes"

@@ -54,7 +54,7 @@ class FitResult(Printable):
         releases: the release for each budget by name, the recipe's own first; empty if no
             candidate can meet a budget.
         in_graph: the same models with their front ends inside by the same names, if requested.
-        obstacle: the candidate that misses its budget least, if none can meet a budget.
+        nearest_miss: the candidate that misses its budget least, if none can meet a budget.
         screened: number of candidates screened.
         rejected: number of candidates rejected before training, by the bound they miss.
         already_done: whether the run was already finished, so that only further forms were measured
@@ -64,7 +64,7 @@ class FitResult(Printable):
     folder: Path
     releases: Mapping[str, Release] = field(default_factory=dict)
     in_graph: Mapping[str, InGraphExport] = field(default_factory=dict)
-    obstacle: Screened | None = None
+    nearest_miss: Screened | None = None
     screened: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     already_done: bool = False
@@ -100,8 +100,8 @@ class FitResult(Printable):
                 f"already done: {self.folder} has this run with its verdict; "
                 "overwrite (--overwrite) replaces it"
             )
-        if self.obstacle is not None:
-            found += obstacle_content(self.obstacle, self.rejected, screened=self.screened)
+        if self.nearest_miss is not None:
+            found += nearest_miss_content(self.nearest_miss, self.rejected, screened=self.screened)
         for name, released in self.releases.items():
             if len(self.releases) > 1:
                 found += ["", Styled(name, "strong")]
@@ -113,7 +113,7 @@ class FitResult(Printable):
         return found
 
 
-def obstacle_content(
+def nearest_miss_content(
     nearest: Screened, rejected: Mapping[str, int], *, screened: int
 ) -> list[Item]:
     """Report that no candidate fits, which bounds they miss, and which one is closest."""
@@ -229,7 +229,7 @@ def fit(
 def _nothing_fits(out: Path, first: Round, screener: Screener) -> FitResult:
     return FitResult(
         folder=out,
-        obstacle=nearest_miss(tuple(screener.screened)),
+        nearest_miss=nearest_miss(tuple(screener.screened)),
         screened=len(first.entries),
         rejected=rejected_by(proposal.violations for proposal in first.entries),
     )
