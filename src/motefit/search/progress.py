@@ -11,7 +11,7 @@ from motefit.spec.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class InTraining:
-    """A training in the hands of the workers.
+    """A training that the workers are doing.
 
     Attributes:
         title: of the candidate, for display.
