@@ -117,7 +117,7 @@ class CandidateStream:
         self.evaluations, self.evaluated_s = 0, 0.0
 
     def postprocessor(self, decision: Decision | None = None) -> DetectionPostprocessor:
-        """Return a decider for these candidates; by default with the decision of the stream."""
+        """Return a postprocessor of these candidates; by default with the stream's decision."""
         return DetectionPostprocessor(
             decision or self.decision,
             unreported={*self.settings.ignored, *self.spotter.io.rejects},
