@@ -1,15 +1,18 @@
-"""Files, lines, public names, tests and imported modules, package by package, before and now.
+"""Files, lines, public names, tests, imported modules and import times, before and now.
 
 ``python tools/package_figures.py`` prints the tables of ``docs/decisions/0018-packages.md`` in
 Markdown: before the packages were divided, and the working tree. Lines are those of
 Python files; a package's tests are the folder of its name in ``tests``, in lines per line of
-source. Modules are counted in a fresh process, without those that Python loads by itself.
+source. Modules are counted in the last of :data:`REPEATS` fresh processes, since the first may try
+a model out, and without those that Python loads by itself. Times are the processor's, the least of
+all processes, before and now in turns.
 """
 
 import argparse
 import ast
 import io
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -30,6 +33,7 @@ STARTS = {
     "KeywordSpotter as K; K.load(r'{model}')",
 }
 """What is started, as Python code; the device's packages load with the first model."""
+REPEATS = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,23 +86,46 @@ def package_sizes(root: Path) -> Mapping[str, PackageSize]:
     return {"all": _size(source, root / "tests"), **sizes}
 
 
-def module_counts(root: Path) -> Mapping[str, int]:
-    """Count the modules that each start of :data:`STARTS` loads in a checkout."""
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """A start of Python in a fresh process.
+
+    Attributes:
+        modules: names of the loaded modules.
+        cpu_ms: processor time of the process, the start of Python included.
+    """
+
+    modules: frozenset[str]
+    cpu_ms: float
+
+
+def start(title: str, root: Path) -> Start:
+    """Start what :data:`STARTS` has under a title, in a checkout."""
     model = next((root / "zoo").glob("yes-no*.zip"))
-    bare = _loaded("import importlib", root)
-    return {
-        title: len(_loaded(code.replace("{model}", str(model)), root) - bare)
-        for title, code in STARTS.items()
-    }
+    return _start(STARTS[title].replace("{model}", str(model)), root)
 
 
-def _loaded(code: str, root: Path) -> set[str]:
-    listing = "import json; print('\\n' + json.dumps(sorted(sys.modules)))"
+def bare_modules(root: Path) -> frozenset[str]:
+    """List the modules that Python loads by itself."""
+    return _start("import importlib", root).modules
+
+
+def _start(code: str, root: Path) -> Start:
+    listing = (
+        "import time; spent = time.process_time()\n"
+        "import json; print('\\n' + json.dumps([1000 * spent, sorted(sys.modules)]))"
+    )
     whole = f"import sys; sys.path[:0] = {_paths(root)}\n{code}\n{listing}"
     done = subprocess.run(
-        [sys.executable, "-S", "-c", whole], capture_output=True, text=True, check=True, cwd=root
+        [sys.executable, "-S", "-c", whole],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=root,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""},  # the first start compiles
     )
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    cpu_ms, modules = json.loads(done.stdout.splitlines()[-1])
+    return Start(modules=frozenset(modules), cpu_ms=cpu_ms)
 
 
 def _paths(root: Path) -> list[str]:
@@ -113,6 +140,24 @@ def _row(name: str, before: PackageSize | None, now: PackageSize | None) -> str:
     return f"| {name if name == 'all' else f'`{name}`'} | {' | '.join(cells)} |"
 
 
+def _packages(before: Mapping[str, PackageSize], now: Mapping[str, PackageSize]) -> str:
+    rows = (_row(name, before.get(name), now.get(name)) for name in sorted({**before, **now}))
+    title = "| package | files | lines | public names | tests |\n|---|---|---|---|---|"
+    return "\n".join((title, *rows))
+
+
+def _starts(title: str, old: Path) -> str:
+    trees = (old, ROOT)
+    bare = {root: bare_modules(root) for root in trees}
+    found: dict[Path, list[Start]] = {root: [] for root in trees}
+    for _ in range(REPEATS):
+        for root in trees:
+            found[root].append(start(title, root))
+    modules = " → ".join(str(len(found[root][-1].modules - bare[root])) for root in trees)
+    times = " → ".join(f"{min(one.cpu_ms for one in found[root]):.0f}" for root in trees)
+    return f"| {title} | {modules} | {times} |"
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
@@ -125,14 +170,10 @@ def main() -> None:
         old = Path(name)
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             archive.extractall(old, filter="data")
-        old_sizes, old_modules = package_sizes(old), module_counts(old)
-    sizes = package_sizes(ROOT)
-    print("| package | files | lines | public names | tests |\n|---|---|---|---|---|")
-    for name in sorted({**old_sizes, **sizes}):
-        print(_row(name, old_sizes.get(name), sizes.get(name)))
-    print("\n| modules loaded by | before | now |\n|---|---|---|")
-    for title, count in module_counts(ROOT).items():
-        print(f"| {title} | {old_modules[title]} | {count} |")
+        print(_packages(package_sizes(old), package_sizes(ROOT)))
+        print("\n| start | modules | CPU time in ms |\n|---|---|---|")
+        for title in STARTS:
+            print(_starts(title, old))
 
 
 if __name__ == "__main__":

@@ -146,11 +146,11 @@ def crossings(scores: Sequence[tuple[float, float]], threshold: float) -> list[f
 def by_scores(listen: Callable[[np.ndarray], list[tuple[float, float]]]) -> Callable[..., Reports]:
     """Make a model of a function that scores a block hop by hop."""
 
-    def hear(blocks: Sequence[Block]) -> Reports:
+    def detect(blocks: Sequence[Block]) -> Reports:
         heard = [listen(block.pcm) for block in blocks]
         return lambda threshold: [crossings(scores, threshold) for scores in heard]
 
-    return hear
+    return detect
 
 
 def open_wake_word(word: str) -> Callable[..., Reports]:
@@ -186,7 +186,7 @@ def micro_wake_word(word: str) -> Callable[..., Reports]:
 def motefit_model(spotter: KeywordSpotter, word: str) -> Callable[..., Reports]:
     """A model of motefit with the decision of its card, whatever its threshold."""
 
-    def hear(blocks: Sequence[Block]) -> Reports:
+    def detect(blocks: Sequence[Block]) -> Reports:
         streams = [CandidateStream(spotter) for _ in blocks]
         heard = [
             [*stream.push(block.pcm), *stream.finish()]
@@ -197,13 +197,13 @@ def motefit_model(spotter: KeywordSpotter, word: str) -> Callable[..., Reports]:
             found = []
             for stream, candidates in zip(streams, heard, strict=True):
                 decision = replace(stream.decision, threshold=threshold)
-                decided: list[Detection] = list(stream.decider(decision).decide(candidates))
+                decided: list[Detection] = list(stream.postprocessor(decision).detect(candidates))
                 found.append([one.reported_s for one in decided if one.word == word])
             return found
 
         return reports
 
-    return hear
+    return detect
 
 
 def misses(blocks: Sequence[Block], reports: Sequence[Sequence[float]]) -> int:
@@ -221,7 +221,7 @@ class Subject:
 
     model: str
     word: str
-    hear: Callable[..., Reports]
+    detect: Callable[..., Reports]
     threshold: float
     size_bytes: int
     macs_per_second: float
@@ -230,7 +230,7 @@ class Subject:
 def measure(subject: Subject, spoken: Sequence[Block], other: Sequence[Block]) -> Row:
     """Count misses and false accepts at every threshold, and time the processor."""
     start = time.process_time()
-    at_words, at_others = subject.hear(spoken), subject.hear(other)
+    at_words, at_others = subject.detect(spoken), subject.detect(other)
     cost_s = time.process_time() - start
     hours = sum(len(block.pcm) for block in other) / RATE / 3600
     clips = sum(len(block.clips) for block in spoken)
@@ -272,7 +272,7 @@ def subjects(models: Sequence[Path], words: Sequence[str]) -> list[Subject]:
             Subject(
                 model=bundle.stem,
                 word=word,
-                hear=motefit_model(spotter, word),
+                detect=motefit_model(spotter, word),
                 threshold=CandidateStream(spotter).decision.threshold,
                 size_bytes=round(facts["size.tflite_bytes"]),
                 macs_per_second=10 * facts["macs"],
@@ -293,7 +293,7 @@ def public_subjects() -> list[Subject]:
         Subject(
             model="openWakeWord",
             word=PUBLIC,
-            hear=open_wake_word(PUBLIC),
+            detect=open_wake_word(PUBLIC),
             threshold=0.5,
             size_bytes=sum(file.stat().st_size for file in files),
             macs_per_second=12.5 * sum(map(macs, files)),
@@ -301,7 +301,7 @@ def public_subjects() -> list[Subject]:
         Subject(
             model="microWakeWord",
             word=PUBLIC,
-            hear=micro_wake_word(PUBLIC),
+            detect=micro_wake_word(PUBLIC),
             threshold=settings["probability_cutoff"],
             size_bytes=micro.stat().st_size,
             macs_per_second=100 / stride * macs(micro),

@@ -29,7 +29,7 @@ from optuna import create_study
 from optuna.samplers import TPESampler
 
 from motefit.certify.provenance import machine
-from motefit.fitting.jobs import HISTORY, CandidateJob, TrainJob, diverged, standing_of
+from motefit.fitting.jobs import HISTORY, CandidateJob, TrainJob, diverged, rung_facts
 from motefit.fitting.scheduler import Scheduler
 from motefit.fitting.screener import Screener
 from motefit.fitting.study import Study
@@ -165,12 +165,12 @@ def with_optuna(recipe: Recipe, data: Path, run: Path, goal: float, cap_s: float
         run_job(TrainJob(works=(work,), epochs=epochs, data=data, folder=run))
         trials += candidate.key not in known
         known.add(candidate.key)
-        facts = standing_of(run, work.key, epochs)
+        facts = rung_facts(run, work.key, epochs)
         if diverged(run, work.training_key) is not None or facts is None:
             study.tell(trial, [-1e30 if better else 1e30])
             continue
         for bound in recipe.budget.bounds:
-            trial.set_constraint(bound.metric, bound.excess(facts[bound.metric]))
+            trial.set_constraint(bound.metric, bound.violation(facts[bound.metric]))
         value = facts[recipe.budget.objective]
         study.tell(trial, [value])
         if all(b.holds(facts[b.metric]) for b in recipe.budget.bounds):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from motefit.api.export import export
     from motefit.api.forecast import Forecast, forecast
     from motefit.api.inspection import ModelReport, inspect
-    from motefit.api.latency import Flags, Measured, latency
+    from motefit.api.latency import FrontEndFlags, LatencyResult, latency
     from motefit.api.listening import listen
     from motefit.api.load import load
     from motefit.api.microphone_check import check_microphone
@@ -67,10 +67,10 @@ if TYPE_CHECKING:
     from motefit.exporting.streaming import StreamingExport
     from motefit.fitting.fit import FitResult, NothingTrainedError
     from motefit.fitting.measured_run import Release
-    from motefit.measure.latency.bench_report import Bench
+    from motefit.measure.latency.bench_report import BenchResult
     from motefit.recipes.catalog import find_recipe, recipe_names, recipe_text
     from motefit.recipes.published import published_names
-    from motefit.reproduce.reproduce import Reproduced
+    from motefit.reproduce.reproduce import ReproduceResult
     from motefit.runtime.forecaster import Forecaster
     from motefit.runtime.keyword_spotter import Classification, KeywordSpotter
     from motefit.runtime.microphone.levels import MicrophoneCheck
@@ -133,8 +133,8 @@ _HOMES = {
         "inspect",
     ),
     "api.latency": (
-        "Flags",
-        "Measured",
+        "FrontEndFlags",
+        "LatencyResult",
         "latency",
     ),
     "api.listening": ("listen",),
@@ -205,14 +205,14 @@ _HOMES = {
         "NothingTrainedError",
     ),
     "fitting.measured_run": ("Release",),
-    "measure.latency.bench_report": ("Bench",),
+    "measure.latency.bench_report": ("BenchResult",),
     "recipes.catalog": (
         "find_recipe",
         "recipe_names",
         "recipe_text",
     ),
     "recipes.published": ("published_names",),
-    "reproduce.reproduce": ("Reproduced",),
+    "reproduce.reproduce": ("ReproduceResult",),
     "runtime.forecaster": ("Forecaster",),
     "runtime.keyword_spotter": (
         "Classification",
@@ -248,7 +248,7 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "AuditResult",
-    "Bench",
+    "BenchResult",
     "BoardEstimate",
     "CAgreement",
     "CSource",
@@ -264,15 +264,15 @@ __all__ = [
     "ExportedForm",
     "FetchReport",
     "FitResult",
-    "Flags",
     "Forecast",
     "Forecaster",
+    "FrontEndFlags",
     "Host",
     "HostError",
     "InGraphExport",
     "KeywordSpotter",
+    "LatencyResult",
     "Listener",
-    "Measured",
     "MicrophoneCheck",
     "MissingExtraError",
     "ModelEstimate",
@@ -292,7 +292,7 @@ __all__ = [
     "RecipeError",
     "RecordReport",
     "Release",
-    "Reproduced",
+    "ReproduceResult",
     "ShippedModel",
     "ShippedModels",
     "ShrinkResult",

@@ -19,8 +19,10 @@ from motefit.spec.recipe import Recipe
 
 ENTRIES = (
     Proposal(point={"seed": 0}, facts={"macs": 1.0}),
-    Proposal(point={"seed": 1}, excess={"size.tflite_bytes": 0.5, "macs": 1.0}, reason="too large"),
-    Proposal(point={"seed": 2}, excess={"size.tflite_bytes": 0.1}, reason="too large"),
+    Proposal(
+        point={"seed": 1}, violations={"size.tflite_bytes": 0.5, "macs": 1.0}, reason="too large"
+    ),
+    Proposal(point={"seed": 2}, violations={"size.tflite_bytes": 0.1}, reason="too large"),
     Proposal(point={"seed": 3}, left_out=True),
 )
 BUDGET = Budget(
@@ -48,7 +50,7 @@ def test_the_board_counts_rejections_by_bound():
     board = Board()
     board.screened(0, ENTRIES)
     board.screened(1, ENTRIES[:1])
-    board.entered([TRIAL])
+    board.round_finished([TRIAL])
     assert board.round == 1
     assert board.counts == {"screened": 5, "rejected": 2, "left out": 1, "diverged": 1}
     assert board.rejected_by == {"size.tflite_bytes": 2, "macs": 1}
@@ -57,11 +59,11 @@ def test_the_board_counts_rejections_by_bound():
 def test_the_board_keeps_the_best_for_the_budget():
     board = Board()
     board.budget = BUDGET
-    board.standing([{"accuracy": 0.99, "size.tflite_bytes": 9000.0}])
-    board.standing([{"accuracy": 0.93, "size.tflite_bytes": 4000.0}])
-    board.standing([{"accuracy": 0.91, "size.tflite_bytes": 3000.0}])
+    board.scored([{"accuracy": 0.99, "size.tflite_bytes": 9000.0}])
+    board.scored([{"accuracy": 0.93, "size.tflite_bytes": 4000.0}])
+    board.scored([{"accuracy": 0.91, "size.tflite_bytes": 3000.0}])
     assert board.best == {"accuracy": 0.93, "size.tflite_bytes": 4000.0}
-    board.standing([])
+    board.scored([])
     assert board.best["accuracy"] == 0.93
 
 
@@ -96,15 +98,15 @@ def shown(monkeypatch, mode: ProgressName) -> tuple[Shown, io.StringIO]:
 def go_through(listener: Shown, folder: Path) -> None:
     recipe = Recipe.loads('task = "forecasting"\n[model]\nfamily = "linear"', name="r")
     with listener:
-        listener.began(recipe)
+        listener.started(recipe)
         listener.loading(1, 2)
         listener.loaded(["note"])
         listener.screened(0, ENTRIES)
         listener.training("up to 10% of the epochs", [history(folder, "width 8", 5)])
         listener.tick()
         listener.trained()
-        listener.standing([{"macs": 3.0}])
-        listener.entered([TRIAL])
+        listener.scored([{"macs": 3.0}])
+        listener.round_finished([TRIAL])
         listener.measuring("the test set")
 
 
@@ -124,7 +126,7 @@ def test_json_lines_are_one_object_each(monkeypatch, tmp_path):
     go_through(listener, tmp_path)
     events = [json.loads(line) for line in text.getvalue().splitlines()]
     assert [e["event"] for e in events] == [
-        "screened", "training", "standing", "entered", "measuring",
+        "screened", "training", "scored", "round_finished", "measuring",
     ]  # fmt: skip
     assert events[0]["rejected_by"] == {"size.tflite_bytes": 2, "macs": 1}
     assert events[3]["candidates"][0]["reason"] == "the loss became nan"

@@ -4,7 +4,7 @@ import pytest
 
 import motefit
 from motefit.api.bench import bench_here
-from motefit.api.latency import Flags, latency_here
+from motefit.api.latency import FrontEndFlags, latency_here
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.zoo import find_model
 from motefit.tflite.model import ModelFile
@@ -19,7 +19,7 @@ def bundle(tmp_path):
 
 
 FRONT = load_bundle(find_model("yes-no")).card.io.frontend
-FLAGS = Flags(
+FLAGS = FrontEndFlags(
     resize=0,
     length=FRONT.frame_length,
     stride=FRONT.frame_step,
@@ -30,7 +30,7 @@ FLAGS = Flags(
 
 
 def time(path):
-    flags = FLAGS if path.suffix == ".tflite" else Flags()
+    flags = FLAGS if path.suffix == ".tflite" else FrontEndFlags()
     options = {"protocol": "motefit", "pause_s": 0.0, "threads": 1, "xnnpack": True}
     return latency_here(path, flags, **options)
 

@@ -76,13 +76,13 @@ def measure(model: str | Path) -> None:
     differences = checked.differences
     stream: motefit.StreamCheck = motefit.check_stream(model, "radio")
     report: motefit.ModelReport = motefit.inspect(model, parity="random")
-    measured: motefit.Measured = motefit.latency(
-        model, flags=motefit.Flags(rate=8000), protocol="2024", pause_s=0.0
+    measured: motefit.LatencyResult = motefit.latency(
+        model, flags=motefit.FrontEndFlags(rate=8000), protocol="2024", pause_s=0.0
     )
-    alone: motefit.Measured = motefit.latency(None, protocol="2020")
-    bench: motefit.Bench = motefit.bench([model, "yes-no"], rounds=8)
+    alone: motefit.LatencyResult = motefit.latency(None, protocol="2020")
+    bench: motefit.BenchResult = motefit.bench([model, "yes-no"], rounds=8)
     host = motefit.Host(address="pi@raspberrypi", python="python3", timeout_s=60.0)
-    there: motefit.Bench = motefit.bench_on_host(host, model)
+    there: motefit.BenchResult = motefit.bench_on_host(host, model)
     estimate: motefit.ModelEstimate = motefit.estimate(model, boards=["pico"])
     boards: Sequence[motefit.BoardEstimate] = estimate.boards
     written: motefit.WrittenReport = motefit.make_report(model, "yes-no", form="page")
@@ -164,7 +164,7 @@ def node() -> None:
 
 
 def reproduce() -> None:
-    done: motefit.Reproduced = motefit.reproduce_published(
+    done: motefit.ReproduceResult = motefit.reproduce_published(
         "data", only=["R4.final"], reference=None, tell=print
     )
     show(done)

@@ -14,7 +14,7 @@ from ssh_server import program, ssh_server
 import motefit
 from motefit.graph.families import Problem, build
 from motefit.graph.fold import fold
-from motefit.measure.latency.bench_report import Bench
+from motefit.measure.latency.bench_report import BenchResult
 from motefit.measure.latency.device_profile import DeviceProfile
 from motefit.runtime.bundle import sha256
 from motefit.spec.card import Card
@@ -77,7 +77,7 @@ def test_models_are_timed_on_the_host_and_leave_nothing(
         "--rounds", 8, "--threads", 2, "--profile", tmp_path / "device.json", "--json",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    found = decode(Bench, json.loads(result.stdout), where="bench")
+    found = decode(BenchResult, json.loads(result.stdout), where="bench")
     assert [m.name for m in found.models] == ["model.tflite", "words.tflite"]
     assert found.models[0].model_sha256 == sha256(model.read_bytes())
     assert [m.has_frontend for m in found.models] == [False, True]

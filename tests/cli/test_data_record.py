@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import motefit
-from motefit.data.takes import judge_take
+from motefit.data.takes import assess_take
 from motefit.spec.errors import DataError, RecipeError
 
 RATE = 8000
@@ -47,14 +47,14 @@ BAD = {
 
 @pytest.mark.parametrize("said", BAD)
 def test_a_bad_take_is_refused_by_name(said):
-    take = judge_take(BAD[said], RATE, seconds=SECONDS)
+    take = assess_take(BAD[said], RATE, seconds=SECONDS)
     assert said in take.problem
     assert not len(take.clip)
 
 
 @pytest.mark.parametrize("at", [0.1, 0.6, 1.1])
 def test_a_good_take_is_trimmed_to_its_word(at):
-    take = judge_take(spoken(at=(at,)), RATE, seconds=SECONDS)
+    take = assess_take(spoken(at=(at,)), RATE, seconds=SECONDS)
     assert take.problem == ""
     assert len(take.clip) == SECONDS * RATE
     loud = np.flatnonzero(np.abs(take.clip) > 500) / RATE

@@ -14,7 +14,7 @@ from motefit.graph.fold import fold
 from motefit.graph.quantize.calibration import calibrate
 from motefit.graph.quantize.quantize import quantize
 from motefit.graph.quantize.weight_only import dynamic_range
-from motefit.measure.latency.bench_report import Bench
+from motefit.measure.latency.bench_report import BenchResult
 from motefit.measure.latency.device_profile import DeviceProfile
 from motefit.runtime.bundle import sha256, write_bundle
 from motefit.spec.card import Card
@@ -297,7 +297,7 @@ def test_a_bench_prints_every_row(invoke, bundle, series, bare):
 
 def test_the_json_of_a_bench_is_read_back(invoke, bundle, bare):
     arguments = ["bench", bundle, bare, bare, "--rounds", 4, "--threads", 1, "--json"]
-    found = decode(Bench, json.loads("\n".join(printed(invoke(*arguments)))), where="bench")
+    found = decode(BenchResult, json.loads("\n".join(printed(invoke(*arguments)))), where="bench")
     assert [m.name for m in found.models] == ["words.zip", "2: model.tflite", "3: model.tflite"]
     assert [m.has_frontend for m in found.models] == [True, False, False]
     assert found.models[0].xnnpack.frontend_p25_ms > 10 * found.models[1].xnnpack.frontend_p25_ms
@@ -326,7 +326,7 @@ def forms(tmp_path_factory):
 def test_a_bench_warns_about_its_findings(invoke, forms):
     """Findings in the bytes are always reported; findings in times, if the times show them."""
     done = invoke("bench", *forms, "--rounds", 30, "--threads", 4, "--json")
-    found = decode(Bench, json.loads("\n".join(printed(done))), where="bench")
+    found = decode(BenchResult, json.loads("\n".join(printed(done))), where="bench")
     said = {(pitfall.model, pitfall.kind) for pitfall in found.pitfalls}
     times = {model.name: model for model in found.models}
     twin = times["float32.tflite"].xnnpack.inference_p25_ms

@@ -108,7 +108,7 @@ def test_show_lists_every_candidate_best_first(study, invoke):
     assert {r["status"] for r in found["records"]} >= {"trained", "stopped"}
     trained = [r for r in found["records"] if r["status"] == "trained"]
     assert found["records"][: len(trained)] == trained
-    errors = [r["facts"]["mae.rh (%)"] for r in trained if max(r["excess"].values()) <= 0]
+    errors = [r["facts"]["mae.rh (%)"] for r in trained if max(r["violations"].values()) <= 0]
     assert errors == sorted(errors)  # the objective, of those within the bounds
     printed = invoke("study", "show", study, "--top", 2).stdout
     assert "more: --top" in printed

@@ -37,16 +37,16 @@ def load(folder: Path, words: tuple[str, ...], split: str, seed: int = 0) -> Spe
 )
 @pytest.mark.parametrize("split", ["stratified", "speaker"])
 def test_no_clip_that_judges_is_learnt_from(folder: Path, split: str, seed: int) -> None:
-    wider, judged = load(folder, WORDS, split, seed), load(folder, ("down", "up"), split, seed)
-    kept = exclude_overlap(wider, judged)
+    wider, narrow = load(folder, WORDS, split, seed), load(folder, ("down", "up"), split, seed)
+    kept = exclude_overlap(wider, narrow)
     assert kept.labels == wider.labels
     assert len(kept.test) == 0
-    for judging in (wider.validation, wider.test, judged.validation, judged.test):
+    for judging in (wider.validation, wider.test, narrow.validation, narrow.test):
         assert not set(kept.train.ids) & set(judging.ids)
         assert not set(kept.train.digests) & set(judging.digests)
         if split == "speaker":
             assert not set(kept.train.speakers) & set(judging.speakers)
-    for judging in (wider.test, judged.test):
+    for judging in (wider.test, narrow.test):
         assert not set(kept.validation.ids) & set(judging.ids)
         assert not set(kept.validation.digests) & set(judging.digests)
     for name in ("train", "validation"):

@@ -118,11 +118,11 @@ def test_words_switch_and_not_too_often(outbox):
         word("up", 3.0),
         word("down", 3.5),  # within a second of the switch
     ):
-        monitor.hear(said)
+        monitor.on_word(said)
     assert monitor.switch.is_on
     assert told == ["logging on: 'up' 90.0 % at 2.50 s of sound"]
     assert [reading.value for reading in monitor.poll(4.0, wall_s=4.0)] == [0]
-    monitor.hear(word("down", 4.1))
+    monitor.on_word(word("down", 4.1))
     assert (monitor.switch.is_on, monitor.counts.switches) == (False, 2)
 
 

@@ -15,7 +15,7 @@ from motefit.data.cache import read_entry
 from motefit.data.speech import Clips, SpeechDataset, load_speech
 from motefit.data.synth.folder import SEAL, synthetic_folder
 from motefit.data.synth.sound import write_wav
-from motefit.fitting.jobs import outcome_of, standing_of, standing_path
+from motefit.fitting.jobs import outcome_of, rung_facts, rung_facts_path
 from motefit.runtime.bundle import sha256
 from motefit.search.rounds import Proposal, Round, Rounds
 from motefit.spec.errors import ModelFileError, OutputError
@@ -124,10 +124,10 @@ def checkpoint(folder: Path) -> Stored:
     return Stored(path=path, refused=lambda: raises(ModelFileError, read))
 
 
-def standing(folder: Path) -> Stored:
-    path = standing_path(folder, "key", 3)
+def rung(folder: Path) -> Stored:
+    path = rung_facts_path(folder, "key", 3)
     write_sealed(path, {"facts": {"accuracy": 0.75, "size.tflite_bytes": 2048.0}})
-    return Stored(path=path, refused=lambda: standing_of(folder, "key", 3) is None)
+    return Stored(path=path, refused=lambda: rung_facts(folder, "key", 3) is None)
 
 
 def result(folder: Path) -> Stored:
@@ -153,7 +153,7 @@ def proposals(folder: Path) -> Stored:
 
 STORES = {
     f.__name__: f
-    for f in (audio, features, checkpoint, standing, result, model, proposals)
+    for f in (audio, features, checkpoint, rung, result, model, proposals)
 }  # fmt: skip
 
 

@@ -86,7 +86,7 @@ def test_a_run_that_missed_its_budget_misses_it_again(tmp_path, climate_recipe, 
     assert (first.already_done, again.already_done) == (False, True)
     assert unpathed(str(again), out) == unpathed(str(first), out)
     assert "budget not met" in str(again)
-    assert (again.judged, again.rejected) == (first.judged, first.rejected) == (1, {})
+    assert (again.screened, again.rejected) == (first.screened, first.rejected) == (1, {})
     assert state(out) == before
 
 

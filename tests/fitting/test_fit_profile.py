@@ -45,7 +45,7 @@ def test_on_a_slow_device_nothing_is_trained(recipe, climate_csv, profile, tmp_p
     result = fitted(recipe, climate_csv, out, device)
     assert not result.met
     assert result.rejected == {"latency.total_ms": 1}
-    assert "latency.total_ms is" in result.obstacle.reason
+    assert "latency.total_ms is" in result.nearest_miss.reason
     assert not (out / "candidates").exists()
 
 

@@ -22,8 +22,8 @@ from motefit.fitting.jobs import (
     candidate_folder,
     load_outcome,
     outcome_of,
-    standing_of,
-    standing_path,
+    rung_facts,
+    rung_facts_path,
 )
 from motefit.fitting.remote_files import FileChanges, apply, pack
 from motefit.search.progress import Listener
@@ -104,9 +104,9 @@ def test_a_job_is_done_when_all_its_candidates_are(tmp_path):
     assert not final.done
     for work in works:
         assert not job.done
-        write_sealed(standing_path(tmp_path, work.key, 2), {"facts": {"macs": 1.0}})
+        write_sealed(rung_facts_path(tmp_path, work.key, 2), {"facts": {"macs": 1.0}})
     assert job.done
-    assert standing_of(tmp_path, works[0].key, 1) is None
+    assert rung_facts(tmp_path, works[0].key, 1) is None
     store(tmp_path, works[0].key)
     assert final.done
 

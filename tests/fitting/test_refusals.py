@@ -23,11 +23,11 @@ def fit_climate(climate_recipe, climate_csv, tmp_path):
 
 def test_a_budget_that_no_candidate_can_meet(fit_climate, tmp_path):
     result = fit_climate("< 1100 B", "< 200 B")
-    assert (result.met, result.releases, result.judged) == (False, {}, 1)
+    assert (result.met, result.releases, result.screened) == (False, {}, 1)
     with pytest.raises(NothingTrainedError, match="no candidate can meet the budget"):
         _ = result.main
     assert result.rejected == {"size.tflite_bytes": 1}
-    assert "200 B" in result.obstacle.reason
+    assert "200 B" in result.nearest_miss.reason
     head, missed, nearest = str(result).splitlines()
     assert head == "no candidate can meet the budget (1 screened, none trained)"
     assert missed == "missed by 1: size.tflite_bytes"

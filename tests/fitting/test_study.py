@@ -111,7 +111,7 @@ def test_grid_points_are_screened_once_and_rejected_if_they_cannot_fit(data):
     found = propose(Space(recipe), screener, (), 0)
     points = [(e.point["model.units"], e.point["train.learning_rate"]) for e in found.entries]
     assert points == [(u, r) for u in ((2,), (4,), (64,)) for r in (0.01, 0.02, 1e30)]
-    assert [bool(e.excess) for e in found.entries] == [False] * 6 + [True] * 3
+    assert [bool(e.violations) for e in found.entries] == [False] * 6 + [True] * 3
     assert all("size.tflite_bytes is" in e.reason for e in found.entries[6:])
     assert len(screener.screened) == 9
 
@@ -137,7 +137,9 @@ def test_a_sampled_round_has_the_requested_size_and_no_repeats(data):
     keys = [space.candidate(e.point).key for e in first.entries]
     assert len(set(keys)) == len(keys)
     history = [
-        Trial(round=0, index=i, point=e.point, key=k, status="rejected" if e.excess else "stopped")
+        Trial(
+            round=0, index=i, point=e.point, key=k, status="rejected" if e.violations else "stopped"
+        )
         for i, (e, k) in enumerate(zip(first.entries, keys, strict=True))
     ]
     second = propose(space, screener, history, 1)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from motefit.measure import accuracy as module
 from motefit.measure.accuracy import (
     NO_WORD,
-    measure_accuracy,
     probabilities_of,
     score,
     score_words,
@@ -29,14 +28,18 @@ def clips():
     return (np.random.default_rng(1).standard_normal((7, 16_000)) * 3000).astype(np.int16)
 
 
+def measured(spotter, clips, labels):
+    return score_words(spotter.io, probabilities_of(spotter, clips), labels)
+
+
 def test_every_clip_is_classified_by_the_runtime(spotter, clips, monkeypatch):
-    heard = [NAMES.index(spotter.classify(clip, 16_000).label) for clip in clips]
-    truth = np.array(heard)
+    answers = [NAMES.index(spotter.classify(clip, 16_000).label) for clip in clips]
+    truth = np.array(answers)
     truth[2] = (truth[2] + 1) % 3
     monkeypatch.setattr(module, "CHUNK_CLIPS", 3)
-    result = measure_accuracy(spotter, clips, truth)
+    result = measured(spotter, clips, truth)
     assert (result.n, result.correct, result.accuracy) == (7, 6, 6 / 7)
-    assert result.confusion[truth[2]][heard[2]] == 1
+    assert result.confusion[truth[2]][answers[2]] == 1
     assert (result.low, result.high) == interval(6, 7)
     recalls = {f"recall.{name}": r for name, r in zip(NAMES, result.recalls, strict=True)}
     known = {name: recall for name, recall in recalls.items() if recall is not None}
@@ -86,7 +89,7 @@ def test_the_lowest_recall_is_a_metric_even_where_a_word_is_called_so():
 )
 def test_labels_that_do_not_fit_are_errors(spotter, clips, labels, reason):
     with pytest.raises(DataError, match=reason):
-        measure_accuracy(spotter, clips[: len(labels) if labels != [0] else 2], np.array(labels))
+        measured(spotter, clips[: len(labels) if labels != [0] else 2], np.array(labels))
 
 
 def test_majority_class():
@@ -149,4 +152,4 @@ def test_clips_that_are_given_no_word_are_wrong():
 def test_no_clips_have_no_probabilities(spotter, clips):
     assert probabilities_of(spotter, clips[:0]).shape == (0, 3)
     with pytest.raises(DataError, match="got 0 clips"):
-        measure_accuracy(spotter, clips[:0], np.zeros(0, int))
+        measured(spotter, clips[:0], np.zeros(0, int))

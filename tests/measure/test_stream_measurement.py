@@ -12,15 +12,19 @@ from motefit.data.stream_folder import LongRecording, SpokenWord
 from motefit.graph.builder import Builder
 from motefit.measure.decision_rule import choose_decision
 from motefit.measure.stream_measurement import (
-    HeardSound,
-    HeardSounds,
+    RecordingCandidates,
+    StreamCandidates,
     count,
     curve,
-    hear,
+    find_candidates,
     stream_evidence,
 )
 from motefit.runtime import KeywordSpotter
-from motefit.runtime.streaming.detector import Decider, StreamingSettings, WordCandidate
+from motefit.runtime.streaming.detector import (
+    DetectionPostprocessor,
+    StreamingSettings,
+    WordCandidate,
+)
 from motefit.runtime.streaming.spotter import StreamingSpotter
 from motefit.spec.budget import Budget
 from motefit.spec.decision import Decision
@@ -85,7 +89,7 @@ def test_counts_are_those_of_the_stream(spotter):
     listed = spoken((1, "low"), (3, "low"), (6.5, "high")) + spoken((5, "lamp"))
     sounds = [Tones(said=said, words=listed), Tones(said=((2, "high"),), seconds=4)]
     calls = []
-    heard = hear(spotter, sounds, progress=lambda *given: calls.append(given))
+    heard = find_candidates(spotter, sounds, progress=lambda *given: calls.append(given))
     counts = count(heard)
     assert (counts.words, counts.found, counts.missed) == (3, 1, 2)
     assert (counts.confused, counts.false_accepts, counts.seconds) == (1, 2, 12)
@@ -94,12 +98,12 @@ def test_counts_are_those_of_the_stream(spotter):
     assert [call[0] for call in calls] == sorted(call[0] for call in calls)
     assert calls[-1] == (2, 2, 12.0)
     assert len(calls) >= 8
-    for sound, found in zip(sounds, heard.sounds, strict=True):
+    for sound, found in zip(sounds, heard.recordings, strict=True):
         for threshold in (0.0, 0.7, 1.0):
             chosen = Decision(threshold=threshold)
             stream = StreamingSpotter(spotter, settings=StreamingSettings(decision=chosen))
             reports = stream.push(sound.pcm(RATE_HZ)) + stream.finish()
-            decided = heard.decider(chosen).decide(found.candidates)
+            decided = heard.postprocessor(chosen).detect(found.candidates)
             assert [d.word for d in decided] == [r.word for r in reports]
             assert [d.time_s for d in decided] == pytest.approx([r.time_s for r in reports])
 
@@ -107,18 +111,20 @@ def test_counts_are_those_of_the_stream(spotter):
 def test_a_recording_that_cannot_be_read_is_left_out_and_counted(spotter, tmp_path):
     (tmp_path / "cut.wav").write_bytes(b"RIFF")
     damaged = LongRecording(path=tmp_path / "cut.wav")
-    heard = hear(spotter, [damaged, Tones(said=((1, "low"),), words=spoken((1, "low")))])
+    heard = find_candidates(spotter, [damaged, Tones(said=((1, "low"),), words=spoken((1, "low")))])
     assert count(heard).found == 1
     evidence = stream_evidence({RECORDINGS: heard})
     assert "cut.wav" in evidence[RECORDINGS]["unread_example"]
     sentences = StreamEvidence.read(evidence).sentences
     assert "1 recordings could not be read and are left out" in sentences[0]
     with pytest.raises(DataError, match=r"none of 1 recordings can be read; .*cut\.wav"):
-        hear(spotter, [damaged])
+        find_candidates(spotter, [damaged])
 
 
 def test_the_evidence_says_what_was_counted(spotter):
-    heard = hear(spotter, [Tones(said=((1, "low"), (4, "high")), words=spoken((1, "low")))])
+    heard = find_candidates(
+        spotter, [Tones(said=((1, "low"), (4, "high")), words=spoken((1, "low")))]
+    )
     evidence = stream_evidence({RECORDINGS: heard})
     found = StreamEvidence.read(evidence)
     assert found.facts["stream.miss_rate"] == 0
@@ -166,10 +172,10 @@ def heards(draw):
         )
         for time_s in times
     )
-    return HeardSounds(
-        sounds=(HeardSound(seconds=3600.0, words=words, candidates=candidates),),
+    return StreamCandidates(
+        recordings=(RecordingCandidates(seconds=3600.0, words=words, candidates=candidates),),
         decision=Decision(),
-        decider=lambda decision: Decider(decision, unreported=("_unknown_",)),
+        postprocessor=lambda decision: DetectionPostprocessor(decision, unreported=("_unknown_",)),
     )
 
 
@@ -197,10 +203,10 @@ def test_the_chosen_threshold_keeps_the_rule(heard, bound):
 
 
 def _reports(heard, chosen):
-    return heard.decider(chosen.decision).decide(heard.sounds[0].candidates)
+    return heard.postprocessor(chosen.decision).detect(heard.recordings[0].candidates)
 
 
 def test_without_words_nothing_is_chosen(spotter):
-    heard = hear(spotter, [Tones(said=((1, "low"),))])
+    heard = find_candidates(spotter, [Tones(said=((1, "low"),))])
     with pytest.raises(DataError, match="no word is spoken in the validation recordings"):
         choose_decision({RECORDINGS: heard})

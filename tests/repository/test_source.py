@@ -33,7 +33,7 @@ def parsed(path: Path) -> ast.Module:
 
 
 def function_lines(path: Path):
-    """Lines of each function; of a command and its twin in the API, whose signatures are the
+    """Lines of each function; of a command and its counterpart in the API, whose signatures are the
     options, those of the body."""
     for node in ast.walk(parsed(path)):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

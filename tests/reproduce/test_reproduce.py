@@ -19,7 +19,7 @@ from motefit.recipes.catalog import find_recipe
 from motefit.recipes.published import published_names, published_row, published_targets
 from motefit.reproduce.page import page
 from motefit.reproduce.plan import data_of, is_done, is_started, plan
-from motefit.reproduce.reproduce import Reproduced, reproduce
+from motefit.reproduce.reproduce import ReproduceResult, reproduce
 from motefit.reproduce.results import collect
 from motefit.reproduce.training import RowJob, train_rows
 from motefit.runtime.bundle import load_bundle
@@ -38,7 +38,7 @@ def climate(folder: Path, *, days: int) -> Path:
     return folder
 
 
-def run(data: Path, out: Path, **options) -> tuple[Reproduced, list[str]]:
+def run(data: Path, out: Path, **options) -> tuple[ReproduceResult, list[str]]:
     """Reproduce one row; return its result and the output."""
     said: list[str] = []
     options = {"only": [ROW], "workers": 1, **options}

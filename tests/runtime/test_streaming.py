@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from front_ends import EXAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +30,6 @@ FRONT_END = FrontEnd(
     kind="spectrogram", rate_hz=RATE_HZ, frame_length=256, frame_step=160, mel_bins=0,
     lower_hz=100.0, upper_hz=3800.0, coefficients=0,
 )  # fmt: skip
-FRONT_ENDS = {"spectrogram": FRONT_END, "mel": replace(FRONT_END, kind="mel", mel_bins=16)}
 TIME_S = 0.1
 """Tolerance of a report's time, since noise shifts the loudest point to the window's middle."""
 
@@ -128,7 +128,7 @@ def test_other_hops(spotter, hop_ms):
 
 @pytest.mark.parametrize("kind", FEATURE_KINDS.names())
 def test_the_window_is_the_batch_input_of_the_same_samples(kind):
-    spotter = spotter_of(FRONT_ENDS[kind])
+    spotter = spotter_of(EXAMPLES[kind])
     frontend = spotter.io.frontend
     pcm = sound(SAID, 3)
     window, hop = window_of(spotter), 5 * frontend.frame_step

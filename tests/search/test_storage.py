@@ -66,7 +66,7 @@ def trials(space: Space, count: int = 4, *, number: int = 0) -> list[Trial]:
             status=statuses[index % 4],
             epochs=index,
             facts={"macs": 10.0 + index, "mae.rh (%)": 1.0 / (index + 1)},
-            excess={"macs": 0.25 * (index % 3)},
+            violations={"macs": 0.25 * (index % 3)},
             reason="why not" if index % 4 > 1 else "",
         )
         for index in range(count)

@@ -51,7 +51,7 @@ def trial(space: Space, index: int, point, value: float, *, status="trained", nu
     return Trial(
         round=number, index=index, point=point, key=space.candidate(point).key, status=status,
         epochs=3, facts={"macs": value} if status != "rejected" else {},
-        excess={"macs": 0.5} if status == "rejected" else {},
+        violations={"macs": 0.5} if status == "rejected" else {},
     )  # fmt: skip
 
 

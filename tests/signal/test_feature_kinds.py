@@ -4,21 +4,17 @@ import dataclasses
 
 import numpy as np
 import pytest
+from front_ends import EXAMPLES
 
 from motefit.signal.features import features_of
 from motefit.spec.codec import decode
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FEATURE_KINDS, FrontEnd
 
-EXAMPLES = {
-    "mel": FrontEnd(),
-    "spectrogram": FrontEnd(kind="spectrogram", mel_bins=0, coefficients=0),
-}
-
 
 def test_every_kind_has_an_example() -> None:
     assert {"mel", "spectrogram"} <= set(FEATURE_KINDS.names())
-    assert set(EXAMPLES) == set(FEATURE_KINDS.names()), "give the new kind an example here"
+    assert set(EXAMPLES) == set(FEATURE_KINDS.names()), "the new kind needs an example"
 
 
 @pytest.mark.parametrize("kind", FEATURE_KINDS.names())
@@ -48,7 +44,9 @@ def test_cards_carry_it(kind: str) -> None:
 
 
 def test_unknown_kind_and_wrong_settings_are_refused_in_words() -> None:
-    with pytest.raises(RecipeError, match=r"'mell'.*did you mean 'mel'.*allowed: mel, spectrogram"):
+    with pytest.raises(
+        RecipeError, match=r"'mell'.*did you mean 'mel'.*allowed: .*mel, .*spectrogram"
+    ):
         FrontEnd(kind="mell")
     with pytest.raises(RecipeError, match="set mel_bins = 0"):
         FrontEnd(kind="spectrogram")

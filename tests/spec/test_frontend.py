@@ -92,7 +92,7 @@ def test_frames_are_all_that_fit_and_no_more(length, step):
 
 
 def test_every_kind_is_known_by_its_name():
-    assert FEATURE_KINDS.names() == ("mel", "spectrogram")
+    assert {"mel", "spectrogram"} <= set(FEATURE_KINDS.names())
     for name in FEATURE_KINDS.names():
         assert FEATURE_KINDS.find(name) is FEATURE_KINDS.all()[name]
 

@@ -30,12 +30,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "cnn": {"filters": (6, 5), "pointwise_depthwise": True, "softmax": True},
     "conv1d": {"filters": (5,), "units": (7,)},
     "dscnn": {"width": 8, "blocks": 2, "first_stride": (2, 1)},
+    "linear": {},
     "lstm": {"units": 5, "layers": 2},
     "mlp": {"units": (4,)},
     "residual-mlp": {"units": 4},
     "tcnet": {"width": 8, "blocks": 2, "dilations": (1, 2)},
 }
-
+"""Knobs of a small network of every family."""
 
 FLOAT_FORMS: dict[str, Callable[[Graph], Graph]] = {
     "weights": partial(quantize_weights, min_size=1),
@@ -76,7 +77,7 @@ def make(family: str, form: str) -> Case:
     problem = SPEECH if "keyword-spotting" in FAMILIES.all()[family].tasks else SERIES
     if family == "mlp":
         problem = SERIES
-    trained = build(family, SMALL.get(family, {}), problem=problem, rng=rng)
+    trained = build(family, SMALL[family], problem=problem, rng=rng)
     graph = fold(lively(trained, rng))
     examples = rng.normal(0, 1, (12, *graph.input_shape)).astype(np.float32)
     if form == "float32":

@@ -209,7 +209,7 @@ def test_a_room_adds_what_decays_and_keeps_the_power() -> None:
     rooms = Rooms(8000, rate_hz=8000, decay_s=(0.2, 0.2), rng=rng)
     click = np.zeros(8000, np.float32)
     click[100] = 1
-    heard = np.array([rooms.hear(click, room=i) for i in range(ROOMS)])
+    heard = np.array([rooms.reverberate(click, room=i) for i in range(ROOMS)])
     power = np.square(heard).mean(axis=0)
     assert np.all(power[:100] < 1e-10)
     assert power.sum() == pytest.approx(1, rel=1e-4)

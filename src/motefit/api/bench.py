@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motefit.measure.latency.bench_report import Bench
+from motefit.measure.latency.bench_report import BenchResult
 from motefit.measure.latency.comparison import BenchmarkEntry
 from motefit.measure.latency.comparison import bench as time_all
 from motefit.measure.latency.device_profile import measure_profile
@@ -30,7 +30,7 @@ def bench(
     threads: int | None = None,
     rounds: int = ROUNDS,
     profile: bool = False,
-) -> Bench:
+) -> BenchResult:
     """Time models on this machine, in the pinned worker.
 
     >>> import motefit
@@ -54,7 +54,9 @@ def bench(
     return call_pinned(bench_here, paths, threads=threads, rounds=rounds, profile=profile)
 
 
-def bench_here(models: Sequence[Path], *, threads: int | None, rounds: int, profile: bool) -> Bench:
+def bench_here(
+    models: Sequence[Path], *, threads: int | None, rounds: int, profile: bool
+) -> BenchResult:
     """Time models in this process: the part of :func:`bench` that runs in the worker."""
     names = shown_names(models)
     found = time_all(
@@ -72,7 +74,7 @@ def bench_on_host(
     threads: int | None = None,
     rounds: int = ROUNDS,
     profile: bool = False,
-) -> Bench:
+) -> BenchResult:
     """Time models on another machine; arguments as in :func:`bench`.
 
     >>> import motefit

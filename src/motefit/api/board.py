@@ -60,9 +60,9 @@ class Board:
         """Count the candidates of a screened round."""
         self.round = number
         self.counts["screened"] += len(proposals)
-        self.counts["rejected"] += sum(bool(p.excess) for p in proposals)
+        self.counts["rejected"] += sum(bool(p.violations) for p in proposals)
         self.counts["left out"] += sum(p.left_out for p in proposals)
-        self.rejected_by.update(name for p in proposals for name in p.excess)
+        self.rejected_by.update(name for p in proposals for name in p.violations)
 
     def training(self, stage: str, trainings: Sequence[InTraining]) -> None:
         """Record the trainings of a new stage."""
@@ -72,13 +72,13 @@ class Board:
         """Record the end of the stage."""
         self._trainings = ()
 
-    def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
+    def scored(self, facts: Sequence[Mapping[str, float]]) -> None:
         """Update the best candidate from the facts of candidates."""
         known = dict(enumerate([*([self.best] if self.best else []), *facts]))
         if known:
             self.best = known[choose(known, self.budget)]
 
-    def entered(self, trials: Sequence[Trial]) -> None:
+    def round_finished(self, trials: Sequence[Trial]) -> None:
         """Count the candidates of a finished round by status."""
         self.counts.update(t.status for t in trials if t.status != "rejected")
 

@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags:
+class FrontEndFlags:
     """Options of the published inference scripts; None: not given.
 
     Attributes:
@@ -88,7 +88,7 @@ class Flags:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Measured(Printable):
+class LatencyResult(Printable):
     """Result of measuring a model by one protocol.
 
     Attributes:
@@ -151,13 +151,13 @@ class Measured(Printable):
 def latency(  # noqa: PLR0913 - the options of a command
     model: str | Path | None,
     *,
-    flags: Flags = Flags(),
+    flags: FrontEndFlags = FrontEndFlags(),
     protocol: ProtocolName = "motefit",
     pause_s: float | None = None,
     threads: int = 1,
     xnnpack: bool = True,
     progress: Progress = "auto",
-) -> Measured:
+) -> LatencyResult:
     """Measure a model file by a protocol, in the pinned worker.
 
     >>> import motefit
@@ -198,14 +198,14 @@ def latency(  # noqa: PLR0913 - the options of a command
 
 def latency_here(  # noqa: PLR0913 - as latency
     model: Path | None,
-    flags: Flags,
+    flags: FrontEndFlags,
     *,
     protocol: ProtocolName,
     pause_s: float,
     threads: int,
     xnnpack: bool,
     progress: Counted | None = None,
-) -> Measured:
+) -> LatencyResult:
     """Measure in this process; :func:`latency` runs this in the worker."""
     machine = this_machine()
     resize = 0
@@ -219,7 +219,7 @@ def latency_here(  # noqa: PLR0913 - as latency
         if found is not None:
             interpreter = _foreign(found, frontend, resize, threads=threads, xnnpack=xnnpack)
             pipeline = ScriptedPipeline(frontend, interpreter, resize=resize)
-    return Measured(
+    return LatencyResult(
         protocol=protocol,
         result=_measure(
             pipeline, frontend, resize, protocol=protocol, pause_s=pause_s, progress=progress
@@ -288,7 +288,7 @@ def _measure(
     return measure_latency({"model": BenchmarkCase(pipeline=pipeline, example=noise)})["model"]
 
 
-def _of_card(card: Card, flags: Flags, model: str) -> FrontEnd:
+def _of_card(card: Card, flags: FrontEndFlags, model: str) -> FrontEnd:
     """Return the card's front end, unless a flag contradicts it."""
     if card.task != NAME:
         raise RecipeError(
@@ -323,7 +323,7 @@ def _of_card(card: Card, flags: Flags, model: str) -> FrontEnd:
     return frontend
 
 
-def _of_flags(flags: Flags, protocol: ProtocolName) -> tuple[FrontEnd, int]:
+def _of_flags(flags: FrontEndFlags, protocol: ProtocolName) -> tuple[FrontEnd, int]:
     """Build the front end of the flags, with the scripts' defaults, and the side of the image."""
     _require_consistent(flags, protocol)
     rate_hz = _or(flags.rate, RATE_HZ)
@@ -353,7 +353,7 @@ def _of_flags(flags: Flags, protocol: ProtocolName) -> tuple[FrontEnd, int]:
     return frontend, 0
 
 
-def _require_consistent(flags: Flags, protocol: ProtocolName) -> None:
+def _require_consistent(flags: FrontEndFlags, protocol: ProtocolName) -> None:
     if flags.resize is not None and flags.resize < 0:
         raise RecipeError(f"{_named('resize')} must be 0 (off) or more, got {flags.resize}")
     if flags.mfcc and flags.coeff == 0:

@@ -142,7 +142,7 @@ class PlainLines(Shown):
         count = len(trainings)
         _say(f"training: {count} candidate{'s' * (count != 1)}, {stage}")
 
-    def entered(self, trials: Sequence[Trial]) -> None:
+    def round_finished(self, trials: Sequence[Trial]) -> None:
         """Print the candidates that failed."""
         for trial in trials:
             if trial.status in {"diverged", "lost"}:
@@ -167,14 +167,14 @@ class JsonLines(Shown):
         rows = [{"title": t.title, "epochs": t.epochs} for t in trainings]
         _log("training", stage=stage, candidates=rows)
 
-    def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
+    def scored(self, facts: Sequence[Mapping[str, float]]) -> None:
         """Print the facts of the candidates."""
-        _log("standing", candidates=[dict(f) for f in facts])
+        _log("scored", candidates=[dict(f) for f in facts])
 
-    def entered(self, trials: Sequence[Trial]) -> None:
+    def round_finished(self, trials: Sequence[Trial]) -> None:
         """Print the status of each candidate of a round."""
         kept = [{"key": t.key, "status": t.status, "reason": t.reason} for t in trials]
-        _log("entered", candidates=kept)
+        _log("round_finished", candidates=kept)
 
     def measuring(self, what: str) -> None:
         """Show what is being measured."""
@@ -195,7 +195,7 @@ class LiveTable(Shown):
         self._counts: dict[str, Count] = {}
         self._live = Live(console=err, auto_refresh=False, transient=True)
 
-    def began(self, recipe: Recipe) -> None:
+    def started(self, recipe: Recipe) -> None:
         """Store the budget for the table, and show that something is happening."""
         self._board.budget = recipe.budget
         self._draw()
@@ -230,14 +230,14 @@ class LiveTable(Shown):
         self._board.trained()
         self._draw()
 
-    def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
+    def scored(self, facts: Sequence[Mapping[str, float]]) -> None:
         """Update the best candidate so far."""
-        self._board.standing(facts)
+        self._board.scored(facts)
         self._draw()
 
-    def entered(self, trials: Sequence[Trial]) -> None:
+    def round_finished(self, trials: Sequence[Trial]) -> None:
         """Update the counts."""
-        self._board.entered(trials)
+        self._board.round_finished(trials)
         self._draw()
 
     def listening(self, done: int, recordings: int, seconds: float) -> None:

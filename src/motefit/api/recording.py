@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motefit.api.listening import show_line
-from motefit.data.takes import SPARE_S, Take, judge_take
+from motefit.data.takes import SPARE_S, Take, assess_take
 from motefit.data.tree import composed
 from motefit.data.word_finder import write_clip
 from motefit.runtime.microphone.source import WAIT_S
@@ -115,15 +115,15 @@ def record(  # noqa: PLR0913 - the options of a command
             wait_s=wait_s,
         )
         with closing(chunks(connect, tell=tell)) as sound:
-            ear = _Ear(sound)
+            microphone = _Microphone(sound)
             session = _Session(
-                ear, seconds=seconds, countdown=countdown, attempts=attempts, tell=tell
+                microphone, seconds=seconds, countdown=countdown, attempts=attempts, tell=tell
             )
             for number, (word, path) in enumerate(places, 1):
                 take = session.take(f"{word} ({number} of {len(places)})")
                 if take is None:
                     break
-                write_clip(path, take.clip, ear.rate_hz)
+                write_clip(path, take.clip, microphone.rate_hz)
                 made += 1
         repeated = session.repeated
     held = {word: sum(path.is_file() for path in _paths(folder, word, speaker, clips))
@@ -164,7 +164,7 @@ def _missing_places(
     ]
 
 
-class _Ear:
+class _Microphone:
     """Reader of sound in pieces of a requested length."""
 
     def __init__(self, sound: Iterator[Chunk]) -> None:
@@ -173,7 +173,7 @@ class _Ear:
         self.rate_hz = 0
         self.broken = False
 
-    def hear(self, seconds: float) -> NDArray[np.int16] | None:
+    def record(self, seconds: float) -> NDArray[np.int16] | None:
         """Return the next samples; None at the end of the sound.
 
         ``broken`` says whether some of them were lost.
@@ -199,9 +199,9 @@ class _Session:
     """Recording session: prompts for each take until it is good."""
 
     def __init__(
-        self, ear: _Ear, *, seconds: float, countdown: int, attempts: int, tell: Tell
+        self, microphone: _Microphone, *, seconds: float, countdown: int, attempts: int, tell: Tell
     ) -> None:
-        self._ear, self._seconds, self._tell = ear, seconds, tell
+        self._microphone, self._seconds, self._tell = microphone, seconds, tell
         self._countdown, self._attempts = countdown, attempts
         self.repeated = 0
 
@@ -215,14 +215,14 @@ class _Session:
         for _ in range(self._attempts):
             for left in range(self._countdown, 0, -1):
                 self._tell(f"{name}: in {left} ...")
-                if self._ear.hear(_TICK_S) is None:
+                if self._microphone.record(_TICK_S) is None:
                     return None
             self._tell(f"{name}: now!")
-            pcm = self._ear.hear(self._seconds + SPARE_S)
+            pcm = self._microphone.record(self._seconds + SPARE_S)
             if pcm is None:
                 return None
-            take = judge_take(pcm, self._ear.rate_hz, seconds=self._seconds)
-            problem = "some sound was lost" if self._ear.broken else take.problem
+            take = assess_take(pcm, self._microphone.rate_hz, seconds=self._seconds)
+            problem = "some sound was lost" if self._microphone.broken else take.problem
             if not problem:
                 self._tell(f"   good, {take.level_dbfs:.0f} dB of full scale")
                 return take

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from motefit.reproduce.reproduce import Reproduced, reproduce
+from motefit.reproduce.reproduce import ReproduceResult, reproduce
 from motefit.reproduce.training import Tell
 from motefit.spec.files import leaves_no_empty
 from motefit.spec.several import several_names
@@ -25,7 +25,7 @@ def reproduce_published(  # noqa: PLR0913 - the options of a command
     resume: bool = False,
     reference: str | Path | None = None,
     tell: Tell = _tell,
-) -> Reproduced:
+) -> ReproduceResult:
     """Train the published systems and motefit's own models for their budgets; compare them.
 
     Rows that are already trained are kept.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from motefit.certify.facts import Evaluation, Facts, measure_file
-from motefit.measure.stream_measurement import Heard
+from motefit.measure.stream_measurement import StreamProgress
 from motefit.report.report_facts import ReportFacts
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.gate import vouch
@@ -56,7 +56,7 @@ def certify_file(
     *,
     provenance: Provenance,
     facts: Facts | None = None,
-    progress: Heard | None = None,
+    progress: StreamProgress | None = None,
 ) -> CertifiedModel:
     """Measure a model file on the test set and certify it against the recipe's budget.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from motefit.data.stream_folder import LongRecording, find_stream, recordings_key
-from motefit.measure.stream_measurement import count, hear, stream_evidence
+from motefit.measure.stream_measurement import count, find_candidates, stream_evidence
 from motefit.runtime.bundle import load_bundle
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.runtime.quiet import silence_litert
@@ -119,10 +119,10 @@ def check_stream(
     listener.measuring(f"{len(recordings)} recordings")
     spotter = KeywordSpotter(bundle.model, bundle.card.io)
     _require_words(recordings, spotter.io.words)
-    heard = hear(spotter, recordings, progress=listener.listening)
-    evidence = {**stream_evidence({RECORDINGS: heard}), "sha256": recordings_key(recordings)}
+    candidates = find_candidates(spotter, recordings, progress=listener.listening)
+    evidence = {**stream_evidence({RECORDINGS: candidates}), "sha256": recordings_key(recordings)}
     found = StreamEvidence.read(evidence)
-    if found is None or not count(heard).seconds:
+    if found is None or not count(candidates).seconds:
         raise DataError(f"{stream}: the recordings have no sound; give longer ones")
     budget = _stream_budget(bundle.card.recipe if recipe is None else recipe.to_table())
     return StreamCheck(
@@ -135,7 +135,7 @@ def check_stream(
         facts=found.facts,
         evidence=evidence,
         stream=StreamEvidence.read(evidence, budget) or found,
-        decision=heard.decision,
+        decision=candidates.decision,
         recordings=(len(recordings), sum(one.listed for one in recordings)),
     )
 

@@ -11,7 +11,7 @@ from motefit.measure.claims import read_claims
 from motefit.measure.latency.paired import saving_percent
 from motefit.measure.ram import measure_ram
 from motefit.measure.size import measure_size
-from motefit.measure.stream_measurement import Heard
+from motefit.measure.stream_measurement import StreamProgress
 from motefit.measure.workers.pinned import Opener, pinned_latency
 from motefit.spec.codec import encode
 from motefit.spec.metrics import (
@@ -73,7 +73,11 @@ class Evaluation:
 
 
 def measure_file(
-    evaluation: Evaluation, model: ModelFile, subset: Subset, *, progress: Heard | None = None
+    evaluation: Evaluation,
+    model: ModelFile,
+    subset: Subset,
+    *,
+    progress: StreamProgress | None = None,
 ) -> Facts:
     """Measure a model file: quality on one subset, sizes, latency, memory, operations.
 

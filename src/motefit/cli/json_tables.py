@@ -90,7 +90,7 @@ def fit_json(result: "FitResult") -> dict[str, object]:
         "met": result.met,
         "folder": str(result.folder),
         "already_done": result.already_done,
-        "judged": result.judged,
+        "screened": result.screened,
         "rejected": dict(result.rejected),
     }
     tables = {name: _release(released) for name, released in result.releases.items()}
@@ -100,10 +100,10 @@ def fit_json(result: "FitResult") -> dict[str, object]:
         table |= next(iter(tables.values()))
     if len(tables) > 1:
         table |= {"met": result.met, "budgets": tables}
-    if result.obstacle is not None:
+    if result.nearest_miss is not None:
         table["nearest_miss"] = {
-            "candidate": result.obstacle.candidate.title,
-            "reason": result.obstacle.reason,
+            "candidate": result.nearest_miss.candidate.title,
+            "reason": result.nearest_miss.reason,
         }
     return table
 

@@ -16,7 +16,7 @@ from motefit.spec.tables import Item, Printable, ResultTable, Style, Styled, Tex
 from motefit.spec.visible import visible
 
 __all__ = [
-    "CHANNEL_HELP", "INTERRUPTED", "MISTAKE", "begin", "encode", "err", "escape", "examples",
+    "CHANNEL_HELP", "INTERRUPTED", "MISTAKE", "announce", "encode", "err", "escape", "examples",
     "fail", "given", "out", "print_json", "show", "silence", "tell", "write",
 ]  # fmt: skip
 
@@ -166,7 +166,7 @@ def fail(text: str) -> None:
     err.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
 
 
-def begin(text: str) -> None:
+def announce(text: str) -> None:
     """Say in a terminal, before anything heavy is imported, what the command is about to do.
 
     A log or a pipe does not need it.

@@ -35,7 +35,7 @@ from motefit.spec.tasks.series_spec import SeriesData, columns_of
 _CONSTANT = 1e-9
 """A spread below this fraction of the mean is rounding noise of a constant column."""
 REFIT_STRIDE = 4
-"""Windows from one that judges a refit to the next."""
+"""Windows from one that validates a refit to the next."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -191,13 +191,13 @@ class SeriesDataset:
         return columns_of(self.inputs, self.targets)
 
     def refitting(self) -> "SeriesDataset":
-        """Return the data set with all windows before the test set for training and judging.
+        """Return the data that train on all windows before the test set, and validate on some.
 
-        Windows overlap, so every :data:`REFIT_STRIDE`-th is enough to judge.
+        Windows overlap, so every :data:`REFIT_STRIDE`-th is enough to validate.
         """
         both = self.train.joined(self.validation)
-        judged = both.taken(slice(None, None, REFIT_STRIDE))
-        return replace(self, train=both, validation=judged, key=f"{self.key} refit")
+        validation = both.taken(slice(None, None, REFIT_STRIDE))
+        return replace(self, train=both, validation=validation, key=f"{self.key} refit")
 
 
 def load_series(

@@ -83,13 +83,13 @@ def describe_speakers(speakers: Mapping[str, str | None], rule: str, *, named: b
     )
 
 
-def unseen(train: HasSpeakers, judged: HasSpeakers) -> npt.NDArray[np.bool_] | None:
+def unseen(train: HasSpeakers, evaluated: HasSpeakers) -> npt.NDArray[np.bool_] | None:
     """Find the clips by speakers who are not in training.
 
     Returns:
-        bool, one per clip of ``judged``; None if a speaker of either is not known.
+        bool, one per clip of ``evaluated``; None if a speaker of either is not known.
     """
     voices = set(train.speakers)
-    if None in voices or None in judged.speakers:
+    if None in voices or None in evaluated.speakers:
         return None
-    return np.array([speaker not in voices for speaker in judged.speakers], bool)
+    return np.array([speaker not in voices for speaker in evaluated.speakers], bool)

@@ -502,27 +502,27 @@ def _dataset(
     )
 
 
-def exclude_overlap(wider: SpeechDataset, judged: SpeechDataset) -> SpeechDataset:
+def exclude_overlap(wider: SpeechDataset, narrow: SpeechDataset) -> SpeechDataset:
     """Remove from a wider data set the clips that evaluate a model of the other one.
 
     Its training set loses every clip that is, by id or sample for sample, in the validation or test
     set of either; its validation set loses every clip of either's test set. If no speaker of
-    ``judged`` is in both training and test, as in a split by speaker, the same applies to speakers.
+    ``narrow`` is in both training and test, as in a split by speaker, the same applies to speakers.
     The test set is empty.
 
     Args:
         wider: of more words, from the same folder.
-        judged: of the words that the model classifies.
+        narrow: data set of only the words that the model classifies.
 
     Returns:
-        a data set whose key depends on the wider one and on the clips kept, and not on ``judged``:
+        a data set whose key depends on the wider one and on the clips kept, and not on ``narrow``:
         results from it can be reused for other choices of words.
     """
     test: tuple[Clips | RejectSounds, ...]
-    test = (wider.test, judged.test, *_held_sounds(judged, "test"))
+    test = (wider.test, narrow.test, *_held_sounds(narrow, "test"))
     held: tuple[Clips | RejectSounds, ...]
-    held = (wider.validation, judged.validation, *_held_sounds(judged, "validation"), *test)
-    by_speaker = not set(judged.train.speakers) & set(judged.test.speakers)  # None in both: unknown
+    held = (wider.validation, narrow.validation, *_held_sounds(narrow, "validation"), *test)
+    by_speaker = not set(narrow.train.speakers) & set(narrow.test.speakers)  # None in both: unknown
     train = _without(wider.train, held, speakers=by_speaker)
     validation = _without(wider.validation, test, speakers=by_speaker)
     nothing = _kept(wider.test, np.zeros(len(wider.test), bool))
@@ -530,7 +530,7 @@ def exclude_overlap(wider: SpeechDataset, judged: SpeechDataset) -> SpeechDatase
     key = hashlib.sha256(kept.encode()).hexdigest()
     sounds = wider.sounds
     if sounds is not None:
-        sounds = sounds.without([s for p in SUBSETS[1:] for s in _held_sounds(judged, p)])
+        sounds = sounds.without([s for p in SUBSETS[1:] for s in _held_sounds(narrow, p)])
         key = _hash_json([key, sounds.key])
     return replace(wider, train=train, validation=validation, test=nothing, sounds=sounds, key=key)
 

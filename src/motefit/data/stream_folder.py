@@ -20,7 +20,7 @@ from motefit.data.tree import composed, is_hidden, is_readable, read_tree
 from motefit.spec.errors import DataError
 
 VALIDATION, TEST = "validation", "test"
-"""Sub-folders of recordings to choose the decision on, and of those that judge it."""
+"""Sub-folders of recordings to choose the decision on, and of those that test it."""
 HEADER = ("start_s", "end_s", "word")
 
 

@@ -19,7 +19,7 @@ by the last, such as breath, is no second word."""
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Take:
-    """A take that was judged.
+    """A recorded take: good, or what is wrong with it.
 
     Attributes:
         problem: what is wrong, and what to do; empty for a good take.
@@ -32,8 +32,8 @@ class Take:
     level_dbfs: float = 0.0
 
 
-def judge_take(pcm: NDArray[np.int16], rate_hz: int, *, seconds: float) -> Take:
-    """Judge a take, and trim a good one to a clip.
+def assess_take(pcm: NDArray[np.int16], rate_hz: int, *, seconds: float) -> Take:
+    """Assess a take, and trim a good one to a clip.
 
     Args:
         pcm: (n,) of the take, longer than the clip.

@@ -36,7 +36,7 @@ class VoiceSwitch:
         self.least_s = least_s
         self._switched_s = float("-inf")
 
-    def hear(self, word: Detection) -> bool:
+    def on_word(self, word: Detection) -> bool:
         """Switch if the word says so; return whether the state has changed."""
         state = self._states.get(word.word, self.is_on)
         if state == self.is_on or word.reported_s - self._switched_s < self.least_s:
@@ -111,9 +111,9 @@ class Monitor:
         }
         self.counts = NodeCounts()
 
-    def hear(self, word: Detection) -> bool:
+    def on_word(self, word: Detection) -> bool:
         """Switch logging if the word says so, and tell; return whether it has switched."""
-        if not self.switch.hear(word):
+        if not self.switch.on_word(word):
             return False
         self.counts.switches += 1
         state = "on" if self.switch.is_on else "off"

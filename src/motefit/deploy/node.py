@@ -1,4 +1,4 @@
-"""A running node: ears, monitor, forwarder and status page together."""
+"""A running node: keyword spotter, monitor, forwarder and status page together."""
 
 import contextlib
 import dataclasses
@@ -16,7 +16,7 @@ from motefit.deploy.forwarder import Forwarder
 from motefit.deploy.live_forecasts import ForecastState, LiveForecasts
 from motefit.deploy.monitor import Monitor, NodeCounts, VoiceSwitch
 from motefit.deploy.node_settings import ADJUSTABLE, NodeSettings, check_words
-from motefit.deploy.node_state import EarState, NodeState
+from motefit.deploy.node_state import NodeState, SpotterState
 from motefit.deploy.outbox import HISTORY, Outbox
 from motefit.deploy.reading import Quantity, Reading
 from motefit.deploy.recent_activity import POINTS, RecentActivity
@@ -208,9 +208,9 @@ class Node:
             failed=dict(counts.failed),
             rejected=dict(counts.rejected),
             sink_problem=self.forwarder.problem,
-            ear=self._ear(),
+            spotter=self._spotter_state(),
             words=self.recent.words(),
-            heard=self.recent.heard(),
+            word_counts=self.recent.word_counts(),
             messages=self.recent.messages(),
             tracks={key.removeprefix(ours): track for key, track in self.recent.tracks().items()},
             adjustable={name: getattr(self.settings, name) for name in ADJUSTABLE},
@@ -261,15 +261,15 @@ class Node:
             )
 
     def _tell(self, text: str) -> None:
-        self.recent.say(text, time_ms=_now_ms())
+        self.recent.add_message(text, time_ms=_now_ms())
         self._told(text)
 
     def _see(self, readings: Sequence[Reading]) -> None:
         """Keep readings for the page, and store the forecasts that they complete."""
-        self.recent.read(readings)
+        self.recent.add_readings(readings)
         if self.forecasts is not None and (made := self.forecasts.observe(readings)):
             if self.forecasts.state.made == 1:
-                self._tell(f"forecasts by {self.settings.forecast} begin: its window is full")
+                self._tell(f"forecasts by {self.settings.forecast} start: its window is full")
             self.monitor.put(made)
 
     def _recall(self) -> None:
@@ -278,7 +278,7 @@ class Node:
             return
         ours = {f"{self.settings.node}:{name}" for name in self.monitor.quantities}
         past = [reading for reading in self.outbox.newest(HISTORY) if reading.key in ours]
-        self.recent.read(past[-POINTS * len(ours) :])
+        self.recent.add_readings(past[-POINTS * len(ours) :])
         if self.forecasts is not None:
             self.forecasts.recall(past)
 
@@ -308,34 +308,34 @@ class Node:
         note = f"; at the next start only: {', '.join(later)}" if later else ""
         self._tell(f"the settings have been read again{note}")
 
-    def _ear(self) -> EarState | None:
+    def _spotter_state(self) -> SpotterState | None:
         if self.spotter is None:
             return None
-        heard, latest = self.spotter.candidates, self.spotter.candidates.latest
+        stream, latest = self.spotter.candidates, self.spotter.candidates.latest
         decision = _decision(self.spotter, self.settings)
         probabilities = () if latest is None else map(float, latest.probabilities)
-        return EarState(
+        return SpotterState(
             model=self.settings.model,
             on=self.settings.on,
             off=self.settings.off,
             probabilities=dict(zip(self.spotter.spotter.io.labels, probabilities, strict=False)),
-            seconds_ago=0.0 if latest is None else heard.received_s - latest.received_s,
-            evaluations=heard.evaluations,
-            evaluated_s=heard.evaluated_s,
+            seconds_ago=0.0 if latest is None else stream.received_s - latest.received_s,
+            evaluations=stream.evaluations,
+            evaluated_s=stream.evaluated_s,
             latest_ms=0.0 if latest is None else 1000 * latest.seconds,
             threshold=decision.threshold,
             agreement=decision.agreement,
             refractory_s=decision.refractory_ms / 1000,
         )
 
-    def _hear(self, word: Detection) -> None:
-        switched = self.monitor.hear(word)
-        self.recent.hear(word, time_ms=_now_ms(), switched=switched)
+    def _on_word(self, word: Detection) -> None:
+        switched = self.monitor.on_word(word)
+        self.recent.add_word(word, time_ms=_now_ms(), switched=switched)
 
     def _live(self, seconds: float) -> float:
         if self.spotter is not None:
-            ears = threading.Thread(target=self._listen, args=(self.spotter,), daemon=True)
-            ears.start()
+            listener = threading.Thread(target=self._listen, args=(self.spotter,), daemon=True)
+            listener.start()
         start = now = time.monotonic()
         while not self._stop.is_set() and not (seconds and now - start >= seconds):
             tell_systemd("WATCHDOG=1")
@@ -363,7 +363,7 @@ class Node:
         """Hear words until the sound ends, and end the node with it; a thread of its own."""
         try:
             for word in listen(spotter, self._sound(spotter)):
-                self._hear(word)
+                self._on_word(word)
         except MotefitError as error:
             self._deaf = error
         self.stop()
@@ -376,14 +376,14 @@ class Node:
         def timed() -> Iterator[Chunk]:
             nonlocal passed
             for chunk in self._sound(spotter):
-                yield chunk  # returns when its words have been heard
+                yield chunk  # returns when its words have been detected
                 passed += chunk.seconds
                 self._poll(passed, start_s + passed)
                 if self._stop.is_set() or (seconds and passed >= seconds):
                     return
 
         for word in listen(spotter, timed()):
-            self._hear(word)
+            self._on_word(word)
         return passed
 
     def _sound(self, spotter: StreamingSpotter) -> Iterator[Chunk]:

@@ -43,7 +43,7 @@ class NodeSettings:
         least_probability: below which a sound is no word; 0: as the model's card says.
         least_agreement: share of the overlapping windows around a sound that must agree on the
             word, 0 to 1; 0: as the card says.
-        refractory_s: seconds after a word in which no other is heard; 0: as the card says.
+        refractory_s: seconds after a word in which no other is reported; 0: as the card says.
         least_s: seconds between two switches; words in between are ignored.
         outbox: SQLite file in which readings wait for the sink.
         outbox_most: unsent readings kept.

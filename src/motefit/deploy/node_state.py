@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from motefit.deploy.live_forecasts import ForecastState
-from motefit.deploy.recent_activity import HeardWord, Message, Track
+from motefit.deploy.recent_activity import DetectedWord, Message, Track
 
 
 @dataclass(frozen=True, kw_only=True)
-class EarState:
-    """What hears the words.
+class SpotterState:
+    """The keyword spotter of a node.
 
     Attributes:
         model: as the user named it.
@@ -23,7 +23,7 @@ class EarState:
         latest_ms: milliseconds that the newest took.
         threshold: least probability of a word.
         agreement: least share of the windows around a sound that agree.
-        refractory_s: seconds after a word in which no other is heard.
+        refractory_s: seconds after a word in which no other is reported.
     """
 
     model: str
@@ -58,9 +58,9 @@ class NodeState:
         failed: attempts to read, by sensor.
         rejected: implausible values, by quantity.
         sink_problem: why the sink takes no readings; empty if it does.
-        ear: None without a model.
+        spotter: None without a model.
         words: the newest words, newest first.
-        heard: how often each word was heard.
+        word_counts: how often each word was detected.
         messages: the newest sentences, newest first.
         tracks: the newest readings, by quantity.
         adjustable: settings that may be changed now, by key.
@@ -81,9 +81,9 @@ class NodeState:
     failed: Mapping[str, int]
     rejected: Mapping[str, int]
     sink_problem: str
-    ear: EarState | None
-    words: tuple[HeardWord, ...]
-    heard: Mapping[str, int]
+    spotter: SpotterState | None
+    words: tuple[DetectedWord, ...]
+    word_counts: Mapping[str, int]
     messages: tuple[Message, ...]
     tracks: Mapping[str, Track]
     adjustable: Mapping[str, float]

@@ -1,4 +1,4 @@
-"""What a node has heard, read and said lately, for its status page."""
+"""What a node has detected, read and reported lately, for its status page."""
 
 import threading
 from collections import Counter, deque
@@ -15,8 +15,8 @@ MESSAGES = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeardWord:
-    """A word that was heard.
+class DetectedWord:
+    """A word that was detected.
 
     Attributes:
         time_ms: when it was reported, milliseconds since 1970.
@@ -64,17 +64,17 @@ class RecentActivity:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._words: deque[HeardWord] = deque(maxlen=WORDS)
+        self._words: deque[DetectedWord] = deque(maxlen=WORDS)
         self._messages: deque[Message] = deque(maxlen=MESSAGES)
         self._readings: dict[str, deque[Reading]] = {}
-        self._heard: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
 
-    def hear(self, word: Detection, *, time_ms: int, switched: bool) -> None:
-        """Keep a word."""
+    def add_word(self, word: Detection, *, time_ms: int, switched: bool) -> None:
+        """Add a word, and count it."""
         with self._lock:
-            self._heard[word.word] += 1
+            self._counts[word.word] += 1
             self._words.append(
-                HeardWord(
+                DetectedWord(
                     time_ms=time_ms,
                     word=word.word,
                     probability=word.probability,
@@ -82,27 +82,27 @@ class RecentActivity:
                 )
             )
 
-    def say(self, text: str, *, time_ms: int) -> None:
-        """Keep a sentence."""
+    def add_message(self, text: str, *, time_ms: int) -> None:
+        """Add a sentence."""
         with self._lock:
             self._messages.append(Message(time_ms=time_ms, text=text))
 
-    def read(self, readings: Sequence[Reading]) -> None:
-        """Keep readings."""
+    def add_readings(self, readings: Sequence[Reading]) -> None:
+        """Add readings."""
         with self._lock:
             for reading in readings:
                 kept = self._readings.setdefault(reading.key, deque(maxlen=POINTS))
                 kept.append(reading)
 
-    def words(self) -> tuple[HeardWord, ...]:
+    def words(self) -> tuple[DetectedWord, ...]:
         """Return the newest words, newest first."""
         with self._lock:
             return tuple(reversed(self._words))
 
-    def heard(self) -> dict[str, int]:
-        """Return how often each word was heard."""
+    def word_counts(self) -> dict[str, int]:
+        """Return how often each word was detected."""
         with self._lock:
-            return dict(self._heard)
+            return dict(self._counts)
 
     def messages(self) -> tuple[Message, ...]:
         """Return the newest sentences, newest first."""

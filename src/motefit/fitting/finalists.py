@@ -103,8 +103,8 @@ class FinalistMaker:
         self._make(refits.values())
         for key, facts in validated.items():
             refit = self.finished[key]
-            judged = {name: value for name, value in facts.items() if is_quality(name)}
-            self.finished[key] = replace(refit, facts={**refit.facts, **judged})
+            quality = {name: value for name, value in facts.items() if is_quality(name)}
+            self.finished[key] = replace(refit, facts={**refit.facts, **quality})
         return {name: refits[key].key for name, key in chosen.items()}
 
     def seeds(self, key: str) -> tuple[Finalist, ...]:

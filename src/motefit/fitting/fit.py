@@ -54,8 +54,8 @@ class FitResult(Printable):
         releases: the release for each budget by name, the recipe's own first; empty if no
             candidate can meet a budget.
         in_graph: the same models with their front ends inside by the same names, if requested.
-        obstacle: the candidate that misses its budget least, if none can meet a budget.
-        judged: number of candidates screened.
+        nearest_miss: the candidate that misses its budget least, if none can meet a budget.
+        screened: number of candidates screened.
         rejected: number of candidates rejected before training, by the bound they miss.
         already_done: whether the run was already finished, so that only further forms were measured
             now.
@@ -64,8 +64,8 @@ class FitResult(Printable):
     folder: Path
     releases: Mapping[str, Release] = field(default_factory=dict)
     in_graph: Mapping[str, InGraphExport] = field(default_factory=dict)
-    obstacle: Screened | None = None
-    judged: int = 0
+    nearest_miss: Screened | None = None
+    screened: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     already_done: bool = False
 
@@ -100,8 +100,8 @@ class FitResult(Printable):
                 f"already done: {self.folder} has this run with its verdict; "
                 "overwrite (--overwrite) replaces it"
             )
-        if self.obstacle is not None:
-            found += obstacle_content(self.obstacle, self.rejected, judged=self.judged)
+        if self.nearest_miss is not None:
+            found += nearest_miss_content(self.nearest_miss, self.rejected, screened=self.screened)
         for name, released in self.releases.items():
             if len(self.releases) > 1:
                 found += ["", Styled(name, "strong")]
@@ -113,11 +113,13 @@ class FitResult(Printable):
         return found
 
 
-def obstacle_content(nearest: Screened, rejected: Mapping[str, int], *, judged: int) -> list[Item]:
+def nearest_miss_content(
+    nearest: Screened, rejected: Mapping[str, int], *, screened: int
+) -> list[Item]:
     """Report that no candidate fits, which bounds they miss, and which one is closest."""
     head = Styled("no candidate can meet the budget", "bad")
     return [
-        (head, f" ({judged} screened, none trained)"),
+        (head, f" ({screened} screened, none trained)"),
         *(f"missed by {count}: {name}" for name, count in rejected.items()),
         f"nearest: {nearest.candidate.title}: {nearest.reason}",
     ]
@@ -197,7 +199,7 @@ def fit(
     silence_litert()
     task, space, folder = TASKS.find(recipe.task), Space(recipe), RunDir(out)
     folder.claim(recipe, overwrite=options.overwrite)
-    listener.began(recipe)
+    listener.started(recipe)
     dataset = load_dataset(task, recipe, data, progress=listener.loading)
     task.require_measured(recipe, dataset)
     listener.loaded(notes_of(task.audit(dataset)))
@@ -227,9 +229,9 @@ def fit(
 def _nothing_fits(out: Path, first: Round, screener: Screener) -> FitResult:
     return FitResult(
         folder=out,
-        obstacle=nearest_miss(tuple(screener.screened)),
-        judged=len(first.entries),
-        rejected=rejected_by(proposal.excess for proposal in first.entries),
+        nearest_miss=nearest_miss(tuple(screener.screened)),
+        screened=len(first.entries),
+        rejected=rejected_by(proposal.violations for proposal in first.entries),
     )
 
 
@@ -276,7 +278,7 @@ class _RunContext:
             return self.answer(done)
         with closing(_trial_store(self.folder, self.space, self.options)) as trial_store:
             maker, chosen = self.search(trial_store)
-            return self.deliver(maker, chosen, trial_store.trials)
+            return self.release(maker, chosen, trial_store.trials)
 
     def search(self, trial_store: "TrialStore") -> tuple[FinalistMaker, Mapping[str, str]]:
         """Train and choose; return the finished files, and the chosen keys by name of the bundle.
@@ -316,7 +318,7 @@ class _RunContext:
             )
             return maker, maker.run(trained)
 
-    def deliver(
+    def release(
         self, maker: FinalistMaker, chosen: Mapping[str, str], trials: Sequence[Trial]
     ) -> FitResult:
         """Measure the chosen files on the test set, and write the bundles."""
@@ -344,7 +346,7 @@ class _RunContext:
             folder=self.folder.path,
             releases=releases,
             in_graph=in_graph,
-            judged=searched["candidates"],
+            screened=searched["candidates"],
             rejected=searched["rejected_by"],
             already_done=already_done,
         )

@@ -99,7 +99,7 @@ class TrainJob:
             return all(outcome_of(self.folder, work.key) is not None for work in self.works)
         return all(
             diverged(self.folder, work.training_key) is not None
-            or standing_of(self.folder, work.key, self.epochs) is not None
+            or rung_facts(self.folder, work.key, self.epochs) is not None
             for work in self.works
         )
 
@@ -137,14 +137,14 @@ def candidate_folder(run: Path, key: str) -> Path:
     return run / "candidates" / key
 
 
-def standing_path(run: Path, key: str, epochs: int) -> Path:
+def rung_facts_path(run: Path, key: str, epochs: int) -> Path:
     """Return the path of a candidate's facts after a number of epochs."""
     return candidate_folder(run, key) / f"epoch-{epochs}.json"
 
 
-def standing_of(run: Path, key: str, epochs: int) -> Mapping[str, float] | None:
+def rung_facts(run: Path, key: str, epochs: int) -> Mapping[str, float] | None:
     """Read the facts of a candidate's file after a number of epochs; None: not written yet."""
-    table = _stored(standing_path(run, key, epochs))
+    table = _stored(rung_facts_path(run, key, epochs))
     return None if table is None else table["facts"]
 
 

@@ -130,7 +130,7 @@ def write_outputs(
         write_atomic(folder.bundle_path(name), bundles[name])
         write_atomic(folder.certificate_path(name), one.certificate.to_json())
         write_atomic(folder.report_path(name), reports[name])
-    return _deliveries(folder, kept)
+    return _releases(folder, kept)
 
 
 def finished(folder: RunDir, recipe: Recipe) -> Mapping[str, Release] | None:
@@ -160,7 +160,7 @@ def finished(folder: RunDir, recipe: Recipe) -> Mapping[str, Release] | None:
             return None
         _log.warning("missing or damaged, written again from the finished files: %s", named)
         return write_outputs(folder, measured, whole)
-    return _deliveries(folder, measured)
+    return _releases(folder, measured)
 
 
 def stored_reports(folder: RunDir) -> Mapping[str, ReportFacts]:
@@ -227,7 +227,7 @@ def _sha256(path: Path) -> str:
         return ""
 
 
-def _deliveries(folder: RunDir, measured: Mapping[str, MeasuredRelease]) -> Mapping[str, Release]:
+def _releases(folder: RunDir, measured: Mapping[str, MeasuredRelease]) -> Mapping[str, Release]:
     return {
         name: Release(
             bundle=folder.bundle_path(name),

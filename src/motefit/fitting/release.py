@@ -124,6 +124,6 @@ def _searched(recipe: Recipe, trials: Sequence[Trial]) -> Mapping[str, object]:
         "rounds": len({trial.round for trial in trials}),
         "candidates": len(trials),
         **Counter(t.status for t in trials),
-        "rejected_by": rejected_by(t.excess for t in trials if t.status == "rejected"),
+        "rejected_by": rejected_by(t.violations for t in trials if t.status == "rejected"),
         "epochs": sum(trial.epochs for trial in trials),
     }

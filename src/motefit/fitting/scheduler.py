@@ -14,7 +14,7 @@ from motefit.fitting.jobs import (
     diverged,
     load_outcome,
     outcome_of,
-    standing_of,
+    rung_facts,
     training_folder,
     untrained,
 )
@@ -87,7 +87,7 @@ class Scheduler:
         for candidate in candidates:
             key = candidate.key
             reason = diverged(self._folder, candidate.training_key)
-            facts = standing_of(self._folder, key, epochs[key])
+            facts = rung_facts(self._folder, key, epochs[key])
             if reason is not None:
                 results[key] = Failure(status="diverged", reason=reason)
             elif key in lost:

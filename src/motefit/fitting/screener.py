@@ -41,8 +41,10 @@ class Screener:
             self._verdicts[key] = self._verdict(candidate)
         verdict = replace(self._verdicts[key], candidate=candidate)
         self.screened.append(verdict)
-        excess = {b.metric: b.excess(verdict.facts[b.metric]) for b in verdict.missed}
-        return Proposal(point=point, facts=verdict.facts, excess=excess, reason=verdict.reason)
+        violations = {b.metric: b.violation(verdict.facts[b.metric]) for b in verdict.missed}
+        return Proposal(
+            point=point, facts=verdict.facts, violations=violations, reason=verdict.reason
+        )
 
     def _verdict(self, candidate: Candidate) -> Screened:
         """Screen all variants of a candidate; return the one that misses its budget least."""
@@ -77,4 +79,4 @@ class Screener:
 
 def _distance(screened: Screened) -> float:
     """Add up the relative violations of the missed bounds; 0 if it may fit."""
-    return sum(b.excess(screened.facts[b.metric]) for b in screened.missed)
+    return sum(b.violation(screened.facts[b.metric]) for b in screened.missed)

@@ -43,7 +43,7 @@ def propose(space: Space, screener: Screener, history: Sequence[Trial], number: 
         if candidate.key not in keys:
             keys.add(candidate.key)
             proposals.append(screener(point, candidate))
-            missed = proposals[-1].excess
+            missed = proposals[-1].violations
             fitting += not missed
         if not strategy.whole and (fitting >= wanted or asked >= ATTEMPTS * wanted):
             points.close()
@@ -148,7 +148,7 @@ class Study:
                 ends[candidate.key] = ("stopped", epochs, "")
                 alive.append(candidate)
             training = alive if share == 1.0 else self._survivors(alive, facts)
-            self._listener.standing([facts[c.key] for c in alive])
+            self._listener.scored([facts[c.key] for c in alive])
         for candidate in training:
             ends[candidate.key] = ("trained", candidate.recipe.train.epochs, "")
         self._enter(number, current, facts, ends)
@@ -191,17 +191,19 @@ class Study:
                     status=status,
                     epochs=epochs,
                     facts=known,
-                    excess=proposal.excess if status == "rejected" else self._excess(known),
+                    violations=proposal.violations
+                    if status == "rejected"
+                    else self._violations(known),
                     reason=reason,
                 )
             )
         self._trial_store.add(trials)
-        self._listener.entered(trials)
+        self._listener.round_finished(trials)
 
-    def _excess(self, facts: Mapping[str, float]) -> Mapping[str, float]:
+    def _violations(self, facts: Mapping[str, float]) -> Mapping[str, float]:
         """Compute the relative violation of each bound, for the budget missed least."""
         sums = []
         for budget in self._space.recipe.all_budgets.values():
             bounds = [b for b in budget.bounds if b.metric in facts]
-            sums.append({b.metric: min(b.excess(facts[b.metric]), WORST) for b in bounds})
-        return min(sums, key=lambda excess: sum(excess.values()))
+            sums.append({b.metric: min(b.violation(facts[b.metric]), WORST) for b in bounds})
+        return min(sums, key=lambda violations: sum(violations.values()))

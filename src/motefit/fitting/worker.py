@@ -22,8 +22,8 @@ from motefit.fitting.jobs import (
     candidate_folder,
     diverged,
     outcome_of,
-    standing_of,
-    standing_path,
+    rung_facts,
+    rung_facts_path,
     training_folder,
     untrained,
 )
@@ -44,7 +44,7 @@ from motefit.train.finetune.trained_model import Model
 from motefit.train.loop import DivergedError, EpochReport, Source, Trained, train
 from motefit.train.stacked.train import train_stacked, worth_stacking
 
-STANDING_EXAMPLES = 128
+RUNG_EXAMPLES = 128
 """Number of training examples that calibrate the file of a candidate still in training."""
 
 NOISE_EXAMPLES = 64
@@ -144,9 +144,9 @@ def _train(job: TrainJob, epochs: int) -> None:
         if isinstance(result, DivergedError):
             path = training_folder(job.folder, context.work.training_key) / DIVERGED
             write_sealed(path, {"reason": str(result)})
-        elif result is not None and standing_of(job.folder, context.work.key, epochs) is None:
-            path = standing_path(job.folder, context.work.key, epochs)
-            write_sealed(path, {"facts": _standing(context, result)})
+        elif result is not None and rung_facts(job.folder, context.work.key, epochs) is None:
+            path = rung_facts_path(job.folder, context.work.key, epochs)
+            write_sealed(path, {"facts": _rung_facts(context, result)})
 
 
 def _trained(
@@ -192,8 +192,8 @@ def _trained(
     return [trained]
 
 
-def _standing(context: _JobContext, trained: Trained) -> dict[str, float]:
-    """Measure the file that a network would make now, without the recipe's steps."""
+def _rung_facts(context: _JobContext, trained: Trained) -> dict[str, float]:
+    """Measure the file that a network would make at this rung, without the recipe's steps."""
     model = _quick_file(context, trained)
     io = context.task.io(context.recipe, context.dataset, context.source)
     measured = context.task.measure(model, io, context.dataset, "validation").facts
@@ -203,7 +203,7 @@ def _standing(context: _JobContext, trained: Trained) -> dict[str, float]:
 def _quick_file(context: _JobContext, trained: Trained) -> bytes:
     """Make a file of a network as it is, without the recipe's steps."""
     quick = replace(context.recipe.compress, rounding="nearest")
-    examples = _sample(context.source.subset("train")[0], STANDING_EXAMPLES)
+    examples = _sample(context.source.subset("train")[0], RUNG_EXAMPLES)
     return export(trained.graph, quick, examples=examples)
 
 

@@ -80,34 +80,18 @@ class Accuracy:
         return {"accuracy": self.accuracy, "balanced_accuracy": balanced, **facts}
 
 
-def measure_accuracy(
-    spotter: KeywordSpotter,
-    pcm: np.ndarray,
-    labels: np.ndarray,
-    *,
-    unseen: np.ndarray | None = None,
-) -> Accuracy:
-    """Classify clips through the runtime and count; outputs of reject classes are set aside.
+def probabilities_of(spotter: KeywordSpotter, pcm: np.ndarray) -> np.ndarray:
+    """Classify clips through the runtime, in chunks: float32 (n, labels).
 
     Args:
         spotter: the released model.
         pcm: (n, samples) int16 or float32 at the front end's rate; may be memory-mapped.
-        labels: (n,) index of each clip's label in ``spotter.io.words``.
-        unseen: bool (n,), clips of speakers who are not in training; None: not known.
-
-    Raises:
-        DataError: for no clips, or labels that do not fit.
     """
-    return score_words(spotter.io, probabilities_of(spotter, pcm), labels, unseen=unseen)
-
-
-def probabilities_of(spotter: KeywordSpotter, pcm: np.ndarray) -> np.ndarray:
-    """Classify clips (n, samples) through the runtime, in chunks: float32 (n, labels)."""
-    heard = [
+    found = [
         spotter.classify_batch(pcm[start : start + CHUNK_CLIPS])
         for start in range(0, len(pcm), CHUNK_CLIPS)
     ]
-    return np.concatenate([np.empty((0, len(spotter.io.labels)), np.float32), *heard])
+    return np.concatenate([np.empty((0, len(spotter.io.labels)), np.float32), *found])
 
 
 def score_words(
@@ -124,8 +108,8 @@ def score_words(
     Args:
         io: of the model.
         probabilities: (n, labels) of each clip.
-        labels: (n,) index of its word.
-        unseen: as in :func:`measure_accuracy`.
+        labels: (n,) index of each clip's label in ``io.words``.
+        unseen: bool (n,), clips of speakers who are not in training; None: not known.
 
     Raises:
         DataError: as in :func:`score`.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from motefit.measure.stream_measurement import (
     CurvePoint,
-    HeardSounds,
+    StreamCandidates,
     count,
     curve,
     point_at,
@@ -58,7 +58,7 @@ class ChosenDecision:
 
 
 def choose_decision(
-    heard: Mapping[str, HeardSounds], budgets: Iterable[Budget] = ()
+    candidates: Mapping[str, StreamCandidates], budgets: Iterable[Budget] = ()
 ) -> ChosenDecision:
     """Choose a threshold on validation recordings.
 
@@ -68,15 +68,15 @@ def choose_decision(
     false accepts, fewer misses, the higher threshold.
 
     Args:
-        heard: validation recordings by kind; false accepts are counted in :data:`RECORDINGS` if
-            there are any, and misses where words are spoken.
+        candidates: of the validation recordings, by kind; false accepts are counted in
+            :data:`RECORDINGS` if there are any, and misses where words are spoken.
         budgets: of the recipe; the strictest bound counts.
 
     Raises:
         DataError: if no word is spoken in them.
     """
-    for_misses, for_accepts = _sources(heard)
-    thresholds = [point.threshold for source in heard.values() for point in curve(source)]
+    for_misses, for_accepts = _sources(candidates)
+    thresholds = [point.threshold for source in candidates.values() for point in curve(source)]
     points = tuple(
         CurvePoint(
             threshold=threshold,
@@ -101,10 +101,12 @@ def choose_decision(
     return ChosenDecision(decision=decision, rule=rule, curve=points, words=words, hours=hours)
 
 
-def _sources(heard: Mapping[str, HeardSounds]) -> tuple[HeardSounds, HeardSounds]:
+def _sources(
+    candidates: Mapping[str, StreamCandidates],
+) -> tuple[StreamCandidates, StreamCandidates]:
     """Return the recordings that count misses, and those that count false accepts."""
-    kinds = [heard[kind] for kind in (RECORDINGS, SCRIPTED) if kind in heard]
-    spoken = [sounds for sounds in kinds if any(sound.words for sound in sounds.sounds)]
+    kinds = [candidates[kind] for kind in (RECORDINGS, SCRIPTED) if kind in candidates]
+    spoken = [found for found in kinds if any(one.words for one in found.recordings)]
     if not spoken:
         raise DataError("no word is spoken in the validation recordings: no decision can be chosen")
     return spoken[0], kinds[0]

@@ -78,9 +78,9 @@ def measure_rejections(
     np.add.at(confusion, (labels, guesses), 1)
     answered, sources = {}, {}
     for label, recordings in sounds.items():
-        heard, owners = _heard(spotter, recordings)
-        np.add.at(confusion[io.labels.index(label)], heard, 1)
-        wrong = heard < len(io.words)
+        answers, owners = _answers(spotter, recordings)
+        np.add.at(confusion[io.labels.index(label)], answers, 1)
+        wrong = answers < len(io.words)
         answered[label] = _share(wrong)
         entries = np.array(recordings.sources)[owners]
         sources[label] = {str(e): _share(wrong[entries == e]) for e in np.unique(entries)}
@@ -92,16 +92,16 @@ def measure_rejections(
     )
 
 
-def _heard(spotter: KeywordSpotter, sounds: RejectSounds) -> tuple[np.ndarray, np.ndarray]:
+def _answers(spotter: KeywordSpotter, sounds: RejectSounds) -> tuple[np.ndarray, np.ndarray]:
     """Return the likeliest label (k,) of each window, and its recording (k,)."""
     samples = spotter.io.frontend.clip_samples
     owners, places = sounds.windows(samples)
-    heard = [np.empty(0, np.int64)]
+    answers = [np.empty(0, np.int64)]
     for start in range(0, len(owners), CHUNK_CLIPS):
         some = slice(start, start + CHUNK_CLIPS)
         pcm = sounds.cut(owners[some], places[some], samples, continued=False)
-        heard.append(spotter.classify_batch(pcm).argmax(axis=1))
-    return np.concatenate(heard), owners
+        answers.append(spotter.classify_batch(pcm).argmax(axis=1))
+    return np.concatenate(answers), owners
 
 
 def _share(found: np.ndarray) -> Share:

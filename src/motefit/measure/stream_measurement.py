@@ -15,7 +15,12 @@ import numpy.typing as npt
 from motefit.data.stream_folder import SpokenWord
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.runtime.streaming.candidates import CandidateStream
-from motefit.runtime.streaming.detector import Decider, Detection, StreamingSettings, WordCandidate
+from motefit.runtime.streaming.detector import (
+    Detection,
+    DetectionPostprocessor,
+    StreamingSettings,
+    WordCandidate,
+)
 from motefit.spec.codec import encode
 from motefit.spec.decision import Decision
 from motefit.spec.errors import DataError
@@ -28,8 +33,8 @@ TOLERANCE_S = 0.25
 CURVE_POINTS = 40
 """Number of thresholds in a curve, about."""
 
-Heard = Callable[[int, int, float], None]
-"""Receives progress: recordings done, all recordings, and seconds of sound heard so far."""
+StreamProgress = Callable[[int, int, float], None]
+"""Receives progress: recordings done, all recordings, and seconds of sound processed so far."""
 
 
 class Sound(Protocol):
@@ -48,8 +53,8 @@ class Sound(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeardSound:
-    """One recording as a model heard it.
+class RecordingCandidates:
+    """The candidates of one recording.
 
     Attributes:
         seconds: its length.
@@ -63,19 +68,19 @@ class HeardSound:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeardSounds:
-    """Recordings as a model heard them.
+class StreamCandidates:
+    """The candidates of several recordings, before a threshold is chosen.
 
     Attributes:
-        sounds: each of them.
+        recordings: each with its candidates.
         decision: the conditions, whose threshold was left open.
-        decider: returns what decides about one recording by a decision.
+        postprocessor: returns the postprocessor of one recording for a decision.
         unread: why the recordings that are left out could not be read.
     """
 
-    sounds: tuple[HeardSound, ...]
+    recordings: tuple[RecordingCandidates, ...]
     decision: Decision
-    decider: Callable[[Decision], Decider]
+    postprocessor: Callable[[Decision], DetectionPostprocessor]
     unread: tuple[str, ...] = ()
 
 
@@ -114,14 +119,14 @@ class CurvePoint:
     false_accepts: int
 
 
-def hear(
+def find_candidates(
     spotter: KeywordSpotter,
     sounds: Sequence[Sound],
     *,
     settings: StreamingSettings | None = None,
-    progress: Heard | None = None,
-) -> HeardSounds:
-    """Listen to recordings, each from its beginning, as a device would; keep every candidate.
+    progress: StreamProgress | None = None,
+) -> StreamCandidates:
+    """Run the streaming spotter over recordings, as on a device, and keep every candidate.
 
     Damaged recordings are left out and counted: they must not end a run of hours.
 
@@ -135,7 +140,7 @@ def hear(
         DataError: if no recording can be read.
     """
     stream = CandidateStream(spotter, settings=settings)
-    heard, unread, before_s = [], [], 0.0
+    finished, unread, before_s = [], [], 0.0
     for done, sound in enumerate(sounds):
         if progress:
             progress(done, len(sounds), before_s)
@@ -153,8 +158,8 @@ def hear(
                 progress(done, len(sounds), before_s + first / stream.rate_hz)
         found += stream.finish()
         seconds = len(pcm) / stream.rate_hz
-        heard.append(
-            HeardSound(
+        finished.append(
+            RecordingCandidates(
                 seconds=seconds,
                 words=tuple(w for w in sound.words if w.word in spotter.io.words),
                 candidates=tuple(_from_start(one, start_s) for one in found),
@@ -163,12 +168,12 @@ def hear(
         before_s += seconds
     if progress:
         progress(len(sounds), len(sounds), before_s)
-    if unread and not heard:
+    if unread and not finished:
         raise DataError(f"none of {len(sounds)} recordings can be read; the first: {unread[0]}")
-    return HeardSounds(
-        sounds=tuple(heard),
+    return StreamCandidates(
+        recordings=tuple(finished),
         decision=stream.decision,
-        decider=stream.decider,
+        postprocessor=stream.postprocessor,
         unread=tuple(unread),
     )
 
@@ -182,19 +187,19 @@ def _from_start(candidate: WordCandidate, start_s: float) -> WordCandidate:
     )
 
 
-def count(heard: HeardSounds, *, threshold: float | None = None) -> StreamCounts:
-    """Count what a model reports in recordings that it has heard.
+def count(candidates: StreamCandidates, *, threshold: float | None = None) -> StreamCounts:
+    """Count what a model reports in recordings.
 
     Args:
-        heard: the recordings.
+        candidates: of the recordings.
         threshold: in place of the decision's.
     """
-    decision = heard.decision
+    decision = candidates.decision
     if threshold is not None:
         decision = replace(decision, threshold=threshold)
     parts = [
-        _count_one(heard.decider(decision).decide(sound.candidates), sound)
-        for sound in heard.sounds
+        _count_one(candidates.postprocessor(decision).detect(recording.candidates), recording)
+        for recording in candidates.recordings
     ]
     return StreamCounts(
         seconds=math.fsum(part.seconds for part in parts),
@@ -206,8 +211,8 @@ def count(heard: HeardSounds, *, threshold: float | None = None) -> StreamCounts
     )
 
 
-def _count_one(reports: Iterable[Detection], sound: HeardSound) -> StreamCounts:
-    words = sound.words
+def _count_one(reports: Iterable[Detection], recording: RecordingCandidates) -> StreamCounts:
+    words = recording.words
     starts_s = np.array([word.start_s for word in words])
     ends_s = np.array([word.end_s for word in words])
     found: dict[int, float] = {}
@@ -225,7 +230,7 @@ def _count_one(reports: Iterable[Detection], sound: HeardSound) -> StreamCounts:
         else:
             false += 1
     return StreamCounts(
-        seconds=sound.seconds,
+        seconds=recording.seconds,
         words=len(words),
         found=len(found),
         confused=confused,
@@ -234,55 +239,55 @@ def _count_one(reports: Iterable[Detection], sound: HeardSound) -> StreamCounts:
     )
 
 
-def curve(heard: HeardSounds) -> tuple[CurvePoint, ...]:
+def curve(candidates: StreamCandidates) -> tuple[CurvePoint, ...]:
     """Count misses and false accepts at thresholds from the least to the greatest probability.
 
     The thresholds are probabilities of candidates: about :data:`CURVE_POINTS` of them, at equal
     shares of all candidates whose label may be reported.
     """
-    unreported = heard.decider(heard.decision).unreported
+    unreported = candidates.postprocessor(candidates.decision).unreported
     probabilities = sorted(
         {
             one.probability
-            for sound in heard.sounds
-            for one in sound.candidates
+            for recording in candidates.recordings
+            for one in recording.candidates
             if one.label not in unreported
         }
     )
     step = max(len(probabilities) // CURVE_POINTS, 1)
     chosen = [*probabilities[::step], *probabilities[-1:]]
-    return tuple(point_at(heard, threshold) for threshold in dict.fromkeys(chosen))
+    return tuple(point_at(candidates, threshold) for threshold in dict.fromkeys(chosen))
 
 
-def point_at(heard: HeardSounds, threshold: float) -> CurvePoint:
+def point_at(candidates: StreamCandidates, threshold: float) -> CurvePoint:
     """Return the point of the curve at a threshold."""
-    counts = count(heard, threshold=threshold)
+    counts = count(candidates, threshold=threshold)
     return CurvePoint(threshold=threshold, missed=counts.missed, false_accepts=counts.false_accepts)
 
 
-def stream_evidence(heard: Mapping[str, HeardSounds]) -> dict[str, object]:
+def stream_evidence(candidates: Mapping[str, StreamCandidates]) -> dict[str, object]:
     """Collect the evidence of a card: counts and curve of each kind of recordings.
 
     Args:
-        heard: by kind of stream, see :mod:`motefit.spec.stream_evidence`.
+        candidates: by kind of stream, see :mod:`motefit.spec.stream_evidence`.
     """
-    return {kind: _table(sounds) for kind, sounds in heard.items()}
+    return {kind: _table(found) for kind, found in candidates.items()}
 
 
-def _table(heard: HeardSounds) -> dict[str, object]:
-    counts = count(heard)
+def _table(candidates: StreamCandidates) -> dict[str, object]:
+    counts = count(candidates)
     table = encode(counts)
     latencies = table.pop("latencies_ms")
     if latencies:
         median, late = np.percentile(latencies, (50, 95))
         table["latency_ms"] = {"median": float(median), "p95": float(late)}
-    points = [[one.threshold, one.missed, one.false_accepts] for one in curve(heard)]
-    if heard.unread:
-        table |= {"unread": len(heard.unread), "unread_example": heard.unread[0]}
+    points = [[one.threshold, one.missed, one.false_accepts] for one in curve(candidates)]
+    if candidates.unread:
+        table |= {"unread": len(candidates.unread), "unread_example": candidates.unread[0]}
     return {
         **table,
-        "recordings": len(heard.sounds),
-        "decision": encode(heard.decision),
+        "recordings": len(candidates.recordings),
+        "decision": encode(candidates.decision),
         "curve": points,
     }
 

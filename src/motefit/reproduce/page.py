@@ -76,7 +76,7 @@ def _summary(targets: Table) -> str:
             _values(target["certificates"].get("rebuilt")),
             f"`{target['answer']}`",
             _values(target["certificates"].get("answer")),
-            standing(target["certificates"].get("answer")),
+            verdict_of(target["certificates"].get("answer")),
         )
         for name, target in targets.items()
     )
@@ -95,7 +95,7 @@ def _values(certificate: Table | None) -> str:
     return ", ".join(said)
 
 
-def standing(certificate: Table | None) -> str:
+def verdict_of(certificate: Table | None) -> str:
     """Say whether a certificate is met.
 
     Args:
@@ -133,7 +133,7 @@ def _target(name: str, table: Table) -> str:
         rows.append((metric_name(metric), str(bound or ""), published, *cells, *beside))
     rest = [""] * len(naive)
     rows.append(("Training", "", "", *(_seconds(run) for run in sides.values()), *rest))
-    verdicts = [standing(target["certificates"].get(side)) for side in sides]
+    verdicts = [verdict_of(target["certificates"].get(side)) for side in sides]
     rows.append(("Verdict", "", "", *verdicts, *rest))
     published = f"published: `{target['winner']}`"
     heads = ("", "bound", published, "rebuilt", f"motefit: `{target['answer']}`", *naive)

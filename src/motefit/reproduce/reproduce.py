@@ -12,7 +12,7 @@ from typing import Any
 from motefit.measure.machine import usable_cores
 from motefit.recipes.catalog import find_recipe
 from motefit.reproduce.latency_runs import merged, require_reference, time_rows
-from motefit.reproduce.page import page, standing
+from motefit.reproduce.page import page, verdict_of
 from motefit.reproduce.page_latency import PROTOCOLS
 from motefit.reproduce.page_latency import verdict as tenth
 from motefit.reproduce.plan import Plan, data_of, is_done, is_started, plan
@@ -27,7 +27,7 @@ JSON, PAGE = "results.json", "results.md"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Reproduced(Printable):
+class ReproduceResult(Printable):
     """Result of a ``reproduce`` run.
 
     Attributes:
@@ -58,7 +58,7 @@ class Reproduced(Printable):
             style: Style = "bad"
             if certificate is None or certificate["met"]:
                 style = "doubtful" if certificate is None else "good"
-            verdict = standing(certificate).replace("*", "")
+            verdict = verdict_of(certificate).replace("*", "")
             found.append(
                 (f"{name} by {target['answer']}: ", Styled(verdict, style), f" ({target['note']})")
             )
@@ -83,7 +83,7 @@ def reproduce(  # noqa: PLR0913 - the options of the command
     resume: bool = False,
     reference: Path | None = None,
     tell: Tell,
-) -> Reproduced:
+) -> ReproduceResult:
     """Train missing rows, certify, and write ``results.json`` and ``results.md``.
 
     A row is missing if there is no finished run of its current recipe. Rows that were not requested
@@ -118,7 +118,7 @@ def reproduce(  # noqa: PLR0913 - the options of the command
         new = time_rows(chosen.rows, out, reference, tell=tell)
         table = collect(out, {**table, "latency": merged(table["latency"], new)})
         _write(table, results)
-    return Reproduced(plan=chosen, table=table, failed=failed, page=results / PAGE)
+    return ReproduceResult(plan=chosen, table=table, failed=failed, page=results / PAGE)
 
 
 def _write(table: Mapping[str, Any], results: Path) -> None:

@@ -78,15 +78,15 @@ class OptunaAdapter:
             distributions=self.distributions,
             user_attrs={TRIAL: encode(trial), **_shown(trial)},
             system_attrs={_GENERATION: trial.round},
-            constraints=dict(trial.excess),
+            constraints=dict(trial.violations),
         )
 
-    def stored(self, trial: Trial, began: datetime) -> FrozenTrial:
+    def stored(self, trial: Trial, started: datetime) -> FrozenTrial:
         """Convert a trial as dashboards show it: with its time, and pruned if it was stopped.
 
         Args:
             trial: the trial.
-            began: when its round began, by this machine's clock.
+            started: when its round started, by this machine's clock.
         """
         frozen = self.frozen(trial)
         if trial.status == "stopped":
@@ -94,7 +94,7 @@ class OptunaAdapter:
         if frozen.values and len(frozen.values) == 1:
             frozen.intermediate_values = {trial.epochs: frozen.values[0]}
         if trial.status != "rejected":
-            frozen.datetime_start = began
+            frozen.datetime_start = started
         return frozen
 
 

@@ -11,7 +11,7 @@ from motefit.spec.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class InTraining:
-    """A training in the hands of the workers.
+    """A training that the workers are doing.
 
     Attributes:
         title: of the candidate, for display.
@@ -27,7 +27,7 @@ class InTraining:
 class Listener:
     """Receives progress events; the base class ignores them. Subclass it to show progress."""
 
-    def began(self, recipe: Recipe) -> None:
+    def started(self, recipe: Recipe) -> None:
         """Handle the start of a run."""
 
     def loading(self, done: int, total: int) -> None:
@@ -48,10 +48,10 @@ class Listener:
     def trained(self) -> None:
         """Handle the end of a stage."""
 
-    def standing(self, facts: Sequence[Mapping[str, float]]) -> None:
+    def scored(self, facts: Sequence[Mapping[str, float]]) -> None:
         """Handle the current facts of the candidates' files, on the validation set."""
 
-    def entered(self, trials: Sequence[Trial]) -> None:
+    def round_finished(self, trials: Sequence[Trial]) -> None:
         """Handle the end of a round, with its trials."""
 
     def listening(self, done: int, recordings: int, seconds: float) -> None:

@@ -46,15 +46,17 @@ def ranked(facts: Facts[Key], budget: Budget) -> list[Key]:
 
     def rank(key: Key) -> tuple[float, ...]:
         costs = (cost(name, facts[key].get(name, math.nan)) for name in order)
-        return (violation(facts[key], budget, bounded), *costs)
+        return (total_violation(facts[key], budget, bounded), *costs)
 
     return sorted(facts, key=rank)
 
 
-def violation(facts: Mapping[str, float], budget: Budget, metrics: Iterable[str]) -> float:
+def total_violation(facts: Mapping[str, float], budget: Budget, metrics: Iterable[str]) -> float:
     """Sum the relative violations of the bounds on the given metrics; 0 if all hold."""
     names = set(metrics)
-    return sum(b.excess(facts.get(b.metric, math.nan)) for b in budget.bounds if b.metric in names)
+    return sum(
+        b.violation(facts.get(b.metric, math.nan)) for b in budget.bounds if b.metric in names
+    )
 
 
 def cost(name: str, value: float) -> float:
@@ -69,8 +71,8 @@ def survivors(
 ) -> tuple[Key, ...]:
     """Select the candidates that continue, best first: each budget in turn picks its next best.
 
-    A budget's order is by Pareto front over the sum of excesses and all objectives, then by the
-    excess, then by the objectives as they come. So early in training, when no accuracy is reached
+    A budget's order is by Pareto front over the sum of violations and all objectives, then by
+    that sum, then by the objectives as they come. So early in training, when no accuracy is reached
     yet, the small and the accurate both go on. Times take no part; see :func:`choose`.
 
     Args:
@@ -96,7 +98,7 @@ def _order(
 ) -> list[Key]:
     costs = {
         key: (
-            violation(values, budget, known),
+            total_violation(values, budget, known),
             *(cost(name, values.get(name, math.nan)) for name in objectives),
         )
         for key, values in facts.items()

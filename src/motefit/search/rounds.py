@@ -17,14 +17,14 @@ class Proposal:
     Attributes:
         point: of the search space.
         facts: of the untrained candidate, by metric name.
-        excess: fraction by which it misses each bound that it cannot meet; empty if it may fit.
+        violations: fraction by which it misses each bound that it cannot meet; empty if it may fit.
         reason: why it cannot meet the budget, for display.
         left_out: fits, but the recipe asks for no more candidates.
     """
 
     point: Point
     facts: Mapping[str, float] = field(default_factory=dict)
-    excess: Mapping[str, float] = field(default_factory=dict)
+    violations: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     left_out: bool = False
 
@@ -34,7 +34,7 @@ class Proposal:
     @property
     def trains(self) -> bool:
         """Whether the candidate is to be trained."""
-        return not self.excess and not self.left_out
+        return not self.violations and not self.left_out
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,18 +106,18 @@ def screen_all(
         "macs": float(counts.macs),
         "ram.arena_bytes": float(counts.activation_bytes),
     }
-    judged = [budget.bounds for budget in budgets]
-    bounded = [b.metric for bounds in judged for b in bounds]
+    checked = [budget.bounds for budget in budgets]
+    bounded = [b.metric for bounds in checked for b in bounds]
     if any(map(is_estimate, bounded)):
         shipped = read_graph(drawn.model)  # as the card's estimates read it
         facts |= estimated_facts(shipped, candidate.recipe.frontend, bounded)
     if shrinks:
-        judged = [tuple(b for b in bounds if b.metric == FRONTEND_MS) for bounds in judged]
+        checked = [tuple(b for b in bounds if b.metric == FRONTEND_MS) for bounds in checked]
     if timing is not None:
-        facts |= _times(candidate, drawn, timing, [b for bounds in judged for b in bounds])
+        facts |= _times(candidate, drawn, timing, [b for bounds in checked for b in bounds])
     return tuple(
         Screened(candidate=candidate, facts=facts, missed=tuple(_missed(bounds, facts)))
-        for bounds in judged
+        for bounds in checked
     )
 
 
@@ -151,10 +151,10 @@ def _times(
 def nearest_miss(screened: Iterable[Screened]) -> Screened:
     """Find the rejected candidate whose worst violation is the smallest."""
 
-    def excess(item: Screened) -> float:
+    def worst(item: Screened) -> float:
         return max(
             (item.facts[b.metric] / b.limit if b.limit else float("inf") for b in item.missed),
             default=0.0,
         )
 
-    return min(screened, key=excess)
+    return min(screened, key=worst)

@@ -87,7 +87,7 @@ class TrialStore:
     def __init__(self, url: str, name: str, space: Space, *, about: dict[str, Any]) -> None:
         self._url, self._adapter = url, OptunaAdapter(space)
         self._storage = open_storage(url)
-        self._began = datetime.now()  # noqa: DTZ005 - Optuna's times have no zone
+        self._started = datetime.now()  # noqa: DTZ005 - Optuna's times have no zone
         try:
             self._open(name, about)
         except BaseException:
@@ -122,7 +122,7 @@ class TrialStore:
         return tuple(self._trials[place] for place in sorted(self._trials))
 
     def add(self, trials: Iterable[Trial]) -> None:
-        """Add the trials of a round, which began when the previous one was added.
+        """Add the trials of a round, which started when the previous one was added.
 
         Existing ones stay unchanged.
 
@@ -132,9 +132,9 @@ class TrialStore:
         with storage_errors(self._url):
             for trial in trials:
                 if trial.place not in self._trials:
-                    self._study.add_trial(self._adapter.stored(trial, self._began))
+                    self._study.add_trial(self._adapter.stored(trial, self._started))
                     self._trials[trial.place] = trial
-        self._began = datetime.now()  # noqa: DTZ005 - as above
+        self._started = datetime.now()  # noqa: DTZ005 - as above
 
     def close(self) -> None:
         """Close the storage."""

@@ -11,7 +11,7 @@ from motefit.spec.codec import check_fields
 Status = Literal["rejected", "diverged", "lost", "stopped", "trained"]
 """Rejected before training; loss not finite; its workers died; stopped at a rung; to the end."""
 STATUSES: tuple[Status, ...] = ("trained", "stopped", "diverged", "lost", "rejected")
-"""From the farthest to the one that never began."""
+"""From the farthest to the one that never started."""
 WORST = 1e30
 """Replaces infinity where only finite numbers can be stored."""
 
@@ -29,7 +29,7 @@ class Trial:
         epochs: trained.
         facts: by metric name, as far as they are known; quality metrics are those on the validation
             set.
-        excess: fraction by which each bound is missed, by metric name; 0 or less if it holds.
+        violations: fraction by which each bound is missed, by metric name; 0 or less if it holds.
         reason: why it was rejected or failed, for display.
     """
 
@@ -40,7 +40,7 @@ class Trial:
     status: Status
     epochs: int = 0
     facts: Mapping[str, float] = field(default_factory=dict)
-    excess: Mapping[str, float] = field(default_factory=dict)
+    violations: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
 
     def __post_init__(self) -> None:
@@ -52,9 +52,9 @@ class Trial:
         return self.round, self.index
 
 
-def rejected_by(excesses: Iterable[Mapping[str, float]]) -> Mapping[str, int]:
+def rejected_by(violations: Iterable[Mapping[str, float]]) -> Mapping[str, int]:
     """Count the candidates that missed each bound before training, most frequent first.
 
     A candidate that misses several bounds counts for each.
     """
-    return dict(Counter(name for excess in excesses for name in excess).most_common())
+    return dict(Counter(name for missed in violations for name in missed).most_common())

@@ -13,10 +13,10 @@ no sound."""
 CANCELED = 0.1
 """Two channels cancel each other if their average has less than this share of their mean power:
 equal channels give 1, independent ones 0.5, opposite ones 0."""
-_JUDGED_S = 3.0
-"""A stream is judged after so many seconds."""
+_DECIDED_S = 3.0
+"""Seconds of a stream that decide whether its channels cancel each other."""
 _AUDIBLE = 25.0
-"""Mean squared difference between neighboring samples below which nothing is judged."""
+"""Mean squared difference between neighboring samples below which nothing is decided."""
 
 
 def parse_channel(text: str) -> Channel:
@@ -63,8 +63,8 @@ class Mixer:
                 "--channel 1, or [data] channel = 1 in a recipe"
             )
         self._channels, self._channel, self._name = channels, channel, name
-        self._judged = channel == "auto" and channels == 2
-        self._wait = round(_JUDGED_S * rate_hz)
+        self._undecided = channel == "auto" and channels == 2
+        self._wait = round(_DECIDED_S * rate_hz)
         self._seen, self._mixed, self._single = 0, 0.0, 0.0
         self.frames: NDArray[np.floating] | NDArray[np.int16] = np.zeros((0, channels), np.int16)
 
@@ -88,8 +88,8 @@ class Mixer:
                 return np.ascontiguousarray(mono)
         else:
             mono = frames.mean(axis=1, dtype=np.float64)
-            if self._judged:
-                self._judge(frames, mono)
+            if self._undecided:
+                self._add_powers(frames, mono)
         return np.clip(np.rint(mono), -32768, 32767).astype(np.int16)
 
     def finish(self) -> None:
@@ -98,7 +98,7 @@ class Mixer:
         Raises:
             DataError: if two channels cancel each other.
         """
-        if self._judged and self._seen and self._single / self._seen > _AUDIBLE:
+        if self._undecided and self._seen and self._single / self._seen > _AUDIBLE:
             if self._mixed < CANCELED * self._single:
                 lost = -10 * np.log10(max(self._mixed / self._single, 1e-9))
                 raise DataError(
@@ -106,9 +106,9 @@ class Mixer:
                     f"{lost:.0f} dB below them), as with one of them wired in reverse: choose one: "
                     "--channel 1, or [data] channel = 1 in a recipe"
                 )
-            self._judged = self._seen < self._wait
+            self._undecided = self._seen < self._wait
 
-    def _judge(self, frames: np.ndarray, mono: NDArray[np.float64]) -> None:
+    def _add_powers(self, frames: np.ndarray, mono: NDArray[np.float64]) -> None:
         """Sum the powers of differences, in which an offset does not count."""
         steps = np.diff(frames.astype(np.float64), axis=0)
         self._single += float(np.square(steps).mean(axis=1).sum())

@@ -63,7 +63,7 @@ class Bound:
             raise RecipeError(f"{name}: {text!r} is outside 0..100 %")
         return cls(metric=name, relation=relation, limit=limit)
 
-    def excess(self, value: float) -> float:
+    def violation(self, value: float) -> float:
         """Return by which fraction of its limit a bound is missed; 0 if it holds, inf for NaN."""
         if self.holds(value):
             return 0.0

@@ -18,8 +18,8 @@ LARGEST_INTEGER = 2**63 - 1
 """TOML guarantees 64 bits, and other readers of a card support no more."""
 DEEPEST = 40
 """Levels of nested tables and lists in a JSON file; those of a card are at most eight."""
-FORMERLY = {"normalisation": "normalization", "ways": "variants"}
-"""Keys that earlier versions wrote into cards and recipes, and their current names."""
+FORMERLY = {"normalisation": "normalization", "ways": "variants", "excess": "violations"}
+"""Keys that earlier versions wrote into cards, recipes and runs, and their current names."""
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -72,7 +72,7 @@ class TrainSpec:
         seeds: one candidate is trained per seed.
         refit: train the chosen candidate once more, with its settings and seed, on training and
             validation set together, and ship that file; its epochs and steps of compression are
-            then judged on every fourth of the same windows. For forecasting only.
+            then validated on every fourth of the same windows. For forecasting only.
         augment: of training clips.
         teacher: a larger network to learn from, for tasks with cross-entropy; None for none.
         rejects: how often other sound is heard, for recipes with reject classes; None: the

@@ -21,7 +21,7 @@ from motefit.codegen.compiled import CompiledModel
 from motefit.data.damage import BrokenFile
 from motefit.graph.families import Problem
 from motefit.measure.latency.paired import BenchmarkCase
-from motefit.measure.stream_measurement import Heard
+from motefit.measure.stream_measurement import StreamProgress
 from motefit.runtime.bundle import Bundle
 from motefit.spec.codec import dumps_json
 from motefit.spec.errors import RecipeError
@@ -226,7 +226,12 @@ class Task(ABC, Generic[Dataset, IO, Examples]):
         """Measure the shipped bytes on one subset of the data."""
 
     def measure_stream(
-        self, model: bytes, io: IO, dataset: Dataset, subset: Subset, progress: Heard | None = None
+        self,
+        model: bytes,
+        io: IO,
+        dataset: Dataset,
+        subset: Subset,
+        progress: StreamProgress | None = None,
     ) -> Measurement:
         """Measure the shipped bytes on the long recordings of one subset; nothing by default."""
         del model, io, dataset, subset, progress

@@ -27,10 +27,10 @@ from motefit.measure.hardest_clips import TOPIC, hardest_clips
 from motefit.measure.latency.paired import BenchmarkCase
 from motefit.measure.rejections import measure_rejections
 from motefit.measure.stream_measurement import (
-    Heard,
-    HeardSounds,
     Sound,
-    hear,
+    StreamCandidates,
+    StreamProgress,
+    find_candidates,
     stream_evidence,
     stream_facts,
 )
@@ -286,13 +286,13 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         io: SpeechIO,
         dataset: SpeechDataset,
         subset: Subset,
-        progress: Heard | None = None,
+        progress: StreamProgress | None = None,
     ) -> Measurement:
         """Measure false accepts, misses and latency, if the recipe names a stream."""
         if dataset.stream is None:
             return Measurement(facts={})
-        heard = hear_stream(KeywordSpotter(model, io), dataset, subset, progress)
-        evidence = stream_evidence(heard)
+        candidates = stream_candidates(KeywordSpotter(model, io), dataset, subset, progress)
+        evidence = stream_evidence(candidates)
         key = recordings_key(dataset.stream.subsets[subset])
         return Measurement(
             facts=stream_facts(evidence), evidence={"stream": {**evidence, "sha256": key}}
@@ -304,10 +304,10 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         """Choose the threshold on validation, if the recipe names a stream."""
         if dataset.stream is None:
             return io, Measurement(facts={})
-        heard = hear_stream(KeywordSpotter(model, io), dataset, "validation")
-        chosen = choose_decision(heard, recipe.all_budgets.values())
+        candidates = stream_candidates(KeywordSpotter(model, io), dataset, "validation")
+        chosen = choose_decision(candidates, recipe.all_budgets.values())
         decided = {
-            kind: replace(sounds, decision=chosen.decision) for kind, sounds in heard.items()
+            kind: replace(found, decision=chosen.decision) for kind, found in candidates.items()
         }
         return replace(io, decision=chosen.decision), Measurement(
             facts=stream_facts(stream_evidence(decided)), evidence={"decision": chosen.evidence}
@@ -372,7 +372,7 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
 
 
 def _reject_notes(dataset: SpeechDataset) -> list[str]:
-    """Describe the reject recordings by speakers whom training heard, and those not used."""
+    """Describe the reject recordings by speakers who are in training, and those not used."""
     if dataset.sounds is None:
         return []
     train = {*dataset.train.speakers}
@@ -407,10 +407,13 @@ def _frontend(recipe: Recipe) -> FrontEnd:
     return recipe.frontend
 
 
-def hear_stream(
-    spotter: KeywordSpotter, dataset: SpeechDataset, subset: Subset, progress: Heard | None = None
-) -> Mapping[str, HeardSounds]:
-    """Listen to the long recordings of one subset, and to its clips in a scripted stream.
+def stream_candidates(
+    spotter: KeywordSpotter,
+    dataset: SpeechDataset,
+    subset: Subset,
+    progress: StreamProgress | None = None,
+) -> Mapping[str, StreamCandidates]:
+    """Find the candidates in the long recordings of a subset, and in its clips as a stream.
 
     The recordings of reject classes are among the clips of the scripted stream.
     """
@@ -431,7 +434,9 @@ def hear_stream(
     recordings = dataset.stream.subsets[subset] if dataset.stream is not None else ()
     kinds: dict[str, Sequence[Sound]] = {RECORDINGS: recordings, SCRIPTED: (scripted,)}
     return {
-        kind: hear(spotter, sounds, progress=progress) for kind, sounds in kinds.items() if sounds
+        kind: find_candidates(spotter, sounds, progress=progress)
+        for kind, sounds in kinds.items()
+        if sounds
     }
 
 

@@ -86,12 +86,12 @@ def augment_clips(
     if spec.speed_percent > 0:
         player = Player(samples, most=spec.speed_percent / 100)
         speeds = rng.integers(0, SPEEDS, count)
-    heard = _drawn_rooms(count, spec, rooms, rng)
+    drawn = _drawn_rooms(count, spec, rooms, rng)
     for i in range(count):
         clip = pcm[i] if player is None else player.play(pcm[i], speed=int(speeds[i]))
         _shift_scale(clip, out[i], int(shifts[i]), gains[i])
-        if rooms is not None and heard[i] >= 0:
-            out[i] = rooms.hear(out[i], room=int(heard[i]))
+        if rooms is not None and drawn[i] >= 0:
+            out[i] = rooms.reverberate(out[i], room=int(drawn[i]))
         if noise is not None and noisy[i]:
             noise.mix(out[i], place=float(places[i]), snr_db=float(ratios[i]))
     return out
@@ -123,9 +123,9 @@ class Player:
         self._places = []
         for speed in np.linspace(1 - most, 1 + most, SPEEDS):
             places = (np.arange(samples) - middle) * speed + middle
-            heard = slice(*np.searchsorted(places, (0, samples - 1)))
-            whole = places[heard].astype(np.int32)
-            self._places.append((heard, whole, (places[heard] - whole).astype(np.float32)))
+            drawn = slice(*np.searchsorted(places, (0, samples - 1)))
+            whole = places[drawn].astype(np.int32)
+            self._places.append((drawn, whole, (places[drawn] - whole).astype(np.float32)))
 
     def play(self, clip: np.ndarray, *, speed: int) -> Floats:
         """Play a clip at one of the speeds.
@@ -137,10 +137,10 @@ class Player:
         Returns:
             float32 (samples,), in the clip's units; zeros where the recording has ended.
         """
-        heard, whole, rest = self._places[speed]
+        drawn, whole, rest = self._places[speed]
         clip = clip.astype(np.float32)
         out = np.zeros(len(clip), np.float32)
-        out[heard] = clip.take(whole) + np.diff(clip).take(whole) * rest
+        out[drawn] = clip.take(whole) + np.diff(clip).take(whole) * rest
         return out
 
 
@@ -190,7 +190,7 @@ class Noise:
 
 
 class Rooms:
-    """Rooms that clips are heard in: direct sound, and noise that decays exponentially.
+    """Rooms that clips are drawn in: direct sound, and noise that decays exponentially.
 
     The simplest model of late reverberation (Polack's): white noise whose level falls by 60 dB in
     the room's decay time, after a direct sound 0 to 12 dB above it.
@@ -218,7 +218,7 @@ class Rooms:
             sound /= np.sqrt(np.square(sound).sum())
             self._responses.append(np.fft.rfft(sound.astype(np.float32), self._size))
 
-    def hear(self, clip: Floats, *, room: int) -> Floats:
+    def reverberate(self, clip: Floats, *, room: int) -> Floats:
         """Return a clip (samples,) as it sounds in a room, float32."""
         spectrum = np.fft.rfft(clip, self._size) * self._responses[room]
         return np.fft.irfft(spectrum, self._size)[: self._samples].astype(np.float32)

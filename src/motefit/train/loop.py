@@ -284,7 +284,7 @@ class Run:
         )
 
     def _epoch(self, inputs: Tensor, targets: Tensor) -> EpochReport:
-        begin = time.perf_counter()
+        start = time.perf_counter()
         index = self.done
         rng = np.random.default_rng([self.seed, index, 0])
         x, y = self.tensors(*self._source.epoch(index, rng=rng), subset="training")
@@ -292,14 +292,14 @@ class Run:
         if self._average is None:
             validation = self._evaluate(inputs, targets)
             return self.record(
-                train_loss, validation, rate=rate, seconds=time.perf_counter() - begin
+                train_loss, validation, rate=rate, seconds=time.perf_counter() - start
             )
         with self._average.shown(self.module):
             some = self._order(index, len(x))[:ESTIMATION_EXAMPLES]
             self.module.estimate_norms(torch.split(x[some], EVALUATION_BATCH))
             validation = self._evaluate(inputs, targets)
             return self.record(
-                train_loss, validation, rate=rate, seconds=time.perf_counter() - begin
+                train_loss, validation, rate=rate, seconds=time.perf_counter() - start
             )
 
     def record(

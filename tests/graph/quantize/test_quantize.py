@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from family_cases import SMALL
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ from motefit.spec.errors import DataError, ModelFileError, RecipeError
 
 SPEECH = Problem(input_shape=(25, 10), outputs=4)
 SERIES = Problem(input_shape=(6, 2), outputs=6)
-SMALL = {
+KNOBS = SMALL | {
     "cnn": {"filters": (12, 8)},
     "dscnn": {"width": 12, "blocks": 2},
     "tcnet": {"width": 12},
@@ -122,7 +123,7 @@ def test_float_edges(net):
 @pytest.mark.parametrize("name", FAMILIES.names())
 def test_int8_is_near_float_for_every_family(name, rng, randomize):
     problem = SPEECH if "keyword-spotting" in FAMILIES.all()[name].tasks else SERIES
-    graph = fold(randomize(build(name, SMALL[name], problem=problem, rng=rng), rng))
+    graph = fold(randomize(build(name, KNOBS[name], problem=problem, rng=rng), rng))
     examples = rng.normal(size=(200, *graph.input_shape)).astype(np.float32)
     exact = float32.run(graph, examples)
     ranges = calibrate(graph, examples)

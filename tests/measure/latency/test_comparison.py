@@ -8,7 +8,7 @@ import pytest
 from motefit.graph.quantize.calibration import calibrate
 from motefit.graph.quantize.quantize import quantize
 from motefit.graph.quantize.weight_only import dynamic_range
-from motefit.measure.latency.bench_report import Bench, ModelTimes, find_pitfalls
+from motefit.measure.latency.bench_report import BenchResult, ModelTimes, find_pitfalls
 from motefit.measure.latency.comparison import BenchmarkEntry, bench
 from motefit.measure.latency.paired import BenchmarkCase, Latency
 from motefit.measure.machine import Machine, this_machine
@@ -128,7 +128,7 @@ def test_a_bench_times_every_model_with_both_kernels_and_several_threads(make_sp
         assert min(row.inference_p25_ms for row in rows) > 0
     first, second = found.models
     assert first.xnnpack.reference_p25_ms == second.builtin.reference_p25_ms  # of one run
-    assert decode(Bench, encode(found), where="answer") == found
+    assert decode(BenchResult, encode(found), where="answer") == found
 
 
 def test_one_thread_alone_has_no_second_run(forms, make_spotter):

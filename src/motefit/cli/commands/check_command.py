@@ -8,7 +8,7 @@ import typer
 import motefit
 from motefit.cli.completion import complete_model
 from motefit.cli.json_tables import check_json, stream_json
-from motefit.cli.output import begin, examples, print_json, show
+from motefit.cli.output import announce, examples, print_json, show
 
 EXAMPLES = examples(
     "motefit check up-down --data FOLDER --out checked",
@@ -83,7 +83,7 @@ def check_command(
     Exit code 0: the budget is met, the card's figures are confirmed and the C source agrees; 1:
     not, or the machine is too busy to measure a latency; 2: a mistake to fix.
     """
-    begin(f"checking {model}: opening the model and the data")
+    announce(f"checking {model}: opening the model and the data")
     if stream is not None and data is None:
         _check_stream(model, stream, recipe=recipe, as_json=as_json)
     result = motefit.check(

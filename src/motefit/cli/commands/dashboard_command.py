@@ -6,7 +6,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_run
-from motefit.cli.output import begin, examples
+from motefit.cli.output import announce, examples
 
 EXAMPLES = examples(
     "motefit dashboard runs/up-down",
@@ -22,7 +22,7 @@ def dashboard(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8080,
 ) -> None:
     """Open a study in optuna-dashboard (needs the extra dashboard). Ctrl-C ends it."""
-    begin(f"opening the study in {source}")
+    announce(f"opening the study in {source}")
     motefit.open_dashboard(source, host=host, port=port)
 
 

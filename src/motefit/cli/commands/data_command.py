@@ -8,7 +8,7 @@ import typer
 import motefit
 from motefit.cli.output import (
     CHANNEL_HELP,
-    begin,
+    announce,
     escape,
     examples,
     given,
@@ -67,7 +67,7 @@ def synth_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Synthesize spoken words (in a separate process) or a climate series."""
-    begin(f"synthesizing {words or 'a climate series'} in {out_path}")
+    announce(f"synthesizing {words or 'a climate series'} in {out_path}")
     made = motefit.synthesize(
         out_path,
         words=words,
@@ -99,7 +99,7 @@ def fetch_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Download a published data set; downloads resume, and size and SHA-256 are checked."""
-    begin(f"{name}: looking for it, then downloading what is missing")
+    announce(f"{name}: looking for it, then downloading what is missing")
     report = motefit.fetch(name, out_dir, url=url)
     if as_json:
         print_json({**vars(report), "path": str(report.path)})
@@ -126,7 +126,7 @@ def audit_command(
 
     Exit code 0: the data can be used; 1: some files cannot; 2: a mistake to fix.
     """
-    begin(f"{data}: reading all of it")
+    announce(f"{data}: reading all of it")
     found = motefit.audit(data, recipe=recipe or None)
     if as_json:
         broken = [{"path": str(item.path), "problem": item.problem} for item in found.broken]
@@ -175,7 +175,7 @@ def record_command(
     A bad take is asked for again. After an interruption, the same command continues. Exit code 0:
     all clips are there; 1: the sound ended before; 2: a mistake to fix.
     """
-    begin("opening the microphone")
+    announce("opening the microphone")
     made = motefit.record(
         words,
         out_path,
@@ -228,7 +228,7 @@ def cut_command(
     First: motefit data cut RECORDING --list cuts.csv. Then fill in the column word, write no into
     keep where it is none, and: motefit data cut --apply cuts.csv --out words.
     """
-    begin("reading the recordings")
+    announce("reading the recordings")
     if list_path is not None and recordings and table is None:
         count = motefit.list_cuts(recordings, list_path, words=words, channel=channel)
         if as_json:

@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import begin, examples, given, print_json, show, write
+from motefit.cli.output import announce, examples, given, print_json, show, write
 from motefit.spec.errors import RecipeError
 
 EXAMPLES = examples(
@@ -90,7 +90,7 @@ def deploy_command(
     service = motefit.NodeService(
         **given(folder=folder, restart=restart, health=health, settle_s=settle, patience_s=patience)
     )
-    begin(f"{host}: connecting")
+    announce(f"{host}: connecting")
     if unit:
         write(motefit.node_unit(place, service=service))
         return

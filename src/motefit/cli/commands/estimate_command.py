@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import begin, encode, examples, print_json, show
+from motefit.cli.output import announce, encode, examples, print_json, show
 
 EXAMPLES = examples(
     "motefit estimate yes-no",
@@ -35,7 +35,7 @@ def estimate_command(
     Nothing is measured: times are calibrated on public results of MLPerf Tiny's keyword spotting,
     and their error bars are what those results span.
     """
-    begin(f"{model}: counting its work and planning its memory")
+    announce(f"{model}: counting its work and planning its memory")
     found = motefit.estimate(model, boards=boards, linked=linked)
     if as_json:
         print_json(encode(found))

@@ -8,7 +8,7 @@ import typer
 import motefit
 from motefit.cli.completion import complete_model
 from motefit.cli.json_tables import form_json
-from motefit.cli.output import begin, examples, print_json, show
+from motefit.cli.output import announce, examples, print_json, show
 from motefit.spec.errors import RecipeError
 
 EXAMPLES = examples(
@@ -59,7 +59,7 @@ def export_command(
     """
     if (frontend is None) is not streaming:
         raise RecipeError("choose one form: --frontend in-graph, or --streaming")
-    begin(f"{model}: converting it, then measuring the new file")
+    announce(f"{model}: converting it, then measuring the new file")
     done = motefit.export(model, frontend or "streaming", out=out_file, data=data)
     if as_json:
         print_json(form_json(done))

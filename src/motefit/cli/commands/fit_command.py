@@ -9,7 +9,7 @@ import typer
 import motefit
 from motefit.cli.completion import complete_recipe, complete_run
 from motefit.cli.json_tables import fit_json
-from motefit.cli.output import INTERRUPTED, begin, examples, fail, print_json, show
+from motefit.cli.output import INTERRUPTED, announce, examples, fail, print_json, show
 from motefit.spec.errors import RecipeError
 
 ProgressName = Literal["auto", "live", "plain", "json", "quiet"]
@@ -102,7 +102,7 @@ def fit_command(
     }
     folder = resume_dir or out_dir or Path("runs")
     if progress in {"auto", "live", "plain"}:
-        begin(f"{recipe or folder}: opening the recipe and the data")
+        announce(f"{recipe or folder}: opening the recipe and the data")
     try:
         if resume_dir is not None:
             if recipe or data or words or out_dir or keep_names:

@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import begin, examples, out, print_json, write
+from motefit.cli.output import announce, examples, out, print_json, write
 
 EXAMPLES = examples(
     "motefit forecast climate-6 today.csv",
@@ -54,7 +54,7 @@ def forecast_command(
     ] = False,
 ) -> None:
     """Forecast the steps that follow the newest row of a table."""
-    begin(f"{series}: reading the newest rows")
+    announce(f"{series}: reading the newest rows")
     found = motefit.forecast(model, series, at=at, group=group, stale_ok=stale_ok)
     if form == "csv" and not as_json:
         write(found.to_csv())

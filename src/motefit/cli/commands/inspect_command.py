@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import begin, encode, examples, print_json, show
+from motefit.cli.output import announce, encode, examples, print_json, show
 
 DIFFERS = 1
 
@@ -32,7 +32,7 @@ def inspect_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show where the bytes of a model file go, what is in it, and what one run costs."""
-    begin(f"{model}: reading it")
+    announce(f"{model}: reading it")
     found = motefit.inspect(model, parity=parity)
     if as_json:
         print_json(

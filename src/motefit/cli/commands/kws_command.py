@@ -34,25 +34,25 @@ def kws_command(
     finds every word of a long WAV file.
     """
     rows = []
-    for path, heard in motefit.classify_files(model, audio, channel=channel):
-        row = {"file": str(path), "label": heard.label, "probability": heard.probability}
-        row["rejected"] = heard.rejected
+    for path, found in motefit.classify_files(model, audio, channel=channel):
+        row = {"file": str(path), "label": found.label, "probability": found.probability}
+        row["rejected"] = found.rejected
         place = ""
-        if heard.length_s is not None:
-            row |= {"start_s": heard.start_s, "length_s": heard.length_s}
-            place = f" (the loudest part, from {heard.start_s:.2f} s, of {heard.length_s:.2f} s)"
+        if found.length_s is not None:
+            row |= {"start_s": found.start_s, "length_s": found.length_s}
+            place = f" (the loudest part, from {found.start_s:.2f} s, of {found.length_s:.2f} s)"
         rows.append(row)
         if not as_json:
-            out.out(f"{_shown(heard)}  {path}{place}")
+            out.out(f"{_shown(found)}  {path}{place}")
     if as_json:
         print_json(rows)
 
 
-def _shown(heard: "motefit.Classification") -> str:
+def _shown(found: "motefit.Classification") -> str:
     """Format the word, or that there is none: ``no word (unknown 93 %)``."""
-    if heard.rejected:
-        return f"no word ({heard.label.strip('_')} {100 * heard.probability:.0f} %)"
-    return f"{heard.label:12s} {100 * heard.probability:6.2f} %"
+    if found.rejected:
+        return f"no word ({found.label.strip('_')} {100 * found.probability:.0f} %)"
+    return f"{found.label:12s} {100 * found.probability:6.2f} %"
 
 
 def add_to(app: typer.Typer) -> None:

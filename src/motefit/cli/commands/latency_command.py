@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import begin, encode, examples, out, print_json, tell
+from motefit.cli.output import announce, encode, examples, out, print_json, tell
 
 EXAMPLES = examples(
     "motefit latency up-down --protocol 2024",
@@ -90,7 +90,7 @@ def latency_command(
         Total Latency: 0.391ms, p25 0.383ms
         Total Latency p25: 3.120 x reference p25 0.123ms
     """
-    flags = motefit.Flags(
+    flags = motefit.FrontEndFlags(
         rate=rate,
         mfcc=mfcc,
         resize=resize,
@@ -101,7 +101,7 @@ def latency_command(
         upper_frequency=upper_frequency,
         coeff=coeff,
     )
-    begin(f"timing {model or 'the front end'} by the protocol {protocol}")
+    announce(f"timing {model or 'the front end'} by the protocol {protocol}")
     found = motefit.latency(
         model,
         flags=flags,

@@ -11,7 +11,7 @@ import motefit
 from motefit.cli.completion import complete_model
 from motefit.cli.output import (
     CHANNEL_HELP,
-    begin,
+    announce,
     encode,
     examples,
     given,
@@ -99,7 +99,7 @@ def listen_command(
     Ends when the sound ends: exit code 0, or 2 if it was lost for good. With --check: 0: the
     input is fine; 1: there is something to change; 2: there is no sound.
     """
-    begin(f"opening {model or 'the microphone'}")
+    announce(f"opening {model or 'the microphone'}")
     if check:
         found = motefit.check_microphone(
             model,

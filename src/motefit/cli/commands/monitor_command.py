@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import motefit
-from motefit.cli.output import begin, given, print_json, show
+from motefit.cli.output import announce, given, print_json, show
 
 
 def _say(text: str) -> None:
@@ -90,7 +90,7 @@ def monitor_command(
 
     Ends at Ctrl-C or SIGTERM, or when the sound ends: exit code 0; 2 if something cannot be used.
     """
-    begin("opening the store and the sensors")
+    announce("opening the store and the sensors")
     result = motefit.monitor(
         settings,
         seconds=seconds,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 import motefit
-from motefit.cli.output import begin, print_json, show, write
+from motefit.cli.output import announce, print_json, show, write
 
 
 def readings_command(
@@ -25,7 +25,7 @@ def readings_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the readings that a node has stored."""
-    begin("reading the store")
+    announce("reading the store")
     found = motefit.readings(sink, key=key, last=last)
     if as_json:
         print_json(found)

@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import begin, examples, show
+from motefit.cli.output import announce, examples, show
 from motefit.spec.errors import RecipeError
 
 EXAMPLES = examples(
@@ -48,7 +48,7 @@ def report_command(
     if pdf and markdown:
         raise RecipeError("choose one form: --pdf or --markdown")
     form: Literal["page", "pdf", "markdown"] = "pdf" if pdf else "markdown" if markdown else "page"
-    begin(f"{', '.join(sources)}: reading the stored facts")
+    announce(f"{', '.join(sources)}: reading the stored facts")
     show(motefit.make_report(*sources, out=out_file, form=form, sound=not no_sound))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import motefit
-from motefit.cli.output import begin, examples, fail, print_json, show, tell
+from motefit.cli.output import announce, examples, fail, print_json, show, tell
 from motefit.spec.errors import DataError
 
 EXAMPLES = examples(
@@ -64,7 +64,7 @@ def reproduce_command(
             "no data: --data DIR, or the environment variable MOTEFIT_DATA, must name the folder "
             "that contains speech/ and climate/"
         )
-    begin("reading the plan and what is already trained")
+    announce("reading the plan and what is already trained")
     result = motefit.reproduce_published(
         data,
         out=out_dir,

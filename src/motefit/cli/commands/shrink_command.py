@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import begin, examples, print_json, show
+from motefit.cli.output import announce, examples, print_json, show
 
 EXAMPLES = examples(
     "motefit shrink any.tflite",
@@ -43,7 +43,7 @@ def shrink_command(
 
     Both files are run on random inputs with and without XNNPACK before the result is written.
     """
-    begin(f"{model}: rewriting it, then comparing both files on random inputs")
+    announce(f"{model}: rewriting it, then comparing both files on random inputs")
     done = motefit.shrink(
         model,
         out=out_file,

@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_run
-from motefit.cli.output import begin, encode, escape, out, print_json, show
+from motefit.cli.output import announce, encode, escape, out, print_json, show
 
 study_app = typer.Typer(no_args_is_help=True, help="Inspect the studies of runs and storages.")
 
@@ -23,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @study_app.command("list")
 def list_command(sources: Sources = None, as_json: AsJson = False) -> None:
     """List studies, with their best candidate and the number of candidates in each state."""
-    begin("reading the studies")
+    announce("reading the studies")
     studies = motefit.find_studies(sources or ["runs"])
     if as_json:
         print_json([motefit.study_summary(study) for study in studies])
@@ -42,7 +42,7 @@ def show_command(
     as_json: AsJson = False,
 ) -> None:
     """Show the candidates of a study, best first."""
-    begin("reading the study")
+    announce("reading the study")
     study = motefit.find_study(source, name=name)
     if as_json:
         trials = [encode(trial) for trial in motefit.ranked_trials(study)]
@@ -64,7 +64,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare studies side by side: candidates, epochs, and the best file of each."""
-    begin("reading the studies")
+    announce("reading the studies")
     studies = motefit.find_studies(sources)
     if as_json:
         print_json([motefit.study_summary(study) for study in studies])
@@ -82,7 +82,7 @@ def export(
     name: Annotated[str, typer.Option(help="Name of the study, if there are several.")] = "",
 ) -> None:
     """Write all candidates of a study to a file, one per row."""
-    begin("reading the study")
+    announce("reading the study")
     study = motefit.find_study(source, name=name)
     motefit.export_study(study, out_path)
     out.print(f"{len(study.trials)} candidates: {out_path}", soft_wrap=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from motefit.deploy.live_forecasts import ForecastState
-from motefit.deploy.node_state import EarState, NodeState
+from motefit.deploy.node_state import NodeState, SpotterState
 from motefit.spec.visible import visible
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -57,8 +57,8 @@ def _metrics(state: NodeState) -> Iterator[tuple[str, str, str, Samples]]:
     yield "sensor_failures_total", "counter", "Failed attempts to read a sensor.", failed
     yield "rejected_total", "counter", "Implausible values.", rejected
     yield "switches_total", "counter", "Times that logging was switched.", _one(state.switches)
-    if state.ear is not None:
-        yield from _heard(state.ear, each("word", state.heard))
+    if state.spotter is not None:
+        yield from _words(state.spotter, each("word", state.word_counts))
     if state.forecast is not None:
         yield from _forecasts(state.forecast, _one(state.forecast.made))
 
@@ -67,9 +67,9 @@ def _one(value: float) -> Samples:
     yield {}, value
 
 
-def _heard(ear: EarState, words: Samples) -> Iterator[tuple[str, str, str, Samples]]:
-    yield "words_total", "counter", "Words heard.", words
-    count, total = _one(ear.evaluations), _one(ear.evaluated_s)
+def _words(spotter: SpotterState, words: Samples) -> Iterator[tuple[str, str, str, Samples]]:
+    yield "words_total", "counter", "Words detected.", words
+    count, total = _one(spotter.evaluations), _one(spotter.evaluated_s)
     yield "evaluations_total", "counter", "Times that the network was run on sound.", count
     text = "Time that these took, features included."
     yield "evaluation_seconds_total", "counter", text, total

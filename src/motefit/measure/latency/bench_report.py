@@ -60,7 +60,7 @@ class ModelTimes:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Bench(Printable):
+class BenchResult(Printable):
     """What was found on one machine.
 
     Attributes:

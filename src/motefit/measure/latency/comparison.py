@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from motefit.measure.claims import read_claims
-from motefit.measure.latency.bench_report import Bench, ModelTimes, find_pitfalls
+from motefit.measure.latency.bench_report import BenchResult, ModelTimes, find_pitfalls
 from motefit.measure.latency.paired import ROUNDS, BenchmarkCase, Latency, Resolver, measure_latency
 from motefit.measure.machine import this_machine, usable_cores
 from motefit.tflite.model import ModelFile
@@ -37,7 +37,7 @@ class BenchmarkEntry:
 
 def bench(
     entries: Sequence[BenchmarkEntry], *, threads: int | None = None, rounds: int = ROUNDS
-) -> Bench:
+) -> BenchResult:
     """Time models with one thread under both kinds of kernels, and with several threads.
 
     Args:
@@ -79,4 +79,4 @@ def bench(
     pitfalls = find_pitfalls(
         [(entry.model, times) for entry, times in zip(entries, models, strict=True)]
     )
-    return Bench(before=before, after=this_machine(), models=models, pitfalls=pitfalls)
+    return BenchResult(before=before, after=this_machine(), models=models, pitfalls=pitfalls)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from motefit import __version__
-from motefit.measure.latency.bench_report import Bench
+from motefit.measure.latency.bench_report import BenchResult
 from motefit.spec.codec import decode
 from motefit.spec.errors import HostError, RecipeError
 from motefit.spec.remote_host import Host, run_script
@@ -39,7 +39,9 @@ with tempfile.TemporaryDirectory() as folder:
 """
 
 
-def bench_on(host: Host, models: Sequence[tuple[str, bytes]], options: Sequence[str] = ()) -> Bench:
+def bench_on(
+    host: Host, models: Sequence[tuple[str, bytes]], options: Sequence[str] = ()
+) -> BenchResult:
     """Time models on a host.
 
     Args:
@@ -90,9 +92,9 @@ def _unfit(host: Host, found: Mapping[str, Any]) -> str:
     )
 
 
-def _bench_of(table: Mapping[str, Any], host: Host) -> Bench:
+def _bench_of(table: Mapping[str, Any], host: Host) -> BenchResult:
     try:
-        return decode(Bench, table, where=f"the answer of {host.address}")
+        return decode(BenchResult, table, where=f"the answer of {host.address}")
     except RecipeError as error:
         raise HostError(
             f"{error}; the host has another version of motefit: install {__version__} there"

@@ -121,7 +121,7 @@ class ArecordSource(SoundSource):
                 text = os.read(said, SAID_BYTES)
                 if not text:
                     open_pipes.remove(said)
-                self._hear(text, waiting=_waiting_bytes(out))
+                self._read_message(text, waiting=_waiting_bytes(out))
                 continue
             wanted = max(round(self.rate_hz * CHUNK_SECONDS), 1) * self._frame_bytes
             data = os.read(out, min(wanted, self._before_gap or wanted))
@@ -152,7 +152,7 @@ class ArecordSource(SoundSource):
         elif self._before_gap == 0:
             self.lost_s, self._before_gap, self._gap_s = self._gap_s, None, 0.0
 
-    def _hear(self, text: bytes, *, waiting: int) -> None:
+    def _read_message(self, text: bytes, *, waiting: int) -> None:
         """Process arecord's messages: the device's own rate, and lost sound.
 
         Sound waiting in the pipe when a loss is reported was recorded before it.

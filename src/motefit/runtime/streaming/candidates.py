@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from motefit.runtime.keyword_spotter import KeywordSpotter
 from motefit.runtime.streaming.detector import (
     CandidateFinder,
-    Decider,
+    DetectionPostprocessor,
     StreamingSettings,
     WordCandidate,
 )
@@ -116,9 +116,9 @@ class CandidateStream:
         self.latest: WindowEvaluation | None = None
         self.evaluations, self.evaluated_s = 0, 0.0
 
-    def decider(self, decision: Decision | None = None) -> Decider:
-        """Return a decider for these candidates; by default with the decision of the stream."""
-        return Decider(
+    def postprocessor(self, decision: Decision | None = None) -> DetectionPostprocessor:
+        """Return a postprocessor of these candidates; by default with the stream's decision."""
+        return DetectionPostprocessor(
             decision or self.decision,
             unreported={*self.settings.ignored, *self.spotter.io.rejects},
         )
@@ -154,7 +154,7 @@ class CandidateStream:
         """
         found = self._advance(self._resampler.finish())
         received = self._hops
-        if self._segments.heard:
+        if self._segments.has_sound:
             room = self._segments.room()
             lead = room[: self._hop_samples - self._waiting]
             hops = -(-self.spotter.io.frontend.clip_samples // self._hop_samples) + 1

@@ -61,7 +61,7 @@ class Detection:
 
 @dataclass(frozen=True, kw_only=True)
 class WordCandidate:
-    """A sound that stands out, with the network's answer, not yet judged to be a word.
+    """A sound that stands out, with the network's answer; a decision says if it is a word.
 
     Attributes:
         label: the most probable one.
@@ -153,7 +153,7 @@ class CandidateFinder:
         self._recent.clear()
 
 
-class Decider:
+class DetectionPostprocessor:
     """Reports the candidates that are words, each once.
 
     Args:
@@ -165,7 +165,7 @@ class Decider:
         self.decision, self.unreported = decision, frozenset(unreported)
         self._last_s = -math.inf
 
-    def decide(self, candidates: Iterable[WordCandidate]) -> list[Detection]:
+    def detect(self, candidates: Iterable[WordCandidate]) -> list[Detection]:
         """Return the words among the next candidates of the stream, in their order."""
         return [self._report(found) for found in candidates if self._is_word(found)]
 

@@ -216,7 +216,7 @@ class SegmentDetector:
         return self._loudness[max(block - self._half_around, 0) : block + self._half_around + 1]
 
     @property
-    def heard(self) -> bool:
+    def has_sound(self) -> bool:
         """Whether a whole hop was received since the last reset."""
         return bool(self._hops)
 

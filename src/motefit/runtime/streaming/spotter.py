@@ -32,7 +32,7 @@ class StreamingSpotter:
         settings: StreamingSettings | None = None,
     ) -> None:
         self.candidates = CandidateStream(spotter, rate_hz=rate_hz, settings=settings)
-        self._decider = self.candidates.decider()
+        self._postprocessor = self.candidates.postprocessor()
 
     @property
     def spotter(self) -> KeywordSpotter:
@@ -62,7 +62,7 @@ class StreamingSpotter:
     @property
     def decision(self) -> Decision:
         """Decision that says which candidates are words."""
-        return self._decider.decision
+        return self._postprocessor.decision
 
     def decide_by(self, decision: Decision) -> None:
         """Use another decision for the candidates that follow.
@@ -71,7 +71,7 @@ class StreamingSpotter:
             decision: decision whose threshold, agreement and refractory time are used; which sounds
                 are candidates does not change.
         """
-        self._decider.decision = decision
+        self._postprocessor.decision = decision
 
     def push(self, pcm: np.ndarray) -> list[Detection]:
         """Add audio; return the words that are now certain, oldest first.
@@ -83,7 +83,7 @@ class StreamingSpotter:
             DataError: for another shape or dtype, NaN or infinite samples; the stream stays
                 unchanged.
         """
-        return self._decider.decide(self.candidates.push(pcm))
+        return self._postprocessor.detect(self.candidates.push(pcm))
 
     def finish(self) -> list[Detection]:
         """Return the words at the end of the audio, and :meth:`reset`.
@@ -91,8 +91,8 @@ class StreamingSpotter:
         The audio is continued with the quietest recent hop, so that its last word passes through
         the middle of the window, too.
         """
-        found = self._decider.decide(self.candidates.finish())
-        self._decider.reset()
+        found = self._postprocessor.detect(self.candidates.finish())
+        self._postprocessor.reset()
         return found
 
     def reset(self, *, rate_hz: int | None = None, skipped_s: float = 0.0) -> None:
@@ -103,4 +103,4 @@ class StreamingSpotter:
             skipped_s: seconds that passed without audio.
         """
         self.candidates.reset(rate_hz=rate_hz, skipped_s=skipped_s)
-        self._decider.reset()
+        self._postprocessor.reset()

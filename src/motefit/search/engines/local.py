@@ -59,7 +59,7 @@ class _Worker:
     process: BaseProcess
     connection: "Connection[tuple[Callable[[Any], Any], Any], Reply[Any]]"
 
-    def begin(self, work: Callable[[J], R], job: J) -> None:
+    def start(self, work: Callable[[J], R], job: J) -> None:
         with suppress(OSError):  # it has died, which reply() reports
             self.connection.send((work, job))
 
@@ -112,7 +112,7 @@ class LocalEngine(Engine):
                     worker = self._idle.pop() if self._idle else self._start()
                     busy[worker] = index
                     tries[index] += 1
-                    worker.begin(work, jobs[index])
+                    worker.start(work, jobs[index])
                 for worker in _with_news(busy):
                     index = busy.pop(worker)
                     reply: Reply[R] | None = worker.reply()

@@ -104,7 +104,7 @@ class SpeechData:
         damaged_percent: largest percentage of files that may be damaged; they are left out and
             counted.
         stream: long recordings for the ``stream`` metrics: a folder, absolute or relative to the
-            data folder. Those in its sub-folder ``test``, or all, judge the model; the decision is
+            data folder. Those in its sub-folder ``test``, or all, test the model; the decision is
             chosen on those in ``validation``. ``"scripted"``: no folder, only clips laid into
             background noise. Empty: nothing is measured in a stream.
     """

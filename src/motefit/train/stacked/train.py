@@ -309,7 +309,7 @@ class _Training:
                 member.run.save(member.checkpoint)
 
     def _epoch(self, members: Sequence[_Member]) -> list[tuple[int, EpochReport]]:
-        begin = time.perf_counter()
+        start = time.perf_counter()
         runs = [member.run for member in members]
         # A single model is duplicated: torch computes convolutions without groups by a different
         # algorithm, and a model's bytes must not depend on the presence of others.
@@ -317,7 +317,7 @@ class _Training:
         rates, train_losses = self._pass(module)
         module.store()
         validation = self._evaluate(module)
-        seconds = (time.perf_counter() - begin) / len(members)
+        seconds = (time.perf_counter() - start) / len(members)
         reports = []
         for member, rate, loss, own in zip(members, rates, train_losses, validation, strict=False):
             try:

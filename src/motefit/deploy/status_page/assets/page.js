@@ -45,13 +45,13 @@ function length(seconds) {
 }
 
 function figures(state) {
-  const ear = state.ear, list = [
+  const spotter = state.spotter, list = [
     ["readings", whole(state.readings), `${whole(state.sent)} sent`],
     ["waiting in the outbox", whole(state.waiting), state.given_up + state.refused ? `${whole(state.given_up + state.refused)} lost` : "none lost"],
     ["switches", whole(state.switches), `running ${length(state.uptime_s)}`],
   ];
-  if (ear) list.push(["inference", ear.evaluations ? `${ear.latest_ms.toFixed(2)} ms` : "–",
-    ear.evaluations ? `average ${(1000 * ear.evaluated_s / ear.evaluations).toFixed(2)} ms of ${whole(ear.evaluations)}` : "no sound has stood out yet"]);
+  if (spotter) list.push(["inference", spotter.evaluations ? `${spotter.latest_ms.toFixed(2)} ms` : "–",
+    spotter.evaluations ? `average ${(1000 * spotter.evaluated_s / spotter.evaluations).toFixed(2)} ms of ${whole(spotter.evaluations)}` : "no sound has stood out yet"]);
   for (const [what, counts] of [["failed to read", state.failed], ["rejected", state.rejected]]) {
     const names = Object.keys(counts);
     if (names.length) list.push([what, whole(names.reduce((sum, name) => sum + counts[name], 0)), names.join(", ")]);
@@ -104,13 +104,13 @@ function bar(name, p, used) {
   return row;
 }
 function voice(state) {
-  const ear = state.ear;
-  at("voice").hidden = at("voice-settings").hidden = !ear;
-  if (!ear) return;
-  const names = Object.keys(ear.probabilities);
-  say("heard-title", names.length ? `Probabilities of the sound ${length(ear.seconds_ago)} ago` : "Probabilities");
-  put("probabilities", [ear.probabilities, ear.on, ear.off], () => names.length
-    ? names.map(name => bar(name, ear.probabilities[name], name === ear.on || name === ear.off))
+  const spotter = state.spotter;
+  at("voice").hidden = at("voice-settings").hidden = !spotter;
+  if (!spotter) return;
+  const names = Object.keys(spotter.probabilities);
+  say("heard-title", names.length ? `Probabilities of the sound ${length(spotter.seconds_ago)} ago` : "Probabilities");
+  put("probabilities", [spotter.probabilities, spotter.on, spotter.off], () => names.length
+    ? names.map(name => bar(name, spotter.probabilities[name], name === spotter.on || name === spotter.off))
     : [made("li", "no sound has stood out yet", "soft")]);
   put("words", state.words, words => words.map(heard => {
     const row = made("tr");
