@@ -110,7 +110,9 @@ def _refuse_mixed_groups(
         return
     mark = re.escape(rule.decimal)
     grouped = re.compile(rf"\s*[+-]?[1-9]\d{{0,2}}({mark}\d{{3}})+\s*\Z", re.ASCII)
-    rows = [row for row in np.flatnonzero(np.isfinite(values)) if rule.decimal in texts[row]]
+    rows = [
+        row for row in np.flatnonzero(np.isfinite(values)).tolist() if rule.decimal in texts[row]
+    ]
     marked = frozenset(rows)
     plain = next((row for row in np.flatnonzero(whole).tolist() if row not in marked), None)
     if plain is None or not all(grouped.match(texts[row]) for row in rows):
