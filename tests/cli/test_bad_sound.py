@@ -76,6 +76,22 @@ def test_a_pipe(listen, tmp_path, sent, said):
     writer.join(PATIENCE_S)
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "the file is empty \\(0 bytes\\)"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64, "git lfs pull"),
+        (b"PK\x03\x04" + bytes(900), "this is a zip archive; give a file with sound"),
+        (b"PVF1\n1 16000 16\n" + bytes(900), "this is PVF, but listening needs WAV"),
+    ],
+    ids=["empty", "pointer", "zip", "pvf"],
+)
+def test_a_file_without_sound(listen, tmp_path, content, said):
+    path = tmp_path / "clip.wav"
+    path.write_bytes(content)
+    assert re.search(said, listen("--input", path))
+
+
 def band_limited(samples, from_hz, to_hz):
     """Interpolate one period of a signal by its spectrum: another resampler than motefit's."""
     wanted = round(len(samples) * to_hz / from_hz)

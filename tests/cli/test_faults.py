@@ -59,3 +59,11 @@ def test_a_library_without_memory_is_no_bug(program):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: not enough memory")
     assert program("raise ImportError('no module named y')", "broken").returncode == 70
+
+
+def test_no_folder_for_temporary_files_is_no_bug(program):
+    body = "import tempfile; tempfile._candidate_tempdir_list = list; tempfile.mkdtemp()"
+    done = program(body, "broken")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: No usable temporary directory")
+    assert done.stderr.endswith("; name one that can be written in TMPDIR\n")

@@ -24,9 +24,11 @@ from motefit.graph.builder import Builder
 from motefit.graph.families import Problem, build
 from motefit.graph.fold import fold
 from motefit.runtime.bundle import load_bundle
+from motefit.runtime.zoo import find_model
 from motefit.spec.boards import BOARDS, CORES
 from motefit.spec.certificate import certify
 from motefit.spec.codec import encode
+from motefit.spec.errors import ModelFileError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import Recipe
 from motefit.tflite.importer.read import read_graph
@@ -172,3 +174,15 @@ def test_a_network_without_c_source_has_no_estimate():
 
 def bundle_graph(graph):
     return read_graph(bundle_of(graph, speech_io(labels=3)).model)
+
+
+@pytest.mark.parametrize(
+    ("model", "card"), [("climate-6-linear", "yes-no"), ("yes-no", "climate-6")]
+)
+def test_the_card_of_another_model_is_refused(tmp_path, model, card):
+    own, other = (load_bundle(find_model(name)) for name in (model, card))
+    (tmp_path / "other.tflite").write_bytes(own.model)
+    stated = dataclasses.replace(other.card, model_sha256=own.card.model_sha256)
+    (tmp_path / "card.json").write_text(json.dumps(encode(stated)))
+    with pytest.raises(ModelFileError, match="belong to different models"):
+        motefit.estimate(tmp_path / "other.tflite", boards=["nano-33-ble"])

@@ -10,6 +10,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from motefit.data.decode import AUDIO_SUFFIXES
 from motefit.data.folder_layout import is_split_name
 from motefit.data.speech import load_speech
 from motefit.data.speech_folder import find_speech
@@ -254,7 +255,8 @@ def test_every_audio_file_is_used_or_counted_once(tmp_path_factory, made):
         (folder / place / f"{dot}f{number}{suffix}").write_bytes(b"x")
     found = find_speech(folder, SpeechData(words=("up", "down")))
     counted = sum(n for counts in found.unused.values() for n in counts.values())
-    sound = [file for file in made if file[3].lower() in {".wav", ".flac", ".ogg", *OTHER_SUFFIXES}]
+    known = {*AUDIO_SUFFIXES, *OTHER_SUFFIXES}
+    sound = [file for file in made if file[3].lower() in known]
     assert len(found.files) + len(found.noise) + counted == len(sound)
     for name in found.files:
         assert Path(name).parent.name in {"up", "down"}

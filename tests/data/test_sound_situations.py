@@ -231,6 +231,7 @@ FORMATS = {
     ".oga": ("OGG", "VORBIS"), ".opus": ("OGG", "OPUS"), ".mp3": ("MP3", "MPEG_LAYER_III"),
     ".aif": ("AIFF", "PCM_16"), ".aiff": ("AIFF", "FLOAT"), ".aifc": ("AIFF", "ULAW"),
     ".au": ("AU", "PCM_16"), ".snd": ("AU", "ULAW"), ".caf": ("CAF", "PCM_16"),
+    ".sph": ("NIST", "PCM_16"), ".nist": ("NIST", "ULAW"), ".voc": ("VOC", "PCM_16"),
 }  # fmt: skip
 
 

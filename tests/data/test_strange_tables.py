@@ -1,5 +1,6 @@
 """Tables as strangers' programs write them: read as they are meant, or refused with what helps."""
 
+import gzip
 import json
 import os
 import sqlite3
@@ -113,6 +114,16 @@ READ = {
         table("time,T", lambda i: f"{at(i - (i < 20) * 54 * 365 * 144)},{i}"),
         {}, "first 20 rows are of 1970",
     ),
+    "spaces that look like others": (
+        PLAIN.replace("T", "\u200bT\u00a0(°C)", 1),
+        {"inputs": ("T (°C)",), "targets": ("T\u202f(°C)",)},
+        "",
+    ),
+    "columns named MO, DY and HR": (
+        table("YEAR,MO,DY,HR,T", lambda i: f"{at(i, 60):%Y,%m,%d,%H},{i}"),
+        {"time": ("YEAR", "MO", "DY", "HR"), "step_minutes": 60.0},
+        "",
+    ),
 }  # fmt: skip
 
 
@@ -176,6 +187,63 @@ REFUSED = {
     "24 hours with half days": (PLAIN, {"time_format": "%Y-%m-%d %H:%M %p"}, "%p without %I"),
     "no year": (PLAIN, {"time_format": "%d.%m. %H:%M"}, "gives no year"),
     "one mark for two": (PLAIN, {"thousands": ".", "decimal": "."}, "same character"),
+    "groups of digits that look like decimals": (
+        table("time;T", lambda i: f"{at(i)};{f'{970 + i:,}'.replace(',', '.')}"),
+        {}, r"'1\.000' .* is far below '970' of line 2; .* thousands = \"\.\" and decimal = \",\"",
+    ),
+    "and with a decimal comma": (
+        table("time;T", lambda i: f"{at(i)};{970 + i:,}"), {"decimal": ","}, 'thousands = ","',
+    ),
+    "a log's time in brackets": ("[00:00:00][D][sensor:094]: 'T': 10 °C\n", {}, "no column 'time'"),
+    "a letter for the hour": (timed("%d/%m/%Y %Hh%M"), {}, '"%d/%m/%Y %Hh%M"'),
+    "the word Uhr": (timed("%d.%m.%Y %H:%M Uhr"), {}, 'H:%M Uhr"'),
+    "months in French": (timed("%d mars %Y %H:%M"), {}, "in English only, not 'mars'"),
+    "months in German": (timed("%d. März %Y"), {"time_format": "%d. %B %Y"}, "not 'März'"),
+    "days of MATLAB": ("time,T\n739336.00694,1\n", {}, "count days or years"),
+    "days of the year": (
+        table("year,doy,hour,T", lambda i: f"{at(i, 60):%Y,%j,%H},{i}"),
+        {"time": ("year", "doy", "hour")}, 'time_format = "%Y %j %H"',
+    ),
+    "days of the year, not named": (
+        table("year,doy,hour,T", lambda i: f"{at(i, 60):%Y,%j,%H},{i}"),
+        {}, r'time = \["year", "doy", "hour"\] and time_format = "%Y %j %H"',
+    ),
+    "names in two lines": (
+        "time,indoor,outdoor\n,T,rh\n" + PLAIN.partition("\n")[2].replace("\n", ",1\n"),
+        {}, "names seem to be in several lines",
+    ),
+    "a turned table": ("time,2024-03-25,2024-03-26\nT,1,2\n", {}, "turn the table"),
+    "names below a preamble": (
+        '"Plot: roof"\n"#","Zeit","T"\n' + "".join(f"{i},{at(i)},{i}\n" for i in range(ROWS)),
+        {"inputs": ("rh",), "targets": ("rh",)}, "available columns: #, Zeit, T;",
+    ),
+    "a second table below": (PLAIN + "\ntime,T_max\n2024-03-25,9\n", {}, "line 63: another table"),
+    "a column without a value": (
+        PLAIN.replace("\n", ",\n").replace("T,", "T,rh", 1),
+        {"inputs": ("T", "rh")}, "no value at all in rh",
+    ),
+    "quantities in turn": (
+        table("time,T,rh", lambda i: f"{at(i)},{i if i % 2 else ''},{'' if i % 2 else i}"),
+        {"inputs": ("T", "rh")}, 'resample = "last"',
+    ),
+    "a count that starts again": (
+        table("time,T", lambda i: f"{600 * (i % 40)},{i}"),
+        {"time_format": "epoch-s"}, "the count starts again",
+    ),
+    "numbers of stations": (
+        table("STATIONS_ID,time,T", lambda i: f"{433 + i % 2},{at(i // 2)},{i}"),
+        {}, 'group = "STATIONS_ID"',
+    ),
+    "rows within an object": (
+        json.dumps({"id": {"n": 1}, "feeds": [{"time": f"{at(i)}", "T": i} for i in range(9)]}),
+        {}, r"jq -c '\.feeds\[\]'",
+    ),
+    "lists in lines": (f'["{at(0)}", 1]\n["{at(1)}", 2]\n', {}, "write one object per line"),
+    "objects in one line": ('{"time": "2024", "T": 1}{"time": "2025", "T": 1}', {}, "jq -c"),
+    "a tar archive": (b"log.csv".ljust(257, b"\0") + b"ustar\0" + bytes(249), {}, "tar -xf"),
+    "gzip in gzip": (gzip.compress(gzip.compress(PLAIN.encode())), {}, "compressed twice"),
+    "a pickle": (b"\x80\x04\x95\x0b\0\0\0\0\0\0\0}", {}, "may run programs"),
+    "a sound": (b"RIFF\x24\0\0\0WAVEfmt ", {}, "is a sound"),
 }  # fmt: skip
 
 
@@ -216,3 +284,46 @@ def test_a_database_table_may_have_any_name(tmp_path):
         database.execute("""INSERT INTO "a""b" VALUES ('2024-03-25', 1.5)""")
     database.close()
     assert read(tmp_path / "log.db").values.tolist() == [[1.5]]
+
+
+@pytest.mark.parametrize("line", ["\n", "2024-03-25,1\n"])
+def test_a_bomb_of_short_lines_is_not_unpacked(tmp_path, monkeypatch, line):
+    monkeypatch.setattr("motefit.data.text_files.LEAST_SUSPECT_BYTES", 1 << 16)
+    (tmp_path / "log.csv.gz").write_bytes(gzip.compress(f"time,T\n{line * 200_000}".encode()))
+    with pytest.raises(MotefitError, match="unpacks to more than 200 times its size"):
+        read(tmp_path / "log.csv.gz")
+
+
+def test_three_decimals_beside_whole_numbers_of_their_size_are_read(tmp_path):
+    (tmp_path / "log.csv").write_text(f"time,T\n{at(0)},20\n{at(1)},20.125\n{at(2)},900\n")
+    assert read(tmp_path / "log.csv").values[:, 0].tolist() == [20, 20.125, 900]
+
+
+def test_files_of_a_folder_that_are_no_tables(tmp_path):
+    (tmp_path / "log.csv").write_text(PLAIN)
+    (tmp_path / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+    assert len(read(tmp_path).values) == ROWS
+    for name, content in (
+        ("README.txt", "My station.\n"),
+        ("later.csv", ""),
+        ("new.csv", "time,T\n"),
+    ):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(MotefitError, match=f"{name}: .*; to leave the file out"):
+            read(tmp_path)
+        (tmp_path / name).unlink()
+    (tmp_path / "2024").mkdir()
+    (tmp_path / "log.csv").rename(tmp_path / "2024" / "log.csv")
+    with pytest.raises(MotefitError, match="one level down, as in 2024"):
+        read(tmp_path)
+
+
+def test_nanoseconds_of_a_parquet_file_are_cut_to_microseconds(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    stamps = [1_711_324_800_123_456_789 + i * 600 * 10**9 for i in range(ROWS)]
+    times = pyarrow.array(stamps, pyarrow.timestamp("ns", "UTC"))
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pyarrow.table({"time": times, "T": range(ROWS)}), tmp_path / "log.parquet")
+    found = read(tmp_path / "log.parquet")
+    assert str(found.times[0]) == "2024-03-25T00:00:00.123456"
+    assert len(found.values) == ROWS

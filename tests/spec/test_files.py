@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from motefit.spec.errors import OutputError
 from motefit.spec.files import read_json, replacing, write_atomic, write_json
+from motefit.spec.scratch import NO_FOLDER, scratch_file
 
 DISK_FULL = """
 import resource, signal, sys
@@ -143,3 +144,14 @@ def test_a_link_stays_and_its_file_is_replaced(tmp_path):
     assert link.is_symlink()
     assert file.read_text() == "new"
     assert list((tmp_path / "away").iterdir()) == [file]
+
+
+def test_scratch_files_are_in_memory_where_no_folder_can_be_written(monkeypatch):
+    def none():
+        raise FileNotFoundError(2, f"{NO_FOLDER} found in ['/tmp']")
+
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    with scratch_file() as file:
+        os.write(file.fileno(), b"said")
+        file.seek(0)
+        assert file.read() == b"said"

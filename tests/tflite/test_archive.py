@@ -96,7 +96,18 @@ def test_reads_files_and_the_first_member_of_a_bundle(tmp_path):
     ("content", "reason"),
     [
         (b"", "not a TensorFlow Lite model"),
-        (b"hello world", "not a TensorFlow Lite model"),
+        (b"hello world", r"give a .tflite file or a zip of one$"),
+        (b"\x89HDF\r\n\x1a\n", "it is a Keras model; .*from_keras_model"),
+        (b"\x08\x08\x12\x07pytorch", "it is an ONNX model; .*onnx2tf"),
+        (b"\x08\x01\x12\xc8\x01\x0a\x05const", "it is a SavedModel"),
+        (b"<!DOCTYPE html>404", "it is a web page"),
+        (b"const unsigned char m[] = {0x1c, 0x00, 0x00, 0x00", "the C source .*xxd -r -p"),
+        (pack({"archive/data.pkl": b"x"}), "it is a PyTorch model"),
+        (pack({"config.json": b"{}", "model.weights.h5": b""}), "it is a Keras model"),
+        (
+            pack({"a.tflite": b"1", "b/c.TFLITE": b"2"}),
+            "has 2 models: a.tflite, b/c.TFLITE; unpack",
+        ),
         (b"PK\x03\x04 but not a zip", "damaged"),
         (zip_bytes(b"text, no model at all"), "not a TensorFlow Lite model"),
         (zip_bytes(b"\x10\0\0\0TFL3" + bytes(100))[:-30], "damaged"),
@@ -107,6 +118,11 @@ def test_refuses_files_that_are_not_models(tmp_path, content, reason):
     path.write_bytes(content)
     with pytest.raises(ModelFileError, match=reason):
         read_model(path)
+
+
+def test_the_only_model_of_a_zip_is_found_behind_other_files():
+    model = b"\x10\0\0\0TFL3 and more"
+    assert read_model(pack({"README.txt": b"hello", "ei/trained.tflite": model})) == model
 
 
 def test_refuses_a_changed_member():

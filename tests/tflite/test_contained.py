@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from motefit.spec.errors import DataError, ModelFileError
 from motefit.spec.limits import require_rate
 from motefit.tflite.contained import MEMORY_BYTES, contained
+from motefit.tflite.model_trial import try_here
 
 
 def test_results_and_errors_come_back():
@@ -47,3 +49,19 @@ def test_memory_is_limited():
     assert contained(partial(bytes.count, bytes(1), b"0")) == 0
     with pytest.raises(ModelFileError, match=r"needs more than \d+ MB of memory"):
         contained(partial(bytearray, 2 * MEMORY_BYTES))
+
+
+@pytest.mark.parametrize(
+    ("peaks", "short"), [((0, 200 << 20), True), ((0, 1 << 20, 2 << 20), False)]
+)
+def test_a_model_is_not_sound_that_is_rejected_near_the_limit(monkeypatch, peaks, short):
+    taken = iter(peaks)
+
+    def rejected(model, name):
+        raise RuntimeError(f"{name} failed to prepare {len(model)} bytes")
+
+    monkeypatch.setattr("motefit.tflite.model_trial._peak_bytes", lambda: next(taken))
+    monkeypatch.setattr("motefit.tflite.model_trial._run", rejected)
+    with pytest.raises(MemoryError) if short else nullcontext():
+        try_here(b"model")
+    assert list(taken) == []

@@ -39,7 +39,7 @@ def bench(
     True
 
     Args:
-        models: bundles, .tflite files, zips whose first member is one, or names of shipped models.
+        models: bundles, .tflite files, zips of one, or names of shipped models.
             With a card the front end is timed too; without one only the model, on random input: one
             example, or all of its inputs and its whole batch, in which case states persist from run
             to run.

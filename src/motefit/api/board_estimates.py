@@ -1,5 +1,6 @@
 """``estimate``: what a model would take on microcontroller boards."""
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +13,14 @@ from motefit.codegen.footprint import COUNTED, STACK_BYTES, Footprint, footprint
 from motefit.codegen.linked import linked_size
 from motefit.codegen.project import write_c_source
 from motefit.graph.counter import count
+from motefit.graph.graph import Graph
 from motefit.runtime.bundle import Bundle, load_bundle
 from motefit.runtime.zoo import find_model
 from motefit.spec.boards import BOARDS, CORES, find_board
+from motefit.spec.errors import ModelFileError
 from motefit.spec.several import several_names
 from motefit.spec.tables import Item, Printable, ResultTable, Styled, Text
+from motefit.spec.tasks.series_spec import SeriesIO
 from motefit.tflite.importer.read import read_graph
 
 
@@ -111,6 +115,7 @@ def estimate(
     path = find_model(model)
     bundle = load_bundle(path)
     graph = read_graph(bundle.model)
+    _require_own_card(graph, bundle)
     kept = footprint_of(graph, getattr(bundle.card.io, "frontend", None))
     sizes: Mapping[str, int] = {}
     if linked:
@@ -124,6 +129,23 @@ def estimate(
     return ModelEstimate(
         model=path.stem, macs=count(graph).macs, footprint=kept, boards=tuple(rows)
     )
+
+
+def _require_own_card(graph: Graph, bundle: Bundle) -> None:
+    """Refuse a network that takes other features, or windows, than its card says.
+
+    Raises:
+        ModelFileError: naming both sizes.
+    """
+    io = bundle.card.io
+    stated = io.window_shape if isinstance(io, SeriesIO) else getattr(io, "input_shape", ())
+    if getattr(io, "input", "features") != "features" or not stated:
+        return
+    if math.prod(stated) != math.prod(graph.input_shape):
+        raise ModelFileError(
+            f"the model takes {graph.input_shape}, but its card says {stated}: they belong to "
+            "different models; give the card of this one"
+        )
 
 
 def _linked(

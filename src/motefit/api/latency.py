@@ -165,7 +165,7 @@ def latency(  # noqa: PLR0913 - the options of a command
     True
 
     Args:
-        model: bundle, .tflite file, zip whose first member is one, or name of a shipped
+        model: bundle, .tflite file, zip of one, or name of a shipped
             model; None times the front end alone, as the script of 2020 does.
         flags: the front end of a file without a card; must not contradict a card.
         protocol: name of the protocol.

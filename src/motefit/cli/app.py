@@ -13,6 +13,7 @@ from motefit.cli.output import INTERRUPTED, MISTAKE, examples, fail
 from motefit.cli.usage import UsageError, explain, is_mistake, modern, without_type
 from motefit.spec.codec import nearest
 from motefit.spec.errors import MotefitError, RecipeError
+from motefit.spec.scratch import NO_FOLDER
 
 SUFFIX = "_command"
 PANELS = {
@@ -128,6 +129,9 @@ class Application(TyperGroup):
             fail(str(error))
             raise typer.Exit(MISTAKE) from None
         except OSError as error:  # of a file that the user named: too long a name, no permission
+            if str(error.strerror).startswith(NO_FOLDER):
+                fail(f"{error.strerror}; name one that can be written in TMPDIR")
+                raise typer.Exit(MISTAKE) from None
             if error.filename is None or isinstance(error, BrokenPipeError):
                 raise
             fail(f"{error.filename}: {error.strerror or error}")

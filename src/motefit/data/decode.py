@@ -28,8 +28,8 @@ from motefit.spec.lfs_pointer import is_pointer, pointer_message
 from motefit.spec.limits import require_rate
 
 AUDIO_SUFFIXES = (
-    ".wav", ".flac", ".ogg", ".aif", ".aifc", ".aiff", ".au", ".caf", ".mp3", ".oga", ".opus",
-    ".rf64", ".snd", ".w64", ".wave",
+    ".wav", ".flac", ".ogg", ".aif", ".aifc", ".aiff", ".au", ".caf", ".mp3", ".nist", ".oga",
+    ".opus", ".rf64", ".snd", ".sph", ".voc", ".w64", ".wave",
 )  # fmt: skip
 _WRONG = {"ALAC_32"}
 """Encodings whose samples libsndfile 1.2 changes, even of its own files."""
@@ -206,6 +206,10 @@ def _decode_by_library(path: Path, content: bytes, channel: Channel) -> Decoded:
                 blocks.append(mixer.mix(samples))
             mixer.finish()
     except soundfile.SoundFileRuntimeError as error:
+        if other_format(content[:START_BYTES]) and "unimplemented" in str(error):
+            raise DataError(
+                f"{path}: its encoding is not read; convert it: {convert_command(str(path))}"
+            ) from None
         raise DataError(
             f"{path}: not a readable {path.suffix[1:].upper()} file (starts with {content[:12]!r}: "
             f"{_OBJECT.sub('', str(error)).rstrip('.')}); replace or remove it"

@@ -8,9 +8,10 @@ that time, e.g. by other threads, is written on afterwards.
 import contextlib
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
+
+from motefit.spec.scratch import scratch_file
 
 _STANDARD_ERROR = 2
 _OWN = (b"Note: ", b"Warning: ", b"[src/libmpg123/", b"[libmpg123", b"mpg123")
@@ -31,7 +32,7 @@ def caught_messages() -> Iterator[None]:
             yield
             return
         opened.callback(os.close, kept)
-        caught = opened.enter_context(tempfile.TemporaryFile())
+        caught = opened.enter_context(scratch_file())
         sys.stderr.flush()
         os.dup2(caught.fileno(), _STANDARD_ERROR)
         try:

@@ -15,7 +15,10 @@ from motefit.spec.codec import nearest
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import SILENCE, SPEAKER_FOLDERS, UNKNOWN, SpeechData
 
-NOISE_NAMES = ("background_noise", "_background_noise_", "noise", "_noise_", "background")
+NOISE_NAMES = (
+    *("background_noise", "_background_noise_", "noise", "_noise_", "background"),
+    *("background noise", "background-noise", "backgroundnoise"),
+)
 OTHER_SOUND_NAMES = {
     "_unknown_": UNKNOWN,
     "unknown": UNKNOWN,
@@ -35,6 +38,7 @@ _SPEAKER_NAME = re.compile(
     re.IGNORECASE,
 )
 _SHOWN = 8
+_CASED = re.compile(r"(?<![a-z])[a-z]")
 _MARKS = re.compile(r"[-_ .]+")
 
 
@@ -104,12 +108,18 @@ def spellings(names: Iterable[str]) -> dict[str, str]:
 
     >>> list(spellings(["_background_noise_"]))
     ['_background_noise_', '_BACKGROUND_NOISE_', '_Background_Noise_']
+    >>> list(spellings(["background noise"]))[2:]
+    ['Background noise', 'Background Noise']
     """
     return {
         form: name
         for name in names
-        for form in (name, name.upper(), "_".join(map(str.capitalize, name.split("_"))))
+        for form in (name, name.upper(), name.capitalize(), _CASED.sub(_capital, name))
     }
+
+
+def _capital(letter: re.Match[str]) -> str:
+    return letter[0].upper()
 
 
 def require_words(root: Tree, data: SpeechData) -> None:

@@ -189,13 +189,13 @@ def case_hints(words: Iterable[str]) -> list[str]:
     groups: dict[str, list[str]] = {}
     for word in sorted(words):
         shown = (c for c in word if unicodedata.category(c) not in _INVISIBLE)
-        plain = unicodedata.normalize("NFKC", "".join(shown)).casefold()
+        plain = unicodedata.normalize("NFKC", "".join(shown)).casefold().rstrip(".,!?;:")
         groups.setdefault(" ".join(plain.split()), []).append(word)
     hints = []
     for group in (group for group in groups.values() if len(group) > 1):
         by_case = len({word.casefold() for word in group}) == 1
         shown_words = ", ".join(group if by_case else map(ascii, group))
-        how = "case" if by_case else "case, spaces or characters that are not shown"
+        how = "case" if by_case else "case, spaces, marks or characters that are not shown"
         hints.append(
             f"the words {shown_words} differ by {how} only; if they are one word, join them"
         )

@@ -15,7 +15,8 @@ _VALUES = ("state", "_value", "value", "reading", "payload", "result", "measure"
 _CLOCK = re.compile(r"\s*\d{1,2}:\d\d(:\d\d)?([.,]\d+)?\s*([ap]\.?m\.?)?\s*\Z", re.IGNORECASE)
 _DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})\s*\Z")
 _HOUR = re.compile(r"(hour|hr|hh|stunde|heure|hora|time|zeit|uhrzeit|utc)\b", re.IGNORECASE)
-_YEAR, _MONTH, _DAY = ("year", "yr"), ("month", "mon", "mo"), ("day", "dom")
+_YEAR, _MONTH, _DAY = ("year", "yr"), ("month", "mon", "mo"), ("day", "dom", "dy")
+_DAY_OF_YEAR = ("doy", "day_of_year", "dayofyear", "yday", "julian_day", "jday")
 _CLOCK_PARTS = (("hour", "hr"), ("minute", "min"), ("second", "sec"))
 _SHOWN = 8
 _MANY, _LONG = 40, 80
@@ -24,9 +25,9 @@ _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?", re.ASCII)
 _STARTS_DATE = re.compile(r"\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{2,4}", re.ASCII)
 GROUP_NAMES = frozenset(
     {"station", "device", "device_id", "node", "sensor", "sensor_id", "site", "location", "room",
-     "id", "station_id", "mac"}
+     "id", "station_id", "stations_id", "mac", "stationid", "sensorid", "deviceid", "box_id", "stn"}
 )  # fmt: skip
-"""Names of columns that may name the station of a row."""
+"""Names of columns that may name the station of a row, in lower case."""
 
 
 OWN_COLUMNS = (
@@ -47,6 +48,11 @@ def unknown_column(header: Sequence[str], rows: Sequence[Sequence[str]], name: s
     more = f", ... ({len(header)} in all)" if len(header) > _MANY else ""
     found = f"there is no column {name!r}{nearest(name, header)}; available columns: {named}{more}"
     hints = [long_layout(header, rows), split_time(header, rows), _no_header(header)]
+    if any(name in map(str.strip, row) for row in rows[:2]):
+        hints.append(
+            f"{name!r} is in a line below: the names seem to be in several lines; write one header "
+            "line, with a name of its own for each column"
+        )
     if not any(hints):
         hints = [OWN_COLUMNS]
     return "; ".join(filter(None, [found, *hints]))
@@ -59,6 +65,8 @@ def _no_header(header: Sequence[str]) -> str:
     times = sum(bool(_STARTS_DATE.match(text)) for text in texts)
     if not texts or numbers + times <= len(texts) / 2:
         return ""
+    if times > 1 and not _STARTS_DATE.match(texts[0]):
+        return "each column seems to be a time: turn the table, so that each row is one"
     return "the first line looks like a row: write a header line with names of the columns above it"
 
 
@@ -94,6 +102,11 @@ def split_time(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if all(calendar):
         clock = [next((n for n in part if n in lower), "") for part in _CLOCK_PARTS]
         return _several([header[lower.index(n)] for n in [*calendar, *filter(None, clock)]])
+    yearly = next((n for n in _DAY_OF_YEAR if n in lower), "")
+    if calendar[0] and yearly:
+        hour = next((n for n in _CLOCK_PARTS[0] if n in lower), "")
+        named = [header[lower.index(n)] for n in (calendar[0], yearly, hour) if n]
+        return f'{_several(named)} and time_format = "%Y %j{" %H" * bool(hour)}"'
     row = rows[0]
     dates = [name for name, text in zip(header, row, strict=False) if _DATE.match(text)]
     clocks = [name for name, text in zip(header, row, strict=False) if _CLOCK.match(text)]

@@ -32,8 +32,12 @@ _USUAL = {
 }  # fmt: skip
 _CLIP_FOLDERS = ("", "clips", "wavs", "wav", "audio")
 """Folders next to a manifest in which its files are looked for; Common Voice has ``clips``."""
-_CUTS = frozenset({"start", "end", "begin", "stop", "offset", "onset", "start_s", "end_s"})
-"""Columns that would cut a clip out of a recording."""
+_CUT = re.compile(
+    r"(segment|clip|word|utt|utterance)?(start|begin|onset|offset|t0|t1|[tx]min|[tx]max|from|to|end|stop)"
+    r"(time|s|sec|seconds|ms|sample|frame|idx|index)?"
+)
+_FIRST = re.compile(r"(segment|clip|word|utt|utterance)?(start|begin|onset|offset|t0|[tx]min|from)")
+"""Columns that would cut a clip out of a recording, without marks; those of its start."""
 _LARGE_BYTES = 64 << 20
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 _SHOWN = 3
@@ -83,6 +87,11 @@ def manifest_hint(tree: Tree, given: Path) -> str:
         for path in sorted(tables, key=lambda path: (-path.stat().st_size, path)):
             if columns := _naming_columns(path, names):
                 place = path.relative_to(given).as_posix()
+                if not columns[0]:
+                    return (
+                        f"{place} names the files, but its first line is a row: write a header "
+                        f'above it, such as path|label, and give [data] manifest = ["{place}"]'
+                    )
                 return (
                     f"{place} names the files: to take the words from it, give [data] manifest = "
                     f'["{place}"] and columns = {{path = "{columns[0]}", label = "{columns[1]}"}}'
@@ -102,6 +111,8 @@ def _naming_columns(path: Path, names: Set[str]) -> tuple[str, str] | None:
     except (DataError, OSError):
         return None
     columns = {name: [_text(row.get(name)) for row in rows] for name in (rows or [{}])[0]}
+    if any(_named(columns, names)):
+        return "", ""
     file = next((name for name, texts in columns.items() if _all_named(texts, names)), None)
     words = {
         name: texts
@@ -117,8 +128,12 @@ def _naming_columns(path: Path, names: Set[str]) -> tuple[str, str] | None:
 
 def _all_named(texts: Iterable[str], names: Set[str]) -> bool:
     """Return whether most texts are paths of files of the given names."""
-    found = [posixpath.basename(text.replace("\\", "/")) in names for text in texts]
+    found = _named(texts, names)
     return 2 * sum(found) > len(found)
+
+
+def _named(texts: Iterable[str], names: Set[str]) -> list[bool]:
+    return [posixpath.basename(text.replace("\\", "/")) in names for text in texts]
 
 
 def read_manifests(
@@ -260,6 +275,7 @@ class _Reader:
             each clip, whether its file exists or not.
         """
         columns: Mapping[str, str] | None = None
+        cuts: list[str] = []
         for number, row in _rows(self._path):
             if not any(map(_text, row.values())):
                 continue
@@ -270,13 +286,31 @@ class _Reader:
                         f"the column {columns['split']} is not used, as the sets are drawn; to "
                         'take them as they are, give [data] split = "given"'
                     )
-                cuts = [name for name in row if name.casefold() in _CUTS]
+                cuts = [name for name in row if _CUT.fullmatch(_plain(name))]
+                cuts = [name for name in cuts if name not in columns.values()]
                 if cuts:
                     self.notes.append(
                         f"the columns {', '.join(cuts)} are not used: every file is one clip, from "
                         "its start (motefit data cut makes clips of longer recordings)"
                     )
+            self._require_whole(number, row, cuts)
             yield self._file(number, row, columns)
+
+    def _require_whole(self, number: int, row: Mapping[str, object], cuts: list[str]) -> None:
+        """Refuse a row whose clip starts within its file, which would be labeled as a whole.
+
+        Raises:
+            DataError: naming the column.
+        """
+        for name in cuts:
+            if _FIRST.match(_plain(name)) and _is_positive(_text(row.get(name))):
+                raise DataError(
+                    f"{self._path}, line {number}: the clip starts at {_text(row.get(name))} "
+                    f"({name}) within its file, but a clip here is a file; cut the recordings "
+                    "first: write a table with the columns recording, start_s, end_s, level_dbfs, "
+                    "word, keep, and: motefit data cut --apply TABLE; if every file is one clip, "
+                    f"remove the column {name}"
+                )
 
     def _file(
         self, number: int, row: Mapping[str, object], columns: Mapping[str, str]
@@ -309,6 +343,22 @@ class _Reader:
             speaker=speaker or None,
             subset=given,
         )
+
+
+def _plain(name: str) -> str:
+    """Return a name in lower case without marks.
+
+    >>> _plain("Start (s)"), _plain("start_time")
+    ('starts', 'starttime')
+    """
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def _is_positive(text: str) -> bool:
+    try:
+        return float(text.replace(",", ".")) > 0
+    except ValueError:  # as of a clock, 00:00:01.5
+        return any(digit in text for digit in "123456789") and ":" in text
 
 
 def _text(value: object) -> str:

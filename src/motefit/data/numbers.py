@@ -28,6 +28,10 @@ _GROUPED = re.compile(
 _WITH_UNIT = re.compile(r"[+-]?\d[\d.,]*\s*([^\d\s.,][^\d]{0,11})\Z")
 _DASHES = "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"
 _SWITCHES = frozenset({"true", "false", "on", "off", "yes", "no", "open", "closed"})
+_GROUP = 1000
+"""Numbers from here on have a separator where groups of digits have one."""
+_FAR, _LEAST = 10.0, 9.0
+"""So many times as large, and larger than the first digits behind which a mark may be."""
 _SHOWN = 60
 """Characters of a text that a message shows."""
 
@@ -64,6 +68,8 @@ def read_numbers(
     values = _fast(texts, rule)
     if values is None:
         values = np.array([_float(text, rule, place, row) for row, text in enumerate(texts)])
+    if not rule.thousands:
+        _refuse_mixed_groups(texts, values, rule, place)
     if rule.sentinels:
         values[np.isin(values, rule.sentinels)] = np.nan
     with np.errstate(invalid="ignore"):
@@ -82,6 +88,41 @@ def read_numbers(
     outside = (values < low) | (values > high)
     values[outside] = np.nan
     return values, int(outside.sum())
+
+
+def _refuse_mixed_groups(
+    texts: Sequence[str], values: npt.NDArray[np.float64], rule: NumberRule, place: Place
+) -> None:
+    """Refuse whole numbers among others of three digits behind the mark, which are far smaller.
+
+    As in 998, 999, 1.000, 1.001: read by the decimal mark, the pressure would fall to a thousandth.
+
+    Raises:
+        DataError: naming the key that reads groups of digits.
+    """
+    size = np.abs(values)
+    broken = np.isfinite(values) & (values != np.floor(values))
+    whole = ~broken & (size > _LEAST) & (size < _GROUP)
+    if not whole.any() or not broken.any():
+        return
+    large, small = np.abs(values[whole]), np.abs(values[broken])
+    if np.median(large) < _FAR * np.median(small) or large.min() <= small.max():
+        return
+    mark = re.escape(rule.decimal)
+    grouped = re.compile(rf"\s*[+-]?[1-9]\d{{0,2}}({mark}\d{{3}})+\s*\Z", re.ASCII)
+    rows = [
+        row for row in np.flatnonzero(np.isfinite(values)).tolist() if rule.decimal in texts[row]
+    ]
+    marked = frozenset(rows)
+    plain = next((row for row in np.flatnonzero(whole).tolist() if row not in marked), None)
+    if plain is None or not all(grouped.match(texts[row]) for row in rows):
+        return
+    raise DataError(
+        f"{place(rows[0])}: {shown(texts[rows[0]])} in the column {rule.name!r} is far below "
+        f"{shown(texts[plain])} of {place(plain).rpartition(', ')[2]}; "
+        f"{_grouped_hint(texts[rows[0]].strip(), rule.decimal)}; else write all numbers with as "
+        "many decimals"
+    )
 
 
 def _fast(texts: Sequence[str], rule: NumberRule) -> npt.NDArray[np.float64] | None:

@@ -86,12 +86,28 @@ def _order_remedy(
         )
     if len(earlier) == 0 and table.times[row] < _CLOCKS < table.times[row - 1]:
         return "the clock seems to have been reset to its start; remove the rows until it was set"
+    start = int(np.argmax(table.groups == table.groups[row]))
+    if (
+        data.time_format.startswith("epoch")
+        and row - start > 1
+        and _starts_again(table, start, row)
+    ):
+        return (
+            "the count starts again, as after a restart; write times of a clock, or one file for "
+            "each start, with a column that numbers them, and set [data] group to it"
+        )
     remedy = "remove one of the lines" if len(earlier) else "sort the lines by time"
     if repeats:
         remedy += ', or set [data] repeated_rows = "drop", as the values are the same'
     elif many := _repeating_column(table, data):
         remedy = many
     return remedy
+
+
+def _starts_again(table: SeriesTable, start: int, row: int) -> bool:
+    """Tell whether a count from 1970 falls back to about where it began, within its first days."""
+    begin, here, before = (table.times[at] for at in (start, row, row - 1))
+    return bool(here - begin < (before - begin) / 10 and before < _CLOCKS)
 
 
 def _repeating_column(table: SeriesTable, data: SeriesData) -> str:

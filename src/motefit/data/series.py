@@ -296,7 +296,7 @@ def read_series(path: Path, data: SeriesData, *, progress: Progress | None = Non
         values, filled = hold(values, runs, steps=data.max_filled_steps)
     usable = _usable(table, values, filled, grid)
     if not usable.any():
-        raise _nothing_usable(path, data, notes)
+        raise _nothing_usable(path, data, table, notes)
     return Series(
         path=path,
         inputs=data.columns,
@@ -314,9 +314,15 @@ def read_series(path: Path, data: SeriesData, *, progress: Progress | None = Non
     )
 
 
-def _nothing_usable(path: Path, data: SeriesData, notes: Sequence[str]) -> DataError:
+def _nothing_usable(
+    path: Path, data: SeriesData, table: SeriesTable, notes: Sequence[str]
+) -> DataError:
+    known = np.count_nonzero(np.isfinite(table.values), axis=0).tolist()
+    empty = [name for name, some in zip(data.columns, known, strict=True) if not some]
     remedy = ""
-    if data.series and not data.resample:
+    if empty:
+        remedy = f"; there is no value at all in {', '.join(empty)}, which inputs or targets name"
+    elif not data.resample and len(known) > 1:
         remedy = '; if the quantities have other times, set [data] resample = "last" or "mean"'
     return DataError(
         f"{path}: every row has a missing value in {', '.join(data.columns)}{remedy}{told(notes)}"

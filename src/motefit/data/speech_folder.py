@@ -19,15 +19,18 @@ from motefit.data.folder_layout import (
     spellings,
     word_folders,
 )
+from motefit.data.foreign_layouts import foreign_layout, unread_sound
 from motefit.data.labeled_files import (
     OF_OTHER_SOUND,
     OF_OTHER_WORDS,
     Labeled,
+    arrange,
     case_hints,
     subset_of,
 )
 from motefit.data.layouts import find_layout, read_layout
 from motefit.data.manifest import find_manifests, manifest_hint, read_manifests
+from motefit.data.sidecars import find_sidecars
 from motefit.data.splits import read_list, word_of
 from motefit.data.tree import Tree, composed, hidden_name, is_hidden, is_readable, read_tree
 from motefit.spec.errors import DataError
@@ -123,8 +126,12 @@ def _find(folder: Path, data: SpeechData) -> SpeechFolder:
             return _labeled_folder(tree, data, read_layout(tree, data, layout, reserved))
         return _word_folders_of(tree, folder, data)
     except DataError as error:
-        hint = manifest_hint(tree, given)
-        raise DataError(f"{error}; {hint}") if hint else error from None
+        if data.split not in LISTED_SPLITS and (files := find_sidecars(tree)):
+            how = ["words: the text file beside each clip"]
+            labeled = arrange(files, data, where=tree.path, how=how, reserved=reserved)
+            return _labeled_folder(tree, data, labeled)
+        hint = manifest_hint(tree, given) or foreign_layout(tree)
+        raise DataError(f"{error}; {hint}") if hint not in str(error) else error from None
 
 
 def _only_folder(tree: Tree) -> Tree | None:
@@ -243,12 +250,14 @@ def _clips_of(word: str, folder: Tree, data: SpeechData) -> dict[str, Path]:
         clips[name] = path
     if not clips:
         deeper = [n for n, inner in folder.folders.items() if inner.holds_sound()]
+        other = [path for path in folder.sounds if not path.name.startswith(".")]
         hint = f'; if {listing(deeper)} are speakers, give [data] speaker = "{SPEAKER_FOLDERS}"'
         raise DataError(
             f"{folder.path}: the word {word!r} has no clips (no {', '.join(AUDIO_SUFFIXES)} file; "
             f"found: {listing(sorted(p.name for p in folder.path.iterdir()))}); add some, or name "
             f"the words to use in the recipe's [data] words"
             + (hint if deeper and not by_speaker else "")
+            + (f"; {unread_sound(other)}" if other else "")
         )
     return dict(sorted(clips.items()))
 

@@ -19,7 +19,7 @@ _DIRECTIVE_DIGITS = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2}
 _PARTS = {
     **dict.fromkeys(("year", "yr", "yyyy"), "Y"),
     **dict.fromkeys(("month", "mon", "mo"), "m"),
-    **dict.fromkeys(("day", "dom", "dd"), "d"),
+    **dict.fromkeys(("day", "dom", "dd", "dy"), "d"),
     **dict.fromkeys(("hour", "hr", "hh"), "H"),
     **dict.fromkeys(("minute", "min"), "M"),
     **dict.fromkeys(("second", "sec"), "S"),
@@ -41,6 +41,14 @@ _DATE_DIGITS = {
 }  # fmt: skip
 _EXCEL_DAYS = re.compile(r"[34]\d{4}([.,]\d+)?\Z", re.ASCII)
 """Days since 1899-12-30, of 1982 to 2036."""
+_DAYS = re.compile(r"\d{4,7}[.,]\d+\s*\Z", re.ASCII)
+"""Counts of days, as in MATLAB and of Julian dates, and years with decimals."""
+_MONTH_NAME = re.compile(r"\d\.?[\s-]+(?:de\s+)?([^\W\d_]{3,12})\.?[\s-]+(?:de\s+)?\d{2}")
+_ENGLISH = (
+    *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
+    *("october", "november", "december"),
+)
+_MONTHS = frozenset({name[:letters] for name in _ENGLISH for letters in (3, None)})
 _BEGAN = 180 * 86_400 * 1_000_000
 """Microseconds in half a year; the clocks of loggers are set to later times."""
 _ROUNDED = re.compile(r"[0-9][.,]?[0-9]*[eE][+]?[0-9]+")
@@ -72,6 +80,8 @@ GUESSES = (
         "%d/%m/%Y",
         "%m/%d/%Y",
     ),
+    *("%d/%m/%Y %Hh%M", "%d.%m.%Y %H:%M Uhr", "%d/%m/%Y %H.%M", "%d.%m.%Y %H.%M"),
+    *("%Y %j %H", "%Y %j %H %M", "%Y %j", "%Y %m %d %H", "%Y %m %d %H %M", "%Y%j%H%M", "%Y-%j"),
     *("%H:%M:%S", "%H:%M"),
 )
 """Formats that an error proposes where they read the text."""
@@ -266,8 +276,20 @@ def _time_remedy(texts: Sequence[str], row: int) -> str:
     if guesses:
         either = " or ".join(f'"{guess}"' for guess in guesses)
         return f"set [data] time_format = {either}"
+    return _other_remedy(text, below)
+
+
+def _other_remedy(text: str, below: Sequence[str]) -> str:
+    """Say what to do about a time that no known format reads."""
+    if _is_count(text) and any(_DAYS.match(other) for other in below[:2]):
+        return (
+            "it seems to count days or years; write ISO 8601, in pandas: pd.to_datetime(x, "
+            'unit="D", origin=...), in MATLAB: datetime(x, "ConvertFrom", "datenum")'
+        )
     if _is_count(text):
         return 'if it counts from a start of its own, set [data] time_format = "epoch-s" (or -ms)'
+    if (word := _MONTH_NAME.search(text)) and word[1].lower() not in _MONTHS:
+        return f"names of months are read in English only, not {word[1]!r}; write them as numbers"
     zone = _ZONE_NAME.search(text)
     if zone and zone[1] not in {"UTC", "GMT"}:
         return (
@@ -289,7 +311,7 @@ def _reads(time_format: str, texts: Sequence[str]) -> bool:
 def _guesses(texts: Sequence[str]) -> list[str]:
     """Find the formats that read all texts: two if the order of day and month is not certain."""
     found = [guess for guess in GUESSES if _reads(guess, texts)]
-    dated = [guess for guess in found if "d" in guess]
+    dated = [guess for guess in found if "d" in guess or "j" in guess]
     return dated[:2]
 
 

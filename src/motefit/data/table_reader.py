@@ -18,13 +18,12 @@ from motefit.data.tables import (
     Chunk,
     RawTable,
     Wanted,
-    column_name,
     open_table,
     table_files,
 )
 from motefit.data.zones import find_zone, to_utc, zones_at
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.series_spec import SeriesData
+from motefit.spec.tasks.series_spec import SeriesData, column_name
 
 Progress = Callable[[int, int], None]
 _Arrays = tuple[
@@ -39,6 +38,7 @@ _Arrays = tuple[
 
 _EXAMPLE_ROWS = 200
 _UNIT_LINES = 4
+_ASIDE = "; to leave the file out, move it away, or give a pattern, as 'FOLDER/2024*.csv'"
 """Most lines of units below a header."""
 _MOSTLY = 0.9
 """Share of steps back in time from which on a file has its newest row first."""
@@ -127,7 +127,8 @@ def read_table(path: Path, data: SeriesData, *, progress: Progress | None = None
     """
     groups: dict[str, int] = {}
     files = table_files(path)
-    parts = [_read_file(file, data, groups, progress) for file in files]
+    aside = _ASIDE if len(files) > 1 else ""
+    parts = [_read_file(file, data, groups, progress, aside) for file in files]
     if len(parts) > 1:
         order = sorted(range(len(parts)), key=lambda i: parts[i].times[0])
         files, parts = tuple(files[i] for i in order), [parts[i] for i in order]
@@ -154,9 +155,9 @@ def pivoted_table(
 
 
 def _read_file(
-    path: Path, data: SeriesData, groups: dict[str, int], progress: Progress | None
+    path: Path, data: SeriesData, groups: dict[str, int], progress: Progress | None, aside: str
 ) -> _FilePart:
-    """Read one file chunk by chunk."""
+    """Read one file chunk by chunk; what to do if it is none of the tables is said by ``aside``."""
     rule = TimeRule(columns=data.time_columns, time_format=data.time_format)
     long = (data.series, data.value) if data.series else ()
     group = (data.group,) if data.group else ()
@@ -165,8 +166,11 @@ def _read_file(
         columns=names, time_of=rule.time_of, time=rule.columns, separator=data.separator,
         skip_lines=data.skip_lines, table=data.table,
     )  # fmt: skip
-    raw = open_table(path, wanted)
-    places = [_index(path, raw, name) for name in names]
+    try:
+        raw = open_table(path, wanted)
+        places = [_index(path, raw, name) for name in names]
+    except DataError as error:
+        raise DataError(f"{error}{aside}") from None
     reader = _ChunkReader(path=path, raw=raw, rule=rule, data=data, groups=groups)
     chunks = []
     example: tuple[str, ...] = ()
@@ -176,7 +180,7 @@ def _read_file(
         chunks.append(reader.read(chunk, places))
         counter.add(chunk)
     if not chunks:
-        raise DataError(f"{path}: there is a header, but no rows{told(raw.notes)}")
+        raise DataError(f"{path}: there is a header, but no rows{told(raw.notes)}{aside}")
     if not any(len(chunk[0]) for chunk in chunks):
         raise DataError(
             f"{path}: no row of {data.series!r} is one of the inputs, {', '.join(data.columns)}; "

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from motefit.spec.errors import DataError
+from motefit.spec.limits import MOST_RATIO
 
 COMPRESSED: dict[str, tuple[bytes, Callable[..., Any]]] = {
     ".gz": (b"\x1f\x8b", gzip.open),
@@ -25,6 +26,8 @@ UNPACKING = (OSError, EOFError, lzma.LZMAError, zlib.error)
 """Exceptions of a file that cannot be read or decompressed to its end."""
 LONGEST_LINE = 64 << 20
 """Characters of a line; a JSON list may be in one."""
+LEAST_SUSPECT_BYTES = 64 << 20
+"""So many bytes may be unpacked from any file."""
 _BLOCK = 1 << 20
 _EMPTY = "\0\r\n\x1a "
 """Characters of a file's end that hold nothing."""
@@ -55,6 +58,40 @@ class Encoding:
     nul_tail: int = 0
 
 
+class _Unpacked(io.RawIOBase):
+    """Bytes of a compressed file; one that unpacks to unlike many is refused."""
+
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self._path, self._file = path, file
+        self._most = max(LEAST_SUSPECT_BYTES, MOST_RATIO * path.stat().st_size)
+        self._done = 0
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any buffer
+        """Read some bytes.
+
+        Raises:
+            DataError: once they are too many for the size of the file.
+        """
+        block = self._file.read(len(buffer))
+        buffer[: len(block)] = block
+        self._done += len(block)
+        if self._done > self._most:
+            raise DataError(
+                f"{self._path}: unpacks to more than {MOST_RATIO} times its size, which no table "
+                "of measurements does; if it is one, unpack it first"
+            )
+        return len(block)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
+
 def open_bytes(path: Path) -> IO[bytes]:
     """Open a file for reading, decompressed if it is compressed.
 
@@ -71,8 +108,7 @@ def open_bytes(path: Path) -> IO[bytes]:
             start = file.read(8)
         for magic, opener in COMPRESSED.values():
             if start.startswith(magic):
-                opened: IO[bytes] = opener(path, "rb")
-                return opened
+                return io.BufferedReader(_Unpacked(path, opener(path, "rb")), _BLOCK)
         return path.open("rb")
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file; give a CSV file") from None

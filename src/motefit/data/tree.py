@@ -11,9 +11,9 @@ from motefit.data.decode import AUDIO_SUFFIXES
 from motefit.spec.errors import DataError
 
 OTHER_SUFFIXES = (
-    ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".caf", ".flv", ".gsm",
-    ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpga", ".oga", ".opus", ".ra",
-    ".rf64", ".snd", ".sph", ".voc", ".w64", ".wave", ".weba", ".webm", ".wma", ".wv",
+    ".3gp", ".8svx", ".aac", ".ac3", ".amr", ".ape", ".avr", ".flv", ".g722", ".gsm", ".htk",
+    ".iff", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2", ".mp4", ".mpga", ".paf", ".pcm", ".pvf",
+    ".ra", ".raw", ".sds", ".sf", ".spx", ".svx", ".tta", ".weba", ".webm", ".wma", ".wv", ".wve",
 )  # fmt: skip
 """Extensions of audio files that are not read."""
 _SOUND = frozenset((*AUDIO_SUFFIXES, *OTHER_SUFFIXES))

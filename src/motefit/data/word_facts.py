@@ -2,13 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from motefit.data.recordings import Recording
-from motefit.data.speech import SpeechDataset
+from motefit.data.speech import Clips, SpeechDataset
 from motefit.data.speech_folder import HIDDEN
 
 SHARE_POINTS = 5.0
@@ -24,6 +25,10 @@ BANDWIDTH_RATIO = 1.5
 between recordings at 8 and at 16 kHz."""
 MOST_CLIPPED = 0.5
 """A word with a larger share of clipped clips causes a warning."""
+OFFSET_PERCENT = 2.0
+"""A clip whose mean is further from zero, in percent of full scale, has an offset."""
+TINY_MS = 100
+"""A shorter clip holds no word."""
 LOWER_BITS_DBFS = -48.0
 """Sound that fills only the lower 24 of 32 bits is not louder."""
 
@@ -49,6 +54,8 @@ class WordFacts:
         missed: longer clips whose loudest part is cropped away.
         faint: clips without a sample above -60 dB of full scale, or of 32 bits and no louder than
             their lower 24 bits.
+        offset: clips, none of them clipped, whose mean is more than 2 % of full scale from zero.
+        tiny: clips shorter than 100 ms.
     """
 
     clips: int
@@ -66,6 +73,8 @@ class WordFacts:
     unused: int
     missed: int = 0
     faint: int = 0
+    offset: int = 0
+    tiny: int = 0
 
 
 def word_facts(dataset: SpeechDataset) -> dict[str, WordFacts]:
@@ -75,6 +84,7 @@ def word_facts(dataset: SpeechDataset) -> dict[str, WordFacts]:
     label = np.concatenate([clips.label for clips in dataset.subsets.values()])
     lengths = np.concatenate([clips.lengths for clips in dataset.subsets.values()])
     recordings = [r for clips in dataset.subsets.values() for r in clips.recordings]
+    far = np.concatenate([_has_offset(clips) for clips in dataset.subsets.values()])
     samples = dataset.train.pcm.shape[1]
     facts = {}
     for index, word in enumerate(dataset.words):
@@ -93,6 +103,8 @@ def word_facts(dataset: SpeechDataset) -> dict[str, WordFacts]:
             longer=int((lengths[rows] > samples).sum()),
             missed=sum(r.missed for r in held),
             faint=sum(map(_is_faint, held)),
+            offset=sum(bool(far[row]) and not recordings[row].clipped for row in rows.tolist()),
+            tiny=int((ms < TINY_MS).sum()),
             level_dbfs=round(float(np.median([r.level_dbfs for r in held])), 1),
             clipped=sum(r.clipped for r in held),
             bandwidth_hz=round(float(np.median([r.bandwidth_hz for r in held]))),
@@ -130,13 +142,20 @@ def word_warnings(facts: Mapping[str, WordFacts]) -> tuple[str, ...]:
     return (*warnings, *_cropped(facts), *_unusable(facts), *_losses(facts))
 
 
+def _has_offset(clips: Clips) -> npt.NDArray[np.bool_]:
+    """Mark the clips (n,) whose mean, without padding, is far from zero."""
+    samples = clips.pcm.shape[1]
+    mean = clips.pcm.mean(axis=1) * (samples / np.clip(clips.lengths, 1, samples))
+    return np.asarray(np.abs(mean) > OFFSET_PERCENT / 100 * 32768)
+
+
 def _is_faint(recording: Recording) -> bool:
     wide = recording.encoding.endswith("PCM_32")
     return recording.silent or (wide and recording.level_dbfs < LOWER_BITS_DBFS)
 
 
 def _unusable(facts: Mapping[str, WordFacts]) -> list[str]:
-    """Warn if words have clips that are almost silent, or are clipped as a rule."""
+    """Warn if words have clips that are almost silent or tiny, or clipped or offset as a rule."""
     faint = {w: f for w, f in facts.items() if 100 * f.faint > SHARE_POINTS * f.clips}
     clipped = {w: f for w, f in facts.items() if f.clipped > MOST_CLIPPED * f.clips}
     warnings = []
@@ -148,7 +167,21 @@ def _unusable(facts: Mapping[str, WordFacts]) -> list[str]:
     if clipped:
         words = "; ".join(f"{word} {f.clipped} of {f.clips}" for word, f in clipped.items())
         warnings.append(f"most clips are clipped, as with too high a gain: {words}")
+    if offset := _named(facts, lambda f: f.offset):
+        warnings.append(
+            f"clips have an offset, whose level counts as sound: {offset}; the microphone or its "
+            "supply is faulty, or its driver lacks a high-pass filter; to remove it: "
+            "ffmpeg -i IN.wav -af highpass=f=20 OUT.wav"
+        )
+    if tiny := _named(facts, lambda f: f.tiny):
+        warnings.append(f"clips are shorter than {TINY_MS} ms, too short for a word: {tiny}")
     return warnings
+
+
+def _named(facts: Mapping[str, WordFacts], count: Callable[[WordFacts], int]) -> str:
+    """List the words with such clips, with their number; empty if there are none."""
+    found = {word: count(f) for word, f in facts.items()}
+    return "; ".join(f"{word} {n} of {facts[word].clips}" for word, n in found.items() if n)
 
 
 def _cropped(facts: Mapping[str, WordFacts]) -> list[str]:

@@ -18,6 +18,7 @@ from motefit.spec.limits import (
     model_bytes,
 )
 from motefit.tflite.deflate import deflate
+from motefit.tflite.other_models import other_archive, other_model
 
 NAME = "model.tflite"
 FIRST_DAY = 1 << 5 | 1
@@ -36,6 +37,7 @@ DAMAGE = (
     struct.error,
 )
 """Exceptions that ``zipfile`` raises for invalid files."""
+_SHOWN = 5
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 CONTAINER_BYTES = 122
 """Size of a zip beyond the stream of its only member, ``model.tflite``."""
@@ -128,10 +130,10 @@ def read_model(source: Path | bytes) -> bytes:
     """Read the bytes of a .tflite model.
 
     Args:
-        source: path or content of a .tflite file, or of a zip whose first member is one.
+        source: path or content of a .tflite file, or of a zip of one.
 
     Raises:
-        ModelFileError: if the file is missing or damaged, or a zip's first member is not a model.
+        ModelFileError: if the file is missing or damaged, or a zip has no model or several.
     """
     if isinstance(source, bytes):
         data, where = source, "the given bytes"
@@ -198,8 +200,10 @@ def require_tflite(data: bytes, *, where: str) -> None:
     if is_pointer(data):
         raise ModelFileError(pointer_message(where))
     if data[4:8] != b"TFL3":
+        known = other_model(data)
         raise ModelFileError(
             f"{where} is not a TensorFlow Lite model; give a .tflite file or a zip of one"
+            + (f"; {known}" if known else "")
         )
 
 
@@ -215,12 +219,12 @@ def unpack(data: bytes, *, where: str, companion: str = "") -> tuple[Member, Mem
         companion: name of the other file.
 
     Returns:
-        ``model.tflite``, or the first file if none has that name; and the companion, None if
-        there is none.
+        ``model.tflite``, else the only .tflite file, else the first file; and the companion, None
+        if there is none.
 
     Raises:
-        ModelFileError: if the zip is damaged or empty, has a name twice, or a file is
-            compressed by another method than deflate.
+        ModelFileError: if the zip is damaged or empty, has a name twice or several models, or a
+            file is compressed by another method than deflate.
     """
     try:
         return _unpacked(data, where, companion)
@@ -239,8 +243,8 @@ def _unpacked(data: bytes, where: str, companion: str) -> tuple[Member, Member |
                 raise ModelFileError(f"the zip {where} has two files {info.filename}")
             named.setdefault(info.filename, info)
         if not members:
-            raise ModelFileError(f"the zip {where} is empty; a model must be its first member")
-        model = _member(archive, data, named.get(NAME, members[0]), where, model_bytes())
+            raise ModelFileError(f"the zip {where} is empty; it must have a model")
+        model = _member(archive, data, _model_of(named, where), where, model_bytes())
         if companion not in named:
             inside = next((n for n in named if companion and n.endswith(f"/{companion}")), None)
             if inside is not None:
@@ -249,6 +253,25 @@ def _unpacked(data: bytes, where: str, companion: str) -> tuple[Member, Member |
                 )
             return model, None
         return model, _member(archive, data, named[companion], where, CARD_BYTES)
+
+
+def _model_of(named: Mapping[str, zipfile.ZipInfo], where: str) -> zipfile.ZipInfo:
+    """Choose the member that is the model: of that name, the only .tflite file, or the first one.
+
+    Raises:
+        ModelFileError: for several .tflite files, or a model of another program.
+    """
+    if NAME in named:
+        return named[NAME]
+    found = [name for name in named if name.lower().endswith(".tflite")]
+    if len(found) > 1:
+        raise ModelFileError(
+            f"the zip {where} has {len(found)} models: {', '.join(found[:_SHOWN])}; unpack it, and "
+            "give one of them"
+        )
+    if not found and (known := other_archive(named)):
+        raise ModelFileError(f"{where} is not a TensorFlow Lite model: {known}")
+    return named[found[0]] if found else next(iter(named.values()))
 
 
 def _member(

@@ -20,7 +20,6 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from motefit.spec.errors import ModelFileError
 from motefit.spec.limits import RUN_SECONDS
+from motefit.spec.scratch import scratch_file
 from motefit.spec.worker_environment import ONE_THREAD
 
 MEMORY_BYTES = 512 << 20
@@ -222,7 +222,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
 
 def _forked(given: bytes, limits: Limits) -> Outcome:
     """Run one call in a fork of this process."""
-    with mmap.mmap(-1, STAGE_BYTES) as noted, tempfile.TemporaryFile() as said:
+    with mmap.mmap(-1, STAGE_BYTES) as noted, scratch_file() as said:
         read_end, write_end = os.pipe()
         child = os.fork()
         if not child:

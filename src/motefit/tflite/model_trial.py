@@ -3,19 +3,20 @@
 The run has a process of its own, see :mod:`motefit.tflite.contained`.
 """
 
-import contextlib
 import time
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from motefit.spec.errors import ModelFileError
-from motefit.tflite.contained import contained, stage
+from motefit.tflite.contained import MEMORY_BYTES, contained, stage
 
 RESOLVERS = ("BUILTIN_WITHOUT_DEFAULT_DELEGATES", "AUTO")
 """LiteRT's kernels without and with XNNPACK, in its own names."""
+STATUS = Path("/proc/self/status")
 LONG_S = 0.5
 """Seconds beyond which a run on zeros is not repeated with random numbers."""
 
@@ -32,11 +33,26 @@ def try_model(model: bytes) -> None:
 
 
 def try_here(model: bytes) -> None:
-    """Load, allocate and run a model in this process, which may not survive it."""
+    """Load, allocate and run a model in this process, which may not survive it.
+
+    Raises:
+        MemoryError: if LiteRT rejects it after taking much memory: with more of it, it may not.
+    """
+    before = _peak_bytes()
     for name in RESOLVERS:
         stage("loading")
-        with contextlib.suppress(ValueError, RuntimeError, ModelFileError):
+        try:
             _run(model, name)
+        except (ValueError, RuntimeError, ModelFileError):
+            if _peak_bytes() - before > MEMORY_BYTES // 4:
+                stage("")
+                raise MemoryError from None
+
+
+def _peak_bytes() -> int:
+    """Return the largest address space that this process has had; 0 where that is not known."""
+    lines = STATUS.read_text().splitlines() if STATUS.exists() else []
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmPeak")), 0)
 
 
 def _run(model: bytes, resolver: str) -> None:

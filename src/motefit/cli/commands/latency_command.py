@@ -19,8 +19,7 @@ def latency_command(
         Path | None,
         typer.Argument(
             autocompletion=complete_model,
-            help="Bundle, .tflite, or zip whose first member is one. Default (2020 only): the "
-            "front end alone.",
+            help="Bundle, .tflite, or zip of one. Default (2020 only): the front end alone.",
         ),
     ] = None,
     protocol: Annotated[

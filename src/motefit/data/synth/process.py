@@ -5,7 +5,6 @@ import importlib.util
 import json
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motefit.spec.errors import DataError, MissingExtraError
+from motefit.spec.scratch import scratch_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ class SpeakerProcess:
         self._synthesizer = synthesizer
         self._timeout_s = timeout_s
         self._timed_out = False
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in close()
+        self._log: IO[bytes] = scratch_file()  # closed in close()
         program = Path(__file__).with_name(synthesizer.program)
         try:
             # -P: the folder of the program holds modules named like others and is not searched.

@@ -5,7 +5,6 @@ from the texts by one code for all forms, :mod:`motefit.data.table_reader`.
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -23,7 +22,10 @@ SUFFIXES = (
     *(".parquet", ".pq", ".sqlite", ".sqlite3", ".db"),
 )
 """Of files that are read as tables where a folder is given."""
+_OF_SYSTEMS = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db"})
+"""Files that Windows makes, in lower case."""
 HEAD_BYTES = 1 << 16
+_PICKLE = "is a pickle, which is not read, as it may run programs; in pandas: DataFrame.to_csv"
 _REFUSED = {
     b"PK\x03\x04": "is not a text file but a zip archive or a workbook; unpack it, or save the "
     "sheet as CSV",
@@ -36,7 +38,16 @@ _REFUSED = {
     b"Rar!": "is a RAR archive; unpack it",
     b"%PDF": "is a PDF; write its table as CSV",
     b"\x89PNG": "is a picture; give the table that it was drawn from",
-}
+    b"\x1f\x8b": "is compressed twice by gzip; unpack it once: gunzip",
+    b"\x1f\x9d": "is compressed by compress, which is not read; unpack it: uncompress",
+    b"\x04\x22\x4d\x18": "is compressed by lz4, which is not read; unpack it with: lz4 -d",
+    b"\x5d\x00\x00": "is compressed by LZMA without a header; unpack it with: unlzma",
+    b"\x93NUMPY": "is an array of numpy; write its columns with their names as CSV or Parquet",
+    b"MATLAB": "is a MATLAB file; write the columns as CSV, in MATLAB: writetable",
+    b"\x80\x02": _PICKLE, b"\x80\x03": _PICKLE, b"\x80\x04": _PICKLE, b"\x80\x05": _PICKLE,
+    b"{\\rtf": "is a text document; save it as plain text",
+    b"RIFF": "is a sound, not a table; motefit data audit FOLDER reads folders of sounds",
+}  # fmt: skip
 _MARKUP = re.compile(
     rb"[\xef\xbb\xbf\s]*<(!doctype|html|\?xml|table|workbook|gpx|kml)", re.IGNORECASE
 )
@@ -119,6 +130,8 @@ def open_table(path: Path, wanted: Wanted) -> RawTable:
         raise unreadable(path, error) from None
     if is_pointer(head):
         raise DataError(pointer_message(path))
+    if head[257:262] == b"ustar":
+        raise DataError(f"{path}: is a tar archive; unpack it with: tar -xf {path.name}")
     for magic, problem in _REFUSED.items():
         if head.startswith(magic):
             raise DataError(f"{path}: {problem}")
@@ -129,15 +142,6 @@ def open_table(path: Path, wanted: Wanted) -> RawTable:
     forms = FORMS.all()
     name = next((name for name, form in forms.items() if form.starts(head)), FALLBACK)
     return forms[name].open(path, wanted)
-
-
-def column_name(text: str) -> str:
-    """Return the name of a column as it is compared: stripped, composed (NFC).
-
-    >>> column_name(" Temperatu\u0308r ") == "Temperatür"
-    True
-    """
-    return unicodedata.normalize("NFC", text.strip())
 
 
 def chunked(rows: Iterable[tuple[int, Sequence[str]]]) -> Iterator[Chunk]:
@@ -164,9 +168,11 @@ def table_files(path: Path) -> tuple[Path, ...]:
     if path.is_dir():
         found = sorted(file for file in path.iterdir() if is_table(file) and file.is_file())
         if not found:
+            inner = sorted(p.parent.name for p in path.glob("*/*") if is_table(p) and p.is_file())
+            deeper = f"; there are tables one level down, as in {inner[0]}" if inner else ""
             raise DataError(
                 f"{path}: is a folder; give a CSV file, or a folder of some "
-                f"({', '.join(SUFFIXES)}, also compressed)"
+                f"({', '.join(SUFFIXES)}, also compressed){deeper}"
             )
         return tuple(found)
     if not path.exists() and any(c in path.name for c in "*?["):
@@ -186,4 +192,4 @@ def is_table(path: Path) -> bool:
     name = path.name.lower()
     for suffix in COMPRESSED:
         name = name.removesuffix(suffix)
-    return name.endswith(SUFFIXES) and not name.startswith(".")
+    return name.endswith(SUFFIXES) and not name.startswith(".") and name not in _OF_SYSTEMS

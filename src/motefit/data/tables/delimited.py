@@ -1,9 +1,11 @@
 """CSV and its relatives: any separator, header below comments, R row names, power cuts."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,10 @@ from motefit.data.tables import (
     Form,
     RawTable,
     Wanted,
-    column_name,
 )
 from motefit.data.text_files import text_lines
 from motefit.spec.errors import DataError
+from motefit.spec.tasks.series_spec import column_name
 
 CsvReader = Any  # what csv.reader returns has no public name before Python 3.13
 SEPARATORS = ",;\t| "
@@ -180,6 +182,12 @@ class _Body:
             self.current = self.header
             return True
         if not self._wanted.columns or not set(self._wanted.columns) <= set(names):
+            if set(self._wanted.time) <= set(names):
+                lacking = [n for n in self._wanted.columns if n not in names]
+                raise DataError(
+                    f"{self._path}, line {number}: another table begins, without the column "
+                    f"{lacking[0]!r}; write it to a file of its own"
+                )
             return False
         twice = next((name for name in self._wanted.columns if names.count(name) > 1), None)
         if twice is not None:
@@ -205,10 +213,36 @@ def _find_header(path: Path, first: list[str], wanted: Wanted) -> tuple[int, str
         for candidate in separator or SEPARATORS:
             if _fits(line, candidate, wanted) or _fits(line.lstrip("#"), candidate, wanted):
                 return at, candidate
-    at = next((i for i, line in enumerate(first) if _is_header(line)), -1)
-    if at < 0:
+    lines = [i for i, line in enumerate(first) if _is_header(line)]
+    if not lines:
         raise DataError(f"{path}: the file is empty; expected a header line and rows below it")
+    at = _likely_header(first, lines, separator, wanted)
     return at, separator or _frequent(first[at], wanted)
+
+
+def _likely_header(first: list[str], lines: list[int], separator: str, wanted: Wanted) -> int:
+    """Choose the header where no line has every wanted column.
+
+    The one with the time, and with most of them; else the first one that has as many fields as most
+    lines have, or one fewer, as R writes it; else the first one.
+    """
+
+    def known(at: int) -> tuple[bool, int]:
+        found = (set(_names(first[at], mark)) & set(wanted.columns) for mark in SEPARATORS)
+        return max((not names.isdisjoint(wanted.time), len(names)) for names in found)
+
+    best = max(lines, key=known)
+    if any(known(best)):
+        return best
+    fitting = []
+    for mark in separator or SEPARATORS.rstrip():
+        widths = {at: len(_names(first[at], mark)) for at in lines}
+        usual, count = Counter(widths.values()).most_common(1)[0]
+        if usual > 1 and 2 * count > len(lines):
+            fitting.append(
+                (count, {at for at in lines if widths[at] in {usual, max(usual - 1, 2)}})
+            )
+    return min(max(fitting, key=itemgetter(0))[1]) if fitting else lines[0]
 
 
 def _is_header(line: str) -> bool:

@@ -1,15 +1,17 @@
 """JSON lines: an object per line; also one JSON list of objects."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked, column_name
+from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked
 from motefit.data.text_files import text_lines
 from motefit.spec.codec import unique_keys
 from motefit.spec.errors import DataError
+from motefit.spec.tasks.series_spec import column_name
 
 _LOOK_AHEAD = 1000
 """Objects whose keys make the header."""
@@ -17,6 +19,9 @@ _MANY = 100
 """Keys, or characters of a list, of a file's only object from which on it holds more than a row."""
 _HELP = "write one object per line, or one list of objects (jq -c '.data[]' makes lines of a list)"
 _ONE_OBJECT = f"the file seems to be one object for all rows; {_HELP}"
+_MANY_VALUES = "several values in a line; write one object per line: jq -c . FILE"
+_STARTS = re.compile(rb"\{\s*(\"|\}|\Z)|\[\s*([\[{\]\"tfn-]|\Z|\d+(\.\d+)?\s*[,\]])")
+"""An object, or a list; not the time in brackets of a log, nor the braces of RTF."""
 _BLANK = b"\xef\xbb\xbf\xff\xfe \t\r\n"
 """Byte order marks and white space; zero bytes are those of UTF-16."""
 
@@ -39,7 +44,7 @@ def open_json(path: Path, wanted: Wanted) -> RawTable:
     if not header:
         raise DataError(f"{path}: the file is empty; expected a JSON object per line")
     if len(first) == 1 and _holds_table(first[0][1]):
-        raise DataError(f"{path}: {_ONE_OBJECT}")
+        raise DataError(f"{path}: {_one_object(first[0][1])}")
 
     def rows() -> Iterator[tuple[int, Sequence[str]]]:
         for line, found in chain(first, objects):
@@ -52,6 +57,14 @@ def _holds_table(row: Mapping[str, str]) -> bool:
     """Tell whether an object seems to be a whole table instead of a row."""
     lists = (text for text in row.values() if text.startswith("["))
     return len(row) > _MANY or any(len(text) > _MANY for text in lists)
+
+
+def _one_object(row: Mapping[str, str]) -> str:
+    """Say that an object holds the whole table, and where, if a list of objects is in it."""
+    places = [name for name, text in row.items() if text.startswith("[{")]
+    if not places:
+        return _ONE_OBJECT
+    return f"the rows are in {places[0]!r} of one object; jq -c '.{places[0]}[]' makes lines of it"
 
 
 def _objects(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -80,6 +93,8 @@ def _parsed(path: Path, place: str, text: str) -> Any:  # noqa: ANN401 - any JSO
     try:
         return json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
+        if getattr(error, "msg", "") == "Extra data":
+            raise DataError(f"{path}, {place}: {_MANY_VALUES}") from None
         raise DataError(f"{path}, {place}: not JSON ({error}); correct or remove it") from None
 
 
@@ -102,7 +117,7 @@ def _object(path: Path, place: str, found: object) -> dict[str, str]:
 FORMS.register(
     "JSON lines",
     Form(
-        starts=lambda head: head[:200].replace(b"\0", b"").lstrip(_BLANK).startswith((b"{", b"[")),
+        starts=lambda head: bool(_STARTS.match(head[:200].replace(b"\0", b"").lstrip(_BLANK))),
         open=open_json,
     ),
 )

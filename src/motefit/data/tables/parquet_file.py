@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
-from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked, column_name
+from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked
 from motefit.spec.errors import DataError
 from motefit.spec.extras import require
+from motefit.spec.tasks.series_spec import column_name
 
 
 def open_parquet(path: Path, wanted: Wanted) -> RawTable:
@@ -31,7 +33,7 @@ def open_parquet(path: Path, wanted: Wanted) -> RawTable:
         number = 0
         try:
             for batch in file.iter_batches(columns=columns):
-                texts = {name: map(_text, batch[name].to_pylist()) for name in columns}
+                texts = {name: map(_text, _values(batch[name])) for name in columns}
                 empty = [""] * batch.num_rows
                 for row in zip(*(texts.get(name, empty) for name in header), strict=True):
                     number += 1
@@ -40,6 +42,17 @@ def open_parquet(path: Path, wanted: Wanted) -> RawTable:
             raise DataError(f"{path}: cannot be read as a Parquet file ({error})") from None
 
     return RawTable(header=tuple(map(column_name, header)), chunks=chunked(rows()), place="row")
+
+
+def _values(column: Any) -> list[object]:  # noqa: ANN401 - an array of pyarrow
+    """Return the values of a column; times in nanoseconds are cut to microseconds."""
+    kind = column.type
+    if str(kind).startswith("timestamp[ns"):
+        import pyarrow  # noqa: PLC0415 - of the extra
+
+        column = column.cast(pyarrow.timestamp("us", kind.tz), safe=False)
+    values: list[object] = column.to_pylist()
+    return values
 
 
 def _text(value: object) -> str:

@@ -4,9 +4,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked, column_name
+from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked
 from motefit.spec.codec import nearest
 from motefit.spec.errors import DataError
+from motefit.spec.tasks.series_spec import column_name
 
 FAULTS = (sqlite3.Error, UnicodeDecodeError)
 """Exceptions of a damaged file; one may be in the text of another."""

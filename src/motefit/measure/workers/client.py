@@ -9,7 +9,6 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
@@ -20,6 +19,7 @@ from motefit.measure.latency.protocols import Counted, Iteration
 from motefit.spec.codec import encode
 from motefit.spec.errors import ModelFileError, RecipeError
 from motefit.spec.frontend import FrontEnd
+from motefit.spec.scratch import scratch_file
 
 PATIENCE_S = 180.0
 """Timeout of one answer; TensorFlow's first one takes seconds."""
@@ -58,7 +58,7 @@ class Worker:
         self, command: Sequence[str], environment: Mapping[str, str], *, remedy: str
     ) -> None:
         self._name, self._remedy = command[0], remedy
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._said = scratch_file()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the user's own Python, no shell
                 command,

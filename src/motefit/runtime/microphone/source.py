@@ -18,6 +18,7 @@ from motefit.signal.other_sound import START_BYTES, other_format, telling_bytes
 from motefit.signal.wav import WavStream
 from motefit.signal.wav_header import starts_wav
 from motefit.spec.errors import DataError
+from motefit.spec.lfs_pointer import is_pointer
 from motefit.spec.limits import require_rate
 
 Int16Array = NDArray[np.int16]
@@ -162,7 +163,13 @@ class PipeSource(SoundSource):
             self._wav = WavStream(self._bytes, name=self.name, channel=self._channel)
             self.rate_hz, self.channels = self._wav.rate_hz, self._wav.header.channels
             return
+        if not start and not self._raw:
+            raise self._lost("the file is empty (0 bytes)")
+        if is_pointer(start):
+            raise self._lost("this is a Git LFS pointer, not the file itself; run: git lfs pull")
         other = other_format(start)
+        if other is not None and other.use == "none":
+            raise self._lost(f"this is {other.name}; {other.advice(self.name)}")
         if other is not None:
             raise self._lost(
                 f"this is {other.name}, but listening needs WAV or 16-bit PCM: "

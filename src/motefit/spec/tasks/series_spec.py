@@ -23,6 +23,11 @@ PERIOD_SECONDS: Mapping[str, int] = {
 }
 """Seconds after which a period of the calendar repeats: the hour of the day after a day, and the
 day of the year after a mean Gregorian year."""
+_UNSEEN = {
+    **dict.fromkeys(map(ord, "\u00a0\u2007\u202f"), " "),
+    **dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u2060\ufeff")),
+}
+"""Spaces that do not break, as plain ones; and characters that are not shown."""
 LONGEST_STEP_MINUTES = 10 * 366 * 24 * 60.0
 MEDIAN = 0.5
 """The quantile that is a forecast's answer where it has several."""
@@ -252,15 +257,28 @@ class SeriesIO:
         return self.output_steps, len(self.targets), max(len(self.quantiles), 1)
 
 
+def column_name(text: str) -> str:
+    """Return the name of a column as it is compared: what looks the same is the same.
+
+    Composed (NFC), with plain spaces, without spaces around it and characters that are not shown.
+
+    >>> column_name(" Temperatu\u0308r\u00a0(\u200b°C) ") == "Temperatür (°C)"
+    True
+    """
+    if text.isascii():
+        return text.strip()
+    return unicodedata.normalize("NFC", text.translate(_UNSEEN)).strip()
+
+
 def _compose_names(data: SeriesData) -> None:
-    """Write the names of columns as they are compared with a file's: composed (NFC)."""
+    """Write the names of columns as they are compared with a file's."""
     for name in ("time", "inputs", "targets", "series", "value", "group"):
         given = getattr(data, name)
         many = given if isinstance(given, tuple) else (given,)
-        made = tuple(unicodedata.normalize("NFC", text) for text in many)
+        made = tuple(map(column_name, many))
         object.__setattr__(data, name, made if isinstance(given, tuple) else made[0])
     for name in ("limits", "column_sentinels", "valid_ranges"):
-        table = {unicodedata.normalize("NFC", k): v for k, v in getattr(data, name).items()}
+        table = {column_name(k): v for k, v in getattr(data, name).items()}
         object.__setattr__(data, name, table)
 
 
