@@ -99,13 +99,13 @@ def test_the_page_has_each_option_of_the_commands_own_help(name):
     ("command", "option"),
     [
         ("export", "--frontend in-graph"),
-        ("fit", "[--progress auto|live|plain|json|quiet]"),
+        ("fit", "[--progress FORM]"),
         ("latency", "[--protocol motefit|2020|2024]"),
-        ("latency", "[--rate N]"),
-        ("latency", "[--pause X]"),
+        ("latency", "[--rate HZ]"),
+        ("latency", "[--pause SECONDS]"),
         ("latency", "[MODEL]"),
-        ("listen", "[--input TEXT]"),
-        ("reproduce", "[--only TEXT]"),
+        ("listen", "[--input SOURCE]"),
+        ("reproduce", "[--only NAME]..."),
     ],
 )
 def test_the_page_says_what_an_option_takes(command, option):

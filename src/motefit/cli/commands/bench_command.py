@@ -20,24 +20,38 @@ def bench_command(
     models: Annotated[
         list[Path] | None,
         typer.Argument(
-            autocompletion=complete_model, help="Bundles, .tflite files, or zips of one."
+            autocompletion=complete_model,
+            help="Shipped models, bundles, .tflite files, or zips of one.",
         ),
     ] = None,
     profile: Annotated[
         Path | None,
-        typer.Option(help="Also time fixed workloads, and write them as a device profile (JSON)."),
+        typer.Option(
+            metavar="FILE",
+            help="Also time fixed workloads, and write them as a device profile (JSON).",
+        ),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Run over ssh on user@host, which needs Python and motefit.")
+        str,
+        typer.Option(
+            metavar="USER@HOST", help="Run over ssh on user@host, which needs Python and motefit."
+        ),
     ] = "",
     python: Annotated[
-        str | None, typer.Option(help="Python on the host that has motefit. Default: python3.")
+        str | None,
+        typer.Option(
+            metavar="PYTHON", help="Python on the host that has motefit. Default: python3."
+        ),
     ] = None,
     ssh: Annotated[
-        str | None, typer.Option(help="The ssh command, with options if needed. Default: ssh.")
+        str | None,
+        typer.Option(
+            metavar="COMMAND", help="The ssh command, with options if needed. Default: ssh."
+        ),
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="Time limit for the host in seconds. Default: 600.")
+        float | None,
+        typer.Option(metavar="SECONDS", help="Time limit for the host in seconds. Default: 600."),
     ] = None,
     threads: Annotated[
         int | None,

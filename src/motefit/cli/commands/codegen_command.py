@@ -20,19 +20,23 @@ def codegen_command(
     model: Annotated[
         Path,
         typer.Argument(
-            autocompletion=complete_model, help="Bundle (.zip), or .tflite with its card."
+            autocompletion=complete_model,
+            help="Name of a shipped model, bundle (.zip), or .tflite with its card.",
         ),
     ],
     target: Annotated[
         str,
         typer.Option(
+            metavar="TARGET",
             help="c99: any C99 compiler; cortex-m: with start-up and Makefile, runs in qemu; "
-            "arduino: a library; zephyr: a module; tflm: for TensorFlow Lite Micro."
+            "arduino: a library; zephyr: a module; tflm: for TensorFlow Lite Micro.",
         ),
     ] = "c99",
     out_dir: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder to write. Default: MODEL-c, or MODEL-TARGET."),
+        typer.Option(
+            "--out", metavar="FOLDER", help="Folder to write. Default: MODEL-c, or MODEL-TARGET."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -19,7 +19,11 @@ EXAMPLES = examples(
 
 def inspect_command(
     model: Annotated[
-        Path, typer.Argument(autocompletion=complete_model, help=".tflite file, or a zip of one.")
+        Path,
+        typer.Argument(
+            autocompletion=complete_model,
+            help=".tflite file, zip of one, or name of a shipped model.",
+        ),
     ],
     parity: Annotated[
         str,

@@ -16,10 +16,15 @@ EXAMPLES = examples(
 
 def shrink_command(
     model: Annotated[
-        Path, typer.Argument(autocompletion=complete_model, help=".tflite file, or a zip of one.")
+        Path,
+        typer.Argument(
+            autocompletion=complete_model,
+            help=".tflite file, zip of one, or name of a shipped model.",
+        ),
     ],
     out_file: Annotated[
-        Path | None, typer.Option("--out", help="File to write. Default: MODEL.min.tflite.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="File to write. Default: MODEL.min.tflite."),
     ] = None,
     keep_signatures: Annotated[
         bool, typer.Option("--keep-signatures", help="Keep the names that signature runners need.")
