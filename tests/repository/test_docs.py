@@ -111,7 +111,7 @@ def test_the_page_has_each_option_of_the_commands_own_help(name):
 def test_the_page_says_what_an_option_takes(command, option):
     section = _section("cli.md", f"## `motefit {command}`")
     assert option in section.split(f"    motefit {command} ")[1].splitlines()[0]
-    cell = option.strip("[]").replace("|", "\\|")
+    cell = option.rstrip(".").strip("[]").replace("|", "\\|")
     assert f"\n| `{cell}` |" in section
 
 
