@@ -28,7 +28,7 @@ def test_the_audit_reports_the_words_used_and_how_each_was_recorded(invoke, tone
     assert any(re.match(r"note: split: drawn clip by clip.*: train 2\d,", line) for line in lines)
     assert "note: audio files not used: 1 (1 .m4a is not read)" in lines
     (titles,) = [re.split("  +", line.strip()) for line in lines if line.startswith("word ")]
-    (low,) = [line.split() for line in lines if line.startswith("low ")]
+    (low,) = [re.split("  +", line.strip()) for line in lines if line.startswith("low ")]
     facts = dict(zip(titles, low, strict=True))
     assert sum(int(facts[part]) for part in ("train", "validation", "test")) == 16
     assert (facts["length s"], facts["not used"]) == ("1.00", "1")

@@ -75,7 +75,10 @@ def open_bytes(path: Path) -> IO[bytes]:
                 return opened
         return path.open("rb")
     except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file; give a CSV file") from None
+        raise DataError(
+            f"{path}: there is no such file; give a CSV file, or make one to try: "
+            f"motefit data synth --climate-days 30 --out {path}"
+        ) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 

@@ -25,7 +25,10 @@ def kws_command(
             help="Name of a shipped model, bundle (.zip), or .tflite with its card.",
         ),
     ],
-    audio: Annotated[list[Path], typer.Argument(help="Audio files, or folders of them.")],
+    audio: Annotated[
+        list[Path],
+        typer.Argument(help="Audio files, or folders of them, except their background noise."),
+    ],
     channel: Annotated[str, typer.Option(metavar="CHANNEL", help=CHANNEL_HELP)] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
