@@ -5,6 +5,7 @@ import importlib.util
 import json
 import re
 import runpy
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -184,9 +185,21 @@ def test_recipes_named_in_the_pages_exist(page):
     assert set(named) <= set(recipe_names())
 
 
+MACHINE = r"/work/|shared/|/home/|/root/|/tmp/"
+
+
 @each_page
 def test_the_pages_know_no_place_of_one_machine(page):
-    assert not re.search(r"/work/|shared/|/home/|/root/|/tmp/", page.read_text(encoding="utf-8"))
+    assert not re.search(MACHINE, page.read_text(encoding="utf-8"))
+
+
+def test_the_shipped_models_know_no_place_of_one_machine():
+    bundles = sorted((ROOT / "zoo").glob("*.zip"))
+    assert bundles
+    for bundle in bundles:
+        card = zipfile.ZipFile(bundle).read("card.json").decode()
+        certificate = bundle.with_suffix(".certificate.json").read_text(encoding="utf-8")
+        assert not re.search(MACHINE, card + certificate), f"python tools/recertify.py {bundle}"
 
 
 def test_the_page_of_results_has_the_measured_table():

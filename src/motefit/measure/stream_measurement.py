@@ -142,7 +142,7 @@ def hear(
         try:
             pcm = sound.pcm(stream.rate_hz)
         except DataError as error:
-            unread.append(str(error))
+            unread.append(str(error).replace(str(sound.path), sound.name))  # cards are published
             continue
         found: list[WordCandidate] = []
         chunk = round(CHUNK_S * stream.rate_hz)
