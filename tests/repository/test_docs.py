@@ -246,7 +246,9 @@ def test_the_figures_of_the_readme_are_those_of_the_cards_and_benchmarks():
 
 def test_the_pictures_of_the_readme_are_small():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    pictures = [ROOT / name for name in re.findall(r"!\[[^]]+\]\(([^)]+)\)", readme)]
-    assert len(pictures) == 2
-    assert sum(picture.stat().st_size for picture in pictures) < 150_000
-    assert "url(http" not in pictures[1].read_text(encoding="utf-8")  # no font from elsewhere
+    shown = re.compile(r'(?:!\[[^]]+\]\(|src(?:set)?=")([^)"]+)')
+    light, dark, terminal = sorted({ROOT / name for name in shown.findall(readme)}, key=str)
+    assert {light.name, dark.name} == {"report.png", "report-dark.png"}
+    for report in (light, dark):
+        assert report.stat().st_size + terminal.stat().st_size < 150_000
+    assert "url(http" not in terminal.read_text(encoding="utf-8")  # no font from elsewhere
