@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import begin, examples, given, out, print_json, show
+from motefit.cli.output import examples, given, out, print_json, show, waiting
 from motefit.spec.errors import RecipeError
 
 EXAMPLES = examples(
@@ -74,11 +74,11 @@ def bench_command(
     if way and not host:
         raise RecipeError("--python, --ssh and --timeout need --host")
     place = f" on {host}" if host else ""
-    begin(f"timing {', '.join(map(str, models or ())) or 'this machine'}{place}")
-    if host:
-        found = motefit.bench_on_host(motefit.Host(address=host, **way), models or (), **how)
-    else:
-        found = motefit.bench(models or (), **how)
+    with waiting(f"timing {', '.join(map(str, models or ())) or 'this machine'}{place}"):
+        if host:
+            found = motefit.bench_on_host(motefit.Host(address=host, **way), models or (), **how)
+        else:
+            found = motefit.bench(models or (), **how)
     if profile is not None and found.profile is not None:
         found.profile.save(profile)
     if as_json:

@@ -8,7 +8,7 @@ import typer
 import motefit
 from motefit.cli.completion import complete_model
 from motefit.cli.json_tables import c_source_json
-from motefit.cli.output import begin, examples, print_json, show
+from motefit.cli.output import examples, print_json, show, waiting
 
 EXAMPLES = examples(
     "motefit codegen yes-no --out yes-no-c && make -C yes-no-c",
@@ -46,8 +46,8 @@ def codegen_command(
     the last bit in int8. `motefit check --c` compares both on the test set. Other targets lay out
     the same source for a build system, or leave the network to TensorFlow Lite Micro.
     """
-    begin(f"{model}: writing its C source")
-    source = motefit.generate_c(model, target=target, out=out_dir)
+    with waiting(f"{model}: writing its C source"):
+        source = motefit.generate_c(model, target=target, out=out_dir)
     if as_json:
         print_json(c_source_json(source))
     else:

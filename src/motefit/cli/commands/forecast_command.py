@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import begin, examples, out, print_json, write
+from motefit.cli.output import examples, out, print_json, waiting, write
 
 EXAMPLES = examples(
     "motefit forecast climate-6 today.csv",
@@ -55,8 +55,8 @@ def forecast_command(
     ] = False,
 ) -> None:
     """Forecast the steps that follow the newest row of a table."""
-    begin(f"{series}: reading the newest rows")
-    found = motefit.forecast(model, series, at=at, group=group, stale_ok=stale_ok)
+    with waiting(f"{series}: reading the newest rows"):
+        found = motefit.forecast(model, series, at=at, group=group, stale_ok=stale_ok)
     if form == "csv" and not as_json:
         write(found.to_csv())
         return

@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import begin, examples, print_json, show
+from motefit.cli.output import examples, print_json, show, waiting
 
 EXAMPLES = examples(
     "motefit shrink any.tflite",
@@ -48,15 +48,15 @@ def shrink_command(
 
     Both files are run on random inputs with and without XNNPACK before the result is written.
     """
-    begin(f"{model}: rewriting it, then comparing both files on random inputs")
-    done = motefit.shrink(
-        model,
-        out=out_file,
-        keep_signatures=keep_signatures,
-        keep_metadata=keep_metadata,
-        inputs=inputs,
-        unrun=unrun,
-    )
+    with waiting(f"{model}: rewriting it, then comparing both files on random inputs"):
+        done = motefit.shrink(
+            model,
+            out=out_file,
+            keep_signatures=keep_signatures,
+            keep_metadata=keep_metadata,
+            inputs=inputs,
+            unrun=unrun,
+        )
     if not as_json:
         show(done)
         return
