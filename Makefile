@@ -16,6 +16,7 @@ $(STAMP): requirements/lock.txt pyproject.toml
 
 $(NOTEBOOK): $(STAMP) requirements/notebook.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/notebook.txt
+	$(BIN)/python -m pip --disable-pip-version-check check
 	touch $@
 
 demo: $(STAMP)

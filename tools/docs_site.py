@@ -19,7 +19,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "zensical.toml"
-LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]+)")
+LINK = re.compile(r"(?:\]\(|\bsrc(?:set)?=\")(?!https?:|mailto:|data:)([^)#\s\"]+)")
+"""What a page links to or shows, in Markdown or in a tag of HTML."""
 FENCED = re.compile(r"^(```+)\w.*?^\1$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 LOADED = re.compile(
     r"<(?:script|img|iframe|source|audio|video)\b[^>]*\bsrc=\"?((?:https?:)?//[^\s\">]+)"

@@ -40,10 +40,24 @@ def executed(path: Path) -> Any:  # noqa: ANN401 - a notebook of nbformat, which
     for number, cell in enumerate(notebook.cells, 1):
         cell["id"] = f"cell-{number}"
         cell.metadata.pop("execution", None)  # when it ran
+        if "outputs" in cell:
+            cell.outputs = _merged(cell.outputs)
         for output in cell.get("outputs", ()):
             if "text/html" in output.get("data", {}):
                 output.data.pop("text/plain")  # the same, for readers of the source only
     return notebook
+
+
+def _merged(outputs: list[Any]) -> list[Any]:
+    """Join what one stream printed in pieces, which depends on time."""
+    joined: list[Any] = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output.output_type == "stream" and output.get("name") == last.get("name"):
+            last["text"] += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def shown(notebook: Any) -> list[str]:  # noqa: ANN401 - as above

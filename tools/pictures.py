@@ -1,7 +1,7 @@
-"""Make the pictures of README.md and docs: a terminal as SVG, a report and a node's page as PNG.
+"""Make the pictures of README.md and docs: a terminal as SVG, pages as PNG, light and dark.
 
 ``python tools/pictures.py --report RUN/report.html`` runs the commands below with the motefit of
-this Python and draws what they print; the page is photographed by a headless Chromium. Without
+this Python and draws what they print; the report is photographed by a headless Chromium. Without
 ``--report`` only the terminal is drawn. ``--node`` makes only the picture of a node's status page:
 a simulated room with a day behind it, and a microphone that hears synthetic voices (extra
 ``synth``).
@@ -42,6 +42,8 @@ COMMANDS = (
 )
 COLUMNS = 84
 WINDOW, NODE_WINDOW = "1100,740", "1100,1560"
+DARK, LIGHT = 0, 1
+"""Chromium's numbers of color schemes."""
 DAY_S, WORDS, PIECE = 86_400, 3, 3200
 FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
@@ -125,12 +127,13 @@ def _speak(pipe: io.FileIO, folder: Path) -> None:
         time.sleep(PIECE / 32_000)
 
 
-def photograph(page: str, *, window: str = WINDOW) -> bytes:
+def photograph(page: str, *, window: str = WINDOW, theme: int = LIGHT) -> bytes:
     """Return the first screen of a page as PNG.
 
     Args:
         page: its address.
         window: width and height in pixels.
+        theme: which colors the reader prefers.
 
     Raises:
         SystemExit: without Chromium.
@@ -143,6 +146,7 @@ def photograph(page: str, *, window: str = WINDOW) -> bytes:
         command = [
             browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
             f"--window-size={window}", "--virtual-time-budget=3000",
+            f"--blink-settings=preferredColorScheme={theme}",
             f"--user-data-dir={folder}", f"--screenshot={picture}", page,
         ]  # fmt: skip
         subprocess.run(command, check=True, capture_output=True, cwd=folder)
@@ -159,11 +163,13 @@ def main() -> None:
     if options.node:
         with tempfile.TemporaryDirectory() as folder, node(Path(folder)) as running:
             page = running.page.url if running.page else ""
-            made["node.png"] = photograph(page, window=NODE_WINDOW)
+            for name, theme in {"node.png": LIGHT, "node-dark.png": DARK}.items():
+                made[name] = photograph(page, window=NODE_WINDOW, theme=theme)
     else:
         made["terminal.svg"] = terminal().encode()
     if options.report is not None:
-        made["report.png"] = photograph(options.report.resolve().as_uri())
+        for name, theme in {"report.png": LIGHT, "report-dark.png": DARK}.items():
+            made[name] = photograph(options.report.resolve().as_uri(), theme=theme)
     FOLDER.mkdir(exist_ok=True)
     for name, data in made.items():
         (FOLDER / name).write_bytes(data)

@@ -1,5 +1,7 @@
 """Audio files of any format, rate and number of channels are classified like recordings of WAV."""
 
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
@@ -30,6 +32,17 @@ def test_of_a_long_recording_the_loudest_stretch_is_classified(tones_run, tmp_pa
     assert found.label == "high"
     assert found.start_s == pytest.approx(2, abs=0.1)
     assert found.length_s == 5
+
+
+def test_noise_in_a_folder_of_words_is_no_clip(tones_run, tmp_path):
+    clip = min((tones_run.data / "low").iterdir())
+    for folder in ("low", "_background_noise_"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(clip, tmp_path / folder)
+    found = [path for path, _ in motefit.classify_files(tones_run.bundle, [tmp_path])]
+    assert found == [tmp_path / "low" / clip.name]
+    noise = tmp_path / "_background_noise_"  # unless it is what is asked for
+    assert len(list(motefit.classify_files(tones_run.bundle, [noise]))) == 1
 
 
 def test_files_without_sound_are_refused(tones_run, climate_run, tmp_path):

@@ -157,6 +157,22 @@ def test_the_live_table_shows_counts_bounds_and_trainings(monkeypatch, tmp_path)
     assert "1 diverged" in printed
 
 
+def test_a_step_without_progress_shows_how_long_it_has_taken(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress_display.time, "perf_counter", lambda: now[0])
+    listener = LiveTable(workers=1)
+    for started in (10.0, 20.0):
+        now[0] = started
+        listener.measuring("the file")
+        console = Console(file=io.StringIO(), width=80)
+        now[0] += 1
+        console.print(listener._shown())
+        now[0] += 4
+        console.print(listener._shown())
+        assert console.file.getvalue() == "measuring the file\nmeasuring the file\nfor 5 s\n"
+    listener.close()
+
+
 def test_a_log_says_how_long_the_data_take(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(progress_display.time, "perf_counter", lambda: now[0])

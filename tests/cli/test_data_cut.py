@@ -58,7 +58,7 @@ def test_a_list_is_checked_by_a_person_and_becomes_clips(invoke, refused, tmp_pa
         ({"word": ""}, "line 2: write the word that is said"),
         ({"keep": "perhaps"}, "line 2: keep must be yes or no, got 'perhaps'"),
         ({"start_s": "9"}, "line 2: start_s and end_s must be seconds"),
-        ({"recording": str(tmp_path / "gone.wav")}, "cannot be read"),
+        ({"recording": str(tmp_path / "gone.wav")}, "there is no such file"),
     ):
         edit(**change)
         assert said in refused(*apply)

@@ -27,9 +27,12 @@ def test_the_audit_reports_the_words_used_and_how_each_was_recorded(invoke, tone
     assert "note: speakers: from the file names, 16" in lines
     assert any(re.match(r"note: split: drawn clip by clip.*: train 2\d,", line) for line in lines)
     assert "note: audio files not used: 1 (1 .m4a is not read)" in lines
-    (word,) = [line for line in lines if line.startswith("word low: ")]
-    assert "16 clips; 8000 Hz; 1 channel; WAV PCM_16; 1.00 s" in word
-    assert "1 files not used" in word
+    (titles,) = [re.split("  +", line.strip()) for line in lines if line.startswith("word ")]
+    (low,) = [re.split("  +", line.strip()) for line in lines if line.startswith("low ")]
+    facts = dict(zip(titles, low, strict=True))
+    assert sum(int(facts[part]) for part in ("train", "validation", "test")) == 16
+    assert (facts["length s"], facts["not used"]) == ("1.00", "1")
+    assert "all clips: 8000 Hz, 1 channel, WAV PCM_16" in lines
     warnings = [line for line in lines if line.startswith("warning: ")]
     shares = "high 0 of 16 (0 %); low 1 of 17 (6 %)"
     assert warnings == [f"warning: words lose unequal shares of their audio files: {shares}"]

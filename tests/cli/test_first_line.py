@@ -4,6 +4,8 @@ How soon is measured by ``benchmarks/first_line``.
 """
 
 import io
+import runpy
+from pathlib import Path
 
 import pytest
 import typer
@@ -14,6 +16,7 @@ from motefit.api.safe_console import SafeConsole
 from motefit.cli import output
 from motefit.cli.app import app
 
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "first_line" / "run.py"
 AT_ONCE = {"kws", "recipes", "zoo"}
 """Their result is their first line."""
 COMMANDS = {
@@ -62,8 +65,11 @@ def leaves(command: object, path: tuple[str, ...] = ()) -> set[str]:
     return {leaf for name, member in found.items() for leaf in leaves(member, (*path, name))}
 
 
-def test_every_command_is_here():
-    assert leaves(typer.main.get_command(app)) == set(COMMANDS)
+def test_every_command_is_here_and_in_the_benchmark():
+    names = leaves(typer.main.get_command(app))
+    assert names == set(COMMANDS)
+    timed = runpy.run_path(str(BENCHMARK))["COMMANDS"]
+    assert not {name for name in names if not any(f"{c} ".startswith(f"{name} ") for c in timed)}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

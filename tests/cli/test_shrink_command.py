@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from motefit.cli.app import app
+from motefit.spec.metrics import grouped
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "converters"
 
@@ -28,7 +29,13 @@ def test_it_writes_next_to_the_model_and_says_what_was_removed(model):
     assert result.exit_code == 0
     sizes = model.stat().st_size, target.stat().st_size
     assert sizes[1] < 0.5 * sizes[0]
-    for text in (*map(str, sizes), "names", "bit for bit", "builtin and xnnpack", "kws.min.tflite"):
+    for text in (
+        *map(grouped, sizes),
+        "names",
+        "bit for bit",
+        "builtin and xnnpack",
+        "kws.min.tflite",
+    ):
         assert text in result.stdout
     assert sorted(path.name for path in model.parent.iterdir()) == [target.name, model.name]
 

@@ -1,16 +1,26 @@
-"""Mistakes on the command line, and tables in a narrow terminal."""
+"""Mistakes on the command line, and help and tables in a terminal of any width."""
+
+import re
+import runpy
+from pathlib import Path
+from typing import get_type_hints
 
 import pytest
+from typer.testing import CliRunner
 
 from motefit.cli import output
+from motefit.cli.app import app
 from motefit.spec.tables import ResultTable
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = list(runpy.run_path(str(ROOT / "tools" / "cli_reference.py"))["every_command"]())
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("fit", "up-down", "words"), ("one argument too many: words", "--data FOLDER")),
-        (("check",), ("MODEL is missing: bundle", "usage: motefit check [OPTIONS] MODEL")),
+        (("check",), ("MODEL is missing: name of", "usage: motefit check [OPTIONS] MODEL")),
         (("data", "synth", "--words", "a"), ("--out is missing: folder", "data synth --words")),
         (("fit", "--dta", "x"), ("no such option: --dta", "motefit fit --help")),
         (("--colors",), ("no such option: --colors", "motefit kws up-down clip.wav")),
@@ -39,11 +49,49 @@ def test_former_spellings_of_options_work(refused, former, today, tmp_path, monk
     assert "usage" not in told, told
 
 
-def test_a_flag_has_no_type_in_the_help(invoke):
-    for command in ((), ("fit",), ("data", "synth")):
-        shown = invoke(*command, "--help").output
-        assert "--help" in shown
-        assert "bool" not in shown.lower()
+@pytest.fixture(scope="module")
+def pages():
+    """Help of every command, by columns of the terminal and name."""
+    names = ["", "data", "study", *(name.removeprefix("motefit ") for name, _ in COMMANDS)]
+    runner = CliRunner()
+    found = {}
+    for width in (80, 40, 1):
+        for name in names:
+            done = runner.invoke(app, [*name.split(), "--help"], env={"COLUMNS": str(width)})
+            assert done.exit_code == 0, (width, name, done.output)
+            found[width, name] = done.output
+    return found
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_the_help_names_what_to_give_as_the_page_of_the_commands_does(pages, width):
+    """docs/cli.md has the same placeholders, and neither a type of Python."""
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    sections = dict(
+        re.findall(r"^## `motefit (.+?)`$(.+?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    )
+    assert set(sections) == {name.removeprefix("motefit ") for name, _ in COMMANDS}
+    for name, section in sections.items():
+        shown = pages[width, name]
+        assert not re.search(r"<\w+|bool|TEXT|INTEGER|x[<>]=", shown + section), name
+        for given in re.findall(r"^\| `(.+?)` \|", section, re.MULTILINE):
+            words = map(re.escape, given.replace("\\|", "|").split(" "))
+            assert re.search(rf"{' +'.join(words)}\s", shown), (name, given)
+
+
+def test_every_option_names_the_kind_of_its_value():
+    for name, command in COMMANDS:
+        types = get_type_hints(command.callback)
+        for parameter in command.params:
+            counts = parameter.metavar != "N" or "int" in str(types[parameter.name])
+            assert counts, f"{name} {parameter.name}: say in metavar what to give"
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_no_word_of_the_help_is_cut_off(pages, width):
+    for (columns, _), page in pages.items():
+        if columns == width:
+            assert "\N{HORIZONTAL ELLIPSIS}" not in page, page
 
 
 def test_a_folder_is_no_model_but_may_hold_one(refused, tmp_path):

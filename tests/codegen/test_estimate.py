@@ -123,7 +123,7 @@ def test_the_command_prints_what_the_function_returns_and_calls_it_estimated():
     found = motefit.estimate("yes-no", boards=("pico", "nucleo-l4r5zi"))
     assert json.loads(done.stdout) == json.loads(json.dumps(encode(found)))
     shown = " ".join(CliRunner().invoke(app, arguments).stdout.split())
-    assert "estimated ms" in shown
+    assert "estimated: time and energy" in shown
     assert not re.search(r"(?<!not )measured", shown)
     assert "no public result" not in shown
     assert "Xtensa LX7: no public result" in str(motefit.estimate("climate-3"))

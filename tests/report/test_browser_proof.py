@@ -1,9 +1,7 @@
 """Reports in a real browser: axe-core finds nothing, the console is empty, nothing is loaded."""
 
-import os
-from pathlib import Path
-
 import pytest
+from axe import AXE, EXCESS, JUDGE
 from chromium import CHROMIUM, browser
 
 from motefit.certify.certify import bundle_report
@@ -16,15 +14,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.proof,
 ]
-AXE = (
-    Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "motefit-tools/axe/axe.min.js"
-)
 UNFOLD = "document.querySelectorAll('details').forEach(d => d.open = true)"
-EXCESS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-JUDGE = (
-    "axe.run().then(r => [r.passes.length, r.violations.map(v => [v.impact, v.id, "
-    "v.nodes.map(n => n.html.slice(0, 300)).join(' ')])])"
-)
 
 
 @pytest.fixture(scope="module")

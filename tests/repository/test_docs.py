@@ -5,6 +5,7 @@ import importlib.util
 import json
 import re
 import runpy
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -99,19 +100,19 @@ def test_the_page_has_each_option_of_the_commands_own_help(name):
     ("command", "option"),
     [
         ("export", "--frontend in-graph"),
-        ("fit", "[--progress auto|live|plain|json|quiet]"),
+        ("fit", "[--progress FORM]"),
         ("latency", "[--protocol motefit|2020|2024]"),
-        ("latency", "[--rate N]"),
-        ("latency", "[--pause X]"),
+        ("latency", "[--rate HZ]"),
+        ("latency", "[--pause SECONDS]"),
         ("latency", "[MODEL]"),
-        ("listen", "[--input TEXT]"),
-        ("reproduce", "[--only TEXT]"),
+        ("listen", "[--input SOURCE]"),
+        ("reproduce", "[--only NAME]..."),
     ],
 )
 def test_the_page_says_what_an_option_takes(command, option):
     section = _section("cli.md", f"## `motefit {command}`")
     assert option in section.split(f"    motefit {command} ")[1].splitlines()[0]
-    cell = option.strip("[]").replace("|", "\\|")
+    cell = option.rstrip(".").strip("[]").replace("|", "\\|")
     assert f"\n| `{cell}` |" in section
 
 
@@ -184,9 +185,21 @@ def test_recipes_named_in_the_pages_exist(page):
     assert set(named) <= set(recipe_names())
 
 
+MACHINE = r"/work/|shared/|/home/|/root/|/tmp/"
+
+
 @each_page
 def test_the_pages_know_no_place_of_one_machine(page):
-    assert not re.search(r"/work/|shared/|/home/|/root/|/tmp/", page.read_text(encoding="utf-8"))
+    assert not re.search(MACHINE, page.read_text(encoding="utf-8"))
+
+
+def test_the_shipped_models_know_no_place_of_one_machine():
+    bundles = sorted((ROOT / "zoo").glob("*.zip"))
+    assert bundles
+    for bundle in bundles:
+        card = zipfile.ZipFile(bundle).read("card.json").decode()
+        certificate = bundle.with_suffix(".certificate.json").read_text(encoding="utf-8")
+        assert not re.search(MACHINE, card + certificate), f"python tools/recertify.py {bundle}"
 
 
 def test_the_page_of_results_has_the_measured_table():
@@ -233,7 +246,9 @@ def test_the_figures_of_the_readme_are_those_of_the_cards_and_benchmarks():
 
 def test_the_pictures_of_the_readme_are_small():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    pictures = [ROOT / name for name in re.findall(r"!\[[^]]+\]\(([^)]+)\)", readme)]
-    assert len(pictures) == 2
-    assert sum(picture.stat().st_size for picture in pictures) < 150_000
-    assert "url(http" not in pictures[1].read_text(encoding="utf-8")  # no font from elsewhere
+    shown = re.compile(r'(?:!\[[^]]+\]\(|src(?:set)?=")([^)"]+)')
+    light, dark, terminal = sorted({ROOT / name for name in shown.findall(readme)}, key=str)
+    assert {light.name, dark.name} == {"report.png", "report-dark.png"}
+    for report in (light, dark):
+        assert report.stat().st_size + terminal.stat().st_size < 150_000
+    assert "url(http" not in terminal.read_text(encoding="utf-8")  # no font from elsewhere

@@ -32,8 +32,8 @@ OF_THE_README = {
     "python3 -m venv .venv && source .venv/bin/activate": "tools/pictures.py runs it",
     "make demo    # the whole way, with torch: synthesize speech, train, certify, check; no data "
     "download, no GPU": "these are the two commands, of which CI runs the tests",
-    "motefit fit up-down --data data/speech                  # one folder per word; any common "
-    "format and rate": "an overview; each command has a page",
+    "motefit fit up-down --data data/speech                    # one folder per word; any "
+    "common format and rate": "an overview; each command has a page",
 }
 """Reasons for the blocks of the README, which shows no marks to its readers."""
 

@@ -142,7 +142,7 @@ class TestPipes:
     def test_a_missing_input(self, tmp_path):
         with pytest.raises(DataError, match="no input 'hw:1,0'; give - for standard input"):
             connector("hw:1,0", rate_hz=16_000)
-        with pytest.raises(DataError, match=f"{tmp_path}: cannot be read: Is a directory"):
+        with pytest.raises(DataError, match=f"{tmp_path}: is a folder; give a WAV file"):
             connector(str(tmp_path), rate_hz=16_000)().read()
 
 

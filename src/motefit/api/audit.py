@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from motefit.api.audit_tables import audit_tables
 from motefit.api.progress_display import Progress, open_progress
 from motefit.data.damage import BrokenFile
 from motefit.data.layouts import gives_sets
@@ -16,9 +16,6 @@ from motefit.spec.recipe import ModelSpec, Recipe
 from motefit.spec.tables import Item, Printable, Styled
 from motefit.spec.tasks import series_spec, speech_spec
 from motefit.tasks import TASKS
-
-_SENTENCES = {"notes": "note", "warnings": Styled("warning", "doubtful")}
-"""Facts that are sentences, and the label printed before each."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -34,11 +31,9 @@ class AuditResult(Printable):
     facts: Mapping[str, object]
 
     def content(self) -> list[Item]:
-        """List broken files, or the facts, one per line; sentences and words separately."""
-        found: list[Item] = [(Styled("broken", "bad"), f" {item.problem}") for item in self.broken]
-        for key, value in self.facts.items():
-            found += _fact_lines(key, value)
-        return found
+        """List broken files; then facts of the sets, of words or columns, notes and warnings."""
+        broken = [(Styled("broken", "bad"), f" {item.problem}") for item in self.broken]
+        return [*broken, *audit_tables(self.facts)]
 
 
 def audit(
@@ -87,41 +82,3 @@ def _default_recipe(data: Path) -> Recipe:
         frontend=FrontEnd(),
         model=model,
     )
-
-
-def _fact_lines(key: str, value: object) -> list[Item]:
-    if key in _SENTENCES and isinstance(value, list | tuple):
-        return [(_SENTENCES[key], f": {item}") for item in value]
-    if key == "words" and isinstance(value, Mapping):
-        return [f"word {word}: {_word(facts)}" for word, facts in value.items()]
-    return [f"{key}: {_text(value)}"]
-
-
-def _word(facts: Mapping[str, Any]) -> str:
-    """Describe how the clips of one word were recorded."""
-    kinds = (
-        _kinds(facts["rates_hz"], " Hz"),
-        _kinds(facts["channels"], " channel"),
-        _kinds(facts["encodings"], ""),
-    )
-    return (
-        f"{facts['clips']} clips; {'; '.join(kinds)}; {facts['median_ms'] / 1000:.2f} s "
-        f"({facts['min_ms'] / 1000:.2f}..{facts['max_ms'] / 1000:.2f}; {facts['shorter']} padded, "
-        f"{facts['longer']} cropped); level {facts['level_dbfs']:.1f} dBFS, {facts['clipped']} "
-        f"clipped; up to {facts['bandwidth_hz']:.0f} Hz; {facts['unused']} files not used"
-    )
-
-
-def _kinds(counts: Mapping[str, int], unit: str) -> str:
-    """List values with their counts, without the count if all clips are alike."""
-    if len(counts) == 1:
-        return f"{next(iter(counts))}{unit}"
-    return ", ".join(f"{value}{unit} {count}" for value, count in counts.items())
-
-
-def _text(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(item)}" for key, item in value.items()) or "none"
-    if isinstance(value, list | tuple):
-        return "; ".join(map(_text, value)) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -18,6 +18,7 @@ from motefit.runtime.bundle import Bundle, load_bundle
 from motefit.runtime.zoo import find_model
 from motefit.spec.boards import BOARDS, CORES, find_board
 from motefit.spec.errors import ModelFileError
+from motefit.spec.metrics import grouped
 from motefit.spec.several import several_names
 from motefit.spec.tables import Item, Printable, ResultTable, Styled, Text
 from motefit.spec.tasks.series_spec import SeriesIO
@@ -47,18 +48,22 @@ class ModelEstimate(Printable):
     def content(self) -> list[Item]:
         """List what the model takes, a row for each board, and how the figures were obtained."""
         kept = self.footprint
-        memory = f"{kept.arena_bytes} of activations and work, {kept.input_bytes} of input"
+        used = {"of activations and work": kept.arena_bytes, "of input": kept.input_bytes}
+        used["of stack"] = STACK_BYTES
+        memory = ", ".join(f"{grouped(size)} B {what}" for what, size in used.items())
+        flash = sorted({found.flash_bytes for found in self.boards})
         lines: list[Item] = [
-            f"{self.model}: {self.macs} MACs; RAM: {memory}, {STACK_BYTES} of stack",
+            f"{self.model}: {grouped(self.macs)} multiply-accumulates per run",
+            f"RAM: {memory}; flash, by core: {' or '.join(map(grouped, flash))} B",
             ResultTable(
-                titles=("board", "core", "MHz", "estimated ms", "from", "to", "estimated uJ",
-                        "flash", "RAM", "fits"),
-                align="llrrrrrrrl",
+                title="estimated: time and energy of one run, share of the board's memory",
+                titles=("board", "core", "MHz", "ms", "from..to", "uJ", "flash", "RAM", "fits"),
+                align="llrrrrrrl",
                 rows=[_row(found) for found in self.boards],
             ),
             f"times: {self.method}; of the network alone, without its front end",
             f"flash: {self.counted}",
-        ]  # fmt: skip
+        ]
         cores = dict.fromkeys(BOARDS[found.board].core for found in self.boards)
         lines += [
             f"{core}: no public result; its times span those of {' and '.join(spans)}"
@@ -67,8 +72,8 @@ class ModelEstimate(Printable):
         ]
         linked = {f.board: f.linked_flash_bytes for f in self.boards if f.linked_flash_bytes}
         if linked:
-            rows = [(board, str(size)) for board, size in linked.items()]
-            lines.append(ResultTable(titles=("board", "linked flash"), align="lr", rows=rows))
+            rows = [(board, grouped(size)) for board, size in linked.items()]
+            lines.append(ResultTable(titles=("board", "linked flash bytes"), align="lr", rows=rows))
         return lines
 
 
@@ -78,10 +83,14 @@ def _row(found: BoardEstimate) -> tuple[Text, ...]:
     missing = ", ".join(name for name, ok in room.items() if not ok)
     fits = Styled(f"no: {missing}", "bad") if missing else Styled("yes", "good")
     energy = "-" if found.microjoules is None else f"{found.microjoules:.3g}"
-    times = (f"{ms:.3g}" for ms in (found.milliseconds, found.low_ms, found.high_ms))
-    flash = f"{found.flash_bytes} of {board.flash_bytes}"
-    ram = f"{found.ram_bytes} of {board.ram_bytes}"
+    times = (f"{found.milliseconds:.3g}", f"{found.low_ms:.3g}..{found.high_ms:.3g}")
+    flash = _share(found.flash_bytes, board.flash_bytes)
+    ram = _share(found.ram_bytes, board.ram_bytes)
     return (found.board, board.core, f"{board.clock_mhz:g}", *times, energy, flash, ram, fits)
+
+
+def _share(part: int, whole: int) -> str:
+    return "<1 %" if 100 * part < whole else f"{100 * part / whole:.0f} %"
 
 
 def estimate(

@@ -69,7 +69,9 @@ def synthesize(  # noqa: PLR0913 - the options of a command
             "give either words (--words up,down) or climate_days (--climate-days 365)"
         )
     if climate_days:
-        return synthesize_climate(out, days=climate_days, rng=rng)
+        with open_progress(progress) as listener:
+            listener.counted("days", 0, climate_days)
+            return synthesize_climate(out, days=climate_days, rng=rng)
     with open_progress(progress) as listener, leaves_no_empty(out):
         return synthesize_speech(
             said,

@@ -12,7 +12,7 @@ from motefit.measure.ram import Ram, measure_ram
 from motefit.runtime.bundle import open_model
 from motefit.runtime.zoo import find_model
 from motefit.spec.errors import ModelFileError
-from motefit.spec.metrics import format_value
+from motefit.spec.metrics import format_value, grouped
 from motefit.spec.tables import Item, Printable, ResultTable, Styled
 from motefit.tflite.appended import appended_bytes, names_of_zip
 from motefit.tflite.inspect import Inspection
@@ -54,7 +54,7 @@ class ModelReport(Printable):
         lines: list[Item] = [
             (Styled(str(self.path), "strong"), f": {size}"),
             (
-                f"{found.parameters} parameters ({100 * found.sparsity:.1f} % zero), "
+                f"{grouped(found.parameters)} parameters ({100 * found.sparsity:.1f} % zero), "
                 f"{format_value('macs', found.macs)} multiply-accumulates per run"
             ),
             f"weights: {'; '.join(claims.techniques) or claims.precision}",
@@ -63,7 +63,7 @@ class ModelReport(Printable):
             lines.append((Styled("invalid:", "bad"), f" {self.problem}"))
         lines += [f"note: {note}" for note in self.notes]
         known = self.arena.arena_bytes
-        arena = self.arena.method if known is None else f"{known} bytes"
+        arena = self.arena.method if known is None else f"{grouped(known)} B"
         lines.append(f"arena of TensorFlow Lite Micro: {arena}")
         for title, tensors in (("in ", found.inputs), ("out", found.outputs)):
             lines += [f"{title} {t.dtype} {_shape(t.shape)} {t.name}".rstrip() for t in tensors]
@@ -142,7 +142,7 @@ def _shape(shape: Sequence[int]) -> str:
 def _bytes_table(found: Inspection) -> ResultTable:
     ordered = sorted(found.bytes_by_part.items(), key=lambda item: -item[1])
     rows = [
-        (part, str(count), f"{100 * count / found.size_bytes:.1f} %")
+        (part, grouped(count), f"{100 * count / found.size_bytes:.1f} %")
         for part, count in ordered
         if count
     ]
@@ -158,7 +158,7 @@ def _operations_table(found: Inspection) -> ResultTable:
             str(op.version),
             _shape(op.shape),
             found.tensors[op.outputs[0]].dtype if op.outputs else "",
-            "not counted" if op.macs is None else str(op.macs),
+            "not counted" if op.macs is None else grouped(op.macs),
         )
         for op in found.ops
     ]
@@ -186,7 +186,13 @@ def _parity_content(compared: Parity) -> list[Item]:
     rows = []
     for layer in compared.layers:
         most = f"{layer.greatest:.0f} steps" if layer.exact else f"{layer.greatest:.1e}"
-        cells = (layer.name, _shape(layer.shape), str(layer.numbers), str(layer.differing), most)
+        cells = (
+            layer.name,
+            _shape(layer.shape),
+            grouped(layer.numbers),
+            grouped(layer.differing),
+            most,
+        )
         rows.append(tuple(Styled(c, "bad") for c in cells) if layer.differing else cells)
     titles = ("layer", "output", "numbers", "differ", "at most")
     table = ResultTable(

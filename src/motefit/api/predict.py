@@ -6,6 +6,7 @@ from pathlib import Path
 
 from motefit.data.cropping import crop_start
 from motefit.data.decode import AUDIO_SUFFIXES, read_clip
+from motefit.data.folder_layout import NOISE_NAMES
 from motefit.runtime.keyword_spotter import Classification, KeywordSpotter
 from motefit.runtime.quiet import silence_litert
 from motefit.runtime.zoo import find_model
@@ -28,7 +29,8 @@ def classify_files(
 
     Args:
         model: bundle, .tflite with its card, or name of a shipped model.
-        paths: files, and folders whose audio files are used, including subfolders.
+        paths: files, and folders whose audio files are used, including subfolders but those of
+            background noise.
         channel: which of several channels to take, from 1; ``"mean"``: their average; ``"auto"``:
             the average of two, unless they cancel each other.
 
@@ -60,8 +62,13 @@ def _audio_files(paths: Sequence[Path]) -> list[Path]:
             files.append(path)
             continue
         found = [f for f in path.rglob("*") if f.suffix.lower() in AUDIO_SUFFIXES]
-        shown = sorted(f for f in found if not f.name.startswith("."))
+        shown = sorted(f for f in found if not f.name.startswith(".") and not _is_noise(f, path))
         if not shown:
             raise DataError(f"{path} has no audio files ({', '.join(AUDIO_SUFFIXES)})")
         files.extend(shown)
     return files
+
+
+def _is_noise(file: Path, folder: Path) -> bool:
+    """Return whether a file is in a folder of noise below the given one."""
+    return any(part.lower() in NOISE_NAMES for part in file.relative_to(folder).parts[:-1])

@@ -193,7 +193,11 @@ class LiveTable(Shown):
         self._board = Board()
         self._doing = "starting"
         self._counts: dict[str, Count] = {}
-        self._live = Live(console=err, auto_refresh=False, transient=True)
+        self._since = time.perf_counter()
+        self._parts: list[RenderableType] = []
+        self._live = Live(
+            console=err, refresh_per_second=1, transient=True, get_renderable=self._shown
+        )
 
     def started(self, recipe: Recipe) -> None:
         """Store the budget for the table, and show that something is happening."""
@@ -261,12 +265,18 @@ class LiveTable(Shown):
         self._live.stop()
 
     def _draw(self) -> None:
+        self._since, self._parts = time.perf_counter(), self._table()
         if not self._live.is_started:
             self._live.start()
-        self._live.update(self.picture(), refresh=True)
+        self._live.refresh()
 
-    def picture(self) -> RenderableType:
-        """Render the current table."""
+    def _shown(self) -> RenderableType:
+        """Return the table as it was drawn last, and how long ago; another thread asks for it."""
+        waited_s = time.perf_counter() - self._since
+        waited = [Text(f"for {_time(waited_s)}", style="dim")] if waited_s > LONG_S else []
+        return Group(*self._parts, *waited)
+
+    def _table(self) -> list[RenderableType]:
         board, trainings = self._board, self._board.trainings()
         counts = [f"{n} {name}" for name, n in board.counts.items() if n]
         parts: list[RenderableType] = [Text(self._doing + _left(trainings, self._workers))]
@@ -277,7 +287,7 @@ class LiveTable(Shown):
             parts.append(_bounds(board))
         if trainings:
             parts.append(_rows(trainings))
-        return Group(*parts)
+        return parts
 
 
 def _bounds(board: Board) -> Table:

@@ -11,6 +11,9 @@ from motefit.spec.certificate import Certificate, recheck
 from motefit.spec.metrics import COSTS, MAE_PREFIX, column_title, column_value
 from motefit.spec.tables import Item, Printable, ResultTable, Styled
 
+SHORTER = {"zip bytes": "zipped"}
+"""Titles with which the table of words fits into 80 columns."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ShippedModel:
@@ -50,7 +53,8 @@ class ShippedModels(Printable):
             yield _table(task, models)
             yield from _words(models)
             yield ""
-        yield "Figures are from the cards: measured once, on the test set of each model's own data."
+        yield "Figures are from the cards: measured once, on the test set of each model's own data;"
+        yield "motefit recipes says what each model is for."
 
 
 def shipped_models() -> ShippedModels:
@@ -80,7 +84,8 @@ def _table(task: str, models: Sequence[ShippedModel]) -> ResultTable:
     scored = "accuracy" in names
     title = task if scored else f"{task}: mean absolute error"
     quality = ("accuracy", "strangers") if scored else map(column_title, errors)
-    titles = ("model", *quality, *map(column_title, COSTS.values()), "budget")
+    costs = map(column_title, COSTS.values())
+    titles = ("model", *quality, *(SHORTER.get(title, title) for title in costs), "budget")
     rows = [
         (
             model.name,

@@ -11,6 +11,7 @@ from motefit.runtime.gate import admit
 from motefit.runtime.zoo import find_model, output_path
 from motefit.spec.errors import ModelFileError
 from motefit.spec.files import write_atomic
+from motefit.spec.metrics import grouped
 from motefit.spec.tables import Item, Printable, ResultTable
 from motefit.tflite.archive import zip_bytes
 from motefit.tflite.contained import contained
@@ -62,7 +63,7 @@ class ShrinkResult(Printable):
             found.append(f"tables compared and equal; not run: {self.proof.reason}")
         else:
             found.append(
-                f"proof: {self.proof.values} output values equal bit for bit "
+                f"proof: {grouped(self.proof.values)} output values equal bit for bit "
                 f"({self.proof.inputs} random inputs; {_kernels(self.proof.resolvers)})"
             )
         return [*found, f"wrote {self.written}"]
@@ -72,7 +73,7 @@ class ShrinkResult(Printable):
         for kind, old in self.before_bytes.items():
             new = self.after_bytes[kind]
             share = f"{100 * (old - new) / old:.1f} %"
-            rows.append((f"{kind} bytes", str(old), str(new), share))
+            rows.append((f"{kind} bytes", grouped(old), grouped(new), share))
         return ResultTable(titles=("", "before", "after", "saved"), align="lrrr", rows=rows)
 
 

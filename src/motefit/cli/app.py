@@ -1,6 +1,7 @@
 """The ``motefit`` application: each file in ``cli/commands`` is a command, loaded when called."""
 
 import importlib
+import inspect
 import pkgutil
 from typing import Annotated, Any
 
@@ -9,8 +10,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from motefit import __version__
 from motefit.cli import commands
+from motefit.cli.help_page import HelpPage, unwrapped, usage_pieces
 from motefit.cli.output import INTERRUPTED, MISTAKE, examples, fail
-from motefit.cli.usage import UsageError, explain, is_mistake, modern, without_type
+from motefit.cli.usage import UsageError, explain, is_mistake, modern
 from motefit.spec.codec import nearest
 from motefit.spec.errors import MotefitError, RecipeError
 from motefit.spec.scratch import NO_FOLDER
@@ -58,24 +60,34 @@ def command_names() -> list[str]:
 def load_command(app: typer.Typer, name: str) -> None:
     """Import a command's module and add the command to an application."""
     importlib.import_module(f"{commands.__name__}.{name}{SUFFIX}").add_to(app)
+    for inner in app.registered_groups:
+        inner.cls = Group
     for group in (app, *(inner.typer_instance for inner in app.registered_groups)):
         for command in group.registered_commands if group else ():
             command.cls = Command
 
 
-class Command(TyperCommand):
-    """Command whose help shows no type of a flag, and that takes former spellings of options."""
+class Command(HelpPage, TyperCommand):
+    """Command whose help says what to give, and that takes former spellings of options."""
 
-    def get_params(self, ctx: Any) -> Any:  # noqa: ANN401 - click's, or typer's own
-        """List the arguments and options."""
-        return without_type(super().get_params(ctx))
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - click's, or typer's
+        super().__init__(*args, **options)
+        self.help = unwrapped(inspect.cleandoc(self.help or ""))
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - click's, or typer's
+        """List the parts of the usage line."""
+        return usage_pieces(super().collect_usage_pieces(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
         """Read the command line."""
         return super().parse_args(ctx, modern(ctx.info_name, args))
 
 
-class Application(TyperGroup):
+class Group(HelpPage, TyperGroup):
+    """Command group with the help of commands."""
+
+
+class Application(Group):
     """Command group that loads commands when they are called and maps errors to exit codes.
 
     Errors the user can fix are shown without a traceback. A KeyboardInterrupt handled by typer
@@ -96,10 +108,6 @@ class Application(TyperGroup):
         panels = (panel for panel, names in PANELS.items() if cmd_name in names)
         command.rich_help_panel = next(panels, OTHERS)
         return command
-
-    def get_params(self, ctx: Any) -> Any:  # noqa: ANN401 - as above
-        """List the options before the command."""
-        return without_type(super().get_params(ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as above
         """Find the command; if it does not exist, name the closest one."""

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.markup import escape
@@ -17,7 +17,7 @@ from motefit.spec.visible import visible
 
 __all__ = [
     "CHANNEL_HELP", "INTERRUPTED", "MISTAKE", "announce", "encode", "err", "escape", "examples",
-    "fail", "given", "out", "print_json", "show", "silence", "tell", "write",
+    "fail", "given", "out", "print_json", "show", "silence", "tell", "waiting", "write",
 ]  # fmt: skip
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -173,6 +173,20 @@ def announce(text: str) -> None:
     """
     if err.is_terminal:
         err.print(escape(visible(text)), style="dim", soft_wrap=True)
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Say what the command is about to do, and in a terminal how long it has been doing it."""
+    announce(text)
+    if not err.is_terminal:
+        yield
+        return
+    from rich.progress import Progress, TimeElapsedColumn  # noqa: PLC0415 - after the first line
+
+    with Progress(TimeElapsedColumn(), console=err, transient=True, refresh_per_second=1) as shown:
+        shown.add_task("")
+        yield
 
 
 def tell(text: str) -> None:

@@ -1,6 +1,5 @@
 """Mistakes on the command line, reported like all others: what is wrong, usage, examples."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,14 +34,6 @@ def modern(command: str | None, arguments: Sequence[str]) -> list[str]:
     return [c for c, argument in zip(changed, arguments, strict=True) if c or not argument]
 
 
-def without_type(parameters: Sequence[Any]) -> Sequence[Any]:
-    """Return parameters whose help shows no type of a flag, which has no value to give."""
-    for parameter in parameters:
-        if getattr(parameter, "is_flag", False) and parameter.metavar is None:
-            parameter.metavar = ""
-    return parameters
-
-
 def is_mistake(error: Exception) -> bool:
     """Return whether an error is a mistake on the command line, and not a call for help."""
     return isinstance(error, UsageError) and type(error).__name__ != "NoArgsIsHelpError"
@@ -65,9 +56,6 @@ def explain(error: Any) -> str:  # noqa: ANN401 - click's, or typer's own copy o
         if line.strip().startswith("motefit ")
     ]
     usage = " ".join(context.get_usage().split()).removeprefix("Usage: ")
-    usage = re.sub(
-        r"\{(\w+)\}", r"\1", re.sub(r"[{[]\w+[}\]]", lambda name: name[0].upper(), usage)
-    )
     lines = [problem, f"usage: {usage}"]
     lines += [f"for example: {example}" for example in examples[:2]]
     return "\n".join([*lines, f"all options: {command} --help"])
@@ -75,6 +63,7 @@ def explain(error: Any) -> str:  # noqa: ANN401 - click's, or typer's own copy o
 
 def _problem(error: Any) -> str:  # noqa: ANN401 - as above
     message = visible(error.format_message()).replace("Value error, ", "").rstrip(".")
+    message = message.replace(": Input should be", ": it should be")
     parameter = getattr(error, "param", None)
     if type(error).__name__ == "MissingParameter" and parameter is not None:
         is_option = parameter.opts[0].startswith("-")

@@ -20,7 +20,8 @@ from motefit.spec.metrics import FLASH, board_of, is_estimate
 
 METHOD = (
     "estimated, not measured: work of the network relative to MLPerf Tiny's DS-CNN, times the "
-    "cycles of public results (rounds v1.0 to v1.2) on the same core, which low and high span"
+    "cycles of public results (rounds v1.0 to v1.2) on the same core, from the fastest to the "
+    "slowest"
 )
 
 

@@ -66,6 +66,10 @@ def file_bytes(path: Path) -> bytes:
     """
     try:
         return path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(
+            f"{path}: there is no such file; give an audio file, or a folder of them"
+        ) from None
     except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
         reason = getattr(error, "strerror", error)
         raise DataError(f"{path}: cannot be read ({reason})") from None

@@ -332,7 +332,8 @@ def _find_lists(folder: Path, places: list[Path], data: SpeechData) -> dict[str,
     raise DataError(
         f"{candidates[0] if data.lists else folder}: no published split found; expected the lists "
         f"{', '.join(LIST_PATTERNS.values())} (the training list may be absent) there or in a "
-        'folder "splits"; give their folder as [data] lists, or use split = "stratified"'
+        'folder "splits"; give their folder as [data] lists, or use split = "stratified" '
+        "in a copy of the recipe (motefit recipes NAME > mine.toml)"
     )
 
 

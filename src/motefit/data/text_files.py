@@ -111,7 +111,10 @@ def open_bytes(path: Path) -> IO[bytes]:
                 return io.BufferedReader(_Unpacked(path, opener(path, "rb")), _BLOCK)
         return path.open("rb")
     except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file; give a CSV file") from None
+        raise DataError(
+            f"{path}: there is no such file; give a CSV file, or make one to try: "
+            f"motefit data synth --climate-days 30 --out {path}"
+        ) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 

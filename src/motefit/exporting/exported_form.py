@@ -18,6 +18,7 @@ from motefit.runtime.bundle import Bundle
 from motefit.spec.card import Card
 from motefit.spec.certificate import Certificate
 from motefit.spec.frontend import FrontEnd
+from motefit.spec.metrics import grouped
 from motefit.spec.recipe import Recipe
 from motefit.spec.tables import Item, Printable, ResultTable, Styled
 from motefit.spec.tasks.speech_spec import NAME, SpeechIO
@@ -86,7 +87,7 @@ class ExportedForm(Printable):
         rows = [
             (
                 name,
-                str(self.plain_bytes if name == self.plain_name else own_bytes),
+                grouped(self.plain_bytes if name == self.plain_name else own_bytes),
                 f"{times.frontend_p25_ms:.3f}",
                 f"{times.inference_p25_ms:.3f}",
                 f"{times.total_p25_ms:.3f}",

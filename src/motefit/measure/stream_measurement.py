@@ -147,7 +147,8 @@ def find_candidates(
         try:
             pcm = sound.pcm(stream.rate_hz)
         except DataError as error:
-            unread.append(str(error))
+            _, name, reason = str(error).partition(sound.name)  # without its folder, for a card
+            unread.append(f"{name}{reason}" or str(error))
             continue
         found: list[WordCandidate] = []
         chunk = round(CHUNK_S * stream.rate_hz)

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts
-from motefit.report.text import grouped, inside, metric_name, metric_unit
+from motefit.report.text import inside, metric_name, metric_unit
 from motefit.report.verdict import Tone, VerdictLine, verdict_lines
 from motefit.spec.certificate import Certificate
-from motefit.spec.metrics import MAE_PREFIX, format_value
+from motefit.spec.metrics import MAE_PREFIX, format_value, grouped
 
 _FIGURES = (
     "accuracy",

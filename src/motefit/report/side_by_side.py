@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from motefit.report.charts import ChartSeries, LineChart, Part, line_chart, stack
 from motefit.report.headline import Headline, headline
 from motefit.report.report_facts import ReportFacts, number, numbers, table
-from motefit.report.text import grouped, metric_name, phrase, plain, split_column, with_unit
+from motefit.report.text import metric_name, phrase, plain, split_column, with_unit
 from motefit.report.verdict import Tone
 from motefit.spec.codec import flatten
 from motefit.spec.errors import RecipeError
-from motefit.spec.metrics import RECALL_PREFIX, metric
+from motefit.spec.metrics import RECALL_PREFIX, grouped, metric
 
 SMALL = 0.001
 """Relative difference below which neither model is better."""

@@ -24,6 +24,7 @@ from motefit.spec.metrics import (
     WORDS_REJECTED,
     board_of,
     format_value,
+    grouped,
 )
 
 _NAMES = {
@@ -150,15 +151,6 @@ def plain(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(plain(item) for item in value)
     return str(value)
-
-
-def grouped(value: float) -> str:
-    """Format a count with spaces between thousands.
-
-    >>> grouped(1234567)
-    '1 234 567'
-    """
-    return f"{round(value):,}".replace(",", " ")
 
 
 def shortened(text: str, length: int) -> str:

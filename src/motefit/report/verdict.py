@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from motefit.report.text import grouped, metric_name, metric_unit, percent
+from motefit.report.text import metric_name, metric_unit, percent
 from motefit.spec.budget import Bound
 from motefit.spec.certificate import AccuracyEvidence, Certificate, Line
-from motefit.spec.metrics import metric
+from motefit.spec.metrics import grouped, metric
 
 _GAP = re.compile(r"(?<=\d) (?=\d)")
 Tone = Literal["good", "open", "bad"]

@@ -160,20 +160,29 @@ def is_among(name: str, names: Iterable[str]) -> bool:
     )
 
 
+def grouped(value: float) -> str:
+    """Format a count with spaces between thousands.
+
+    >>> grouped(1234567)
+    '1 234 567'
+    """
+    return f"{round(value):,}".replace(",", " ")
+
+
 def format_value(name: str, value: float) -> str:
     """Format a value for display, e.g. ``98.5 %``, ``12.3 KB (12 595 B)``, ``0.21 ms``."""
     unit = metric(name).unit
     if unit == "fraction":
         return f"{100 * value:.2f} %"
     if unit == "bytes":
-        whole = f"{round(value):,} B".replace(",", " ")
+        whole = f"{grouped(value)} B"
         return f"{value / 1024:.2f} KB ({whole})" if value >= 10_240 else whole
     if unit == "ms":
         return f"{value:.3f} ms"
     if unit == "percent":
         return f"{value:.1f} %"
     if unit == "count":
-        return f"{round(value):,}".replace(",", " ")
+        return grouped(value)
     if unit == "per hour":
         return f"{value:.2f} per hour"
     return f"{value:.4g}"
@@ -215,5 +224,5 @@ def column_value(name: str, value: float) -> str:
     """
     unit = metric(name).unit
     if unit in {"bytes", "count"}:
-        return f"{round(value):,}".replace(",", " ")
+        return grouped(value)
     return f"{value:.3f}" if unit == "ms" else format_value(name, value)

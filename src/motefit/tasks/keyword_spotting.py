@@ -106,7 +106,8 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         if recipe.data.split in LISTED_SPLITS and not recipe.data.lists:
             raise RecipeError(
                 f'the recipe asks for split = "{recipe.data.split}", and synthetic speech has no '
-                'published lists: give --data, or use split = "stratified"'
+                'published lists: give --data FOLDER, or use split = "stratified" in a copy of '
+                "the recipe (motefit recipes NAME > mine.toml)"
             )
         frontend = _frontend(recipe)
         return spoken_words(

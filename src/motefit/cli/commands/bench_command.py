@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import announce, examples, given, out, print_json, show
+from motefit.cli.output import examples, given, out, print_json, show, waiting
 from motefit.spec.errors import RecipeError
 
 EXAMPLES = examples(
@@ -20,24 +20,38 @@ def bench_command(
     models: Annotated[
         list[Path] | None,
         typer.Argument(
-            autocompletion=complete_model, help="Bundles, .tflite files, or zips of one."
+            autocompletion=complete_model,
+            help="Shipped models, bundles, .tflite files, or zips of one.",
         ),
     ] = None,
     profile: Annotated[
         Path | None,
-        typer.Option(help="Also time fixed workloads, and write them as a device profile (JSON)."),
+        typer.Option(
+            metavar="FILE",
+            help="Also time fixed workloads, and write them as a device profile (JSON).",
+        ),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Run over ssh on user@host, which needs Python and motefit.")
+        str,
+        typer.Option(
+            metavar="USER@HOST", help="Run over ssh on user@host, which needs Python and motefit."
+        ),
     ] = "",
     python: Annotated[
-        str | None, typer.Option(help="Python on the host that has motefit. Default: python3.")
+        str | None,
+        typer.Option(
+            metavar="PYTHON", help="Python on the host that has motefit. Default: python3."
+        ),
     ] = None,
     ssh: Annotated[
-        str | None, typer.Option(help="The ssh command, with options if needed. Default: ssh.")
+        str | None,
+        typer.Option(
+            metavar="COMMAND", help="The ssh command, with options if needed. Default: ssh."
+        ),
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="Time limit for the host in seconds. Default: 600.")
+        float | None,
+        typer.Option(metavar="SECONDS", help="Time limit for the host in seconds. Default: 600."),
     ] = None,
     threads: Annotated[
         int | None,
@@ -60,11 +74,11 @@ def bench_command(
     if way and not host:
         raise RecipeError("--python, --ssh and --timeout need --host")
     place = f" on {host}" if host else ""
-    announce(f"timing {', '.join(map(str, models or ())) or 'this machine'}{place}")
-    if host:
-        found = motefit.bench_on_host(motefit.Host(address=host, **way), models or (), **how)
-    else:
-        found = motefit.bench(models or (), **how)
+    with waiting(f"timing {', '.join(map(str, models or ())) or 'this machine'}{place}"):
+        if host:
+            found = motefit.bench_on_host(motefit.Host(address=host, **way), models or (), **how)
+        else:
+            found = motefit.bench(models or (), **how)
     if profile is not None and found.profile is not None:
         found.profile.save(profile)
     if as_json:

@@ -22,38 +22,49 @@ def check_command(
         Path,
         typer.Argument(
             autocompletion=complete_model,
-            help="Bundle (.zip); or any .tflite, with its card or with --recipe.",
+            help="Name of a shipped model, or bundle (.zip); or any .tflite, with its card or "
+            "--recipe.",
         ),
     ],
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder of words, or CSV file. Default: synthetic data are generated."),
+        typer.Option(
+            metavar="PATH",
+            help="Folder of words, or CSV file. Default: synthetic data are generated.",
+        ),
     ] = None,
     stream: Annotated[
         Path | None,
         typer.Option(
+            metavar="FOLDER",
             help="Folder of long recordings, with or without lists of the words in them: measures "
-            "false accepts, misses and latency of a keyword spotter. Without --data, only these."
+            "false accepts, misses and latency of a keyword spotter. Without --data, only these.",
         ),
     ] = None,
     recipe: Annotated[
         str,
         typer.Option(
+            metavar="RECIPE",
             help="Recipe whose budget and data section replace the card's; without a card, its "
-            "front end is used too."
+            "front end is used too.",
         ),
     ] = "",
     labels: Annotated[
         str,
         typer.Option(
+            metavar="LABELS",
             help="Labels of a keyword spotter without a card, in the order of its outputs: "
             "a,b,c, or a file with one per line. Default: a list in the model file, else "
-            "alphabetical; the output says which."
+            "alphabetical; the output says which.",
         ),
     ] = "",
     out_dir: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for certificate and report. Default: MODEL-check."),
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="Folder for certificate and report. Default: MODEL-check.",
+        ),
     ] = None,
     whole: Annotated[
         bool,

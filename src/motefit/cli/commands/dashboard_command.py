@@ -18,7 +18,9 @@ def dashboard(
         str,
         typer.Argument(autocompletion=complete_run, help="Folder of a run, or URL of a storage."),
     ],
-    host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to serve on.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8080,
 ) -> None:
     """Open a study in optuna-dashboard (needs the extra dashboard). Ctrl-C ends it."""

@@ -32,17 +32,28 @@ data_app = typer.Typer(no_args_is_help=True, help="Synthesize, fetch, record, cu
 def synth_command(
     out_path: Annotated[
         Path,
-        typer.Option("--out", help="Folder for the words, or CSV file for the climate series."),
+        typer.Option(
+            "--out",
+            metavar="PATH",
+            help="Folder for the words, or CSV file for the climate series.",
+        ),
     ],
-    words: Annotated[str, typer.Option(help="Comma-separated words to speak.")] = "",
+    words: Annotated[
+        str, typer.Option(metavar="WORDS", help="Comma-separated words to speak.")
+    ] = "",
     clips: Annotated[int, typer.Option(min=1, help="Clips per word.")] = 200,
     climate_days: Annotated[
         int,
-        typer.Option(min=0, help="Instead of words: a climate series of this many days."),
+        typer.Option(
+            min=0, metavar="DAYS", help="Instead of words: a climate series of this many days."
+        ),
     ] = 0,
     seconds: Annotated[
         float | None,
-        typer.Option(help="Length of the clips. Default: 1 s, or more if a word takes longer."),
+        typer.Option(
+            metavar="SECONDS",
+            help="Length of the clips. Default: 1 s, or more if a word takes longer.",
+        ),
     ] = None,
     near_words: Annotated[
         int,
@@ -51,12 +62,22 @@ def synth_command(
     sentences: Annotated[
         int, typer.Option(min=0, help="Sentences and other words, to be rejected.")
     ] = 0,
-    rate: Annotated[int, typer.Option(help="Sampling rate in Hz of the clips.")] = 16_000,
+    rate: Annotated[
+        int, typer.Option(metavar="HZ", help="Sampling rate in Hz of the clips.")
+    ] = 16_000,
     accents: Annotated[
-        str, typer.Option(help="Comma-separated espeak-ng voices, e.g. de; default: English ones.")
+        str,
+        typer.Option(
+            metavar="VOICES",
+            help="Comma-separated espeak-ng voices, e.g. de; default: English ones.",
+        ),
     ] = "",
     synthesizers: Annotated[
-        str, typer.Option(help="Comma-separated: espeak-ng, or espeak-ng,hibari (a neural voice).")
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Comma-separated: espeak-ng, or espeak-ng,hibari (a neural voice).",
+        ),
     ] = "espeak-ng",
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal bytes.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="espeak-ng processes.")] = 1,
@@ -94,8 +115,12 @@ def synth_command(
 @data_app.command("fetch", epilog=examples("motefit data fetch mini-speech-commands --out data"))
 def fetch_command(
     name: Annotated[str, typer.Argument(help="Name of the data set, e.g. mini-speech-commands.")],
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder to unpack into.")],
-    url: Annotated[str, typer.Option(help="Address of the archive, e.g. of a mirror.")] = "",
+    out_dir: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Folder to unpack into.")
+    ],
+    url: Annotated[
+        str, typer.Option(metavar="URL", help="Address of the archive, e.g. of a mirror.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Download a published data set; downloads resume, and size and SHA-256 are checked."""
@@ -116,8 +141,9 @@ def audit_command(
     recipe: Annotated[
         str,
         typer.Option(
+            metavar="RECIPE",
             help="Recipe whose data section says how to read and split. Default: all words of a "
-            "folder, or the default columns of a CSV file."
+            "folder, or the default columns of a CSV file.",
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -138,35 +164,50 @@ def audit_command(
 
 @data_app.command("record")
 def record_command(
-    words: Annotated[str, typer.Option(help="Comma-separated words to record.")],
-    out_path: Annotated[Path, typer.Option("--out", help="Folder for the word folders.")],
+    words: Annotated[str, typer.Option(metavar="WORDS", help="Comma-separated words to record.")],
+    out_path: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Folder for the word folders.")
+    ],
     source: Annotated[
         str,
         typer.Option(
             "--input",
+            metavar="SOURCE",
             help="As for motefit listen: arecord:DEVICE, sounddevice:DEVICE, - for 16-bit PCM or "
             "WAV on standard input, or a file. Default: the default microphone.",
         ),
     ] = "",
     clips: Annotated[int, typer.Option(min=1, help="Clips of each word.")] = 10,
-    seconds: Annotated[float, typer.Option(help="Length of a clip.")] = 1.0,
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="Length of a clip.")] = 1.0,
     speaker: Annotated[
-        str, typer.Option(help="Name of the speaker; clips are named SPEAKER_nohash_NUMBER.")
+        str,
+        typer.Option(
+            metavar="NAME", help="Name of the speaker; clips are named SPEAKER_nohash_NUMBER."
+        ),
     ] = "",
     rate: Annotated[
-        int, typer.Option(help="Sampling rate in Hz of a microphone, or of PCM without a header.")
+        int,
+        typer.Option(
+            metavar="HZ", help="Sampling rate in Hz of a microphone, or of PCM without a header."
+        ),
     ] = 16_000,
     channels: Annotated[
         int, typer.Option(min=1, help="Channels of PCM without a header, or to record.")
     ] = 1,
-    channel: Annotated[str, typer.Option(help=CHANNEL_HELP)] = "auto",
-    countdown: Annotated[int, typer.Option(min=0, help="Seconds before each word.")] = 2,
+    channel: Annotated[str, typer.Option(metavar="CHANNEL", help=CHANNEL_HELP)] = "auto",
+    countdown: Annotated[
+        int, typer.Option(min=0, metavar="SECONDS", help="Seconds before each word.")
+    ] = 2,
     attempts: Annotated[
         int, typer.Option(min=1, help="Bad takes in a row after which to give up.")
     ] = 5,
     wait: Annotated[
         float | None,
-        typer.Option(min=0.1, help="Seconds without sound after which to fail. Default: 5."),
+        typer.Option(
+            min=0.1,
+            metavar="SECONDS",
+            help="Seconds without sound after which to fail. Default: 5.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -205,22 +246,34 @@ def cut_command(
     ] = None,
     list_path: Annotated[
         Path | None,
-        typer.Option("--list", help="CSV file to write the words that were found into."),
+        typer.Option(
+            "--list", metavar="FILE", help="CSV file to write the words that were found into."
+        ),
     ] = None,
     words: Annotated[
-        str, typer.Option(help="With --list: comma-separated words as they are said, in turn.")
+        str,
+        typer.Option(
+            metavar="WORDS", help="With --list: comma-separated words as they are said, in turn."
+        ),
     ] = "",
     table: Annotated[
-        Path | None, typer.Option("--apply", help="CSV file that you have checked and completed.")
+        Path | None,
+        typer.Option(
+            "--apply", metavar="FILE", help="CSV file that you have checked and completed."
+        ),
     ] = None,
     out_path: Annotated[
-        Path | None, typer.Option("--out", help="With --apply: folder for the word folders.")
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="With --apply: folder for the word folders."),
     ] = None,
-    seconds: Annotated[float, typer.Option(help="Length of a clip.")] = 1.0,
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="Length of a clip.")] = 1.0,
     speaker: Annotated[
-        str, typer.Option(help="Name of the speaker; clips are named SPEAKER_nohash_NUMBER.")
+        str,
+        typer.Option(
+            metavar="NAME", help="Name of the speaker; clips are named SPEAKER_nohash_NUMBER."
+        ),
     ] = "",
-    channel: Annotated[str, typer.Option(help=CHANNEL_HELP)] = "auto",
+    channel: Annotated[str, typer.Option(metavar="CHANNEL", help=CHANNEL_HELP)] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Find the words in long recordings, list them for you to confirm, and write clips.

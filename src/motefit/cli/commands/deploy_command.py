@@ -22,12 +22,16 @@ def deploy_command(
     model: Annotated[
         str | None,
         typer.Argument(
-            autocompletion=complete_model, help="Bundle, or name of a shipped model, to send."
+            autocompletion=complete_model,
+            help="Name of a shipped model, or bundle (.zip), to send.",
         ),
     ] = None,
     node: Annotated[
         Path | None,
-        typer.Option(help="Settings of motefit monitor to send. Default: those of the node stay."),
+        typer.Option(
+            metavar="FILE",
+            help="Settings of motefit monitor to send. Default: those of the node stay.",
+        ),
     ] = None,
     rollback: Annotated[
         bool, typer.Option("--rollback", help="Restore the previous version.")
@@ -41,36 +45,48 @@ def deploy_command(
     restart: Annotated[
         str | None,
         typer.Option(
+            metavar="COMMAND",
             help="Shell command there that restarts the node. Default: sudo -n systemctl restart "
-            "motefit-node."
+            "motefit-node.",
         ),
     ] = None,
     health: Annotated[
         str | None,
         typer.Option(
+            metavar="COMMAND",
             help="Shell command there that succeeds while the node is healthy. Default: systemctl "
-            "is-active motefit-node."
+            "is-active motefit-node.",
         ),
     ] = None,
     settle: Annotated[
         float | None,
-        typer.Option(help="Seconds for which the node must stay healthy. Default: 5."),
+        typer.Option(
+            metavar="SECONDS", help="Seconds for which the node must stay healthy. Default: 5."
+        ),
     ] = None,
     patience: Annotated[
         float | None,
-        typer.Option(help="Seconds after which an unhealthy node is given up. Default: 30."),
+        typer.Option(
+            metavar="SECONDS",
+            help="Seconds after which an unhealthy node is given up. Default: 30.",
+        ),
     ] = None,
     folder: Annotated[
-        str | None, typer.Option(help="Folder of the versions there. Default: motefit-node.")
+        str | None,
+        typer.Option(metavar="FOLDER", help="Folder of the versions there. Default: motefit-node."),
     ] = None,
     python: Annotated[
-        str | None, typer.Option(help="Python there that has motefit. Default: python3.")
+        str | None,
+        typer.Option(metavar="PYTHON", help="Python there that has motefit. Default: python3."),
     ] = None,
     ssh: Annotated[
-        str | None, typer.Option(help="The ssh command, with options if needed. Default: ssh.")
+        str | None,
+        typer.Option(
+            metavar="COMMAND", help="The ssh command, with options if needed. Default: ssh."
+        ),
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="Time limit in seconds. Default: 600.")
+        float | None, typer.Option(metavar="SECONDS", help="Time limit in seconds. Default: 600.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -19,11 +19,13 @@ def estimate_command(
     model: Annotated[
         Path,
         typer.Argument(
-            autocompletion=complete_model, help="Bundle (.zip), or .tflite with its card."
+            autocompletion=complete_model,
+            help="Name of a shipped model, bundle (.zip), or .tflite with its card.",
         ),
     ],
     boards: Annotated[
-        str, typer.Option(help="Names of boards, separated by commas. Default: all.")
+        str,
+        typer.Option(metavar="BOARDS", help="Names of boards, separated by commas. Default: all."),
     ] = "",
     linked: Annotated[
         bool, typer.Option("--linked", help="Also link for each core, with arm-none-eabi-gcc.")

@@ -20,7 +20,8 @@ def export_command(
     model: Annotated[
         Path,
         typer.Argument(
-            autocompletion=complete_model, help="Bundle (.zip), or .tflite with its card."
+            autocompletion=complete_model,
+            help="Name of a shipped model, bundle (.zip), or .tflite with its card.",
         ),
     ],
     frontend: Annotated[
@@ -38,14 +39,17 @@ def export_command(
     out_file: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="Bundle to write. Default: MODEL.in-graph.zip, or MODEL.stream.zip."
+            "--out",
+            metavar="FILE",
+            help="Bundle to write. Default: MODEL.in-graph.zip, or MODEL.stream.zip.",
         ),
     ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
+            metavar="FOLDER",
             help="Folder of words, to measure accuracy and certify the budget. Default: only size, "
-            "latency, and agreement with the plain form on generated sound."
+            "latency, and agreement with the plain form on generated sound.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -31,20 +31,27 @@ def fit_command(
     ] = "",
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder of words, or CSV file. Default: synthetic data are generated."),
+        typer.Option(
+            metavar="PATH",
+            help="Folder of words, or CSV file. Default: synthetic data are generated.",
+        ),
     ] = None,
     words: Annotated[
         str,
-        typer.Option(help="Comma-separated words of your own in place of the recipe's."),
+        typer.Option(
+            metavar="WORDS", help="Comma-separated words of your own in place of the recipe's."
+        ),
     ] = "",
     out_dir: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the run. Default: runs/<recipe>.")
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Folder for the run. Default: runs/RECIPE."),
     ] = None,
     resume_dir: Annotated[
         Path | None,
         typer.Option(
             "--resume",
             autocompletion=complete_run,
+            metavar="FOLDER",
             help="Continue the interrupted run in this folder.",
         ),
     ] = None,
@@ -58,18 +65,32 @@ def fit_command(
         Literal["in-graph"] | None,
         typer.Option(help="in-graph: also write each model with its front end inside."),
     ] = None,
-    device: Annotated[str, typer.Option(help="Device on which torch trains: cpu or cuda.")] = "cpu",
-    engine: Annotated[str, typer.Option(help="Where workers run: local or ray.")] = "local",
+    device: Annotated[
+        str, typer.Option(metavar="DEVICE", help="Device on which torch trains: cpu or cuda.")
+    ] = "cpu",
+    engine: Annotated[
+        str, typer.Option(metavar="ENGINE", help="Where workers run: local or ray.")
+    ] = "local",
     address: Annotated[
-        str, typer.Option(help="Address of the engine's cluster, e.g. auto or host:6379 for ray.")
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address of the engine's cluster, e.g. auto or host:6379 for ray.",
+        ),
     ] = "",
     storage: Annotated[
         str,
-        typer.Option(help="URL of an Optuna storage for the study. Default: a file in the run."),
+        typer.Option(
+            metavar="URL",
+            help="URL of an Optuna storage for the study. Default: a file in the run.",
+        ),
     ] = "",
     profile: Annotated[
         Path | None,
-        typer.Option(help="Screen by latency on this device (written by motefit bench --profile)."),
+        typer.Option(
+            metavar="FILE",
+            help="Screen by latency on this device (written by motefit bench --profile).",
+        ),
     ] = None,
     no_sound: Annotated[
         bool, typer.Option("--no-sound", help="Keep the sound of clips out of the report.")
@@ -78,7 +99,11 @@ def fit_command(
         bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")
     ] = False,
     progress: Annotated[
-        ProgressName, typer.Option(help="How progress is shown, on standard error.")
+        ProgressName,
+        typer.Option(
+            metavar="FORM",
+            help="How progress is shown, on standard error: auto, live, plain, json or quiet.",
+        ),
     ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

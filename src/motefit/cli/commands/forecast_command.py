@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import announce, examples, out, print_json, write
+from motefit.cli.output import examples, out, print_json, waiting, write
 
 EXAMPLES = examples(
     "motefit forecast climate-6 today.csv",
@@ -19,7 +19,8 @@ def forecast_command(
     model: Annotated[
         Path,
         typer.Argument(
-            autocompletion=complete_model, help="Bundle (.zip), or .tflite with its card."
+            autocompletion=complete_model,
+            help="Name of a shipped model, bundle (.zip), or .tflite with its card.",
         ),
     ],
     series: Annotated[
@@ -54,8 +55,8 @@ def forecast_command(
     ] = False,
 ) -> None:
     """Forecast the steps that follow the newest row of a table."""
-    announce(f"{series}: reading the newest rows")
-    found = motefit.forecast(model, series, at=at, group=group, stale_ok=stale_ok)
+    with waiting(f"{series}: reading the newest rows"):
+        found = motefit.forecast(model, series, at=at, group=group, stale_ok=stale_ok)
     if form == "csv" and not as_json:
         write(found.to_csv())
         return

@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import announce, encode, examples, print_json, show
+from motefit.cli.output import encode, examples, print_json, show, waiting
 
 DIFFERS = 1
 
@@ -19,7 +19,11 @@ EXAMPLES = examples(
 
 def inspect_command(
     model: Annotated[
-        Path, typer.Argument(autocompletion=complete_model, help=".tflite file, or a zip of one.")
+        Path,
+        typer.Argument(
+            autocompletion=complete_model,
+            help=".tflite file, zip of one, or name of a shipped model.",
+        ),
     ],
     parity: Annotated[
         str,
@@ -32,8 +36,8 @@ def inspect_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show where the bytes of a model file go, what is in it, and what one run costs."""
-    announce(f"{model}: reading it")
-    found = motefit.inspect(model, parity=parity)
+    with waiting(f"{model}: reading it{', then comparing its layers' if parity else ''}"):
+        found = motefit.inspect(model, parity=parity)
     if as_json:
         print_json(
             {

@@ -21,11 +21,15 @@ def kws_command(
     model: Annotated[
         Path,
         typer.Argument(
-            autocompletion=complete_model, help="Bundle (.zip), or .tflite with its card."
+            autocompletion=complete_model,
+            help="Name of a shipped model, bundle (.zip), or .tflite with its card.",
         ),
     ],
-    audio: Annotated[list[Path], typer.Argument(help="Audio files, or folders of them.")],
-    channel: Annotated[str, typer.Option(help=CHANNEL_HELP)] = "auto",
+    audio: Annotated[
+        list[Path],
+        typer.Argument(help="Audio files, or folders of them, except their background noise."),
+    ],
+    channel: Annotated[str, typer.Option(metavar="CHANNEL", help=CHANNEL_HELP)] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the keyword in each audio file, or "no word" if the model is not certain enough.

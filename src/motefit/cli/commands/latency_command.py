@@ -19,7 +19,8 @@ def latency_command(
         Path | None,
         typer.Argument(
             autocompletion=complete_model,
-            help="Bundle, .tflite, or zip of one. Default (2020 only): the front end alone.",
+            help="Shipped model, bundle, .tflite, or zip of one. "
+            "Default (2020 only): the front end alone.",
         ),
     ] = None,
     protocol: Annotated[
@@ -30,7 +31,8 @@ def latency_command(
         ),
     ] = "motefit",
     rate: Annotated[
-        int | None, typer.Option(min=1, help="Rate in Hz. Default: the card's, or 16000.")
+        int | None,
+        typer.Option(min=1, metavar="HZ", help="Rate in Hz. Default: the card's, or 16000."),
     ] = None,
     mfcc: Annotated[
         bool, typer.Option("--mfcc", help="MFCCs instead of a resized spectrogram.")
@@ -47,10 +49,10 @@ def latency_command(
     ] = None,
     bins: Annotated[int | None, typer.Option(help="Mel bands. Default: the card's, or 40.")] = None,
     lower_frequency: Annotated[
-        int | None, typer.Option(help="Lowest in Hz. Default: the card's, or 20.")
+        int | None, typer.Option(metavar="HZ", help="Lowest in Hz. Default: the card's, or 20.")
     ] = None,
     upper_frequency: Annotated[
-        int | None, typer.Option(help="Highest in Hz. Default: the card's, or 4000.")
+        int | None, typer.Option(metavar="HZ", help="Highest in Hz. Default: the card's, or 4000.")
     ] = None,
     coeff: Annotated[
         int | None,
@@ -58,7 +60,10 @@ def latency_command(
     ] = None,
     pause: Annotated[
         float | None,
-        typer.Option(help="Seconds between two loops of a published protocol. Default: 0.1."),
+        typer.Option(
+            metavar="SECONDS",
+            help="Seconds between two loops of a published protocol. Default: 0.1.",
+        ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of LiteRT.")] = 1,
     builtin: Annotated[

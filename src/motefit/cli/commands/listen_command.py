@@ -34,13 +34,15 @@ def listen_command(
         Path | None,
         typer.Argument(
             autocompletion=complete_model,
-            help="Bundle (.zip), or .tflite with its card; not needed for --check.",
+            help="Name of a shipped model, bundle (.zip), or .tflite with its card; not needed "
+            "for --check.",
         ),
     ] = None,
     source: Annotated[
         str,
         typer.Option(
             "--input",
+            metavar="SOURCE",
             help="arecord or arecord:DEVICE; sounddevice or sounddevice:DEVICE; - for 16-bit PCM "
             "or WAV on standard input; or a WAV file. Default: the default microphone.",
         ),
@@ -49,6 +51,7 @@ def listen_command(
         int,
         typer.Option(
             min=0,
+            metavar="HZ",
             help="Sampling rate in Hz of a microphone, or of PCM without a header; any rate works. "
             "0: the model's own.",
         ),
@@ -56,11 +59,13 @@ def listen_command(
     channels: Annotated[
         int, typer.Option(min=1, help="Channels of PCM without a header, or to record.")
     ] = 1,
-    channel: Annotated[str, typer.Option(help=CHANNEL_HELP)] = "auto",
+    channel: Annotated[str, typer.Option(metavar="CHANNEL", help=CHANNEL_HELP)] = "auto",
     seconds: Annotated[
         float,
         typer.Option(
-            min=0, help="Stop after this many seconds of sound; 0: never, with --check: 5."
+            min=0,
+            metavar="SECONDS",
+            help="Stop after this many seconds of sound; 0: never, with --check: 5.",
         ),
     ] = 0,
     threshold: Annotated[
@@ -68,17 +73,26 @@ def listen_command(
         typer.Option(
             min=0,
             max=1,
+            metavar="PROBABILITY",
             help="Least probability of a word to report it. Default: as the model's card says.",
         ),
     ] = None,
     hop_ms: Annotated[
         float | None,
-        typer.Option(min=0, help="Milliseconds between two evaluated windows. Default: 100."),
+        typer.Option(
+            min=0, metavar="MS", help="Milliseconds between two evaluated windows. Default: 100."
+        ),
     ] = None,
-    ignore: Annotated[str, typer.Option(help="Comma-separated labels that are not reported.")] = "",
+    ignore: Annotated[
+        str, typer.Option(metavar="LABELS", help="Comma-separated labels that are not reported.")
+    ] = "",
     wait: Annotated[
         float | None,
-        typer.Option(min=0.1, help="Seconds without sound after which to fail. Default: 5."),
+        typer.Option(
+            min=0.1,
+            metavar="SECONDS",
+            help="Seconds without sound after which to fail. Default: 5.",
+        ),
     ] = None,
     retries: Annotated[
         int | None,

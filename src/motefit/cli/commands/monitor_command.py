@@ -22,51 +22,70 @@ def monitor_command(
     sensor: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="SENSOR",
             help="room, csv:FILE, battery, dht11:PIN or dht22:PIN; may be repeated. Default: room, "
-            "a simulation."
+            "a simulation.",
         ),
     ] = None,
     sink: Annotated[
         str | None,
         typer.Option(
+            metavar="SINK",
             help="sqlite:FILE, csv:FOLDER, parquet:FOLDER, mqtt://BROKER/TOPIC or redis://HOST; "
             "mqtts and rediss encrypt. A password comes from MOTEFIT_SINK_PASSWORD. Default: "
-            "sqlite:readings.db."
+            "sqlite:readings.db.",
         ),
     ] = None,
     retention: Annotated[
         str | None,
         typer.Option(
+            metavar="SIZE",
             help="Memory of the Redis server for this node, e.g. 50MB; the oldest readings are "
-            "dropped. Default: as the sink says."
+            "dropped. Default: as the sink says.",
         ),
     ] = None,
     every: Annotated[
-        float | None, typer.Option(help="Seconds between two readings of a sensor. Default: 2.")
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="Seconds between two readings of a sensor. Default: 2."
+        ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="Bundle, or name of a shipped model, that hears the words."),
+        typer.Option(
+            metavar="MODEL", help="Name of a shipped model, or bundle (.zip), that hears the words."
+        ),
     ] = None,
-    on: Annotated[str | None, typer.Option(help="Word that switches logging on.")] = None,
-    off: Annotated[str | None, typer.Option(help="Word that switches logging off.")] = None,
+    on: Annotated[
+        str | None, typer.Option(metavar="WORD", help="Word that switches logging on.")
+    ] = None,
+    off: Annotated[
+        str | None, typer.Option(metavar="WORD", help="Word that switches logging off.")
+    ] = None,
     start: Annotated[
-        str | None, typer.Option(help="State before the first word: on or off. Default: off.")
+        str | None,
+        typer.Option(
+            metavar="on|off", help="State before the first word: on or off. Default: off."
+        ),
     ] = None,
     microphone: Annotated[
         str | None,
         typer.Option(
             "--input",
+            metavar="SOURCE",
             help="As for motefit listen; a WAV file is processed as fast as possible. "
             "Default: the default microphone.",
         ),
     ] = None,
     node: Annotated[
-        str | None, typer.Option(help="First part of the keys. Default: this machine's MAC.")
+        str | None,
+        typer.Option(metavar="NAME", help="First part of the keys. Default: this machine's MAC."),
     ] = None,
     outbox: Annotated[
         str | None,
-        typer.Option(help="File in which readings wait for the sink. Default: outbox.db."),
+        typer.Option(
+            metavar="FILE", help="File in which readings wait for the sink. Default: outbox.db."
+        ),
     ] = None,
     status: Annotated[
         str | None,
@@ -80,10 +99,12 @@ def monitor_command(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="Bundle, or name of a shipped model, that forecasts the readings.",
+            help="Name of a shipped model, or bundle (.zip), that forecasts the readings.",
         ),
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0, help="Stop after this time; 0: never.")] = 0,
+    seconds: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Stop after this time; 0: never.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Log sensors to a store, switched on and off by two spoken words; what cannot be sent waits.

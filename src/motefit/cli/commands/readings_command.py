@@ -16,7 +16,7 @@ def readings_command(
         ),
     ],
     key: Annotated[
-        str, typer.Option(help="Only this key, or this quantity, e.g. temperature.")
+        str, typer.Option(metavar="KEY", help="Only this key, or this quantity, e.g. temperature.")
     ] = "",
     last: Annotated[int, typer.Option(min=0, help="Only the newest N of each key; 0: all.")] = 0,
     form: Annotated[

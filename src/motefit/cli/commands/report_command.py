@@ -28,7 +28,9 @@ def report_command(
     ],
     out_file: Annotated[
         Path | None,
-        typer.Option("--out", help="File to write. Default: NAME.html, NAME.pdf or NAME.md."),
+        typer.Option(
+            "--out", metavar="FILE", help="File to write. Default: NAME.html, NAME.pdf or NAME.md."
+        ),
     ] = None,
     pdf: Annotated[
         bool,

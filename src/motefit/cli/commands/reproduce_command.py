@@ -18,23 +18,28 @@ def reproduce_command(
     only: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="NAME",
             help="Row, budget or model, or the start of a name: R1.climate, R4.final, "
-            "climate-6. Can be given several times. Default: everything."
+            "climate-6. Can be given several times. Default: everything.",
         ),
     ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
             envvar="MOTEFIT_DATA",
+            metavar="FOLDER",
             help="Folder that contains speech/ and climate/. Default: the environment variable "
             "MOTEFIT_DATA.",
         ),
     ] = None,
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the runs.")] = Path(
-        "runs/reproduce"
-    ),
+    out_dir: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Folder for the runs.")
+    ] = Path("runs/reproduce"),
     results: Annotated[
-        Path, typer.Option(help="Folder of results.md and results.json, which are updated.")
+        Path,
+        typer.Option(
+            metavar="FOLDER", help="Folder of results.md and results.json, which are updated."
+        ),
     ] = Path("docs"),
     workers: Annotated[
         int, typer.Option(min=0, help="Training processes; 0: one per usable core.")

@@ -7,7 +7,7 @@ import typer
 
 import motefit
 from motefit.cli.completion import complete_model
-from motefit.cli.output import announce, examples, print_json, show
+from motefit.cli.output import examples, print_json, show, waiting
 
 EXAMPLES = examples(
     "motefit shrink any.tflite",
@@ -16,10 +16,15 @@ EXAMPLES = examples(
 
 def shrink_command(
     model: Annotated[
-        Path, typer.Argument(autocompletion=complete_model, help=".tflite file, or a zip of one.")
+        Path,
+        typer.Argument(
+            autocompletion=complete_model,
+            help=".tflite file, zip of one, or name of a shipped model.",
+        ),
     ],
     out_file: Annotated[
-        Path | None, typer.Option("--out", help="File to write. Default: MODEL.min.tflite.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="File to write. Default: MODEL.min.tflite."),
     ] = None,
     keep_signatures: Annotated[
         bool, typer.Option("--keep-signatures", help="Keep the names that signature runners need.")
@@ -43,15 +48,15 @@ def shrink_command(
 
     Both files are run on random inputs with and without XNNPACK before the result is written.
     """
-    announce(f"{model}: rewriting it, then comparing both files on random inputs")
-    done = motefit.shrink(
-        model,
-        out=out_file,
-        keep_signatures=keep_signatures,
-        keep_metadata=keep_metadata,
-        inputs=inputs,
-        unrun=unrun,
-    )
+    with waiting(f"{model}: rewriting it, then comparing both files on random inputs"):
+        done = motefit.shrink(
+            model,
+            out=out_file,
+            keep_signatures=keep_signatures,
+            keep_metadata=keep_metadata,
+            inputs=inputs,
+            unrun=unrun,
+        )
     if not as_json:
         show(done)
         return

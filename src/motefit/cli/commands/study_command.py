@@ -37,7 +37,9 @@ def show_command(
         str,
         typer.Argument(autocompletion=complete_run, help="Folder of a run, or URL of a storage."),
     ],
-    name: Annotated[str, typer.Option(help="Name of the study, if there are several.")] = "",
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the study, if there are several.")
+    ] = "",
     top: Annotated[int, typer.Option(min=1, help="Number of candidates to show.")] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -78,8 +80,12 @@ def export(
         str,
         typer.Argument(autocompletion=complete_run, help="Folder of a run, or URL of a storage."),
     ],
-    out_path: Annotated[Path, typer.Option("--out", help="File to write, .csv or .json.")],
-    name: Annotated[str, typer.Option(help="Name of the study, if there are several.")] = "",
+    out_path: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="File to write, .csv or .json.")
+    ],
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the study, if there are several.")
+    ] = "",
 ) -> None:
     """Write all candidates of a study to a file, one per row."""
     announce("reading the study")

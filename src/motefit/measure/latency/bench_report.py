@@ -11,6 +11,7 @@ from motefit.measure.claims import read_claims
 from motefit.measure.latency.device_profile import DeviceProfile
 from motefit.measure.latency.paired import Latency
 from motefit.measure.machine import Machine
+from motefit.spec.metrics import grouped
 from motefit.spec.tables import Item, Printable, ResultTable, Styled
 from motefit.tflite.model import ModelFile
 
@@ -107,7 +108,7 @@ def _times_table(models: tuple[ModelTimes, ...]) -> ResultTable:
     )
     rows = []
     for times in models:
-        head = (times.name, str(times.tflite_bytes), times.precision)
+        head = (times.name, grouped(times.tflite_bytes), times.precision)
         for latency in (times.xnnpack, times.builtin, times.many_threads):
             if latency is not None:
                 rows.append(head + _times_row(latency, has_frontend=times.has_frontend))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from motefit.report.charts import Tick, tick_text, ticks
 from motefit.report.report_facts import ReportFacts, number, numbers, table
 from motefit.report.sections import SECTIONS, Section
-from motefit.report.text import grouped, percent
+from motefit.report.text import percent
 from motefit.report.verdict import accuracy_bound
 from motefit.spec.certificate import AccuracyEvidence
+from motefit.spec.metrics import grouped
 
 LEFT, WIDTH = 24.0, 420.0
 

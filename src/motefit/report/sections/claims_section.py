@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts, number, numbers, table
 from motefit.report.sections import SECTIONS, Section
-from motefit.report.text import grouped
+from motefit.spec.metrics import grouped
 
 _COLUMNS = ("Operation", "Form", "Shape", "Channels", "Bits", "Scales", "Zero", "Distinct")
 

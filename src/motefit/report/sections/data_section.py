@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts, number, table
 from motefit.report.sections import SECTIONS, Section
-from motefit.report.text import Row, grouped, phrase, plain, rows
+from motefit.report.text import Row, phrase, plain, rows
+from motefit.spec.metrics import grouped
 
 SUBSETS = ("train", "validation", "test")
 WORD_COLUMNS = (

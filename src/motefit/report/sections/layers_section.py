@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts, number, numbers
 from motefit.report.sections import SECTIONS, Section
-from motefit.report.text import grouped
+from motefit.spec.metrics import grouped
 
 OPEN = 40
 """Number of operations up to which the table does not scroll."""

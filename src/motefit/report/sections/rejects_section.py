@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from motefit.report.report_facts import ReportFacts, number, table
 from motefit.report.sections import SECTIONS, Section
-from motefit.report.text import grouped, percent
+from motefit.report.text import percent
+from motefit.spec.metrics import grouped
 
 
 @dataclass(frozen=True, kw_only=True)

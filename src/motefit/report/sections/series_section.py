@@ -7,7 +7,8 @@ from itertools import pairwise
 from motefit.report.charts import ChartExtras, ChartSeries, LineChart, line_chart
 from motefit.report.report_facts import ReportFacts, number, numbers, table
 from motefit.report.sections import SECTIONS, Section
-from motefit.report.text import grouped, percent, split_column
+from motefit.report.text import percent, split_column
+from motefit.spec.metrics import grouped
 
 _DAY_TICKS = (0.0, 6.0, 12.0, 18.0, 24.0)
 

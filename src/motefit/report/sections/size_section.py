@@ -7,9 +7,9 @@ from motefit.report.charts import Part, stack
 from motefit.report.report_facts import ReportFacts, number
 from motefit.report.sections import SECTIONS, Section
 from motefit.report.sections.layers_section import layer_name
-from motefit.report.text import grouped, phrase
+from motefit.report.text import phrase
 from motefit.report.treemap import Piece, Tile, treemap
-from motefit.spec.metrics import format_value
+from motefit.spec.metrics import format_value, grouped
 
 _SIZES = {
     "tflite_bytes": "Model file (.tflite)",

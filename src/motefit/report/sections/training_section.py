@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from motefit.report.charts import ChartExtras, ChartSeries, LineChart, line_chart
 from motefit.report.report_facts import ReportFacts, number, numbers, table
 from motefit.report.sections import SECTIONS, Section
-from motefit.report.text import Row, grouped, rows
+from motefit.report.text import Row, rows
+from motefit.spec.metrics import grouped
 
 MOST_POINTS = 40
 """Most points of the curve of a candidate that does not ship."""

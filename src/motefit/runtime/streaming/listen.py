@@ -138,6 +138,10 @@ class _FileSource(PipeSource):
 
 
 def _open(text: str) -> int:
+    if Path(text).is_dir():
+        raise DataError(
+            f"{text}: is a folder; give a WAV file, or classify its files: motefit kws MODEL {text}"
+        )
     try:
         return os.open(text, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
