@@ -99,7 +99,8 @@ def test_a_bundle_is_timed_by_both_protocols(own):
     frontend = load_bundle(bundle).card.io.frontend
     features = own.add("up-down", bundle, frontend)
     noise = probe(frontend.clip_samples)
-    np.testing.assert_array_equal(features, features_of(frontend).clip(noise))
+    # not to the bit: the sums of numpy's BLAS depend on where a process has its arrays
+    np.testing.assert_allclose(features, features_of(frontend).clip(noise), rtol=1e-5, atol=1e-4)
     inference, total = own.turn("up-down", "2020")()
     assert 0 < inference < total
     front, model, both = own.turn("up-down", "2024")()
