@@ -27,7 +27,7 @@ from motefit.spec.metrics import MAE_PREFIX
 HERE = Path(__file__).parent
 RECIPES = (
     "up-down", "up-down-live", "yes-no", "go-stop", "up-stop",
-    "eight-words", "eight-words-12k", "eight-words-25k", "eight-words-budgets",
+    "eight-words", "eight-words-6k", "eight-words-12k", "eight-words-25k", "eight-words-budgets",
     "climate-3", "climate-6", "climate-9", "climate-6-linear",
     "climate-3-clock", "climate-6-clock", "climate-9-clock",
 )  # fmt: skip
