@@ -15,7 +15,7 @@ from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import CompressSpec, ModelSpec, Recipe, TrainSpec
 from motefit.spec.search import Range, SearchSpec
-from motefit.spec.tasks.series_spec import SeriesData
+from motefit.spec.tasks.series_spec import SeriesData, column_name
 from motefit.spec.tasks.speech_spec import SpeechData
 from motefit.spec.teacher import TeacherSpec
 
@@ -115,7 +115,8 @@ speech = st.builds(
     ),
     **(common | {"train": taught}),
 )
-columns = st.lists(texts.filter(bool), min_size=1, max_size=3, unique=True).map(tuple)
+column_names = texts.map(column_name).filter(bool)
+columns = st.lists(column_names, min_size=1, max_size=3, unique=True).map(tuple)
 series = st.builds(
     lambda names, limit, **parts: Recipe(
         name="r",

@@ -108,7 +108,7 @@ def estimate(
     >>> import motefit
     >>> found = motefit.estimate("yes-no", boards=["nano-33-ble"])
     >>> found.macs, found.boards[0].fits
-    (337664, True)
+    (1050248, True)
 
     Args:
         model: bundle, .tflite with its card, or name of a shipped model.

@@ -38,8 +38,8 @@ _Arrays = tuple[
 
 _EXAMPLE_ROWS = 200
 _UNIT_LINES = 4
-_ASIDE = "; to leave the file out, move it away, or give a pattern, as 'FOLDER/2024*.csv'"
 """Most lines of units below a header."""
+_ASIDE = "; to leave the file out, move it away, or give a pattern, as 'FOLDER/2024*.csv'"
 _MOSTLY = 0.9
 """Share of steps back in time from which on a file has its newest row first."""
 
