@@ -181,6 +181,40 @@ def test_a_layer_in_uint8_has_the_integers_of_litert(kind, data, seed):
     assert layer.numbers == 4 * np.prod(layer.shape)
 
 
+@st.composite
+def unsigned_sums(draw):
+    """A file that adds its input in uint8 and a part of it: of another scale, a mean, or both."""
+    make, scale, zero = ModelMaker(), draw(SCALES), draw(BYTES)
+    shape = [1, *(draw(st.integers(1, 9)) for _ in range(2)), draw(st.integers(1, 19))]
+    source = part = with_scale(make, make.tensor(shape, Types.UINT8), scale, zero)
+    edge = scale, zero
+    if draw(st.booleans()):
+        edge = 1 / 256, 0
+        out = with_scale(make, make.tensor(shape, Types.UINT8), *edge)
+        make.operator(Operators.LOGISTIC, [part], [out])
+        part = out
+    if draw(st.booleans()):
+        window = shape[1], draw(st.sampled_from([1, shape[2]]))
+        to = [1, 1, shape[2] // window[1], shape[3]]
+        out = with_scale(make, make.tensor(to, Types.UINT8), *edge)
+        options = LAYERS["AVERAGE_POOL_2D"]()
+        options.filterHeight, options.filterWidth, options.padding = *window, 1
+        options.strideH = options.strideW = 1
+        make.operator(Operators.AVERAGE_POOL_2D, [part], [out], options)
+        part = out
+    out = with_scale(make, make.tensor(shape, Types.UINT8), draw(SCALES) * 4, draw(BYTES))
+    options = official.AddOptionsT()
+    options.fusedActivationFunction = draw(st.sampled_from([0, 1, 3]))
+    make.operator(Operators.ADD, draw(st.permutations([source, part])), [out], options)
+    return make.finish([source], [out]), scale, np.prod(shape)
+
+
+@given(case=unsigned_sums(), seed=st.integers(0, 9))
+def test_a_sum_in_uint8_has_the_integers_of_litert(case, seed):
+    layers = {layer.operator: layer.differing for layer in compared(case, seed).layers}
+    assert layers["ADD"] == 0, layers
+
+
 def test_a_network_in_uint8_is_read_for_its_parity_only():
     make = ModelMaker()
     source = with_scale(make, make.tensor([1, 3], Types.UINT8), 0.5, 128)

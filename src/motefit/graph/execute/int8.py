@@ -383,13 +383,13 @@ def _add(op: Add, graph: Graph, tensors: Tensors) -> np.ndarray:
     out = _parameters(graph, op.output)
     top = 2.0 * max(scales)
     shapes = graph.shapes
-    vector, scalar_side = _add_blocks(shapes[op.inputs[0]], shapes[op.inputs[1]])
+    vector, scalar_side = _add_blocks(*(shapes[name] for name in op.inputs), unsigned=out.unsigned)
     total = np.zeros(1, np.int64)
     for name, scale in zip(op.inputs, scales, strict=True):
         raised = _centered(graph, tensors, name).astype(np.int64) << ADD_SHIFT
         by = fixed_point.multiplier(scale / top)
         in_scalar_code = fixed_point.multiply(raised, by, away=True)
-        if scalar_side:  # the shift after the multiplication does not round
+        if scalar_side or out.unsigned:  # the shift after the multiplication does not round
             in_vector_code = fixed_point.high_multiply(raised, by.mantissa) >> -by.exponent
         else:  # the shift precedes the multiplication
             in_vector_code = fixed_point.high_multiply(raised >> -by.exponent, by.mantissa)
@@ -397,7 +397,8 @@ def _add(op: Add, graph: Graph, tensors: Tensors) -> np.ndarray:
     back = fixed_point.multiplier(top / (2.0**ADD_SHIFT * np.float64(out.scale[0])))
     values = fixed_point.multiply(total, back, away=True)
     # vector code wraps around in int16 where the output's scale is far below the inputs'
-    wrapped = (values + out.zero_point).astype(np.int16).astype(np.int64) - out.zero_point
+    offset = out.zero_point + 128 * out.unsigned
+    wrapped = (values + offset).astype(np.int16).astype(np.int64) - offset
     return _clamp(np.where(vector, wrapped, values), out, op.activation)
 
 
@@ -412,11 +413,11 @@ def _multiply(op: Multiply, graph: Graph, tensors: Tensors) -> np.ndarray:
     return _clamp(fixed_point.multiply(product, by, away=True), out)
 
 
-def _add_blocks(a: Shape, b: Shape) -> tuple[np.ndarray, bool]:
+def _add_blocks(a: Shape, b: Shape, *, unsigned: bool) -> tuple[np.ndarray, bool]:
     """Find where an addition runs vector code, and whether one operand is a scalar."""
     shape = tuple(max(m, n) for m, n in zip(a, b, strict=True))
     length, block, scalar_side = addition_run(a, b)
-    return _full_blocks(shape, length, block), scalar_side
+    return _full_blocks(shape, length, 8 if unsigned else block), scalar_side
 
 
 def addition_run(a: Shape, b: Shape) -> tuple[int, int, bool]:
