@@ -90,9 +90,7 @@ def _lead(layers: list[Mapping[str, object]]) -> str:
             f"{_text(worst.get('own_db'))} dB."
         )
     end = number(layers[-1].get("total_db"))
-    parts.append(
-        "The output is exact." if end is None else f"At the output, {end:.1f} dB remain."
-    )
+    parts.append("The output is exact." if end is None else f"At the output, {end:.1f} dB remain.")
     return " ".join(parts)
 
 
