@@ -132,7 +132,7 @@ def _prepare(folder: Path) -> dict[str, str]:
 def _run(typed: str, shown: str, folder: Path, environment: dict[str, str]) -> str:
     """Run a command and return its output as the page would show it."""
     process = subprocess.Popen(
-        ["bash", "-c", typed],
+        ["env", "--default-signal=INT", "bash", "-c", typed],  # a job in the background ignores it
         cwd=folder, env=environment, text=True, start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip

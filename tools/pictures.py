@@ -41,7 +41,7 @@ COMMANDS = (
     "motefit zoo",
 )
 COLUMNS = 84
-WINDOW, NODE_WINDOW = "1100,740", "1100,1560"
+WINDOW, NODE_WINDOW = "1100,740", "1100,1400"
 DARK, LIGHT = 0, 1
 """Chromium's numbers of color schemes."""
 DAY_S, WORDS, PIECE = 86_400, 3, 3200
@@ -150,7 +150,7 @@ def photograph(page: str, *, window: str = WINDOW, theme: int = LIGHT) -> bytes:
             f"--user-data-dir={folder}", f"--screenshot={picture}", page,
         ]  # fmt: skip
         subprocess.run(command, check=True, capture_output=True, cwd=folder)
-        return bytes(optimize(picture.read_bytes()))
+        return bytes(optimize(picture.read_bytes(), num_iterations=3))
 
 
 def main() -> None:

@@ -150,8 +150,8 @@ def test_the_noise_of_each_layer_is_shown_and_the_worst_named(words) -> None:
     ]  # fmt: skip
     assert max(view.rows, key=lambda row: row.percent).name == "depthwise conv 2d"
     page = render_report(facts)
-    assert "Operation 4, depthwise conv 2d, adds most: alone it leaves 20.2 dB." in page
-    assert "At the output, 19.2 dB are left." in page
+    assert "Operation 4, depthwise conv 2d, adds the most noise: alone, it leaves 20.2 dB." in page
+    assert "At the output, 19.2 dB remain." in page
     assert "64 examples" in page
 
 

@@ -136,7 +136,7 @@ def test_the_times_of_all_runs_are_drawn_and_told(words: ReportFacts) -> None:
     assert view is not None
     assert view.spread is not None
     assert [row.name for row in view.spread.rows] == ["xnnpack", "builtin"]
-    assert view.spread.rows[0].note == "median 0.24 ms, 1 in 20 from 0.258, 1 in 100 from 0.76"
+    assert view.spread.rows[0].note == "median 0.24 ms; 5 % take 0.258 or more, 1 % 0.76 or more"
     assert not view.spread.bounds  # 8 ms are far beyond
     budget = Budget.from_table({"latency.total_ms": "< 0.3 ms"}, where="test")
     judged = certify(words.card.facts, budget, evidence={}, model_sha256=words.card.model_sha256)

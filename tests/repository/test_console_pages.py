@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -150,3 +151,14 @@ def test_a_command_without_end_is_killed(tmp_path, monkeypatch):
     (step,) = console_pages.play("```console\n$ sleep 60\n```\n", tmp_path)
     assert step.printed == f"[{128 + 9}]\n"
     assert not step.agrees
+
+
+def test_a_command_can_be_interrupted_where_the_tool_itself_ignores_it(tmp_path):
+    former = signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # as a shell starts a job in the background
+    try:
+        (step,) = console_pages.play("```console\n$ kill -INT $$; echo on\n```\n", tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert step.printed == "[130]\n"

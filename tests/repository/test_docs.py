@@ -153,7 +153,8 @@ def test_every_decision_is_in_their_list():
 
 @each_page
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)\s]+)", page.read_text(encoding="utf-8")):
+    shown = r'(?:\]\(|\bsrc(?:set)?=")([^)\s"]+)'
+    for target in re.findall(shown, page.read_text(encoding="utf-8")):
         if target.startswith(("http://", "https://", "mailto:")):
             continue
         name, _, heading = target.partition("#")

@@ -14,6 +14,7 @@ from motefit.graph.graph import INPUT, Graph
 from motefit.runtime.bundle import Bundle
 from motefit.spec.errors import ModelFileError
 from motefit.spec.files import require_writable, write_atomic
+from motefit.spec.metrics import grouped
 from motefit.spec.tables import Item, Printable
 from motefit.tflite.importer.read import read_graph
 
@@ -105,8 +106,8 @@ class CSource(Printable):
         """List memory, constants and the files."""
         proof = "the least possible" if self.arena_optimal else "not proven to be the least"
         return [
-            f"RAM     {self.arena_bytes} B of activations and work memory ({proof})",
-            f"flash   {self.table_bytes} B of weights and tables, plus the code",
+            f"RAM     {grouped(self.arena_bytes)} B of activations and work memory ({proof})",
+            f"flash   {grouped(self.table_bytes)} B of weights and tables, plus the code",
             f"wrote   {len(self.files)} files in {self.folder}; {self.hint}",
         ]
 

@@ -114,6 +114,6 @@ def _note(ordered: Sequence[float]) -> str:
     """Say the median, and what one in twenty and one in a hundred runs take at least."""
     twentieth, hundredth = (ordered[-max(len(ordered) // n, 1)] for n in (20, 100))
     return (
-        f"median {median(ordered):.3g} ms, 1 in 20 from {twentieth:.3g}, "
-        f"1 in 100 from {hundredth:.3g}"
+        f"median {median(ordered):.3g} ms; 5 % take {twentieth:.3g} or more, "
+        f"1 % {hundredth:.3g} or more"
     )

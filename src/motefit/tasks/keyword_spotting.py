@@ -345,7 +345,8 @@ class KeywordSpotting(Task[SpeechDataset, SpeechIO, "SpeechSource"]):
         if dataset.listed_missing:
             missing = ", ".join(dataset.listed_missing)
             count = len(dataset.listed_missing)
-            notes.append(f"{count} clips that the published lists name are missing: {missing}")
+            clips, are = ("clip", "is") if count == 1 else ("clips", "are")
+            notes.append(f"{count} {clips} that the published lists name {are} missing: {missing}")
         counts = np.bincount(dataset.train.label, minlength=words)
         rare, frequent = int(counts.argmin()), int(counts.argmax())
         if counts[frequent] > UNBALANCED * counts[rare]:

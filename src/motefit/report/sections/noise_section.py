@@ -86,13 +86,11 @@ def _lead(layers: list[Mapping[str, object]]) -> str:
     parts = []
     if _amplitude(worst):
         parts.append(
-            f"Operation {_place(worst)}, {_name(worst)}, adds most: alone it leaves "
+            f"Operation {_place(worst)}, {_name(worst)}, adds the most noise: alone, it leaves "
             f"{_text(worst.get('own_db'))} dB."
         )
     end = number(layers[-1].get("total_db"))
-    parts.append(
-        "The output is exact." if end is None else f"At the output, {end:.1f} dB are left."
-    )
+    parts.append("The output is exact." if end is None else f"At the output, {end:.1f} dB remain.")
     return " ".join(parts)
 
 

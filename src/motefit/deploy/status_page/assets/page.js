@@ -31,7 +31,7 @@ function say(id, text) {
 
 const UNITS = { Cel: "°C", "%RH": "% RH", "%EL": "%", "/": "" };
 const unit = name => (name in UNITS ? UNITS[name] : name || "");
-const whole = n => n.toLocaleString("en-US");
+const whole = n => n.toLocaleString("en-US").replaceAll(",", "\u00a0");
 const clock = ms => new Date(ms).toLocaleTimeString("en-GB");
 const minute = ms => clock(ms).slice(0, 5);
 const rounded = (value, span) => value.toFixed(Math.min(Math.max(1 - Math.floor(Math.log10(span || 1)), 0), 4));
@@ -51,7 +51,7 @@ function figures(state) {
     ["switches", whole(state.switches), `running ${length(state.uptime_s)}`],
   ];
   if (spotter) list.push(["inference", spotter.evaluations ? `${spotter.latest_ms.toFixed(2)} ms` : "–",
-    spotter.evaluations ? `average ${(1000 * spotter.evaluated_s / spotter.evaluations).toFixed(2)} ms of ${whole(spotter.evaluations)}` : "no sound has stood out yet"]);
+    spotter.evaluations ? `${(1000 * spotter.evaluated_s / spotter.evaluations).toFixed(2)} ms on average of ${whole(spotter.evaluations)}` : "no sound has stood out yet"]);
   for (const [what, counts] of [["failed to read", state.failed], ["rejected", state.rejected]]) {
     const names = Object.keys(counts);
     if (names.length) list.push([what, whole(names.reduce((sum, name) => sum + counts[name], 0)), names.join(", ")]);
