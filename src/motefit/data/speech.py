@@ -52,7 +52,7 @@ from motefit.spec.files import cache_folder
 from motefit.spec.tasks.speech_spec import SYNTHETIC, SpeechData
 
 Progress = Callable[[int, int], None]
-_FORMAT = 4
+_FORMAT = 5
 _MANY = 1000
 _log = logging.getLogger(__name__)
 
@@ -349,6 +349,12 @@ def _taken(
     for label, folders in found.other_sound.items():
         shown = ", ".join(folder.name for folder in folders)
         notes.append(f"folders of other sound, not words: {shown} ({label})")
+    single = [r for clips in dataset.subsets.values() for r in clips.recordings if r.one_channel]
+    if single:
+        notes.append(
+            f"{len(single)} stereo clips have one silent channel: the other one is used, not their "
+            'average; for the average: channel = "mean"'
+        )
     if dataset.damaged:
         total = len(found.files) + len(found.noise)
         notes.append(damage_note(dataset.damaged, total))

@@ -11,9 +11,11 @@ from motefit.data.decode import AUDIO_SUFFIXES
 from motefit.spec.errors import DataError
 
 OTHER_SUFFIXES = (
-    ".3gp", ".8svx", ".aac", ".ac3", ".amr", ".ape", ".avr", ".flv", ".g722", ".gsm", ".htk",
-    ".iff", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2", ".mp4", ".mpga", ".paf", ".pcm", ".pvf",
-    ".ra", ".raw", ".sds", ".sf", ".spx", ".svx", ".tta", ".weba", ".webm", ".wma", ".wv", ".wve",
+    ".16sv", ".3gp", ".8svx", ".aac", ".ac3", ".amr", ".ape", ".avr", ".awb", ".dff", ".dsf", ".dts",
+    ".eac3", ".flv", ".g722", ".gsm", ".htk", ".iff", ".ircam", ".m4a", ".m4b", ".m4r", ".mka", ".mkv",
+    ".mov", ".mp+", ".mp2", ".mp4", ".mpc", ".mpga", ".mpp", ".ofr", ".paf", ".pcm", ".pvf", ".qoa",
+    ".ra", ".raw", ".rm", ".sd2", ".sds", ".sf", ".shn", ".smp", ".spx", ".svx", ".tak", ".tta", ".vqf",
+    ".weba", ".webm", ".wma", ".wv", ".wve", ".xi",
 )  # fmt: skip
 """Extensions of audio files that are not read."""
 _SOUND = frozenset((*AUDIO_SUFFIXES, *OTHER_SUFFIXES))

@@ -20,7 +20,7 @@ from motefit.data.tables import (
 )
 from motefit.data.text_files import text_lines
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.series_spec import column_name
+from motefit.spec.column_names import column_name
 
 CsvReader = Any  # what csv.reader returns has no public name before Python 3.13
 SEPARATORS = ",;\t| "
