@@ -30,7 +30,7 @@ from motefit.spec.tasks.speech_spec import SpeechData
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-from own_words import share
+from own_words import share  # noqa: E402
 
 RECIPES = ("up-down",)
 

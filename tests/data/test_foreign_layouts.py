@@ -73,22 +73,6 @@ def test_a_word_in_a_format_that_is_not_read_names_the_command(tmp_path):
     assert str(caught.value).count("ffmpeg") == 1
 
 
-@pytest.mark.parametrize("head", [
-    "start,end", "Begin (s),End (s)", "onset,duration", "startTime,endTime", "offset,duration",
-    "segment_start,segment_end", "xmin,xmax", "start_ms,end_ms", "t0,t1",
-])  # fmt: skip
-def test_clips_within_longer_files_are_never_labeled_as_whole_files(tmp_path, head):
-    for i in range(NUMBER):
-        clip(tmp_path / f"c{i}.wav", samples=40)
-    rows = [f"c{i}.wav,{word},{i},{i + 1}" for i, word in enumerate(LABELS)]
-    (tmp_path / "labels.csv").write_text("\n".join([f"path,label,{head}", *rows, ""]))
-    with pytest.raises(DataError, match=r"line 3: the clip starts at 1 .* motefit data cut"):
-        find_speech(tmp_path, SpeechData())
-    rows = [f"c{i}.wav,{word},0.0,1" for i, word in enumerate(LABELS)]
-    (tmp_path / "labels.csv").write_text("\n".join([f"path,label,{head}", *rows, ""]))
-    assert len(find_speech(tmp_path, SpeechData()).files) == NUMBER
-
-
 def test_the_noise_folder_of_teachable_machine_is_no_word(tmp_path):
     clips(tmp_path, "{word}/{i}")
     clips(tmp_path, "{word}/{i}", words=("Background Noise",))

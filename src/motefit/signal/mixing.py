@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from motefit.spec.errors import DataError
 
 Channel = int | Literal["auto", "mean"]
-"""A channel, counted from 1; ``"mean"``: the average; ``"auto"``: of two, the one that is not silent,
-else their average, if that loses no sound."""
+"""A channel, counted from 1; ``"mean"``: the average; ``"auto"``: of two, the one that is not
+silent, else their average, if that loses no sound."""
 CANCELED = 0.1
 """Two channels cancel each other if their average has less than this share of their mean power:
 equal channels give 1, independent ones 0.5, opposite ones 0."""
@@ -49,7 +49,8 @@ class Mixer:
 
     Attributes:
         frames: (n, channels) that were mixed last.
-        silent: the channel, from 1, that is left out because it is silent beside the other; 0: none.
+        silent: the channel, from 1, that is left out because it is silent beside the other; 0: no
+            channel is.
         undecided: whether more of the recording may change how its channels are used.
         note: what to tell about the channels; whoever shows it empties it.
 

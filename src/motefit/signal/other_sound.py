@@ -83,7 +83,7 @@ _MARKS: tuple[tuple[int, bytes, str, Use], ...] = (
 )
 """Place and bytes of a mark, the format, and what can be done with it."""
 _RARE_SUFFIXES = (".htk", ".sd2", ".xi", ".mat", ".sds", ".16sv")
-"""Extensions of sound that ffmpeg does not read and libsndfile's program (sndfile-programs) does."""
+"""Extensions of sound that libsndfile's program (sndfile-programs) reads and ffmpeg does not."""
 START_BYTES = 4096
 """So many first bytes recognize every format."""
 _LEAST_BYTES = 12

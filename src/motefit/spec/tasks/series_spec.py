@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Literal
 
 from motefit.spec.codec import check_fields, nearest
-from motefit.spec.errors import RecipeError
 from motefit.spec.column_names import column_name
+from motefit.spec.errors import RecipeError
 from motefit.spec.metrics import COVERAGE_PREFIX, MAE_PREFIX, SKILL_PREFIX
 from motefit.spec.normalization import Normalization
 from motefit.spec.tasks import TASK_SPECS, TaskSpec, check_percents

@@ -10,6 +10,7 @@ from motefit.spec.codec import check_fields
 from motefit.spec.decision import Decision
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
+from motefit.spec.labels import is_one_line
 from motefit.spec.layout_pattern import parse_layout
 from motefit.spec.metrics import (
     RECALL_MIN,
@@ -285,7 +286,7 @@ class SpeechIO:
         check_fields(self)
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise RecipeError(f"at least two distinct labels are needed, got {list(self.labels)}")
-        if broken := [label for label in self.labels if label.splitlines() != [label]]:
+        if broken := [label for label in self.labels if not is_one_line(label)]:
             raise RecipeError(f"a label is one line of text, got {broken[0]!r}")
         if not self.words or self.labels != (*self.words, *self.rejects):
             raise RecipeError(
