@@ -82,6 +82,7 @@ def test_a_table_with_times_cuts_its_recordings(recording, head):
         ("start,end,duration", lambda _: ("1", "2", "3"), "contradict each other: 1, 2, 3"),
         ("start,end", lambda i: (f"{i / 2}", "soon" if i else "1"), "line 3: .*'soon' in the"),
         ("start,end", lambda i: ("1", "" if i else "2"), "line 3: .*where the clip ends"),
+        ("offset,duration", lambda i: ("" if i else "0", "1"), "line 3: .*where the clip starts"),
     ],
 )
 def test_times_that_cannot_be_used_are_refused_with_their_line(recording, head, row, said):
@@ -94,6 +95,18 @@ def test_a_clip_behind_the_end_of_its_recording_is_named(recording):
     table(recording.parent, "start,end", lambda i: (f"{500 * i}", f"{500 * i + 500}"))
     with pytest.raises(DataError, match="from 500 to 1000 s ends after the recording, which has 6"):
         loaded(recording.parent)
+
+
+def test_a_clip_without_samples_is_named(recording):
+    table(recording.parent, "start,end", lambda i: (f"{i / 2}", f"{i / 2 + 1e-6:.6f}"))
+    with pytest.raises(DataError, match="shorter than a sample; are its times in another unit"):
+        loaded(recording.parent)
+
+
+def test_clips_that_overlap_are_counted(recording):
+    table(recording.parent, "start,end", lambda i: (f"{i / 2}", f"{min(i / 2 + 0.7, 6)}"))
+    said = " ".join(find_speech(recording.parent, SpeechData()).how)
+    assert "clips that begin before the one before them ends: 11" in said
 
 
 def test_a_part_may_be_listed_once(recording):
@@ -118,6 +131,22 @@ def test_a_label_track_cuts_the_recording_beside_it(recording):
     assert "words: the list of times beside each recording" in dataset.taken
     track.write_text("\n".join([*rows, "5.75\t5.75\tup"]))
     with pytest.raises(DataError, match=r"the label 'up' at 5\.75 s is a point"):
+        find_speech(recording.parent, SpeechData())
+
+
+def test_transcripts_of_kaldi_are_no_labels(recording):
+    kaldi(recording.parent)
+    text = "\n".join(f"anna-{i:02d} sentence {i}" for i in range(PARTS))
+    (recording.parent / "text").write_text(text)
+    with pytest.raises(DataError, match="such as 'sentence 0': these are transcripts"):
+        find_speech(recording.parent, SpeechData())
+
+
+def test_a_data_folder_of_kaldi_further_down_is_named(recording):
+    inner = recording.parent / "data" / "train"
+    inner.mkdir(parents=True)
+    kaldi(inner)
+    with pytest.raises(DataError, match="data/train is a data folder of Kaldi: give that folder"):
         find_speech(recording.parent, SpeechData())
 
 

@@ -42,8 +42,12 @@ def test_transcripts_are_no_labels(tmp_path):
 
 
 FILES = {
-    "labels of Audacity": ("rec.txt", "0.5\t1.0\tup\n", "as Audacity exports them: .*data cut"),
-    "Praat": ("c0.TextGrid", "x", "with times: .* data cut"),
+    "labels of Audacity": (
+        "rec.txt",
+        "0.5\t1.0\tup\n",
+        "as Audacity exports them: .* start_s and end_s",
+    ),
+    "Praat": ("c0.TextGrid", "x", "with times: .* start_s and end_s"),
     "Kaldi": ("wav.scp", "c0 c0.wav\n", "data folder of Kaldi: .* columns path and label"),
     "LibriSpeech": ("84.trans.txt", "84-1 UP\n", "84.trans.txt holds transcripts"),
     "a list without a header": ("files.txt", "wavs/c0.wav|up\n", "files.txt names the files"),

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Literal
 
 from motefit.data.text_files import text_lines
 from motefit.spec.errors import DataError
@@ -65,7 +66,7 @@ def csv_rows(path: Path, *, once: Collection[str] = ()) -> Iterator[tuple[int, d
         header, text, before = rest.partition("\n")[0], rest, 2
     separator = separator or separator_of(header)
     # Tabs as Common Voice writes them: quotation marks are part of a sentence.
-    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
     file = io.StringIO(text, newline="")
     reader = csv.DictReader(file, delimiter=separator, quoting=quoting,
                             skipinitialspace=separator != "\t")  # fmt: skip

@@ -51,7 +51,13 @@ class Cut:
                 f"which has {length_s:.2f} s; times are in seconds, or in milliseconds in columns "
                 "named like start_ms and end_ms: correct the table"
             )
-        return pcm[round(self.start_s * rate_hz) : max(round(self.end_s * rate_hz), 1)]
+        part = pcm[round(self.start_s * rate_hz) : round(self.end_s * rate_hz)]
+        if not len(part):
+            raise DataError(
+                f"the clip from {self.start_s:g} to {self.end_s:g} s is shorter than a sample; are "
+                "its times in another unit than seconds? Correct the table"
+            )
+        return part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +88,12 @@ class CutColumns:
         texts = {name: _text(row.get(name)) for name in self.names}
         if not any(texts.values()):
             return None
+        if not texts[self.start]:
+            given = " and ".join(name for name, text in texts.items() if text)
+            raise DataError(
+                f"{given} has a time, but {self.start} has none; give where the clip starts, which "
+                "is 0 for the start of its file"
+            )
         start_s = seconds(self.start, texts[self.start])
         if not self.end or not texts[self.end]:
             if not self.length or not texts[self.length]:

@@ -7,9 +7,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
-from motefit.data.cuts import Cut
+from motefit.data.cuts import AGREE_S, Cut
 from motefit.data.tree import composed
 from motefit.spec.errors import DataError
 from motefit.spec.labels import is_word
@@ -172,10 +173,25 @@ def arrange(
 
 
 def _parts(clips: Mapping[str, Mapping[str, Path]], cuts: Mapping[str, Cut]) -> list[str]:
-    """Say how many recordings have the clips that are parts of one."""
-    files = {path for held in clips.values() for name, path in held.items() if name in cuts}
-    recordings = f"{len(files)} recordings" if len(files) > 1 else "one recording"
-    return [f"{len(cuts)} clips are parts of {recordings}"] if cuts else []
+    """Say how many recordings have the clips that are parts of one, and which clips overlap."""
+    parts: dict[Path, list[Cut]] = {}
+    for name, path in ((n, p) for held in clips.values() for n, p in held.items() if n in cuts):
+        parts.setdefault(path, []).append(cuts[name])
+    if not parts:
+        return []
+    recordings = f"{len(parts)} recordings" if len(parts) > 1 else "one recording"
+    notes = [f"{len(cuts)} clips are parts of {recordings}"]
+    overlapping = sum(
+        after.start_s < one.end_s - AGREE_S
+        for held in parts.values()
+        for one, after in pairwise(sorted(held))
+    )
+    if overlapping:
+        notes.append(
+            f"clips that begin before the one before them ends: {overlapping}; a word in both may "
+            "be in the training and in the test set, and has both labels: correct the times"
+        )
+    return notes
 
 
 def _require_word(file: LabeledFile) -> None:

@@ -353,8 +353,8 @@ def _taken(
     single = [r for clips in dataset.subsets.values() for r in clips.recordings if r.one_channel]
     if single:
         notes.append(
-            f"{len(single)} stereo clips have one silent channel: the other one is used, not their "
-            'average; for the average: channel = "mean"'
+            f"stereo clips with one silent channel: {len(single)}; of these the other channel is "
+            'used, not their average; for the average: [data] channel = "mean"'
         )
     if dataset.damaged:
         total = len(found.files) + len(found.noise)

@@ -1,6 +1,7 @@
 """Words within longer recordings: label tracks beside them, and data folders of Kaldi."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,6 +87,12 @@ def kaldi_folder(tree: Tree) -> list[LabeledFile]:
         if not is_there(file.path):
             raise DataError(f"{folder / 'wav.scp'}: {home}: there is no file {place}; correct it")
         files.append(file)
+    counts = Counter(file.word for file in files)
+    if 2 * sum(count for count in counts.values() if count > 1) < len(files):
+        raise DataError(
+            f"{folder / 'text'}: most texts occur once, such as {next(iter(counts))!r}: these are "
+            "transcripts, not labels; keep the utterances of the words to tell apart"
+        )
     return files
 
 

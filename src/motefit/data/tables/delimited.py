@@ -87,7 +87,7 @@ class _Body:
     ) -> None:
         self._path, self._reader, self._before, self._notes = path, reader, lines_before, notes
         self._wanted = wanted
-        self._repeated = self._comments = 0
+        self._repeated = self._comments = self._good = 0
         with self._named():
             self.header = tuple(map(column_name, next(reader, [])))
         self.current = self.header
@@ -109,7 +109,15 @@ class _Body:
             yield
         except csv.Error as error:
             line = self._before + self._reader.line_num
-            raise DataError(f"{self._path}, line {line}: not a CSV row ({error})") from None
+            remedy = "correct the line"
+            if "unexpected end" in str(error):
+                remedy = (
+                    f"a quotation mark in or after line {self._before + self._good + 1} is never "
+                    'closed: remove it, or write two ("")'
+                )
+            raise DataError(
+                f"{self._path}, line {line}: not a CSV row ({error}); {remedy}"
+            ) from None
 
     def some(self, count: int) -> tuple[list[int], list[list[str]]]:
         """Read rows that are not blank, as they are written, with the numbers of their lines."""
@@ -118,6 +126,7 @@ class _Body:
         rows: list[list[str]] = []
         with self._named():
             for row in reader:
+                self._good = reader.line_num
                 if row:
                     rows.append(row)
                     numbers.append(before + reader.line_num)

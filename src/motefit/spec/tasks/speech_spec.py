@@ -99,7 +99,8 @@ class SpeechData:
         columns: names of the manifest's columns ``path``, ``label``, ``speaker`` and ``split``, if
             they are not usual ones.
         channel: which of several channels to take, from 1; ``"mean"`` averages them; ``"auto"``
-            averages two, unless they cancel each other, and refuses more.
+            takes, of two, the one that is not silent, else averages them, unless they cancel each
+            other, and refuses more.
         crop: where a clip is taken from a longer recording: at its ``"start"``, in its
             ``"center"``, or where it is ``"loudest"``.
         damaged_percent: largest percentage of files that may be damaged; they are left out and
