@@ -147,7 +147,7 @@ REFUSED = {
         {"time_format": "%d.%m.%Y %H:%M"},
         r'line 2: .*set \[data\] time_format = "", which reads ISO 8601',
     ),
-    "a summary at the end": (f"{PLAIN}Mean,12\n", {}, "line 62: .*'Mean'.*remove the line if it is"),
+    "a summary at the end": (f"{PLAIN}Mean,12\n", {}, "line 62: .*'Mean'.*a title or a summary"),
     "a quotation mark that is not closed": (
         PLAIN.replace(f"{at(9)},", f'{at(9)},"'),
         {},
