@@ -153,6 +153,25 @@ def arrange(
             subsets[name] = file.subset
         if file.cut:
             cuts[name] = file.cut
+    _require_words(clips, found, data, where)
+    return Labeled(
+        clips={word: dict(sorted(clips[word].items())) for word in sorted(clips)},
+        speakers=speakers,
+        subsets=subsets,
+        how=(*how, *_parts(clips, cuts), *case_hints(clips)),
+        skipped=skipped,
+        cuts=cuts,
+    )
+
+
+def _require_words(
+    clips: Mapping[str, Mapping[str, Path]], found: Mapping[str, int], data: SpeechData, where: Path
+) -> None:
+    """Refuse words without clips, and too few words.
+
+    Raises:
+        DataError: naming the labels that were found.
+    """
     if missing := [word for word in data.words if word not in clips]:
         raise DataError(
             f"{where}: there are no clips of {', '.join(missing)}; found: {_counted(found)}"
@@ -162,14 +181,6 @@ def arrange(
             f"{where}: at least two words are needed; found: {_counted(found)}; a single one needs "
             "other speech to be told from: set unknown in [data]"
         )
-    return Labeled(
-        clips={word: dict(sorted(clips[word].items())) for word in sorted(clips)},
-        speakers=speakers,
-        subsets=subsets,
-        how=(*how, *_parts(clips, cuts), *case_hints(clips)),
-        skipped=skipped,
-        cuts=cuts,
-    )
 
 
 def _parts(clips: Mapping[str, Mapping[str, Path]], cuts: Mapping[str, Cut]) -> list[str]:
