@@ -114,7 +114,7 @@ def test_bare_names_are_found_where_only_one_file_has_them(tmp_path):
 @pytest.mark.parametrize(("more", "said"), [
     ((NAMES[0], "down"), "listed twice, as 'up' and as 'down'"),
     (("./" + NAMES[0], "up"), "listed twice"), ((NAMES[0], "a/b"), "without a slash"),
-    ((NAMES[0], ""), "expected a path, and a label"),
+    ((NAMES[0], ""), "expected a path and a label"),
 ])  # fmt: skip
 def test_rows_that_contradict_others_are_refused(tmp_path, more, said):
     with pytest.raises(DataError, match=said):

@@ -303,8 +303,8 @@ class _Reader:
         file, label = (_text(row.get(columns[role])) for role in ("path", "label"))
         if not file or not is_word(label) or any(isinstance(v, list | dict) for v in odd):
             raise DataError(
-                f"{path}, line {number}: expected a path, and a label without a slash or line break, "
-                f"got {shown(file)} and {shown(label)}"
+                f"{path}, line {number}: expected a path and a label without a slash or a line "
+                f"break, got {shown(file)} and {shown(label)}"
             )
         home, speaker = (
             _text(row.get(columns[role])) if role in columns else ""
