@@ -15,6 +15,7 @@ import argparse
 import dataclasses
 import json
 import os
+import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,13 +23,15 @@ from pathlib import Path
 import motefit
 from motefit.certify.provenance import machine
 from motefit.recipes.catalog import find_recipe
-from motefit.spec.binomial import interval
 from motefit.spec.codec import dumps_json, encode
 from motefit.spec.files import write_atomic
 from motefit.spec.recipe import Recipe
 from motefit.spec.tasks.speech_spec import SpeechData
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from own_words import share  # noqa: E402
+
 RECIPES = ("up-down",)
 
 
@@ -125,12 +128,6 @@ def page(rows: list[Fold]) -> str:
             )
     machines = sorted({row.machine for row in rows})
     return "\n".join([*lines, "", f"Machine: {'; '.join(machines)}.", ""])
-
-
-def share(count: int, clips: int) -> str:
-    """A share with its 95 % limits."""
-    low, high = interval(count, clips)
-    return f"{100 * count / clips:.1f} % ({100 * low:.1f}..{100 * high:.1f})"
 
 
 def stored(path: Path) -> list[Fold]:

@@ -142,6 +142,17 @@ def test_is_read_as_it_is_meant(tmp_path, kind):
 
 
 REFUSED = {
+    "ISO 8601 where the recipe has another format": (
+        table("time,T", lambda i: f"{at(i):%Y-%m-%dT%H:%M:%SZ},{i}"),
+        {"time_format": "%d.%m.%Y %H:%M"},
+        r'line 2: .*set \[data\] time_format = "", which reads ISO 8601',
+    ),
+    "a summary at the end": (f"{PLAIN}Mean,12\n", {}, "line 62: .*'Mean'.*a title or a summary"),
+    "a quotation mark that is not closed": (
+        PLAIN.replace(f"{at(9)},", f'{at(9)},"'),
+        {},
+        "a quotation mark in or after line 11 is never closed",
+    ),
     "grouped digits": ("time;T\n2024-03-25;1.200,5\n", {}, r'thousands = "\." and decimal = ","'),
     "a unit": ("time,T\n2024-03-25,20 °C\n", {}, "without '°C'"),
     "a word": ("time,T\n2024-03-25,---\n", {}, r'missing_texts = \["---"\]'),
@@ -327,3 +338,16 @@ def test_nanoseconds_of_a_parquet_file_are_cut_to_microseconds(tmp_path):
     found = read(tmp_path / "log.parquet")
     assert str(found.times[0]) == "2024-03-25T00:00:00.123456"
     assert len(found.values) == ROWS
+
+
+def test_rows_closer_than_the_step_are_said_to_split_the_series(tmp_path):
+    rows = [*(at(i) for i in range(30)), *(at(29) + timedelta(minutes=1 + i) for i in range(30))]
+    (tmp_path / "log.csv").write_text("\n".join(["time,T", *(f"{when},1" for when in rows), ""]))
+    notes = " ".join(read(tmp_path / "log.csv").notes)
+    assert "30 of 59 distances between rows are shorter than the step of 10 min" in notes
+    assert not any("shorter" in note for note in read_plain(tmp_path).notes)
+
+
+def read_plain(folder):
+    (folder / "plain.csv").write_text(PLAIN)
+    return read(folder / "plain.csv")

@@ -7,6 +7,7 @@ import pytest
 from model_edits import crashing, rewritten
 
 from motefit.runtime import gate
+from motefit.runtime.bundle import open_model
 from motefit.runtime.gate import PROVEN, admit, vouch
 from motefit.runtime.zoo import find_model
 from motefit.spec.errors import ModelFileError
@@ -115,3 +116,12 @@ def test_old_proofs_are_dropped(alone, int8_bundle, monkeypatch, tmp_path):
     lines = (tmp_path / PROVEN).read_text().splitlines()
     assert lines[:2] == ["2 old", "3 old"]
     assert len(lines) == 3
+
+
+def test_errors_about_a_file_name_it_once(alone, tmp_path):
+    path = tmp_path / "a.tflite"
+    path.write_bytes(bytes(4) + b"TFL3" + bytes([255]) * 200)
+    for refused in (lambda: ModelFile.from_path(path).tables, lambda: open_model(path)):
+        with pytest.raises(ModelFileError, match=f"^{path}: damaged .tflite file") as caught:
+            refused()
+        assert str(caught.value).count(str(path)) == 1

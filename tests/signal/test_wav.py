@@ -214,8 +214,47 @@ def test_channels_that_cancel_each_other_are_not_averaged(tmp_path):
     refused(tmp_path, stereo(sound, 0.01 - 0.9 * sound), "channels cancel each other.*channel = 1")
     path = tmp_path / "a.wav"
     np.testing.assert_allclose(read_wav(path, channel=1)[0], 32768 * sound, atol=1)
-    path.write_bytes(stereo(sound, np.zeros(4000)))
-    np.testing.assert_allclose(read_wav(path)[0], 16384 * sound, atol=1)
+
+
+@pytest.mark.parametrize("silent", [1, 2])
+@pytest.mark.parametrize("hum", [0.0, 1e-3])
+def test_a_silent_channel_is_left_out_instead_of_halving_the_other(tmp_path, silent, hum):
+    rng = np.random.default_rng(0)
+    pause = np.zeros(60_000)
+    sound = np.concatenate([pause, rng.uniform(-0.5, 0.5, 4000)])
+    other = hum * rng.uniform(-0.5, 0.5, len(sound))
+    sound += hum * rng.uniform(-0.5, 0.5, len(sound))
+    channels = (sound, other) if silent == 2 else (other, sound)
+    (tmp_path / "a.wav").write_bytes(stereo(*channels))
+    found, _ = read_wav(tmp_path / "a.wav")
+    np.testing.assert_allclose(found, 32768 * sound, atol=1)
+    assert decode_clip(tmp_path / "a.wav", rate_hz=16_000).silent_channel == silent
+    np.testing.assert_allclose(
+        read_wav(tmp_path / "a.wav", channel="mean")[0], 16384 * (sound + other), atol=1
+    )
+
+
+def test_channels_that_speak_in_turn_are_both_heard(tmp_path):
+    sound, rest = np.random.default_rng(0).uniform(-0.5, 0.5, 80_000), np.zeros(80_000)
+    turns = stereo(np.concatenate([sound, rest]), np.concatenate([rest, sound]))
+    (tmp_path / "a.wav").write_bytes(turns)
+    found = read_wav(tmp_path / "a.wav")[0]
+    np.testing.assert_allclose(found, 16384 * np.concatenate([sound, sound]), atol=1)
+
+
+def test_a_stream_uses_the_live_channel_from_its_first_sound_and_says_so_once():
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, 60_000)
+    content = stereo(sound, np.zeros(60_000))
+    stream = WavStream(io.BytesIO(content).read, name="a.wav")
+    notes, heard = [], []
+    while len(block := stream.samples(6400)):
+        heard.append(block)
+        notes += [stream.mixer.note] if stream.mixer.note else []
+        stream.mixer.note = ""
+    np.testing.assert_allclose(np.concatenate(heard)[1:], 32768 * sound[1:], atol=1)
+    assert notes == [
+        "a.wav: channel 2 is silent, so channel 1 is used; for their average: --channel mean"
+    ]
 
 
 def test_an_array_of_microphones_needs_a_choice(tmp_path):

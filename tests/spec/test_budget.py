@@ -56,6 +56,12 @@ def test_units(name, text, relation, limit):
     assert bound.limit == pytest.approx(limit, rel=1e-12)
 
 
+def test_columns_and_words_are_named_as_those_of_the_data_are():
+    table = {"mae. T\u00a0(\u200bdegC)": "< 0.3", "objective": "recall.fu\u0308nf"}
+    budget = Budget.from_table(table, where="r")
+    assert (budget.metrics, budget.objective) == (("mae.T (degC)",), "recall.f\u00fcnf")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

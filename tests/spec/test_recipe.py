@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 import motefit.recipes.catalog as shipped
 from motefit.spec.augment import AugmentSpec
 from motefit.spec.budget import Bound, Budget
+from motefit.spec.column_names import column_name
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
 from motefit.spec.recipe import CompressSpec, ModelSpec, Recipe, TrainSpec
 from motefit.spec.search import Range, SearchSpec
-from motefit.spec.tasks.series_spec import SeriesData, column_name
+from motefit.spec.tasks.series_spec import SeriesData
 from motefit.spec.tasks.speech_spec import SpeechData
 from motefit.spec.teacher import TeacherSpec
 

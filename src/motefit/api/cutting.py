@@ -33,7 +33,7 @@ def list_cuts(
         out: CSV file to write; must not exist.
         words: words in the order they are spoken, repeated in turn; empty: to be filled in.
         channel: which of several channels to take, from 1; ``"mean"``: their average; ``"auto"``:
-            the average of two, unless they cancel each other.
+            of two, the one that is not silent, else their average, unless they cancel each other.
         progress: how the recordings are counted, see :func:`motefit.fit`.
 
     Returns:

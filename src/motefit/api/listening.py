@@ -55,7 +55,7 @@ def listen(  # noqa: PLR0913 - the options of a command
         rate_hz: sampling rate of a microphone, or of PCM without a header; 0: the model's own.
         channels: number of channels of PCM without a header, or to record.
         channel: which of several channels to take, from 1; ``"mean"``: their average; ``"auto"``:
-            the average of two, unless they cancel each other.
+            of two, the one that is not silent, else their average, unless they cancel each other.
         seconds: length of sound after which to stop; 0: never.
         threshold: minimum probability at which a word is reported, 0 to 1; None: that of the
             model's card.

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from motefit.data.cropping import crop_start
-from motefit.data.decode import AUDIO_SUFFIXES, read_clip
+from motefit.data.decode import AUDIO_SUFFIXES, decode_clip
 from motefit.data.folder_layout import NOISE_NAMES
 from motefit.runtime.keyword_spotter import Classification, KeywordSpotter
 from motefit.runtime.quiet import silence_litert
@@ -32,7 +32,7 @@ def classify_files(
         paths: files, and folders whose audio files are used, including subfolders but those of
             background noise.
         channel: which of several channels to take, from 1; ``"mean"``: their average; ``"auto"``:
-            the average of two, unless they cancel each other.
+            of two, the one that is not silent, else their average, unless they cancel each other.
 
     Yields:
         Each file, in the order given (sorted within a folder), and its classification.
@@ -47,11 +47,14 @@ def classify_files(
     spotter = KeywordSpotter.load(find_model(model))
     rate_hz, samples = spotter.io.frontend.rate_hz, spotter.io.frontend.clip_samples
     for path in _audio_files(list(map(Path, several_paths(paths)))):
-        pcm = read_clip(path, rate_hz=rate_hz, channel=chosen)
+        decoded = decode_clip(path, rate_hz=rate_hz, channel=chosen)
+        pcm = decoded.pcm
         start = crop_start(pcm, samples, "loudest")
         found = spotter.classify(pcm[start : start + samples], rate_hz)
         if len(pcm) > samples:
             found = replace(found, start_s=start / rate_hz, length_s=len(pcm) / rate_hz)
+        if decoded.silent_channel:
+            found = replace(found, channel=3 - decoded.silent_channel)
         yield path, found
 
 

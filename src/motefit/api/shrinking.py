@@ -110,9 +110,10 @@ def shrink(
     path = find_model(model)
     file = ModelFile.from_path(path)
     before = file.data
-    after = drop_unread(
-        before, file.tables, keep_signatures=keep_signatures, keep_metadata=keep_metadata
-    )
+    with file.named():
+        after = drop_unread(
+            before, file.tables, keep_signatures=keep_signatures, keep_metadata=keep_metadata
+        )
     target = output_path(path, ".min.tflite") if out is None else Path(out)
     proof = None
     if len(after) < len(before):

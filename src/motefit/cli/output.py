@@ -24,8 +24,8 @@ MISTAKE, INTERRUPTED = 2, 130
 """Exit codes besides 0 and 1; 130 is what the shell itself reports for Ctrl-C."""
 
 CHANNEL_HELP = (
-    "Which of several channels to take: 1, 2, ...; mean: their average; auto: the average of two, "
-    "unless they cancel each other."
+    "Which of several channels to take: 1, 2, ...; mean: their average; auto: of two, the one "
+    "that is not silent, else their average, unless they cancel each other."
 )
 
 WIDE = 160

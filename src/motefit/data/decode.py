@@ -9,6 +9,7 @@ import hashlib
 import io
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,14 @@ class Decoded:
         rate_hz: of the file.
         channels: of the file.
         encoding: container and encoding by libsndfile's names, e.g. ``"WAV PCM_16"``.
+        silent_channel: channel of two, from 1, that was left out because it is silent; 0: none.
     """
 
     pcm: npt.NDArray[np.int16]
     rate_hz: int
     channels: int
     encoding: str
+    silent_channel: int = 0
 
 
 def file_bytes(path: Path) -> bytes:
@@ -152,6 +155,7 @@ def _decode(path: Path, content: bytes, channel: Channel) -> Decoded:
                 rate_hz=stream.rate_hz,
                 channels=stream.header.channels,
                 encoding=stream.encoding,
+                silent_channel=stream.mixer.silent,
             )
     else:
         _refuse(path, content)
@@ -166,7 +170,7 @@ def _refuse(path: Path, content: bytes) -> None:
     """Reject what libsndfile cannot read, or reads only in part without saying so."""
     if is_pointer(content):
         raise DataError(pointer_message(path))
-    other = other_format(content[:START_BYTES])
+    other = other_format(content[:START_BYTES], path.suffix)
     if other is None or other.use == "none":
         kind = path.suffix[1:].upper() or "sound"
         what = f", {other.name}" if other else ""
@@ -174,7 +178,7 @@ def _refuse(path: Path, content: bytes) -> None:
             f"{path}: not a readable {kind} file (starts with {content[:12]!r}{what}); replace or "
             "remove it"
         )
-    if other.use == "convert":
+    if other.use in {"convert", "rare"}:
         raise DataError(f"{path}: this is {other.name}; {other.advice(str(path))}")
     if _import_soundfile() is None:
         raise MissingExtraError("soundfile", "audio", f"reading {path.name}, {other.name},")
@@ -190,7 +194,6 @@ def _decode_by_library(path: Path, content: bytes, channel: Channel) -> Decoded:
     if problem := _cut_short(content):
         raise DataError(f"{path}: the file is truncated: {problem}; replace or remove it")
     soundfile = _import_soundfile()
-    blocks = []
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             promised, channels = int(file.frames), int(file.channels)
@@ -202,13 +205,12 @@ def _decode_by_library(path: Path, content: bytes, channel: Channel) -> Decoded:
                     f"{convert_command(str(path))}"
                 )
             mixer = Mixer(channels, channel, rate_hz=rate_hz, name=str(path))
-            while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
-                try:
-                    samples = scaled_floats(block.reshape(-1))
-                except DataError as error:
-                    raise DataError(f"{path}: {error}") from None
-                blocks.append(mixer.mix(samples))
-            mixer.finish()
+            if mixer.undecided:
+                for samples in _blocks(path, file):
+                    mixer.weigh(samples)
+                mixer.finish()
+                file.seek(0)
+            blocks = [mixer.mix(samples) for samples in _blocks(path, file)]
     except soundfile.SoundFileRuntimeError as error:
         if other_format(content[:START_BYTES]) and "unimplemented" in str(error):
             raise DataError(
@@ -227,8 +229,23 @@ def _decode_by_library(path: Path, content: bytes, channel: Channel) -> Decoded:
     if not decoded:
         raise DataError(f"{path}: the file contains no audio samples; replace or remove it")
     return Decoded(
-        pcm=np.concatenate(blocks), rate_hz=rate_hz, channels=channels, encoding=encoding
-    )
+        pcm=np.concatenate(blocks), rate_hz=rate_hz, channels=channels, encoding=encoding,
+        silent_channel=mixer.silent,
+    )  # fmt: skip
+
+
+def _blocks(path: Path, file: Any) -> Iterator[npt.NDArray[np.floating]]:  # noqa: ANN401 - untyped
+    """Yield the samples of an open file of libsndfile, interleaved, in order.
+
+    Yields:
+        at least one frame each.
+    """
+    while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
+        try:
+            samples = scaled_floats(block.reshape(-1))
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
+        yield samples
 
 
 def _import_soundfile() -> Any:  # noqa: ANN401 - a module without types, None where it is absent

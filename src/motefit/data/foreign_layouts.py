@@ -10,8 +10,8 @@ from motefit.signal.other_sound import convert_command
 
 _TABLE = "write a table with the columns path and label, labels.csv, into the folder"
 _CUT = (
-    "words within longer recordings are cut out of them: write a table with the columns "
-    "recording, start_s, end_s, level_dbfs, word, keep, and: motefit data cut --apply TABLE"
+    "words within longer recordings are named in a table, labels.csv, with the columns path, "
+    "label, start_s and end_s, or in a label track of Audacity beside each: a.wav and a.txt"
 )
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 _SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
@@ -35,7 +35,9 @@ def foreign_layout(tree: Tree) -> str:
     deeper = chain.from_iterable(map(_open_folders, folders))
     paths = list(islice(chain.from_iterable(map(_files, [tree, *folders, *deeper])), _SEEN))
     names = {path.name.lower() for path in paths}
-    if "wav.scp" in names:
+    if scp := next((path for path in paths if path.name.lower() == "wav.scp"), None):
+        if scp.parent != tree.path and (scp.parent / "text").is_file():
+            return f"{scp.parent} is a data folder of Kaldi: give that folder"
         said = _CUT if "segments" in names else f"{_TABLE}, from wav.scp and text"
         return f"this is a data folder of Kaldi: {said}"
     if transcript := next((n for n in sorted(names) if n.endswith(".trans.txt")), ""):

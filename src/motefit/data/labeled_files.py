@@ -6,11 +6,14 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
+from motefit.data.cuts import AGREE_S, Cut
 from motefit.data.tree import composed
 from motefit.spec.errors import DataError
+from motefit.spec.labels import is_word
 from motefit.spec.tasks.speech_spec import SpeechData
 
 _SUBSET_NAMES = {
@@ -39,6 +42,7 @@ class LabeledFile:
 
     Attributes:
         path: of the file.
+        cut: the part of the file that is the clip; None: all of it.
         word: its label, in Unicode NFC.
         name: of the clip within its word, unique there.
         speaker: who speaks; None if that is not said.
@@ -50,6 +54,11 @@ class LabeledFile:
     name: str
     speaker: str | None = None
     subset: str = ""
+    cut: Cut | None = None
+
+    def part(self, cut: Cut) -> "LabeledFile":
+        """Return a clip that is a part of this one's file."""
+        return replace(self, name=f"{self.name}@{cut}", cut=cut)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +67,7 @@ class Labeled:
 
     Attributes:
         clips: per word (sorted) the files by clip id (sorted).
+        cuts: by clip id, the part of the file that is the clip, where it is not all of it.
         speakers: by clip id, where known.
         subsets: by clip id, where given.
         how: sentences on how words and sets were determined.
@@ -69,6 +79,7 @@ class Labeled:
     subsets: Mapping[str, str]
     how: tuple[str, ...]
     skipped: Mapping[Path, str] = field(default_factory=dict)
+    cuts: Mapping[str, Cut] = field(default_factory=dict)
 
 
 def subset_of(name: str) -> str:
@@ -120,7 +131,8 @@ def arrange(
     subsets: dict[str, str] = {}
     skipped: dict[Path, str] = {}
     found: Counter[str] = Counter()
-    places: dict[str, LabeledFile] = {}
+    places: dict[tuple[str, Cut | None], LabeledFile] = {}
+    cuts: dict[str, Cut] = {}
     for file in files:
         _require_once(file, places)
         found[file.word] += 1
@@ -139,6 +151,27 @@ def arrange(
             speakers[name] = file.speaker
         if file.subset:
             subsets[name] = file.subset
+        if file.cut:
+            cuts[name] = file.cut
+    _require_words(clips, found, data, where)
+    return Labeled(
+        clips={word: dict(sorted(clips[word].items())) for word in sorted(clips)},
+        speakers=speakers,
+        subsets=subsets,
+        how=(*how, *_parts(clips, cuts), *case_hints(clips)),
+        skipped=skipped,
+        cuts=cuts,
+    )
+
+
+def _require_words(
+    clips: Mapping[str, Mapping[str, Path]], found: Mapping[str, int], data: SpeechData, where: Path
+) -> None:
+    """Refuse words without clips, and too few words.
+
+    Raises:
+        DataError: naming the labels that were found.
+    """
     if missing := [word for word in data.words if word not in clips]:
         raise DataError(
             f"{where}: there are no clips of {', '.join(missing)}; found: {_counted(found)}"
@@ -148,13 +181,28 @@ def arrange(
             f"{where}: at least two words are needed; found: {_counted(found)}; a single one needs "
             "other speech to be told from: set unknown in [data]"
         )
-    return Labeled(
-        clips={word: dict(sorted(clips[word].items())) for word in sorted(clips)},
-        speakers=speakers,
-        subsets=subsets,
-        how=(*how, *case_hints(clips)),
-        skipped=skipped,
+
+
+def _parts(clips: Mapping[str, Mapping[str, Path]], cuts: Mapping[str, Cut]) -> list[str]:
+    """Say how many recordings have the clips that are parts of one, and which clips overlap."""
+    parts: dict[Path, list[Cut]] = {}
+    for name, path in ((n, p) for held in clips.values() for n, p in held.items() if n in cuts):
+        parts.setdefault(path, []).append(cuts[name])
+    if not parts:
+        return []
+    recordings = f"{len(parts)} recordings" if len(parts) > 1 else "one recording"
+    notes = [f"{len(cuts)} clips are parts of {recordings}"]
+    overlapping = sum(
+        after.start_s < one.end_s - AGREE_S
+        for held in parts.values()
+        for one, after in pairwise(sorted(held))
     )
+    if overlapping:
+        notes.append(
+            f"clips that begin before the one before them ends: {overlapping}; a word in both may "
+            "be in the training and in the test set, and has both labels: correct the times"
+        )
+    return notes
 
 
 def _require_word(file: LabeledFile) -> None:
@@ -163,25 +211,26 @@ def _require_word(file: LabeledFile) -> None:
     Raises:
         DataError: naming the file.
     """
-    if not file.word.strip() or "/" in file.word or len(file.word.splitlines()) > 1:
+    if not is_word(file.word):
         raise DataError(
             f"{file.path}: the label {file.word!r} is empty, or has a slash or a line break; a "
             "label is the name of a word: correct it"
         )
 
 
-def _require_once(file: LabeledFile, places: dict[str, LabeledFile]) -> None:
+def _require_once(file: LabeledFile, places: dict[tuple[str, Cut | None], LabeledFile]) -> None:
     """Refuse a file that is listed twice, whatever its path looks like, or whose label is no word.
 
     Raises:
         DataError: saying with which labels or in which sets it is listed.
     """
     _require_word(file)
-    other = places.setdefault(os.path.realpath(file.path), file)
+    other = places.setdefault((os.path.realpath(file.path), file.cut), file)
     if other is file:
         return
     said = [f"as {one.word!r}{f' for {one.subset}' * bool(one.subset)}" for one in (other, file)]
-    raise DataError(f"{file.path}: the file is listed twice, {' and '.join(said)}; remove one")
+    what = f"the part {file.cut} s" if file.cut else "the file"
+    raise DataError(f"{file.path}: {what} is listed twice, {' and '.join(said)}; remove one")
 
 
 def case_hints(words: Iterable[str]) -> list[str]:

@@ -1,19 +1,21 @@
 """Manifests: tables that name the path and the label of each clip, and maybe speaker and set."""
 
-import csv
-import io
 import itertools
 import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import contextmanager
 from pathlib import Path
 
+from motefit.data.csv_rows import csv_rows
+from motefit.data.cuts import CutColumns, cut_columns
 from motefit.data.labeled_files import Labeled, LabeledFile, arrange, subset_of
 from motefit.data.numbers import shown
 from motefit.data.text_files import text_lines
 from motefit.data.tree import Tree, composed, hidden_name, is_there, read_tree
 from motefit.spec.errors import DataError
+from motefit.spec.labels import is_word
 from motefit.spec.tasks.speech_spec import SpeechData
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
@@ -32,12 +34,6 @@ _USUAL = {
 }  # fmt: skip
 _CLIP_FOLDERS = ("", "clips", "wavs", "wav", "audio")
 """Folders next to a manifest in which its files are looked for; Common Voice has ``clips``."""
-_CUT = re.compile(
-    r"(segment|clip|word|utt|utterance)?(start|begin|onset|offset|t0|t1|[tx]min|[tx]max|from|to|end|stop)"
-    r"(time|s|sec|seconds|ms|sample|frame|idx|index)?"
-)
-_FIRST = re.compile(r"(segment|clip|word|utt|utterance)?(start|begin|onset|offset|t0|[tx]min|from)")
-"""Columns that would cut a clip out of a recording, without marks; those of its start."""
 _LARGE_BYTES = 64 << 20
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 _SHOWN = 3
@@ -111,7 +107,7 @@ def _naming_columns(path: Path, names: Set[str]) -> tuple[str, str] | None:
     except (DataError, OSError):
         return None
     columns = {name: [_text(row.get(name)) for row in rows] for name in (rows or [{}])[0]}
-    if any(_named(columns, names)):
+    if any(_in_names(columns, names)):
         return "", ""
     file = next((name for name, texts in columns.items() if _all_named(texts, names)), None)
     words = {
@@ -128,11 +124,11 @@ def _naming_columns(path: Path, names: Set[str]) -> tuple[str, str] | None:
 
 def _all_named(texts: Iterable[str], names: Set[str]) -> bool:
     """Return whether most texts are paths of files of the given names."""
-    found = _named(texts, names)
+    found = _in_names(texts, names)
     return 2 * sum(found) > len(found)
 
 
-def _named(texts: Iterable[str], names: Set[str]) -> list[bool]:
+def _in_names(texts: Iterable[str], names: Set[str]) -> list[bool]:
     return [posixpath.basename(text.replace("\\", "/")) in names for text in texts]
 
 
@@ -166,7 +162,7 @@ def read_manifests(
             f"{folder}: several tables name clips: {names}; choose: [data] manifest = "
             f'["{paths[0].name}"]'
         )
-    places = _Places(folder)
+    places = Places(folder)
     files: list[LabeledFile] = []
     missing: list[LabeledFile] = []
     how = [f"words: manifest {', '.join(path.name for path in paths)}"]
@@ -200,7 +196,7 @@ def _unused_sets(files: list[LabeledFile]) -> list[str]:
     return [f'{found}: to take them, add a column split, and give [data] split = "given"']
 
 
-class _Places:
+class Places:
     """Finds the files that manifests name.
 
     Attributes:
@@ -264,7 +260,7 @@ class _Reader:
         notes: sentences on what is not used.
     """
 
-    def __init__(self, path: Path, data: SpeechData, places: _Places, *, subset: str) -> None:
+    def __init__(self, path: Path, data: SpeechData, places: Places, *, subset: str) -> None:
         self._path, self._data, self._places, self._subset = path, data, places, subset
         self.notes: list[str] = []
 
@@ -275,10 +271,11 @@ class _Reader:
             each clip, whether its file exists or not.
         """
         columns: Mapping[str, str] | None = None
-        cuts: list[str] = []
+        cuts: CutColumns | None = None
         for number, row in _rows(self._path):
             if not any(map(_text, row.values())):
                 continue
+            where = f"{self._path}, line {number}"
             if columns is None:
                 columns = _columns(self._path, row, self._data)
                 if "split" in columns and self._data.split != "given":
@@ -286,31 +283,17 @@ class _Reader:
                         f"the column {columns['split']} is not used, as the sets are drawn; to "
                         'take them as they are, give [data] split = "given"'
                     )
-                cuts = [name for name in row if _CUT.fullmatch(_plain(name))]
-                cuts = [name for name in cuts if name not in columns.values()]
+                with _named(where):
+                    cuts = cut_columns(row, besides=tuple(columns.values()))
                 if cuts:
                     self.notes.append(
-                        f"the columns {', '.join(cuts)} are not used: every file is one clip, from "
-                        "its start (motefit data cut makes clips of longer recordings)"
+                        f"a clip is the part of its file that the columns {', '.join(cuts.names)} "
+                        "give, in seconds"
                     )
-            self._require_whole(number, row, cuts)
-            yield self._file(number, row, columns)
-
-    def _require_whole(self, number: int, row: Mapping[str, object], cuts: list[str]) -> None:
-        """Refuse a row whose clip starts within its file, which would be labeled as a whole.
-
-        Raises:
-            DataError: naming the column.
-        """
-        for name in cuts:
-            if _FIRST.match(_plain(name)) and _is_positive(_text(row.get(name))):
-                raise DataError(
-                    f"{self._path}, line {number}: the clip starts at {_text(row.get(name))} "
-                    f"({name}) within its file, but a clip here is a file; cut the recordings "
-                    "first: write a table with the columns recording, start_s, end_s, level_dbfs, "
-                    "word, keep, and: motefit data cut --apply TABLE; if every file is one clip, "
-                    f"remove the column {name}"
-                )
+            file = self._file(number, row, columns)
+            with _named(where):
+                cut = cuts.cut(row) if cuts else None
+            yield file if cut is None else file.part(cut)
 
     def _file(
         self, number: int, row: Mapping[str, object], columns: Mapping[str, str]
@@ -318,10 +301,10 @@ class _Reader:
         path, data = self._path, self._data
         odd = [row[columns[role]] for role in ("path", "label") if columns[role] in row]
         file, label = (_text(row.get(columns[role])) for role in ("path", "label"))
-        if not file or not label or "/" in label or any(isinstance(v, list | dict) for v in odd):
+        if not file or not is_word(label) or any(isinstance(v, list | dict) for v in odd):
             raise DataError(
-                f"{path}, line {number}: expected a path and a label without a slash, got "
-                f"{shown(file)} and {shown(label)}"
+                f"{path}, line {number}: expected a path and a label without a slash or a line "
+                f"break, got {shown(file)} and {shown(label)}"
             )
         home, speaker = (
             _text(row.get(columns[role])) if role in columns else ""
@@ -345,20 +328,17 @@ class _Reader:
         )
 
 
-def _plain(name: str) -> str:
-    """Return a name in lower case without marks.
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """Name the line in errors that are raised in the block.
 
-    >>> _plain("Start (s)"), _plain("start_time")
-    ('starts', 'starttime')
+    Yields:
+        once.
     """
-    return "".join(filter(str.isalnum, name.casefold()))
-
-
-def _is_positive(text: str) -> bool:
     try:
-        return float(text.replace(",", ".")) > 0
-    except ValueError:  # as of a clock, 00:00:01.5
-        return any(digit in text for digit in "123456789") and ":" in text
+        yield
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
 
 
 def _text(value: object) -> str:
@@ -390,41 +370,23 @@ def _example(found: list[str], row: Mapping[str, object], chosen: Mapping[str, s
     return next(iter(found or [n for n in row if n not in chosen.values()] or row), "NAME")
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
     """Read the numbered rows of a table.
 
     Yields:
         Line number, and the values by column.
     """
+    if path.suffix.lower() not in {".json", ".jsonl", ".ndjson"}:
+        usual = {name for known in _USUAL.values() for name in known}
+        yield from csv_rows(path, once=usual)
+        return
     text = "".join(text_lines(path, []))
     if path.suffix.lower() == ".json" and text.lstrip().startswith("["):
         yield from enumerate(_listed(path, text), 1)
         return
-    if path.suffix.lower() in {".json", ".jsonl", ".ndjson"}:
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                yield number, _object(path, number, line)
-        return
-    header, _, rest = text.partition("\n")
-    before = 1
-    if header.lower().startswith("sep=") and rest:
-        header, text, before = rest.partition("\n")[0], rest, 2
-    separator = max(("\t", ",", ";", "|"), key=header.count)
-    file = io.StringIO(text, newline="")
-    if separator == "\t":  # as Common Voice writes it: quotation marks are part of a sentence
-        reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-    else:
-        reader = csv.DictReader(file, delimiter=separator, skipinitialspace=True)
-    names = [str(name).strip() for name in reader.fieldnames or ()]
-    usual = {name for known in _USUAL.values() for name in known}
-    if twice := next((n for n in names if names.count(n) > 1 and n.casefold() in usual), ""):
-        raise DataError(f"{path}: the column {twice!r} occurs {names.count(twice)} times; keep one")
-    try:
-        for row in reader:
-            found = {str(k).strip(): v for k, v in row.items() if k is not None}
-            yield reader.line_num + before - 1, found
-    except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: {error}") from None
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield number, _object(path, number, line)
 
 
 def _listed(path: Path, text: str) -> list[dict[str, object]]:

@@ -41,6 +41,7 @@ class Recording:
         silent: no sample above -60 dB of full scale.
         clipped: at least ten samples at full scale.
         missed: most of the sound is in a part of the recording that is cropped away.
+        one_channel: it is one of two channels, the other one of which is silent.
     """
 
     encoding: str
@@ -51,6 +52,7 @@ class Recording:
     silent: bool
     clipped: bool
     missed: bool = False
+    one_channel: bool = False
 
     def row(self) -> list[object]:
         """Return the values in the order of the fields, as JSON."""
@@ -79,6 +81,7 @@ def describe(decoded: Decoded, *, rate_hz: int, samples: int, start: int = 0) ->
         silent=int(pcm.max()) < SILENT_PEAK and int(pcm.min()) > -SILENT_PEAK,
         clipped=peak > 0 and full >= CLIPPED_SAMPLES,
         missed=misses_loudest(decoded.pcm, samples, start),
+        one_channel=decoded.silent_channel > 0,
     )
 
 

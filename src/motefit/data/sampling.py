@@ -43,6 +43,10 @@ class Grid:
         return tuple(pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(times)]))
 
 
+_FEW_CLOSER = 0.01
+"""Share of distances shorter than the step that are worth a note."""
+
+
 def step_of(step_minutes: float) -> np.timedelta64:
     """Return a step as timedelta64[us]; one within 0.5 % of whole seconds or ms is meant so.
 
@@ -60,7 +64,8 @@ def step_of(step_minutes: float) -> np.timedelta64:
 def find_grid(table: SeriesTable, data: SeriesData) -> tuple[Grid, list[str]]:
     """Choose the tolerance, and say so where it makes a difference."""
     step = step_of(data.step_minutes)
-    deviation = np.abs(_distances(table) - step)
+    apart = _distances(table)
+    deviation = np.abs(apart - step)
     exact = deviation == np.timedelta64(0)
     percent = data.tolerance_percent
     if percent is None:
@@ -75,6 +80,13 @@ def find_grid(table: SeriesTable, data: SeriesData) -> tuple[Grid, list[str]]:
             f"{int(snapped.sum())} distances between rows deviate from the step of "
             f"{duration(step)} by up to {duration(deviation[snapped].max())} and count as one "
             f"step (tolerance {percent:g} %); distances: {distances_text(table)}"
+        )
+    closer = int((apart < step - tolerance).sum())
+    if closer > _FEW_CLOSER * len(apart):
+        notes.append(
+            f"{closer} of {len(apart)} distances between rows are shorter than the step of "
+            f"{duration(step)} and split the series there; to use all rows: [data] resample = "
+            f'"mean" or "last", or another step_minutes; distances: {distances_text(table)}'
         )
     return Grid(step=step, tolerance=tolerance), notes
 

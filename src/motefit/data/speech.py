@@ -9,7 +9,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ from motefit.spec.files import cache_folder
 from motefit.spec.tasks.speech_spec import SYNTHETIC, SpeechData
 
 Progress = Callable[[int, int], None]
-_FORMAT = 4
+_FORMAT = 5
 _MANY = 1000
 _log = logging.getLogger(__name__)
 
@@ -275,7 +275,8 @@ def find_broken(folder: Path, data: SpeechData) -> tuple[BrokenFile, ...]:
     """
     found = find_speech(folder, data)
     broken = []
-    for path in (*found.files.values(), *found.noise, *_reject_paths(folder, found, data)):
+    paths = (*found.files.values(), *found.noise, *_reject_paths(folder, found, data))
+    for path in dict.fromkeys(paths):
         try:
             read_clip(path, rate_hz=16_000, channel=data.channel)
         except DataError as error:
@@ -349,6 +350,12 @@ def _taken(
     for label, folders in found.other_sound.items():
         shown = ", ".join(folder.name for folder in folders)
         notes.append(f"folders of other sound, not words: {shown} ({label})")
+    single = [r for clips in dataset.subsets.values() for r in clips.recordings if r.one_channel]
+    if single:
+        notes.append(
+            f"stereo clips with one silent channel: {len(single)}; of these the other channel is "
+            'used, not their average; for the average: [data] channel = "mean"'
+        )
     if dataset.damaged:
         total = len(found.files) + len(found.noise)
         notes.append(damage_note(dataset.damaged, total))
@@ -393,8 +400,14 @@ class _Builder:
         self.samples = samples
         self._progress = progress
         self._decoder = FileDecoder(
-            self.files, data, root=found.root, rate_hz=rate_hz, progress=progress
+            self.files,
+            data,
+            root=found.root,
+            rate_hz=rate_hz,
+            progress=progress,
+            cuts=[found.cuts.get(name) for name in self.names],
         )
+        self._cuts = found.cuts
         self._lengths: list[int] = []
         self._digests: list[str] = []
         self._recordings: list[list[object]] = []
@@ -412,6 +425,7 @@ class _Builder:
             "parts": {subset: len(names) for subset, names in self._split.subsets.items()},
             "clips": [[n, digest] for n, digest in zip(self.names, clips, strict=True)],
             "noise": noise,
+            "cuts": {name: astuple(self._cuts[name]) for name in self.names if name in self._cuts},
         }
         entry = cache / "speech" / f"{_hash_json(content)[:32]}{SUFFIX}"
         return made_entry(entry, self.blocks, self.facts)
@@ -419,8 +433,9 @@ class _Builder:
     def _file_digests(self) -> list[str]:
         """Read all files; of many, this alone takes long enough to show how far it is."""
         digests = []
+        known: dict[Path, str] = {}  # a recording of many clips is read once
         for index, path in enumerate(self.files):
-            digests.append(file_digest(path))
+            digests.append(known.get(path) or known.setdefault(path, file_digest(path)))
             if self._progress and index % _MANY == _MANY - 1:
                 self._progress(index, len(self.files))
         return digests

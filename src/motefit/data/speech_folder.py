@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from motefit.data.cuts import Cut
 from motefit.data.decode import AUDIO_SUFFIXES
 from motefit.data.folder_layout import (
     LIST_FOLDER_NAMES,
@@ -24,6 +25,7 @@ from motefit.data.labeled_files import (
     OF_OTHER_SOUND,
     OF_OTHER_WORDS,
     Labeled,
+    LabeledFile,
     arrange,
     case_hints,
     subset_of,
@@ -32,6 +34,7 @@ from motefit.data.layouts import find_layout, read_layout
 from motefit.data.manifest import find_manifests, manifest_hint, read_manifests
 from motefit.data.sidecars import find_sidecars
 from motefit.data.splits import read_list, word_of
+from motefit.data.timed_labels import kaldi_folder, label_tracks
 from motefit.data.tree import Tree, composed, hidden_name, is_hidden, is_readable, read_tree
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import (
@@ -59,6 +62,7 @@ class SpeechFolder:
         noise: background noise recordings, sorted by name; may be empty.
         unused: number of audio files below the given folder that are neither clips nor noise, by
             reason and by word (:data:`ELSEWHERE` for those outside the word folders).
+        cuts: by clip id, the part of the file that is the clip, where it is not all of it.
         speakers: by clip id, if a layout or manifest names them.
         subsets: set of each clip id, if folders or a manifest give it.
         how: sentences on how words were determined, if not by folder names.
@@ -76,6 +80,7 @@ class SpeechFolder:
     how: tuple[str, ...] = ()
     labeled: bool = False
     other_sound: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    cuts: Mapping[str, Cut] = field(default_factory=dict)
 
     @property
     def files(self) -> dict[str, Path]:
@@ -126,12 +131,26 @@ def _find(folder: Path, data: SpeechData) -> SpeechFolder:
             return _labeled_folder(tree, data, read_layout(tree, data, layout, reserved))
         return _word_folders_of(tree, folder, data)
     except DataError as error:
-        if data.split not in LISTED_SPLITS and (files := find_sidecars(tree)):
-            how = ["words: the text file beside each clip"]
+        files, source = ([], "") if data.split in LISTED_SPLITS else _beside(tree)
+        if files:
+            how = [f"words: {source}"]
             labeled = arrange(files, data, where=tree.path, how=how, reserved=reserved)
             return _labeled_folder(tree, data, labeled)
         hint = manifest_hint(tree, given) or foreign_layout(tree)
         raise DataError(f"{error}; {hint}") if hint not in str(error) else error from None
+
+
+def _beside(tree: Tree) -> tuple[list[LabeledFile], str]:
+    """Find clips whose labels are in other files than tables, and say which."""
+    ways = {
+        "the text file beside each clip": find_sidecars,
+        "the list of times beside each recording": label_tracks,
+        "text, wav.scp and segments, as Kaldi has them": kaldi_folder,
+    }
+    for source, find in ways.items():
+        if files := find(tree):
+            return files, source
+    return [], ""
 
 
 def _only_folder(tree: Tree) -> Tree | None:
@@ -219,6 +238,7 @@ def _labeled_folder(tree: Tree, data: SpeechData, labeled: Labeled) -> SpeechFol
         subsets=labeled.subsets,
         how=labeled.how,
         labeled=True,
+        cuts=labeled.cuts,
         other_sound=_other_sound(tree, data),
     )
 

@@ -253,16 +253,20 @@ def _not_a_time(texts: Sequence[str], row: int, rule: TimeRule, place: Place) ->
     example = _EXAMPLE.strftime(time_format or "%Y-%m-%d %H:%M:%S")
     return DataError(
         f"{place(row)}: the time {shown(texts[row])} is not in {wanted} (example: {example}); "
-        f"{_time_remedy(texts, row)}"
+        f"{_time_remedy(texts, row, time_format)}"
     )
 
 
-def _time_remedy(texts: Sequence[str], row: int) -> str:
+def _time_remedy(texts: Sequence[str], row: int, time_format: str) -> str:
     """Say what reads a time that its format does not read."""
     text = texts[row].strip()
     if not text:
         return "remove the line, or give it a time"
     below = [t for t in texts[row : row + 1000] if t.strip()]
+    if not any(map(str.isdigit, text)):
+        return "remove the line if it is a title or a summary; else give it a time"
+    if time_format and _reads("", below):
+        return 'set [data] time_format = "", which reads ISO 8601'
     dated = _DATE_DIGITS.get(len(text), "")
     if text.isdigit() and dated and "19" <= text[:2] <= "20" and _reads(dated, below):
         return f'set [data] time_format = "{dated}"'

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from motefit.data.csv_rows import number_of, separator_of
 from motefit.data.decode import AUDIO_SUFFIXES, file_bytes, file_digest, read_clip
 from motefit.data.tree import composed, is_hidden, is_readable, read_tree
 from motefit.spec.errors import DataError
@@ -127,7 +128,9 @@ def read_words(path: Path) -> tuple[SpokenWord, ...]:
     except UnicodeDecodeError:
         raise DataError(f"{path}: is not UTF-8 text; save the list as UTF-8") from None
     words = []
-    rows = csv.reader(text.splitlines(), delimiter="\t" if tabs else ",", quoting=csv.QUOTE_MINIMAL)
+    lines = text.splitlines()
+    separator = "\t" if tabs else separator_of(next(filter(str.strip, lines), ""))
+    rows = csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_MINIMAL)
     for number, row in enumerate(rows, 1):
         cells = tuple(cell.strip() for cell in row)
         if not any(cells) or cells[0].startswith("\\") or (number == 1 and cells == HEADER):
@@ -139,7 +142,7 @@ def read_words(path: Path) -> tuple[SpokenWord, ...]:
 def _word(cells: tuple[str, ...], *, where: str, tabs: bool) -> SpokenWord:
     try:
         start, end, word = cells
-        start_s, end_s = float(start), float(end)
+        start_s, end_s = number_of(start), number_of(end)
     except ValueError:
         form = "START<tab>END<tab>WORD" if tabs else "START,END,WORD"
         raise DataError(

@@ -22,8 +22,9 @@ from motefit.data.tables import (
     table_files,
 )
 from motefit.data.zones import find_zone, to_utc, zones_at
+from motefit.spec.column_names import column_name
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.series_spec import SeriesData, column_name
+from motefit.spec.tasks.series_spec import SeriesData
 
 Progress = Callable[[int, int], None]
 _Arrays = tuple[

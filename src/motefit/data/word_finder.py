@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from motefit.data.csv_rows import csv_rows, number_of
 from motefit.data.decode import decode_clip
-from motefit.data.text_files import text_lines
 from motefit.data.tree import composed
 from motefit.signal.mixing import Channel
 from motefit.spec.errors import DataError, OutputError
 from motefit.spec.files import replacing, write_atomic
+from motefit.spec.labels import is_word
 from motefit.spec.tables import Item, Printable
 
 Progress = Callable[[int, int], None]
@@ -234,32 +235,29 @@ def _require_places(rows: Sequence[_Row], length_s: float, recording: Path) -> N
 
 def _read_table(path: Path) -> dict[Path, list[_Row]]:
     """Read the rows by recording, in order of time; spreadsheets may have saved them."""
-    text = "".join(text_lines(path, []))
-    separator = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
-    if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
-        raise DataError(
-            f"{path}: the column {missing[0]} is missing; needed: {', '.join(COLUMNS)}, as "
-            "`motefit data cut --list` writes them"
-        )
     rows: dict[Path, list[_Row]] = {}
-    for row in reader:
-        where = f"{path}, line {reader.line_num}"
-        rows.setdefault(Path(row["recording"] or ""), []).append(_row(row, where))
+    for number, row in csv_rows(path, once=COLUMNS):
+        if missing := [name for name in COLUMNS if name not in row]:
+            raise DataError(
+                f"{path}: the column {missing[0]} is missing; needed: {', '.join(COLUMNS)}, as "
+                "`motefit data cut --list` writes them"
+            )
+        where = f"{path}, line {number}"
+        rows.setdefault(Path(row["recording"]), []).append(_row(row, where))
     if not any(row.keep for held in rows.values() for row in held):
         raise DataError(f"{path}: no row has yes in the column keep; write it into those to keep")
     return {name: sorted(held, key=lambda row: row.start_s) for name, held in rows.items()}
 
 
-def _row(row: Mapping[str, str | None], where: str) -> _Row:
-    word, keep = (composed((row[name] or "").strip()) for name in ("word", "keep"))
+def _row(row: Mapping[str, str], where: str) -> _Row:
+    word, keep = (composed(row[name].strip()) for name in ("word", "keep"))
     if keep.lower() not in _YES | _NO:
         raise DataError(f"{where}: keep must be yes or no, got {keep!r}")
     kept = keep.lower() in _YES
-    if kept and (not word or "/" in word or word.startswith(".")):
+    if kept and (not is_word(word) or word.startswith(".")):
         raise DataError(f"{where}: write the word that is said, or no into keep; got {word!r}")
     try:
-        start_s, end_s = (float((row[n] or "").replace(",", ".")) for n in ("start_s", "end_s"))
+        start_s, end_s = (number_of(row[n]) for n in ("start_s", "end_s"))
     except ValueError:
         start_s, end_s = 0.0, -1.0
     if not 0 <= start_s < end_s < 1e6:

@@ -144,12 +144,13 @@ def _split(data: bytes, path: Path) -> tuple[ModelFile, bytes | None, str]:
     if not is_zip(data):
         require_tflite(data, where=str(path))
         require_size(len(data), model_bytes(), where=str(path))
-        return ModelFile(data=data), None, where
+        return ModelFile(data=data, where=str(path)), None, where
     model, card = unpack(data, where=str(path), companion=CARD_NAME)
     require_tflite(model.content, where=str(path))
     if card is None:
-        return ModelFile(data=model.content), None, where
-    return ModelFile(data=model.content, stream_bytes=model.stream_bytes), card.content, where
+        return ModelFile(data=model.content, where=str(path)), None, where
+    file = ModelFile(data=model.content, where=str(path), stream_bytes=model.stream_bytes)
+    return file, card.content, where
 
 
 def _card_paths(path: Path) -> tuple[Path, Path]:

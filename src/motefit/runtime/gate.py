@@ -57,8 +57,9 @@ def admit(model: ModelFile, path: Path | None = None) -> None:
         from motefit.tflite.model_trial import try_model  # noqa: PLC0415  (not for a proven model)
         from motefit.tflite.validate import check_structure  # noqa: PLC0415  (likewise)
 
-        check_structure(model.tables)
-        try_model(model.data)
+        with model.named():
+            check_structure(model.tables)
+            try_model(model.data)
         _keep(proof, known)
     _admitted.add(model.sha256)
 

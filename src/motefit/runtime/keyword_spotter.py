@@ -35,6 +35,7 @@ class Classification:
             probability is below the threshold of the model's decision, or it is practically silent.
         start_s: position of the clip in a longer recording, in seconds.
         length_s: length of that recording; None if it is not longer than a clip.
+        channel: the channel of two, from 1, that was classified because the other one is silent.
     """
 
     label: str
@@ -43,6 +44,7 @@ class Classification:
     rejected: bool = False
     start_s: float = 0.0
     length_s: float | None = None
+    channel: int | None = None
 
     @property
     def word(self) -> str | None:

@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Use = Literal["library", "convert", "none"]
-"""What can be done: libsndfile may read it, a program converts it, or there is no sound in it."""
+Use = Literal["library", "convert", "rare", "none"]
+"""What can be done: libsndfile may read it, ffmpeg converts it, the program of libsndfile does, or
+there is no sound in it."""
 
 _MARKS: tuple[tuple[int, bytes, str, Use], ...] = (
     (0, b"fLaC", "FLAC", "library"),
     (0, b"OggS", "OGG", "library"),
-    (0, b"FORM", "AIFF", "library"),
+    (8, b"AIF", "AIFF", "library"),
+    (8, b"8SVX", "Amiga 8SVX", "convert"),
+    (8, b"16SV", "Amiga 16SV", "rare"),
+    (0, b"FORM", "an IFF file, but not AIFF", "none"),
     (0, b".snd", "AU", "library"),
     (0, b"caff", "CAF", "library"),
     (0, b"RIFX", "RIFX (a big-endian WAV file)", "library"),
@@ -32,6 +36,39 @@ _MARKS: tuple[tuple[int, bytes, str, Use], ...] = (
     (0, b" paf", "PAF", "convert"),
     (0, b"ALawSoundFile", "Psion WVE", "convert"),
     (0, b"TTA1", "True Audio", "convert"),
+    (0, b"MP+", "Musepack (MPC)", "convert"),
+    (0, b"MPCK", "Musepack (MPC)", "convert"),
+    (0, b"ajkg", "Shorten", "convert"),
+    (0, b"tBaK", "TAK", "convert"),
+    (0, b"OFR ", "OptimFROG", "convert"),
+    (0, b"TWIN", "VQF", "convert"),
+    (0, b"DSD ", "DSF", "convert"),
+    (0, b"FRM8", "DSDIFF", "convert"),
+    (0, b".RMF", "RealMedia", "convert"),
+    (0, b".ra\xfd", "RealAudio", "convert"),
+    (0, b"FLV", "FLV", "convert"),
+    (0, b"qoaf", "QOA", "convert"),
+    (0, b"ADIF", "AAC", "convert"),
+    (0, b"\x7f\xfe\x80\x01", "DTS", "convert"),
+    (0, b"\0\0\x01\xba", "MPEG", "convert"),
+    (0, b"Extended Instrument: ", "a FastTracker instrument (XI), without a sampling rate", "rare"),
+    (0, b"SOUND SAMPLE DATA ", "Turtle Beach SampleVision (SMP)", "convert"),
+    (0, b"\xf0\x7e\0\x01", "a MIDI sample dump (SDS)", "rare"),
+    (0, b"MThd", "MIDI, notes without sound", "none"),
+    (0, b"Extended Module: ", "a tracker module", "none"),
+    (0, b"IMPM", "a tracker module", "none"),
+    (0, b"SIMPLE  =", "a FITS image", "none"),
+    (0, b"\x89HDF", "an HDF5 file", "none"),
+    (0, b"PAR1", "a Parquet file", "none"),
+    (0, b"SQLite format 3", "an SQLite database", "none"),
+    (0, b"\x28\xb5\x2f\xfd", "a zstd archive", "none"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "none"),
+    (0, b"Rar!", "a RAR archive", "none"),
+    (0, b"\xfd7zXZ", "an xz archive", "none"),
+    (0, b"BZh", "a bzip2 archive", "none"),
+    (257, b"ustar", "a tar archive", "none"),
+    (0, b"GIF8", "a GIF image", "none"),
+    (0, b"\xff\xd8\xff", "a JPEG image", "none"),
     (0, b"MATLAB 5.0", "a MATLAB file", "none"),
     (0, b"\x93NUMPY", "an array of numpy", "none"),
     (0, b"wvpk", "WavPack", "convert"),
@@ -42,10 +79,11 @@ _MARKS: tuple[tuple[int, bytes, str, Use], ...] = (
     (0, b"\x1f\x8b", "a gzip archive", "none"),
     (0, b"%PDF", "a PDF", "none"),
     (0, b"\x89PNG", "a PNG image", "none"),
-    (0, b"\xff\xd8\xff\xe0", "a JPEG image", "none"),
     (0, b"\x7fELF", "a program", "none"),
 )
 """Place and bytes of a mark, the format, and what can be done with it."""
+_RARE_SUFFIXES = (".htk", ".sd2", ".xi", ".mat", ".sds", ".16sv")
+"""Extensions of sound that libsndfile's program (sndfile-programs) reads and ffmpeg does not."""
 START_BYTES = 4096
 """So many first bytes recognize every format."""
 _LEAST_BYTES = 12
@@ -82,16 +120,19 @@ class OtherFormat:
         if self.use == "none":
             return "give a file with sound: WAV, or with the extra audio FLAC, OGG, MP3 or AIFF"
         command = convert_command(path)
+        if self.use == "rare":
+            command = rare_command(path)
         if self.use == "library":
             return f"to read more than WAV: pip install 'motefit[audio]'; to convert it: {command}"
         return f"this format is not read; convert it: {command}"
 
 
-def other_format(start: bytes) -> OtherFormat | None:
+def other_format(start: bytes, suffix: str = "") -> OtherFormat | None:
     """Recognize the format of a file that is not a WAV file.
 
     Args:
         start: its first :data:`START_BYTES`.
+        suffix: of its name, for a format that has no mark.
 
     Returns:
         The format; None for bytes that nothing is known about, such as samples without a header.
@@ -99,10 +140,14 @@ def other_format(start: bytes) -> OtherFormat | None:
     for place, mark, name, use in _MARKS:
         if start[place : place + len(mark)] == mark:
             return OtherFormat(name=name, use=use)
+    if _is_htk(start):
+        return OtherFormat(name="HTK", use="rare")
     if _is_mp3(start):
         return OtherFormat(name="MP3", use="library")
     if len(start) >= _TEXT_BYTES and _is_text(start[:512]):
         return OtherFormat(name="text", use="none")
+    if suffix.lower() == ".sd2":
+        return OtherFormat(name="Sound Designer II (SD2)", use="rare")
     return None
 
 
@@ -124,10 +169,24 @@ def tag_bytes(start: bytes) -> int:
 
 
 def convert_command(path: str) -> str:
-    """Return the command that makes a WAV file of any sound."""
+    """Return the command that makes a WAV file of any sound that ffmpeg knows, by its extension.
+
+    >>> convert_command("up/a.m4a"), convert_command("a.sd2")
+    ('ffmpeg -i up/a.m4a -ac 1 -c:a pcm_s16le a.wav', 'sndfile-convert -pcm16 a.sd2 a.wav')
+    """
+    if path.lower().endswith(_RARE_SUFFIXES):
+        return rare_command(path)
+    return f"ffmpeg -i {path} -ac 1 -c:a pcm_s16le {_target(path)}"
+
+
+def rare_command(path: str) -> str:
+    """Return the command that makes a WAV file of sound that only libsndfile's program knows."""
+    return f"sndfile-convert -pcm16 {path} {_target(path)}"
+
+
+def _target(path: str) -> str:
     stem, _, suffix = path.rpartition("/")[2].rpartition(".")
-    target = f"{stem}-16" if suffix.lower() == "wav" else stem or "sound"
-    return f"ffmpeg -i {path} -ac 1 -c:a pcm_s16le {target}.wav"
+    return f"{stem}-16.wav" if suffix.lower() == "wav" else f"{stem or 'sound'}.wav"
 
 
 def telling_bytes(start: bytes) -> int:
@@ -141,6 +200,18 @@ def telling_bytes(start: bytes) -> int:
 
 def _is_text(data: bytes) -> bool:
     return all(32 <= byte < 127 or byte in b"\t\r\n" for byte in data)
+
+
+def _is_htk(start: bytes) -> bool:
+    """Return whether a file starts with the header of an HTK waveform, which has no mark.
+
+    Its fields, big-endian: samples, time of one in units of 100 ns (1 to 200 kHz), its bytes (2),
+    and the kind of data (0: waveform).
+    """
+    if len(start) < _LEAST_BYTES:
+        return False
+    count, period = (int.from_bytes(start[at : at + 4], "big") for at in (0, 4))
+    return start[8:12] == b"\0\x02\0\0" and 0 < count < 1 << 31 and 50 <= period <= 10_000
 
 
 def _is_mp3(start: bytes) -> bool:

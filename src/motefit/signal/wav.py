@@ -69,6 +69,31 @@ class WavStream:
         Raises:
             DataError: if the file ends before its sound, or the samples cannot be used.
         """
+        data = self._frames(most_bytes)
+        try:
+            return self._mixed(data)
+        except DataError as error:
+            raise self._named(error) from None
+
+    def weigh(self) -> None:
+        """Read the whole sound to decide how its channels are used when it is read again.
+
+        Raises:
+            DataError: as :meth:`samples` does.
+        """
+        try:
+            while data := self._frames(_BLOCK_BYTES):
+                self.mixer.weigh(self.header.samples.decode(data))
+            self.mixer.finish()
+        except DataError as error:
+            raise self._named(error) from None
+
+    def _named(self, error: DataError) -> DataError:
+        said = str(error)
+        return DataError(said if said.startswith(self.name) else f"{self.name}: {said}")
+
+    def _frames(self, most_bytes: int) -> bytes:
+        """Return the bytes of the next whole frames; none at the end of the sound."""
         promised, size = self.header.data_bytes, self.header.frame_bytes
         ended = False
         while not ended and len(self._rest) < size:
@@ -86,13 +111,7 @@ class WavStream:
             )
         whole = len(self._rest) - len(self._rest) % size
         data, self._rest = self._rest[:whole], self._rest[whole:]
-        try:
-            return self._mixed(data)
-        except DataError as error:
-            said = str(error)
-            raise DataError(
-                said if said.startswith(self.name) else f"{self.name}: {said}"
-            ) from None
+        return data
 
     def _mixed(self, data: bytes) -> NDArray[np.int16]:
         if not data:
@@ -177,8 +196,11 @@ def parse_wav(
         if other is not None:
             raise DataError(f"{name}: this is {other.name}; {other.advice(name)}")
         raise DataError(f"{name}: not a readable WAV file (starts with {content[:12]!r})")
-    source = io.BytesIO(content)
-    stream = WavStream(source.read, name=name, channel=channel)
+    stream = WavStream(io.BytesIO(content).read, name=name, channel=channel)
+    if stream.mixer.undecided:
+        stream.weigh()
+        mixer, stream = stream.mixer, WavStream(io.BytesIO(content).read, name=name)
+        stream.mixer = mixer
     blocks = []
     while len(block := stream.samples()):
         blocks.append(block)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from motefit.spec.codec import check_fields, flatten
 from motefit.spec.errors import RecipeError
-from motefit.spec.metrics import UNIT_FACTORS, Metric, format_value, metric
+from motefit.spec.metrics import UNIT_FACTORS, Metric, format_value, metric, metric_name
 
 Relation = Literal["<", "<=", ">", ">="]
 _BOUND = re.compile(
@@ -32,6 +32,7 @@ class Bound:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        object.__setattr__(self, "metric", metric_name(self.metric))
         if (self.relation in {">", ">="}) != metric(self.metric).higher_is_better:
             raise RecipeError(
                 f"{self.metric}: {'lower' if self.relation[0] == '>' else 'upper'} bound given "
@@ -102,6 +103,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        object.__setattr__(self, "objective", metric_name(self.objective))
         metric(self.objective)
         names = self.metrics
         twice = {name for name in names if names.count(name) > 1}

@@ -1,11 +1,13 @@
 """Metrics that a budget can bound: name, unit, and whether higher or lower is better."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from motefit.spec.boards import find_board
 from motefit.spec.codec import nearest
+from motefit.spec.column_names import column_name
 from motefit.spec.errors import RecipeError
 
 WORDS_REJECTED = "words_rejected"
@@ -127,6 +129,18 @@ def metric(name: str) -> Metric:
         meant = next(near.replace(k, pattern) for k, pattern in kinds.items() if repr(k) in near)
     allowed = ", ".join([*_METRICS, *PATTERNS])
     raise RecipeError(f"unknown metric {name!r}{meant}; allowed: {allowed}")
+
+
+def metric_name(name: str) -> str:
+    """Return the name of a metric as it is compared: its column or word is composed (NFC).
+
+    >>> metric_name("mae. T\u00a0(\u200bdegC)"), metric_name("recall.fu\u0308nf") == "recall.fünf"
+    ('mae.T (degC)', True)
+    """
+    kind, dot, rest = name.partition(".")
+    if kind + dot in {MAE_PREFIX, SKILL_PREFIX, COVERAGE_PREFIX}:
+        return f"{kind}.{column_name(rest)}"
+    return unicodedata.normalize("NFC", name)
 
 
 def board_of(name: str) -> str:

@@ -1,11 +1,14 @@
 """Model files, which are read and decoded once."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from motefit.spec.errors import ModelFileError
 from motefit.tflite.archive import read_model
 
 if TYPE_CHECKING:
@@ -19,11 +22,13 @@ class ModelFile:
 
     Attributes:
         data: bytes of the file.
+        where: path or name of the file, for errors; empty for bytes made here.
         stream_bytes: length of the deflate stream that the file ships in; None if it is not, or
             not yet, in a bundle.
     """
 
     data: bytes
+    where: str = field(default="", compare=False)
     stream_bytes: int | None = field(default=None, compare=False)
 
     @classmethod
@@ -33,7 +38,21 @@ class ModelFile:
         Raises:
             ModelFileError: if the file is missing or damaged, or a zip has no model.
         """
-        return cls(data=read_model(Path(path)))
+        return cls(data=read_model(Path(path)), where=str(path))
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Name the file in errors about its content that are raised in the block.
+
+        Yields:
+            once.
+        """
+        try:
+            yield
+        except ModelFileError as error:
+            if not self.where or self.where in str(error):
+                raise
+            raise type(error)(f"{self.where}: {error}") from error
 
     @cached_property
     def sha256(self) -> str:
@@ -49,7 +68,8 @@ class ModelFile:
         """
         from motefit.tflite.flatbuffer.reader import read_tables  # noqa: PLC0415  (not on a device)
 
-        return read_tables(self.data)
+        with self.named():
+            return read_tables(self.data)
 
     @cached_property
     def inspection(self) -> "Inspection":
@@ -60,4 +80,5 @@ class ModelFile:
         """
         from motefit.tflite.inspect import inspect  # noqa: PLC0415  (not on a device)
 
-        return inspect(self.data, self.tables)
+        with self.named():
+            return inspect(self.data, self.tables)

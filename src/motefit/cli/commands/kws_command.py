@@ -45,6 +45,9 @@ def kws_command(
         if found.length_s is not None:
             row |= {"start_s": found.start_s, "length_s": found.length_s}
             place = f" (the loudest part, from {found.start_s:.2f} s, of {found.length_s:.2f} s)"
+        if found.channel is not None:
+            row["channel"] = found.channel
+            place += f" (channel {found.channel}: the other one is silent)"
         rows.append(row)
         if not as_json:
             out.out(f"{_shown(found)}  {path}{place}")

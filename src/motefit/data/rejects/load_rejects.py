@@ -22,7 +22,7 @@ from motefit.data.splits import SUBSETS
 from motefit.spec.errors import DataError
 from motefit.spec.tasks.speech_spec import SpeechData
 
-_FORMAT = 2
+_FORMAT = 3
 _log = logging.getLogger(__name__)
 COPY_OF_WORD = "the samples of a clip of a word"
 COPY = "a copy of another recording"

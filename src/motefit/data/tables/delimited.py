@@ -9,6 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from motefit.data import csv_rows
 from motefit.data.tables import (
     CHUNK_ROWS,
     FALLBACK,
@@ -19,11 +20,11 @@ from motefit.data.tables import (
     Wanted,
 )
 from motefit.data.text_files import text_lines
+from motefit.spec.column_names import column_name
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.series_spec import column_name
 
 CsvReader = Any  # what csv.reader returns has no public name before Python 3.13
-SEPARATORS = ",;\t| "
+SEPARATORS = f"{csv_rows.SEPARATORS} "
 """The last one only where no other isolates the named columns, as R's ``write.table`` does."""
 _HEADER_LINES = 60
 """Lines among which the header is looked for."""
@@ -86,7 +87,7 @@ class _Body:
     ) -> None:
         self._path, self._reader, self._before, self._notes = path, reader, lines_before, notes
         self._wanted = wanted
-        self._repeated = self._comments = 0
+        self._repeated = self._comments = self._good = 0
         with self._named():
             self.header = tuple(map(column_name, next(reader, [])))
         self.current = self.header
@@ -108,7 +109,15 @@ class _Body:
             yield
         except csv.Error as error:
             line = self._before + self._reader.line_num
-            raise DataError(f"{self._path}, line {line}: not a CSV row ({error})") from None
+            remedy = "correct the line"
+            if "unexpected end" in str(error):
+                remedy = (
+                    f"a quotation mark in or after line {self._before + self._good + 1} is never "
+                    'closed: remove it, or write two ("")'
+                )
+            raise DataError(
+                f"{self._path}, line {line}: not a CSV row ({error}); {remedy}"
+            ) from None
 
     def some(self, count: int) -> tuple[list[int], list[list[str]]]:
         """Read rows that are not blank, as they are written, with the numbers of their lines."""
@@ -117,6 +126,7 @@ class _Body:
         rows: list[list[str]] = []
         with self._named():
             for row in reader:
+                self._good = reader.line_num
                 if row:
                     rows.append(row)
                     numbers.append(before + reader.line_num)
@@ -206,9 +216,8 @@ def _find_header(path: Path, first: list[str], wanted: Wanted) -> tuple[int, str
     """Find the header's index and the separator."""
     separator = wanted.separator
     for at, line in enumerate(first):
-        text = line.strip().strip('"').lower()
-        if text.startswith("sep=") and len(text) <= len("sep=") + 1:
-            separator = separator or line.strip().strip('"')[4:] or "\t"
+        if stated := csv_rows.stated_separator(line):
+            separator = separator or stated
             continue
         for candidate in separator or SEPARATORS:
             if _fits(line, candidate, wanted) or _fits(line.lstrip("#"), candidate, wanted):
@@ -272,7 +281,7 @@ def _frequent(header: str, wanted: Wanted) -> str:
         for separator in SEPARATORS
         if len(names := _names(header, separator)) > 1 and set(names) & set(wanted.columns)
     )
-    return next(isolating, max(SEPARATORS.rstrip(), key=header.count))
+    return next(isolating, None) or csv_rows.separator_of(header)
 
 
 def _has_row_names(header: tuple[str, ...], start: list[list[str]], wanted: Wanted) -> bool:

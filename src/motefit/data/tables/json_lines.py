@@ -10,8 +10,8 @@ from typing import Any
 from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked
 from motefit.data.text_files import text_lines
 from motefit.spec.codec import unique_keys
+from motefit.spec.column_names import column_name
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.series_spec import column_name
 
 _LOOK_AHEAD = 1000
 """Objects whose keys make the header."""

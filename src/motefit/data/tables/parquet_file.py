@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked
+from motefit.spec.column_names import column_name
 from motefit.spec.errors import DataError
 from motefit.spec.extras import require
-from motefit.spec.tasks.series_spec import column_name
 
 
 def open_parquet(path: Path, wanted: Wanted) -> RawTable:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from motefit.data.tables import FORMS, Form, RawTable, Wanted, chunked
 from motefit.spec.codec import nearest
+from motefit.spec.column_names import column_name
 from motefit.spec.errors import DataError
-from motefit.spec.tasks.series_spec import column_name
 
 FAULTS = (sqlite3.Error, UnicodeDecodeError)
 """Exceptions of a damaged file; one may be in the text of another."""

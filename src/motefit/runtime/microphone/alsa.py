@@ -140,7 +140,7 @@ class ArecordSource(SoundSource):
         whole = len(self._rest) - len(self._rest) % self._frame_bytes
         data, self._rest = self._rest[:whole], self._rest[whole:]
         samples = self._mixer.mix(_decode(self._format, data))
-        self.frames = self._mixer.frames
+        self._mixed_by(self._mixer)
         self.received += len(samples)
         return samples
 

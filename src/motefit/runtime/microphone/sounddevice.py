@@ -75,7 +75,7 @@ class SoundDeviceSource(SoundSource):
             self.losses += 1
             self.notes.append(f"{self.name}: sound was lost (overrun): this machine is too busy")
         samples = self._mixer.mix(np.frombuffer(bytes(data), "<i2").astype(np.int16, copy=False))
-        self.frames = self._mixer.frames
+        self._mixed_by(self._mixer)
         self.received += len(samples)
         return samples
 

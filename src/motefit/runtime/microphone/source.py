@@ -82,6 +82,13 @@ class SoundSource(ABC):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _mixed_by(self, mixer: Mixer) -> None:
+        """Keep the frames of the last chunk, and what its mixer has to tell."""
+        self.frames = mixer.frames
+        if mixer.note:
+            self.notes.append(mixer.note)
+            mixer.note = ""
+
     def _lost(self, problem: str) -> DataError:
         if not self.received:
             return DataError(f"{self.name}: {problem}")
@@ -140,10 +147,9 @@ class PipeSource(SoundSource):
             self._started = True
         samples = self._wav_samples() if self._wav else self._raw_samples()
         self.received += len(samples)
+        if mixer := self._wav.mixer if self._wav else self._mixer:
+            self._mixed_by(mixer)
         if len(samples):
-            mixer = self._wav.mixer if self._wav else self._mixer
-            assert mixer is not None  # noqa: S101 - there are samples
-            self.frames = mixer.frames
             return samples
         if not self.received:
             raise self._lost("ended without a sample; is the program that feeds it running?")

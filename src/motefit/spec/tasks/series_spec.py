@@ -1,12 +1,12 @@
 """Forecasting: input and target columns, how windows are cut, and units."""
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
 from motefit.spec.codec import check_fields, nearest
+from motefit.spec.column_names import column_name
 from motefit.spec.errors import RecipeError
 from motefit.spec.metrics import COVERAGE_PREFIX, MAE_PREFIX, SKILL_PREFIX
 from motefit.spec.normalization import Normalization
@@ -23,11 +23,6 @@ PERIOD_SECONDS: Mapping[str, int] = {
 }
 """Seconds after which a period of the calendar repeats: the hour of the day after a day, and the
 day of the year after a mean Gregorian year."""
-_UNSEEN = {
-    **dict.fromkeys(map(ord, "\u00a0\u2007\u202f"), " "),
-    **dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u2060\ufeff")),
-}
-"""Spaces that do not break, as plain ones; and characters that are not shown."""
 LONGEST_STEP_MINUTES = 10 * 366 * 24 * 60.0
 MEDIAN = 0.5
 """The quantile that is a forecast's answer where it has several."""
@@ -255,19 +250,6 @@ class SeriesIO:
     def answer_shape(self) -> tuple[int, int, int]:
         """Shape (steps, targets, quantiles) of the model's output for one window."""
         return self.output_steps, len(self.targets), max(len(self.quantiles), 1)
-
-
-def column_name(text: str) -> str:
-    """Return the name of a column as it is compared: what looks the same is the same.
-
-    Composed (NFC), with plain spaces, without spaces around it and characters that are not shown.
-
-    >>> column_name(" Temperatu\u0308r\u00a0(\u200b°C) ") == "Temperatür (°C)"
-    True
-    """
-    if text.isascii():
-        return text.strip()
-    return unicodedata.normalize("NFC", text.translate(_UNSEEN)).strip()
 
 
 def _compose_names(data: SeriesData) -> None:

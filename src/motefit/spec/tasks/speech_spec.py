@@ -10,6 +10,7 @@ from motefit.spec.codec import check_fields
 from motefit.spec.decision import Decision
 from motefit.spec.errors import RecipeError
 from motefit.spec.frontend import FrontEnd
+from motefit.spec.labels import is_one_line
 from motefit.spec.layout_pattern import parse_layout
 from motefit.spec.metrics import (
     RECALL_MIN,
@@ -98,7 +99,8 @@ class SpeechData:
         columns: names of the manifest's columns ``path``, ``label``, ``speaker`` and ``split``, if
             they are not usual ones.
         channel: which of several channels to take, from 1; ``"mean"`` averages them; ``"auto"``
-            averages two, unless they cancel each other, and refuses more.
+            takes, of two, the one that is not silent, else averages them, unless they cancel each
+            other, and refuses more.
         crop: where a clip is taken from a longer recording: at its ``"start"``, in its
             ``"center"``, or where it is ``"loudest"``.
         damaged_percent: largest percentage of files that may be damaged; they are left out and
@@ -285,7 +287,7 @@ class SpeechIO:
         check_fields(self)
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise RecipeError(f"at least two distinct labels are needed, got {list(self.labels)}")
-        if broken := [label for label in self.labels if label.splitlines() != [label]]:
+        if broken := [label for label in self.labels if not is_one_line(label)]:
             raise RecipeError(f"a label is one line of text, got {broken[0]!r}")
         if not self.words or self.labels != (*self.words, *self.rejects):
             raise RecipeError(
