@@ -15,6 +15,49 @@ static int is_contiguous(const mf_window *w, int32_t top, int32_t left)
     return inside && one_row && w->dilation_height == 1 && w->dilation_width == 1;
 }
 
+/* First and one-past-last tap of a window that lies inside the input. */
+static void inside(int32_t start, int32_t size, int32_t taps, int32_t dilation, int32_t bounds[2])
+{
+    bounds[0] = start < 0 ? (-start + dilation - 1) / dilation : 0;
+    bounds[0] = mf_min(bounds[0], taps);
+    bounds[1] = start >= size ? 0 : mf_min(taps, (size - start + dilation - 1) / dilation);
+    bounds[1] = mf_max(bounds[1], bounds[0]);
+}
+
+static inline int8_t *repeat(int32_t value, int32_t count, int8_t *to)
+{
+    for (; count > 0; count--) {
+        *to++ = (int8_t)value;
+    }
+    return to;
+}
+
+static inline int8_t *copy(const int8_t *from, int32_t count, int8_t *to)
+{
+    for (const int8_t *end = from + count; from != end; from++) {
+        *to++ = *from;
+    }
+    return to;
+}
+
+/* One row under a window whose taps `bounds` are inside. */
+static int8_t *gather_row(const mf_window *w, const int8_t *row, int32_t left,
+                          const int32_t bounds[2], int8_t *to)
+{
+    const int32_t channels = w->in_channels, step = w->dilation_width * channels;
+    const int32_t taps = bounds[1] - bounds[0];
+    const int8_t *from = row + left * channels + bounds[0] * step;
+    to = repeat(w->in_zero_point, bounds[0] * channels, to);
+    if (w->dilation_width == 1) {
+        to = copy(from, taps * channels, to);
+    } else {
+        for (int32_t j = 0; j < taps; j++) {
+            to = copy(from + j * step, channels, to);
+        }
+    }
+    return repeat(w->in_zero_point, (w->kernel_width - bounds[1]) * channels, to);
+}
+
 /* The input under the window of an output pixel, zero points in the padding; `copies`: in any case
  * in memory of its own. */
 static const int8_t *column(const mf_window *w, const int8_t *x, int32_t pixel, int copies,
@@ -26,17 +69,15 @@ static const int8_t *column(const mf_window *w, const int8_t *x, int32_t pixel, 
     if (!copies && is_contiguous(w, top, left)) {
         return x + (top * w->in_width + left) * channels;
     }
+    int32_t bounds[2];
+    inside(left, w->in_width, w->kernel_width, w->dilation_width, bounds);
     int8_t *to = scratch;
     for (int32_t i = 0; i < w->kernel_height; i++) {
         const int32_t row = top + i * w->dilation_height;
-        for (int32_t j = 0; j < w->kernel_width; j++) {
-            const int32_t place = left + j * w->dilation_width;
-            if (row >= 0 && row < w->in_height && place >= 0 && place < w->in_width) {
-                memcpy(to, x + (row * w->in_width + place) * channels, (size_t)channels);
-            } else {
-                memset(to, (int)w->in_zero_point, (size_t)channels);
-            }
-            to += channels;
+        if (row >= 0 && row < w->in_height) {
+            to = gather_row(w, x + row * w->in_width * channels, left, bounds, to);
+        } else {
+            to = repeat(w->in_zero_point, w->kernel_width * channels, to);
         }
     }
     return scratch;
@@ -84,6 +125,8 @@ void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, uint32_t *scratch,
     const int32_t depth = w->kernel_height * w->kernel_width * w->in_channels;
     const int32_t channels = w->out_channels, pixels = w->out_height * w->out_width;
     const int in_place = x == out;
+    const int is_pointwise = w->kernel_height * w->kernel_width * w->stride_height *
+                                 w->stride_width == 1 && (MF_PACK_COPIES || !in_place);
     for (int32_t pixel = 0; pixel < pixels; pixel += 4) {
         if (pixel + 1 == pixels) {
             const int8_t *last = column(w, x, pixel, in_place, mf_gathered(scratch, depth, 0));
@@ -93,20 +136,14 @@ void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, uint32_t *scratch,
         mf_columns columns;
         for (int32_t i = 0; i < 4; i++) {
             const int32_t place = mf_min(i, pixels - 1 - pixel); /* the last pixel may repeat */
-            int8_t *gathered = mf_gathered(scratch, depth, i);
             const int8_t *from =
-                column(w, x, pixel + place, in_place && !MF_PACK_COPIES, gathered);
+                is_pointwise ? x + (pixel + place) * depth
+                             : column(w, x, pixel + place, in_place && !MF_PACK_COPIES,
+                                      mf_gathered(scratch, depth, i));
             mf_pack(&columns, i, from, depth, scratch);
         }
         conv_4(layer, &columns, mf_min(4, pixels - pixel), out + pixel * channels);
     }
-}
-
-/* First and one-past-last tap of a window that lies inside the input. */
-static void inside(int32_t start, int32_t size, int32_t taps, int32_t dilation, int32_t bounds[2])
-{
-    bounds[0] = start < 0 ? (-start + dilation - 1) / dilation : 0;
-    bounds[1] = start >= size ? 0 : mf_min(taps, (size - start + dilation - 1) / dilation);
 }
 
 /* Lays the numbers of some channels next to each other; the padding is there already. With a
@@ -140,6 +177,13 @@ static void fill_weights(const mf_depthwise_layer *layer, int32_t lanes, int32_t
         mf_spread(weight, along->weight_step, along->kernel, lanes, size, to);
         to += MF_RUN(along->kernel) * MF_APART;
         weight += across->weight_step;
+    }
+}
+
+static void limit_all(int32_t low, int32_t high, int32_t count, int8_t *out)
+{
+    for (int32_t i = 0; i < count; i++) {
+        out[i] = (int8_t)mf_clamp(out[i], low, high);
     }
 }
 
@@ -183,6 +227,98 @@ void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, int16_t *scr
     }
 }
 
+/* The input under one tap after the other, zero points outside. */
+typedef struct {
+    const int8_t *x;
+    int32_t step, first, end, zero_point;
+} taps;
+
+static inline int32_t tap(const taps *of, int32_t k)
+{
+    return k >= of->first && k < of->end ? of->x[k * of->step] : of->zero_point;
+}
+
+/* A line of pixels of one channel, whose windows are `stride` taps apart: 1 or 2. */
+static inline void line_3(const taps *of, const int32_t weight[3], int32_t bias, mf_finish by,
+                          int32_t stride, int away, int32_t count, int32_t step, int8_t *out)
+{
+    const int32_t u = weight[0], v = weight[1], w = weight[2];
+    const int8_t *next = of->x + 2 * of->step;
+    int32_t a = tap(of, 0), b = tap(of, 1), left = count;
+    int32_t whole = mf_min(count, (of->end - 3) / stride + 1);
+    for (left -= whole; whole > 0; whole--) {
+        if (stride == 2 && next != of->x + 2 * of->step) {
+            b = next[-of->step];
+        }
+        const int32_t c = *next;
+        next += stride * of->step;
+        *out = (int8_t)mf_step(bias + a * u + b * v + c * w, by, away);
+        out += step;
+        a = stride == 2 ? c : b;
+        b = c;
+    }
+    for (int32_t k = (count - left) * stride; left > 0; left--) {
+        if (stride == 2 && k > 0) {
+            b = tap(of, k + 1);
+        }
+        const int32_t c = tap(of, k + 2);
+        *out = (int8_t)mf_step(bias + a * u + b * v + c * w, by, away);
+        out += step;
+        a = stride == 2 ? c : b;
+        b = c;
+        k += stride;
+    }
+}
+
+/* All pixels of one channel. */
+static inline void channel_3(const mf_depthwise_layer *layer, const int8_t *x, int32_t channel,
+                             int32_t stride, int away, int8_t *out)
+{
+    const mf_axis along = layer->along, across = layer->across;
+    const int32_t d = along.dilation;
+    const int8_t *from = layer->weight + channel;
+    const int32_t weight[3] = {from[0], from[along.weight_step], from[2 * along.weight_step]};
+    const int32_t bias = layer->output.bias[channel];
+    const mf_finish by = mf_finish_of(&layer->output, channel);
+    for (int32_t phase = 0; phase < mf_min(d, along.out); phase++) {
+        const int32_t start = phase * stride - along.pad;
+        int32_t bounds[2];
+        inside(start, along.in, along.in + 3, d, bounds);
+        taps of = {x + channel + start * along.in_step, d * along.in_step, bounds[0], bounds[1],
+                   layer->in_zero_point};
+        int8_t *line = out + channel + phase * along.out_step;
+        for (int32_t j = 0; j < across.out; j++) {
+            line_3(&of, weight, bias, by, stride, away, (along.out - phase + d - 1) / d,
+                   d * along.out_step, line);
+            of.x += across.stride * across.in_step;
+            line += across.out_step;
+        }
+    }
+}
+
+void mf_depthwise_3(const mf_depthwise_layer *layer, const int8_t *x, int8_t *out)
+{
+    const mf_output *to = &layer->output;
+    const int32_t channels = layer->channels;
+    for (int32_t c = 0; c < channels; c++) {
+        const int away = c >= channels / 8 * 8 && to->scale[c * to->scale_step].exponent < 0;
+        if (layer->along.stride == 2) {
+            if (away) {
+                channel_3(layer, x, c, 2, 1, out);
+            } else {
+                channel_3(layer, x, c, 2, 0, out);
+            }
+        } else if (away) {
+            channel_3(layer, x, c, 1, 1, out);
+        } else {
+            channel_3(layer, x, c, 1, 0, out);
+        }
+    }
+    if (to->is_narrow) {
+        limit_all(to->low, to->high, layer->along.out * layer->across.out * channels, out);
+    }
+}
+
 void mf_dense(const mf_dense_layer *layer, const int8_t *x, int8_t *out)
 {
     for (int32_t i = 0; i < layer->outputs; i++) {
@@ -192,26 +328,37 @@ void mf_dense(const mf_dense_layer *layer, const int8_t *x, int8_t *out)
     }
 }
 
-/* Sum of one channel under a window, and how many numbers are in it. */
-static int32_t window_sum(const mf_window *w, const int8_t *x, int32_t pixel, int32_t *count)
+/* The numbers of one channel under a window, in rows. */
+typedef struct {
+    int32_t start, rows, in_row, step, row_step;
+} area;
+
+static area area_of(const mf_window *w, int32_t pixel)
 {
     const int32_t top = pixel / w->out_width * w->stride_height - w->pad_top;
     const int32_t left = pixel % w->out_width * w->stride_width - w->pad_left;
-    int32_t high[2], wide[2], sum = 0;
+    int32_t high[2], wide[2];
     inside(top, w->in_height, w->kernel_height, 1, high);
     inside(left, w->in_width, w->kernel_width, 1, wide);
-    int32_t rows = high[1] - high[0], in_row = wide[1] - wide[0];
-    *count = rows * in_row;
-    if (in_row == w->in_width) { /* rows follow each other */
-        in_row *= rows;
-        rows = rows > 0;
+    area of = {((top + high[0]) * w->in_width + left + wide[0]) * w->in_channels,
+               high[1] - high[0], wide[1] - wide[0], w->in_channels,
+               w->in_width * w->in_channels};
+    if (of.in_row == w->in_width) { /* rows follow each other */
+        of.in_row *= of.rows;
+        of.rows = of.rows > 0;
     }
-    const int32_t channels = w->in_channels;
-    for (int32_t i = 0; i < rows; i++) {
-        const int8_t *from = x + ((top + high[0] + i) * w->in_width + left + wide[0]) * channels;
-        for (int32_t j = 0; j < in_row; j++) {
+    return of;
+}
+
+static inline int32_t sum_over(const area *of, const int8_t *x)
+{
+    const int32_t step = of->step;
+    int32_t sum = 0;
+    for (int32_t i = 0; i < of->rows; i++) {
+        const int8_t *from = x + of->start + i * of->row_step;
+        for (int32_t j = of->in_row; j > 0; j--) {
             sum += *from;
-            from += channels;
+            from += step;
         }
     }
     return sum;
@@ -221,9 +368,10 @@ void mf_average_pool(const mf_window *window, const int8_t *x, int8_t *out)
 {
     const int32_t pixels = window->out_height * window->out_width;
     for (int32_t pixel = 0; pixel < pixels; pixel++) {
+        const area of = area_of(window, pixel);
+        const int32_t count = of.rows * of.in_row;
         for (int32_t c = 0; c < window->in_channels; c++) {
-            int32_t count;
-            const int32_t sum = window_sum(window, x + c, pixel, &count);
+            const int32_t sum = sum_over(&of, x + c);
             const int32_t half = sum < 0 ? -(count / 2) : count / 2;
             *out++ = (int8_t)((sum + half) / count);
         }
@@ -234,9 +382,9 @@ void mf_mean(const mf_mean_layer *layer, const int8_t *x, int8_t *out)
 {
     const mf_window *w = &layer->window;
     for (int32_t pixel = 0; pixel < w->out_height * w->out_width; pixel++) {
+        const area of = area_of(w, pixel);
         for (int32_t c = 0; c < w->in_channels; c++) {
-            int32_t count;
-            const int32_t sum = window_sum(w, x + c, pixel, &count) + layer->before;
+            const int32_t sum = sum_over(&of, x + c) + layer->before;
             const int32_t mean = mf_multiply_away(sum, layer->scale) + layer->after;
             *out++ = (int8_t)mf_clamp(mean, INT8_MIN, INT8_MAX);
         }
@@ -310,10 +458,74 @@ static void dense_add(const mf_binary_layer *layer, const int8_t *a, const int8_
     }
 }
 
+/* How an operand is rescaled: twice a number, at the common scale's raised units, is
+ * number * unit + offset; its product with the mantissa falls by `falls`. */
+typedef struct {
+    int32_t unit, offset, mantissa, half, falls;
+} operand;
+
+/* Vector code's operand falls before its product, so that no digit is lost. */
+static operand operand_of(int32_t zero_point, mf_multiplier by, int vector)
+{
+    const int32_t unit = 1 << (1 + MF_ADD_SHIFT + (vector ? by.exponent : 0));
+    const int32_t falls = vector ? 0 : -by.exponent;
+    const operand of = {unit, -zero_point * unit, by.mantissa, falls ? 1 << (falls - 1) : 0,
+                        falls};
+    return of;
+}
+
+static inline int32_t rescaled(const operand *of, int32_t number, int falls)
+{
+    const int32_t high = mf_high_multiply_twice(number * of->unit + of->offset, of->mantissa);
+    return falls ? (high + (high >> 31) + of->half) >> of->falls : high;
+}
+
+/* One channel of a sum whose second operand is the same for all pixels of a row. */
+static inline void add_channel(const mf_binary_layer *layer, const operand *to_a,
+                               const operand *to_b, int falls, const int8_t *a, const int8_t *b,
+                               int8_t *out)
+{
+    const operand by = *to_a;
+    const int32_t mantissa = layer->scale.mantissa, bits = 1 - layer->scale.exponent;
+    const int32_t offset = (1 + 2 * layer->zero_point) * (1 << -layer->scale.exponent);
+    const int32_t width = layer->shape[1], step = layer->shape[2];
+    for (int32_t i = 0; i < layer->shape[0]; i++) {
+        const int32_t twice = 2 * rescaled(to_b, *b, to_b->falls);
+        for (int32_t j = width; j > 0; j--) {
+            int32_t sum = mf_high_multiply_twice(twice + 2 * rescaled(&by, *a, falls), mantissa);
+            sum += sum >> 31; /* halves away from zero */
+            *out = (int8_t)mf_saturate((sum * 2 + offset) >> bits);
+            a += step;
+            out += step;
+        }
+        b += layer->step_b[0];
+    }
+}
+
+static void row_add(const mf_binary_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+{
+    for (int32_t c = 0; c < layer->shape[2]; c++) {
+        const int vector = c < layer->vector;
+        const operand to_a = operand_of(layer->zero_a, layer->scale_a, vector);
+        const operand to_b = operand_of(layer->zero_b, layer->scale_b, vector);
+        if (to_a.falls) {
+            add_channel(layer, &to_a, &to_b, 1, a + c, b + c, out + c);
+        } else {
+            add_channel(layer, &to_a, &to_b, 0, a + c, b + c, out + c);
+        }
+    }
+    if (layer->low > INT8_MIN || layer->high < INT8_MAX) {
+        limit_all(layer->low, layer->high, layer->shape[0] * layer->shape[1] * layer->shape[2],
+                  out);
+    }
+}
+
 void mf_add(const mf_binary_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
     if (layer->is_dense) {
         dense_add(layer, a, b, out);
+    } else if (layer->is_row) {
+        row_add(layer, a, b, out);
     } else {
         pairwise(layer, a, b, out, sum_of);
     }

@@ -84,6 +84,7 @@ typedef struct {
     int32_t vector;      /* of them, those that its vector code adds */
     int32_t shift_after; /* whether that code shifts after its multiplication */
     int32_t is_dense;    /* whether both operands have the shape of the sum, and usual scales */
+    int32_t is_row;      /* whether the second repeats one pixel in each row, and usual scales */
 } mf_binary_layer;
 
 /* Copies (outer, inner) bytes between rows of different length. */
@@ -140,6 +141,7 @@ typedef struct {
 void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, uint32_t *scratch, int8_t *out);
 void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, int16_t *scratch,
                   int8_t *out);
+void mf_depthwise_3(const mf_depthwise_layer *layer, const int8_t *x, int8_t *out);
 void mf_dense(const mf_dense_layer *layer, const int8_t *x, int8_t *out);
 void mf_average_pool(const mf_window *window, const int8_t *x, int8_t *out);
 void mf_mean(const mf_mean_layer *layer, const int8_t *x, int8_t *out);
