@@ -270,7 +270,7 @@ def _depthwise(op: DepthwiseConv2D, state: Lowering) -> list[Call]:
 
 def _is_thin(along: Mapping[str, int], across: Mapping[str, int]) -> bool:
     """Return whether a window has three taps in a line, as ``mf_depthwise_3`` takes them."""
-    near = along["stride"] <= 2 and along["pad"] <= 2 * along["dilation"]
+    near = along["pad"] <= {1: 2, 2: 1}.get(along["stride"], -1) * along["dilation"]
     return (along["kernel"], across["kernel"]) == (3, 1) and across["pad"] == 0 and near
 
 

@@ -8,8 +8,8 @@
 static inline void mf_finish_4(const mf_output *to, mf_finish by, const int32_t sums[4],
                                int32_t step, int8_t *out)
 {
-    int32_t a = mf_step(sums[0], by, 0), b = mf_step(sums[1], by, 0);
-    int32_t c = mf_step(sums[2], by, 0), d = mf_step(sums[3], by, 0);
+    int32_t a = mf_step(sums[0], by), b = mf_step(sums[1], by);
+    int32_t c = mf_step(sums[2], by), d = mf_step(sums[3], by);
     if (to->is_narrow) {
         a = mf_clamp(a, to->low, to->high);
         b = mf_clamp(b, to->low, to->high);

@@ -45,13 +45,18 @@ static inline mf_finish mf_finish_of(const mf_output *to, int32_t channel)
 }
 
 /* Halves away from zero only where the sum falls. */
-static inline int32_t mf_step(int32_t sum, mf_finish by, int away)
+static inline int32_t mf_step_of_twice(int32_t twice, mf_finish by, int away)
 {
-    int32_t high = mf_high_multiply_sum(sum, by.mantissa);
+    int32_t high = mf_high_multiply_twice(twice, by.mantissa);
     if (away) {
         high += high >> 31;
     }
     return mf_saturate((high * 2 + by.offset) >> by.bits);
+}
+
+static inline int32_t mf_step(int32_t sum, mf_finish by)
+{
+    return mf_step_of_twice(2 * sum, by, 0);
 }
 
 /* Channels of a depthwise convolution that are computed at a time. */

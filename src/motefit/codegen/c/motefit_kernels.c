@@ -34,15 +34,20 @@ static inline int8_t *repeat(int32_t value, int32_t count, int8_t *to)
 
 static inline int8_t *copy(const int8_t *from, int32_t count, int8_t *to)
 {
-    for (const int8_t *end = from + count; from != end; from++) {
-        *to++ = *from;
+    for (; count >= 4; count -= 4) {
+        memcpy(to, from, 4); /* a load and a store */
+        from += 4;
+        to += 4;
+    }
+    for (; count > 0; count--) {
+        *to++ = *from++;
     }
     return to;
 }
 
 /* One row under a window whose taps `bounds` are inside. */
-static int8_t *gather_row(const mf_window *w, const int8_t *row, int32_t left,
-                          const int32_t bounds[2], int8_t *to)
+MF_PART static inline int8_t *gather_row(const mf_window *w, const int8_t *row, int32_t left,
+                                         const int32_t bounds[2], int8_t *to)
 {
     const int32_t channels = w->in_channels, step = w->dilation_width * channels;
     const int32_t taps = bounds[1] - bounds[0];
@@ -227,95 +232,94 @@ void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, int16_t *scr
     }
 }
 
-/* The input under one tap after the other, zero points outside. */
+/* The input under one tap after the other of a line, zero points outside. */
 typedef struct {
-    const int8_t *x;
     int32_t step, first, end, zero_point;
 } taps;
 
-static inline int32_t tap(const taps *of, int32_t k)
+static inline int32_t tap(const taps *of, const int8_t *x, int32_t k)
 {
-    return k >= of->first && k < of->end ? of->x[k * of->step] : of->zero_point;
+    return k >= of->first && k < of->end ? x[k * of->step] : of->zero_point;
 }
 
-/* A line of pixels of one channel, whose windows are `stride` taps apart: 1 or 2. */
-static inline void line_3(const taps *of, const int32_t weight[3], int32_t bias, mf_finish by,
-                          int32_t stride, int away, int32_t count, int32_t step, int8_t *out)
+/* Lines of one channel and one phase of a dilation; a number is read before it is overwritten. */
+MF_PART static inline void lines_3(const mf_depthwise_layer *layer, int32_t channel, const taps *of,
+                                   const int8_t *x, int32_t stride, int away, int32_t count,
+                                   int8_t *out)
 {
-    const int32_t u = weight[0], v = weight[1], w = weight[2];
-    const int8_t *next = of->x + 2 * of->step;
-    int32_t a = tap(of, 0), b = tap(of, 1), left = count;
-    int32_t whole = mf_min(count, (of->end - 3) / stride + 1);
-    for (left -= whole; whole > 0; whole--) {
-        if (stride == 2 && next != of->x + 2 * of->step) {
-            b = next[-of->step];
-        }
-        const int32_t c = *next;
-        next += stride * of->step;
-        *out = (int8_t)mf_step(bias + a * u + b * v + c * w, by, away);
-        out += step;
-        a = stride == 2 ? c : b;
-        b = c;
-    }
-    for (int32_t k = (count - left) * stride; left > 0; left--) {
-        if (stride == 2 && k > 0) {
-            b = tap(of, k + 1);
-        }
-        const int32_t c = tap(of, k + 2);
-        *out = (int8_t)mf_step(bias + a * u + b * v + c * w, by, away);
-        out += step;
-        a = stride == 2 ? c : b;
-        b = c;
-        k += stride;
-    }
-}
-
-/* All pixels of one channel. */
-static inline void channel_3(const mf_depthwise_layer *layer, const int8_t *x, int32_t channel,
-                             int32_t stride, int away, int8_t *out)
-{
-    const mf_axis along = layer->along, across = layer->across;
-    const int32_t d = along.dilation;
-    const int8_t *from = layer->weight + channel;
-    const int32_t weight[3] = {from[0], from[along.weight_step], from[2 * along.weight_step]};
-    const int32_t bias = layer->output.bias[channel];
+    const mf_axis *along = &layer->along, *across = &layer->across;
+    const int8_t *weight = layer->weight + channel;
+    const int32_t u = 2 * weight[0], v = 2 * weight[along->weight_step];
+    const int32_t w = 2 * weight[2 * along->weight_step];
+    const int32_t bias = 2 * layer->output.bias[channel];
     const mf_finish by = mf_finish_of(&layer->output, channel);
-    for (int32_t phase = 0; phase < mf_min(d, along.out); phase++) {
-        const int32_t start = phase * stride - along.pad;
-        int32_t bounds[2];
-        inside(start, along.in, along.in + 3, d, bounds);
-        taps of = {x + channel + start * along.in_step, d * along.in_step, bounds[0], bounds[1],
-                   layer->in_zero_point};
-        int8_t *line = out + channel + phase * along.out_step;
-        for (int32_t j = 0; j < across.out; j++) {
-            line_3(&of, weight, bias, by, stride, away, (along.out - phase + d - 1) / d,
-                   d * along.out_step, line);
-            of.x += across.stride * across.in_step;
-            line += across.out_step;
+    const int32_t step = of->step, out_step = along->dilation * along->out_step;
+    const int32_t whole = of->end < 3 ? 0 : mf_min(count, (of->end - 3) / stride + 1);
+    for (int32_t j = across->out; j > 0; j--) {
+        const int8_t *next = x + 2 * step;
+        int8_t *to = out;
+        int32_t a = tap(of, x, 0), b = tap(of, x, 1);
+        for (int32_t left = whole; left > 0; left--) {
+            if (stride == 2) {
+                b = next[-step];
+            }
+            const int32_t c = *next;
+            *to = (int8_t)mf_step_of_twice(bias + a * u + b * v + c * w, by, away);
+            a = stride == 2 ? c : b;
+            b = c;
+            next += stride * step;
+            to += out_step;
         }
+        for (int32_t i = whole; i < count; i++) {
+            if (stride == 2) {
+                b = tap(of, x, 2 * i + 1);
+            }
+            const int32_t c = tap(of, x, stride * i + 2);
+            *to = (int8_t)mf_step_of_twice(bias + a * u + b * v + c * w, by, away);
+            a = stride == 2 ? c : b;
+            b = c;
+            to += out_step;
+        }
+        x += across->stride * across->in_step;
+        out += across->out_step;
     }
 }
+
+#define MF_LINES_3(name, stride, away)                                                       \
+    MF_ALONE static void name(const mf_depthwise_layer *layer, int32_t channel, const taps *of, \
+                              const int8_t *x, int32_t count, int8_t *out)                   \
+    {                                                                                        \
+        lines_3(layer, channel, of, x, stride, away, count, out);                            \
+    }
+MF_LINES_3(near_up, 1, 0)
+MF_LINES_3(near_away, 1, 1)
+MF_LINES_3(apart_up, 2, 0)
+MF_LINES_3(apart_away, 2, 1)
 
 void mf_depthwise_3(const mf_depthwise_layer *layer, const int8_t *x, int8_t *out)
 {
     const mf_output *to = &layer->output;
-    const int32_t channels = layer->channels;
-    for (int32_t c = 0; c < channels; c++) {
-        const int away = c >= channels / 8 * 8 && to->scale[c * to->scale_step].exponent < 0;
-        if (layer->along.stride == 2) {
-            if (away) {
-                channel_3(layer, x, c, 2, 1, out);
+    const mf_axis *along = &layer->along;
+    const int32_t channels = layer->channels, d = along->dilation;
+    for (int32_t phase = 0; phase < mf_min(d, along->out); phase++) {
+        const int32_t start = phase * along->stride - along->pad;
+        const int32_t count = (along->out - phase + d - 1) / d;
+        int32_t bounds[2];
+        inside(start, along->in, along->in + 3, d, bounds);
+        const taps of = {d * along->in_step, bounds[0], bounds[1], layer->in_zero_point};
+        const int8_t *from = x + start * along->in_step;
+        int8_t *line = out + phase * along->out_step;
+        for (int32_t c = 0; c < channels; c++) {
+            const int away = c >= channels / 8 * 8 && to->scale[c * to->scale_step].exponent < 0;
+            if (along->stride == 1) {
+                (away ? near_away : near_up)(layer, c, &of, from + c, count, line + c);
             } else {
-                channel_3(layer, x, c, 2, 0, out);
+                (away ? apart_away : apart_up)(layer, c, &of, from + c, count, line + c);
             }
-        } else if (away) {
-            channel_3(layer, x, c, 1, 1, out);
-        } else {
-            channel_3(layer, x, c, 1, 0, out);
         }
     }
     if (to->is_narrow) {
-        limit_all(to->low, to->high, layer->along.out * layer->across.out * channels, out);
+        limit_all(to->low, to->high, along->out * layer->across.out * channels, out);
     }
 }
 

@@ -17,8 +17,10 @@
 /* A function of its own, so that a loop has all registers. */
 #if defined(__GNUC__)
 #define MF_ALONE __attribute__((noinline, unused))
+#define MF_PART __attribute__((always_inline)) /* part of its callers, each with its constants */
 #else
 #define MF_ALONE
+#define MF_PART
 #endif
 
 /* How int32 sums become int8. */
