@@ -6,15 +6,6 @@
 #include "motefit_dot.h"
 #include "motefit_finish.h"
 
-/* Whether the input under a whole window is one run of bytes. */
-static int is_contiguous(const mf_window *w, int32_t top, int32_t left)
-{
-    const int inside = top >= 0 && left >= 0 && top + w->kernel_height <= w->in_height &&
-                       left + w->kernel_width <= w->in_width;
-    const int one_row = w->kernel_height == 1 || w->kernel_width == w->in_width;
-    return inside && one_row && w->dilation_height == 1 && w->dilation_width == 1;
-}
-
 /* First and one-past-last tap of a window that lies inside the input. */
 static void inside(int32_t start, int32_t size, int32_t taps, int32_t dilation, int32_t bounds[2])
 {
@@ -63,6 +54,21 @@ MF_PART static inline int8_t *gather_row(const mf_window *w, const int8_t *row, 
     return repeat(w->in_zero_point, (w->kernel_width - bounds[1]) * channels, to);
 }
 
+/* The input under a window that lies partly in the padding, or has gaps. */
+static void gather(const mf_window *w, const int8_t *x, int32_t top, int32_t left, int8_t *to)
+{
+    int32_t bounds[2];
+    inside(left, w->in_width, w->kernel_width, w->dilation_width, bounds);
+    for (int32_t i = 0; i < w->kernel_height; i++) {
+        const int32_t row = top + i * w->dilation_height;
+        if (row >= 0 && row < w->in_height) {
+            to = gather_row(w, x + row * w->in_width * w->in_channels, left, bounds, to);
+        } else {
+            to = repeat(w->in_zero_point, w->kernel_width * w->in_channels, to);
+        }
+    }
+}
+
 /* The input under the window of an output pixel, zero points in the padding; `copies`: in any case
  * in memory of its own. */
 static const int8_t *column(const mf_window *w, const int8_t *x, int32_t pixel, int copies,
@@ -70,44 +76,51 @@ static const int8_t *column(const mf_window *w, const int8_t *x, int32_t pixel, 
 {
     const int32_t top = pixel / w->out_width * w->stride_height - w->pad_top;
     const int32_t left = pixel % w->out_width * w->stride_width - w->pad_left;
-    const int32_t channels = w->in_channels;
-    if (!copies && is_contiguous(w, top, left)) {
-        return x + (top * w->in_width + left) * channels;
+    const int32_t height = w->kernel_height, width = w->kernel_width;
+    if (top < 0 || left < 0 || top + height > w->in_height || left + width > w->in_width ||
+        w->dilation_height * w->dilation_width > 1) {
+        gather(w, x, top, left, scratch);
+        return scratch;
     }
-    int32_t bounds[2];
-    inside(left, w->in_width, w->kernel_width, w->dilation_width, bounds);
+    const int32_t run = width * w->in_channels, row = w->in_width * w->in_channels;
+    const int8_t *from = x + top * row + left * w->in_channels;
+    if (!copies && (height == 1 || run == row)) {
+        return from;
+    }
     int8_t *to = scratch;
-    for (int32_t i = 0; i < w->kernel_height; i++) {
-        const int32_t row = top + i * w->dilation_height;
-        if (row >= 0 && row < w->in_height) {
-            to = gather_row(w, x + row * w->in_width * channels, left, bounds, to);
-        } else {
-            to = repeat(w->in_zero_point, w->kernel_width * channels, to);
-        }
+    for (int32_t i = height; i > 0; i--) {
+        to = copy(from, run, to);
+        from += row;
     }
     return scratch;
 }
 
-/* Up to four pixels in all channels. A function of its own, so that its loop has the registers. */
-MF_ALONE static void conv_4(const mf_conv2d_layer *layer, const mf_columns *columns, int32_t count,
+/* Up to four pixels in all channels, or four of an odd output. */
+static void conv_some(const mf_conv2d_layer *layer, const mf_columns *columns, int32_t depth,
+                      int32_t count, int8_t *out)
+{
+    const int32_t channels = layer->window.out_channels;
+    for (int32_t c = 0; c < channels; c++) {
+        int32_t sums[4];
+        mf_dot_4(columns, layer->weight + c * depth, depth, layer->output.bias[c], sums);
+        for (int32_t i = 0; i < count; i++) {
+            out[c + i * channels] = mf_finish_up(&layer->output, sums[i], c);
+        }
+    }
+}
+
+/* Four pixels in all channels. A function of its own, so that its loop has the registers. */
+MF_ALONE static void conv_4(const mf_conv2d_layer *layer, const mf_columns *columns, int32_t depth,
                             int8_t *out)
 {
     const mf_output to = layer->output;
-    const mf_window *w = &layer->window;
-    const int32_t depth = w->kernel_height * w->kernel_width * w->in_channels;
-    const int32_t channels = w->out_channels;
-    const int some = count < 4 || to.is_odd;
+    const mf_columns x = *columns;
+    const int32_t channels = layer->window.out_channels;
     const int8_t *row = layer->weight;
     for (int32_t c = 0; c < channels; c++) {
         int32_t sums[4];
-        mf_dot_4(columns, row, depth, to.bias[c], sums);
-        if (some) {
-            for (int32_t i = 0; i < count; i++) {
-                out[i * channels] = mf_finish_up(&to, sums[i], c);
-            }
-        } else {
-            mf_finish_4(&to, mf_finish_of(&to, c), sums, channels, out);
-        }
+        mf_dot_4(&x, row, depth, to.bias[c], sums);
+        mf_finish_4(&to, mf_finish_of(&to, c), sums, channels, out);
         out++;
         row += depth;
     }
@@ -147,7 +160,11 @@ void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, uint32_t *scratch,
                                       mf_gathered(scratch, depth, i));
             mf_pack(&columns, i, from, depth, scratch);
         }
-        conv_4(layer, &columns, mf_min(4, pixels - pixel), out + pixel * channels);
+        if (pixels - pixel < 4 || layer->output.is_odd) {
+            conv_some(layer, &columns, depth, mf_min(4, pixels - pixel), out + pixel * channels);
+        } else {
+            conv_4(layer, &columns, depth, out + pixel * channels);
+        }
     }
 }
 
