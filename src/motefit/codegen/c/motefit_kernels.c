@@ -349,7 +349,7 @@ void mf_dense(const mf_dense_layer *layer, const int8_t *x, int8_t *out)
     }
 }
 
-/* The numbers of one channel under a window, in rows. */
+/* The numbers of a channel under a window, in rows; a step is as many bytes as channels. */
 typedef struct {
     int32_t start, rows, in_row, step, row_step;
 } area;
@@ -371,16 +371,16 @@ static area area_of(const mf_window *w, int32_t pixel)
     return of;
 }
 
-static inline int32_t sum_over(const area *of, const int8_t *x)
+MF_PART static inline int32_t sum_over(area of, const int8_t *x)
 {
-    const int32_t step = of->step;
     int32_t sum = 0;
-    for (int32_t i = 0; i < of->rows; i++) {
-        const int8_t *from = x + of->start + i * of->row_step;
-        for (int32_t j = of->in_row; j > 0; j--) {
+    for (; of.rows > 0; of.rows--) {
+        const int8_t *from = x;
+        for (int32_t left = of.in_row; left > 0; left--) {
             sum += *from;
-            from += step;
+            from += of.step;
         }
+        x += of.row_step;
     }
     return sum;
 }
@@ -391,8 +391,9 @@ void mf_average_pool(const mf_window *window, const int8_t *x, int8_t *out)
     for (int32_t pixel = 0; pixel < pixels; pixel++) {
         const area of = area_of(window, pixel);
         const int32_t count = of.rows * of.in_row;
-        for (int32_t c = 0; c < window->in_channels; c++) {
-            const int32_t sum = sum_over(&of, x + c);
+        const int8_t *from = x + of.start;
+        for (int32_t c = of.step; c > 0; c--) {
+            const int32_t sum = sum_over(of, from++);
             const int32_t half = sum < 0 ? -(count / 2) : count / 2;
             *out++ = (int8_t)((sum + half) / count);
         }
@@ -404,8 +405,9 @@ void mf_mean(const mf_mean_layer *layer, const int8_t *x, int8_t *out)
     const mf_window *w = &layer->window;
     for (int32_t pixel = 0; pixel < w->out_height * w->out_width; pixel++) {
         const area of = area_of(w, pixel);
-        for (int32_t c = 0; c < w->in_channels; c++) {
-            const int32_t sum = sum_over(&of, x + c) + layer->before;
+        const int8_t *from = x + of.start;
+        for (int32_t c = of.step; c > 0; c--) {
+            const int32_t sum = sum_over(of, from++) + layer->before;
             const int32_t mean = mf_multiply_away(sum, layer->scale) + layer->after;
             *out++ = (int8_t)mf_clamp(mean, INT8_MIN, INT8_MAX);
         }
