@@ -56,6 +56,7 @@ class Call:
         writes: activation it writes, its last argument.
         scratch: bytes of memory for itself; None: it has no such argument.
         in_place: those of ``reads`` that it may overwrite, number by number.
+        spares: by how many bytes such an input may be larger than the output.
     """
 
     kernel: str
@@ -64,6 +65,7 @@ class Call:
     writes: str
     scratch: int | None = None
     in_place: tuple[str, ...] = ()
+    spares: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,6 +228,7 @@ def _conv2d(op: Conv2D, state: Lowering) -> list[Call]:
                 math.prod(shape[1:]), gathers=alone or not _always_contiguous(op, state)
             ),
             in_place=op.inputs[:1] if alone else (),
+            spares=state.bytes_of(op.inputs[0]) if alone else 0,
         )
     ]
 

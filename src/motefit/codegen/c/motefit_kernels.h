@@ -139,7 +139,7 @@ typedef struct {
 
 /* A convolution's scratch memory holds four columns of int16, and one of int8 if it has padding; a
  * depthwise one's the weights of a channel and its plane, as int16. A depthwise convolution may
- * overwrite its input; so may one of a single pixel with as many outputs as inputs. */
+ * overwrite its input; so may one of a single pixel with no more outputs than inputs. */
 void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, uint32_t *scratch, int8_t *out);
 void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, int16_t *scratch,
                   int8_t *out);
