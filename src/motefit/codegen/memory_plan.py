@@ -203,9 +203,10 @@ def _search(buffers: Sequence[Buffer], best: int, limit: int) -> Iterator[Mappin
         for i in range(count):
             if i in order:
                 continue
+            below = ((top, buffers[k]) for k, top in zip(order, tops, strict=True))
             offset = max(
-                (top + buffers[k].room_beside(buffers[i]) for k, top in zip(order, tops, strict=True)
-                 if buffers[k].meets(buffers[i])),
+                (top + other.room_beside(buffers[i]) for top, other in below
+                 if other.meets(buffers[i])),
                 default=0,
             )  # fmt: skip
             rises = not tops or (offset, i) > (tops[-1], order[-1])

@@ -59,6 +59,13 @@ static inline int32_t mf_step(int32_t sum, mf_finish by)
     return mf_step_of_twice(2 * sum, by, 0);
 }
 
+static inline void mf_limit_all(int32_t low, int32_t high, int32_t count, int8_t *out)
+{
+    for (int32_t i = 0; i < count; i++) {
+        out[i] = (int8_t)mf_clamp(out[i], low, high);
+    }
+}
+
 /* Channels of a depthwise convolution that are computed at a time. */
 typedef struct {
     const mf_output *to;

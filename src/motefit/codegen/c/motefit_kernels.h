@@ -42,6 +42,16 @@ typedef struct {
     int32_t in_zero_point;
 } mf_window;
 
+/* First and one-past-last tap of a window that lies inside the input. */
+static inline void mf_inside(int32_t start, int32_t size, int32_t taps, int32_t dilation,
+                             int32_t bounds[2])
+{
+    bounds[0] = start < 0 ? (-start + dilation - 1) / dilation : 0;
+    bounds[0] = mf_min(bounds[0], taps);
+    bounds[1] = start >= size ? 0 : mf_min(taps, (size - start + dilation - 1) / dilation);
+    bounds[1] = mf_max(bounds[1], bounds[0]);
+}
+
 typedef struct {
     mf_window window;
     const int8_t *weight; /* (out_channels, kernel_height, kernel_width, in_channels) */
