@@ -1,9 +1,18 @@
 """C computes what the integer executor and LiteRT's builtin kernels compute, bit for bit."""
 
 import numpy as np
-from c_bundles import ODD_LAYERS, bundle_of, odd_layers, quantized, speech_io
+from c_bundles import (
+    ODD_LAYERS,
+    broadcast_layers,
+    bundle_of,
+    odd_layers,
+    quantized,
+    speech_io,
+)
 from family_cases import make, run_litert
 
+from motefit.codegen.constants import Constants
+from motefit.codegen.lowering import lower
 from motefit.graph.execute import int8
 from motefit.graph.families import FAMILIES, Problem, build
 from motefit.signal.features import features_of
@@ -48,6 +57,22 @@ def test_int8_networks_are_equal_to_litert_in_every_bit(compiled, subtests):
             np.testing.assert_array_equal(found, int8.run(graph, examples))
             litert = run_litert(write(graph), examples, xnnpack=False)
             np.testing.assert_array_equal(found, litert.reshape(found.shape))
+            assert len(np.unique(found)) > 3
+
+
+def test_random_broadcast_blocks_are_equal_in_every_layer(compiled, subtests):
+    rng = np.random.default_rng(5)
+    graphs = {f"blocks {i}": broadcast_layers(rng) for i in range(16)}
+    models = compiled({name: bundle_of(graph) for name, graph in graphs.items()})
+    constants = Constants()
+    calls = [call for graph in graphs.values() for call in lower(graph, constants)[1]]
+    assert "mf_depthwise_3" in {call.kernel for call in calls}
+    assert ".is_row = 1" in "".join(constants.lines)
+    for name, graph in graphs.items():
+        with subtests.test(name):
+            examples = examples_of(graph, rng)
+            found = models[name].infer(examples)
+            np.testing.assert_array_equal(found, int8.run(graph, examples))
             assert len(np.unique(found)) > 3
 
 

@@ -106,3 +106,32 @@ def odd_layers(layers: tuple[Any, ...], rng: np.random.Generator) -> Graph:
     height, width, _ = built.shape
     built.average_pool((min(height, 2), min(width, 2)), stride=(2, 1))
     return quantized(built.classify(4), rng)
+
+
+def broadcast_layers(rng: np.random.Generator) -> Graph:
+    """Build a random network of what broadcast residual blocks consist of.
+
+    Windows of three taps along either axis, with any stride, dilation and padding that their kernel
+    takes; means over a row; sums that repeat one pixel in each row, either operand first; single
+    pixels with fewer outputs than inputs.
+    """
+
+    def one_of(*values: Any) -> Any:
+        return values[int(rng.integers(len(values)))]
+
+    shape = (int(rng.integers(4, 12)), int(rng.integers(4, 12)), int(rng.integers(1, 3)))
+    channels = int(rng.integers(1, 22))
+    built = Builder(shape, rng=rng)
+    built.conv(channels + int(rng.integers(0, 9)), (3, 5), stride=(1, one_of(1, 2)))
+    built.relu()
+    built.conv(channels, (1, 1))
+    padding = one_of("same", "same", "valid") if built.shape[1] > 3 else "same"
+    built.depthwise((1, 3), stride=(1, one_of(1, 2)), padding=padding)
+    wide = one_of(built.relu, lambda: built.cursor)()
+    built.average_pool((1, built.shape[1]))
+    built.depthwise((3, 1), dilation=(one_of(1, 2, 3), 1), padding=one_of("same", "causal"))
+    narrow = built.relu()
+    built.add(*one_of((wide, narrow), (narrow, wide)))
+    one_of(built.relu, lambda: built.cursor)()
+    built.depthwise((3, 1), stride=(2, 1))
+    return quantized(built.classify(4), rng)

@@ -41,6 +41,9 @@ LARGEST_SUM = 2**30
 VECTOR = 8
 """Numbers that LiteRT's vector code converts at once."""
 
+VECTOR_LIMIT = 2**15 - 2**9
+"""Sums below this stay within int16 with their zero point."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
@@ -53,6 +56,7 @@ class Call:
         writes: activation it writes, its last argument.
         scratch: bytes of memory for itself; None: it has no such argument.
         in_place: those of ``reads`` that it may overwrite, number by number.
+        spares: by how many bytes such an input may be larger than the output.
     """
 
     kernel: str
@@ -61,6 +65,7 @@ class Call:
     writes: str
     scratch: int | None = None
     in_place: tuple[str, ...] = ()
+    spares: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +100,8 @@ class Lowering:
 
     def label(self, op: Op, what: str) -> str:
         """Make the C name of something that belongs to an operation."""
-        return f"{what}_{self.graph.ops.index(op)}"
+        outputs = [other.output for other in self.graph.ops]
+        return f"{what}_{outputs.index(op.output)}"
 
     def table(self, op: Op, values: np.ndarray, what: str) -> Name:
         """Define a table of an operation."""
@@ -222,6 +228,7 @@ def _conv2d(op: Conv2D, state: Lowering) -> list[Call]:
                 math.prod(shape[1:]), gathers=alone or not _always_contiguous(op, state)
             ),
             in_place=op.inputs[:1] if alone else (),
+            spares=state.bytes_of(op.inputs[0]) if alone else 0,
         )
     ]
 
@@ -242,15 +249,19 @@ def _depthwise(op: DepthwiseConv2D, state: Lowering) -> list[Call]:
     _require_int8(op, state, op.inputs[0])
     graph = state.graph
     along, across = _axes(op, state)
+    output = _output(op, state)
+    thin = not output["is_odd"] and _is_thin(along, across)
     length, places = _reach(along) // along["dilation"] + 1, _reach(across) + 1
     fields = {
         "channels": graph.shapes[op.output][2],
         "in_zero_point": graph.quantization[op.inputs[0]].zero_point,
         "along": along, "across": across, "length": length, "places": places,
-        "weight": _weight(op, state), "output": _output(op, state),
+        "weight": _weight(op, state), "output": output,
     }  # fmt: skip
     record = state.record("mf_depthwise_layer", op, fields)
     made = Call(kernel="mf_depthwise", record=record, reads=op.inputs[:1], writes=op.output)
+    if thin:
+        return [replace(made, kernel="mf_depthwise_3", in_place=op.inputs[:1])]
     taps, line = along["kernel"], places * along["dilation"] * length
     weights = [across["kernel"] * run for run in (max(4, -(-taps // 2) * 2), taps)]
     scratch = max(
@@ -258,6 +269,12 @@ def _depthwise(op: DepthwiseConv2D, state: Lowering) -> list[Call]:
         8 * (weights[1] + line),  # eight as int8
     )
     return [replace(made, scratch=scratch, in_place=op.inputs[:1])]
+
+
+def _is_thin(along: Mapping[str, int], across: Mapping[str, int]) -> bool:
+    """Return whether a window has three taps in a line, as ``mf_depthwise_3`` takes them."""
+    near = along["pad"] <= {1: 2, 2: 1}.get(along["stride"], -1) * along["dilation"]
+    return (along["kernel"], across["kernel"]) == (3, 1) and across["pad"] == 0 and near
 
 
 def _reach(axis: Mapping[str, int]) -> int:
@@ -281,6 +298,8 @@ def _axes(op: DepthwiseConv2D, state: Lowering) -> list[dict[str, int]]:
 
     def steps(along: int) -> int:
         a, b = found[along], found[1 - along]
+        if _is_thin(a, b):
+            return 0
         return -(-a["out"] // 4) * -(-a["kernel"] // 2) * b["out"] * b["kernel"]
 
     return found if steps(0) <= steps(1) else found[::-1]
@@ -384,6 +403,9 @@ def _binary(op: Add | Multiply, state: Lowering, fields: Mapping[str, Any]) -> C
 
 def _add(op: Add, state: Lowering) -> list[Call]:
     graph = state.graph
+    whole = graph.shapes[op.output]
+    if graph.shapes[op.inputs[0]] != whole == graph.shapes[op.inputs[1]]:
+        op = replace(op, inputs=op.inputs[::-1])  # the one that is repeated comes second
     if not state.is_int8(op.output):
         shapes = {graph.shapes[name] for name in (*op.inputs, op.output)}
         if len(shapes) > 1 or any(name in graph.constants for name in op.inputs):
@@ -400,13 +422,30 @@ def _add(op: Add, state: Lowering) -> list[Call]:
     a, b, out = (as_records(multiplier(x))[0] for x in (scales[0] / top, scales[1] / top, back))
     run, block, scalar_side = int8.addition_run(*(graph.shapes[name] for name in op.inputs))
     dense = {graph.shapes[name] for name in op.inputs} == {graph.shapes[op.output]}
-    usual = all(-int8.ADD_SHIFT <= by["exponent"] <= 0 for by in (a, b, out)) and out["exponent"]
+    usual = (
+        all(-int8.ADD_SHIFT <= by["exponent"] <= 0 for by in (a, b, out))
+        and out["exponent"] < 0
+        and not scalar_side
+    )
     fields = {
         "scale_a": a, "scale_b": b, "scale": out,
         "run": run, "vector": run // block * block, "shift_after": int(scalar_side),
-        "is_dense": int(dense and bool(usual) and not scalar_side),
+        "is_dense": int(usual and dense),
+        "is_row": int(usual and _repeats_rows(op, state)),
     }  # fmt: skip
     return [_binary(op, state, fields)]
+
+
+def _repeats_rows(op: Add, state: Lowering) -> bool:
+    """Return whether the second operand repeats one pixel in each row of the first, wrapping never.
+
+    Vector code wraps sums around in int16; with such a scale none is so large.
+    """
+    graph = state.graph
+    a, b = (graph.shapes[name] for name in op.inputs)
+    fits = len(a) == RANK and a == graph.shapes[op.output] and b == (a[0], 1, a[2]) and a[1] > 1
+    largest = 256 * sum(float(graph.quantization[name].scale[0]) for name in op.inputs)
+    return fits and largest / float(graph.quantization[op.output].scale[0]) < VECTOR_LIMIT
 
 
 def _multiply(op: Multiply, state: Lowering) -> list[Call]:

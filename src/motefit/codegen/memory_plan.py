@@ -1,14 +1,12 @@
 """Placement of activations in one static block of memory, by exact search.
 
 Two buffers that are needed at the same time must not overlap. The least block is at least the
-largest sum of buffers alive at once (:func:`motefit.graph.memory.peak_bytes`); a plan of that size
+largest sum of buffers alive at once; a plan of that size
 is optimal, and so is the best plan of a search that was not cut short.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-from motefit.graph.memory import peak_bytes
 
 ALIGNMENT_BYTES = 8
 """Of every buffer: floats and words of the kernels need no more."""
@@ -27,17 +25,28 @@ class Buffer:
         size: bytes.
         first: first step that needs it.
         last: last step that needs it.
+        shrinks: steps from which on it needs fewer bytes, and how many, in order.
     """
 
     name: str
     size: int
     first: int
     last: int
+    shrinks: tuple[tuple[int, int], ...] = ()
 
     @property
     def room(self) -> int:
-        """Bytes including what aligns the next buffer."""
-        return -(-self.size // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+        """Bytes of its first step, including what aligns the next buffer."""
+        return self.room_at(self.first)
+
+    def room_at(self, step: int) -> int:
+        """Compute the bytes that a step needs, including what aligns the next buffer."""
+        sizes = [self.size, *(size for start, size in self.shrinks if start <= step)]
+        return -(-sizes[-1] // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+
+    def room_beside(self, other: "Buffer") -> int:
+        """Compute the bytes it needs in the steps that need another one too."""
+        return self.room_at(max(self.first, other.first))
 
     def meets(self, other: "Buffer") -> bool:
         """Return whether both are needed in some step."""
@@ -96,24 +105,35 @@ def plan_memory(buffers: Sequence[Buffer], *, limit: int = LIMIT) -> MemoryPlan:
 def _bound(buffers: Sequence[Buffer]) -> int:
     if not buffers:
         return 0
-    alive = range(max(buffer.last for buffer in buffers) + 1)
-    steps = [([b.name for b in buffers if b.first <= step <= b.last], ()) for step in alive]
-    sizes = {buffer.name: buffer.room for buffer in buffers}
-    starts = [b.name for b in buffers if b.first == 0]
-    return peak_bytes([((), read) for read, _ in steps], sizes, first=starts, last=())
+    return max(_alive(buffers))
+
+
+def _alive(buffers: Sequence[Buffer]) -> list[int]:
+    """Add up the bytes that each step needs."""
+    last = max((buffer.last for buffer in buffers), default=0)
+    return [
+        sum(b.room_at(step) for b in buffers if b.first <= step <= b.last)
+        for step in range(last + 1)
+    ]
 
 
 def _size(buffers: Sequence[Buffer], offsets: Mapping[int, int]) -> int:
     return max((offsets[i] + buffer.room for i, buffer in enumerate(buffers)), default=0)
 
 
-def _lowest(buffer: Buffer, placed: Sequence[tuple[int, int, Buffer]]) -> int:
+def _lowest(buffer: Buffer, placed: Sequence[tuple[int, Buffer]]) -> int:
     """Return the lowest offset at which a buffer fits between those placed before."""
-    offset = 0
-    for start, end, other in sorted(placed, key=lambda item: item[:2]):
-        if buffer.meets(other) and start < offset + buffer.room and offset < end:
-            offset = end
-    return offset
+    met = [(start, other) for start, other in placed if buffer.meets(other)]
+    ends = sorted({0, *(start + other.room_beside(buffer) for start, other in met)})
+    return next(
+        offset
+        for offset in ends
+        if all(
+            start + other.room_beside(buffer) <= offset
+            or offset + buffer.room_beside(other) <= start
+            for start, other in met
+        )
+    )
 
 
 def _greedy(buffers: Sequence[Buffer], bound: int) -> Mapping[int, int]:
@@ -123,8 +143,7 @@ def _greedy(buffers: Sequence[Buffer], bound: int) -> Mapping[int, int]:
     """
     best: Mapping[int, int] = {}
     least = None
-    last = max((buffer.last for buffer in buffers), default=0)
-    alive = [sum(b.room for b in buffers if b.first <= i <= b.last) for i in range(last + 1)]
+    alive = _alive(buffers)
 
     def by_pressure(buffer: Buffer) -> tuple[int, int]:
         return -max(alive[buffer.first : buffer.last + 1]), -buffer.room
@@ -145,11 +164,10 @@ def _greedy(buffers: Sequence[Buffer], bound: int) -> Mapping[int, int]:
 
 def _in_order(buffers: Sequence[Buffer], order: Sequence[int]) -> Mapping[int, int]:
     """Place each buffer at the lowest offset that is free."""
-    placed: list[tuple[int, int, Buffer]] = []
+    placed: list[tuple[int, Buffer]] = []
     for i in order:
-        offset = _lowest(buffers[i], placed)
-        placed.append((offset, offset + buffers[i].room, buffers[i]))
-    return {i: offset for i, (offset, _, _) in zip(order, placed, strict=True)}
+        placed.append((_lowest(buffers[i], placed), buffers[i]))
+    return {i: offset for i, (offset, _) in zip(order, placed, strict=True)}
 
 
 def _by_size(buffer: Buffer) -> tuple[int, int]:
@@ -185,9 +203,10 @@ def _search(buffers: Sequence[Buffer], best: int, limit: int) -> Iterator[Mappin
         for i in range(count):
             if i in order:
                 continue
+            below = ((top, buffers[k]) for k, top in zip(order, tops, strict=True))
             offset = max(
-                (top + buffers[k].room for k, top in zip(order, tops, strict=True)
-                 if buffers[k].meets(buffers[i])),
+                (top + other.room_beside(buffers[i]) for top, other in below
+                 if other.meets(buffers[i])),
                 default=0,
             )  # fmt: skip
             rises = not tops or (offset, i) > (tops[-1], order[-1])

@@ -115,8 +115,8 @@ def write_network(graph: Graph, *, work_bytes: int = 0) -> NetworkSource:
 def _share(calls: Sequence[Call], state: Lowering) -> Mapping[str, str]:
     """Choose the buffer of each activation: an operand's where a call may overwrite one.
 
-    That is so if no later call reads it, and it has as many bytes as the output. The input never
-    takes part, so that a caller may look at it again.
+    That is so if no later call reads it, and it has as many bytes as the output, or more where the
+    call allows it. The input never takes part, so that a caller may look at it again.
     """
     names = state.views
     buffers: dict[str, str] = {INPUT: INPUT}
@@ -130,7 +130,7 @@ def _share(calls: Sequence[Call], state: Lowering) -> Mapping[str, str]:
             for name in (names.get(name, name) for name in call.in_place)
             if last[name] == index
             and name != INPUT
-            and state.bytes_of(name) == state.bytes_of(base)
+            and 0 <= state.bytes_of(name) - state.bytes_of(base) <= call.spares
         )
         found = next(free, None)
         buffers[base] = base if found is None else buffers[found]
@@ -148,16 +148,22 @@ def _last_reads(calls: Sequence[Call], names: Mapping[str, str], output: str) ->
 def _buffers(calls: Sequence[Call], state: Lowering, shared: Mapping[str, str]) -> list[Buffer]:
     """List buffers with their lifetimes: step 0 fills the input, step i + 1 is call i."""
     first, last, size = {INPUT: 0}, {INPUT: 0}, {INPUT: state.bytes_of(INPUT)}
-    scratch = []
+    scratch, shrinks = [], dict[str, tuple[tuple[int, int], ...]]()
     for step, call in enumerate(calls, 1):
         for name in (n for n in (*call.reads, call.writes) if n not in state.operands):
             buffer = shared[name]
             first.setdefault(buffer, step)
             last[buffer] = step
             size[buffer] = max(size.get(buffer, 0), state.bytes_of(name))
+        if first[shared[call.writes]] < step:
+            written = (step + 1, state.bytes_of(call.writes))
+            shrinks[shared[call.writes]] = (*shrinks.get(shared[call.writes], ()), written)
         if call.scratch:
             name = f"{SCRATCH}{step - 1}"
             scratch.append(Buffer(name=name, size=call.scratch, first=step, last=step))
     last[shared[state.graph.output]] = len(calls) + 1
-    kept = [Buffer(name=n, size=size[n], first=first[n], last=last[n]) for n in first]
+    kept = [
+        Buffer(name=n, size=size[n], first=first[n], last=last[n], shrinks=shrinks.get(n, ()))
+        for n in first
+    ]
     return [*kept, *scratch]

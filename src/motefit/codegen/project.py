@@ -21,6 +21,7 @@ from motefit.tflite.importer.read import read_graph
 SOURCES = files(__package__).joinpath("c")
 SELF_TEST = "`make` there runs the self-test"
 KERNELS = (
+    "motefit_depthwise.c",
     "motefit_dot.h",
     "motefit_dot_dsp.h",
     "motefit_dot_helium.h",

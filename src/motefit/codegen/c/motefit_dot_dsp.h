@@ -112,8 +112,8 @@ static inline void mf_pack(mf_columns *columns, int32_t i, const int8_t *x, int3
     "smlad %[d], r8, %[o], %[d]\n"
 
 /* Sums of four columns with one row of weights. */
-static inline void mf_dot_4(const mf_columns *columns, const int8_t *w, int32_t depth,
-                            int32_t bias, int32_t sums[4])
+MF_PART static inline void mf_dot_4(const mf_columns *columns, const int8_t *w, int32_t depth,
+                                     int32_t bias, int32_t sums[4])
 {
     const uint32_t *x = columns->packed;
     int32_t a = bias, b = bias, c = bias, d = bias;

@@ -87,19 +87,12 @@ static inline int32x4_t mf_steps_up(const mf_output *to, int32x4_t sums, int32x4
     return vminq_s32(vmaxq_s32(steps, vdupq_n_s32(to->low)), vdupq_n_s32(to->high));
 }
 
-typedef mf_multiplier mf_finish;
-
-static inline mf_finish mf_finish_of(const mf_output *to, int32_t channel)
-{
-    return to->scale[channel * to->scale_step];
-}
-
 /* Writes the outputs of four pixels in one channel, `step` bytes apart. */
 static inline void mf_finish_4(const mf_output *to, mf_finish by, const int32_t sums[4],
                                int32_t step, int8_t *out)
 {
     const int32x4_t steps = mf_steps_up(to, vld1q_s32(sums), vdupq_n_s32(by.mantissa),
-                                        vdupq_n_s32(by.exponent));
+                                        vdupq_n_s32(1 - by.bits));
     vstrbq_scatter_offset_s32(out, vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)step), steps);
 }
 

@@ -4,25 +4,6 @@
 
 #include "motefit_finish.h"
 
-/* How the sums of one channel become int8: twice a sum's product with the mantissa, plus `offset`,
- * falls by `bits`. That is the kernels' second rounding, halves up, and their zero point. */
-typedef struct {
-    int32_t mantissa, offset, bits;
-} mf_finish;
-
-static inline mf_finish mf_finish_of(const mf_output *to, int32_t channel)
-{
-    const mf_multiplier by = to->scale[channel * to->scale_step];
-    const int32_t falls = mf_max(-by.exponent, 0); /* always so in layers that are not odd */
-    const mf_finish finish = {by.mantissa, (1 + 2 * to->zero_point) * (1 << falls), 1 + falls};
-    return finish;
-}
-
-static inline int32_t mf_step(int32_t sum, mf_finish by)
-{
-    return mf_saturate((mf_high_multiply_sum(sum, by.mantissa) * 2 + by.offset) >> by.bits);
-}
-
 /* Writes the outputs of four pixels in one channel, `step` bytes apart. */
 static inline void mf_finish_4(const mf_output *to, mf_finish by, const int32_t sums[4],
                                int32_t step, int8_t *out)

@@ -6,13 +6,58 @@
 #include "motefit_dot.h"
 #include "motefit_finish.h"
 
-/* Whether the input under a whole window is one run of bytes. */
-static int is_contiguous(const mf_window *w, int32_t top, int32_t left)
+static inline int8_t *repeat(int32_t value, int32_t count, int8_t *to)
 {
-    const int inside = top >= 0 && left >= 0 && top + w->kernel_height <= w->in_height &&
-                       left + w->kernel_width <= w->in_width;
-    const int one_row = w->kernel_height == 1 || w->kernel_width == w->in_width;
-    return inside && one_row && w->dilation_height == 1 && w->dilation_width == 1;
+    for (; count > 0; count--) {
+        *to++ = (int8_t)value;
+    }
+    return to;
+}
+
+static inline int8_t *copy(const int8_t *from, int32_t count, int8_t *to)
+{
+    for (; count >= 4; count -= 4) {
+        memcpy(to, from, 4); /* a load and a store */
+        from += 4;
+        to += 4;
+    }
+    for (; count > 0; count--) {
+        *to++ = *from++;
+    }
+    return to;
+}
+
+/* One row under a window whose taps `bounds` are inside. */
+MF_PART static inline int8_t *gather_row(const mf_window *w, const int8_t *row, int32_t left,
+                                         const int32_t bounds[2], int8_t *to)
+{
+    const int32_t channels = w->in_channels, step = w->dilation_width * channels;
+    const int32_t taps = bounds[1] - bounds[0];
+    const int8_t *from = row + left * channels + bounds[0] * step;
+    to = repeat(w->in_zero_point, bounds[0] * channels, to);
+    if (w->dilation_width == 1) {
+        to = copy(from, taps * channels, to);
+    } else {
+        for (int32_t j = 0; j < taps; j++) {
+            to = copy(from + j * step, channels, to);
+        }
+    }
+    return repeat(w->in_zero_point, (w->kernel_width - bounds[1]) * channels, to);
+}
+
+/* The input under a window that lies partly in the padding, or has gaps. */
+static void gather(const mf_window *w, const int8_t *x, int32_t top, int32_t left, int8_t *to)
+{
+    int32_t bounds[2];
+    mf_inside(left, w->in_width, w->kernel_width, w->dilation_width, bounds);
+    for (int32_t i = 0; i < w->kernel_height; i++) {
+        const int32_t row = top + i * w->dilation_height;
+        if (row >= 0 && row < w->in_height) {
+            to = gather_row(w, x + row * w->in_width * w->in_channels, left, bounds, to);
+        } else {
+            to = repeat(w->in_zero_point, w->kernel_width * w->in_channels, to);
+        }
+    }
 }
 
 /* The input under the window of an output pixel, zero points in the padding; `copies`: in any case
@@ -22,46 +67,51 @@ static const int8_t *column(const mf_window *w, const int8_t *x, int32_t pixel, 
 {
     const int32_t top = pixel / w->out_width * w->stride_height - w->pad_top;
     const int32_t left = pixel % w->out_width * w->stride_width - w->pad_left;
-    const int32_t channels = w->in_channels;
-    if (!copies && is_contiguous(w, top, left)) {
-        return x + (top * w->in_width + left) * channels;
+    const int32_t height = w->kernel_height, width = w->kernel_width;
+    if (top < 0 || left < 0 || top + height > w->in_height || left + width > w->in_width ||
+        w->dilation_height * w->dilation_width > 1) {
+        gather(w, x, top, left, scratch);
+        return scratch;
+    }
+    const int32_t run = width * w->in_channels, row = w->in_width * w->in_channels;
+    const int8_t *from = x + top * row + left * w->in_channels;
+    if (!copies && (height == 1 || run == row)) {
+        return from;
     }
     int8_t *to = scratch;
-    for (int32_t i = 0; i < w->kernel_height; i++) {
-        const int32_t row = top + i * w->dilation_height;
-        for (int32_t j = 0; j < w->kernel_width; j++) {
-            const int32_t place = left + j * w->dilation_width;
-            if (row >= 0 && row < w->in_height && place >= 0 && place < w->in_width) {
-                memcpy(to, x + (row * w->in_width + place) * channels, (size_t)channels);
-            } else {
-                memset(to, (int)w->in_zero_point, (size_t)channels);
-            }
-            to += channels;
-        }
+    for (int32_t i = height; i > 0; i--) {
+        to = copy(from, run, to);
+        from += row;
     }
     return scratch;
 }
 
-/* Up to four pixels in all channels. A function of its own, so that its loop has the registers. */
-MF_ALONE static void conv_4(const mf_conv2d_layer *layer, const mf_columns *columns, int32_t count,
+/* Up to four pixels in all channels, or four of an odd output. */
+static void conv_some(const mf_conv2d_layer *layer, const mf_columns *columns, int32_t depth,
+                      int32_t count, int8_t *out)
+{
+    const int32_t channels = layer->window.out_channels;
+    for (int32_t c = 0; c < channels; c++) {
+        int32_t sums[4];
+        mf_dot_4(columns, layer->weight + c * depth, depth, layer->output.bias[c], sums);
+        for (int32_t i = 0; i < count; i++) {
+            out[c + i * channels] = mf_finish_up(&layer->output, sums[i], c);
+        }
+    }
+}
+
+/* Four pixels in all channels. A function of its own, so that its loop has the registers. */
+MF_ALONE static void conv_4(const mf_conv2d_layer *layer, const mf_columns *columns, int32_t depth,
                             int8_t *out)
 {
     const mf_output to = layer->output;
-    const mf_window *w = &layer->window;
-    const int32_t depth = w->kernel_height * w->kernel_width * w->in_channels;
-    const int32_t channels = w->out_channels;
-    const int some = count < 4 || to.is_odd;
+    const mf_columns x = *columns;
+    const int32_t channels = layer->window.out_channels;
     const int8_t *row = layer->weight;
     for (int32_t c = 0; c < channels; c++) {
         int32_t sums[4];
-        mf_dot_4(columns, row, depth, to.bias[c], sums);
-        if (some) {
-            for (int32_t i = 0; i < count; i++) {
-                out[i * channels] = mf_finish_up(&to, sums[i], c);
-            }
-        } else {
-            mf_finish_4(&to, mf_finish_of(&to, c), sums, channels, out);
-        }
+        mf_dot_4(&x, row, depth, to.bias[c], sums);
+        mf_finish_4(&to, mf_finish_of(&to, c), sums, channels, out);
         out++;
         row += depth;
     }
@@ -84,6 +134,8 @@ void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, uint32_t *scratch,
     const int32_t depth = w->kernel_height * w->kernel_width * w->in_channels;
     const int32_t channels = w->out_channels, pixels = w->out_height * w->out_width;
     const int in_place = x == out;
+    const int is_pointwise = w->kernel_height * w->kernel_width * w->stride_height *
+                                 w->stride_width == 1 && (MF_PACK_COPIES || !in_place);
     for (int32_t pixel = 0; pixel < pixels; pixel += 4) {
         if (pixel + 1 == pixels) {
             const int8_t *last = column(w, x, pixel, in_place, mf_gathered(scratch, depth, 0));
@@ -93,93 +145,17 @@ void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, uint32_t *scratch,
         mf_columns columns;
         for (int32_t i = 0; i < 4; i++) {
             const int32_t place = mf_min(i, pixels - 1 - pixel); /* the last pixel may repeat */
-            int8_t *gathered = mf_gathered(scratch, depth, i);
             const int8_t *from =
-                column(w, x, pixel + place, in_place && !MF_PACK_COPIES, gathered);
+                is_pointwise ? x + (pixel + place) * depth
+                             : column(w, x, pixel + place, in_place && !MF_PACK_COPIES,
+                                      mf_gathered(scratch, depth, i));
             mf_pack(&columns, i, from, depth, scratch);
         }
-        conv_4(layer, &columns, mf_min(4, pixels - pixel), out + pixel * channels);
-    }
-}
-
-/* First and one-past-last tap of a window that lies inside the input. */
-static void inside(int32_t start, int32_t size, int32_t taps, int32_t dilation, int32_t bounds[2])
-{
-    bounds[0] = start < 0 ? (-start + dilation - 1) / dilation : 0;
-    bounds[1] = start >= size ? 0 : mf_min(taps, (size - start + dilation - 1) / dilation);
-}
-
-/* Lays the numbers of some channels next to each other; the padding is there already. With a
- * dilation of d, number i along the padded input is number i / d of phase i % d. */
-static void fill_plane(const mf_depthwise_layer *layer, int32_t lanes, int32_t size,
-                       const int8_t *x, mf_number *plane)
-{
-    const mf_axis *along = &layer->along, *across = &layer->across;
-    const int32_t step = along->dilation * along->in_step;
-    const int32_t line = along->dilation * layer->length;
-    const int32_t stop = mf_min(layer->places, across->in + across->pad);
-    for (int32_t phase = 0; phase < along->dilation; phase++) {
-        int32_t bounds[2];
-        inside(phase - along->pad, along->in, layer->length, along->dilation, bounds);
-        const int32_t first = phase - along->pad + bounds[0] * along->dilation;
-        const int8_t *from = x + first * along->in_step;
-        mf_number *to = plane + (phase * layer->length + bounds[0]) * MF_APART;
-        for (int32_t j = across->pad; j < stop; j++) {
-            mf_spread(from, step, bounds[1] - bounds[0], lanes, size, to + j * line * MF_APART);
-            from += across->in_step;
+        if (pixels - pixel < 4 || layer->output.is_odd) {
+            conv_some(layer, &columns, depth, mf_min(4, pixels - pixel), out + pixel * channels);
+        } else {
+            conv_4(layer, &columns, depth, out + pixel * channels);
         }
-    }
-}
-
-/* Lays the weights of some channels next to each other, one run along after the other. */
-static void fill_weights(const mf_depthwise_layer *layer, int32_t lanes, int32_t size,
-                         const int8_t *weight, mf_number *to)
-{
-    const mf_axis *along = &layer->along, *across = &layer->across;
-    for (int32_t j = 0; j < across->kernel; j++) {
-        mf_spread(weight, along->weight_step, along->kernel, lanes, size, to);
-        to += MF_RUN(along->kernel) * MF_APART;
-        weight += across->weight_step;
-    }
-}
-
-/* All pixels of some channels. */
-static void depthwise_block(const mf_depthwise_layer *layer, const mf_stencil *stencil,
-                            const mf_block *block, const mf_number *plane, int8_t *out)
-{
-    const mf_axis *along = &layer->along, *across = &layer->across;
-    const int32_t d = along->dilation;
-    for (int32_t phase = 0; phase < mf_min(d, along->out); phase++) {
-        const int32_t start = phase * along->stride;
-        const mf_number *x = plane + (start % d * layer->length + start / d) * MF_APART;
-        const int32_t count = (along->out - phase + d - 1) / d;
-        int8_t *line = out + phase * along->out_step;
-        for (int32_t j = 0; j < across->out; j++) {
-            mf_line(stencil, block, x, count, d * along->out_step, line);
-            x += across->stride * d * layer->length * MF_APART;
-            line += across->out_step;
-        }
-    }
-}
-
-void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, int16_t *scratch, int8_t *out)
-{
-    const mf_output to = layer->output;
-    const mf_axis *along = &layer->along, *across = &layer->across;
-    const int32_t line = along->dilation * layer->length;
-    const int32_t weights = across->kernel * MF_RUN(along->kernel);
-    const int32_t size = layer->places * line + MF_BEYOND(along->stride);
-    mf_number *weight = (mf_number *)scratch, *plane = weight + weights * MF_LANES;
-    const mf_stencil stencil = mf_stencil_of(weight, across->kernel, along->kernel,
-                                             across->dilation * line, along->stride, size);
-    mf_fill(weight, 0, weights * MF_LANES);
-    mf_fill(plane, layer->in_zero_point, size * MF_LANES);
-    for (int32_t c = 0; c < layer->channels; c += MF_LANES) {
-        const int32_t lanes = mf_min(MF_LANES, layer->channels - c);
-        const mf_block block = {&to, c, lanes, c >= layer->channels / 8 * 8};
-        fill_weights(layer, lanes, weights, layer->weight + c, weight);
-        fill_plane(layer, lanes, size, x + c, plane);
-        depthwise_block(layer, &stencil, &block, plane, out + c);
     }
 }
 
@@ -192,27 +168,38 @@ void mf_dense(const mf_dense_layer *layer, const int8_t *x, int8_t *out)
     }
 }
 
-/* Sum of one channel under a window, and how many numbers are in it. */
-static int32_t window_sum(const mf_window *w, const int8_t *x, int32_t pixel, int32_t *count)
+/* The numbers of a channel under a window, in rows; a step is as many bytes as channels. */
+typedef struct {
+    int32_t start, rows, in_row, step, row_step;
+} area;
+
+static area area_of(const mf_window *w, int32_t pixel)
 {
     const int32_t top = pixel / w->out_width * w->stride_height - w->pad_top;
     const int32_t left = pixel % w->out_width * w->stride_width - w->pad_left;
-    int32_t high[2], wide[2], sum = 0;
-    inside(top, w->in_height, w->kernel_height, 1, high);
-    inside(left, w->in_width, w->kernel_width, 1, wide);
-    int32_t rows = high[1] - high[0], in_row = wide[1] - wide[0];
-    *count = rows * in_row;
-    if (in_row == w->in_width) { /* rows follow each other */
-        in_row *= rows;
-        rows = rows > 0;
+    int32_t high[2], wide[2];
+    mf_inside(top, w->in_height, w->kernel_height, 1, high);
+    mf_inside(left, w->in_width, w->kernel_width, 1, wide);
+    area of = {((top + high[0]) * w->in_width + left + wide[0]) * w->in_channels,
+               high[1] - high[0], wide[1] - wide[0], w->in_channels,
+               w->in_width * w->in_channels};
+    if (of.in_row == w->in_width) { /* rows follow each other */
+        of.in_row *= of.rows;
+        of.rows = of.rows > 0;
     }
-    const int32_t channels = w->in_channels;
-    for (int32_t i = 0; i < rows; i++) {
-        const int8_t *from = x + ((top + high[0] + i) * w->in_width + left + wide[0]) * channels;
-        for (int32_t j = 0; j < in_row; j++) {
+    return of;
+}
+
+MF_PART static inline int32_t sum_over(area of, const int8_t *x)
+{
+    int32_t sum = 0;
+    for (; of.rows > 0; of.rows--) {
+        const int8_t *from = x;
+        for (int32_t left = of.in_row; left > 0; left--) {
             sum += *from;
-            from += channels;
+            from += of.step;
         }
+        x += of.row_step;
     }
     return sum;
 }
@@ -221,9 +208,11 @@ void mf_average_pool(const mf_window *window, const int8_t *x, int8_t *out)
 {
     const int32_t pixels = window->out_height * window->out_width;
     for (int32_t pixel = 0; pixel < pixels; pixel++) {
-        for (int32_t c = 0; c < window->in_channels; c++) {
-            int32_t count;
-            const int32_t sum = window_sum(window, x + c, pixel, &count);
+        const area of = area_of(window, pixel);
+        const int32_t count = of.rows * of.in_row;
+        const int8_t *from = x + of.start;
+        for (int32_t c = of.step; c > 0; c--) {
+            const int32_t sum = sum_over(of, from++);
             const int32_t half = sum < 0 ? -(count / 2) : count / 2;
             *out++ = (int8_t)((sum + half) / count);
         }
@@ -234,9 +223,10 @@ void mf_mean(const mf_mean_layer *layer, const int8_t *x, int8_t *out)
 {
     const mf_window *w = &layer->window;
     for (int32_t pixel = 0; pixel < w->out_height * w->out_width; pixel++) {
-        for (int32_t c = 0; c < w->in_channels; c++) {
-            int32_t count;
-            const int32_t sum = window_sum(w, x + c, pixel, &count) + layer->before;
+        const area of = area_of(w, pixel);
+        const int8_t *from = x + of.start;
+        for (int32_t c = of.step; c > 0; c--) {
+            const int32_t sum = sum_over(of, from++) + layer->before;
             const int32_t mean = mf_multiply_away(sum, layer->scale) + layer->after;
             *out++ = (int8_t)mf_clamp(mean, INT8_MIN, INT8_MAX);
         }
@@ -310,10 +300,74 @@ static void dense_add(const mf_binary_layer *layer, const int8_t *a, const int8_
     }
 }
 
+/* How an operand is rescaled: twice a number, at the common scale's raised units, is
+ * number * unit + offset; its product with the mantissa falls by `falls`. */
+typedef struct {
+    int32_t unit, offset, mantissa, half, falls;
+} operand;
+
+/* Vector code's operand falls before its product, so that no digit is lost. */
+static operand operand_of(int32_t zero_point, mf_multiplier by, int vector)
+{
+    const int32_t unit = 1 << (1 + MF_ADD_SHIFT + (vector ? by.exponent : 0));
+    const int32_t falls = vector ? 0 : -by.exponent;
+    const operand of = {unit, -zero_point * unit, by.mantissa, falls ? 1 << (falls - 1) : 0,
+                        falls};
+    return of;
+}
+
+static inline int32_t rescaled(const operand *of, int32_t number, int falls)
+{
+    const int32_t high = mf_high_multiply_twice(number * of->unit + of->offset, of->mantissa);
+    return falls ? (high + (high >> 31) + of->half) >> of->falls : high;
+}
+
+/* One channel of a sum whose second operand is the same for all pixels of a row. */
+static inline void add_channel(const mf_binary_layer *layer, const operand *to_a,
+                               const operand *to_b, int falls, const int8_t *a, const int8_t *b,
+                               int8_t *out)
+{
+    const operand by = *to_a;
+    const int32_t mantissa = layer->scale.mantissa, bits = 1 - layer->scale.exponent;
+    const int32_t offset = (1 + 2 * layer->zero_point) * (1 << -layer->scale.exponent);
+    const int32_t width = layer->shape[1], step = layer->shape[2];
+    for (int32_t i = 0; i < layer->shape[0]; i++) {
+        const int32_t twice = 2 * rescaled(to_b, *b, to_b->falls);
+        for (int32_t j = width; j > 0; j--) {
+            int32_t sum = mf_high_multiply_twice(twice + 2 * rescaled(&by, *a, falls), mantissa);
+            sum += sum >> 31; /* halves away from zero */
+            *out = (int8_t)mf_saturate((sum * 2 + offset) >> bits);
+            a += step;
+            out += step;
+        }
+        b += layer->step_b[0];
+    }
+}
+
+static void row_add(const mf_binary_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+{
+    for (int32_t c = 0; c < layer->shape[2]; c++) {
+        const int vector = c < layer->vector;
+        const operand to_a = operand_of(layer->zero_a, layer->scale_a, vector);
+        const operand to_b = operand_of(layer->zero_b, layer->scale_b, vector);
+        if (to_a.falls) {
+            add_channel(layer, &to_a, &to_b, 1, a + c, b + c, out + c);
+        } else {
+            add_channel(layer, &to_a, &to_b, 0, a + c, b + c, out + c);
+        }
+    }
+    if (layer->low > INT8_MIN || layer->high < INT8_MAX) {
+        const int32_t *shape = layer->shape;
+        mf_limit_all(layer->low, layer->high, shape[0] * shape[1] * shape[2], out);
+    }
+}
+
 void mf_add(const mf_binary_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
     if (layer->is_dense) {
         dense_add(layer, a, b, out);
+    } else if (layer->is_row) {
+        row_add(layer, a, b, out);
     } else {
         pairwise(layer, a, b, out, sum_of);
     }

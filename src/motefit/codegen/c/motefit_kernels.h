@@ -17,8 +17,10 @@
 /* A function of its own, so that a loop has all registers. */
 #if defined(__GNUC__)
 #define MF_ALONE __attribute__((noinline, unused))
+#define MF_PART __attribute__((always_inline)) /* part of its callers, each with its constants */
 #else
 #define MF_ALONE
+#define MF_PART
 #endif
 
 /* How int32 sums become int8. */
@@ -39,6 +41,16 @@ typedef struct {
     int32_t pad_top, pad_left;
     int32_t in_zero_point;
 } mf_window;
+
+/* First and one-past-last tap of a window that lies inside the input. */
+static inline void mf_inside(int32_t start, int32_t size, int32_t taps, int32_t dilation,
+                             int32_t bounds[2])
+{
+    bounds[0] = start < 0 ? (-start + dilation - 1) / dilation : 0;
+    bounds[0] = mf_min(bounds[0], taps);
+    bounds[1] = start >= size ? 0 : mf_min(taps, (size - start + dilation - 1) / dilation);
+    bounds[1] = mf_max(bounds[1], bounds[0]);
+}
 
 typedef struct {
     mf_window window;
@@ -84,6 +96,7 @@ typedef struct {
     int32_t vector;      /* of them, those that its vector code adds */
     int32_t shift_after; /* whether that code shifts after its multiplication */
     int32_t is_dense;    /* whether both operands have the shape of the sum, and usual scales */
+    int32_t is_row;      /* whether the second repeats one pixel in each row, and usual scales */
 } mf_binary_layer;
 
 /* Copies (outer, inner) bytes between rows of different length. */
@@ -136,10 +149,11 @@ typedef struct {
 
 /* A convolution's scratch memory holds four columns of int16, and one of int8 if it has padding; a
  * depthwise one's the weights of a channel and its plane, as int16. A depthwise convolution may
- * overwrite its input; so may one of a single pixel with as many outputs as inputs. */
+ * overwrite its input; so may one of a single pixel with no more outputs than inputs. */
 void mf_conv2d(const mf_conv2d_layer *layer, const int8_t *x, uint32_t *scratch, int8_t *out);
 void mf_depthwise(const mf_depthwise_layer *layer, const int8_t *x, int16_t *scratch,
                   int8_t *out);
+void mf_depthwise_3(const mf_depthwise_layer *layer, const int8_t *x, int8_t *out);
 void mf_dense(const mf_dense_layer *layer, const int8_t *x, int8_t *out);
 void mf_average_pool(const mf_window *window, const int8_t *x, int8_t *out);
 void mf_mean(const mf_mean_layer *layer, const int8_t *x, int8_t *out);

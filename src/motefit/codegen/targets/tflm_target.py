@@ -28,7 +28,7 @@ ADDED: Mapping[str, str] = {
     "TRANSPOSE": "Transpose", "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM",
 }  # fmt: skip
 """Operators of the schema, and the ends of ``MicroMutableOpResolver``'s ``Add...`` functions."""
-KERNELS = frozenset({"motefit_kernels.c", "motefit_lstm.c"})
+KERNELS = frozenset({"motefit_depthwise.c", "motefit_kernels.c", "motefit_lstm.c"})
 FILES = {
     "model_interpreter.h": "tflm_interpreter.h",
     "model_interpreter.cc": "tflm_interpreter.cc",
