@@ -15,7 +15,7 @@ def generate_c(model: str | Path, *, target: str = "c99", out: str | Path | None
     >>> import motefit
     >>> source = motefit.generate_c("yes-no", out="yes-no-c")  # doctest: +SKIP
     >>> source.arena_bytes, source.arena_optimal  # doctest: +SKIP
-    (25976, True)
+    (19672, True)
 
     Args:
         model: bundle, .tflite with its card, or name of a shipped model.
