@@ -26,7 +26,7 @@ from motefit.spec.metrics import MAE_PREFIX
 
 HERE = Path(__file__).parent
 RECIPES = (
-    "up-down", "up-down-live", "yes-no", "go-stop", "up-stop",
+    "up-down", "up-down-live", "yes-no", "yes-no-4k", "go-stop", "up-stop",
     "eight-words", "eight-words-6k", "eight-words-12k", "eight-words-25k", "eight-words-budgets",
     "climate-3", "climate-6", "climate-9", "climate-6-linear",
     "climate-3-clock", "climate-6-clock", "climate-9-clock",
