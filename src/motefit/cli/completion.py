@@ -12,7 +12,7 @@ def complete_model(incomplete: str) -> list[str]:
     """Complete the name of a shipped model, or the path of a model file.
 
     >>> complete_model("yes")
-    ['yes-no']
+    ['yes-no', 'yes-no-4k']
     """
     return [*_start(motefit.model_names(), incomplete), *_paths(incomplete, MODELS)]
 

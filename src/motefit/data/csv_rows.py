@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ from motefit.data.text_files import text_lines
 from motefit.spec.errors import DataError
 
 SEPARATORS = "\t;|,"
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 def separator_of(line: str) -> str:
@@ -20,16 +22,9 @@ def separator_of(line: str) -> str:
     >>> separator_of("path;label"), separator_of('path,"a;b;c;d"'), separator_of("1,25;1,80;up")
     (';', ',', ';')
     """
-    counts = {mark: _count(line, mark) for mark in SEPARATORS}
-    best = max(counts, key=lambda mark: counts[mark])
-    return best if counts[best] > 1 else ","
-
-
-def _count(line: str, mark: str) -> int:
-    try:
-        return len(next(csv.reader([line], delimiter=mark, skipinitialspace=True), []))
-    except csv.Error:  # a field that is too long
-        return 0
+    outside = _QUOTED.sub("", line)
+    best = max(SEPARATORS, key=outside.count)
+    return best if best in outside else ","
 
 
 def stated_separator(line: str) -> str:

@@ -261,6 +261,8 @@ def _cut_short(content: bytes) -> str:
     magic, size = content[:4], 0
     if magic == b"OggS":
         return _ogg_problem(content)
+    if magic == b"fLaC" and _flac_header_bytes(content) >= len(content):
+        return "it ends within its header"
     if magic == b"caff":
         size = _caf_bytes(content)
     elif len(content) >= 12:
@@ -272,6 +274,16 @@ def _cut_short(content: bytes) -> str:
     if size <= len(content) + _SLACK_BYTES:
         return ""
     return f"its header promises {size} bytes, it has {len(content)}"
+
+
+def _flac_header_bytes(content: bytes) -> int:
+    """Return the length of a FLAC file's blocks of metadata, which its sound follows."""
+    at: int = 4
+    last = False
+    while not last and at + 4 <= len(content):
+        last = bool(content[at] & 0x80)
+        at += 4 + int.from_bytes(content[at + 1 : at + 4], "big")
+    return at
 
 
 def _caf_bytes(content: bytes) -> int:
