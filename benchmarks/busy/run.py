@@ -51,7 +51,8 @@ def answers() -> dict[str, Callable[[], object]]:
         else:
             forecaster = Forecaster.load(path)
             window = np.tile(np.asarray(io.normalization.mean, np.float32), (io.input_steps, 1))
-            found[path.stem] = lambda f=forecaster, w=window: f.predict(w)
+            time_of = np.datetime64("2026-06-01T12:00") if io.calendar else None
+            found[path.stem] = lambda f=forecaster, w=window, t=time_of: f.predict(w, time=t)
     return found
 
 
