@@ -121,9 +121,15 @@ def measured_again(run, bundle: Path, card: Card, data: Path, out: Path) -> dict
 
 
 def try_words(run, bundle: Path, card: Card, sound: Sound, folder: Path) -> None:
-    labels = card.io.labels
-    found = measured_again(run, bundle, card, sound.folder, folder / "check")
-    clips = [clip for word in labels for clip in sound.test[word][:HEARD]]
+    labels, words = card.io.labels, card.io.words
+    if len(labels) > len(words):  # its reject classes are other sound, some of it synthetic
+        done = run("check", bundle, "--data", sound.folder, "--out", folder / "check", "--json")
+        assert done.returncode == 2
+        assert "motefit[synth]" in done.stderr
+        found = None
+    else:
+        found = measured_again(run, bundle, card, sound.folder, folder / "check")
+    clips = [clip for word in words for clip in sound.test[word][:HEARD]]
     rows = json.loads(printed(run("kws", bundle, *clips, "--json")))
     assert [row["file"] for row in rows] == list(map(str, clips))
     assert {row["label"] for row in rows} <= set(labels)
@@ -135,15 +141,17 @@ def try_words(run, bundle: Path, card: Card, sound: Sound, folder: Path) -> None
     pcm.write_bytes(
         b"".join(soundfile.read(c, dtype="int16")[0].tobytes() + gap.tobytes() for c in clips)
     )
-    words = [
+    reported = [
         line.split()[2]
         for line in printed(run("listen", bundle, "--input", "-", sent=pcm)).splitlines()
     ]
-    assert set(words) <= set(labels)
+    assert set(reported) <= set(words)
     if sound.real:
-        assert found["facts"]["accuracy"] == card.facts["accuracy"]
-        assert np.mean([row["label"] == Path(row["file"]).parent.name for row in rows]) >= 0.9
-        assert len(clips) // 2 <= len(words) <= len(clips) + 2
+        if found:
+            assert found["facts"]["accuracy"] == card.facts["accuracy"]
+        right = [row["label"] == Path(row["file"]).parent.name for row in rows]
+        assert np.mean(right) >= (0.9 if found else 0.7)
+        assert len(clips) // 2 <= len(reported) <= len(clips) + 2
 
 
 def try_series(run, bundle: Path, card: Card, series: Path, folder: Path) -> None:
@@ -151,6 +159,7 @@ def try_series(run, bundle: Path, card: Card, series: Path, folder: Path) -> Non
     if found["same_data"]:
         assert found["met"]
     lines = printed(run("forecast", bundle, series)).splitlines()
+    lines = [line for line in lines if not line.startswith("note: ")]
     assert lines[0].startswith("input ends ")
     assert len(lines) == 2 + card.io.output_steps
 

@@ -87,7 +87,8 @@ def test_hostile_names_are_shown_and_not_obeyed(page: tuple[Browser, object]):
     shown = tab.evaluate("document.getElementById('messages').textContent")
     assert HOSTILE.replace("\u202e", "\ufffd") in shown
     assert tab.evaluate("document.querySelectorAll('img').length") == 0
-    assert tab.evaluate("document.title") == "attic: logging on"
+    # the beeps may switch it
+    assert tab.evaluate("document.title") in {"attic: logging on", "attic: logging off"}
 
 
 def test_a_click_changes_the_threshold_of_the_running_node(page: tuple[Browser, object]):

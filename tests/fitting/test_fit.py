@@ -217,16 +217,16 @@ def test_synthetic_words_need_no_download(tmp_path):
 def test_climate_6_beats_persistence_and_least_squares(real_data, tmp_path):
     """The shipped recipe with a fifth of its epochs and one of its seeds."""
     text = motefit.find_recipe("climate-6").to_toml()
-    assert "epochs = 30" in text
+    epochs = re.search(r"epochs = (\d+)", text)
     recipe = tmp_path / "climate-6.toml"
-    text = re.sub(r"seeds = .*", "seeds = [0]", text.replace("epochs = 30", "epochs = 6"))
+    text = text.replace(epochs[0], f"epochs = {int(epochs[1]) // 5}")
+    text = re.sub(r"seeds = .*", "seeds = [0]", text)
     recipe.write_text(text)
     data = real_data / "climate" / "jena_10min_2009_2020_2021.csv"
     result = fitted(recipe, data, tmp_path / "run")
     assert result.met
     facts, evidence = result.main.card.facts, result.main.card.evidence
-    assert facts["size.tflite_bytes"] < 1100
-    assert facts["size.zip_bytes"] < 700
+    assert facts["size.zip_bytes"] < facts["size.tflite_bytes"] < 1500
     for column in ("T (degC)", "rh (%)"):
         for baseline in ("persistence", "least squares"):
             assert facts[f"mae.{column}"] < evidence["baselines"][baseline]["mae"][column]

@@ -13,16 +13,19 @@ import numpy as np
 from marks import Stages
 
 from motefit.runtime import Forecaster, KeywordSpotter, load_bundle
+from motefit.runtime.gate import vouch
 from motefit.runtime.interpreter import Interpreter
 from motefit.runtime.normalize import Normalizer
 from motefit.signal.features import features_of
 from motefit.spec.tasks.speech_spec import NAME as KEYWORDS
+from motefit.tflite.model import ModelFile
 
 KERNELS = ("builtin", "xnnpack")
 
 
 def open_bundle(path: Path, *, xnnpack: bool) -> KeywordSpotter | Forecaster:
     """Open a bundle of either task, ready to run."""
+    vouch(ModelFile.from_path(path))  # this machine cannot start the process that would try it
     bundle = load_bundle(path)
     kind = KeywordSpotter if bundle.card.task == KEYWORDS else Forecaster
     return kind(bundle.model, bundle.card.io, xnnpack=xnnpack)
