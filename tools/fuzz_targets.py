@@ -259,7 +259,7 @@ def _list_targets(folder: Path) -> Parts:
     labels = {"files": [{"path": "a.wav", "label": {"type": "label", "label": "up"}}]}
     row = f"{folder / 'clip.wav'},0.05,0.1,-20,up,yes"
     words = f"recording,start_s,end_s,level_dbfs,word,keep\n{row}\n".encode()
-    manifest = b"path,label,speaker,split\na/b.wav,up,anna,train\nc.wav,down,ben,test\n"
+    manifest = b"path,label,speaker,split\nb.wav,up,anna,train\nc.wav,down,ben,test\n"
     return {
         "manifest": ([manifest], _by_path(inner / "m.csv", manifests)),
         "manifest-json": (
