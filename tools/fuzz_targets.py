@@ -247,10 +247,11 @@ def _table_targets(folder: Path) -> Parts:
 
 def _list_targets(folder: Path) -> Parts:
     """Make targets for the lists that come with sound."""
-    inner = folder / "lists"
-    inner.mkdir()
-    for name in ("a.wav", "b.wav", "c.wav"):
-        (inner / name).write_bytes(b"")
+    inner, other = folder / "lists", folder / "json-lists"
+    for place in (inner, other):
+        place.mkdir()
+        for name in ("a.wav", "b.wav", "c.wav"):
+            (place / name).write_bytes(b"")
 
     def manifests(_: Path) -> object:
         found = find_manifests(inner, SpeechData())
@@ -264,7 +265,7 @@ def _list_targets(folder: Path) -> Parts:
         "manifest": ([manifest], _by_path(inner / "m.csv", manifests)),
         "manifest-json": (
             [b'{"path": "a.wav", "label": "up"}\n{"path": "b.wav", "label": "down"}\n'],
-            _by_path(inner / "m.jsonl", lambda path: read_manifests(inner, [path], SpeechData())),
+            _by_path(other / "m.jsonl", lambda path: read_manifests(other, [path], SpeechData())),
         ),
         "edge-impulse": (
             [json.dumps(labels).encode()],

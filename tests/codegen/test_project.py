@@ -155,6 +155,8 @@ def test_a_machine_without_a_compiler_is_told_so(monkeypatch, tmp_path):
 def test_the_zoo_in_c_answers_like_python_on_whole_test_sets(name, compiler, real_data, tmp_path):
     del compiler
     data = real_data / ("climate" if name.startswith("climate") else "speech")
+    if "-live" in name and not (real_data / "debian").is_dir():
+        pytest.skip("hours of other sound are absent: sh tools/negatives.sh $MOTEFIT_DATA/debian")
     found = motefit.check(name, data=data, c_source=True, out=tmp_path).c_source
     assert found.equal_outputs == found.equal_answers == found.examples
     assert found.feature_error < 1e-3
