@@ -76,6 +76,11 @@ def csv_rows(path: Path, *, once: Collection[str] = ()) -> Iterator[tuple[int, d
         raise DataError(f"{path}, line {reader.line_num + before - 1}: {error}") from None
 
 
+def text_of(value: object) -> str:
+    """Return the value of a field as text; empty for none."""
+    return "" if value is None else str(value).strip()
+
+
 def number_of(text: str) -> float:
     """Return a number with a decimal point or comma.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from motefit.data.csv_rows import number_of
+from motefit.data.csv_rows import number_of, text_of
 from motefit.spec.errors import DataError
 
 _OF = r"(segment|clip|word|utt|utterance|annotation|event)?"
@@ -85,7 +85,7 @@ class CutColumns:
         Raises:
             DataError: naming what is missing, no time, or contradicts itself.
         """
-        texts = {name: _text(row.get(name)) for name in self.names}
+        texts = {name: text_of(row.get(name)) for name in self.names}
         if not any(texts.values()):
             return None
         if not texts[self.start]:
@@ -141,7 +141,7 @@ def cut_columns(row: Mapping[str, object], *, besides: tuple[str, ...]) -> CutCo
     elif starts and not ends and any("onset" in plain[name] for name in starts):
         ends = offset
     roles = {"start": starts, "end": ends, "length": lengths}
-    timed = {role: [n for n in found if _is_time(_text(row[n]))] for role, found in roles.items()}
+    timed = {role: [n for n in found if _is_time(text_of(row[n]))] for role, found in roles.items()}
     if not timed["start"]:
         return None
     if not timed["end"] and not timed["length"]:
@@ -203,7 +203,3 @@ def _is_time(text: str) -> bool:
     except DataError:
         return False
     return True
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 
-from motefit.data.csv_rows import csv_rows
+from motefit.data.csv_rows import csv_rows, text_of
 from motefit.data.cuts import CutColumns, cut_columns
 from motefit.data.labeled_files import Labeled, LabeledFile, arrange, subset_of
 from motefit.data.numbers import shown
@@ -106,7 +106,7 @@ def _naming_columns(path: Path, names: Set[str]) -> tuple[str, str] | None:
         rows = [row for _, row in itertools.islice(_rows(path), _SEARCHED)]
     except (DataError, OSError):
         return None
-    columns = {name: [_text(row.get(name)) for row in rows] for name in (rows or [{}])[0]}
+    columns = {name: [text_of(row.get(name)) for row in rows] for name in (rows or [{}])[0]}
     if any(_in_names(columns, names)):
         return "", ""
     file = next((name for name, texts in columns.items() if _all_named(texts, names)), None)
@@ -273,7 +273,7 @@ class _Reader:
         columns: Mapping[str, str] | None = None
         cuts: CutColumns | None = None
         for number, row in _rows(self._path):
-            if not any(map(_text, row.values())):
+            if not any(map(text_of, row.values())):
                 continue
             where = f"{self._path}, line {number}"
             if columns is None:
@@ -300,14 +300,14 @@ class _Reader:
     ) -> LabeledFile:
         path, data = self._path, self._data
         odd = [row[columns[role]] for role in ("path", "label") if columns[role] in row]
-        file, label = (_text(row.get(columns[role])) for role in ("path", "label"))
+        file, label = (text_of(row.get(columns[role])) for role in ("path", "label"))
         if not file or not is_word(label) or any(isinstance(v, list | dict) for v in odd):
             raise DataError(
                 f"{path}, line {number}: expected a path and a label without a slash or a line "
                 f"break, got {shown(file)} and {shown(label)}"
             )
         home, speaker = (
-            _text(row.get(columns[role])) if role in columns else ""
+            text_of(row.get(columns[role])) if role in columns else ""
             for role in ("split", "speaker")
         )
         given = subset_of(home) if "split" in columns else self._subset
@@ -339,11 +339,6 @@ def _named(where: str) -> Iterator[None]:
         yield
     except DataError as error:
         raise DataError(f"{where}: {error}") from None
-
-
-def _text(value: object) -> str:
-    """Return a value as text; empty for none."""
-    return "" if value is None else str(value).strip()
 
 
 def _columns(path: Path, row: Mapping[str, object], data: SpeechData) -> dict[str, str]:
